@@ -1,0 +1,42 @@
+"""The model card of an adaptation, as Markdown."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metaglot.adaptation.adapted import Adapted
+
+
+def model_card(adapted: "Adapted") -> str:
+    """Return a README for the folder: what it is, what it was made from, how to use it."""
+    facts = adapted.provenance
+    classes = "\n".join(f"| {label} | {count} |" for label, count in zip(adapted.labels, adapted.counts, strict=True))
+    trained_on = facts.get("meta_training", {}).get("data", [])
+    sets = ", ".join(trained_on) if trained_on else "no labelled sets (untouched backbone)"
+    versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
+    return f"""---
+library_name: metaglot
+pipeline_tag: text-classification
+base_model: {facts.get("base", adapted.model.backbone.name)}
+---
+
+# A text classifier with {len(adapted.labels)} classes
+
+Adapted from `{facts.get("model", adapted.model.name)}` with {sum(adapted.counts)} examples.
+
+| class | examples |
+|---|---|
+{classes}
+
+- base: {facts.get("base", "?")}
+- meta-trained on: {sets}
+- effort: {adapted.effort.steps} gradient steps; seed {adapted.seed}
+- SHA-256 of the examples: {facts.get("data_sha256", "?")}
+- made with {versions}
+
+```python
+from metaglot import Adapted
+Adapted.load("this/folder").predict(["a text"])
+```
+
+It knows only the classes above and gives every text one of them.
+"""

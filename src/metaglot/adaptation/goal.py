@@ -1,0 +1,80 @@
+"""The closed loop at adaptation: more work until cross-validation on the support set meets a goal."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from metaglot.adaptation.adapted import Adapted
+from metaglot.adaptation.checks import check_examples
+from metaglot.adaptation.effort import EFFORTS, Effort, longer
+from metaglot.adaptation.model import Model
+from metaglot.errors import MetaglotError
+from metaglot.seeds import fold, generator
+
+LADDER: tuple[Effort, ...] = (*EFFORTS.values(), longer(EFFORTS["thorough"], 3), longer(EFFORTS["thorough"], 10))
+
+
+def adapt_until(
+    model: Model,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    pairs: Sequence[str] | None,
+    *,
+    goal: float,
+    cpu_seconds: float = 120.0,
+    seed: int = 0,
+) -> tuple[Adapted, float]:
+    """Return the adaptation by the least effort whose cross-validated accuracy meets the goal, and that accuracy.
+
+    Where none meets it in the time, the best one found.  Raises MetaglotError if a class has fewer than two
+    examples, since none could be set aside.
+    """
+    texts, labels, pairs = check_examples(texts, labels, pairs)
+    began = time.process_time()
+    best: tuple[float, Effort] | None = None
+    for effort in LADDER:
+        before = time.process_time()
+        accuracy = cross_validated(model, texts, labels, pairs, effort, seed=seed)
+        if best is None or accuracy > best[0]:
+            best = accuracy, effort
+        spent, step = time.process_time() - began, time.process_time() - before
+        # The next effort takes about as much again as this one, or more: do not begin what cannot be finished.
+        if best[0] >= goal or spent + step > cpu_seconds:
+            break
+    assert best is not None
+    return model.adapt(texts, labels, pairs=pairs, effort=best[1], seed=seed), best[0]
+
+
+def cross_validated(
+    model: Model,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    pairs: Sequence[str] | None,
+    effort: Effort,
+    *,
+    seed: int,
+    folds: int = 4,
+) -> float:
+    """Return the accuracy on examples set aside in turn, each class spread evenly over the folds."""
+    fewest = min(labels.count(label) for label in set(labels)) if isinstance(labels, list) else 0
+    if fewest < 2:
+        rare = sorted({label for label in labels if list(labels).count(label) < 2})
+        raise MetaglotError(f"a goal needs two examples of each class to test itself; {rare[0]!r} has one")
+    part = np.zeros(len(labels), dtype=int)
+    for label in sorted(set(labels)):
+        members = np.array([i for i, one in enumerate(labels) if one == label])
+        part[generator(seed, "folds", label).permutation(members)] = np.arange(len(members)) % min(folds, fewest)
+    right = 0
+    for k in range(min(folds, fewest)):
+        inside, outside = np.flatnonzero(part != k), np.flatnonzero(part == k)
+        adapted = model.adapt(
+            [texts[i] for i in inside],
+            [labels[i] for i in inside],
+            pairs=None if pairs is None else [pairs[i] for i in inside],
+            effort=effort,
+            seed=fold(seed, "fold", k),
+        )
+        predicted = adapted.predict([texts[i] for i in outside], None if pairs is None else [pairs[i] for i in outside])
+        right += sum(label == labels[i] for label, i in zip(predicted, outside, strict=True))
+    return right / len(labels)

@@ -1,0 +1,92 @@
+"""Joint (multi-task) training: one body, a head for each data set, the plain supervised gradient.
+
+    min over θ and all W_d of  Σ_d L(W_d · f_θ(x), y)
+
+It never adapts while it trains; a new task is fine-tuned from a prototype head.  In the cross-task comparison of
+Ye et al. 2021 (https://arxiv.org/abs/2104.08835) it was as good as the meta-learners, so it is a baseline
+everywhere.  Multi-task BERT: Liu et al. 2019, https://arxiv.org/abs/1901.11504.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.errors import MetaglotError
+from metaglot.inner import Adam, first_order, gradients
+from metaglot.models.heads import Head, Prototypes, zero_layer
+from metaglot.models.scopes import All
+from metaglot.seeds import fold
+from metaglot.tasks.batches import concatenate
+from metaglot.types import Batch, Budget, Episode, Fast, HeadSpec, Learner, MetaGrad, Params, Problem, TaskInfo
+
+
+def fine_tuning(
+    *, lr: float = 5e-5, head_lr: float = 1e-2, steps: int = 20, head: Head = Prototypes(), dropout: bool = True
+) -> GradientBased:
+    """Return plain fine-tuning of everything from a prototype head, by Adam."""
+    rule = Adam(lr=lr, head_lr=head_lr)
+    return GradientBased(All(), head=head, rule=rule, steps=steps, estimator=first_order, dropout=dropout)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Multi-task training over every data set, or over exactly one (transfer)."""
+
+    scale: float = 10.0  # of the scores: features have length one
+    single_source: bool = False
+    dropout: bool = True
+    fine_tune: GradientBased = field(default_factory=fine_tuning)
+
+    @property
+    def second_order(self) -> bool:
+        """Whether inner gradients are differentiated: never."""
+        return False
+
+    def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
+        """Return the body, a zero head for each data set, and what fine-tuning needs."""
+        sizes: dict[str, int] = {}
+        for info in task_infos:
+            sizes[info.dataset] = max(sizes.get(info.dataset, 0), max(info.classes) + 1)
+        if self.single_source and len(sizes) != 1:
+            raise MetaglotError(
+                f"transfer trains on exactly one source, got {len(sizes)} ({', '.join(sorted(sizes))}); "
+                "name one under data.train, or use the algorithm joint"
+            )
+        start = dict(self.fine_tune.init(learner, task_infos, seed=seed))
+        for dataset, count in sorted(sizes.items()):
+            layer = zero_layer(HeadSpec(learner.hidden_size, count), start)
+            start |= {
+                f"heads.{dataset}.weight": layer["head.weight"],
+                f"heads.{dataset}.bias": layer["head.bias"],
+            }
+        return start
+
+    def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
+        """Return the fine-tuned body and head."""
+        return self.fine_tune.adapt(problem, meta, support, seed=seed, budget=budget)
+
+    def meta_grad(
+        self, problems: Sequence[Problem], meta: Params, episodes: Sequence[Episode], *, step: int, seed: int
+    ) -> MetaGrad:
+        """Return the gradient of the mean loss over all examples of the episodes, each under its set's head."""
+        total = {name: torch.zeros_like(value) for name, value in meta.items()}
+        records: list[dict[str, float | int | str]] = []
+        for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
+            leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
+            batch = concatenate(episode.support, episode.query)
+            dropout_seed = fold(seed, "episode", step, i) if self.dropout else None
+            logits = problem.logits({**leaves, **self._head(leaves, problem.task)}, batch, seed=dropout_seed)
+            grads = gradients(problem.family.loss(logits, batch), leaves)
+            for name, grad in grads.items():
+                total[name].add_(grad, alpha=1 / len(episodes))
+            metrics = problem.family.metrics(logits.detach(), batch)
+            records.append({"task": problem.task.name, "ways": len(problem.task.labels), **metrics})
+        return MetaGrad(total, tuple(records))
+
+    def _head(self, meta: Params, task: TaskInfo) -> dict[str, Tensor]:
+        rows = torch.tensor(task.classes, device=meta[f"heads.{task.dataset}.weight"].device)
+        weight, bias = meta[f"heads.{task.dataset}.weight"][rows], meta[f"heads.{task.dataset}.bias"][rows]
+        return {"head.weight": self.scale * weight, "head.bias": self.scale * bias}

@@ -1,0 +1,40 @@
+"""MAML: learn a start point from which a few gradient steps suffice.
+
+    φ_0 = θ,  φ_{t+1} = φ_t − lr ∇L(φ_t; support),  min over θ of L(φ_T; query), differentiated through every step
+
+Finn et al. 2017, https://arxiv.org/abs/1703.03400; from prototypes: Triantafillou et al. 2020, arXiv:1903.03096.
+"""
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.inner import Sgd, first_order, unrolled
+from metaglot.models import All, Head, Scope, Zeros
+
+
+def maml(
+    *,
+    lr: float = 1e-2,
+    head_lr: float | None = None,
+    steps: int = 3,
+    head: Head = Zeros(),
+    scope: Scope = All(),
+    clip: float | None = None,
+    dropout: bool = True,
+) -> GradientBased:
+    """Return MAML with the exact gradient, unrolled."""
+    rule = Sgd(lr=lr, head_lr=head_lr, clip=clip)
+    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=unrolled, dropout=dropout)
+
+
+def fomaml(
+    *,
+    lr: float = 1e-2,
+    head_lr: float | None = None,
+    steps: int = 3,
+    head: Head = Zeros(),
+    scope: Scope = All(),
+    clip: float | None = None,
+    dropout: bool = True,
+) -> GradientBased:
+    """Return first-order MAML: the gradient at the adapted parameters, carried to the start."""
+    rule = Sgd(lr=lr, head_lr=head_lr, clip=clip)
+    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=first_order, dropout=dropout)

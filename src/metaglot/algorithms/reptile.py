@@ -1,0 +1,24 @@
+"""Reptile: move the start point towards where fine-tuning on the task goes, θ ← θ + ε(φ_T(θ) − θ).
+
+Nichol et al. 2018, https://arxiv.org/abs/1803.02999
+"""
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.inner import Adam, Rule, Sgd
+from metaglot.inner import reptile as estimate
+from metaglot.models import All, Head, Scope, Zeros
+
+
+def reptile(
+    *,
+    lr: float = 1e-2,
+    head_lr: float | None = None,
+    steps: int = 5,
+    head: Head = Zeros(),
+    scope: Scope = All(),
+    adam: bool = False,
+    dropout: bool = True,
+) -> GradientBased:
+    """Return Reptile; its inner loop takes support and query together, by gradient descent or Adam."""
+    rule: Rule = Adam(lr=lr, head_lr=head_lr) if adam else Sgd(lr=lr, head_lr=head_lr)
+    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=estimate, dropout=dropout)

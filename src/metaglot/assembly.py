@@ -1,0 +1,161 @@
+"""A recipe becomes a plan: data read and tokenised, tasks made, the model loaded."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metaglot.algorithms import build_algorithm
+from metaglot.config import Recipe, SetSettings, expand
+from metaglot.data.builtin import load_builtin
+from metaglot.data.readers import read_table
+from metaglot.data.store import tokenise
+from metaglot.errors import MetaglotError
+from metaglot.models import Backbone, Runtime, load_backbone
+from metaglot.tasks import Classification, Selection, Shape, Source, SupervisedTasks, sources_of
+from metaglot.training import Goal, Optimisation, Plan, Validation
+from metaglot.version import __version__
+
+Say = Callable[[str], None]
+
+
+class Assembled(NamedTuple):
+    """A plan, with what it was made of."""
+
+    plan: Plan
+    backbone: Backbone
+    train: tuple[Source, ...]
+    validation: tuple[Source, ...]
+    description: dict[str, Any]  # for model.json
+
+
+def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
+    """Return the plan of a recipe; raise MetaglotError where data, model or algorithm are not as it says."""
+    algorithm = build_algorithm(recipe.algorithm.name, recipe.algorithm.options)
+    runtime = Runtime(recipe.model.precision, recipe.model.attention, recipe.model.device, algorithm.second_order)
+    say(f"loading {recipe.model.name}")
+    backbone = load_backbone(recipe.model.name, runtime)
+    say(f"running in {backbone.notes[0]}")
+    train, hashes = _sources(recipe, recipe.data.train, backbone, say)
+    validation, held_hashes = _sources(recipe, recipe.data.validation, backbone, say)
+    _check_disjoint(train, validation)
+    family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
+    episodes, settings = recipe.episodes, recipe.validation
+    shape = Shape(episodes.ways, episodes.shots, episodes.queries, episodes.max_support, episodes.max_query)
+    shots = recipe.goal.shots if recipe.goal else settings.shots
+    held_shape = Shape(settings.ways, (shots, shots), settings.queries, 512, 512)
+    t = recipe.training
+    plan = Plan(
+        learner=backbone.learner,
+        algorithm=algorithm,
+        train=SupervisedTasks(train, family, shape, recipe.data.mixture),
+        validation=SupervisedTasks(validation, family, held_shape, "uniform") if validation else None,
+        optimisation=Optimisation(
+            t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip
+        ),
+        validate=Validation(settings.every, settings.episodes),
+        goal=Goal(recipe.goal.metric, recipe.goal.at_least, recipe.goal.shots) if recipe.goal else None,
+        cpu_minutes=recipe.budget.cpu_minutes,
+        save_every=t.save_every,
+        keep=t.keep,
+        seed=recipe.seed,
+        freeze=t.freeze,
+    )
+    description = {
+        "format": 1,
+        "base": recipe.model.name,
+        "max_length": recipe.model.max_length,
+        "algorithm": recipe.algorithm.model_dump(mode="json"),
+        "data": sorted({source.info.dataset for source in train}),
+        "fingerprints": hashes,
+        "validation": sorted({source.info.dataset for source in validation}),
+        "validation_fingerprints": held_hashes,
+    }
+    return Assembled(plan, backbone, train, validation, description)
+
+
+def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any]) -> None:
+    """Write config.yaml, environment.json and model.json, or check that they say the same as this run.
+
+    Raises MetaglotError if the folder holds another run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "config.yaml"
+    if config.is_file() and config.read_text("utf-8") != recipe_text:
+        raise MetaglotError(f"{folder} holds a run of another recipe; use another --out, or --force to start over")
+    environment = {"metaglot": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    environment |= _versions()
+    for name, text in (
+        ("model.json", json.dumps(description, indent=1, ensure_ascii=False) + "\n"),
+        ("environment.json", json.dumps(environment, indent=1) + "\n"),
+        ("config.yaml", recipe_text),
+    ):
+        part = folder / f".{name}.part"
+        part.write_text(text, "utf-8")
+        part.replace(folder / name)
+
+
+def _sources(
+    recipe: Recipe, sets: Sequence[SetSettings], backbone: Backbone, say: Say
+) -> tuple[tuple[Source, ...], dict[str, str]]:
+    sources: list[Source] = []
+    hashes: dict[str, str] = {}
+    for settings in sets:
+        name = settings.name or settings.path.removeprefix("builtin:").rsplit("/", 1)[-1].split(".")[0]
+        table = read_set(recipe, settings)
+        say(f"reading {name}: {table.num_rows} rows")
+        examples = tokenise(table, backbone.tokenizer, name=name, max_length=recipe.model.max_length)
+        hashes[name] = examples.fingerprint
+        select = Selection(
+            group_by=settings.group_by,
+            languages=settings.languages,
+            splits=settings.splits,
+            domains=settings.domains,
+            classes=settings.classes,
+            without=settings.without,
+            min_per_class=settings.min_per_class,
+        )
+        sources += sources_of(examples, select)
+    return tuple(sources), hashes
+
+
+def read_set(recipe: Recipe, settings: SetSettings) -> Any:
+    """Return the canonical table of a set in a recipe."""
+    if settings.path.startswith("builtin:"):
+        return load_builtin(settings.path.removeprefix("builtin:"))
+    if settings.path.startswith("hub:"):
+        return read_table(settings.path, mapping=settings.columns or None)
+    path = Path(expand(settings.path))
+    if recipe.data.root and not path.is_absolute():
+        path = Path(expand(recipe.data.root)) / path
+    if not path.exists() and not path.suffix and path.with_suffix(".parquet").exists():
+        path = path.with_suffix(".parquet")
+    return read_table(path, mapping=settings.columns or None)
+
+
+def _check_disjoint(train: Sequence[Source], validation: Sequence[Source]) -> None:
+    """Refuse a class of one set on both sides."""
+    taught = {(s.info.dataset, c, s.info.name) for s in train for c in s.info.classes}
+    both = sorted(
+        {key[0] for s in validation for c in s.info.classes if (key := (s.info.dataset, c, s.info.name)) in taught}
+    )
+    if both:
+        raise MetaglotError(
+            f"data: {', '.join(both)} stands in training and in validation with the same classes of the same tasks; "
+            "choose other classes, domains or sets"
+        )
+
+
+def _versions() -> dict[str, str]:
+    import torch
+    import transformers
+
+    digest = hashlib.sha256(torch.__config__.show().encode()).hexdigest()[:16]
+    return {
+        "torch": torch.__version__,
+        "torch_build": digest,
+        "transformers": transformers.__version__,
+        "threads": str(torch.get_num_threads()),
+    }

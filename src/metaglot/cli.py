@@ -1,0 +1,67 @@
+"""The command line: each command builds, calls, prints; heavy imports stand inside the commands."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from metaglot import cli_adapt, cli_data, cli_demo, cli_evaluate, cli_train
+from metaglot.errors import MetaglotError
+from metaglot.version import __version__
+
+app = typer.Typer(
+    name="metaglot",
+    help="Meta-pretrain language models so that they learn a new text task from a handful of examples.",
+    epilog="Begin with: metaglot demo   ·   Your own data: metaglot adapt builtin:minilm examples.csv --out my-model",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(cli_demo.demo)
+app.command("pretrain")(cli_train.pretrain)
+app.command("adapt")(cli_adapt.adapt)
+app.command("predict")(cli_adapt.predict)
+app.command("evaluate")(cli_evaluate.evaluate)
+app.add_typer(cli_data.app, name="data")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"metaglot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the command line; what a user can mend is said in a line, with exit code 2."""
+    # Idle threads that spin cost CPU time and slow everything where other programs run too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    try:
+        app()
+    except MetaglotError as error:
+        typer.echo(f"metaglot: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("metaglot: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""`metaglot adapt` and `metaglot predict`: a classifier from a file of examples."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from metaglot.errors import MetaglotError
+
+Columns = Annotated[
+    str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def adapt(
+    model: Annotated[str, typer.Argument(help="builtin:minilm, a run directory, a Hugging Face folder or hub id.")],
+    examples: Annotated[Path, typer.Argument(help="A csv, tsv, json, jsonl or parquet file with text and label.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Where the adapted model is saved.")],
+    effort: Annotated[str, typer.Option(help="instant (closed form), fast or thorough (gradient steps).")] = "fast",
+    goal: Annotated[float | None, typer.Option(help="Go on until cross-validated accuracy is this, e.g. 0.9.")] = None,
+    seconds: Annotated[float, typer.Option(help="CPU seconds that a goal may take.")] = 120.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    columns: Columns = None,
+    keep_examples: Annotated[bool, typer.Option(help="Save the texts too, to add classes later.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Learn a text task from a handful of examples, and save the classifier.
+
+    Exit codes: 0 done or goal met, 2 bad input, 3 the goal was not met in the time (the best found is saved).
+
+    Examples:
+
+      metaglot adapt builtin:minilm examples.csv --out my-model
+
+      metaglot adapt runs/english tickets.jsonl --columns text=body,label=team --effort thorough --out tickets
+    """
+    table = _read(examples, columns)
+    labels = _labels(table, examples)
+    from metaglot.adaptation import load_model
+    from metaglot.adaptation.effort import effort_called
+    from metaglot.adaptation.goal import adapt_until
+
+    effort_called(effort)
+    if goal is not None and not 0 < goal <= 1:
+        raise MetaglotError(f"--goal {goal}: expected an accuracy above 0 and at most 1, e.g. 0.9")
+    texts, pairs = _texts(table)
+    loaded = load_model(model)
+    if not (quiet or as_json):
+        typer.echo(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
+    if goal is None:
+        adapted, reached = loaded.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed), None
+    else:
+        adapted, reached = adapt_until(loaded, texts, labels, pairs, goal=goal, cpu_seconds=seconds, seed=seed)
+    adapted.save(out, keep_examples=keep_examples, force=force)
+    met = goal is None or (reached is not None and reached >= goal)
+    outcome: dict[str, Any] = {"out": str(out), "labels": list(adapted.labels), "examples": len(texts)}
+    outcome |= {"steps": adapted.effort.steps, "cross_validated_accuracy": reached, "goal_met": met}
+    if as_json:
+        typer.echo(json.dumps(outcome, ensure_ascii=False))
+    elif not quiet:
+        reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
+        typer.echo(f"{len(texts)} examples of {len(adapted.labels)} classes{reach} → {out}")
+        typer.echo(f"try: metaglot predict {out} --text 'a new text'")
+    if not met:
+        typer.echo(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
+        raise typer.Exit(3)
+
+
+def predict(
+    folder: Annotated[Path, typer.Argument(help="A folder that metaglot adapt made.")],
+    file: Annotated[Path | None, typer.Argument(help="A file with texts (csv, jsonl, txt: one a line, …).")] = None,
+    *,
+    text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
+    columns: Columns = None,
+    as_json: Json = False,
+) -> None:
+    """Classify texts with an adapted model; one line a text: label, probability, text.
+
+    Examples:
+
+      metaglot predict my-model --text "where is my parcel?"
+
+      metaglot predict my-model new.csv --json > predictions.jsonl
+    """
+    if (file is None) == (not text):
+        raise MetaglotError("give either --text (once or more) or a file of texts")
+    if file is None:
+        texts, pairs = list(text or []), None
+    else:
+        texts, pairs = _texts(_read(file, columns))
+    from metaglot.adaptation import Adapted
+
+    adapted = Adapted.load(folder)
+    probabilities = adapted.predict_proba(texts, pairs)
+    for one, row in zip(texts, probabilities, strict=True):
+        best = int(row.argmax())
+        if as_json:
+            spread = {label: round(float(p), 6) for label, p in zip(adapted.labels, row, strict=True)}
+            typer.echo(
+                json.dumps({"text": one, "label": adapted.labels[best], "probabilities": spread}, ensure_ascii=False)
+            )
+        else:
+            typer.echo(f"{adapted.labels[best]}\t{row[best]:.3f}\t{' '.join(one.split())}")
+
+
+def _read(file: Path, columns: str | None) -> Any:
+    from metaglot.data.columns import parse_columns
+    from metaglot.data.readers import read_table
+
+    return read_table(file, mapping=parse_columns([columns]) if columns else None)
+
+
+def _texts(table: Any) -> tuple[list[str], list[str] | None]:
+    pairs = table.column("text_pair").to_pylist() if "text_pair" in table.column_names else None
+    if pairs is not None and all(pair is None for pair in pairs):
+        pairs = None
+    return table.column("text").to_pylist(), None if pairs is None else [pair or "" for pair in pairs]
+
+
+def _labels(table: Any, file: Path) -> list[str]:
+    if "label" not in table.column_names:
+        raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
+    labels = table.column("label").to_pylist()
+    missing = [i for i, label in enumerate(labels) if label is None]
+    if missing:
+        raise MetaglotError(
+            f"{file}: example number {missing[0] + 1} has no label ({len(missing)} such); fill or remove them"
+        )
+    return labels

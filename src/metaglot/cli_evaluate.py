@@ -1,0 +1,153 @@
+"""`metaglot evaluate`: a model against strong baselines on the same draws."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    from metaglot.evaluation import Result
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A run directory, builtin:minilm, a Hugging Face folder or hub id.")],
+    tasks: Annotated[
+        list[Path], typer.Argument(help="Labelled files; those with columns part, shot, draw keep theirs.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for results.jsonl, table.md and report.html; resumed if killed.")],
+    shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
+    draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 10,
+    queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 500,
+    efforts: Annotated[str, typer.Option(help="Of ours: instant, fast, thorough; several with commas.")] = "fast",
+    against: Annotated[
+        str, typer.Option(help="Baselines: tfidf, frozen, finetune, multitask.")
+    ] = "tfidf,frozen,finetune",
+    multitask: Annotated[
+        str | None, typer.Option(help="A run of the algorithm joint, for the baseline multitask.")
+    ] = None,
+    leave_out: Annotated[str, typer.Option(help="Tasks that the macro mean is also shown without.")] = "",
+    columns: Annotated[str | None, typer.Option(help="Names of the columns, e.g. text=body,label=topic.")] = None,
+    seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all if absent.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Start the folder afresh.")] = False,
+    by_task: Annotated[bool, typer.Option("--by-task", help="Print each task's differences too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines.")] = False,
+) -> None:
+    """Adapt to each task from few examples, judge on its queries, and compare with baselines on the same draws.
+
+    Examples:
+
+      metaglot evaluate runs/english tasks/*.parquet --shots 4,8,16 --draws 5 --out results/english
+
+      metaglot evaluate builtin:minilm tickets.csv --shots 5 --efforts instant,thorough --out results/tickets
+    """
+    wanted = _numbers("--shots", shots)
+    from metaglot.data.columns import parse_columns
+    from metaglot.evaluation.protocol import Plan, TaskSet
+
+    mapping = parse_columns([columns]) if columns else None
+    task_sets = [TaskSet.load(path, mapping=mapping) for path in tasks]
+    unknown = set(_words(leave_out)) - {task.name for task in task_sets}
+    if unknown:
+        raise MetaglotError(f"--leave-out {', '.join(sorted(unknown))}: no such task; they are named after their files")
+    import torch
+
+    from metaglot.adaptation import load_model
+    from metaglot.evaluation import baselines, evaluate_into, ours, read_results
+
+    if threads:
+        torch.set_num_threads(threads)
+    loaded = load_model(model)
+    joint = load_model(multitask) if multitask else None
+    methods = (*ours(loaded, _words(efforts)), *baselines(_words(against), loaded.base(), multitask=joint))
+    plan = Plan(wanted, draws, queries, seed)
+    total = len(task_sets) * len(wanted) * draws * len(methods)
+    show_bar = not (quiet or as_json)
+    for _ in progress(evaluate_into(out, task_sets, methods, plan, force=force), total, show=show_bar, done=_done(out)):
+        pass
+    results = read_results(out / "results.jsonl")
+    write_tables(out, results, model=loaded.name, leave_out=_words(leave_out), config=dict(loaded.provenance))
+    if as_json:
+        typer.echo((out / "results.jsonl").read_text("utf-8"), nl=False)
+    elif not quiet:
+        from rich.console import Console
+
+        from metaglot.evaluation import terminal
+
+        Console().print(terminal(results, leave_out=_words(leave_out), by_task=by_task))
+        typer.echo(f"results, table.md and report.html in {out}")
+
+
+def write_tables(
+    out: Path, results: "list[Result]", *, model: str, leave_out: list[str], config: dict[str, Any]
+) -> None:
+    """Write table.md and report.html."""
+    from metaglot.evaluation import markdown, write_report
+
+    (out / "table.md").write_text(markdown(results, leave_out=leave_out), "utf-8")
+    tasks = len({result.task for result in results})
+    write_report(
+        out / "report.html",
+        title=f"{model}: evaluation",
+        summary=f"{len(results)} fits on {tasks} tasks; every method saw the same supports and queries.",
+        results=results,
+        config=config,
+        environment=environment(),
+        leave_out=leave_out,
+    )
+
+
+def environment() -> dict[str, object]:
+    """Return the versions in use."""
+    import platform
+
+    import torch
+    import transformers
+
+    from metaglot.version import __version__
+
+    return {
+        "metaglot": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def progress(results: "Iterable[Result]", total: int, *, show: bool, done: int = 0) -> "Iterable[Result]":
+    """Yield the results while a bar shows how far they are and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), disable=not show) as bar:
+        task = bar.add_task("", total=total, completed=min(done, total), note="")
+        for result in results:
+            bar.update(task, advance=1, note=f"{result.task} {result.shot} shots: {result.method}")
+            yield result
+
+
+def _done(out: Path) -> int:
+    from metaglot.evaluation import read_results
+
+    return len(read_results(out / "results.jsonl")) if (out / "results.jsonl").is_file() else 0
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    try:
+        numbers = [int(word) for word in _words(text)]
+    except ValueError as error:
+        raise MetaglotError(f"{option} {text}: expected whole numbers with commas, e.g. 4,8,16") from error
+    if not numbers or min(numbers) < 1 or len(set(numbers)) < len(numbers):
+        raise MetaglotError(f"{option} {text}: expected one or more different numbers of at least 1, e.g. 4,8,16")
+    return numbers

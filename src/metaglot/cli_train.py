@@ -1,0 +1,142 @@
+"""`metaglot pretrain`: meta-train from a recipe, in a run directory."""
+
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    from metaglot.training import Event
+
+EXIT = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
+
+
+def pretrain(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of one that comes with metaglot.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, e.g. training.steps=100")] = None,
+    *,
+    out: Annotated[Path | None, typer.Option(help="The run directory; runs/<name of the recipe> if absent.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint, bit for bit.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Drop the run that the directory holds.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Meta-train a model on a distribution of tasks, test it on held-out tasks, and save it.
+
+    Exit codes: 0 done or goal met, 2 bad input, 3 the budget ended before the goal, 130 interrupted (and saved).
+
+    Examples:
+
+      metaglot pretrain recipes/english.yaml
+
+      metaglot pretrain english training.steps=50 seed=1 --out runs/short
+
+      metaglot pretrain english --out runs/short --resume
+    """
+    from metaglot.config import dump_recipe, load_recipe, packaged_recipes
+
+    path = recipe if Path(recipe).suffix in {".yaml", ".yml"} else str(packaged_recipes().get(recipe, recipe))
+    settings = load_recipe(path, overrides or [])
+    folder = out or Path("runs") / settings.name
+    prepare_folder(folder, resume=resume, force=force)
+    import torch
+
+    from metaglot.assembly import assemble, write_run_files
+    from metaglot.training import run
+
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    say = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
+    assembled = assemble(settings, say)
+    write_run_files(folder, dump_recipe(settings), assembled.description)
+    with stop_flag() as stop:
+        last = watch(run(assembled.plan, folder, stop=stop), assembled.plan.optimisation.steps, quiet=quiet or as_json)
+    outcome = {"outcome": last.reason, "out": str(folder), "step": last.state.step, "validation": dict(last.state.goal)}
+    outcome["cpu_seconds"] = round(last.state.cpu_seconds, 1)
+    if as_json:
+        typer.echo(json.dumps(outcome))
+    elif not quiet:
+        typer.echo(_said(outcome))
+    sys.exit(EXIT[last.reason or "done"])
+
+
+def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
+    """Refuse a folder that holds another run, unless it is to be resumed or dropped."""
+    if folder.exists() and not folder.is_dir():
+        raise MetaglotError(f"--out {folder}: that is a file; name a folder")
+    holds = folder.is_dir() and any(folder.iterdir())
+    if holds and force:
+        if not ((folder / "config.yaml").is_file() or (folder / "checkpoints").is_dir()):
+            raise MetaglotError(f"--out {folder}: it holds something that is not a run; --force will not remove that")
+        shutil.rmtree(folder)
+    elif holds and not resume:
+        raise MetaglotError(
+            f"--out {folder}: it is not empty; use --resume to go on with the run there, --force to drop it"
+        )
+
+
+@contextmanager
+def stop_flag() -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether Ctrl-C or SIGTERM came; a second Ctrl-C interrupts at once."""
+    asked: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def watch(events: "Iterator[Event]", steps: int, *, quiet: bool) -> "Event":
+    """Show a progress bar with time left, and return the last event."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    last: Any = None
+    columns = (
+        TextColumn("meta-training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        task = progress.add_task("", total=steps, note="")
+        notes = {"step": "", "validation": ""}
+        for last in events:
+            if last.kind == "step":
+                notes["step"] = f"loss {last.record['loss']:.3f}"
+            elif last.kind == "validation":
+                notes["validation"] = f"held-out accuracy {100 * last.record['accuracy']:.1f} %"
+                if not progress.console.is_terminal and not quiet:
+                    progress.console.print(f"step {last.state.step}: {notes['validation']}")
+            progress.update(task, completed=last.state.step, note=" · ".join(n for n in notes.values() if n))
+    return last
+
+
+def _said(outcome: dict[str, Any]) -> str:
+    reached = outcome["validation"].get("accuracy")
+    held_out = f", held-out accuracy {100 * reached:.1f} %" if reached is not None else ""
+    how = {
+        "done": "done",
+        "goal": "the goal is met",
+        "budget": "the budget ended before the goal was met",
+        "interrupted": "interrupted and saved; go on with --resume",
+    }
+    where = f"{outcome['cpu_seconds']} CPU-s, in {outcome['out']}"
+    return f"{how[outcome['outcome']]}: step {outcome['step']}{held_out}, {where}"

@@ -1,0 +1,276 @@
+"""Recipes: YAML and `key=value` → checked settings.  Unknown or ill-typed keys are errors that name their neighbour."""
+
+import os
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from string import Template
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from metaglot.errors import MetaglotError
+
+
+class Strict(BaseModel):
+    """Settings that refuse unknown keys, strings for numbers, NaN and infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+Range = tuple[int, int]
+
+
+class ModelSettings(Strict):
+    """The backbone."""
+
+    name: str = "builtin:minilm"
+    max_length: int = Field(96, ge=4, le=8192)  # tokens
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    attention: Literal["auto", "eager", "sdpa"] = "auto"
+    device: str = "auto"
+
+
+class SetSettings(Strict):
+    """A labelled set and what of it becomes tasks."""
+
+    path: str  # a file, a folder, hub:ID or builtin:NAME; relative to data.root
+    name: str = ""  # the file's name if empty
+    columns: dict[str, str] = {}
+    group_by: tuple[str, ...] = Field((), strict=False)
+    languages: tuple[str, ...] = Field((), strict=False)
+    splits: tuple[str, ...] = Field((), strict=False)
+    domains: tuple[str, ...] = Field((), strict=False)
+    classes: tuple[str, ...] = Field((), strict=False)
+    without: tuple[str, ...] = Field((), strict=False)
+    min_per_class: int = Field(10, ge=2)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class DataSettings(Strict):
+    """Sets to meta-train on, and sets kept aside."""
+
+    root: str = ""  # may hold $METAGLOT_DATA
+    train: tuple[SetSettings, ...] = Field(min_length=1, strict=False)
+    validation: tuple[SetSettings, ...] = Field((), strict=False)
+    mixture: Literal["uniform", "size", "sqrt"] = "sqrt"
+
+
+class EpisodeSettings(Strict):
+    """The size of an episode."""
+
+    ways: Range = Field((2, 8), strict=False)
+    shots: Range = Field((1, 8), strict=False)
+    queries: int = Field(4, ge=1)  # a class
+    max_support: int = Field(64, ge=2)
+    max_query: int = Field(64, ge=2)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "EpisodeSettings":
+        for key, least in (("ways", 2), ("shots", 1)):
+            low, high = getattr(self, key)
+            if not least <= low <= high:
+                raise ValueError(f"{key}: expected [low, high] with {least} <= low <= high, got [{low}, {high}]")
+        return self
+
+
+class AlgorithmSettings(Strict):
+    """The meta-learner, by name, and its options."""
+
+    name: str = "protonet"
+    options: dict[str, Any] = {}
+
+
+class TrainingSettings(Strict):
+    """The outer loop."""
+
+    steps: int = Field(1000, ge=1)
+    meta_batch: int = Field(4, ge=1)
+    lr: float = Field(5e-5, gt=0)
+    head_lr: float = Field(1e-3, gt=0)
+    algorithm_lr: float = Field(1e-2, gt=0)
+    warmup: int = Field(50, ge=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float | None = Field(1.0, gt=0)
+    freeze: tuple[str, ...] = Field((), strict=False)
+    save_every: int = Field(200, ge=1)
+    keep: int = Field(2, ge=1)
+
+
+class ValidationSettings(Strict):
+    """How often and on what the run is tested."""
+
+    every: int = Field(200, ge=1)
+    episodes: int = Field(40, ge=1)
+    ways: Range = Field((2, 8), strict=False)
+    shots: int = Field(5, ge=1)
+    queries: int = Field(8, ge=1)
+
+
+class GoalSettings(Strict):
+    """Training ends once validation meets it."""
+
+    metric: Literal["accuracy"] = "accuracy"
+    at_least: float = Field(gt=0, le=1)
+    shots: int = Field(5, ge=1)
+
+
+class BudgetSettings(Strict):
+    """Training ends here at the latest, whatever `training.steps` says."""
+
+    cpu_minutes: float | None = Field(None, gt=0)
+
+
+class Recipe(Strict):
+    """A whole meta-training run."""
+
+    name: str = "run"
+    description: str = ""
+    seed: int = Field(0, ge=0)
+    threads: int | None = Field(None, ge=1)  # of torch; its own choice if absent
+    model: ModelSettings = ModelSettings()
+    data: DataSettings
+    episodes: EpisodeSettings = EpisodeSettings()
+    algorithm: AlgorithmSettings = AlgorithmSettings()
+    training: TrainingSettings = TrainingSettings()
+    validation: ValidationSettings = ValidationSettings()
+    goal: GoalSettings | None = None
+    budget: BudgetSettings = BudgetSettings()
+
+    @model_validator(mode="after")
+    def _goal_needs_validation(self) -> "Recipe":
+        if self.goal is not None and not self.data.validation:
+            raise ValueError("goal: it is judged on held-out tasks, so data.validation must name at least one set")
+        return self
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Return the recipe in a YAML file with `key=value` overrides (dotted keys, YAML values).
+
+    Raises MetaglotError that names the file and key, what was expected and what came.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text("utf-8")
+        raw = yaml.load(text, Loader=_Loader)
+    except FileNotFoundError as error:
+        raise MetaglotError(
+            f"{file}: no such recipe; recipes of the package: {', '.join(packaged_recipes())}"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise MetaglotError(f"{file}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise MetaglotError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise MetaglotError(f"{file}: expected keys and values, got {type(raw).__name__}")
+    return parse_recipe(raw, overrides, where=str(file))
+
+
+def parse_recipe(raw: Mapping[str, Any], overrides: Sequence[str] = (), *, where: str = "recipe") -> Recipe:
+    """Return the recipe of plain values; see `load_recipe`."""
+    values = _copy(raw)
+    for override in overrides:
+        _override(values, override)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise MetaglotError(f"{where}: {_explain(error)}") from error
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return the recipe with every default filled in, as YAML."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def expand(text: str) -> str:
+    """Return `text` with $VARIABLES filled in; raise MetaglotError for one that is not set."""
+    try:
+        return os.path.expanduser(Template(text).substitute(os.environ))
+    except (KeyError, ValueError) as error:
+        name = error.args[0] if isinstance(error, KeyError) else text
+        raise MetaglotError(f"{text}: the environment variable {name} is not set; export {name}=/path/to/it") from error
+
+
+def packaged_recipes() -> dict[str, Path]:
+    """Return the recipes that come with metaglot, by name."""
+    here = Path(__file__).parent
+    folders = [here / "recipes", here.parent.parent / "recipes"]
+    return {file.stem: file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.yaml"))}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-4 is a number (YAML 1.1 wants 1.0e-4) and a key must not stand twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    __import__("re").compile(r"^[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9]+)([eE][-+]?[0-9]+)$"),
+    list("-+0123456789."),
+)
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, found, value = override.partition("=")
+    if not found or not key:
+        raise MetaglotError(f"override {override!r}: expected key=value, e.g. training.steps=100")
+    *parents, last = key.split(".")
+    at: Any = values
+    for parent in parents:
+        at = at.setdefault(parent, {}) if isinstance(at, dict) else None
+        if not isinstance(at, dict):
+            raise MetaglotError(f"override {override!r}: {parent} holds no keys")
+    try:
+        at[last] = yaml.load(value, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise MetaglotError(f"override {override!r}: not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    problems: list[str] = []
+    for problem in error.errors():
+        path = ".".join(str(part) for part in problem["loc"]) or "recipe"
+        if problem["type"] == "extra_forbidden":
+            problems.append(f"unknown key {path}{_neighbour(problem['loc'])}")
+        elif problem["type"] == "missing":
+            problems.append(f"{path} is missing")
+        else:
+            problems.append(f"{path}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r})")
+    return "; ".join(problems)
+
+
+def _neighbour(loc: Sequence[int | str]) -> str:
+    model: Any = Recipe
+    for part in loc[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _settings_in(model.model_fields[part].annotation) or model
+    known = list(model.model_fields)
+    near = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+    return f" (did you mean {near[0]!r}?)" if near else f" (known there: {', '.join(known)})"
+
+
+def _settings_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = [_settings_in(part) for part in getattr(annotation, "__args__", ())]
+    return next((one for one in inner if one is not None), None)
+
+
+def _copy(value: Any) -> Any:
+    return {k: _copy(v) for k, v in value.items()} if isinstance(value, Mapping) else value

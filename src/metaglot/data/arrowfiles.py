@@ -1,0 +1,100 @@
+"""Readers of Arrow formats: parquet, folders that `datasets` wrote, and data sets on a hub."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metaglot.data.columns import Pick, Raw
+from metaglot.errors import MetaglotError
+
+
+def read_parquet(path: Path, pick: Pick) -> Raw:
+    """Return the picked columns of a Parquet file; no other column is read."""
+    try:
+        schema = cast("pa.Schema", pq.read_schema(path))
+        chosen = pick(schema.names)
+        table = cast("pa.Table", pq.ParquetFile(path).read(columns=list(dict.fromkeys(chosen.values()))))
+    except (pa.ArrowException, OSError) as error:
+        head = path.read_bytes()[:8] if path.stat().st_size < 1 << 20 else b""
+        what = "the file is empty" if path.stat().st_size == 0 else f"not readable as Parquet: {error}"
+        raise MetaglotError(f"{path}, line 1: {what} (it begins with {head!r}). Mend the file or its name.") from error
+    if table.num_rows == 0:
+        raise MetaglotError(f"{path}, line 1: no rows.")
+    return from_arrow(table, chosen, str(path))
+
+
+def from_arrow(table: pa.Table, chosen: Mapping[str, str], source: str) -> Raw:
+    """Return the chosen columns of a table; the numbers of a `ClassLabel` become its names."""
+    names = class_names(table.schema)
+    columns = {
+        name: _named(table[column], names[column]) if column in names else table[column]
+        for name, column in chosen.items()
+    }
+    return Raw(columns, lambda row: f"{source}, row {row + 1}")
+
+
+def class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """Return the names that `datasets` noted in a schema for its ClassLabel columns."""
+    try:
+        noted: Any = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features: dict[str, Any] = noted["info"]["features"]
+        return {
+            column: list(feature["names"])
+            for column, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        }
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _named(values: pa.ChunkedArray, names: list[str]) -> pa.ChunkedArray:
+    """Return class numbers as names; -1 (no label) becomes null."""
+    if not pa.types.is_integer(values.type):
+        return values
+    numbers = cast("list[int | None]", values.to_pylist())
+    labels = [names[n] if n is not None and 0 <= n < len(names) else None for n in numbers]
+    return pa.chunked_array([pa.array(labels, pa.string())])
+
+
+def saved_folder(path: Path) -> list[tuple[str | None, pa.Table]]:
+    """Return (split, table) of a folder made with `save_to_disk`, memory-mapped."""
+    from datasets import Dataset, DatasetDict, load_from_disk
+
+    try:
+        found = load_from_disk(str(path))
+    except Exception as error:
+        raise MetaglotError(f"{path}: not a whole folder of `save_to_disk`: {error}") from error
+    sets: Mapping[str | None, Dataset] = (
+        cast("Mapping[str | None, Dataset]", found) if isinstance(found, DatasetDict) else {None: found}
+    )
+    return [(split, _table(one)) for split, one in sets.items()]
+
+
+def hub_set(source: str) -> list[tuple[str | None, pa.Table]]:
+    """Return (split, table) of `hub:ID[@config][:split]`; no code of the data set runs."""
+    from datasets import DatasetDict, load_dataset
+
+    rest, _, split = source.removeprefix("hub:").partition(":")
+    name, _, config = rest.partition("@")
+    try:
+        found = load_dataset(name, config or None, split=split or None)
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise MetaglotError(
+            f"{source}: cannot be loaded ({type(error).__name__}: {reason}). Check the name"
+            " (hub:ID[@config][:split]), the network and HF_HUB_OFFLINE, or give the path of a downloaded file."
+        ) from error
+    if isinstance(found, DatasetDict):
+        return [(str(one), _table(part)) for one, part in found.items()]
+    return [(split, _table(found))]
+
+
+def _table(dataset: Any) -> pa.Table:
+    """Return a data set's rows in order, with its features noted in the schema."""
+    plain: pa.Table = dataset.with_format("arrow")[:]
+    features: pa.Schema = dataset.features.arrow_schema
+    return plain.replace_schema_metadata(features.metadata)

@@ -1,0 +1,90 @@
+"""Where metaglot keeps and finds files: the cache folder, the data folder, and atomic writes.
+
+The one place outside `cli.py` and `config.py` that reads environment variables.
+"""
+
+import os
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from metaglot.errors import MetaglotError
+
+STALE = 24 * 3600  # seconds after which a temporary file has no writer any more
+
+
+def cache_dir() -> Path:
+    """Return the cache folder: $METAGLOT_CACHE, else $XDG_CACHE_HOME/metaglot, else the platform's own."""
+    if chosen := os.environ.get("METAGLOT_CACHE"):
+        return Path(chosen).expanduser()
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg).expanduser() / "metaglot"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "metaglot"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "metaglot" / "cache"
+    return Path.home() / ".cache" / "metaglot"
+
+
+def data_dir() -> Path | None:
+    """Return $METAGLOT_DATA, a folder of labelled sets, or None if it is not set."""
+    chosen = os.environ.get("METAGLOT_DATA")
+    return Path(chosen).expanduser() if chosen else None
+
+
+@contextmanager
+def atomic_file(target: Path) -> Generator[Path]:
+    """Give a temporary path beside `target`; what the block wrote there becomes `target`, or nothing does.
+
+    Two writers of the same target do not disturb each other: the last one to finish stands.
+    """
+    make_folder(target.parent)
+    part = _beside(target)
+    try:
+        yield part
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Generator[Path]:
+    """Give a temporary folder beside `target`; it becomes `target` when the block ends well, else it goes.
+
+    Where another process made `target` meanwhile, that one stands.
+    """
+    make_folder(target.parent)
+    part = _beside(target)
+    part.mkdir()
+    try:
+        yield part
+        try:
+            part.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents; a MetaglotError says what stands in the way."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MetaglotError(
+            f"cannot make the folder {path}: {error.strerror}. Set METAGLOT_CACHE to a folder you may write to."
+        ) from error
+
+
+def _beside(target: Path) -> Path:
+    """Return a new temporary path; what writers killed more than a day ago left beside it is removed."""
+    for stale in target.parent.glob(f".{target.name}.*.part"):
+        with suppress(OSError):
+            if time.time() - stale.stat().st_mtime > STALE:
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
+    return target.parent / f".{target.name}.{uuid.uuid4().hex[:12]}.part"

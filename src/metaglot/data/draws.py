@@ -1,0 +1,203 @@
+"""Few-shot draws of a labelled table: the fixed ones it brings along, or seeded ones; the same interface.
+
+A draw is a support set of `shot` examples a class; queries are a subset of what no draw ever touches.  Both are
+positions in the table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, cast
+
+import numpy as np
+import pyarrow as pa
+
+from metaglot.errors import MetaglotError
+from metaglot.seeds import generator
+
+Positions = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Draws(Protocol):
+    """Support sets and queries of one labelled table."""
+
+    @property
+    def table(self) -> pa.Table:
+        """The canonical table that positions count in."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, sorted."""
+        ...
+
+    @property
+    def shots(self) -> tuple[int, ...]:
+        """The shot counts that are fixed; empty if any will do."""
+        ...
+
+    @property
+    def draws(self) -> tuple[int, ...]:
+        """The draw numbers that are fixed; empty if any will do."""
+        ...
+
+    def support(self, shot: int, draw: int) -> Positions:
+        """Return the positions of `shot` examples of each class, or as many as there are."""
+        ...
+
+    def queries(self, n: int, seed: int) -> Positions:
+        """Return the positions of at most n queries, sorted, a function of (n, seed)."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedDraws:
+    """The draws that a table brings along in its columns part (support, query), shot and draw."""
+
+    table: pa.Table
+    labels: tuple[str, ...]
+    shots: tuple[int, ...]
+    draws: tuple[int, ...]
+
+    def support(self, shot: int, draw: int) -> Positions:
+        """Return the support set of (shot, draw).
+
+        A shot count that the table lacks is the first `shot` of each class of the next larger one.  Raises a
+        MetaglotError where none is larger, or for an unknown draw.
+        """
+        _check_shot(shot)
+        larger = [one for one in self.shots if one >= shot]
+        if not larger:
+            raise MetaglotError(f"{shot} shots: the fixed draws have at most {max(self.shots)} a class.")
+        columns = self._columns
+        at = np.flatnonzero((columns["part"] == 0) & (columns["shot"] == larger[0]) & (columns["draw"] == draw))
+        if not len(at):
+            raise MetaglotError(
+                f"no fixed draw {draw} of {larger[0]} shots; the table has draws {_listed(self.draws)}."
+            )
+        return at if larger[0] == shot else _first_of_each(at, columns["label"], shot)
+
+    def queries(self, n: int, seed: int) -> Positions:
+        """Return at most n positions of the evaluation set (part = query), sorted."""
+        return _subset(np.flatnonzero(self._columns["part"] == 1), n, seed)
+
+    @cached_property
+    def _columns(self) -> dict[str, Positions]:
+        part = self.table["part"].to_pylist()
+        numbers = {name: _numbers(self.table[name]) for name in ("shot", "draw")}
+        coded = np.array([{"support": 0, "query": 1}.get(cast("str", p), -1) for p in part], np.int64)
+        return {"part": coded, "label": _codes(self.table, self.labels), **numbers}
+
+
+@dataclass(frozen=True)
+class RandomDraws:
+    """Seeded draws of an ordinary labelled table.
+
+    The query pool is set aside first, so that no support set ever meets it: the rows of split = test if there are
+    any (supports then come from train), else a seeded half of each class.
+    """
+
+    table: pa.Table
+    labels: tuple[str, ...]
+    seed: int = 0
+    shots: tuple[int, ...] = ()
+    draws: tuple[int, ...] = ()
+
+    def support(self, shot: int, draw: int) -> Positions:
+        """Return `shot` positions of each class, or what a smaller class has; fewer shots are the first of more."""
+        _check_shot(shot)
+        rng = generator(self.seed, "support", draw)
+        mixed = rng.permutation(self._pools[0])
+        return _first_of_each(mixed, _codes(self.table, self.labels), shot)
+
+    def queries(self, n: int, seed: int) -> Positions:
+        """Return at most n positions of the query pool, sorted."""
+        return _subset(self._pools[1], n, seed)
+
+    @cached_property
+    def _pools(self) -> tuple[Positions, Positions]:
+        """The positions that supports, and those that queries, are drawn from."""
+        return _pools(self.table, self.labels, self.seed)
+
+
+def draws_of(table: pa.Table, *, seed: int = 0) -> FixedDraws | RandomDraws:
+    """Return the draws of a canonical table: fixed if it has the columns part, shot and draw, else seeded.
+
+    Raises a MetaglotError for a table without labels, with one class, or without queries.
+    """
+    if "label" not in table.column_names or table["label"].null_count == table.num_rows:
+        raise MetaglotError("the table has no labels. Name their column: --columns label=COLUMN.")
+    if {"part", "shot", "draw"} <= set(table.column_names):
+        return _fixed(table)
+    labels = _labels(table)
+    support, query = _pools(table, labels, seed)
+    codes = _codes(table, labels)
+    labels = tuple(labels[i] for i in np.unique(codes[support]))
+    if len(labels) < 2:
+        raise MetaglotError(f"only one class ({_listed(labels)}); a task needs two or more.")
+    if not np.isin(codes[query], np.unique(codes[support])).any():
+        raise MetaglotError("no rows are left for queries. Give each class two examples or more.")
+    return RandomDraws(table=table, labels=labels, seed=seed)
+
+
+def _fixed(table: pa.Table) -> FixedDraws:
+    shots = cast("list[int]", table["shot"].unique().drop_null().to_pylist())
+    draws = cast("list[int]", table["draw"].unique().drop_null().to_pylist())
+    found = FixedDraws(table, _labels(table), tuple(sorted(shots)), tuple(sorted(draws)))
+    if not shots or not draws or not len(found.queries(1, 0)):
+        raise MetaglotError("the columns part, shot and draw are there, but not both support and query rows.")
+    return found
+
+
+def _pools(table: pa.Table, labels: tuple[str, ...], seed: int) -> tuple[Positions, Positions]:
+    codes = _codes(table, labels)
+    known = np.flatnonzero(codes >= 0)
+    split = np.array(table["split"].to_pylist() if "split" in table.column_names else [None] * table.num_rows, object)
+    query = known[split[known] == "test"]
+    if 0 < len(query) < len(known):
+        train = known[split[known] == "train"]
+        support = train if len(train) else known[split[known] != "test"]
+        return support, query[np.isin(codes[query], codes[support])]
+    mixed = generator(seed, "queries").permutation(known)
+    halves = [(at[len(at) // 2 :], at[: len(at) // 2]) for at in (mixed[codes[mixed] == c] for c in range(len(labels)))]
+    return np.sort(np.concatenate([s for s, _ in halves])), np.sort(np.concatenate([q for _, q in halves]))
+
+
+def _first_of_each(at: Positions, codes: Positions, shot: int) -> Positions:
+    """Return the first `shot` of each class in the order of `at`, class by class."""
+    order = np.argsort(codes[at], kind="stable")
+    sorted_codes = codes[at][order]
+    starts = np.searchsorted(sorted_codes, sorted_codes)
+    return at[order[np.arange(len(at)) - starts < shot]]
+
+
+def _subset(pool: Positions, n: int, seed: int) -> Positions:
+    if n < 1:
+        raise MetaglotError(f"{n} queries; ask for one or more.")
+    return np.sort(generator(seed, "query subset").permutation(pool)[:n])
+
+
+def _labels(table: pa.Table) -> tuple[str, ...]:
+    return tuple(sorted(cast("list[str]", table["label"].unique().drop_null().to_pylist())))
+
+
+def _codes(table: pa.Table, labels: tuple[str, ...]) -> Positions:
+    """Return each row's number in `labels`, -1 for none of them."""
+    number = {name: i for i, name in enumerate(labels)}
+    encoded = table["label"].combine_chunks().dictionary_encode()
+    names = cast("list[str]", encoded.dictionary.to_pylist())
+    lookup = np.array([*(number.get(name, -1) for name in names), -1], np.int64)
+    return lookup[encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)]
+
+
+def _numbers(column: pa.ChunkedArray) -> Positions:
+    return column.fill_null(-1).to_numpy().astype(np.int64)
+
+
+def _check_shot(shot: int) -> None:
+    if shot < 1:
+        raise MetaglotError(f"{shot} shots; ask for one or more.")
+
+
+def _listed(items: Sequence[object]) -> str:
+    return ", ".join(str(item) for item in items[:20])

@@ -1,0 +1,135 @@
+"""What a look at a data set tells: sizes, classes, lengths, scripts, duplicates, conflicts, overlap with others."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
+
+from metaglot.data.folding import folded
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORDS = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
+_SCRIPT_LETTERS = 40  # letters of a text that its script is guessed from
+
+
+class Words(NamedTuple):
+    """Lengths of texts in words (a Chinese or Japanese character counts as one)."""
+
+    median: float
+    p95: float
+    max: int
+
+
+class Overlap(NamedTuple):
+    """Rows whose text stands, folded, in another set."""
+
+    name: str
+    rows: int  # of this set
+    share: float  # of this set, 0 … 1
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A data set at a glance."""
+
+    rows: int
+    columns: tuple[str, ...]  # those with any value
+    classes: Mapping[str, int]  # examples of each, most frequent first
+    unlabelled: int
+    domains: Mapping[str, int]
+    splits: Mapping[str, int]
+    words: Words
+    languages: Mapping[str, int]
+    languages_guessed: bool  # True: no column lang, these are scripts guessed from the letters
+    empty: int  # rows whose text is white space
+    duplicates: int  # rows that repeat an earlier text, folded
+    conflicts: int  # distinct texts (folded) that stand under several labels
+    overlaps: tuple[Overlap, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain dicts, lists, numbers and strings."""
+        plain = asdict(self)
+        plain["words"] = self.words._asdict()
+        plain["overlaps"] = [one._asdict() for one in self.overlaps]
+        plain["columns"] = list(self.columns)
+        return plain
+
+
+def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = ()) -> Summary:
+    """Return the summary of a canonical table, with its overlap with each (name, table) of `against`.
+
+    Two texts (or pairs) are the same if they are so after folding case, punctuation and white space.
+    """
+    keys = _keys(table)
+    texts = cast("list[str]", table["text"].to_pylist())
+    labels = _column(table, "label")
+    lengths = np.array([len(_WORDS.findall(text)) for text in texts] or [0])
+    languages = _counts(_column(table, "lang"))
+    return Summary(
+        rows=table.num_rows,
+        columns=tuple(n for n in table.column_names if n != "row" and table[n].null_count < table.num_rows),
+        classes=_counts(labels),
+        unlabelled=sum(label is None for label in labels),
+        domains=_counts(_column(table, "domain")),
+        splits=_counts(_column(table, "split")),
+        words=Words(float(np.median(lengths)), float(np.percentile(lengths, 95)), int(lengths.max())),
+        languages=languages or _counts(script(text) for text in texts),
+        languages_guessed=not languages,
+        empty=sum(not text.strip() for text in texts),
+        duplicates=len(keys) - len(set(keys)),
+        conflicts=_conflicts(keys, labels),
+        overlaps=tuple(_overlap(keys, name, other) for name, other in against),
+    )
+
+
+def script(text: str) -> str:
+    """Return the script that most of the first letters belong to, such as "Latin", or "none"."""
+    letters = [char for char in text[:400] if char.isalpha()][:_SCRIPT_LETTERS]
+    counts = Counter(_script(char) for char in letters)
+    if counts["Hiragana"] + counts["Katakana"]:
+        return "Japanese"
+    return counts.most_common(1)[0][0] if counts else "none"
+
+
+@lru_cache(maxsize=1 << 14)
+def _script(char: str) -> str:
+    word = unicodedata.name(unicodedata.normalize("NFKC", char)[0], "unknown").split(" ")[0]
+    return {"CJK": "Chinese"}.get(word, word.capitalize())
+
+
+def _keys(table: pa.Table) -> list[str]:
+    texts = cast("list[str]", table["text"].to_pylist())
+    pairs = _column(table, "text_pair")
+    return [folded(t) if p is None else f"{folded(t)}\0{folded(p)}" for t, p in zip(texts, pairs, strict=True)]
+
+
+def _column(table: pa.Table, name: str) -> list[str | None]:
+    if name not in table.column_names:
+        return [None] * table.num_rows
+    return cast("list[str | None]", table[name].to_pylist())
+
+
+def _counts(values: Iterable[str | None]) -> dict[str, int]:
+    counts = Counter(value for value in values if value is not None)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _conflicts(keys: Sequence[str], labels: Sequence[str | None]) -> int:
+    seen: dict[str, str] = {}
+    clashing: set[str] = set()
+    for key, label in zip(keys, labels, strict=True):
+        if label is not None and seen.setdefault(key, label) != label:
+            clashing.add(key)
+    return len(clashing)
+
+
+def _overlap(keys: Sequence[str], name: str, other: pa.Table) -> Overlap:
+    theirs = set(_keys(other))
+    rows = sum(key in theirs for key in keys)
+    return Overlap(name, rows, rows / max(1, len(keys)))

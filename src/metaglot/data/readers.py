@@ -1,0 +1,121 @@
+"""`read_table`: any file, folder or hub id of texts as one table with canonical columns.
+
+Columns: text, and where present text_pair, label, domain, lang, split, part (strings), shot, draw (int64),
+and row (int64), the number of the row in the file, from 0.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
+from metaglot.data.columns import Pick, Raw, canonical, picker
+from metaglot.data.textfiles import read_csv, read_json, read_jsonl, read_tsv, read_txt
+from metaglot.errors import MetaglotError
+
+FORMATS: Mapping[str, Callable[[Path, Pick], Raw]] = {
+    ".parquet": read_parquet,
+    ".jsonl": read_jsonl,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".json": read_json,
+    ".txt": read_txt,
+}
+ALIASES = {".ndjson": ".jsonl", ".tab": ".tsv", ".pq": ".parquet", ".text": ".txt"}
+SPLITS = ("train", "valid", "validation", "val", "dev", "test")
+NOT_DATA = ("readme", "license", "licence", "dataset_info", "dataset_infos", "state", "dataset_dict")
+
+
+def read_table(source: str | Path, *, mapping: Mapping[str, str] | None = None) -> pa.Table:
+    """Return the rows of a csv, tsv, json, jsonl, parquet or txt file, a folder or `hub:ID[@config][:split]`.
+
+    `mapping` is {canonical name: column of the file}; other columns go by their canonical name.
+    Numbers and booleans of other columns than text become strings: 1, and 1.0 where all are whole, is "1".
+    Every row has a text; other values may be null.  Raises a MetaglotError that names the file and line.
+    """
+    name = str(source)
+    pick = picker(name, mapping)
+    if name.startswith("hub:"):
+        return _joined([(split, canonical(from_arrow(t, pick(t.schema.names), name))) for split, t in hub_set(name)])
+    path = Path(source)
+    if path.is_dir():
+        return _folder(path, mapping)
+    return _file(path, pick)
+
+
+def data_files(folder: Path) -> list[Path]:
+    """Return the data files below a folder, sorted; readme, licence and hidden files are left out."""
+    files = (p for p in folder.rglob("*") if _format(p) and p.is_file())
+    return sorted(
+        p
+        for p in files
+        if p.stem.lower() not in NOT_DATA and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    )
+
+
+def _file(path: Path, pick: Pick) -> pa.Table:
+    if not path.exists():
+        raise MetaglotError(f"{path}: no such file{_near(path)}.")
+    kind = _format(path)
+    if kind is None:
+        raise MetaglotError(
+            f"{path}: unknown format {path.suffix or '(no ending)'!r}. Name it by what it holds: {', '.join(FORMATS)}."
+        )
+    try:
+        return canonical(FORMATS[kind](path, pick))
+    except OSError as error:
+        raise MetaglotError(f"{path}: cannot be read: {error.strerror or error}.") from error
+
+
+def _folder(path: Path, mapping: Mapping[str, str] | None) -> pa.Table:
+    if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
+        pick = picker(str(path), mapping)
+        found = saved_folder(path)
+        return _joined([(split, canonical(from_arrow(t, pick(t.schema.names), str(path)))) for split, t in found])
+    files = data_files(path)
+    kinds = sorted({p.suffix for p in files})
+    if not files:
+        raise MetaglotError(f"{path}: a folder without data files ({', '.join(FORMATS)}). Give the path of a file.")
+    if len(kinds) > 1:
+        raise MetaglotError(f"{path}: a folder with several formats ({', '.join(kinds)}). Give the path of one file.")
+    return _joined([(_split(path, file), _file(file, picker(str(file), mapping))) for file in files])
+
+
+def _joined(parts: Sequence[tuple[str | None, pa.Table]]) -> pa.Table:
+    """Return the tables one below the other, with their split where they have none, rows renumbered."""
+    tables = [
+        table if split is None or "split" in table.column_names else _with_split(table, split) for split, table in parts
+    ]
+    joined = pa.concat_tables([t.drop_columns(["row"]) for t in tables], promote_options="default")
+    if joined.num_rows == 0:
+        raise MetaglotError("a data set without rows.")
+    return joined.append_column("row", pa.array(range(joined.num_rows), pa.int64()))
+
+
+def _with_split(table: pa.Table, split: str) -> pa.Table:
+    return table.append_column("split", pa.array([split] * table.num_rows, pa.string()))
+
+
+def _split(folder: Path, file: Path) -> str | None:
+    """Return the split that a file's name or folder says, as in train-00000-of-00002.parquet."""
+    for part in reversed(file.relative_to(folder).with_suffix("").parts):
+        for word in part.lower().replace("_", "-").replace(".", "-").split("-"):
+            if word in SPLITS:
+                return word
+    return None
+
+
+def _format(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    suffix = ALIASES.get(suffix, suffix)
+    return suffix if suffix in FORMATS else None
+
+
+def _near(path: Path) -> str:
+    try:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
+    except OSError:
+        return ""
+    return f" (did you mean {near[0]!r}?)" if near else ""

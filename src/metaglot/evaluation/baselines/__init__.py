@@ -1,0 +1,82 @@
+"""What our model is compared with, one file each, and one dict that lists them.
+
+To add a baseline: a file with a frozen dataclass that is a `Method`, an entry in `BASELINES`, and a test.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+from metaglot.adaptation import Model
+from metaglot.errors import MetaglotError
+from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.finetune import FINETUNE_BY_SHOT, FineTune, Tuned
+from metaglot.evaluation.baselines.frozen_lr import FrozenLR
+from metaglot.evaluation.baselines.frozen_proto import FrozenProto
+from metaglot.evaluation.baselines.method import Fitted, Method
+from metaglot.evaluation.baselines.ours import Ours, ours
+from metaglot.evaluation.baselines.tfidf import Tfidf
+from metaglot.evaluation.names import FROZEN, GROUPS
+
+
+class Start(NamedTuple):
+    """What baselines start from."""
+
+    backbone: Model  # untouched
+    queries: Remembered  # its features of the queries, shared by the frozen arms
+    multitask: Model | None = None  # trained on all tasks jointly
+
+
+def _multitask(start: Start) -> Method:
+    if start.multitask is None:
+        raise MetaglotError(
+            "The baseline multitask fine-tunes a model trained on all tasks jointly, and none was given. "
+            "Train one (algorithm: joint) and name its run directory, or leave multitask out."
+        )
+    return FineTune(start.multitask, name="multitask")
+
+
+BASELINES: Mapping[str, Callable[[Start], Method]] = MappingProxyType(
+    {
+        "tfidf": lambda _: Tfidf(),
+        "frozen-proto": lambda start: FrozenProto(start.queries),
+        "frozen-lr": lambda start: FrozenLR(start.queries),
+        "finetune": lambda start: FineTune(start.backbone),
+        "multitask": _multitask,
+    }
+)
+
+
+def baselines(names: Sequence[str], backbone: Model, *, multitask: Model | None = None) -> tuple[Method, ...]:
+    """Return the baselines called `names` (keys of BASELINES or GROUPS), each once, in that order.
+
+    `backbone` is the untouched model, `Model.base()`.  Raises MetaglotError for a name that is not listed, and for
+    multitask without its model.
+    """
+    start = Start(backbone, Remembered(backbone), multitask)
+    wanted = dict.fromkeys(single for name in names for single in GROUPS.get(name, (name,)))
+    unknown = [name for name in wanted if name not in BASELINES]
+    if unknown:
+        listed = ", ".join((*BASELINES, *GROUPS))
+        raise MetaglotError(f"Unknown baseline: {', '.join(unknown)}. Choose from: {listed}.")
+    return tuple(BASELINES[name](start) for name in wanted)
+
+
+__all__ = [
+    "BASELINES",
+    "FINETUNE_BY_SHOT",
+    "FROZEN",
+    "GROUPS",
+    "FineTune",
+    "Fitted",
+    "FrozenLR",
+    "FrozenProto",
+    "Method",
+    "Ours",
+    "Remembered",
+    "Start",
+    "Tfidf",
+    "Tuned",
+    "baselines",
+    "ours",
+]

@@ -1,0 +1,59 @@
+"""Prototypes on the untouched backbone: p(c | x) ∝ exp(scale · cos(f(x), mean of f over class c)).
+
+Snell et al. 2017, https://arxiv.org/abs/1703.05175, with cosines.  The scale does not change the prediction.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.method import numbered, softmax
+
+
+@dataclass(frozen=True)
+class FrozenProto:
+    """Cosine prototypes of frozen features."""
+
+    queries: Remembered
+    scale: float = 16.0
+    name: str = "frozen-proto"
+
+    @property
+    def model(self) -> str:
+        """The backbone's name."""
+        return self.queries.encoder.name
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The recorded choices."""
+        return {"scale": self.scale}
+
+    def fit(
+        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
+    ) -> "FittedProto":
+        """Return the prototypes of the support set."""
+        del shot, seed
+        names, numbers = numbered(labels)
+        weight = self.scale * prototypes(self.queries.encoder.embed(texts, pairs), numbers)
+        return FittedProto(names, self.queries, weight)
+
+
+@dataclass(frozen=True)
+class FittedProto:
+    """Prototypes [C, D], times the scale."""
+
+    labels: tuple[str, ...]
+    queries: Remembered
+    weight: np.ndarray
+
+    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
+        """Return the probability of each label for each text, [n, C]."""
+        return softmax(self.queries.features(texts, pairs) @ self.weight.T)
+
+
+def prototypes(features: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return the mean feature of each class, brought to length one: [n, D], [n] → [C, D]."""
+    means = np.stack([features[numbers == number].mean(axis=0) for number in range(numbers.max() + 1)])
+    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,71 @@
+"""The meta-trained model itself, at one effort: `Model.adapt`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from metaglot.adaptation import Adapted, Model
+from metaglot.adaptation.effort import effort_called
+from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.method import Fitted, Method
+
+
+def ours(trained: Model, efforts: Sequence[str]) -> tuple[Method, ...]:
+    """Return the model at each effort; efforts that leave the body alone share the features of the queries.
+
+    Raises MetaglotError for an unknown effort.
+    """
+    queries = Remembered(trained)
+    for effort in efforts:
+        effort_called(effort)
+    return tuple(Ours(trained, effort, queries) for effort in dict.fromkeys(efforts))
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The meta-trained model, adapted with an effort."""
+
+    trained: Model
+    effort: str
+    queries: Remembered
+
+    @property
+    def name(self) -> str:
+        """Its name in tables: ours-instant, ours-fast, ours-thorough."""
+        return f"ours-{self.effort}"
+
+    @property
+    def model(self) -> str:
+        """The name of the meta-trained model."""
+        return self.trained.name
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The recorded choices."""
+        return {"effort": asdict(effort_called(self.effort)), "weights": self.trained.fingerprint()}
+
+    def fit(
+        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
+    ) -> Fitted:
+        """Return the adapted model."""
+        del shot
+        adapted = self.trained.adapt(texts, labels, pairs=pairs, effort=self.effort, seed=seed)
+        return OnFeatures(adapted, self.queries) if adapted.head_only else adapted
+
+
+@dataclass(frozen=True)
+class OnFeatures:
+    """An adapted model whose body is the meta-trained one: it judges remembered features."""
+
+    adapted: Adapted
+    queries: Remembered
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label names."""
+        return self.adapted.labels
+
+    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
+        """Return the probability of each label for each text, [n, C]."""
+        return self.adapted.proba_of_features(self.queries.features(texts, pairs))

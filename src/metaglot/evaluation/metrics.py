@@ -1,0 +1,50 @@
+"""How good a prediction is: accuracy, macro F1, expected calibration error."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from metaglot.errors import MetaglotError
+
+
+class Metrics(NamedTuple):
+    """The metrics of one prediction, each between 0 and 1."""
+
+    accuracy: float
+    macro_f1: float
+    ece: float
+
+
+def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]) -> Metrics:
+    """Return the metrics of `probabilities` [n, C], whose columns are `labels`, against the true names [n].
+
+    The prediction is the likeliest label, its probability the confidence.  A true label that is not among
+    `labels` counts as missed.  Raises MetaglotError when the shapes disagree or nothing was predicted.
+    """
+    if probabilities.shape != (len(truth), len(labels)) or not len(truth):
+        raise MetaglotError(
+            f"Probabilities of shape {probabilities.shape} came for {len(truth)} queries and {len(labels)} labels. "
+            "A method's predict_proba must return one row a query and one column a label."
+        )
+    predicted = [labels[int(number)] for number in probabilities.argmax(axis=1)]
+    right = np.array([p == t for p, t in zip(predicted, truth, strict=True)])
+    confidence = probabilities.max(axis=1)
+    return Metrics(float(right.mean()), macro_f1(truth, predicted), calibration_error(confidence, right))
+
+
+def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
+    """Return the mean over classes of F1 = 2PR / (P + R), over the classes that occur in either list."""
+    score = cast("Callable[..., float]", f1_score)  # its annotations are wrong about zero_division
+    return float(score(list(truth), list(predicted), average="macro", zero_division=0.0))
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, *, bins: int = 15) -> float:
+    """Return the expected calibration error Σ_b n_b/n · |accuracy_b − confidence_b| over equal-width bins.
+
+    `confidence` [n] lies in [0, 1], `right` [n] is boolean.  Guo et al. 2017, https://arxiv.org/abs/1706.04599
+    """
+    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bins (b/B, (b+1)/B]
+    gap = np.bincount(number, weights=right.astype(np.float64) - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))

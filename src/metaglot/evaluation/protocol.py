@@ -1,0 +1,125 @@
+"""What is evaluated: tasks with their draws, and the grid of cells.
+
+A cell is a task, a shot, a draw and a method.  Support and queries of a cell depend on nothing but the task, the
+shot, the draw and the seed: every method sees the same.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from metaglot.data.draws import Draws, draws_of
+from metaglot.data.readers import read_table
+from metaglot.errors import MetaglotError
+
+
+class Examples(NamedTuple):
+    """Some rows of a task, as a method meets them."""
+
+    texts: list[str]
+    pairs: list[str] | None  # second texts, for tasks on pairs
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class TaskSet:
+    """A task to evaluate on: a table of text, text_pair and label, and the rule that draws from it."""
+
+    name: str
+    table: pa.Table
+    draws: Draws
+
+    @classmethod
+    def load(
+        cls, source: str | Path, *, name: str | None = None, mapping: Mapping[str, str] | None = None
+    ) -> "TaskSet":
+        """Return the task in whatever `read_table` reads, named after its file.
+
+        Raises MetaglotError when it cannot be read as a labelled table.
+        """
+        table = read_table(source, mapping=mapping)
+        try:
+            return cls(name or Path(source).stem, table, draws_of(table))
+        except MetaglotError as error:
+            raise MetaglotError(f"{source}: {error}") from error
+
+    def support(self, shot: int, draw: int) -> "Examples":
+        """Return support number `draw`, counted from 0, of `shot` examples a class.
+
+        Raises MetaglotError for a draw or shot that fixed draws lack.
+        """
+        fixed = self.draws.draws
+        if fixed and draw >= len(fixed):
+            raise MetaglotError(
+                f"{self.name}: {draw + 1} draws asked for, and its file fixes {len(fixed)}. Ask for at most that many."
+            )
+        return self.examples(self.draws.support(shot, fixed[draw] if fixed else draw))
+
+    def examples(self, rows: np.ndarray) -> Examples:
+        """Return the examples at these positions of the table."""
+        chosen = self.table.take(pa.array(rows))
+        texts = [str(text) for text in chosen["text"].to_pylist()]
+        labels = [str(label) for label in chosen["label"].to_pylist()]
+        return Examples(texts, _pairs(chosen), labels)
+
+    def fingerprint(self) -> str:
+        """Return a hash of the task's texts, labels and draws columns."""
+        digest = hashlib.blake2b(digest_size=8)
+        for name in ("text", "text_pair", "label", "part", "shot", "draw"):
+            if name in self.table.column_names:
+                digest.update(repr((name, self.table[name].to_pylist())).encode())
+        return digest.hexdigest()
+
+
+class Plan(NamedTuple):
+    """How much is evaluated."""
+
+    shots: Sequence[int]  # support examples a class
+    draws: int  # supports for each shot
+    queries: int  # at most, for each task
+    seed: int
+
+
+class Cell(NamedTuple):
+    """One fit to be judged."""
+
+    task: str
+    shot: int
+    draw: int
+    method: str
+
+
+def cells(tasks: Sequence[str], methods: Sequence[str], plan: Plan) -> Iterator[Cell]:
+    """Yield every cell, draw by draw, so that an evaluation that is cut short is balanced."""
+    for draw in range(plan.draws):
+        for task in tasks:
+            for shot in plan.shots:
+                for method in methods:
+                    yield Cell(task, shot, draw, method)
+
+
+def unique(task_sets: Sequence[TaskSet]) -> dict[str, TaskSet]:
+    """Return the tasks by name.
+
+    Raises MetaglotError when there are none, or two of one name.
+    """
+    by_name = {task_set.name: task_set for task_set in task_sets}
+    if not by_name or len(by_name) < len(task_sets):
+        names = ", ".join(task_set.name for task_set in task_sets) or "none"
+        raise MetaglotError(
+            f"Tasks need distinct names, and at least one is needed; got: {names}. A task is named after "
+            "its file: rename one of them, or name each file once."
+        )
+    return by_name
+
+
+def _pairs(table: pa.Table) -> list[str] | None:
+    if "text_pair" not in table.column_names:
+        return None
+    pairs = table["text_pair"].to_pylist()
+    return None if all(pair is None for pair in pairs) else [str(pair or "") for pair in pairs]

@@ -1,0 +1,129 @@
+"""Results on disk: `results.jsonl`, one line a cell, and `settings.json`, what they depend on.
+
+Lines are appended, flushed and synced one by one, so that a kill loses at most the line being written; a torn last
+line is cut off when the evaluation goes on.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from metaglot.errors import MetaglotError
+from metaglot.evaluation.protocol import Cell
+
+RESULTS = "results.jsonl"
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One method on one draw of one task."""
+
+    task: str
+    shot: int  # support examples a class
+    draw: int
+    method: str
+    accuracy: float
+    macro_f1: float
+    ece: float
+    cpu_seconds: float  # to adapt, after the model is loaded
+    queries: int  # examples judged on
+    support: int  # examples learnt from
+    seed: int
+    model: str
+
+    @property
+    def cell(self) -> Cell:
+        """Its place in the grid."""
+        return Cell(self.task, self.shot, self.draw, self.method)
+
+
+def read_results(path: str | Path) -> list[Result]:
+    """Return the whole rows of `results.jsonl` (or of the directory that holds it); a torn last line is left out.
+
+    Raises MetaglotError when there is no such file, or a line other than the last is not a result.
+    """
+    file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
+    if not file.is_file():
+        raise MetaglotError(f"{file}: no such file. `metaglot evaluate … --out {file.parent}` writes it.")
+    return [_parsed(line, file, number) for number, line in enumerate(_whole_lines(file), start=1)]
+
+
+def append(out: Path, result: Result) -> None:
+    """Add one line to the results in `out`; on return it is on disk."""
+    line = json.dumps(asdict(result), ensure_ascii=False, allow_nan=False) + "\n"
+    with (out / RESULTS).open("ab") as file:
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def resume(out: Path, settings: Mapping[str, object], *, force: bool = False) -> list[Result]:
+    """Return the results that `out` holds, and make it ready for more.
+
+    Cuts off a torn last line, and adds `settings` to those recorded.  Raises MetaglotError, with `out` untouched,
+    when a setting recorded there differs, or `out` holds results without settings; `force` removes both instead.
+    """
+    file, recorded = out / RESULTS, out / SETTINGS
+    settings = json.loads(json.dumps(settings))
+    if force:
+        file.unlink(missing_ok=True)
+        recorded.unlink(missing_ok=True)
+    before = _recorded(out)
+    for name in sorted(before.keys() & settings.keys()):
+        if before[name] != settings[name]:
+            raise MetaglotError(_differs(out, name, before[name], settings[name]))
+    kept = read_results(file) if file.exists() else []
+    _make(out, before | dict(settings))
+    if file.exists():
+        with file.open("r+b") as handle:
+            handle.truncate(sum(len(line) + 1 for line in _whole_lines(file)))
+    return kept
+
+
+def _make(out: Path, settings: Mapping[str, object]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        draft = out / (SETTINGS + ".tmp")
+        draft.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        draft.replace(out / SETTINGS)
+    except OSError as error:
+        raise MetaglotError(f"{out}: cannot be written ({error.strerror}). Choose another --out.") from error
+
+
+def _recorded(out: Path) -> dict[str, object]:
+    file = out / SETTINGS
+    if not file.exists():
+        if (out / RESULTS).exists():
+            raise MetaglotError(
+                f"{out}: holds {RESULTS} but no {SETTINGS}, so what they were made with is unknown. "
+                "Choose another --out, or start afresh here with --force."
+            )
+        return {}
+    try:
+        return dict(json.loads(file.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise MetaglotError(f"{file}: not readable as JSON. Start afresh with --force.") from error
+
+
+def _whole_lines(file: Path) -> Sequence[bytes]:
+    return file.read_bytes().split(b"\n")[:-1]
+
+
+def _parsed(line: bytes, file: Path, number: int) -> Result:
+    try:
+        row = json.loads(line)
+        return Result(**{field.name: row[field.name] for field in fields(Result)})
+    except (ValueError, KeyError, TypeError) as error:
+        raise MetaglotError(
+            f"{file}, line {number}: not a result ({error}). Remove the line, or start afresh with --force."
+        ) from error
+
+
+def _differs(out: Path, name: str, before: object, now: object) -> str:
+    return (
+        f"{out}: holds results made with another {name}: {json.dumps(before)} then, {json.dumps(now)} now. "
+        "Choose another --out to keep both, or --force to start afresh here."
+    )

@@ -1,0 +1,36 @@
+"""The interface of update rules; each rule is a file of its own beside this one."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from metaglot.types import Params, RuleState
+
+
+class Rule(Protocol):
+    """How the inner loop moves: a pure function with a state of its own, differentiable in all it is given."""
+
+    def init(self, meta: Params, fast: Params) -> RuleState:
+        """Return the state before the first step."""
+        ...
+
+    def update(
+        self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
+    ) -> tuple[Params, RuleState]:
+        """Return the parameters after the step, and the state.
+
+        Where gradients are not recorded (`torch.no_grad`), `fast` and `state` are the loop's own copies and may be
+        updated in place.
+        """
+        ...
+
+
+def clip_to_norm(grads: Params, limit: float) -> dict[str, Tensor]:
+    """Return the gradients scaled down to a joint norm of at most `limit`."""
+    if not grads:
+        return {}
+    square = torch.stack([g.pow(2).sum() for g in grads.values()]).sum()
+    # Clamped before the root, whose derivative at 0 is infinite.
+    factor = (limit / square.clamp(min=1e-24).sqrt()).clamp(max=1.0)
+    return {name: g * factor for name, g in grads.items()}

@@ -1,0 +1,39 @@
+"""Gradient descent: θ ← θ − lr·g, the inner loop of MAML.
+
+Finn et al. 2017, https://arxiv.org/abs/1703.03400.  A head may have a rate of its own, since it starts from the
+support set (or from nothing) while the body starts from what was meta-learnt.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from metaglot.inner.rule import clip_to_norm
+from metaglot.types import Params, RuleState
+
+
+@dataclass(frozen=True)
+class Sgd:
+    """Gradient descent with a fixed rate for the body and, where given, another for the head."""
+
+    lr: float = 1e-2
+    head_lr: float | None = None  # lr if None
+    clip: float | None = None  # joint norm of the inner gradient
+
+    def init(self, meta: Params, fast: Params) -> RuleState:
+        """Return nothing: it has no state."""
+        del meta, fast
+        return {}
+
+    def update(
+        self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
+    ) -> tuple[Params, RuleState]:
+        """Return θ − lr·g."""
+        del meta, loss, step
+        grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
+        head_lr = self.lr if self.head_lr is None else self.head_lr
+        moved = {
+            name: value - (head_lr if name.startswith("head.") else self.lr) * grads[name]
+            for name, value in fast.items()
+        }
+        return moved, state

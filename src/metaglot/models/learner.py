@@ -1,0 +1,134 @@
+"""Any Hugging Face backbone as a function of its parameters."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.stateless import (
+    _reparametrize_module,  # pyright: ignore[reportPrivateUsage]  # what functional_call itself uses
+)
+
+from metaglot.errors import MetaglotError
+from metaglot.models.lora import apply_lora
+from metaglot.seeds import seeded
+from metaglot.types import Batch, Outputs, Params
+
+BODY = "body."
+Pooling = Literal["mean", "cls", "last"]
+
+
+@dataclass(frozen=True)
+class HfLearner:
+    """A Learner around an encoder (`AutoModel`) or a decoder (`AutoModelForCausalLM`).
+
+    `module` holds the frozen weights and is never changed by `forward`: parameters given are substituted for the
+    length of the call only.
+    """
+
+    module: nn.Module
+    pooling: Pooling = "mean"
+    normalise: bool = True  # pooled features of length one
+    bf16: bool = False  # autocast to bfloat16
+    decoder: bool = False
+
+    @property
+    def hidden_size(self) -> int:
+        """D, the width of the pooled features."""
+        config = cast("Any", self.module).config
+        return int(config.hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return next(self.module.parameters()).device
+
+    def body(self) -> Params:
+        """Return the module's parameters as `body.*`, detached; they share memory with the module."""
+        return {BODY + name: value.detach() for name, value in self.module.named_parameters()}
+
+    def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
+        """Return hidden [B, T, D] and pooled [B, D] in the parameters' precision; see `types.Learner`.
+
+        Raises MetaglotError where `logits` are asked of a backbone without a language-model head.
+        """
+        if logits and not self.decoder:
+            raise MetaglotError("this backbone has no language-model head; load a decoder to get logits")
+        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
+        with (
+            self._substituted(params, training=seed is not None),
+            self._autocast(),
+            _dropout(seed, self.device),
+        ):
+            out = self._base()(**inputs)
+            scores = cast("Any", self.module).lm_head(out.last_hidden_state) if logits else None
+        hidden = out.last_hidden_state
+        hidden = hidden.float() if hidden.dtype == torch.bfloat16 else hidden
+        pooled = _pool(hidden, batch["attention_mask"], self.pooling)
+        if self.normalise:
+            pooled = nn.functional.normalize(pooled, dim=-1)
+        return Outputs(hidden=hidden, pooled=pooled, mask=batch["attention_mask"], logits=scores)
+
+    def generate(
+        self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None
+    ) -> Tensor:  # [B, T + new]
+        """Return each row continued: greedily without a seed, sampled with one. Rows are padded on the left."""
+        if not self.decoder:
+            raise MetaglotError("only a decoder generates text; this backbone is an encoder")
+        inputs: dict[str, Any] = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        with self._substituted(params, training=False), self._autocast(), torch.no_grad(), _dropout(seed, self.device):
+            return cast("Any", self.module).generate(
+                **inputs, max_new_tokens=max_new_tokens, do_sample=seed is not None
+            )
+
+    def _base(self) -> nn.Module:
+        return cast("Any", self.module).base_model
+
+    @contextmanager
+    def _substituted(self, params: Params, *, training: bool) -> Generator[None]:
+        body = {name.removeprefix(BODY): value for name, value in params.items() if name.startswith(BODY)}
+        frozen = dict(self.module.named_parameters())
+        given = apply_lora(body, params, frozen)
+        unknown = sorted(given.keys() - frozen.keys())
+        if unknown:
+            raise MetaglotError(
+                f"{type(self.module).__name__} has no parameter {BODY}{unknown[0]}; load the backbone that the "
+                "parameters were made for"
+            )
+        before = self.module.training
+        self.module.train(training)
+        try:
+            with _reparametrize_module(self.module, given, tie_weights=True):
+                yield
+        finally:
+            self.module.train(before)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+@contextmanager
+def _dropout(seed: int | None, device: torch.device) -> Generator[None]:
+    if seed is None:
+        yield
+        return
+    with seeded(seed, device):
+        yield
+
+
+def _pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:  # [B, D]
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "last":
+        position = torch.arange(mask.shape[1], device=mask.device)
+        last = (mask * position).argmax(dim=1)
+        return hidden[torch.arange(hidden.shape[0], device=hidden.device), last]
+    weight = mask[..., None].to(hidden.dtype)
+    return (hidden * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+def float_parameters(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return those parameters that can be learnt (of a floating-point type)."""
+    return {name: value for name, value in params.items() if value.is_floating_point()}

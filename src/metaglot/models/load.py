@@ -1,0 +1,200 @@
+"""A name becomes a backbone: builtin, local folder or hub id → learner and tokenizer, on the fastest safe path."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, cast
+
+import torch
+from torch import nn
+
+from metaglot.data.builtin import fetch
+from metaglot.errors import MetaglotError
+from metaglot.models.learner import HfLearner, Pooling
+from metaglot.seeds import seeded
+
+Precision = Literal["auto", "bf16", "fp32"]
+Attention = Literal["auto", "eager", "sdpa"]
+HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tekken.json")
+
+
+class Backbone(NamedTuple):
+    """A learner with the tokenizer that feeds it."""
+
+    learner: HfLearner
+    tokenizer: Any
+    name: str  # as the user wrote it
+    notes: tuple[str, ...]  # what the loader chose, and why
+
+
+class Runtime(NamedTuple):
+    """How a backbone runs."""
+
+    precision: Precision = "auto"
+    attention: Attention = "auto"
+    device: str = "auto"
+    second_order: bool = False  # whether an algorithm differentiates its inner gradients
+
+
+def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
+    """Return the backbone called `name`: `builtin:minilm`, `builtin:tiny`, a folder, or a hub id.
+
+    Only safetensors are read and no code of the checkpoint is run.  Raises MetaglotError where the model is
+    absent, damaged or unreadable.
+    """
+    source = _locate(name)
+    device = pick_device(runtime.device)
+    bf16 = _pick_bf16(runtime.precision, device)
+    module, decoder = _module(source, name, _pick_attention(runtime, device, bf16=bf16))
+    module = module.to(device).requires_grad_(requires_grad=False).eval()
+    pooling, normalise = _pooling(source)
+    learner = HfLearner(module, pooling=pooling, normalise=normalise, bf16=bf16, decoder=decoder)
+    attention = cast("Any", module).config._attn_implementation
+    notes = (f"{'bf16 autocast' if bf16 else 'fp32'}, {attention} attention, {device.type}",)
+    return Backbone(learner, load_tokenizer(source, name, decoder=decoder), name, notes)
+
+
+def load_tokenizer(source: str, name: str, *, decoder: bool = False) -> Any:
+    """Return the fast tokenizer in `source`, able to pad (a decoder pads on the left, for generation)."""
+    from transformers import AutoTokenizer
+
+    folder = Path(source)
+    # Of a folder without any vocabulary, transformers would make a tokenizer that knows no word.
+    if folder.is_dir() and not any(next(folder.glob(pattern), None) for pattern in VOCABULARIES):
+        raise MetaglotError(f"{name}: no usable tokenizer: none of {', '.join(VOCABULARIES)} there; save it beside")
+    try:
+        tokenizer = cast("Any", AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False))
+    except Exception as error:  # a damaged file makes the tokenizers library raise bare Exceptions
+        raise MetaglotError(f"{name}: no usable tokenizer: {_short(error)}") from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token_id is None:
+        raise MetaglotError(f"{name}: the tokenizer has no token to pad with; set pad_token in tokenizer_config.json")
+    if decoder:
+        tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called `name`; `auto` is cuda, then mps, then cpu."""
+    here = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    if name == "auto":
+        return torch.device(next(kind for kind, count in here.items() if count))
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise MetaglotError(f"unknown device {name!r}; use auto, cpu, cuda, cuda:N or mps") from error
+    if (device.index or 0) >= here.get(device.type, 0):
+        raise MetaglotError(f"the device {name!r} is not on this machine; use auto, cpu, cuda, cuda:N or mps")
+    return device
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Return whether the processor multiplies bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        cpu = cast("Any", torch.cpu)
+        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(bool(getattr(cpu, probe, bool)()) for probe in probes)
+    return False
+
+
+def _pick_bf16(precision: Precision, device: torch.device) -> bool:
+    return has_fast_bf16(device) if precision == "auto" else precision == "bf16"
+
+
+def _pick_attention(runtime: Runtime, device: torch.device, *, bf16: bool) -> str | None:
+    """Return the implementation to ask for; None leaves it to transformers: fused where the model has it."""
+    if runtime.attention != "auto":
+        if runtime.second_order and runtime.attention != "eager":
+            raise MetaglotError(
+                "an exact second-order algorithm needs attention=eager: the fused one has no double backward"
+            )
+        return runtime.attention
+    # Fused attention has no double backward anywhere, and a slow bf16 backward on CPUs.
+    return "eager" if runtime.second_order or (device.type == "cpu" and bf16) else None
+
+
+def _locate(name: str) -> str:
+    if name.startswith("builtin:"):
+        return str(fetch(name.removeprefix("builtin:")))
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        if not (path / "config.json").is_file():
+            raise MetaglotError(
+                f"{path}: no config.json there, so it is no Hugging Face model folder nor a run directory"
+            )
+        _refuse_pickle(path)
+        return str(path)
+    if path.is_file():
+        raise MetaglotError(f"{name} is a file; give the folder that holds it")
+    if not HUB_ID.fullmatch(name):
+        raise MetaglotError(f"{name}: no such model folder; use builtin:minilm, builtin:tiny, a folder or a hub id")
+    return name
+
+
+def _refuse_pickle(path: Path) -> None:
+    if any(path.glob("*.safetensors")):
+        return
+    pickled = sorted(p.name for p in path.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt"})
+    if pickled:
+        raise MetaglotError(
+            f"{path}: only pickled weights ({', '.join(pickled)}), which can run code when read; convert them on a "
+            "machine you trust: transformers' model.save_pretrained(folder) writes model.safetensors"
+        )
+    raise MetaglotError(f"{path}: no *.safetensors weights there")
+
+
+def _module(source: str, name: str, attention: str | None) -> tuple[nn.Module, bool]:
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": _offline()}
+    asked = {} if attention is None else {"attn_implementation": attention}
+    try:
+        config = cast("Any", AutoConfig.from_pretrained(source, **options))
+        decoder = any(a.endswith(("ForCausalLM", "LMHeadModel")) for a in config.architectures or [])
+        auto = AutoModelForCausalLM if decoder else AutoModel
+        # Weights that the file lacks are drawn at random: the same each time.
+        with seeded(0, torch.device("cpu")):
+            module, info = auto.from_pretrained(
+                source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **asked, **options
+            )
+    except Exception as error:  # safetensors, the hub and config checks raise classes without a common base
+        raise MetaglotError(f"{name}: {_why(error, source)}: {_short(error)}") from error
+    lacking = sorted(n for n in info["missing_keys"] if "pooler." not in n)  # pooling here is our own
+    if lacking:
+        raise MetaglotError(
+            f"{name}: the file lacks {len(lacking)} weights of the model, such as {lacking[0]}; its config.json "
+            "belongs to another model"
+        )
+    return cast("nn.Module", module), decoder
+
+
+def _why(error: Exception, source: str) -> str:
+    if not Path(source).is_dir():
+        return "neither a model folder here nor a model that the hub, or its cache, gives"
+    return "the weights are damaged" if "safetensor" in type(error).__name__.lower() else "cannot be loaded"
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+
+
+def _pooling(source: str) -> tuple[Pooling, bool]:
+    """Return pooling and normalisation as a sentence-transformers folder states them; else mean and unit length."""
+    file = Path(source) / "1_Pooling" / "config.json"
+    if not file.is_file():
+        return "mean", True
+    stated = json.loads(file.read_text("utf-8"))
+    if stated.get("pooling_mode_cls_token"):
+        return "cls", True
+    return ("last", True) if stated.get("pooling_mode_lasttoken") else ("mean", True)
+
+
+def _short(error: BaseException) -> str:
+    """Return the error's message on one line of at most 300 characters."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 300 else words[:299] + "…"

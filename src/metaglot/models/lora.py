@@ -1,0 +1,60 @@
+"""LoRA: a weight W [m, n] moves only by a product of two thin matrices, W + s·B A, B [m, r], A [r, n].
+
+Hu et al. 2021, https://arxiv.org/abs/2106.09685.  The pair stands in the parameters as `lora.<weight>.a` and
+`lora.<weight>.b`; a learner that meets them adds their product, so that an inner loop carries nothing else.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor
+
+from metaglot.errors import MetaglotError
+from metaglot.seeds import torch_generator
+from metaglot.types import Params
+
+PREFIX = "lora."
+SCALE = 2.0  # alpha / r of the paper with alpha = 2 r
+
+
+def lora_init(body: Params, *, rank: int, targets: Sequence[str], seed: int) -> dict[str, Tensor]:
+    """Return `lora.<weight>.a` (uniform, Kaiming) and `.b` (zeros) for each weight matrix that a target matches.
+
+    Targets are shell patterns on names such as `body.encoder.layer.0.attention.self.query.weight`.
+    Raises MetaglotError for a target that matches no weight matrix, for no target, and for a rank below 1.
+    """
+    if rank < 1:
+        raise MetaglotError(f"LoRA needs a rank of at least 1, got {rank}")
+    if not targets:
+        raise MetaglotError('LoRA needs at least one target, such as "query"')
+    start: dict[str, Tensor] = {}
+    for target in targets:
+        matched = [n for n, v in body.items() if v.ndim == 2 and fnmatchcase(n, f"*{target}*")]
+        if not matched:
+            known = sorted({n.rsplit(".", 2)[-2] for n, v in body.items() if v.ndim == 2})
+            raise MetaglotError(f"LoRA target {target!r} matches no weight matrix; there are: {', '.join(known)}")
+        for name in matched:
+            m, n = body[name].shape
+            noise = torch.rand(rank, n, generator=torch_generator(seed, "lora", name)) * 2 - 1
+            key = PREFIX + name.removeprefix("body.")
+            start[key + ".a"] = (noise / math.sqrt(n)).to(body[name])
+            start[key + ".b"] = torch.zeros(m, rank).to(body[name])
+    return start
+
+
+def apply_lora(body: dict[str, Tensor], params: Params, frozen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return `body` (names without prefix) with every pair in `params` added to its weight."""
+    out = body
+    for key, a in params.items():
+        if not (key.startswith(PREFIX) and key.endswith(".a")):
+            continue
+        name = key.removeprefix(PREFIX).removesuffix(".a")
+        if name not in body and name not in frozen:
+            raise MetaglotError(f"the backbone has no weight {name}; load the one that the LoRA update was made for")
+        weight = body[name] if name in body else frozen[name].detach()
+        b = params[key.removesuffix(".a") + ".b"]
+        out = out if out is not body else dict(body)
+        out[name] = weight + SCALE * (b @ a)
+    return out

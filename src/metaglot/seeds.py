@@ -1,0 +1,40 @@
+"""Randomness as a function: a seed for every purpose, derived from the run's seed and plain numbers.
+
+Nothing in the package draws from a global generator, so that resuming needs the state on disk and nothing
+else, and ranks can take episodes by stride.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+def fold(seed: int, *parts: int | str) -> int:
+    """Return a 63-bit seed that depends on `seed` and on every part, the same on every machine."""
+    digest = hashlib.blake2b(repr((int(seed), parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def generator(seed: int, *parts: int | str) -> np.random.Generator:
+    """Return a numpy generator for `fold(seed, *parts)`."""
+    return np.random.default_rng(fold(seed, *parts))
+
+
+def torch_generator(seed: int, *parts: int | str) -> torch.Generator:
+    """Return a CPU torch generator for `fold(seed, *parts)`."""
+    return torch.Generator().manual_seed(fold(seed, *parts))
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Within the block, torch's global generators start at `seed`; afterwards they are as before.
+
+    Dropout reads the global generator: this makes it a function of the seed.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,45 @@
+"""Classification of one text or a pair: a linear layer on the pooled features, cross-entropy, accuracy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from metaglot.tasks.batches import pad_rows
+from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The family of tasks with one label a text (or pair of texts)."""
+
+    pad_token_id: int = 0
+    name: str = "classification"
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Return input_ids, attention_mask [B, T] and labels [B]."""
+        labels = torch.tensor([int(row["label"]) for row in rows])
+        return {**pad_rows(rows, pad_token_id=self.pad_token_id), "labels": labels}
+
+    def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
+        """Return one score a label, on pooled features."""
+        return HeadSpec(inputs=hidden_size, outputs=len(task.labels), level="pooled")
+
+    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, C]
+        """Return pooled · head.weightᵀ + head.bias."""
+        return outputs.pooled @ params["head.weight"].T + params["head.bias"]
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B
+        """Return the cross-entropy."""
+        return cross_entropy(logits, batch["labels"])
+
+    def predict(self, logits: Tensor) -> Tensor:  # [B]
+        """Return the label with the highest score."""
+        return logits.argmax(-1)
+
+    def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
+        """Return loss (nats) and accuracy."""
+        right = (self.predict(logits) == batch["labels"]).float().mean()
+        return {"loss": float(self.loss(logits, batch)), "accuracy": float(right)}

@@ -1,0 +1,141 @@
+"""Labelled sets as sources of tasks: which rows belong to which class of which task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from metaglot.errors import MetaglotError
+from metaglot.seeds import generator
+from metaglot.types import Row, TaskInfo
+
+
+class Examples(Protocol):
+    """Tokenised examples on disk (`data.store.TextSet`)."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def labels(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def table(self) -> pa.Table: ...  # noqa: D102
+    def rows(self, indices: Sequence[int] | np.ndarray) -> list[Row]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Source:
+    """One task, whole: its examples by class."""
+
+    info: TaskInfo
+    examples: Examples
+    members: tuple[np.ndarray, ...]  # for each class the positions of its examples
+
+    def __len__(self) -> int:
+        return sum(len(m) for m in self.members)
+
+
+class Selection(NamedTuple):
+    """Which part of a labelled set becomes tasks."""
+
+    group_by: tuple[str, ...] = ()  # domain, lang: one task for each value
+    languages: tuple[str, ...] = ()  # keep these only (rows without a language stay); all if empty
+    splits: tuple[str, ...] = ()  # keep these only; all if empty
+    domains: tuple[str, ...] = ()  # keep these only; all if empty
+    classes: tuple[str, ...] = ()  # keep these only; all if empty
+    without: tuple[str, ...] = ()  # classes to leave out
+    min_per_class: int = 10  # classes with fewer examples are left out
+
+
+def sources_of(examples: Examples, select: Selection = Selection()) -> list[Source]:
+    """Return the tasks of a labelled set: one, or one for each group; each has at least two classes.
+
+    Raises MetaglotError if no task is left.
+    """
+    table, labels = examples.table, examples.labels
+    codes = table.column("label").to_numpy(zero_copy_only=False)
+    keep = codes >= 0
+    keep &= np.isin(codes, _class_numbers(examples, select))
+    keep &= _among(table, "lang", select.languages, or_null=True)
+    keep &= _among(table, "split", select.splits, or_null=False)
+    keep &= _among(table, "domain", select.domains, or_null=False)
+    sources: list[Source] = []
+    for group, rows in _groups(table, select.group_by, keep):
+        found = [(c, rows[codes[rows] == c]) for c in np.unique(codes[rows])]
+        found = [(int(c), m) for c, m in found if len(m) >= select.min_per_class]
+        if len(found) >= 2:
+            name = f"{examples.name}/{group}" if group else examples.name
+            info = TaskInfo(name, examples.name, tuple(labels[c] for c, _ in found), tuple(c for c, _ in found))
+            sources.append(Source(info, examples, tuple(m for _, m in found)))
+    if not sources:
+        raise MetaglotError(
+            f"{examples.name}: no task is left: it needs at least two classes of {select.min_per_class} examples each "
+            f"within the chosen languages, splits and classes (it has {len(labels)} classes in {len(codes)} rows)"
+        )
+    return sources
+
+
+def split_classes(source: Source, shares: Sequence[float], *, seed: int) -> list[Source]:
+    """Return class-disjoint parts of a source, the classes shuffled by `seed` and cut by `shares`.
+
+    Raises MetaglotError if a part would have fewer than two classes.
+    """
+    count = len(source.members)
+    order = generator(seed, "split", source.info.name).permutation(count)
+    edges = np.round(np.cumsum([0.0, *shares]) / sum(shares) * count).astype(int)
+    parts = [_with_classes(source, sorted(order[a:b])) for a, b in pairwise(edges)]
+    small = [len(part.members) for part in parts if len(part.members) < 2]
+    if small:
+        raise MetaglotError(
+            f"{source.info.name}: {count} classes cannot be cut by {list(shares)}: a part would have {small[0]}"
+        )
+    return parts
+
+
+def split_sets(sources: Sequence[Source], held_out: Sequence[str]) -> tuple[list[Source], list[Source]]:
+    """Return (training, held-out) sources, disjoint by data set; raise MetaglotError for an unknown name."""
+    known = {source.info.dataset for source in sources}
+    unknown = sorted(set(held_out) - known)
+    if unknown:
+        raise MetaglotError(f"cannot hold out {', '.join(unknown)}: the sets are {', '.join(sorted(known))}")
+    return (
+        [s for s in sources if s.info.dataset not in held_out],
+        [s for s in sources if s.info.dataset in held_out],
+    )
+
+
+def _with_classes(source: Source, chosen: Sequence[int]) -> Source:
+    info = source.info
+    labels, classes = tuple(info.labels[i] for i in chosen), tuple(info.classes[i] for i in chosen)
+    return replace(
+        source,
+        info=replace(info, labels=labels, classes=classes),
+        members=tuple(source.members[i] for i in chosen),
+    )
+
+
+def _class_numbers(examples: Examples, select: Selection) -> list[int]:
+    wanted = select.classes or examples.labels
+    unknown = sorted({*select.classes, *select.without} - set(examples.labels))
+    if unknown:
+        raise MetaglotError(f"{examples.name}: no class {unknown[0]!r}; it has {', '.join(examples.labels[:20])}")
+    return [i for i, label in enumerate(examples.labels) if label in wanted and label not in select.without]
+
+
+def _among(table: pa.Table, column: str, wanted: Sequence[str], *, or_null: bool) -> np.ndarray:
+    if not wanted or column not in table.column_names:
+        return np.ones(len(table), dtype=bool)
+    values = table.column(column).to_pylist()
+    return np.array([(or_null and v is None) or v in wanted for v in values], dtype=bool)
+
+
+def _groups(table: pa.Table, columns: Sequence[str], keep: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    rows = np.flatnonzero(keep)
+    present = [c for c in columns if c in table.column_names]
+    if not present:
+        return [("", rows)]
+    values = [table.column(c).to_pylist() for c in present]
+    keys = np.array(["/".join(str(v[i]) for v in values if v[i] is not None) for i in rows], dtype=object)
+    return [(str(key), rows[keys == key]) for key in sorted(set(keys))]

@@ -1,0 +1,109 @@
+"""N-way K-shot episodes from labelled sets, as a pure function of (seed, n)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from metaglot.errors import MetaglotError
+from metaglot.seeds import generator
+from metaglot.tasks.sources import Source
+from metaglot.types import Episode, Family, Record, Snapshot, TaskInfo
+
+Mixture = Literal["uniform", "size", "sqrt"]
+
+
+class Shape(NamedTuple):
+    """How large episodes are; N and K are drawn uniformly from their ranges."""
+
+    ways: tuple[int, int] = (2, 8)
+    shots: tuple[int, int] = (1, 8)
+    queries: int = 4  # a class
+    max_support: int = 64  # examples; K is lowered to stay within
+    max_query: int = 64
+
+
+@dataclass(frozen=True)
+class SupervisedTasks:
+    """A distribution over labelled tasks: a set by the mixture, a task of it evenly, its classes, their examples."""
+
+    sources: tuple[Source, ...]
+    family: Family
+    shape: Shape
+    mixture: Mixture = "sqrt"
+
+    @property
+    def tasks(self) -> Sequence[TaskInfo]:
+        """The sources' tasks, with all their classes."""
+        return [source.info for source in self.sources]
+
+    def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
+        """Return episode n: classes balanced, support and query disjoint."""
+        del snapshot
+        rng = generator(seed, "episode", n)
+        source = self.sources[rng.choice(len(self.sources), p=mixture_weights(self.sources, self.mixture))]
+        return draw_episode(source, self.family, self.shape, rng)
+
+    def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
+        """Return the snapshot: this sampler learns nothing."""
+        del records
+        return snapshot
+
+
+def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Generator) -> Episode:
+    """Return an episode of a source, drawn with `rng`; raise MetaglotError if the source is too small for it."""
+    most = min(shape.ways[1], len(source.members), shape.max_support, shape.max_query)
+    ways = int(rng.integers(min(shape.ways[0], most), most + 1))
+    chosen = rng.choice(len(source.members), ways, replace=False)
+    smallest = min(len(source.members[c]) for c in chosen)
+    if smallest < 2:
+        raise MetaglotError(f"{source.info.name}: a class with one example cannot have both support and query")
+    shots = min(int(rng.integers(shape.shots[0], shape.shots[1] + 1)), shape.max_support // ways, smallest - 1)
+    queries = max(1, min(shape.queries, shape.max_query // ways, smallest - shots))
+    support: list[tuple[int, int]] = []
+    query: list[tuple[int, int]] = []
+    for label, c in enumerate(chosen):
+        members = rng.choice(source.members[c], shots + queries, replace=False)
+        support += [(int(i), label) for i in members[:shots]]
+        query += [(int(i), label) for i in members[shots:]]
+    return _episode(source, family, [int(c) for c in chosen], support, query)
+
+
+def mixture_weights(sources: Sequence[Source], mixture: Mixture) -> np.ndarray:
+    """Return the probability of each source: sets by the mixture's power of their size, evenly within a set."""
+    power = {"uniform": 0.0, "sqrt": 0.5, "size": 1.0}[mixture]
+    sizes: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for source in sources:
+        key = source.info.dataset
+        sizes[key] = sizes.get(key, 0) + len(source)
+        counts[key] = counts.get(key, 0) + 1
+    weights = np.array([sizes[s.info.dataset] ** power / counts[s.info.dataset] for s in sources])
+    return weights / weights.sum()
+
+
+def _episode(
+    source: Source,
+    family: Family,
+    chosen: list[int],
+    support: list[tuple[int, int]],
+    query: list[tuple[int, int]],
+) -> Episode:
+    info = source.info
+    task = TaskInfo(
+        name=info.name,
+        dataset=info.dataset,
+        labels=tuple(info.labels[c] for c in chosen),
+        classes=tuple(info.classes[c] for c in chosen),
+        family=family.name,
+    )
+    rows = source.examples.rows([i for i, _ in support + query])
+    labelled = [{**row, "label": label} for row, (_, label) in zip(rows, support + query, strict=True)]
+    return Episode(
+        task=task,
+        family=family,
+        support=family.collate(labelled[: len(support)]),
+        query=family.collate(labelled[len(support) :]),
+        rows={"support": tuple(i for i, _ in support), "query": tuple(i for i, _ in query)},
+    )

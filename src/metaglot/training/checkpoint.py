@@ -1,0 +1,110 @@
+"""Checkpoints: `checkpoints/step-N/` with safetensors and JSON, complete or absent, never half-written."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from metaglot.errors import MetaglotError
+from metaglot.training.state import State
+from metaglot.types import Params
+
+PARTS = ("params", "moments", "snapshot", "combine")
+
+
+def save(state: State, run: Path, *, keep: int = 2) -> Path:
+    """Write the state to `run/checkpoints/step-N`, drop all but the newest `keep`, and return the folder.
+
+    The folder is written under another name, flushed to the disk and renamed, so that a crash at any moment
+    leaves the earlier checkpoints whole.
+    """
+    folder = run / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"step-{state.step}"
+    part = folder / f".part-{state.step}-{os.getpid()}"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    for name in PARTS:
+        tensors: Mapping[str, Tensor] = getattr(state, name)
+        if tensors:
+            save_file(
+                {k: v.detach().contiguous().cpu() for k, v in sorted(tensors.items())}, part / f"{name}.safetensors"
+            )
+    plain = {"step": state.step, "seed": state.seed, "cpu_seconds": state.cpu_seconds, "goal": dict(state.goal)}
+    (part / "state.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
+    for file in part.iterdir():
+        _flush(file)
+    if target.exists():  # the same step again after a resume: the same bytes, so either will do
+        shutil.rmtree(part)
+    else:
+        part.rename(target)
+    _flush(folder)
+    for old in list_steps(run)[: -max(1, keep)]:
+        shutil.rmtree(folder / f"step-{old}")
+    return target
+
+
+def list_steps(run: Path) -> list[int]:
+    """Return the steps that have a checkpoint, ascending."""
+    folder = run / "checkpoints"
+    if not folder.is_dir():
+        return []
+    names = [p.name.removeprefix("step-") for p in folder.iterdir() if p.name.startswith("step-")]
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def latest(run: Path) -> Path | None:
+    """Return the newest checkpoint of a run, or None."""
+    steps = list_steps(run)
+    return run / "checkpoints" / f"step-{steps[-1]}" if steps else None
+
+
+def load(folder: Path, *, device: torch.device) -> State:
+    """Return the state saved in a checkpoint folder; raise MetaglotError if it is damaged."""
+    try:
+        plain = json.loads((folder / "state.json").read_text("utf-8"))
+        state = State(step=plain["step"], params={}, seed=plain["seed"], cpu_seconds=plain["cpu_seconds"])
+        parts: dict[str, Params] = {name: _load_part(folder / f"{name}.safetensors", device) for name in PARTS}
+        return replace(state, goal=plain["goal"], **parts)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise MetaglotError(
+            f"{folder}: the checkpoint is damaged ({error}); remove it, and the run continues from the one before"
+        ) from error
+
+
+def load_params(folder: Path, *, device: torch.device) -> Params:
+    """Return only the meta-parameters of a checkpoint."""
+    try:
+        return _load_part(folder / "params.safetensors", device)
+    except (OSError, SafetensorError) as error:
+        raise MetaglotError(f"{folder}: the checkpoint is damaged ({error})") from error
+
+
+def clean(run: Path) -> None:
+    """Remove what an interrupted `save` left behind."""
+    folder = run / "checkpoints"
+    for part in folder.glob(".part-*") if folder.is_dir() else ():
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _load_part(file: Path, device: torch.device) -> dict[str, Tensor]:
+    if not file.is_file() and file.stem != "params":
+        return {}
+    # Adam's step counters stay on the CPU, where the optimiser wants them.
+    loaded = load_file(file)
+    return {name: value if name.startswith("step.") else value.to(device) for name, value in loaded.items()}
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,128 @@
+"""The training loop, as a generator: episodes → meta-gradients → one optimiser step."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from metaglot.seeds import fold
+from metaglot.training.combine import Combine, mean
+from metaglot.training.schedule import Schedule, factor
+from metaglot.training.state import State
+from metaglot.types import Algorithm, Learner, MetaGrad, Params, Problem, Record, TaskDistribution
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """The outer optimiser: AdamW with warm-up, schedule and clipping."""
+
+    steps: int = 1000
+    meta_batch: int = 4  # episodes a step
+    lr: float = 5e-5  # of the body
+    head_lr: float = 1e-3  # of persistent heads
+    algorithm_lr: float = 1e-2  # of what the algorithm itself learns (scales, rates)
+    warmup: int = 50  # steps
+    schedule: Schedule = "cosine"
+    weight_decay: float = 0.01  # of weight matrices
+    clip: float | None = 1.0  # joint norm of the meta-gradient
+
+
+def train(
+    state: State,
+    distribution: TaskDistribution,
+    algorithm: Algorithm,
+    learner: Learner,
+    optimisation: Optimisation,
+    *,
+    combine: Combine = mean,
+) -> Iterator[tuple[State, Record]]:
+    """Yield the state and a record after each step, from `state` on until `optimisation.steps` are done.
+
+    Every draw is a function of (state.seed, step), so that a run continued from a saved state is the same run.
+    """
+    optimiser = make_optimiser(state, optimisation)
+    while state.step < optimisation.steps:
+        began, wall = time.process_time(), time.perf_counter()
+        step = state.step
+        gradients = _meta_grads(state, distribution, algorithm, learner, optimisation.meta_batch)
+        merged, combined = combine(gradients, state.combine)
+        norm = _apply(optimiser, state, merged, optimisation)
+        spent = time.process_time() - began
+        state = replace(
+            state,
+            step=step + 1,
+            moments=moments_of(optimiser, state.params),
+            snapshot=distribution.update(state.snapshot, merged.records),
+            combine=combined,
+            cpu_seconds=state.cpu_seconds + spent,
+        )
+        rate = optimiser.param_groups[0]["lr"]
+        timing = {"cpu_seconds": round(spent, 4), "seconds": round(time.perf_counter() - wall, 4)}
+        yield state, {"step": state.step, **_means(merged.records), "grad_norm": norm, "lr": rate, **timing}
+
+
+def make_optimiser(state: State, optimisation: Optimisation) -> torch.optim.AdamW:
+    """Return AdamW over the state's parameters (in place), with its moments put back."""
+    groups: dict[tuple[float, bool], list[Tensor]] = {}
+    for name, value in state.params.items():
+        decays = value.ndim > 1 and not name.startswith("algorithm.")
+        groups.setdefault((_base_rate(name, optimisation), decays), []).append(value)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": values, "lr": lr, "base_lr": lr, "weight_decay": optimisation.weight_decay if decays else 0.0}
+            for (lr, decays), values in groups.items()
+        ],
+        fused=next(iter(state.params.values())).device.type != "mps",
+    )
+    for key, value in state.moments.items():
+        kind, name = key.split(".", 1)
+        optimiser.state[state.params[name]][kind] = value
+    return optimiser
+
+
+def moments_of(optimiser: torch.optim.AdamW, params: Params) -> dict[str, Tensor]:
+    """Return the optimiser's state as `exp_avg.<parameter>`, `exp_avg_sq.<parameter>`, `step.<parameter>`."""
+    return {
+        f"{kind}.{name}": value
+        for name, param in params.items()
+        for kind, value in optimiser.state[param].items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _meta_grads(
+    state: State, distribution: TaskDistribution, algorithm: Algorithm, learner: Learner, count: int
+) -> Iterator[MetaGrad]:
+    for i in range(count):
+        n = state.step * count + i
+        episode = distribution(fold(state.seed, "train"), n, state.snapshot).to(learner.device)
+        problem = Problem(learner, episode.family, episode.task)
+        yield algorithm.meta_grad([problem], state.params, [episode], step=n, seed=fold(state.seed, "dropout"))
+
+
+def _apply(optimiser: torch.optim.AdamW, state: State, merged: MetaGrad, optimisation: Optimisation) -> float:
+    """Take one step in place and return the norm of the gradient before clipping."""
+    for name, value in state.params.items():
+        value.grad = merged.grads[name]
+    limit = float("inf") if optimisation.clip is None else optimisation.clip
+    norm = torch.nn.utils.clip_grad_norm_(list(state.params.values()), limit)
+    scale = factor(state.step, steps=optimisation.steps, warmup=optimisation.warmup, schedule=optimisation.schedule)
+    for group in optimiser.param_groups:
+        group["lr"] = group["base_lr"] * scale
+    optimiser.step()
+    optimiser.zero_grad()
+    return float(norm)
+
+
+def _base_rate(name: str, optimisation: Optimisation) -> float:
+    if name.startswith("heads."):
+        return optimisation.head_lr
+    return optimisation.algorithm_lr if name.startswith("algorithm.") else optimisation.lr
+
+
+def _means(records: tuple[Record, ...]) -> dict[str, float]:
+    names = {k: None for record in records for k, v in record.items() if isinstance(v, float)}
+    return {name: fmean(float(r[name]) for r in records if name in r) for name in names}

@@ -1,0 +1,147 @@
+"""A training run on disk: loop, validation, goal, checkpoints, metrics; yields events for whoever watches."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from metaglot.errors import MetaglotError
+from metaglot.training.checkpoint import clean, latest, load, save
+from metaglot.training.loop import Optimisation, train
+from metaglot.training.state import State, initial_state
+from metaglot.training.validation import Goal, Validation, validate
+from metaglot.types import Algorithm, Learner, Record, TaskDistribution
+
+Kind = Literal["start", "step", "validation", "saved", "end"]
+Reason = Literal["done", "goal", "budget", "interrupted"]
+
+
+class Event(NamedTuple):
+    """What happened in a run."""
+
+    kind: Kind
+    state: State
+    record: Record
+    reason: Reason | None = None  # of the end
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run needs, built."""
+
+    learner: Learner
+    algorithm: Algorithm
+    train: TaskDistribution
+    validation: TaskDistribution | None
+    optimisation: Optimisation
+    validate: Validation
+    goal: Goal | None = None
+    cpu_minutes: float | None = None  # budget; the schedule still counts in steps
+    save_every: int = 200
+    keep: int = 2
+    seed: int = 0
+    freeze: tuple[str, ...] = ()
+
+
+def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Train in `folder`, from its newest checkpoint if it has one, and yield events; the last one is `end`.
+
+    `stop()` is asked after every step; once true, the state is saved and the run ends as interrupted.
+    """
+    clean(folder)
+    state = _begin(plan, folder)
+    metrics = Metrics(folder / "metrics.jsonl", upto=state.step)
+    yield Event("start", state, {"step": state.step})
+    if state.step == 0 and plan.validation is not None:
+        state, event = _validate(plan, state, metrics)
+        yield event
+    if plan.goal is not None and state.goal and plan.goal.met(state.goal):
+        yield Event("end", state, {"step": state.step}, "goal")
+        return
+    goal = state.goal
+    for after, record in train(state, plan.train, plan.algorithm, plan.learner, plan.optimisation):
+        state = replace(after, goal=goal)
+        metrics.write({"kind": "step", **record})
+        yield Event("step", state, record)
+        if _due(plan, state) and plan.validation is not None:
+            state, event = _validate(plan, state, metrics)
+            goal = state.goal
+            yield event
+        reason = _ends(plan, state, stop())
+        if reason or state.step % plan.save_every == 0:
+            save(state, folder, keep=plan.keep)
+            yield Event("saved", state, {"step": state.step})
+        if reason:
+            yield Event("end", state, record, reason)
+            return
+    yield Event("end", state, {"step": state.step}, "done" if plan.goal is None else "budget")
+
+
+class Metrics:
+    """`metrics.jsonl`: one record a line, appended and flushed; lines after a resumed step are dropped."""
+
+    def __init__(self, path: Path, *, upto: int) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in read_metrics(path) if upto > 0 and int(line.get("step", 0)) <= upto]
+        part = path.with_suffix(".part")
+        part.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
+        os.replace(part, path)
+
+    def write(self, record: Mapping[str, float | int | str]) -> None:
+        """Append a record."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(record)) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, float | int | str]]:
+    """Return the records of a metrics file; a torn last line is left out."""
+    if not path.is_file():
+        return []
+    records: list[dict[str, float | int | str]] = []
+    for line in path.read_text("utf-8").split("\n"):
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return records
+
+
+def _begin(plan: Plan, folder: Path) -> State:
+    newest = latest(folder)
+    state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
+    if newest is None:
+        return state
+    saved = load(newest, device=plan.learner.device)
+    if {n: v.shape for n, v in saved.params.items()} != {n: v.shape for n, v in state.params.items()}:
+        raise MetaglotError(
+            f"{newest}: the checkpoint is of another model, algorithm or set of data; use another --out"
+        )
+    # In the order of a fresh run: the order of sums is part of what makes a resume exact.
+    return replace(saved, params={name: saved.params[name] for name in state.params})
+
+
+def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]:
+    assert plan.validation is not None
+    found = validate(plan.algorithm, plan.learner, state.params, plan.validation, episodes=plan.validate.episodes)
+    record = {"kind": "validation", "step": state.step, **found, "cpu_seconds": round(state.cpu_seconds, 2)}
+    metrics.write(record)
+    goal = {**found, "step": float(state.step)}
+    state = replace(state, goal=goal)
+    return state, Event("validation", state, record)
+
+
+def _due(plan: Plan, state: State) -> bool:
+    return state.step % plan.validate.every == 0 or state.step == plan.optimisation.steps
+
+
+def _ends(plan: Plan, state: State, stopped: bool) -> Reason | None:
+    if plan.goal is not None and state.goal.get("step") == state.step and plan.goal.met(state.goal):
+        return "goal"
+    if state.step >= plan.optimisation.steps:
+        return "budget" if plan.goal is not None else "done"
+    if plan.cpu_minutes is not None and state.cpu_seconds >= 60 * plan.cpu_minutes:
+        return "budget" if plan.goal is not None else "done"
+    return "interrupted" if stopped else None

@@ -1,0 +1,37 @@
+"""State: all that a resume needs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from metaglot.errors import MetaglotError
+from metaglot.types import Algorithm, Learner, Params, Snapshot, TaskInfo
+
+
+@dataclass(frozen=True)
+class State:
+    """A training run between two steps. Its tensors are updated in place by the next step: save before going on."""
+
+    step: int  # outer steps done
+    params: Params  # meta-parameters
+    moments: Params = field(default_factory=dict)  # optimiser state, `<kind>.<parameter>`
+    snapshot: Snapshot = field(default_factory=dict)  # what the sampler has learnt
+    combine: Params = field(default_factory=dict)  # state of how gradients of several tasks are combined
+    goal: Mapping[str, float] = field(default_factory=dict)  # the last validation
+    seed: int = 0
+    cpu_seconds: float = 0.0  # spent in training steps so far
+
+
+def initial_state(
+    algorithm: Algorithm, learner: Learner, tasks: Sequence[TaskInfo], *, seed: int, freeze: Sequence[str] = ()
+) -> State:
+    """Return the state before the first step; parameters of the body that match `freeze` are left out of it.
+
+    Raises MetaglotError for a pattern that matches nothing.
+    """
+    meta = algorithm.init(learner, tasks, seed=seed)
+    for pattern in freeze:
+        if not any(fnmatchcase(name, f"body.{pattern}") for name in meta):
+            raise MetaglotError(f"training.freeze: the pattern {pattern!r} matches no parameter of the body")
+    kept = {n: v.clone() for n, v in meta.items() if not any(fnmatchcase(n, f"body.{p}") for p in freeze)}
+    return State(step=0, params=kept, seed=seed)

@@ -1,0 +1,52 @@
+"""The generalisation test inside training: adapt to held-out tasks, judge on their query sets."""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+import torch
+
+from metaglot.seeds import fold
+from metaglot.types import Algorithm, Learner, Params, Problem, Record, TaskDistribution
+
+VALIDATION_SEED = 20_000  # the same held-out episodes in every run, whatever its seed
+
+
+@dataclass(frozen=True)
+class Validation:
+    """When and on how many held-out episodes to test."""
+
+    every: int = 200  # steps
+    episodes: int = 40
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Training ends as soon as validation meets it."""
+
+    metric: str = "accuracy"
+    at_least: float = 0.75
+    shots: int = 5
+
+    def met(self, record: Record) -> bool:
+        """Return whether a validation record meets the goal."""
+        return float(record.get(self.metric, -math.inf)) >= self.at_least
+
+
+def validate(
+    algorithm: Algorithm, learner: Learner, meta: Params, distribution: TaskDistribution, *, episodes: int
+) -> dict[str, float]:
+    """Return the mean of each query metric over the episodes and `ci95`, the half-width for accuracy."""
+    found: list[dict[str, float]] = []
+    for n in range(episodes):
+        episode = distribution(VALIDATION_SEED, n, {}).to(learner.device)
+        problem = Problem(learner, episode.family, episode.task)
+        fast = algorithm.adapt(problem, meta, episode.support, seed=fold(VALIDATION_SEED, "adapt", n))
+        with torch.no_grad():
+            logits = problem.logits({**meta, **fast.params}, episode.query)
+        found.append(dict(episode.family.metrics(logits, episode.query)))
+    means = {name: fmean(f[name] for f in found) for name in found[0]}
+    accuracies = [f["accuracy"] for f in found if "accuracy" in f]
+    if len(accuracies) > 1:
+        means["ci95"] = 1.96 * stdev(accuracies) / math.sqrt(len(accuracies))
+    return means

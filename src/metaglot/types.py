@@ -1,0 +1,240 @@
+"""The nouns of metaglot.
+
+Everything is a mapping: data become tasks, a task distribution gives episodes, an algorithm adapts a learner on
+the support set of an episode and is judged on its query set.  Each noun is a frozen dataclass, a NamedTuple or a
+Protocol, and each arrow between them is a pure function or an iterator.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+Batch = Mapping[str, Tensor]
+"""Tensors of some examples: input_ids [B, T], attention_mask [B, T], labels [B], …"""
+
+Params = Mapping[str, Tensor]
+"""Parameters by name: `body.*`, `algorithm.*`, `heads.<data set>.*`; in an inner loop also `head.*`, `lora.*`."""
+
+Row = Mapping[str, Any]
+"""One tokenised example: input_ids (list of int), label (int), and what else its family needs."""
+
+Record = Mapping[str, float | int | str]
+"""What is worth logging of one step on one task."""
+
+
+class Outputs(NamedTuple):
+    """What a learner returns for a batch."""
+
+    hidden: Tensor  # [B, T, D]
+    pooled: Tensor  # [B, D]
+    mask: Tensor  # [B, T], 1 where a token stands
+    logits: Tensor | None = None  # [B, T, V] of a language-model head, or [B, C] of a task head
+
+
+class HeadSpec(NamedTuple):
+    """The output layer that a task needs: a linear map from `inputs` features to `outputs` scores."""
+
+    inputs: int
+    outputs: int
+    level: str = "pooled"  # "pooled" (a text) or "token" (each token)
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """Where a task comes from and what its labels are called."""
+
+    name: str  # e.g. "clinc150/travel"
+    dataset: str  # the key of a persistent head, heads.<dataset>.*
+    labels: tuple[str, ...]  # names of the task's classes, in the order of its label numbers
+    classes: tuple[int, ...]  # for each of them its number in the whole data set
+    family: str = "classification"
+
+
+class Learner(Protocol):
+    """A network as a function of its parameters."""
+
+    @property
+    def hidden_size(self) -> int:
+        """D, the width of `pooled`."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters live."""
+        ...
+
+    def body(self) -> Params:
+        """Return the frozen module's own parameters under the names `body.*`, detached."""
+        ...
+
+    def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
+        """Return the outputs for a batch with `params`; names absent come from the frozen module.
+
+        With a seed, dropout is on and a function of it; without one, dropout is off.
+        """
+        ...
+
+    def generate(
+        self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None
+    ) -> Tensor:  # [B, T + new]
+        """Return the continuation of each row: greedy without a seed, sampled with one."""
+        ...
+
+
+class Family(Protocol):
+    """A kind of task: it alone knows batches, the head, the loss, the prediction and the metrics."""
+
+    @property
+    def name(self) -> str:
+        """Its name in recipes."""
+        ...
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Return the rows as one padded batch."""
+        ...
+
+    def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
+        """Return the shape of the output layer that the task needs."""
+        ...
+
+    def logits(self, params: Params, outputs: Outputs) -> Tensor:
+        """Return the scores, from the parameters `head.*`."""
+        ...
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B
+        """Return the mean loss of the batch."""
+        ...
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Return the prediction for each example."""
+        ...
+
+    def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
+        """Return the metrics of the batch by name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One task as the learner meets it."""
+
+    task: TaskInfo
+    family: Family
+    support: Batch
+    query: Batch
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # provenance: support and query row numbers
+
+    def to(self, device: torch.device) -> "Episode":
+        """Return the episode with its tensors on `device`."""
+        if device.type == "cpu":
+            return self
+        support = {name: value.to(device) for name, value in self.support.items()}
+        query = {name: value.to(device) for name, value in self.query.items()}
+        return replace(self, support=support, query=query)
+
+
+Snapshot = Mapping[str, Tensor]
+"""What a sampler has learnt so far; empty for one that does not learn."""
+
+
+class TaskDistribution(Protocol):
+    """A distribution over tasks, as a pure function from (seed, n, snapshot) to an episode."""
+
+    @property
+    def tasks(self) -> Sequence[TaskInfo]:
+        """Every task it can draw, whole (before classes are chosen for an episode)."""
+        ...
+
+    def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
+        """Return episode number n."""
+        ...
+
+    def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
+        """Return the snapshot after a step; a sampler that does not learn returns it unchanged."""
+        ...
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A learner, a family and a task: all that an algorithm sees of the world."""
+
+    learner: Learner
+    family: Family
+    task: TaskInfo
+
+    @property
+    def head_spec(self) -> HeadSpec:
+        """The shape of the task's output layer."""
+        return self.family.head_spec(self.task, self.learner.hidden_size)
+
+    def outputs(self, params: Params, batch: Batch, *, seed: int | None = None) -> Outputs:
+        """Return the learner's outputs with the task's scores as `logits`."""
+        outputs = self.learner.forward(params, batch, seed=seed)
+        return outputs._replace(logits=self.family.logits(params, outputs))
+
+    def features(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # [B, D]
+        """Return the pooled features of a batch."""
+        return self.learner.forward(params, batch, seed=seed).pooled
+
+    def loss(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # nats, mean over B
+        """Return the mean loss of a batch."""
+        return self.family.loss(self.logits(params, batch, seed=seed), batch)
+
+    def logits(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:
+        """Return the task's scores for a batch."""
+        logits = self.outputs(params, batch, seed=seed).logits
+        assert logits is not None
+        return logits
+
+
+RuleState = Mapping[str, Tensor]
+
+
+class TraceStep(NamedTuple):
+    """One step of an inner loop."""
+
+    step: int
+    loss: float  # nats, on the support set before the step
+
+
+class Fast(NamedTuple):
+    """What an inner loop made of a task: parameters that stand over the meta-parameters."""
+
+    params: Params  # changed parameters and head.*
+    rule_state: RuleState
+    trace: tuple[TraceStep, ...]
+
+
+class Budget(NamedTuple):
+    """How much an adaptation may do; None means the algorithm's own default."""
+
+    steps: int | None = None
+    batch_size: int | None = None  # support examples a step, all if None
+
+
+class MetaGrad(NamedTuple):
+    """An estimate of the meta-gradient, whatever the method."""
+
+    grads: Params  # by the names of the meta-parameters, zeros where unused
+    records: tuple[Record, ...]
+
+
+class Algorithm(Protocol):
+    """A meta-learner as three functions."""
+
+    def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
+        """Return the meta-parameters to start from."""
+        ...
+
+    def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
+        """Return what the support set makes of the meta-parameters; no graph is kept."""
+        ...
+
+    def meta_grad(
+        self, problems: Sequence[Problem], meta: Params, episodes: Sequence[Episode], *, step: int, seed: int
+    ) -> MetaGrad:
+        """Return the meta-gradient, mean over the episodes."""
+        ...

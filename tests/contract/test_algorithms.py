@@ -1,0 +1,362 @@
+"""The contract that every algorithm keeps, over every head and scope that it accepts.
+
+An algorithm joins by being in `ALGORITHMS`.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+
+from metaglot.algorithms import ALGORITHMS, GradientBased, Joint
+from metaglot.errors import MetaglotError
+from metaglot.models import All, HeadOnly, HfLearner, Lora, Named, Prototypes, Zeros
+from metaglot.seeds import generator
+from metaglot.tasks import Shape, draw_episode, sources_of
+from metaglot.types import Batch, Budget, Episode, Fast, MetaGrad, Params, Problem
+
+HEADS = {"zeros": Zeros(), "prototypes": Prototypes()}
+SCOPES = {"all": All(), "head": HeadOnly(), "named": Named(("encoder.layer.1.*",)), "lora": Lora(rank=2)}
+REFUSED = {("reptile", "head")}
+UNTOUCHED = ("pooler.", "token_type_embeddings")  # BERT's pooler is never used
+
+
+class Case(NamedTuple):
+    name: str
+    head: str | None
+    scope: str | None
+
+    def make(self, **options: Any) -> GradientBased | Joint:
+        chosen = {"head": HEADS.get(self.head or ""), "scope": SCOPES.get(self.scope or "")}
+        return ALGORITHMS[self.name](**{k: v for k, v in chosen.items() if v is not None}, **options)
+
+    def __str__(self) -> str:
+        return "-".join(part for part in self if part)
+
+
+def cases() -> list[Case]:
+    found = []
+    for name, make in ALGORITHMS.items():
+        options = inspect.signature(make).parameters
+        for head in HEADS if "head" in options else [None]:
+            found += [Case(name, head, scope) for scope in (SCOPES if "scope" in options else [None])]
+    return found
+
+
+EVERY = cases()
+CASES = [case for case in EVERY if (case.name, case.scope) not in REFUSED]
+
+
+def test_every_algorithm_is_here():
+    assert {case.name for case in CASES} == set(ALGORITHMS)
+    assert len(CASES) >= 29
+    assert len(EVERY) - len(CASES) == 2
+
+
+@pytest.fixture(params=CASES, ids=str)
+def case(request) -> Case:
+    return request.param
+
+
+class World(NamedTuple):
+    """What an algorithm is given."""
+
+    problems: list[Problem]
+    episodes: list[Episode]
+    infos: list
+
+
+@pytest.fixture(scope="module")
+def episodes(toy, family) -> list[Episode]:
+    (source,) = sources_of(toy)
+    shapes = (Shape((3, 3), (2, 2), 2), Shape((2, 2), (3, 3), 1))
+    return [draw_episode(source, family, shape, generator(i, "contract")) for i, shape in enumerate(shapes)]
+
+
+def world(learner: HfLearner, toy, episodes: list[Episode]) -> World:
+    return World([Problem(learner, e.family, e.task) for e in episodes], episodes, [s.info for s in sources_of(toy)])
+
+
+@pytest.fixture(scope="module")
+def here(bert, toy, episodes) -> World:
+    return world(bert, toy, episodes)
+
+
+def start(case: Case, here: World, **options: Any) -> tuple[GradientBased | Joint, dict[str, Tensor]]:
+    algorithm = case.make(**options)
+    return algorithm, noisy(algorithm.init(here.problems[0].learner, here.infos, seed=0))
+
+
+def noisy(meta: Params) -> dict[str, Tensor]:
+    """Persistent heads start from zeros, which hold the body's gradient back: here they have learnt something."""
+    rng = torch.Generator().manual_seed(0)
+    return {
+        n: v + 0.1 * torch.randn(v.shape, generator=rng, dtype=v.dtype) if n.startswith("heads.") else v
+        for n, v in meta.items()
+    }
+
+
+def judge(algorithm, meta: Params, here: World, *, step: int = 5, seed: int = 1) -> MetaGrad:
+    return algorithm.meta_grad(here.problems, meta, here.episodes, step=step, seed=seed)
+
+
+def adapt(algorithm, meta: Params, here: World, **options: Any) -> Fast:
+    return algorithm.adapt(here.problems[0], meta, here.episodes[0].support, **{"seed": 1, **options})
+
+
+def same(a: Params, b: Params) -> bool:
+    return list(a) == list(b) and all(torch.equal(a[n], b[n]) for n in a)
+
+
+class Untouched:
+    """Remembers inputs, module and generators; `check` says whether all are bitwise as they were."""
+
+    def __init__(self, meta: Params, here: World) -> None:
+        self.given: list[Params] = [meta]
+        for episode in here.episodes:
+            self.given += [episode.support, episode.query]
+        self.module = here.problems[0].learner.module
+        self.given.append(dict(self.module.state_dict()))
+        self.copies = [{n: v.clone() for n, v in part.items()} for part in self.given]
+        self.needs = [{n: v.requires_grad for n, v in part.items()} for part in self.given]
+        torch.manual_seed(11)
+        self.rng = torch.get_rng_state()
+
+    def check(self) -> None:
+        for given, copy, needs in zip(self.given, self.copies, self.needs, strict=True):
+            assert same(given, copy)
+            assert {n: v.requires_grad for n, v in given.items()} == needs
+            assert all(v.grad is None for v in given.values())
+        assert torch.equal(torch.get_rng_state(), self.rng)
+        assert not any(part.training for part in self.module.modules())
+        assert not any(value.requires_grad or value.grad is not None for value in self.module.parameters())
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["", "requires_grad"])
+def test_the_meta_gradient_is_pure_and_deterministic(case, here, leaves):
+    algorithm, meta = start(case, here)
+    meta = {n: v.clone().requires_grad_(leaves) for n, v in meta.items()}
+    watch = Untouched(meta, here)
+    first = judge(algorithm, meta, here)
+    watch.check()
+    torch.manual_seed(12)
+    second = judge(algorithm, meta, here)
+    assert same(first.grads, second.grads)
+    assert first.records == second.records
+
+
+def test_dropout_follows_seed_and_step(case, here):
+    algorithm, meta = start(case, here)
+    first = judge(algorithm, meta, here).grads
+    assert not same(first, judge(algorithm, meta, here, seed=2).grads)
+    assert not same(first, judge(algorithm, meta, here, step=6).grads)
+    algorithm, meta = start(case, here, dropout=False)
+    assert same(judge(algorithm, meta, here).grads, judge(algorithm, meta, here, seed=2, step=6).grads)
+
+
+def test_the_meta_gradient_has_every_name_and_shape_and_is_finite(case, here):
+    algorithm, meta = start(case, here)
+    found = judge(algorithm, meta, here)
+    assert set(found.grads) == set(meta)
+    for name, grad in found.grads.items():
+        assert grad.shape == meta[name].shape, name
+        assert grad.dtype == meta[name].dtype, name
+        assert bool(grad.isfinite().all()), name
+        assert not grad.requires_grad
+    assert len(found.records) == len(here.episodes)
+    for record, problem in zip(found.records, here.problems, strict=True):
+        assert record["task"] == problem.task.name
+        assert record["ways"] == len(problem.task.labels)
+        assert isinstance(record["loss"], float)
+        assert 0 <= record["accuracy"] <= 1
+
+
+def test_what_is_unused_gets_zeros(case, here):
+    algorithm, meta = start(case, here)
+    grads = judge(algorithm, meta, here).grads
+    batches = [part for e in here.episodes for part in (e.support, e.query)]
+    seen = torch.cat([b["input_ids"][b["attention_mask"].bool()] for b in batches]).unique()
+    longest = max(int(b["attention_mask"].sum(1).max()) for b in batches)
+    rows = torch.ones(len(grads["body.embeddings.word_embeddings.weight"]), dtype=torch.bool)
+    rows[seen] = False
+    assert int(rows.sum()) > 0
+    assert not grads["body.embeddings.word_embeddings.weight"][rows].any()
+    assert not grads["body.embeddings.position_embeddings.weight"][longest:].any()
+    assert not grads["body.embeddings.token_type_embeddings.weight"][1].any()
+    pooler = [n for n in grads if n.startswith("body.pooler.")]
+    assert len(pooler) == 2
+    assert not any(bool(grads[n].any()) for n in pooler)
+    assert sum(bool(v.any()) for v in grads.values()) >= 4, "what is used gets something"
+    classes = {c for e in here.episodes for c in e.task.classes}
+    for name in (n for n in grads if n.startswith("heads.")):
+        idle = [c for c in range(len(grads[name])) if c not in classes]
+        assert not grads[name][idle].any()
+        assert bool(grads[name].any())
+
+
+def moves(case: Case) -> Callable[[str], bool]:
+    """Whether the case's inner loop may move a parameter."""
+    scope = {"joint": "all", "transfer": "all", "anil": "head", "protonet": "head"}.get(case.name, case.scope)
+    prefix = {"all": "body.", "head": "head.", "named": "body.encoder.layer.1.", "lora": "lora."}[scope or ""]
+    return lambda name: name.startswith((prefix, "head."))
+
+
+def test_adapting_is_pure_deterministic_and_keeps_no_graph(case, here):
+    algorithm, meta = start(case, here)
+    watch = Untouched(meta, here)
+    fast = adapt(algorithm, meta, here)
+    watch.check()
+    again = adapt(algorithm, meta, here)
+    assert same(fast.params, again.params)
+    assert same(fast.rule_state, again.rule_state)
+    assert fast.trace == again.trace
+    for value in (*fast.params.values(), *fast.rule_state.values()):
+        assert value.grad_fn is None
+        assert not value.requires_grad
+        assert bool(value.isfinite().all())
+    assert fast.params["head.weight"].shape == (3, 16)
+    assert fast.params["head.bias"].shape == (3,)
+    may = moves(case)
+    assert all(may(name) for name in fast.params), "only the scope and the head move"
+    starts = {**meta, **{n.removeprefix("algorithm."): v for n, v in meta.items() if n.startswith("algorithm.lora.")}}
+    for name, value in fast.params.items():
+        assert name.startswith("head.") or value.shape == starts[name].shape
+    if fast.trace:
+        moved = [n for n, v in fast.params.items() if n in starts and not torch.equal(v, starts[n])]
+        # A zero head, or a B of zeros, holds the gradient of what lies before it back at the first step only.
+        assert bool(moved) == any(not n.startswith("head.") for n in fast.params)
+
+
+def test_the_budget_bounds_an_adaptation(case, here):
+    algorithm, meta = start(case, here)
+    none = adapt(algorithm, meta, here, budget=Budget(steps=0))
+    assert none.trace == ()
+    assert all(n.startswith(("head.", "lora.")) for n in none.params)
+    three = adapt(algorithm, meta, here, budget=Budget(steps=3, batch_size=2))
+    assert [t.step for t in three.trace] == [0, 1, 2]
+    other = adapt(algorithm, meta, here, budget=Budget(steps=3, batch_size=2), seed=9)
+    assert not same(three.params, other.params)
+
+
+def test_the_order_of_minibatches_follows_the_seed_without_dropout_too(case, here):
+    algorithm, meta = start(case, here, dropout=False)
+    budget = Budget(steps=2, batch_size=2)
+    seeds = [adapt(algorithm, meta, here, budget=budget, seed=seed).params for seed in (1, 1, 2)]
+    assert same(seeds[0], seeds[1])
+    assert not same(seeds[0], seeds[2])
+
+
+@pytest.fixture(scope="module")
+def separable(make_toy, family, bert) -> tuple[Problem, Batch]:
+    """Three classes without a word in common."""
+    (source,) = sources_of(make_toy(name="separable", share=1.0))
+    episode = draw_episode(source, family, Shape((3, 3), (4, 4), 1), generator(0, "separable"))
+    return Problem(bert, family, episode.task), episode.support
+
+
+def test_adapting_learns_a_separable_support_set(case, here, separable):
+    problem, support = separable
+    algorithm, meta = start(case, here, dropout=False)
+
+    def judged(params: Params) -> tuple[float, float]:
+        metrics = problem.family.metrics(problem.logits({**meta, **params}, support), support)
+        return metrics["loss"], metrics["accuracy"]
+
+    fast = algorithm.adapt(problem, meta, support, seed=0)
+    loss, accuracy = judged(fast.params)
+    assert accuracy >= 0.9
+    if not fast.trace:
+        assert loss < 0.9 * torch.tensor(3.0).log()
+        return
+    before, _ = judged(algorithm.adapt(problem, meta, support, seed=0, budget=Budget(steps=0)).params)
+    assert fast.trace[0].loss == pytest.approx(before, rel=1e-9)
+    assert loss < before
+    budget = Budget(steps=5 * len(fast.trace))
+    longer, _ = judged(algorithm.adapt(problem, meta, support, seed=0, budget=budget).params)
+    assert longer < loss
+
+
+WRONG = {
+    "a pattern": (Named(("encoder.layer.5.*",)), r"'encoder.layer.5.\*' matches no parameter"),
+    "no pattern": (Named(()), "at least one pattern"),
+    "a target": (Lora(targets=("queri",)), "'queri' matches no weight matrix"),
+    "no target": (Lora(targets=()), "at least one target"),
+    "a rank": (Lora(rank=0), "rank of at least 1"),
+}
+SCOPED = [name for name, make in ALGORITHMS.items() if "scope" in inspect.signature(make).parameters]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", SCOPED)
+def test_a_wrong_scope_is_an_error_that_names_the_way_out(name, wrong, here):
+    scope, message = WRONG[wrong]
+    with pytest.raises(MetaglotError, match=message):
+        ALGORITHMS[name](scope=scope).init(here.problems[0].learner, here.infos, seed=0)
+    assert len(SCOPED) >= 3
+
+
+STEPPED = [name for name, make in ALGORITHMS.items() if {"steps", "head"} <= set(inspect.signature(make).parameters)]
+
+
+@pytest.mark.parametrize("name", STEPPED)
+@pytest.mark.parametrize(("steps", "message"), [(0, "use head=prototypes or steps"), (-1, "-1 steps; use 0 or more")])
+def test_a_loop_that_cannot_learn_is_refused(name, steps, message, here):
+    with pytest.raises(MetaglotError, match=message):
+        ALGORITHMS[name](steps=steps, head=Zeros()).init(here.problems[0].learner, here.infos, seed=0)
+    assert len(STEPPED) >= 6
+
+
+@pytest.mark.parametrize("options", [{"scope": HeadOnly()}, {"steps": 0, "head": Prototypes()}], ids=str)
+def test_reptile_without_a_way_is_refused(options, here):
+    with pytest.raises(MetaglotError, match="Reptile moves the start"):
+        ALGORITHMS["reptile"](**options).init(here.problems[0].learner, here.infos, seed=0)
+
+
+def test_transfer_takes_one_source(here, make_toy):
+    two = [*here.infos, *(s.info for s in sources_of(make_toy(name="other")))]
+    with pytest.raises(MetaglotError, match=r"exactly one source, got 2 \(other, toy\).* joint"):
+        ALGORITHMS["transfer"]().init(here.problems[0].learner, two, seed=0)
+    meta = ALGORITHMS["joint"]().init(here.problems[0].learner, two, seed=0)
+    assert {n for n in meta if n.startswith("heads.")} == {
+        f"heads.{name}.{part}" for name in ("toy", "other") for part in ("weight", "bias")
+    }
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0])
+def test_a_scale_that_is_not_positive_is_refused(here, scale):
+    with pytest.raises(MetaglotError, match="scale"):
+        ALGORITHMS["protonet"](scale=scale).init(here.problems[0].learner, here.infos, seed=0)
+
+
+OTHERS = {
+    "gpt2": (Named(("transformer.h.1.*",)), Lora(rank=2, targets=("c_attn",))),
+    "xlnet": (Named(("layer.1.*",)), Lora(rank=2, targets=("layer_1", "layer_2"))),
+}
+
+
+@pytest.mark.parametrize("backbone", OTHERS)
+@pytest.mark.parametrize("kind", ["protonet", "fomaml", "maml", "named", "lora", "joint", "reptile"])
+def test_other_backbones(backbone, kind, request, toy, episodes):
+    learner: HfLearner = request.getfixturevalue(backbone)
+    here = world(learner, toy, episodes)
+    named, lora = OTHERS[backbone]
+    options = {"named": {"scope": named}, "lora": {"scope": lora}, "fomaml": {}, "maml": {"steps": 2}}
+    name = kind if kind in ALGORITHMS else "fomaml"
+    head = {} if name in ("protonet", "joint") else {"head": Prototypes()}
+    algorithm = ALGORITHMS[name](**head, **options.get(kind, {}))
+    meta = noisy(algorithm.init(learner, here.infos, seed=0))
+    watch = Untouched(meta, here)
+    found = judge(algorithm, meta, here)
+    fast = adapt(algorithm, meta, here)
+    watch.check()
+    assert same(found.grads, judge(algorithm, meta, here).grads)
+    assert set(found.grads) == set(meta)
+    assert all(bool(g.isfinite().all()) for g in found.grads.values())
+    assert sum(bool(g.any()) for g in found.grads.values()) >= 10
+    assert same(fast.params, adapt(algorithm, meta, here).params)
+    logits = here.problems[0].logits({**meta, **fast.params}, here.episodes[0].query)
+    assert logits.shape == (6, 3)
+    assert bool(logits.isfinite().all())

@@ -1,0 +1,172 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from metaglot.adaptation import Model, load_model
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import BASELINES, FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
+from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FrozenLR, FrozenProto, Remembered, Tfidf
+from metaglot.evaluation.baselines.features import Encoder
+from metaglot.evaluation.baselines.finetune import shuffled, tuned_for
+from metaglot.evaluation.baselines.frozen_proto import prototypes
+
+Texts = Callable[..., tuple[list[str], list[str]]]
+
+
+@pytest.fixture(name="model", scope="module")
+def _model(tiny: Path) -> Model:
+    return load_model(tiny)
+
+
+class Letters:
+    """An encoder of two-letter texts by hand: features are counts of a and b; counts what it embeds."""
+
+    name = "letters"
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def embed(self, texts: Any, pairs: Any = None) -> np.ndarray:
+        self.calls.append(len(texts))
+        counts = np.array([[text.count("a"), text.count("b")] for text in texts], dtype=np.float32)
+        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+def test_frozen_prototypes_by_hand() -> None:
+    fitted = FrozenProto(Remembered(Letters()), scale=2.0).fit(["aa", "bb"], None, ["x", "y"], shot=1, seed=0)
+    assert fitted.labels == ("x", "y")
+    root = 1 / np.sqrt(5)  # the query aab has features (2, 1)/√5
+    expected = np.exp(2 * root * np.array([2, 1]))
+    assert fitted.predict_proba(["aab"])[0] == pytest.approx(expected / expected.sum(), rel=1e-6)
+
+
+def test_prototypes_have_length_one_and_survive_a_zero_mean() -> None:
+    found = prototypes(np.array([[1.0, 0], [-1, 0], [0, 3]]), np.array([0, 0, 1]))
+    assert np.array_equal(found, [[0, 0], [0, 1]])
+
+
+def test_frozen_lr_is_scikit_learns() -> None:
+    texts, labels = ["aaab", "aab", "abb", "bbba"], ["x", "x", "y", "y"]
+    fitted = FrozenLR(Remembered(Letters()), c=3.0).fit(texts, None, labels, shot=2, seed=0)
+    reference = LogisticRegression(C=3.0, max_iter=1000).fit(Letters().embed(texts), labels)
+    assert fitted.predict_proba(["ab", "a"]) == pytest.approx(reference.predict_proba(Letters().embed(["ab", "a"])))
+
+
+def test_queries_are_embedded_once_and_supports_each_time() -> None:
+    letters = Letters()
+    queries = Remembered(letters)
+    for method in (FrozenProto(queries), FrozenLR(queries)):
+        for draw in range(3):
+            method.fit(["aa", "bb"], None, ["x", "y"], shot=1, seed=draw).predict_proba(["ab"] * 7)
+    assert sorted(letters.calls) == [2] * 6 + [7]
+    assert np.array_equal(queries.features(["a"], ["b"]), queries.features(["a"]))
+    assert len(queries.memory) == 3  # a pair is not remembered as its first text
+
+
+def test_tfidf_learns_words_and_reads_pairs(texts: Texts) -> None:
+    support, labels = texts(8)
+    unseen, truth = texts(20, seed=1)
+    fitted = Tfidf().fit(support, None, labels, shot=8, seed=0)
+    probabilities = fitted.predict_proba(unseen)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert np.mean([fitted.labels[i] == t for i, t in zip(probabilities.argmax(1), truth, strict=True)]) > 0.9
+    same = ["the"] * len(support)
+    paired = Tfidf().fit(same, support, labels, shot=8, seed=0).predict_proba(["the"] * len(unseen), unseen)
+    assert np.mean([fitted.labels[i] == t for i, t in zip(paired.argmax(1), truth, strict=True)]) > 0.9
+
+
+def test_finetune_starts_at_the_prototypes_and_leaves_the_model_as_it_was(model: Model, texts: Texts) -> None:
+    support, labels = texts(3)
+    unseen, _ = texts(4, seed=1)
+    before = model.fingerprint(), {name: value.clone() for name, value in model.params.items()}
+    start = FineTune(model, by_shot={1: Tuned(1e-3, 0)}, scale=7.0).fit(support, None, labels, shot=3, seed=0)
+    frozen = FrozenProto(Remembered(model), scale=7.0).fit(support, None, labels, shot=3, seed=0)
+    assert start.predict_proba(unseen) == pytest.approx(frozen.predict_proba(unseen), abs=1e-5)
+    FineTune(model, by_shot={1: Tuned(1e-2, 3)}).fit(support, None, labels, shot=3, seed=0)
+    assert model.fingerprint() == before[0]
+    assert all(torch.equal(value, before[1][name]) for name, value in model.params.items())
+
+
+def test_finetune_learns_and_is_a_function_of_its_seed(model: Model, texts: Texts) -> None:
+    support, labels = texts(6)
+    unseen, truth = texts(20, seed=1)
+    method = FineTune(model, by_shot={1: Tuned(5e-3, 40)}, batch_size=8)
+    fitted = method.fit(support, None, labels, shot=6, seed=1)
+    probabilities = fitted.predict_proba(unseen)
+    frozen = FrozenProto(Remembered(model)).fit(support, None, labels, shot=6, seed=1).predict_proba(unseen)
+    right, at_first = (
+        np.mean([fitted.labels[i] == t for i, t in zip(p.argmax(1), truth, strict=True)])
+        for p in (probabilities, frozen)
+    )
+    assert right > 0.9 > at_first
+    assert np.array_equal(method.fit(support, None, labels, shot=6, seed=1).predict_proba(unseen), probabilities)
+    assert not np.array_equal(method.fit(support, None, labels, shot=6, seed=2).predict_proba(unseen), probabilities)
+
+
+def test_finetune_reads_pairs(model: Model, texts: Texts) -> None:
+    support, labels = texts(4)
+    same = ["the"] * len(support)
+    method = FineTune(model, by_shot={1: Tuned(5e-3, 40)}, batch_size=12)
+    fitted = method.fit(same, support, labels, shot=4, seed=0)
+    found = [fitted.labels[i] for i in fitted.predict_proba(same, support).argmax(1)]
+    assert np.mean([a == b for a, b in zip(found, labels, strict=True)]) > 0.8
+
+
+@pytest.mark.parametrize(("shot", "row"), [(1, 1), (3, 1), (4, 4), (5, 4), (8, 8), (15, 8), (16, 16), (64, 16)])
+def test_finetune_takes_the_next_smaller_row_of_its_table(shot: int, row: int) -> None:
+    assert tuned_for(shot, FINETUNE_BY_SHOT) == FINETUNE_BY_SHOT[row]
+    assert tuned_for(1, {4: Tuned(1, 1), 8: Tuned(2, 2)}) == Tuned(1, 1)
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(5, [5]), (32, [32]), (48, [24, 24]), (70, [24, 23, 23])])
+def test_batches_are_of_like_size_and_go_through_all_rows(n: int, sizes: list[int]) -> None:
+    stream = shuffled(n, 32, seed=0)
+    for _ in range(3):
+        epoch = [next(stream) for _ in sizes]
+        assert [len(batch) for batch in epoch] == sizes
+        assert sorted(row for batch in epoch for row in batch) == list(range(n))
+
+
+def test_ours_instant_shares_the_features_of_the_queries(model: Model, texts: Texts) -> None:
+    support, labels = texts(3)
+    unseen, _ = texts(4, seed=1)
+    (instant,) = ours(model, ["instant"])
+    for draw in range(2):
+        found = instant.fit(support, None, labels, shot=3, seed=draw).predict_proba(unseen)
+        assert found == pytest.approx(model.adapt(support, labels, effort="instant", seed=draw).predict_proba(unseen))
+    with pytest.raises(MetaglotError, match="unknown effort"):
+        ours(model, ["instant", "hasty"])
+
+
+def test_names_of_baselines(model: Model) -> None:
+    chosen = baselines(["tfidf", "frozen", "frozen-lr", "finetune"], model)
+    assert [method.name for method in chosen] == ["tfidf", "frozen-proto", "frozen-lr", "finetune"]
+    with pytest.raises(MetaglotError, match="Choose from: tfidf"):
+        baselines(["forest"], model)
+    with pytest.raises(MetaglotError, match="algorithm: joint"):
+        baselines(["multitask"], model)
+
+
+def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable[..., TaskSet]) -> None:
+    """The contract: the right name, probabilities that sum to one, settings that JSON can hold."""
+    import json
+
+    methods = [*baselines(list(BASELINES), model, multitask=model), *ours(model, ["instant", "fast"])]
+    assert [method.name for method in methods] == [*BASELINES, "ours-instant", "ours-fast"]
+    results = list(evaluate([task("one")], methods, Plan((1, 2), 1, 6, 0)))
+    assert len(results) == 2 * len(methods) == 14
+    assert all(0 <= result.accuracy <= 1 and result.cpu_seconds >= 0 for result in results)
+    for method in methods:
+        assert json.loads(json.dumps(method.settings)) is not None
+        fitted = method.fit(["apple", "saw"], None, ["x", "y"], shot=1, seed=0)
+        assert set(fitted.labels) == {"x", "y"}
+        assert fitted.predict_proba(["plum", "drill", "the"]).sum(axis=1) == pytest.approx(1)
+
+
+def _is_an_encoder(model: Model) -> Encoder:
+    return model
