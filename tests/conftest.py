@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import torch
 from torch import nn
-from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, XLNetConfig, XLNetModel
+from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, XLNetConfig, XLNetLMHeadModel, XLNetModel
 
 from metaglot.models import HfLearner
 from metaglot.seeds import generator, seeded
@@ -61,7 +61,7 @@ def toy_set(
     for label in labels:
         count = int(rng.integers(length[0], length[1] + 1))
         own = 1 + words * label + rng.integers(0, words, count)
-        common = rng.integers(1, vocab, count)
+        common = rng.integers(1 + words * len(sizes), vocab, count)
         inputs.append(tuple(int(t) for t in np.where(rng.random(count) < share, own, common)))
     table = pa.table(
         {
@@ -138,6 +138,12 @@ def gpt2() -> HfLearner:
 def xlnet() -> HfLearner:
     config = XLNetConfig(vocab_size=VOCAB, d_model=16, n_layer=2, n_head=2, d_inner=32, initializer_range=0.25)
     return HfLearner(random_module(lambda: XLNetModel(config)))
+
+
+@pytest.fixture(scope="session")
+def xlnet_lm() -> HfLearner:
+    config = XLNetConfig(vocab_size=VOCAB, d_model=16, n_layer=2, n_head=2, d_inner=32, initializer_range=0.25)
+    return HfLearner(random_module(lambda: XLNetLMHeadModel(config)), decoder=True)
 
 
 @pytest.fixture(scope="session")

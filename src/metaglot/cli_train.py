@@ -4,7 +4,7 @@ import json
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -60,7 +60,12 @@ def pretrain(
     write_run_files(folder, dump_recipe(settings), assembled.description)
     with stop_flag() as stop:
         last = watch(run(assembled.plan, folder, stop=stop), assembled.plan.optimisation.steps, quiet=quiet or as_json)
-    outcome = {"outcome": last.reason, "out": str(folder), "step": last.state.step, "validation": dict(last.state.goal)}
+    outcome: dict[str, Any] = {
+        "outcome": last.reason,
+        "out": str(folder),
+        "step": last.state.step,
+        "validation": dict(last.state.goal),
+    }
     outcome["cpu_seconds"] = round(last.state.cpu_seconds, 1)
     if as_json:
         typer.echo(json.dumps(outcome))
@@ -85,7 +90,7 @@ def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
 
 
 @contextmanager
-def stop_flag() -> Iterator[Callable[[], bool]]:
+def stop_flag() -> Generator[Callable[[], bool]]:
     """Give a function that tells whether Ctrl-C or SIGTERM came; a second Ctrl-C interrupts at once."""
     asked: list[int] = []
 

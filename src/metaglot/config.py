@@ -26,7 +26,7 @@ class ModelSettings(Strict):
     """The backbone."""
 
     name: str = "builtin:minilm"
-    max_length: int = Field(96, ge=4, le=8192)  # tokens
+    max_length: int = Field(default=96, ge=4, le=8192)  # tokens
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     attention: Literal["auto", "eager", "sdpa"] = "auto"
     device: str = "auto"
@@ -38,13 +38,13 @@ class SetSettings(Strict):
     path: str  # a file, a folder, hub:ID or builtin:NAME; relative to data.root
     name: str = ""  # the file's name if empty
     columns: dict[str, str] = {}
-    group_by: tuple[str, ...] = Field((), strict=False)
-    languages: tuple[str, ...] = Field((), strict=False)
-    splits: tuple[str, ...] = Field((), strict=False)
-    domains: tuple[str, ...] = Field((), strict=False)
-    classes: tuple[str, ...] = Field((), strict=False)
-    without: tuple[str, ...] = Field((), strict=False)
-    min_per_class: int = Field(10, ge=2)
+    group_by: tuple[str, ...] = Field(default=(), strict=False)
+    languages: tuple[str, ...] = Field(default=(), strict=False)
+    splits: tuple[str, ...] = Field(default=(), strict=False)
+    domains: tuple[str, ...] = Field(default=(), strict=False)
+    classes: tuple[str, ...] = Field(default=(), strict=False)
+    without: tuple[str, ...] = Field(default=(), strict=False)
+    min_per_class: int = Field(default=10, ge=2)
 
     @model_validator(mode="before")
     @classmethod
@@ -57,18 +57,18 @@ class DataSettings(Strict):
 
     root: str = ""  # may hold $METAGLOT_DATA
     train: tuple[SetSettings, ...] = Field(min_length=1, strict=False)
-    validation: tuple[SetSettings, ...] = Field((), strict=False)
+    validation: tuple[SetSettings, ...] = Field(default=(), strict=False)
     mixture: Literal["uniform", "size", "sqrt"] = "sqrt"
 
 
 class EpisodeSettings(Strict):
     """The size of an episode."""
 
-    ways: Range = Field((2, 8), strict=False)
-    shots: Range = Field((1, 8), strict=False)
-    queries: int = Field(4, ge=1)  # a class
-    max_support: int = Field(64, ge=2)
-    max_query: int = Field(64, ge=2)
+    ways: Range = Field(default=(2, 8), strict=False)
+    shots: Range = Field(default=(1, 8), strict=False)
+    queries: int = Field(default=4, ge=1)  # a class
+    max_support: int = Field(default=64, ge=2)
+    max_query: int = Field(default=64, ge=2)
 
     @model_validator(mode="after")
     def _ordered(self) -> "EpisodeSettings":
@@ -89,28 +89,28 @@ class AlgorithmSettings(Strict):
 class TrainingSettings(Strict):
     """The outer loop."""
 
-    steps: int = Field(1000, ge=1)
-    meta_batch: int = Field(4, ge=1)
-    lr: float = Field(5e-5, gt=0)
-    head_lr: float = Field(1e-3, gt=0)
-    algorithm_lr: float = Field(1e-2, gt=0)
-    warmup: int = Field(50, ge=0)
+    steps: int = Field(default=1000, ge=1)
+    meta_batch: int = Field(default=4, ge=1)
+    lr: float = Field(default=5e-5, gt=0)
+    head_lr: float = Field(default=1e-3, gt=0)
+    algorithm_lr: float = Field(default=1e-2, gt=0)
+    warmup: int = Field(default=50, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
-    weight_decay: float = Field(0.01, ge=0)
-    clip: float | None = Field(1.0, gt=0)
-    freeze: tuple[str, ...] = Field((), strict=False)
-    save_every: int = Field(200, ge=1)
-    keep: int = Field(2, ge=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float | None = Field(default=1.0, gt=0)
+    freeze: tuple[str, ...] = Field(default=(), strict=False)
+    save_every: int = Field(default=200, ge=1)
+    keep: int = Field(default=2, ge=1)
 
 
 class ValidationSettings(Strict):
     """How often and on what the run is tested."""
 
-    every: int = Field(200, ge=1)
-    episodes: int = Field(40, ge=1)
-    ways: Range = Field((2, 8), strict=False)
-    shots: int = Field(5, ge=1)
-    queries: int = Field(8, ge=1)
+    every: int = Field(default=200, ge=1)
+    episodes: int = Field(default=40, ge=1)
+    ways: Range = Field(default=(2, 8), strict=False)
+    shots: int = Field(default=5, ge=1)
+    queries: int = Field(default=8, ge=1)
 
 
 class GoalSettings(Strict):
@@ -118,13 +118,13 @@ class GoalSettings(Strict):
 
     metric: Literal["accuracy"] = "accuracy"
     at_least: float = Field(gt=0, le=1)
-    shots: int = Field(5, ge=1)
+    shots: int = Field(default=5, ge=1)
 
 
 class BudgetSettings(Strict):
     """Training ends here at the latest, whatever `training.steps` says."""
 
-    cpu_minutes: float | None = Field(None, gt=0)
+    cpu_minutes: float | None = Field(default=None, gt=0)
 
 
 class Recipe(Strict):
@@ -132,8 +132,8 @@ class Recipe(Strict):
 
     name: str = "run"
     description: str = ""
-    seed: int = Field(0, ge=0)
-    threads: int | None = Field(None, ge=1)  # of torch; its own choice if absent
+    seed: int = Field(default=0, ge=0)
+    threads: int | None = Field(default=None, ge=1)  # of torch; its own choice if absent
     model: ModelSettings = ModelSettings()
     data: DataSettings
     episodes: EpisodeSettings = EpisodeSettings()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.compute as pc
+import pyarrow as pa
 from rich.console import Console
 
 from metaglot.adaptation import Model, load_model
@@ -116,18 +116,16 @@ def _train(recipe: Recipe, folder: Path, talk: Talk) -> None:
 def unseen_tasks() -> list[TaskSet]:
     """Return the tasks that the demo is judged on: five newsgroups, ratings of editorials, ratings of tweets."""
     groups, ratings = load_builtin("20newsgroups"), load_builtin("vader")
-    chosen = groups.filter(pc.is_in(groups["label"], value_set=_strings(UNSEEN_GROUPS)))
+    chosen = _where(groups, "label", UNSEEN_GROUPS)
     tasks = [TaskSet("newsgroups", chosen, draws_of(chosen))]
     for domain in UNSEEN_DOMAINS:
-        part = ratings.filter(pc.equal(ratings["domain"], domain))
+        part = _where(ratings, "domain", [domain])
         tasks.append(TaskSet(domain, part, draws_of(part)))
     return tasks
 
 
-def _strings(values: Sequence[str]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(values, pa.string())
+def _where(table: pa.Table, column: str, values: Sequence[str]) -> pa.Table:
+    return table.filter(pa.array([value in values for value in table[column].to_pylist()]))
 
 
 def _evaluate(model: Model, folder: Path, talk: Talk) -> list[Result]:

@@ -5,7 +5,7 @@ else, and ranks can take episodes by stride.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import numpy as np
@@ -29,7 +29,7 @@ def torch_generator(seed: int, *parts: int | str) -> torch.Generator:
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Generator[None]:
     """Within the block, torch's global generators start at `seed`; afterwards they are as before.
 
     Dropout reads the global generator: this makes it a function of the seed.

@@ -24,6 +24,7 @@ from metaglot.tasks import Classification
 from metaglot.types import Batch, Budget, Episode, HeadSpec, Outputs, Params, Problem, TaskInfo
 
 D = 5
+CPU = torch.device("cpu")
 EYE = torch.eye(D, dtype=torch.float64)
 INFO = TaskInfo("point", "points", ("only",), (0,), family="quadratic")
 
@@ -33,7 +34,7 @@ class Point:
     """A learner whose features are its parameters, whatever the batch: a (2 numbers) and b (3)."""
 
     hidden_size: int = D
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     def body(self) -> Params:
         return {"body.a": torch.zeros(2).double(), "body.b": torch.zeros(3).double(), "body.idle": torch.ones(2)}
@@ -268,7 +269,7 @@ class Linear:
     """A learner whose features are Wᵀ x for the batch's own numbers x."""
 
     W: Tensor  # [inputs, D]
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     @property
     def hidden_size(self) -> int:

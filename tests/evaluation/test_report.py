@@ -95,7 +95,9 @@ def test_curve_takes_the_records_it_understands() -> None:
     root = ET.fromstring(curve_chart(curve))
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 2
     assert curve_chart([{"step": 1}]) == curve_chart([]) == ""
-    band = [{**r, "accuracy_low": 0.4, "accuracy_high": 0.8} for r in curve]
+    kinds = [{**r, "kind": "validation" if "accuracy" in r else "step"} for r in curve]
+    assert curve_chart([*kinds, {"kind": "step", "step": 15, "accuracy": 0.1}]) == curve_chart(curve)
+    band = [{**r, "ci95": 0.02} for r in curve]
     assert "polygon" in curve_chart(band)
     assert "polygon" not in curve_chart(curve)
     long = ET.fromstring(curve_chart([{"step": s, "loss": 1.0 * s} for s in range(10_000)], "loss"))

@@ -173,11 +173,22 @@ def test_token_types_are_used(bert, support):
     assert not torch.allclose(bert.forward({}, {**support, **kinds}).pooled, bert.forward({}, support).pooled)
 
 
-def test_language_model_logits(gpt2, support):
-    params = noise(gpt2)
-    expected = copied(gpt2, params).module(**{n: support[n] for n in ("input_ids", "attention_mask")}).logits
-    found = gpt2.forward(params, support, logits=True).logits
+@pytest.mark.parametrize("name", ["gpt2", "xlnet_lm"])
+def test_language_model_logits(name, support, request):
+    learner = request.getfixturevalue(name)
+    params = noise(learner)
+    expected = copied(learner, params).module(**{n: support[n] for n in ("input_ids", "attention_mask")}).logits
+    found = learner.forward(params, support, logits=True).logits
     assert torch.allclose(found, expected, atol=1e-12, rtol=0)
+    assert found.shape == (*support["input_ids"].shape, learner.module.config.vocab_size)
+
+
+def test_bf16_logits_come_in_fp32(gpt2, support):
+    plain = replace(gpt2, module=copy.deepcopy(gpt2.module).float())
+    a, b = (one.forward({}, support, logits=True).logits for one in (plain, replace(plain, bf16=True)))
+    assert a.dtype == b.dtype == torch.float32
+    assert not torch.equal(a, b)
+    assert (a - b).abs().max() < 0.05 * a.abs().max()
 
 
 def test_an_encoder_refuses_logits_and_generation(bert, support):

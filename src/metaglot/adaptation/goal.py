@@ -57,9 +57,9 @@ def cross_validated(
     folds: int = 4,
 ) -> float:
     """Return the accuracy on examples set aside in turn, each class spread evenly over the folds."""
-    fewest = min(labels.count(label) for label in set(labels)) if isinstance(labels, list) else 0
+    fewest = min(labels.count(label) for label in set(labels))
     if fewest < 2:
-        rare = sorted({label for label in labels if list(labels).count(label) < 2})
+        rare = sorted({label for label in labels if labels.count(label) < 2})
         raise MetaglotError(f"a goal needs two examples of each class to test itself; {rare[0]!r} has one")
     part = np.zeros(len(labels), dtype=int)
     for label in sorted(set(labels)):
@@ -67,7 +67,7 @@ def cross_validated(
         part[generator(seed, "folds", label).permutation(members)] = np.arange(len(members)) % min(folds, fewest)
     right = 0
     for k in range(min(folds, fewest)):
-        inside, outside = np.flatnonzero(part != k), np.flatnonzero(part == k)
+        inside, outside = np.flatnonzero(part != k).tolist(), np.flatnonzero(part == k).tolist()
         adapted = model.adapt(
             [texts[i] for i in inside],
             [labels[i] for i in inside],

@@ -84,10 +84,7 @@ def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
     try:
         plain = json.loads((folder / FILE).read_text("utf-8"))
         weights = load_file(folder / "weights.safetensors")
-        source, effort = (
-            str(plain["model_source"]),
-            Effort(**{**plain["effort"], "freeze": tuple(plain["effort"]["freeze"])}),
-        )
+        source, effort = str(plain["model_source"]), _effort(plain["effort"])
         labels, counts = tuple(plain["labels"]), tuple(plain["counts"])
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise MetaglotError(f"{folder}: damaged ({error}); adapt again") from error
@@ -131,6 +128,16 @@ def _check(folder: Path, plain: dict[str, Any], weights: dict[str, torch.Tensor]
             f"{folder}: it was made over other weights of {plain['model_source']} than are there now "
             "(was the run trained further?); adapt again"
         )
+
+
+def _effort(saved: dict[str, Any]) -> Effort:
+    return Effort(
+        steps=int(saved["steps"]),
+        lr=float(saved["lr"]),
+        head_lr=float(saved["head_lr"]),
+        batch_size=int(saved["batch_size"]),
+        freeze=tuple(saved["freeze"]),
+    )
 
 
 def _ours(folder: Path) -> bool:

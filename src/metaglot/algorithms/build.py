@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from metaglot.algorithms.anil import anil
 from metaglot.algorithms.gradient_based import GradientBased
@@ -14,6 +14,8 @@ from metaglot.algorithms.reptile import reptile
 from metaglot.algorithms.transfer import joint, transfer
 from metaglot.errors import MetaglotError
 from metaglot.models import All, Head, HeadOnly, Lora, Named, Prototypes, Scope, Zeros
+
+T = TypeVar("T")
 
 ALGORITHMS: dict[str, Any] = {
     "joint": joint,
@@ -43,15 +45,18 @@ def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> Grad
             raise MetaglotError(
                 f"algorithm {name}: unknown option {key!r}{_near(key, known)}; it has {', '.join(known)}"
             )
-        values[key] = _value(f"algorithm {name}: {key}", key, value, known[key].default)
+        values[key] = _value(f"algorithm {name}: {key}", key, value, known[key])
     return make(**values)
 
 
-def _value(where: str, key: str, value: Any, default: Any) -> Any:
+def _value(where: str, key: str, value: Any, option: inspect.Parameter) -> Any:
+    default = option.default
     if key == "head":
         return _head(where, value)
     if key == "scope":
         return _scope(where, value)
+    if get_origin(option.annotation) is Literal:
+        return _one_of(where, value, {choice: choice for choice in get_args(option.annotation)})
     if isinstance(default, bool):
         return _typed(where, value, bool)
     if isinstance(default, int):
@@ -77,9 +82,13 @@ def _head(where: str, value: Any) -> Head:
         "prototypes": Prototypes(),
         "euclidean-prototypes": Prototypes(metric="euclidean"),
     }
-    if value not in heads:
-        raise MetaglotError(f"{where}: expected one of {', '.join(heads)}, got {value!r}{_near(str(value), heads)}")
-    return heads[value]
+    return _one_of(where, value, heads)
+
+
+def _one_of(where: str, value: Any, choices: Mapping[str, T]) -> T:
+    if not isinstance(value, str) or value not in choices:
+        raise MetaglotError(f"{where}: expected one of {', '.join(choices)}, got {value!r}{_near(str(value), choices)}")
+    return choices[value]
 
 
 def _scope(where: str, value: Any) -> Scope:
@@ -93,7 +102,9 @@ def _scope(where: str, value: Any) -> Scope:
         options = dict(value["lora"])
         if set(options) <= {"rank", "targets"}:
             rank, targets = options.get("rank", 8), options.get("targets", ["query", "value"])
-            return Lora(rank=_typed(f"{where}.lora.rank", rank, int), targets=tuple(targets))
+            if not isinstance(targets, list):
+                raise MetaglotError(f"{where}.lora.targets: expected a list of names, got {targets!r}")
+            return Lora(rank=_typed(f"{where}.lora.rank", rank, int), targets=tuple(map(str, targets)))
     raise MetaglotError(
         f"{where}: expected all, head, a list of name patterns, or {{lora: {{rank: 8, targets: [query, value]}}}}; "
         f"got {value!r}"

@@ -1,6 +1,9 @@
 """The pictures of an evaluation: accuracy by method and shots, and the learning curve."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
+from types import MappingProxyType
+from typing import NamedTuple
 
 from metaglot.evaluation.grids import percent
 from metaglot.evaluation.store import Result
@@ -8,7 +11,22 @@ from metaglot.evaluation.summary import macro, methods_of, shots_of, tasks_of
 from metaglot.evaluation.svg import Dot, Panel, Series, dot_chart, line_chart
 
 POINTS = 150  # of a line, at most
-TITLES = {"accuracy": ("Accuracy on held-out tasks, %", 100.0), "loss": ("Meta-training loss, nats", 1.0)}
+
+
+class Curve(NamedTuple):
+    """How a quantity is drawn over the steps of meta-training."""
+
+    title: str
+    kind: str  # of the records that hold it
+    scale: float = 1.0
+
+
+CURVES: Mapping[str, Curve] = MappingProxyType(
+    {
+        "accuracy": Curve("Accuracy on held-out tasks, %", "validation", 100.0),
+        "loss": Curve("Meta-training loss, nats", "step"),
+    }
+)
 
 
 def method_chart(results: Sequence[Result]) -> str:
@@ -23,17 +41,27 @@ def method_chart(results: Sequence[Result]) -> str:
 def curve_chart(curve: Sequence[Mapping[str, object]], name: str = "accuracy") -> str:
     """Return an SVG of `name` over `step`, from the records that have both; an empty text when none has.
 
-    A record may give `<name>_low` and `<name>_high` for a band.  More than 150 points are averaged in groups.
+    Records as in `metrics.jsonl`: those with a `kind` count only if it is the curve's own (accuracy: validation,
+    loss: step); `ci95`, the half width of an interval of the accuracy, becomes a band.  More than 150 points are
+    averaged in groups.
     """
-    band = (name, f"{name}_low", f"{name}_high")
-    rows = [[record.get(key) for key in ("step", *band)] for record in curve]
-    full = [row for row in rows if all(isinstance(value, int | float) for value in row)]
-    part = [row[:2] for row in rows if all(isinstance(value, int | float) for value in row[:2])]
-    chosen = full if full and len(full) == len(part) else part
-    columns = [_thinned([float(str(row[n])) for row in chosen]) for n in range(len(chosen[0]) if chosen else 0)]
-    title, scale = TITLES.get(name, (name, 1.0))
-    across, up = columns[:1], [[value * scale for value in column] for column in columns[1:]]
-    return line_chart([Series(title, *across, *up)] if columns else [], title=title, x="step", y="")
+    drawn = CURVES.get(name, Curve(name, ""))
+    own = [record for record in curve if record.get("kind", drawn.kind) == drawn.kind]
+    points = [(_number(record, "step"), _number(record, name), _number(record, "ci95")) for record in own]
+    kept = [(x, y * drawn.scale, half * drawn.scale) for x, y, half in points if isfinite(x) and isfinite(y)]
+    if not kept:
+        return ""
+    x, y, half = ([row[n] for row in kept] for n in range(3))
+    banded = name == "accuracy" and all(map(isfinite, half))
+    low = [value - width for value, width in zip(y, half, strict=True)] if banded else []
+    high = [value + width for value, width in zip(y, half, strict=True)] if banded else []
+    series = Series(drawn.title, *map(_thinned, (x, y, low, high)))
+    return line_chart([series], title=drawn.title, x="step", y="")
+
+
+def _number(record: Mapping[str, object], name: str) -> float:
+    value = record.get(name)
+    return float(value) if isinstance(value, int | float) else float("nan")
 
 
 def _dots(results: Sequence[Result], shot: int) -> list[Dot]:

@@ -4,6 +4,7 @@ Kingma and Ba 2015, https://arxiv.org/abs/1412.6980.
 """
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -67,10 +68,11 @@ class Adam:
     def _in_place(self, params: Tensors, grads: Tensors, m: Tensors, v: Tensors, rates: list[float], step: int) -> None:
         """Do the same without a graph, in place: a third of the memory traffic."""
         first, second = self.betas
-        torch._foreach_lerp_(m, grads, 1 - first)
-        torch._foreach_mul_(v, second)
-        torch._foreach_addcmul_(v, grads, grads, 1 - second)
-        roots = torch._foreach_div(v, 1 - second ** (step + 1))
-        torch._foreach_add_(roots, self.eps**2)
-        torch._foreach_sqrt_(roots)
-        torch._foreach_addcdiv_(params, m, roots, [-r for r in rates])
+        ops = cast("Any", torch)  # the list operations have no public name, but optimisers of torch stand on them
+        ops._foreach_lerp_(m, grads, 1 - first)
+        ops._foreach_mul_(v, second)
+        ops._foreach_addcmul_(v, grads, grads, 1 - second)
+        roots = ops._foreach_div(v, 1 - second ** (step + 1))
+        ops._foreach_add_(roots, self.eps**2)
+        ops._foreach_sqrt_(roots)
+        ops._foreach_addcdiv_(params, m, roots, [-r for r in rates])

@@ -1,7 +1,8 @@
 """The inner loop as a function of its start point."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -89,7 +90,8 @@ def gradients(loss: Tensor, params: Mapping[str, Tensor], *, create_graph: bool 
         return {}
     if not loss.requires_grad:
         return {name: torch.zeros_like(value) for name, value in params.items()}
-    found = torch.autograd.grad(loss, list(params.values()), create_graph=create_graph, allow_unused=True)
+    grad_of = cast("Callable[..., Sequence[Tensor | None]]", torch.autograd.grad)
+    found = grad_of(loss, list(params.values()), create_graph=create_graph, allow_unused=True)
     return {
         name: torch.zeros_like(value) if grad is None else grad
         for (name, value), grad in zip(params.items(), found, strict=True)

@@ -63,13 +63,17 @@ class HfLearner:
             _dropout(seed, self.device),
         ):
             out = self._base()(**inputs)
-            scores = cast("Any", self.module).lm_head(out.last_hidden_state) if logits else None
-        hidden = out.last_hidden_state
-        hidden = hidden.float() if hidden.dtype == torch.bfloat16 else hidden
+            scores = cast("Any", self.module).get_output_embeddings()(out.last_hidden_state) if logits else None
+        hidden = _at_least_fp32(out.last_hidden_state)
         pooled = _pool(hidden, batch["attention_mask"], self.pooling)
         if self.normalise:
             pooled = nn.functional.normalize(pooled, dim=-1)
-        return Outputs(hidden=hidden, pooled=pooled, mask=batch["attention_mask"], logits=scores)
+        return Outputs(
+            hidden=hidden,
+            pooled=pooled,
+            mask=batch["attention_mask"],
+            logits=scores if scores is None else _at_least_fp32(scores),
+        )
 
     def generate(
         self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None
@@ -116,6 +120,10 @@ def _dropout(seed: int | None, device: torch.device) -> Generator[None]:
         return
     with seeded(seed, device):
         yield
+
+
+def _at_least_fp32(value: Tensor) -> Tensor:
+    return value.float() if value.dtype == torch.bfloat16 else value
 
 
 def _pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:  # [B, D]

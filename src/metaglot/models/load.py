@@ -159,7 +159,7 @@ def _module(source: str, name: str, attention: str | None) -> tuple[nn.Module, b
         auto = AutoModelForCausalLM if decoder else AutoModel
         # Weights that the file lacks are drawn at random: the same each time.
         with seeded(0, torch.device("cpu")):
-            module, info = auto.from_pretrained(
+            module, info = cast("Any", auto).from_pretrained(
                 source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **asked, **options
             )
     except Exception as error:  # safetensors, the hub and config checks raise classes without a common base

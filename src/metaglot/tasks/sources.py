@@ -12,6 +12,8 @@ from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.types import Row, TaskInfo
 
+GROUPS = ("domain", "lang", "split")
+
 
 class Examples(Protocol):
     """Tokenised examples on disk (`data.store.TextSet`)."""
@@ -22,7 +24,7 @@ class Examples(Protocol):
     def labels(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def table(self) -> pa.Table: ...  # noqa: D102
-    def rows(self, indices: Sequence[int] | np.ndarray) -> list[Row]: ...  # noqa: D102
+    def rows(self, indices: Sequence[int] | np.ndarray) -> Sequence[Row]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Source:
 class Selection(NamedTuple):
     """Which part of a labelled set becomes tasks."""
 
-    group_by: tuple[str, ...] = ()  # domain, lang: one task for each value
+    group_by: tuple[str, ...] = ()  # of GROUPS: one task for each value
     languages: tuple[str, ...] = ()  # keep these only (rows without a language stay); all if empty
     splits: tuple[str, ...] = ()  # keep these only; all if empty
     domains: tuple[str, ...] = ()  # keep these only; all if empty
@@ -52,7 +54,7 @@ class Selection(NamedTuple):
 def sources_of(examples: Examples, select: Selection = Selection()) -> list[Source]:
     """Return the tasks of a labelled set: one, or one for each group; each has at least two classes.
 
-    Raises MetaglotError if no task is left.
+    Raises MetaglotError if no task is left, for a class the set lacks, and for a column that does not group.
     """
     table, labels = examples.table, examples.labels
     codes = table.column("label").to_numpy(zero_copy_only=False)
@@ -133,9 +135,11 @@ def _among(table: pa.Table, column: str, wanted: Sequence[str], *, or_null: bool
 
 def _groups(table: pa.Table, columns: Sequence[str], keep: np.ndarray) -> list[tuple[str, np.ndarray]]:
     rows = np.flatnonzero(keep)
-    present = [c for c in columns if c in table.column_names]
-    if not present:
+    unknown = [c for c in columns if c not in GROUPS or c not in table.column_names]
+    if unknown:
+        raise MetaglotError(f"cannot group by {unknown[0]!r}; use {' or '.join(GROUPS)}")
+    if not columns:
         return [("", rows)]
-    values = [table.column(c).to_pylist() for c in present]
+    values = [table.column(c).to_pylist() for c in columns]
     keys = np.array(["/".join(str(v[i]) for v in values if v[i] is not None) for i in rows], dtype=object)
     return [(str(key), rows[keys == key]) for key in sorted(set(keys))]

@@ -52,7 +52,11 @@ class SupervisedTasks:
 
 
 def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Generator) -> Episode:
-    """Return an episode of a source, drawn with `rng`; raise MetaglotError if the source is too small for it."""
+    """Return an episode of a source, drawn with `rng`.
+
+    Raises MetaglotError if the source is too small for an episode, or the shape makes no sense.
+    """
+    _check(shape)
     most = min(shape.ways[1], len(source.members), shape.max_support, shape.max_query)
     ways = int(rng.integers(min(shape.ways[0], most), most + 1))
     chosen = rng.choice(len(source.members), ways, replace=False)
@@ -68,6 +72,15 @@ def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Ge
         support += [(int(i), label) for i in members[:shots]]
         query += [(int(i), label) for i in members[shots:]]
     return _episode(source, family, [int(c) for c in chosen], support, query)
+
+
+def _check(shape: Shape) -> None:
+    ordered = 2 <= shape.ways[0] <= shape.ways[1] and 1 <= shape.shots[0] <= shape.shots[1]
+    if not (ordered and shape.queries >= 1 and min(shape.max_support, shape.max_query) >= 2):
+        raise MetaglotError(
+            "episodes need 2 ≤ ways[0] ≤ ways[1], 1 ≤ shots[0] ≤ shots[1], queries ≥ 1, max_support ≥ 2 and "
+            f"max_query ≥ 2; got {shape}"
+        )
 
 
 def mixture_weights(sources: Sequence[Source], mixture: Mixture) -> np.ndarray:

@@ -31,13 +31,12 @@ def save(state: State, run: Path, *, keep: int = 2) -> Path:
     part = folder / f".part-{state.step}-{os.getpid()}"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
-    for name in PARTS:
-        tensors: Mapping[str, Tensor] = getattr(state, name)
-        if tensors:
-            save_file(
-                {k: v.detach().contiguous().cpu() for k, v in sorted(tensors.items())}, part / f"{name}.safetensors"
-            )
+    parts: dict[str, Mapping[str, Tensor]] = {name: getattr(state, name) for name in PARTS if getattr(state, name)}
+    for name, tensors in parts.items():
+        whole = {k: v.detach().contiguous().cpu() for k, v in sorted(tensors.items())}
+        save_file(whole, part / f"{name}.safetensors")
     plain = {"step": state.step, "seed": state.seed, "cpu_seconds": state.cpu_seconds, "goal": dict(state.goal)}
+    plain["parts"] = list(parts)
     (part / "state.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
     for file in part.iterdir():
         _flush(file)
@@ -47,7 +46,9 @@ def save(state: State, run: Path, *, keep: int = 2) -> Path:
         part.rename(target)
     _flush(folder)
     for old in list_steps(run)[: -max(1, keep)]:
-        shutil.rmtree(folder / f"step-{old}")
+        gone = folder / f".part-old-{old}"
+        (folder / f"step-{old}").rename(gone)
+        shutil.rmtree(gone)
     return target
 
 
@@ -71,9 +72,11 @@ def load(folder: Path, *, device: torch.device) -> State:
     try:
         plain = json.loads((folder / "state.json").read_text("utf-8"))
         state = State(step=plain["step"], params={}, seed=plain["seed"], cpu_seconds=plain["cpu_seconds"])
-        parts: dict[str, Params] = {name: _load_part(folder / f"{name}.safetensors", device) for name in PARTS}
+        parts: dict[str, Params] = {
+            name: _load_part(folder / f"{name}.safetensors", device) for name in PARTS if name in plain["parts"]
+        }
         return replace(state, goal=plain["goal"], **parts)
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise MetaglotError(
             f"{folder}: the checkpoint is damaged ({error}); remove it, and the run continues from the one before"
         ) from error
@@ -95,10 +98,9 @@ def clean(run: Path) -> None:
 
 
 def _load_part(file: Path, device: torch.device) -> dict[str, Tensor]:
-    if not file.is_file() and file.stem != "params":
-        return {}
+    # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
+    loaded = {name: value.clone() for name, value in load_file(file).items()}
     # Adam's step counters stay on the CPU, where the optimiser wants them.
-    loaded = load_file(file)
     return {name: value if name.startswith("step.") else value.to(device) for name, value in loaded.items()}
 
 

@@ -8,6 +8,7 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
 from metaglot.training.combine import Combine, mean
 from metaglot.training.schedule import Schedule, factor
@@ -42,6 +43,7 @@ def train(
     """Yield the state and a record after each step, from `state` on until `optimisation.steps` are done.
 
     Every draw is a function of (state.seed, step), so that a run continued from a saved state is the same run.
+    Raises MetaglotError where a gradient is not finite, before it spoils the parameters.
     """
     optimiser = make_optimiser(state, optimisation)
     while state.step < optimisation.steps:
@@ -109,6 +111,12 @@ def _apply(optimiser: torch.optim.AdamW, state: State, merged: MetaGrad, optimis
         value.grad = merged.grads[name]
     limit = float("inf") if optimisation.clip is None else optimisation.clip
     norm = torch.nn.utils.clip_grad_norm_(list(state.params.values()), limit)
+    if not torch.isfinite(norm):
+        tasks = ", ".join(sorted({str(record.get("task")) for record in merged.records}))
+        raise MetaglotError(
+            f"step {state.step + 1}: the meta-gradient is not finite (tasks: {tasks}); nothing was changed since the "
+            "last checkpoint on disk. Lower the rates (training.lr, or lr of the algorithm) and start again"
+        )
     scale = factor(state.step, steps=optimisation.steps, warmup=optimisation.warmup, schedule=optimisation.schedule)
     for group in optimiser.param_groups:
         group["lr"] = group["base_lr"] * scale

@@ -57,8 +57,11 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
     if state.step == 0 and plan.validation is not None:
         state, event = _validate(plan, state, metrics)
         yield event
-    if plan.goal is not None and state.goal and plan.goal.met(state.goal):
-        yield Event("end", state, {"step": state.step}, "goal")
+    if reason := _ends(plan, state, stop()):
+        if latest(folder) is None:
+            save(state, folder, keep=plan.keep)
+            yield Event("saved", state, {"step": state.step})
+        yield Event("end", state, {"step": state.step}, reason)
         return
     goal = state.goal
     for after, record in train(state, plan.train, plan.algorithm, plan.learner, plan.optimisation):
@@ -76,7 +79,6 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
         if reason:
             yield Event("end", state, record, reason)
             return
-    yield Event("end", state, {"step": state.step}, "done" if plan.goal is None else "budget")
 
 
 class Metrics:
@@ -134,14 +136,17 @@ def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]
 
 
 def _due(plan: Plan, state: State) -> bool:
-    return state.step % plan.validate.every == 0 or state.step == plan.optimisation.steps
+    return state.step % plan.validate.every == 0 or _spent(plan, state)
+
+
+def _spent(plan: Plan, state: State) -> bool:
+    minutes = float("inf") if plan.cpu_minutes is None else plan.cpu_minutes
+    return state.step >= plan.optimisation.steps or state.cpu_seconds >= 60 * minutes
 
 
 def _ends(plan: Plan, state: State, stopped: bool) -> Reason | None:
-    if plan.goal is not None and state.goal.get("step") == state.step and plan.goal.met(state.goal):
+    if plan.goal is not None and state.goal and plan.goal.met(state.goal):
         return "goal"
-    if state.step >= plan.optimisation.steps:
-        return "budget" if plan.goal is not None else "done"
-    if plan.cpu_minutes is not None and state.cpu_seconds >= 60 * plan.cpu_minutes:
+    if _spent(plan, state):
         return "budget" if plan.goal is not None else "done"
     return "interrupted" if stopped else None

@@ -9,6 +9,7 @@ Mosbach et al. 2021, https://arxiv.org/abs/2006.04884, on fine-tuning with few e
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from metaglot.adaptation import Model
 from metaglot.evaluation.baselines.frozen_proto import prototypes
 from metaglot.evaluation.baselines.method import numbered
 from metaglot.seeds import fold, generator
-from metaglot.types import Params
+from metaglot.types import Batch, Params
 
 
 class Tuned(NamedTuple):
@@ -67,6 +68,21 @@ class FineTune:
         self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
     ) -> "FineTuned":
         """Return the model trained on the support set."""
+        tuned = tuned_for(shot, self.by_shot)
+        *_, fitted = self.trajectory(texts, pairs, labels, lr=tuned.lr, stops=[tuned.steps], seed=seed)
+        return fitted
+
+    def trajectory(
+        self,
+        texts: Sequence[str],
+        pairs: Sequence[str] | None,
+        labels: Sequence[str],
+        *,
+        lr: float,
+        stops: Sequence[int],
+        seed: int,
+    ) -> "Iterator[FineTuned]":
+        """Yield the model after each number of steps in `stops`, ascending; the next one overwrites it."""
         names, numbers = numbered(labels)
         learner, features = self.start.backbone.learner, self.start.embed(texts, pairs)
         weight = torch.tensor(self.scale * prototypes(features, numbers), dtype=torch.float32)
@@ -74,33 +90,29 @@ class FineTune:
         head = {name: value.to(learner.device).requires_grad_() for name, value in head.items()}
         body = {name: value.detach().clone().requires_grad_() for name, value in self.start.params.items()}
         fitted = FineTuned(names, self.start, body, head)
-        self._train(fitted, (texts, pairs, numbers), tuned_for(shot, self.by_shot), seed)
-        return fitted
+        optimiser = torch.optim.AdamW([*body.values(), *head.values()], lr=lr, weight_decay=0.01)
+        batches = enumerate(shuffled(len(texts), self.batch_size, seed))
+        done = 0
+        for stop in stops:
+            for step, rows in islice(batches, stop - done):
+                for group in optimiser.param_groups:
+                    group["lr"] = lr * min(1.0, (step + 1) / self.warmup)
+                batch = self.start.collate(
+                    [texts[i] for i in rows], pairs and [pairs[i] for i in rows], [int(numbers[i]) for i in rows]
+                )
+                _step(fitted, optimiser, batch, fold(seed, "dropout", step))
+            done = stop
+            yield fitted
 
-    def _train(
-        self,
-        fitted: "FineTuned",
-        support: tuple[Sequence[str], Sequence[str] | None, np.ndarray],
-        tuned: Tuned,
-        seed: int,
-    ) -> None:
-        """Move the parameters of `fitted`, which nobody else has yet."""
-        texts, pairs, numbers = support
-        learner = self.start.backbone.learner
-        parameters = [*fitted.body.values(), *fitted.head.values()]
-        optimiser = torch.optim.AdamW(parameters, lr=tuned.lr, weight_decay=0.01)
-        for step, rows in zip(range(tuned.steps), shuffled(len(texts), self.batch_size, seed), strict=False):
-            for group in optimiser.param_groups:
-                group["lr"] = tuned.lr * min(1.0, (step + 1) / self.warmup)
-            batch = fitted.start.collate(
-                [texts[i] for i in rows], pairs and [pairs[i] for i in rows], [int(numbers[i]) for i in rows]
-            )
-            pooled = learner.forward(fitted.body, batch, seed=fold(seed, "dropout", step)).pooled
-            loss = torch.nn.functional.cross_entropy(fitted.logits(pooled), batch["labels"])
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
+
+def _step(fitted: "FineTuned", optimiser: torch.optim.Optimizer, batch: Batch, seed: int) -> None:
+    """Move the parameters of `fitted`, which nobody else has."""
+    pooled = fitted.start.backbone.learner.forward(fitted.body, batch, seed=seed).pooled
+    loss = torch.nn.functional.cross_entropy(fitted.logits(pooled), batch["labels"])
+    optimiser.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([*fitted.body.values(), *fitted.head.values()], 1.0)
+    optimiser.step()
 
 
 @dataclass(frozen=True)

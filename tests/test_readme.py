@@ -1,0 +1,113 @@
+"""Every snippet of the README and every example runs."""
+
+import csv
+import importlib.util
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from metaglot.cli import app
+from metaglot.data.builtin import fetch
+from metaglot.errors import MetaglotError
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+ROWS = [("a good and happy day", "up"), ("happy news today", "up"), ("a sad and bad day", "down"), ("bad news", "down")]
+
+
+@pytest.fixture(scope="module")
+def tiny() -> str:
+    try:
+        fetch("tiny")
+    except MetaglotError as error:
+        pytest.skip(f"builtin:tiny cannot be fetched here: {error}")
+    return "builtin:tiny"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith(".venv/bin/metaglot")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    with (tmp_path / "examples.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *ROWS])
+    return tmp_path
+
+
+def test_python_snippets_run(here: Path, tiny: str) -> None:
+    found = blocks("python")
+    assert found
+    for block in found:
+        scope: dict[str, object] = {}
+        exec(block.replace("builtin:minilm", tiny), scope)  # noqa: S102
+        assert "delivery" in scope["adapted"].labels  # pyright: ignore[reportAttributeAccessIssue]
+    assert (here / "my-model" / "adapted.json").is_file()
+
+
+def test_commands_parse() -> None:
+    group = typer.main.get_command(app)
+    found = commands()
+    assert len(found) >= 6
+    for words in found:
+        name, rest = words[0], words[1:]
+        command = group.commands[name]  # pyright: ignore[reportAttributeAccessIssue]
+        while hasattr(command, "commands"):
+            name, rest = rest[0], rest[1:]
+            command = command.commands[name]
+        command.make_context(name, rest)
+
+
+def test_own_data_commands_run(here: Path, tiny: str) -> None:
+    ran = 0
+    for words in commands():
+        if words[0] in {"data", "adapt", "predict"}:
+            result = CliRunner().invoke(app, [word.replace("demo/run", tiny) for word in words])
+            assert result.exit_code == 0, result.output
+            ran += 1
+    assert ran == 3
+    assert (here / "my-model").is_dir()
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^make (\S+)", README, flags=re.M)
+    assert targets
+    assert all(re.search(rf"^{target}:", makefile, flags=re.M) for target in targets)
+
+
+def test_example_adapts(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    example("adapt_in_python").main(tiny)
+    assert "delivery" in capsys.readouterr().out
+
+
+def test_example_trains_an_algorithm_of_its_own(here: Path, tiny: str) -> None:
+    file = here / "many.csv"
+    with file.open("w", newline="") as out:
+        csv.writer(out).writerows(
+            [("text", "label"), *((f"{text} {i}", label) for i in range(8) for text, label in ROWS)]
+        )
+    loss = example("own_algorithm").main([str(file)], model=tiny, steps=2)
+    assert 0 < loss < 5
+    assert sys.modules.get("own_algorithm") is None
