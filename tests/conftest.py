@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch import nn
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, XLNetConfig, XLNetLMHeadModel, XLNetModel
 
@@ -21,6 +22,9 @@ from metaglot.tasks import Classification, Shape, draw_episode, sources_of
 from metaglot.types import Batch, Episode, Problem, Row
 
 torch.set_num_threads(1)
+# The same examples each time, and no verdict that depends on how busy the machine is.
+settings.register_profile("metaglot", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("metaglot")
 
 VOCAB = 48
 CPU = torch.device("cpu")

@@ -61,7 +61,7 @@ def test_python_snippets_run(here: Path, tiny: str) -> None:
     assert found
     for block in found:
         scope: dict[str, object] = {}
-        exec(block.replace("builtin:minilm", tiny), scope)  # noqa: S102
+        exec(block.replace("builtin:minilm", tiny), scope)
         assert "delivery" in scope["adapted"].labels  # pyright: ignore[reportAttributeAccessIssue]
     assert (here / "my-model" / "adapted.json").is_file()
 

@@ -1,7 +1,9 @@
 """Recipes: YAML and `key=value` → checked settings.  Unknown or ill-typed keys are errors that name their neighbour."""
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from string import Template
@@ -20,6 +22,12 @@ class Strict(BaseModel):
 
 
 Range = tuple[int, int]
+
+
+def _check_range(key: str, given: Range, *, least: int) -> None:
+    low, high = given
+    if not least <= low <= high:
+        raise ValueError(f"{key}: expected [low, high] with {least} <= low <= high, got [{low}, {high}]")
 
 
 class ModelSettings(Strict):
@@ -72,10 +80,8 @@ class EpisodeSettings(Strict):
 
     @model_validator(mode="after")
     def _ordered(self) -> "EpisodeSettings":
-        for key, least in (("ways", 2), ("shots", 1)):
-            low, high = getattr(self, key)
-            if not least <= low <= high:
-                raise ValueError(f"{key}: expected [low, high] with {least} <= low <= high, got [{low}, {high}]")
+        _check_range("ways", self.ways, least=2)
+        _check_range("shots", self.shots, least=1)
         return self
 
 
@@ -84,6 +90,13 @@ class AlgorithmSettings(Strict):
 
     name: str = "protonet"
     options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _finite(self) -> "AlgorithmSettings":
+        for key, value in self.options.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"options.{key}: expected a finite number, got {value}")
+        return self
 
 
 class TrainingSettings(Strict):
@@ -111,6 +124,11 @@ class ValidationSettings(Strict):
     ways: Range = Field(default=(2, 8), strict=False)
     shots: int = Field(default=5, ge=1)
     queries: int = Field(default=8, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ValidationSettings":
+        _check_range("ways", self.ways, least=2)
+        return self
 
 
 class GoalSettings(Strict):
@@ -192,9 +210,11 @@ def expand(text: str) -> str:
     """Return `text` with $VARIABLES filled in; raise MetaglotError for one that is not set."""
     try:
         return os.path.expanduser(Template(text).substitute(os.environ))
-    except (KeyError, ValueError) as error:
-        name = error.args[0] if isinstance(error, KeyError) else text
+    except KeyError as error:
+        name = error.args[0]
         raise MetaglotError(f"{text}: the environment variable {name} is not set; export {name}=/path/to/it") from error
+    except ValueError as error:
+        raise MetaglotError(f"{text}: a $ must begin a variable's name; write $$ for the sign itself") from error
 
 
 def packaged_recipes() -> dict[str, Path]:
@@ -210,7 +230,11 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":  # <<: *base
+                continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                break  # refused below
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice", key_node.start_mark
@@ -221,7 +245,7 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    __import__("re").compile(r"^[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9]+)([eE][-+]?[0-9]+)$"),
+    re.compile(r"^[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9]+)([eE][-+]?[0-9]+)$"),
     list("-+0123456789."),
 )
 

@@ -50,7 +50,7 @@ def trained(algorithm, learner, tasks: SupervisedTasks) -> dict[str, Tensor]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_held_out_classes_get_easier(name, make_bert, make_toy):
-    """Found on one core: protonet 0.49 -> 0.75, anil 0.47 -> 0.80, fomaml 0.49 -> 0.76, joint 0.48 -> 0.72."""
+    """Found: protonet 0.48 -> 0.76, anil 0.44 -> 0.79, fomaml 0.47 -> 0.76, joint 0.46 -> 0.79; chance is 0.2."""
     algorithm = ALGORITHMS[name]
     toy = make_toy(name="learning", classes=40, per_class=20, vocab=100, length=(6, 10), share=0.4)
     train, held_out = split_classes(sources_of(toy)[0], (0.8, 0.2), seed=0)

@@ -235,10 +235,29 @@ def test_the_budget_bounds_an_adaptation(case, here):
     none = adapt(algorithm, meta, here, budget=Budget(steps=0))
     assert none.trace == ()
     assert all(n.startswith(("head.", "lora.")) for n in none.params)
+    assert any(n.startswith("lora.") for n in none.params) == (case.scope == "lora")
     three = adapt(algorithm, meta, here, budget=Budget(steps=3, batch_size=2))
     assert [t.step for t in three.trace] == [0, 1, 2]
     other = adapt(algorithm, meta, here, budget=Budget(steps=3, batch_size=2), seed=9)
     assert not same(three.params, other.params)
+
+
+NOT_JUDGED_SO = {"joint", "transfer", "reptile"}  # they train on support and query together
+JUDGED = [(case, None) for case in CASES if case.name not in NOT_JUDGED_SO]
+JUDGED += [(case, 0) for case, _ in JUDGED if case.head == "prototypes"]
+
+
+@pytest.mark.parametrize(("case", "steps"), JUDGED, ids=str)
+def test_meta_training_judges_what_adapting_gives(case, here, steps):
+    algorithm, meta = start(case, here, dropout=False, **({} if steps is None else {"steps": steps}))
+    meta = {n: v + 0.2 if n.startswith("algorithm.lora.") else v for n, v in meta.items()}
+    for problem, episode, record in zip(
+        here.problems, here.episodes, judge(algorithm, meta, here).records, strict=True
+    ):
+        fast = algorithm.adapt(problem, meta, episode.support, seed=0)
+        metrics = problem.family.metrics(problem.logits({**meta, **fast.params}, episode.query), episode.query)
+        assert record["loss"] == pytest.approx(metrics["loss"], rel=1e-10)
+        assert record["accuracy"] == metrics["accuracy"]
 
 
 def test_the_order_of_minibatches_follows_the_seed_without_dropout_too(case, here):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metaglot.adaptation.checks import check_texts
+from metaglot.adaptation.checks import check_labelled, check_texts
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.model import Model
 from metaglot.errors import MetaglotError
@@ -73,19 +73,20 @@ class Adapted:
         """
         from metaglot.adaptation.storage import data_hash  # storage builds on this module
 
+        old = self.examples
+        if old.texts and (old.pairs is None) != (pairs is None):
+            raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
         if self.sums is not None:
             added = self._closed_form(texts, labels, pairs)
             new_hash = data_hash(texts, labels, pairs)
             history = [*self.provenance.get("added", []), new_hash]
             return replace(added, provenance={**self.provenance, "added": history})
-        if not self.examples.texts:
+        if not old.texts:
             raise MetaglotError(
                 "the examples of this adaptation were not saved with it, and gradient steps need them all; "
                 "adapt again from all examples, or save with keep_examples=True"
             )
-        old = self.examples
-        if (old.pairs is None) != (pairs is None):
-            raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
+        texts, labels, pairs = check_labelled(texts, labels, pairs)
         merged = None if pairs is None or old.pairs is None else [*old.pairs, *pairs]
         return self.model.adapt(
             [*old.texts, *texts], [*old.labels, *labels], pairs=merged, effort=self.effort, seed=self.seed
@@ -108,24 +109,22 @@ class Adapted:
         return load_adapted(Path(folder), model=model)
 
     def _closed_form(self, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> "Adapted":
-        check_texts(texts, pairs)
-        if len(labels) != len(texts):
-            raise MetaglotError(f"{len(texts)} texts but {len(labels)} labels; give one label for each text")
+        texts, labels, pairs = check_labelled(texts, labels, pairs)
         assert self.sums is not None
-        names = (*self.labels, *sorted({str(label) for label in labels} - set(self.labels)))
+        names = (*self.labels, *sorted(set(labels) - set(self.labels)))
         features = self.model.features(self.model.meta, texts, pairs)
         sums = torch.zeros(len(names), features.shape[1], device=features.device)
         sums[: len(self.labels)] = self.sums
         counts = [*self.counts, *[0] * (len(names) - len(self.labels))]
         for feature, label in zip(features, labels, strict=True):
-            at = names.index(str(label))
+            at = names.index(label)
             sums[at] += feature
             counts[at] += 1
         old = self.examples
         known = old.texts or not sum(self.counts)
         examples = Examples(
             (*old.texts, *texts) if known else (),
-            (*old.labels, *map(str, labels)) if known else (),
+            (*old.labels, *labels) if known else (),
             (*(old.pairs or ()), *pairs) if known and pairs is not None else None,
         )
         head = closed_form_head(self.model, sums, counts)

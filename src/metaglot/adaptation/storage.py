@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -60,10 +60,18 @@ def provenance_of(
     }
 
 
-def save_adapted(adapted: Adapted, folder: Path, *, keep_examples: bool, force: bool) -> Path:
-    """Write the folder under another name and rename it, so that it is never half-written."""
+def check_target(folder: Path, *, force: bool) -> None:
+    """Raise MetaglotError if saving in `folder` would replace something that is no adaptation."""
     if folder.exists() and not (force or _ours(folder) or (folder.is_dir() and not any(folder.iterdir()))):
         raise MetaglotError(f"{folder} exists and holds something else; choose another folder, or use force (--force)")
+
+
+def save_adapted(adapted: Adapted, folder: Path, *, keep_examples: bool, force: bool) -> Path:
+    """Write the folder under another name and rename it, so that it is never half-written."""
+    check_target(folder, force=force)
+    if keep_examples and not adapted.examples.texts:
+        raise MetaglotError("the examples cannot be saved: this adaptation was loaded from a folder without them")
+    folder = folder.resolve()  # "." has no name of its own
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         part.mkdir(parents=True)
@@ -82,19 +90,53 @@ def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
     if not (folder / FILE).is_file():
         raise MetaglotError(f"{folder}: no {FILE} there, so it is no adapted model; `metaglot adapt` makes one")
     try:
-        plain = json.loads((folder / FILE).read_text("utf-8"))
-        weights = load_file(folder / "weights.safetensors")
-        source, effort = str(plain["model_source"]), _effort(plain["effort"])
-        labels, counts = tuple(plain["labels"]), tuple(plain["counts"])
+        saved = _read(folder)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise MetaglotError(f"{folder}: damaged ({error}); adapt again") from error
-    over = model or load_model(source)
-    _check(folder, plain, weights, over)
+        raise MetaglotError(f"{folder}: damaged ({error!r}); adapt again") from error
+    over = model or load_model(saved.source)
+    _check(folder, saved, over)
     device = over.backbone.learner.device
-    params = {name: value.to(device) for name, value in weights.items() if name != SUMS}
-    sums = weights[SUMS].to(device) if SUMS in weights else None
-    examples = _read_examples(folder / "examples.jsonl")
-    return Adapted(over, labels, params, effort, int(plain["seed"]), sums, counts, examples, plain["provenance"])
+    params = {name: value.to(device) for name, value in saved.weights.items() if name != SUMS}
+    sums = saved.weights[SUMS].to(device) if SUMS in saved.weights else None
+    return Adapted(
+        over, saved.labels, params, saved.effort, saved.seed, sums, saved.counts, saved.examples, saved.provenance
+    )
+
+
+class _Saved(NamedTuple):
+    """What a folder holds."""
+
+    version: int
+    source: str  # of the model
+    fingerprint: str  # of the model
+    labels: tuple[str, ...]
+    counts: tuple[int, ...]
+    effort: Effort
+    seed: int
+    provenance: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+    examples: Examples
+
+
+def _read(folder: Path) -> _Saved:
+    plain = json.loads((folder / FILE).read_text("utf-8"))
+    weights = load_file(folder / "weights.safetensors")
+    labels = tuple(plain["labels"])
+    for name in ("head.weight", "head.bias"):
+        if weights[name].shape[0] != len(labels):
+            raise ValueError(f"{len(labels)} labels, but {name} of shape {list(weights[name].shape)}")
+    return _Saved(
+        version=plain["format"],
+        source=str(plain["model_source"]),
+        fingerprint=str(plain["model_sha256"]),
+        labels=labels,
+        counts=tuple(plain["counts"]),
+        effort=_effort(plain["effort"]),
+        seed=int(plain["seed"]),
+        provenance=dict(plain["provenance"]),
+        weights=weights,
+        examples=_read_examples(folder / "examples.jsonl"),
+    )
 
 
 def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
@@ -108,8 +150,8 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
         "counts": list(adapted.counts),
         "effort": asdict(adapted.effort),
         "seed": adapted.seed,
-        "model_source": adapted.model.source,
-        "model_sha256": adapted.model.fingerprint(),
+        "model_source": _source(adapted.model),
+        "model_sha256": _fingerprint(adapted.model),
         "provenance": dict(adapted.provenance),
     }
     (part / FILE).write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -118,16 +160,34 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
         _write_examples(adapted.examples, part / "examples.jsonl")
 
 
-def _check(folder: Path, plain: dict[str, Any], weights: dict[str, torch.Tensor], model: Model) -> None:
-    if plain.get("format") != FORMAT:
-        raise MetaglotError(f"{folder}: written in format {plain.get('format')}, this version reads {FORMAT}")
-    if weights["head.weight"].shape != (len(plain["labels"]), model.backbone.learner.hidden_size):
+def _check(folder: Path, saved: _Saved, model: Model) -> None:
+    if saved.version != FORMAT:
+        raise MetaglotError(f"{folder}: written in format {saved.version}, this version reads {FORMAT}")
+    if saved.weights["head.weight"].shape[1] != model.backbone.learner.hidden_size:
         raise MetaglotError(f"{folder}: its head does not fit the model {model.name}")
-    if plain["model_sha256"] != model.fingerprint():
+    if saved.fingerprint != _fingerprint(model):
         raise MetaglotError(
-            f"{folder}: it was made over other weights of {plain['model_source']} than are there now "
+            f"{folder}: it was made over other weights of {saved.source} than are there now "
             "(was the run trained further?); adapt again"
         )
+
+
+def _source(model: Model) -> str:
+    """Return what `load_model` needs to find the model from anywhere."""
+    if model.meta or not Path(model.backbone.name).is_dir():
+        return model.source if model.meta else model.backbone.name
+    return str(Path(model.backbone.name).resolve())
+
+
+def _fingerprint(model: Model) -> str:
+    """Return a SHA-256 of the weights where they are in a folder, which may change; else of what names them."""
+    if model.meta or not Path(model.backbone.name).is_dir():
+        return model.fingerprint()
+    digest = hashlib.sha256()
+    for name, value in sorted(model.backbone.learner.body().items()):
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _effort(saved: dict[str, Any]) -> Effort:

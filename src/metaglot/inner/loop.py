@@ -60,7 +60,8 @@ class InnerLoop:
 
 def _own(value: Tensor, create_graph: bool) -> Tensor:
     if create_graph:
-        return value if value.requires_grad else value.detach().requires_grad_()
+        # A view, not θ itself: a head made from θ must not add its share to the inner gradient of θ.
+        return value.view_as(value) if value.requires_grad else value.detach().requires_grad_()
     return value.detach().clone()  # a rule may update it in place
 
 

@@ -35,8 +35,13 @@ def save(state: State, run: Path, *, keep: int = 2) -> Path:
     for name, tensors in parts.items():
         whole = {k: v.detach().contiguous().cpu() for k, v in sorted(tensors.items())}
         save_file(whole, part / f"{name}.safetensors")
-    plain = {"step": state.step, "seed": state.seed, "cpu_seconds": state.cpu_seconds, "goal": dict(state.goal)}
-    plain["parts"] = list(parts)
+    plain = {
+        "step": state.step,
+        "seed": state.seed,
+        "cpu_seconds": state.cpu_seconds,
+        "goal": dict(state.goal),
+        "parts": list(parts),
+    }
     (part / "state.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
     for file in part.iterdir():
         _flush(file)

@@ -1,0 +1,116 @@
+"""The closed loop at adaptation: the least effort that meets the goal, else the best that was found."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from metaglot.adaptation import EFFORTS, goal
+from metaglot.adaptation.goal import LADDER, adapt_until, cross_validated
+from metaglot.errors import MetaglotError
+from metaglot.models import Runtime
+
+PLAIN = Runtime(precision="fp32", device="cpu")
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """Return a function that fixes the cross-validated accuracy of each rung, and lists the rungs that were tried."""
+
+    def fix(*accuracies: float) -> list[int]:
+        tried: list[int] = []
+
+        def found(model, texts, labels, pairs, effort, *, seed):
+            tried.append(LADDER.index(effort))
+            return accuracies[LADDER.index(effort)]
+
+        monkeypatch.setattr(goal, "cross_validated", found)
+        return tried
+
+    return fix
+
+
+def test_the_ladder_only_rises():
+    assert LADDER[:3] == tuple(EFFORTS.values())
+    assert [effort.steps for effort in LADDER] == [0, 8, 60, 180, 600]
+
+
+@pytest.mark.parametrize(("accuracies", "rung"), [((0.9,), 0), ((0.5, 0.8), 1), ((0.5, 0.4, 0.85), 2)])
+def test_the_least_effort_that_meets_it(model, sentences, scored, accuracies, rung):
+    tried = scored(*accuracies, *[1.0] * 4)
+    adapted, reached = adapt_until(model, *sentences(2), None, goal=0.8, seed=3)
+    assert tried == list(range(rung + 1))
+    assert (adapted.effort, reached, adapted.seed) == (LADDER[rung], accuracies[rung], 3)
+
+
+def test_the_best_where_none_meets_it(model, sentences, scored):
+    tried = scored(0.4, 0.7, 0.7, 0.6, 0.5)
+    adapted, reached = adapt_until(model, *sentences(2), None, goal=0.8)
+    assert tried == [0, 1, 2, 3, 4]
+    assert (adapted.effort, reached) == (EFFORTS["fast"], 0.7)  # of two as good the smaller
+
+
+def test_the_time_ends_it(model, sentences, scored):
+    tried = scored(0.4, 0.7, 1.0, 1.0, 1.0)
+    adapted, reached = adapt_until(model, *sentences(2), None, goal=0.8, cpu_seconds=0.0)
+    assert tried == [0]
+    assert (adapted.effort, reached) == (EFFORTS["instant"], 0.4)
+
+
+def test_for_real(model, sentences):
+    texts, labels = sentences(6)
+    adapted, reached = adapt_until(model, texts, labels, None, goal=0.5, cpu_seconds=20)
+    assert reached >= 0.5
+    assert reached == cross_validated(model, texts, labels, None, adapted.effort, seed=0)
+    rung = LADDER.index(adapted.effort)
+    assert all(cross_validated(model, texts, labels, None, e, seed=0) < 0.5 for e in LADDER[:rung])
+    assert adapted.counts == (6, 6, 6)  # the final one learns from every example
+    again, _ = adapt_until(model, texts, labels, None, goal=0.5, cpu_seconds=20)
+    assert np.array_equal(again.predict_proba(texts), adapted.predict_proba(texts))
+
+
+@dataclass(frozen=True)
+class Parrot:
+    """A model that remembers what it was taught, and says the first label of anything else."""
+
+    lessons: list[tuple[list[str], list[str], list[str] | None]] = field(default_factory=list)
+
+    def adapt(self, texts, labels, *, pairs=None, effort, seed):
+        self.lessons.append((texts, labels, pairs))
+        return Taught(dict(zip(texts, labels, strict=True)))
+
+
+@dataclass(frozen=True)
+class Taught:
+    known: dict[str, str]
+
+    def predict(self, texts, pairs=None):
+        assert pairs is None or len(pairs) == len(texts)
+        return [self.known.get(text, "a") for text in texts]
+
+
+@pytest.mark.parametrize(("sizes", "folds"), [((4, 4), 4), ((2, 9), 2), ((3, 5), 3), ((10, 10), 4)])
+def test_every_example_is_set_aside_once(sizes, folds):
+    labels = ["a"] * sizes[0] + ["b"] * sizes[1]
+    texts = [f"text {i}" for i in range(len(labels))]
+    model = Parrot()
+    accuracy = cross_validated(model, texts, labels, [text[::-1] for text in texts], EFFORTS["instant"], seed=0)
+    assert accuracy == sizes[0] / len(labels)  # nothing that is judged was taught
+    assert len(model.lessons) == folds
+    aside = [text for taught, _, _ in model.lessons for text in set(texts) - set(taught)]
+    assert sorted(aside) == sorted(texts)
+    for taught, names, pairs in model.lessons:
+        assert set(names) == {"a", "b"}
+        assert pairs == [text[::-1] for text in taught]
+        for name, size in zip("ab", sizes, strict=True):
+            assert abs(names.count(name) - size * (folds - 1) / folds) < 1
+
+
+def test_a_class_with_one_example(model):
+    with pytest.raises(MetaglotError, match="two examples of each class.*'b' has one"):
+        adapt_until(model, ["apple", "pear", "saw"], ["a", "a", "b"], None, goal=0.9)
+
+
+def test_mistakes(model):
+    with pytest.raises(MetaglotError, match="at least two classes"):
+        adapt_until(model, ["apple", "pear"], ["a", "a"], None, goal=0.9)

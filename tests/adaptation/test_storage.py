@@ -1,0 +1,253 @@
+"""A saved adaptation comes back exactly, holds no more than it says, and does not stand over another model."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import BertModel
+
+from metaglot.adaptation import Adapted, load_model
+from metaglot.errors import MetaglotError
+from metaglot.models import Runtime
+
+PLAIN = Runtime(precision="fp32", device="cpu")
+FILES = ["README.md", "adapted.json", "weights.safetensors"]
+
+
+@pytest.fixture
+def new(sentences):
+    return sentences(5, seed=9)[0]
+
+
+def listed(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("effort", ["instant", "fast"])
+@pytest.mark.parametrize("over", ["model", "tiny"])
+def test_round_trip(request, over, effort, sentences, tmp_path, new):
+    model = request.getfixturevalue(over)
+    adapted = model.adapt(*sentences(3), effort=effort, seed=5)
+    assert adapted.save(tmp_path / "one") == tmp_path / "one"
+    loaded = Adapted.load(tmp_path / "one", model=model)
+    assert loaded.params.keys() == adapted.params.keys()
+    assert all(torch.equal(value, loaded.params[name]) for name, value in adapted.params.items())
+    for part in ("labels", "counts", "effort", "seed"):
+        assert getattr(loaded, part) == getattr(adapted, part), part
+    assert json.loads(json.dumps(loaded.provenance)) == json.loads(json.dumps(adapted.provenance))
+    assert np.array_equal(loaded.predict_proba(new), adapted.predict_proba(new))
+    loaded.save(tmp_path / "two")
+    for file in FILES:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+@pytest.mark.parametrize("effort", ["instant", "fast"])
+def test_loaded_without_naming_the_model(bert_folder, sentences, tmp_path, new, effort):
+    adapted = load_model(bert_folder).adapt(*sentences(3), effort=effort)
+    adapted.save(tmp_path / "out")
+    assert np.array_equal(Adapted.load(str(tmp_path / "out")).predict_proba(new), adapted.predict_proba(new))
+
+
+def test_a_model_named_by_a_relative_path(bert_folder, sentences, tmp_path, new, monkeypatch):
+    monkeypatch.chdir(bert_folder.parent)
+    adapted = load_model(bert_folder.name).adapt(*sentences(3), effort="instant")
+    adapted.save(tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    assert np.array_equal(Adapted.load("out").predict_proba(new), adapted.predict_proba(new))
+
+
+def test_the_folder_holds_no_more_than_it_says(model, sentences, tmp_path):
+    texts, labels = sentences(3)
+    secret = "the grape 4111-1111"
+    folder = model.adapt([*texts, secret], [*labels, "fruit"], effort="fast").save(tmp_path / "out")
+    assert listed(folder) == FILES
+    assert listed(tmp_path) == ["out"]
+    for file in FILES:
+        content = (folder / file).read_bytes()
+        assert not [text for text in [*texts, secret] if text.encode() in content], file
+    weights = load_file(folder / "weights.safetensors")
+    assert {"head.weight", "head.bias"} < weights.keys()
+    assert not [name for name in weights if "embeddings" in name]
+
+
+def test_what_instant_saves(model, sentences, tmp_path):
+    folder = model.adapt(*sentences(3), effort="instant").save(tmp_path / "out")
+    assert sorted(load_file(folder / "weights.safetensors")) == ["closed_form.sums", "head.bias", "head.weight"]
+    plain = json.loads((folder / "adapted.json").read_text("utf-8"))
+    assert (plain["labels"], plain["counts"]) == (["beast", "fruit", "tool"], [3, 3, 3])
+    provenance = plain["provenance"]
+    assert (provenance["examples"], provenance["seed"], len(provenance["data_sha256"])) == (9, 0, 64)
+    assert provenance["versions"].keys() == {"metaglot", "torch", "transformers"}
+
+
+def test_the_card(model, sentences, tmp_path):
+    card = (model.adapt(*sentences(3), effort="fast").save(tmp_path / "out") / "README.md").read_text("utf-8")
+    for said in ("base_model:", "3 classes", "9 examples", "| beast | 3 |", "8 gradient steps", "untouched backbone"):
+        assert said in card
+
+
+def test_the_card_of_a_label_that_is_markup(model, tmp_path):
+    card = model.adapt(["apple", "saw"], ["a|b", "line\nbreak"], effort="instant").save(tmp_path / "out") / "README.md"
+    rows = [line for line in card.read_text("utf-8").splitlines() if line.endswith("| 1 |")]
+    assert rows == [r"| a\|b | 1 |", "| line break | 1 |"]
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_examples_are_kept_if_asked(model, sentences, tmp_path, pairs):
+    texts, labels = sentences(2)
+    texts[0] = "two\nlines\u2028and a third é 👍"
+    seconds = texts[::-1] if pairs else None
+    adapted = model.adapt(texts, labels, pairs=seconds, effort="fast")
+    folder = adapted.save(tmp_path / "out", keep_examples=True)
+    assert listed(folder) == ["README.md", "adapted.json", "examples.jsonl", "weights.safetensors"]
+    loaded = Adapted.load(folder, model=model)
+    assert loaded.examples == adapted.examples
+    assert loaded.examples.texts == tuple(texts)
+
+
+def test_examples_that_are_not_known_cannot_be_kept(model, sentences, tmp_path):
+    model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
+    with pytest.raises(MetaglotError, match="examples cannot be saved"):
+        Adapted.load(tmp_path / "out", model=model).save(tmp_path / "two", keep_examples=True)
+
+
+def test_another_adaptation_is_replaced_and_nothing_else(model, sentences, tmp_path):
+    adapted = model.adapt(*sentences(2), effort="instant")
+    (tmp_path / "empty").mkdir()
+    adapted.save(tmp_path / "empty")
+    adapted.save(tmp_path / "empty")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("years of work")
+    with pytest.raises(MetaglotError, match="other exists and holds something else"):
+        adapted.save(tmp_path / "other")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(MetaglotError, match="file exists and holds something else"):
+        adapted.save(tmp_path / "file")
+    assert (tmp_path / "other" / "thesis.txt").read_text() == "years of work"
+    adapted.save(tmp_path / "other", force=True)
+    assert listed(tmp_path / "other") == FILES
+
+
+def test_saved_in_the_folder_one_stands_in(model, sentences, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    model.adapt(*sentences(2), effort="instant").save(".")
+    assert listed(tmp_path / "here") == FILES
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_one_may_not_write_to(model, sentences, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(MetaglotError, match="out: cannot be written"):
+        model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
+
+
+def test_a_path_through_a_file(model, sentences, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(MetaglotError, match="cannot be written"):
+        model.adapt(*sentences(2), effort="instant").save(tmp_path / "file" / "out")
+
+
+def test_a_run_trained_further_is_refused(make_run, sentences, tmp_path):
+    run = make_run(3)
+    load_model(run, PLAIN).adapt(*sentences(2), effort="instant").save(tmp_path / "out")
+    Adapted.load(tmp_path / "out")
+    make_run(4)
+    with pytest.raises(MetaglotError, match=r"out: it was made over other weights of .*run.*adapt again"):
+        Adapted.load(tmp_path / "out")
+
+
+def test_the_untouched_base_of_a_run(make_run, sentences, tmp_path, new):
+    adapted = load_model(make_run(3)).base().adapt(*sentences(2), effort="instant")
+    adapted.save(tmp_path / "out")
+    assert np.array_equal(Adapted.load(tmp_path / "out").predict_proba(new), adapted.predict_proba(new))
+
+
+def test_a_folder_whose_weights_changed_is_refused(bert_folder, sentences, tmp_path):
+    copy = shutil.copytree(bert_folder, tmp_path / "model")
+    load_model(copy, PLAIN).adapt(*sentences(2), effort="instant").save(tmp_path / "out")
+    module = BertModel.from_pretrained(copy)
+    with torch.no_grad():
+        module.encoder.layer[0].output.dense.bias += 1e-3
+    module.save_pretrained(copy)
+    with pytest.raises(MetaglotError, match="other weights"):
+        Adapted.load(tmp_path / "out")
+
+
+def test_a_model_that_is_gone(bert_folder, sentences, tmp_path):
+    copy = shutil.copytree(bert_folder, tmp_path / "model")
+    load_model(copy, PLAIN).adapt(*sentences(2), effort="instant").save(tmp_path / "out")
+    shutil.rmtree(copy)
+    with pytest.raises(MetaglotError, match=str(copy)):
+        Adapted.load(tmp_path / "out")
+
+
+def cut(folder):
+    (folder / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes()[:50])
+
+
+def without_head(folder):
+    weights = load_file(folder / "weights.safetensors")
+    save_file({k: v for k, v in weights.items() if k != "head.weight"}, folder / "weights.safetensors")
+
+
+def fewer_labels(folder):
+    edit(folder, lambda plain: plain["labels"].pop())
+
+
+def edit(folder, change):
+    plain = json.loads((folder / "adapted.json").read_text("utf-8"))
+    change(plain)
+    (folder / "adapted.json").write_text(json.dumps(plain), "utf-8")
+
+
+DAMAGE = {
+    "cut weights": cut,
+    "no weights": lambda folder: (folder / "weights.safetensors").unlink(),
+    "no head": without_head,
+    "fewer labels": fewer_labels,
+    "torn json": lambda folder: (folder / "adapted.json").write_text('{"format": 1,'),
+    "a list": lambda folder: (folder / "adapted.json").write_text("[]"),
+    "bytes": lambda folder: (folder / "adapted.json").write_bytes(b"\xff\xfe"),
+    "torn examples": lambda folder: (folder / "examples.jsonl").write_text('{"text": "a"'),
+    "poor examples": lambda folder: (folder / "examples.jsonl").write_text('{"text": "a"}\n'),
+    **{
+        f"without {key}": lambda folder, key=key: edit(folder, lambda plain: plain.pop(key))
+        for key in ("labels", "counts", "effort", "seed", "model_source", "model_sha256", "provenance", "format")
+    },
+    "other effort": lambda folder: edit(folder, lambda plain: plain.update(effort={"steps": 1})),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_folder(model, sentences, tmp_path, kind):
+    folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out", keep_examples=True)
+    Adapted.load(folder, model=model)
+    DAMAGE[kind](folder)
+    with pytest.raises(MetaglotError, match=r"out: damaged .*adapt again"):
+        Adapted.load(folder, model=model)
+
+
+def test_a_later_format(model, sentences, tmp_path):
+    folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
+    edit(folder, lambda plain: plain.update(format=99))
+    with pytest.raises(MetaglotError, match="written in format 99, this version reads 1"):
+        Adapted.load(folder, model=model)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty", "model"])
+def test_what_is_no_adaptation(bert_folder, tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    shutil.copytree(bert_folder, tmp_path / "model")
+    with pytest.raises(MetaglotError, match=rf"{name}: no adapted\.json there.*metaglot adapt"):
+        Adapted.load(tmp_path / name)
+
+
+def test_a_model_of_another_width(model, tiny, sentences, tmp_path):
+    folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
+    with pytest.raises(MetaglotError, match="its head does not fit the model builtin:tiny"):
+        Adapted.load(folder, model=tiny)

@@ -1,0 +1,145 @@
+"""The real command, killed and resumed: the parameters are those of a run that was never stopped, byte for byte."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metaglot.data.builtin import fetch
+from metaglot.errors import MetaglotError
+
+SHORT = (
+    "training.steps=40",
+    "training.save_every=5",
+    "training.warmup=5",
+    "validation.every=20",
+    "validation.episodes=4",
+)
+PATIENCE = 120.0  # seconds until a test gives up
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ingredients() -> None:
+    if not os.environ.get("METAGLOT_DATA"):
+        pytest.skip("METAGLOT_DATA is not set: recipes/smoke.yaml reads its sets from there")
+    try:
+        fetch("tiny")
+    except MetaglotError as error:
+        pytest.skip(f"builtin:tiny cannot be had: {error}")
+
+
+def started(out: Path, *overrides: str, resume: bool = False) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "metaglot.cli",
+        "pretrain",
+        "smoke",
+        *SHORT,
+        *overrides,
+        "--out",
+        str(out),
+        "--json",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*command, "--resume"] if resume else command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def steps_done(out: Path) -> int:
+    """Return the last step in the metrics; a line that is being written does not count."""
+    file = out / "metrics.jsonl"
+    lines = file.read_text("utf-8").split("\n")[:-1] if file.is_file() else []
+    return max((json.loads(line)["step"] for line in lines), default=0)
+
+
+def wait_for(process: subprocess.Popen[str], out: Path, step: int) -> None:
+    began = time.monotonic()
+    while steps_done(out) < step:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.01)
+
+
+def parameters(out: Path) -> dict[str, bytes]:
+    return {file: (out / f"checkpoints/step-40/{file}.safetensors").read_bytes() for file in ("params", "moments")}
+
+
+def records(out: Path) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text("utf-8").splitlines()]
+    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds"}} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A run that nobody stopped."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    code, said, err = ended(started(out))
+    assert code == 0, err
+    assert json.loads(said)["step"] == 40
+    return out
+
+
+def test_killed_twice(whole, tmp_path):
+    rng = np.random.default_rng()
+    out, reached = tmp_path / "run", 0
+    for low, high in ((2, 18), (20, 36)):
+        step, pause = int(rng.integers(low, high)), float(rng.uniform(0, 0.1))
+        process = started(out, resume=reached > 0)
+        wait_for(process, out, step)
+        time.sleep(pause)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
+        process.communicate()
+        assert reached <= steps_done(out) < 40
+        reached = steps_done(out)
+    code, _, err = ended(started(out, resume=True))
+    assert code == 0, err
+    assert parameters(out) == parameters(whole)
+    assert records(out) == records(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop(whole, tmp_path, number):
+    out = tmp_path / "run"
+    process = started(out)
+    wait_for(process, out, 7)
+    process.send_signal(number)
+    code, said, err = ended(process)
+    assert code == 130, err
+    outcome = json.loads(said)
+    assert outcome["outcome"] == "interrupted"
+    assert 7 <= outcome["step"] < 40
+    assert (out / f"checkpoints/step-{outcome['step']}/params.safetensors").is_file()
+    code, said, err = ended(started(out, resume=True))
+    assert (code, json.loads(said)["outcome"]) == (0, "done"), err
+    assert parameters(out) == parameters(whole)
+    assert records(out) == records(whole)
+
+
+@pytest.mark.slow
+def test_interrupted_while_it_loads(tmp_path):
+    """Ctrl-C before there is anything to save: no traceback, and a run can begin there afterwards."""
+    process = started(tmp_path / "run")
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    code, _, err = ended(process)
+    assert code == 130
+    assert "Traceback" not in err
