@@ -33,10 +33,10 @@ format: $(STAMP)  ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 test: $(STAMP)  ## The quick tests (under five minutes on two cores)
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -n auto --maxprocesses 4 -m 'not slow'
 
 test-all: $(STAMP)  ## Every test (under fifteen minutes on two cores)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -184,7 +184,7 @@ def test_overrides():
     loaded = parse_recipe({**DATA, "training": {"lr": 1e-3}}, overrides[:-1])
     assert (loaded.training.steps, loaded.training.lr, loaded.episodes.ways) == (7, 1e-3, (3, 4))
     assert loaded.model.name == "builtin:tiny"
-    with pytest.raises(MetaglotError, match="name: .*got None"):
+    with pytest.raises(MetaglotError, match=r"name: .*got None"):
         parse_recipe(DATA, overrides)
 
 

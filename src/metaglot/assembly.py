@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +40,7 @@ def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
     say(f"running in {backbone.notes[0]}")
     train, hashes = _sources(recipe, recipe.data.train, backbone, say)
     validation, held_hashes = _sources(recipe, recipe.data.validation, backbone, say)
+    _check_names(hashes, held_hashes)
     _check_disjoint(train, validation)
     family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
     episodes, settings = recipe.episodes, recipe.validation
@@ -85,6 +86,13 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any])
     config = folder / "config.yaml"
     if config.is_file() and config.read_text("utf-8") != recipe_text:
         raise MetaglotError(f"{folder} holds a run of another recipe; use another --out, or --force to start over")
+    described = _description(folder / "model.json")
+    changed = [key for key in ("fingerprints", "validation_fingerprints") if described.get(key) != description.get(key)]
+    if described and changed and (folder / "checkpoints").is_dir():
+        raise MetaglotError(
+            f"{folder}: the data are not what the run began with ({', '.join(changed)} in model.json differ); put them "
+            "back, use another --out, or --force to start over"
+        )
     environment = {"metaglot": __version__, "python": platform.python_version(), "machine": platform.machine()}
     environment |= _versions()
     for name, text in (
@@ -107,6 +115,7 @@ def _sources(
         table = read_set(recipe, settings)
         say(f"reading {name}: {table.num_rows} rows")
         examples = tokenise(table, backbone.tokenizer, name=name, max_length=recipe.model.max_length)
+        _check_names(hashes, {name: examples.fingerprint})
         hashes[name] = examples.fingerprint
         select = Selection(
             group_by=settings.group_by,
@@ -135,8 +144,17 @@ def read_set(recipe: Recipe, settings: SetSettings) -> Any:
     return read_table(path, mapping=settings.columns or None)
 
 
+def _check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:
+    """Refuse one name for two sets: their heads and their classes would be taken for the same."""
+    for name, fingerprint in more.items():
+        if known.get(name, fingerprint) != fingerprint:
+            raise MetaglotError(
+                f"data: two different sets are called {name}; give one of them a name of its own: {{path: …, name: …}}"
+            )
+
+
 def _check_disjoint(train: Sequence[Source], validation: Sequence[Source]) -> None:
-    """Refuse a class of one set on both sides."""
+    """Refuse a class of one task on both sides, and a text of one set on both sides."""
     taught = {(s.info.dataset, c, s.info.name) for s in train for c in s.info.classes}
     both = sorted(
         {key[0] for s in validation for c in s.info.classes if (key := (s.info.dataset, c, s.info.name)) in taught}
@@ -146,6 +164,25 @@ def _check_disjoint(train: Sequence[Source], validation: Sequence[Source]) -> No
             f"data: {', '.join(both)} stands in training and in validation with the same classes of the same tasks; "
             "choose other classes, domains or sets"
         )
+    rows: dict[str, set[int]] = {}
+    for source in train:
+        rows.setdefault(source.info.dataset, set()).update(int(i) for members in source.members for i in members)
+    for source in validation:
+        held = {int(i) for members in source.members for i in members}
+        shared = rows.get(source.info.dataset, set[int]()) & held
+        if shared:
+            raise MetaglotError(
+                f"data: {len(shared)} texts of {source.info.name} stand in training and in validation; choose other "
+                "classes, domains or sets"
+            )
+
+
+def _description(file: Path) -> dict[str, Any]:
+    """Return what a model.json says; nothing where it is absent or was cut short."""
+    try:
+        return dict(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _versions() -> dict[str, str]:

@@ -45,8 +45,10 @@ def adapt(
     from metaglot.adaptation import load_model
     from metaglot.adaptation.effort import effort_called
     from metaglot.adaptation.goal import adapt_until
+    from metaglot.adaptation.storage import check_target
 
     effort_called(effort)
+    check_target(out, force=force)
     if goal is not None and not 0 < goal <= 1:
         raise MetaglotError(f"--goal {goal}: expected an accuracy above 0 and at most 1, e.g. 0.9")
     texts, pairs = _texts(table)

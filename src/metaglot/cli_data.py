@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 
     from metaglot.data.inspect import Summary
 
-app = typer.Typer(help="See, fetch and check text data.", no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(
+    help="See, fetch and check text data.",
+    epilog="Example: metaglot data inspect examples.csv",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 SHOWN = 20  # classes in the table of `inspect`

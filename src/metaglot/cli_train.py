@@ -78,12 +78,13 @@ def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
     """Refuse a folder that holds another run, unless it is to be resumed or dropped."""
     if folder.exists() and not folder.is_dir():
         raise MetaglotError(f"--out {folder}: that is a file; name a folder")
-    holds = folder.is_dir() and any(folder.iterdir())
-    if holds and force:
-        if not ((folder / "config.yaml").is_file() or (folder / "checkpoints").is_dir()):
-            raise MetaglotError(f"--out {folder}: it holds something that is not a run; --force will not remove that")
+    # A .part was being written when a run was killed.
+    names = {path.name for path in folder.iterdir() if path.suffix != ".part"} if folder.is_dir() else set[str]()
+    if names and (force or resume) and not names & {"config.yaml", "model.json", "checkpoints"}:
+        raise MetaglotError(f"--out {folder}: it holds something that is not a run; name another folder")
+    if force and folder.is_dir():
         shutil.rmtree(folder)
-    elif holds and not resume:
+    elif names and not resume:
         raise MetaglotError(
             f"--out {folder}: it is not empty; use --resume to go on with the run there, --force to drop it"
         )

@@ -42,7 +42,7 @@ UNSEEN_DOMAINS = ("newspaper", "tweets")
 SHOTS = (1, 5)
 CLOSED = Plan(SHOTS, draws=50, queries=200, seed=0)
 GRADIENT = Plan(SHOTS, draws=10, queries=200, seed=0)  # or as many as fit
-GRADIENT_SECONDS = 120.0  # wall time for the gradient arms
+GRADIENT_SECONDS = 170.0  # wall time for the gradient arm
 
 # Our own sentences: what a support desk might sort.
 EXAMPLES = (
@@ -84,7 +84,7 @@ def run_demo(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) 
     _train(recipe, folder, talk)
     model = load_model(folder)
     results = _evaluate(model, results_folder, talk)
-    curve = [r for r in read_metrics(folder / "metrics.jsonl") if r.get("kind") == "validation"]
+    curve = read_metrics(folder / "metrics.jsonl")
     report = _write(out, results, curve, recipe)
     if as_json:
         sys.stdout.write((results_folder / "results.jsonl").read_text("utf-8"))
@@ -133,8 +133,8 @@ def _evaluate(model: Model, folder: Path, talk: Talk) -> list[Result]:
     talk("2/3  Learning tasks never seen, without gradient steps: every method on the same 50 draws")
     closed = (*ours(model, ["instant"]), *baselines(["tfidf", "frozen"], model.base()))
     _consume(folder / "closed", tasks, closed, CLOSED, talk)
-    talk("3/3  The same with fine-tuning: as many draws as fit in two minutes")
-    gradient = (*ours(model, ["thorough"]), *baselines(["finetune"], model.base()))
+    talk("3/3  Fine-tuning the untouched encoder on the same draws: as many as fit in three minutes")
+    gradient = baselines(["finetune"], model.base())
     _consume(folder / "gradient", tasks, gradient, GRADIENT, talk, seconds=GRADIENT_SECONDS)
     results = [r for part in ("closed", "gradient") for r in read_results(folder / part / "results.jsonl")]
     lines = "".join((folder / part / "results.jsonl").read_text("utf-8") for part in ("closed", "gradient"))
@@ -166,16 +166,12 @@ def _until(results: Iterable[Result], seconds: float) -> Iterator[Result]:
 def _write(out: Path, results: list[Result], curve: list[Any], recipe: Recipe) -> Path:
     (out / "table.md").write_text(markdown(results), "utf-8")
     (out / "accuracy.svg").write_text(method_chart(results), "utf-8")
-    banded = [
-        {**r, "accuracy_low": r["accuracy"] - r.get("ci95", 0), "accuracy_high": r["accuracy"] + r.get("ci95", 0)}
-        for r in curve
-    ]
     return write_report(
         out / "report.html",
         title="metaglot demo",
         summary=_summary(results),
         results=results,
-        curve=banded,
+        curve=curve,
         config=json.loads(recipe.model_dump_json()),
         environment=environment(),
     )

@@ -75,7 +75,7 @@ def test_gradient_steps_begin_again_from_all(model, first, more, tmp_path, saved
 def test_gradient_steps_need_the_texts(model, first, more, tmp_path):
     adapted = model.adapt(*first, effort="fast")
     loaded = Adapted.load(adapted.save(tmp_path / "out"), model=model)
-    with pytest.raises(MetaglotError, match="were not saved with it.*keep_examples=True"):
+    with pytest.raises(MetaglotError, match=r"were not saved with it.*keep_examples=True"):
         loaded.add_examples(*more)
 
 

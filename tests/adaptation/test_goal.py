@@ -8,9 +8,6 @@ import pytest
 from metaglot.adaptation import EFFORTS, goal
 from metaglot.adaptation.goal import LADDER, adapt_until, cross_validated
 from metaglot.errors import MetaglotError
-from metaglot.models import Runtime
-
-PLAIN = Runtime(precision="fp32", device="cpu")
 
 
 @pytest.fixture
@@ -107,7 +104,7 @@ def test_every_example_is_set_aside_once(sizes, folds):
 
 
 def test_a_class_with_one_example(model):
-    with pytest.raises(MetaglotError, match="two examples of each class.*'b' has one"):
+    with pytest.raises(MetaglotError, match=r"two examples of each class.*'b' has one"):
         adapt_until(model, ["apple", "pear", "saw"], ["a", "a", "b"], None, goal=0.9)
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 def model_card(adapted: "Adapted") -> str:
     """Return a README for the folder: what it is, what it was made from, how to use it."""
     facts = adapted.provenance
-    classes = "\n".join(f"| {label} | {count} |" for label, count in zip(adapted.labels, adapted.counts, strict=True))
+    classes = "\n".join(f"| {_cell(label)} | {n} |" for label, n in zip(adapted.labels, adapted.counts, strict=True))
     trained_on = facts.get("meta_training", {}).get("data", [])
     sets = ", ".join(trained_on) if trained_on else "no labelled sets (untouched backbone)"
     versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
@@ -40,3 +40,7 @@ Adapted.load("this/folder").predict(["a text"])
 
 It knows only the classes above and gives every text one of them.
 """
+
+
+def _cell(label: str) -> str:
+    return " ".join(label.split()).replace("|", "\\|")

@@ -99,7 +99,7 @@ def dot_chart(panels: Sequence[Panel], *, title: str, x: str) -> str:
     ends = [v for dot in dots for v in (dot.value, dot.low, dot.high) if isfinite(v)]
     if not ends:
         return ""
-    names = 7.0 * max(len(dot.name) for dot in dots) + 8
+    names = 7.8 * max(len(dot.name) for dot in dots) + 8
     values = 6.4 * max(len(dot.said) for dot in dots) + 6
     marks = ticks(min(ends), max(ends))
     scale = _scale(ends, marks, names + 6, WIDTH - values - 12)

@@ -1,0 +1,228 @@
+"""A recipe becomes a plan over one's own files; what does not fit together is said before training."""
+
+import json
+import shutil
+from typing import ClassVar
+
+import pytest
+import torch
+
+from metaglot.adaptation import load_model
+from metaglot.assembly import assemble, read_set, write_run_files
+from metaglot.config import dump_recipe, parse_recipe
+from metaglot.data.builtin import fetch
+from metaglot.errors import MetaglotError
+from metaglot.training import run
+
+WORDS = {"fruit": "apple pear plum", "tool": "hammer saw drill", "beast": "horse cow goat"}
+
+
+def rows(*labels: str, domain: str = "", count: int = 6, start: int = 0) -> str:
+    lines = [
+        f"{WORDS[label].split()[i % 3]} number {i + start},{label},{domain}" for label in labels for i in range(count)
+    ]
+    return "".join(line + "\n" for line in lines)
+
+
+HEADER = "text,label,domain\n"
+
+
+@pytest.fixture(autouse=True)
+def _tiny() -> None:
+    try:
+        fetch("tiny")
+    except MetaglotError as error:
+        pytest.skip(f"builtin:tiny cannot be had: {error}")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Three files: two sets, and one with two domains."""
+    (tmp_path / "one.csv").write_text(HEADER + rows("fruit", "tool", "beast"))
+    (tmp_path / "two.csv").write_text(HEADER + rows("fruit", "tool", start=50))
+    both = rows("fruit", "tool", domain="shop") + rows("fruit", "tool", domain="farm", start=90)
+    (tmp_path / "domains.csv").write_text(HEADER + both)
+    return tmp_path
+
+
+@pytest.fixture
+def recipe(files):
+    """Return a function (train, validation, **sections) -> Recipe over builtin:tiny."""
+
+    def make(train=("one.csv",), validation=("two.csv",), **sections):
+        sides = [
+            [{"min_per_class": 3, **(one if isinstance(one, dict) else {"path": one})} for one in side]
+            for side in (train, validation)
+        ]
+        return parse_recipe(
+            {
+                "model": {"name": "builtin:tiny", "max_length": 12, "precision": "fp32"},
+                "data": {"root": str(files), "train": sides[0], "validation": sides[1]},
+                "episodes": {"ways": [2, 3], "shots": [1, 2], "queries": 1},
+                "training": {"steps": 2, "meta_batch": 1, "warmup": 0},
+                "validation": {"every": 2, "episodes": 2, "shots": 2, "queries": 1, "ways": [2, 2]},
+                **sections,
+            }
+        )
+
+    return make
+
+
+def test_a_plan_as_the_recipe_says(recipe):
+    made = assemble(recipe(seed=5, training={"steps": 7, "lr": 1e-3, "freeze": ["embeddings.*"], "keep": 3}))
+    plan = made.plan
+    assert (plan.seed, plan.optimisation.steps, plan.optimisation.lr, plan.keep) == (5, 7, 1e-3, 3)
+    assert plan.freeze == ("embeddings.*",)
+    assert [source.info.name for source in made.train] == ["one"]
+    assert made.train[0].info.labels == ("beast", "fruit", "tool")
+    assert [source.info.name for source in made.validation] == ["two"]
+    assert made.description["data"] == ["one"]
+    assert made.description["base"] == "builtin:tiny"
+    assert made.description["fingerprints"].keys() == {"one"}
+    episode = plan.validation(0, 0, {})
+    assert len(episode.rows["support"]) == 4  # two ways, two shots
+
+
+def test_the_shots_of_a_goal_are_those_of_validation(recipe):
+    plan = assemble(recipe(goal={"at_least": 0.5, "shots": 3})).plan
+    assert len(plan.validation(0, 0, {}).rows["support"]) == 6
+    assert (plan.goal.at_least, plan.goal.shots) == (0.5, 3)
+
+
+def test_from_a_recipe_to_a_model(recipe, tmp_path):
+    settings = recipe(algorithm={"name": "joint", "options": {"steps": 1}})
+    made, folder = assemble(settings), tmp_path / "out"
+    write_run_files(folder, dump_recipe(settings), made.description)
+    events = list(run(made.plan, folder))
+    assert events[-1].reason == "done"
+    model = load_model(folder)
+    assert model.max_length == 12
+    assert model.provenance["data"] == ["one"]
+    assert not [name for name in model.meta if name.startswith("heads.")]
+    saved = events[-1].state.params
+    assert all(torch.equal(value, saved[name]) for name, value in model.meta.items())
+    assert model.adapt(["apple", "saw"], ["a", "b"], effort="instant").predict(["apple"]) == ["a"]
+
+
+def test_domains_on_two_sides(recipe):
+    side = {"path": "domains.csv", "group_by": ["domain"]}
+    made = assemble(recipe([{**side, "domains": ["shop"]}], [{**side, "domains": ["farm"]}]))
+    assert [s.info.name for s in (*made.train, *made.validation)] == ["domains/shop", "domains/farm"]
+
+
+REFUSED = {
+    "the same set": (["one.csv"], ["one.csv"], "one stands in training and in validation"),
+    "a class on both sides": (
+        [{"path": "one.csv", "without": ["beast"]}],
+        [{"path": "one.csv", "classes": ["tool", "beast"]}],
+        "one stands in training and in validation",
+    ),
+    "the same texts, otherwise grouped": (
+        [{"path": "domains.csv", "group_by": ["domain"]}],
+        ["domains.csv"],
+        "texts of domains stand in training and in validation",
+    ),
+    "two sets of one name": (["one.csv", {"path": "two.csv", "name": "one"}], [], "two different sets are called one"),
+    "two sets of one name, on two sides": (["one.csv"], [{"path": "two.csv", "name": "one"}], "are called one"),
+    "no such file": (["oen.csv"], [], r"oen\.csv: no such file \(did you mean 'one\.csv'"),
+    "no such class": (
+        [{"path": "one.csv", "classes": ["fruit", "tools"]}],
+        [],
+        "no class 'tools'; it has beast, fruit",
+    ),
+    "too few": ([{"path": "one.csv", "min_per_class": 7}], [], "one: no task is left"),
+    "no such column": ([{"path": "one.csv", "columns": {"label": "topic"}}], [], "topic"),
+    "no such built-in": ([{"path": "builtin:20newsgroup"}], [], "no built-in '20newsgroup'"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_data_that_do_not_fit(recipe, kind):
+    train, validation, said = REFUSED[kind]
+    with pytest.raises(MetaglotError, match=said):
+        assemble(recipe(train, validation))
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"algorithm": {"name": "protonett"}}, "unknown algorithm 'protonett'.*protonet"),
+        ({"algorithm": {"name": "maml", "options": {"step": 2}}}, "maml: unknown option 'step'.*steps"),
+        ({"model": {"name": "builtin:small"}}, "no built-in 'small'"),
+        ({"model": {"name": "/nowhere/at/all"}}, "/nowhere/at/all: no such model folder"),
+    ],
+)
+def test_settings_that_do_not_fit(recipe, section, said):
+    with pytest.raises(MetaglotError, match=said):
+        assemble(recipe(**section))
+
+
+def test_disjoint_classes_of_one_set_are_allowed(recipe, files):
+    (files / "four.csv").write_text(HEADER + rows("fruit", "tool", "beast") + rows("fruit").replace("fruit", "other"))
+    sides = [{"path": "four.csv", "classes": list(names)} for names in (("fruit", "tool"), ("beast", "other"))]
+    made = assemble(recipe([sides[0]], [sides[1]]))
+    assert made.train[0].info.labels == ("fruit", "tool")
+    assert made.validation[0].info.labels == ("beast", "other")
+
+
+def test_the_same_set_may_be_named_twice_on_one_side(recipe):
+    side = {"path": "domains.csv", "group_by": ["domain"]}
+    made = assemble(recipe([{**side, "domains": ["shop"]}, {**side, "domains": ["farm"]}], []))
+    assert [source.info.name for source in made.train] == ["domains/shop", "domains/farm"]
+
+
+def test_paths(recipe, files, monkeypatch):
+    settings = recipe()
+    monkeypatch.setenv("METAGLOT_TEST", str(files))
+    one = settings.data.train[0]
+    for path in ("one.csv", str(files / "one.csv"), "$METAGLOT_TEST/one.csv"):
+        assert read_set(settings, one.model_copy(update={"path": path})).num_rows == 18
+    with pytest.raises(MetaglotError, match="METAGLOT_ABSENT is not set"):
+        read_set(settings, one.model_copy(update={"path": "$METAGLOT_ABSENT/one.csv"}))
+
+
+class TestRunFiles:
+    """What stands beside the checkpoints, and when a folder is refused."""
+
+    DESCRIPTION: ClassVar = {"format": 1, "fingerprints": {"one": "aa"}, "validation_fingerprints": {}}
+
+    def test_written_and_written_again(self, tmp_path):
+        for _ in range(2):
+            write_run_files(tmp_path / "run", "seed: 1\n", self.DESCRIPTION)
+        assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+            "config.yaml",
+            "environment.json",
+            "model.json",
+        ]
+        environment = json.loads((tmp_path / "run/environment.json").read_text())
+        assert environment["torch"] == torch.__version__
+
+    def test_another_recipe(self, tmp_path):
+        write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        with pytest.raises(MetaglotError, match=r"another recipe.*--force"):
+            write_run_files(tmp_path, "seed: 2\n", self.DESCRIPTION)
+        assert (tmp_path / "config.yaml").read_text() == "seed: 1\n"
+
+    def test_other_data(self, tmp_path):
+        write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        other = {**self.DESCRIPTION, "fingerprints": {"one": "bb"}}
+        write_run_files(tmp_path, "seed: 1\n", other)  # nothing was trained yet
+        (tmp_path / "checkpoints").mkdir()
+        with pytest.raises(MetaglotError, match="data are not what the run began with"):
+            write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        assert json.loads((tmp_path / "model.json").read_text()) == other
+
+    def test_a_torn_model_json_is_written_anew(self, tmp_path):
+        write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        (tmp_path / "checkpoints").mkdir()
+        (tmp_path / "model.json").write_text('{"form')
+        write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        assert json.loads((tmp_path / "model.json").read_text()) == self.DESCRIPTION
+
+
+def test_a_folder_of_tasks_moves_with_its_root(recipe, files, tmp_path_factory):
+    """Fingerprints are of content: the same data elsewhere are the same data."""
+    elsewhere = shutil.copytree(files, tmp_path_factory.mktemp("moved") / "data")
+    settings = recipe()
+    moved = settings.model_copy(update={"data": settings.data.model_copy(update={"root": str(elsewhere)})})
+    assert assemble(settings).description["fingerprints"] == assemble(moved).description["fingerprints"]
