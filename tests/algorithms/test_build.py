@@ -27,7 +27,6 @@ def test_every_name_builds_its_defaults(name):
         ({"scope": {"lora": {}}}, maml(scope=Lora())),
         ({"scope": {"lora": {"rank": 2, "targets": ["key"]}}}, maml(scope=Lora(2, ("key",)))),
     ],
-    ids=str,
 )
 def test_values(options, made):
     assert build_algorithm("maml", options) == made
