@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 import typer
 
+from metaglot.adaptation import EFFORTS
 from metaglot.cli import app, main
 from metaglot.data.builtin import fetch
 from metaglot.errors import MetaglotError
@@ -167,7 +168,7 @@ def test_as_json(metaglot, tiny, examples, tmp_path, effort):
     assert (said.code, "examples of" in said.out, "fp32" in said.err) == (0, False, False)
     outcome = json.loads(said.out)
     assert outcome["labels"] == ["billing", "delivery", "technical"]
-    assert (outcome["examples"], outcome["steps"], outcome["goal_met"]) == (15, {"instant": 0, "fast": 8}[effort], True)
+    assert (outcome["examples"], outcome["steps"], outcome["goal_met"]) == (15, EFFORTS[effort].steps, True)
     new = write_csv(tmp_path / "new.csv", 4, start=100)
     said = metaglot("predict", out, new, "--json")
     rows = [json.loads(line) for line in said.out.splitlines()]
