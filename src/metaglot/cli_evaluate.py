@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
+    from metaglot.adaptation import Model
     from metaglot.evaluation import Result
 
 
@@ -71,7 +72,7 @@ def evaluate(
     for _ in progress(evaluate_into(out, task_sets, methods, plan, force=force), total, show=show_bar, done=_done(out)):
         pass
     results = read_results(out / "results.jsonl")
-    write_tables(out, results, model=loaded.name, leave_out=_words(leave_out), config=dict(loaded.provenance))
+    write_tables(out, results, loaded, leave_out=_words(leave_out), run=Path(model))
     if as_json:
         typer.echo((out / "results.jsonl").read_text("utf-8"), nl=False)
     elif not quiet:
@@ -83,20 +84,20 @@ def evaluate(
         typer.echo(f"results, table.md and report.html in {out}")
 
 
-def write_tables(
-    out: Path, results: "list[Result]", *, model: str, leave_out: list[str], config: dict[str, Any]
-) -> None:
-    """Write table.md and report.html."""
+def write_tables(out: Path, results: "list[Result]", model: "Model", *, leave_out: list[str], run: Path) -> None:
+    """Write table.md and report.html; the learning curve is that of the run directory, if the model is one."""
     from metaglot.evaluation import markdown, write_report
+    from metaglot.training.run import read_metrics
 
     (out / "table.md").write_text(markdown(results, leave_out=leave_out), "utf-8")
     tasks = len({result.task for result in results})
     write_report(
         out / "report.html",
-        title=f"{model}: evaluation",
+        title=f"{model.name}: evaluation",
         summary=f"{len(results)} fits on {tasks} tasks; every method saw the same supports and queries.",
         results=results,
-        config=config,
+        curve=read_metrics(run / "metrics.jsonl"),
+        config=dict(model.provenance),
         environment=environment(),
         leave_out=leave_out,
     )
