@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -35,12 +36,14 @@ class Said(NamedTuple):
 def metaglot(monkeypatch, capsys) -> Iterator[Callable[..., Said]]:
     """Return a function that calls the command in this process, as the console script does."""
     before = dict(os.environ)
+    handler = signal.getsignal(signal.SIGINT)  # the command ignores interrupts once its outcome stands
 
     def call(*arguments: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["metaglot", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
+        signal.signal(signal.SIGINT, handler)
         return Said(int(ended.value.code or 0), *capsys.readouterr())
 
     yield call

@@ -147,3 +147,17 @@ def test_interrupted_while_it_loads(tmp_path):
         codes.append(code)
     assert set(codes) <= {130, 2}, codes  # 2 where it came so far as to miss its data
     assert 130 in codes
+
+
+def test_an_interrupt_after_the_outcome_changes_nothing(tmp_path):
+    """The default handler would end the interpreter's shutdown by a traceback or the signal itself."""
+    missing = tmp_path / "missing.csv"
+    code = (
+        "import atexit, os, signal, sys; from metaglot.cli import main\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        f"sys.argv = ['metaglot', 'data', 'inspect', {str(missing)!r}]; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 2
+    assert "missing.csv" in ended.stderr
+    assert "Traceback" not in ended.stderr

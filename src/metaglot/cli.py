@@ -56,7 +56,11 @@ def main() -> None:
     if own:
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        app()
+        try:
+            app()
+        finally:  # the outcome stands: an interrupt now, or while the interpreter ends, changes nothing
+            if own:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
     except MetaglotError as error:
         typer.echo(f"metaglot: {error}", err=True)
         sys.exit(2)
@@ -66,9 +70,6 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    finally:
-        if own:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:
