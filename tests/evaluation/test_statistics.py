@@ -1,17 +1,23 @@
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.statistics import (
+    Interval,
     bootstrap_interval,
     coverage,
+    coverage_table,
     differences,
     macro_interval,
     over_tasks,
     paired_difference,
     t_interval,
+    two_level,
 )
+from metaglot.evaluation.statistics.simulation import grid, two_levels
 
 RNG = np.random.default_rng(3)
 
@@ -77,6 +83,14 @@ def _macro_draws(rng: np.random.Generator) -> list[float]:
     return (np.linspace(0.3, 0.9, 6)[None] + rng.normal(0, 0.05, (10, 6))).ravel().tolist()
 
 
+def _level_draws(between: float, within: float) -> Callable[[np.random.Generator], list[float]]:
+    return lambda rng: two_levels(rng, tasks=12, draws=5, between=between, within=within).ravel().tolist()
+
+
+def _two_level(values: Sequence[float]) -> Interval:
+    return two_level(grid(np.reshape(values, (12, 5))), resamples=800)
+
+
 CASES = {
     "t over 5 normal draws": (t_interval, lambda rng: rng.normal(0.6, 0.1, 5).tolist(), 0.6),
     "t over 10 accuracies of 300 queries": (t_interval, lambda rng: (rng.binomial(300, 0.7, 10) / 300).tolist(), 0.7),
@@ -95,6 +109,8 @@ CASES = {
         lambda rng: rng.beta(2, 4, 30).tolist(),
         1 / 3,
     ),
+    "tasks and draws, mostly tasks": (_two_level, _level_draws(2.0, 1.0), 0.0),
+    "tasks and draws, mostly draws": (_two_level, _level_draws(1.0, 2.0), 0.0),
 }
 
 
@@ -102,3 +118,42 @@ CASES = {
 def test_95_percent_intervals_cover_93_to_97_percent(case: str) -> None:
     interval, draw, truth = CASES[case]
     assert 0.93 <= coverage(interval, draw, truth=truth, trials=2500) <= 0.97
+
+
+def test_the_coverage_table_has_every_kind_of_interval() -> None:
+    rows = list(coverage_table(trials=3))
+    assert {row.interval for row in rows} == {
+        *("t", "bootstrap", "Cohen's d_z", "tasks and draws", "tasks alone", "draws alone (macro)")
+    }
+    assert len({(row.interval, row.sample) for row in rows}) == len(rows) >= 30
+    assert all(row.trials == 3 and 0 <= row.coverage <= 1 for row in rows)
+
+
+def test_two_levels_have_the_variance_of_the_random_effects_model() -> None:
+    """Over many samples the half width is t · √((σ_b² + σ_w²/m) / a) at the mean, not that of noise counted twice."""
+    rng = np.random.default_rng(0)
+    halves = [
+        two_level(grid(two_levels(rng, tasks=30, draws=4, between=1.0, within=2.0)), resamples=800).half
+        for _ in range(60)
+    ]
+    expected = stats.t.ppf(0.975, 29) * np.sqrt((1.0 + 4.0 / 4) / 30)
+    assert np.mean(halves) == pytest.approx(expected, rel=0.06)
+
+
+def test_two_levels_without_noise_are_those_of_tasks_and_with_one_task_those_of_draws() -> None:
+    flat = {(str(t), 1, d): v for t, v in enumerate(RNG.normal(0, 1, 25)) for d in range(3)}
+    both, tasks = two_level(flat), over_tasks(flat)
+    assert (both.mean, both.n) == pytest.approx((tasks.mean, 25))
+    assert (both.low, both.high) == pytest.approx((tasks.low, tasks.high), abs=0.04)
+    alone = {("t", 1, d): v for d, v in enumerate((0.1, 0.4, 0.2))}
+    assert two_level(alone) == bootstrap_interval([0.1, 0.4, 0.2])
+    assert two_level(flat, seed=1) != both == two_level(flat)
+
+
+def test_two_levels_take_tasks_with_unlike_numbers_of_draws() -> None:
+    ragged = {("a", 1, 0): 0.5, ("b", 1, 0): 0.7, ("b", 1, 1): 0.9, ("c", 1, 0): 0.1}
+    found = two_level(ragged)
+    assert found.mean == pytest.approx((0.5 + 0.8 + 0.1) / 3)
+    assert found.low < found.mean < found.high
+    with pytest.raises(MetaglotError, match="at least one"):
+        two_level({})

@@ -1,4 +1,4 @@
-"""Confidence intervals, and what each of them is uncertain about.
+"""Confidence intervals of one mean, and what each of them is uncertain about.
 
     t interval        x̄ ± t_{(1+level)/2, n−1} · s / √n                         (Student 1908)
     bootstrap         the expanded percentile interval of the resampled mean    (Hesterberg 2015)
@@ -8,14 +8,14 @@
 A score has the key (task, shot, draw).  Intervals **over draws** (per task, and the macro mean) say how far the
 mean would move had other support examples been drawn (and other seeds of the fit); tasks and queries are held
 fixed, so they do not say what would happen on other tasks or with other queries.  Intervals **over tasks**
-(`over_tasks`, bootstrap) say how far the macro mean would move had other tasks been chosen; they are wider, and
-with fewer than about ten tasks they are rough.
+(`over_tasks`, bootstrap) say how far the macro mean would move had other tasks been chosen; those **over tasks and
+draws** (`two_level`, in `levels.py`) had both been.  They are wider, and with fewer than about ten tasks rough.
 
 Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, https://arxiv.org/abs/1411.5279
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -126,23 +126,6 @@ def over_tasks(scores: Scores, *, level: float = 0.95, seed: int = 0) -> Interva
         by_task[task].append(value)
     means = [float(np.mean(values)) for values in by_task.values()]
     return bootstrap_interval(means, level=level, seed=seed)
-
-
-def coverage(
-    interval: Callable[[Sequence[float]], Interval],
-    draw: Callable[[np.random.Generator], Sequence[float]],
-    *,
-    truth: float,
-    trials: int,
-    seed: int = 0,
-) -> float:
-    """Return how often `interval` of a simulated sample holds the true mean."""
-    rng = np.random.default_rng(seed)
-    held = 0
-    for _ in range(trials):
-        found = interval(draw(rng))
-        held += found.low <= truth <= found.high
-    return held / trials
 
 
 def _count(values: Sequence[float]) -> int:
