@@ -1,0 +1,74 @@
+"""The command line reference: a page written from the commands themselves before Sphinx reads the pages."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+HEAD = """# Command line
+
+Every command has `--help`. Exit codes: 0 done or goal met, 2 bad input (one line says what and the way out), 3 the
+budget ended before the goal, 130 interrupted.
+"""
+
+
+def cli_page(app: typer.Typer) -> str:
+    """Return the reference of every command of the app as Markdown."""
+    root = typer.main.get_command(app)
+    return HEAD + "".join(section for path, command in _leaves(root, ()) for section in _command(path, command))
+
+
+def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path, command
+        return
+    for name, sub in inner.items():
+        if not sub.hidden:
+            yield from _leaves(sub, (*path, name))
+
+
+def _command(path: tuple[str, ...], command: Any) -> Iterator[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and not p.hidden and p.name != "help"]
+    usage = [p.name.upper() if p.required else f"[{p.name.upper()}]" for p in arguments]
+    usage += [f"{p.opts[0]} {_value(p)}".strip() for p in options if p.required]
+    yield f"\n## metaglot {' '.join(path)}\n\n```text\nmetaglot {' '.join([*path, *usage])} [OPTIONS]\n```\n\n"
+    text, _, examples = (command.help or "").replace("\f", "").partition("Example")
+    yield text.strip() + "\n\n"
+    yield "| | |\n|---|---|\n"
+    for p in (*arguments, *options):
+        name = p.name.upper() if p.param_type_name == "argument" else ", ".join([*p.opts, *p.secondary_opts])
+        shown = f"{name} {_value(p)}".strip()
+        yield f"| `{shown}` | {_cell(p)} |\n"
+    lines = [line.strip() for line in examples.removeprefix("s").removeprefix(":").splitlines() if line.strip()]
+    yield "\n" + "".join(["```text\n", *(f"{line}\n" for line in lines), "```\n"] if lines else [])
+
+
+def _value(param: Any) -> str:
+    plain = param.param_type_name == "argument" or getattr(param, "is_flag", False)
+    return "" if plain else (param.metavar or "VALUE")
+
+
+def _cell(param: Any) -> str:
+    default = param.default
+    hidden = default is None or default == "" or isinstance(default, bool) or callable(default)
+    told = "" if hidden or param.required else f" Default: `{default}`."
+    return (param.help or "").replace("|", "\\|").rstrip() + (" Required." if param.required else "") + told
+
+
+def write(app: Any) -> None:
+    """Write reference/cli.md, unless it says the same already."""
+    from metaglot.cli import app as commands
+
+    file = Path(app.srcdir) / "reference" / "cli.md"
+    page = cli_page(commands)
+    if not file.is_file() or file.read_text("utf-8") != page:
+        file.write_text(page, "utf-8")
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Write the page before the list of pages is made."""
+    app.connect("builder-inited", write)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,63 @@
+"""Docstrings are plain text: `code` in backticks, formulas in indented blocks, lists with dashes.
+
+This makes reStructuredText of them, in which stars, bars and underscores mean something else.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+CODE = re.compile(r"(`[^`]+`)")
+URL = re.compile(r"(https?://[^\s)]+[^\s).,;])")
+ITEM = re.compile(r"(- |\d+\. )")
+
+
+def to_rst(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a docstring as reStructuredText."""
+    out: list[str] = []
+    for empty, group in groupby(lines, key=lambda line: not line.strip()):
+        if not empty:
+            out += [*_paragraph(list(group)), ""]
+    return out
+
+
+def _paragraph(lines: list[str]) -> list[str]:
+    """Return one paragraph: a literal block if it is indented, else text in which a dash begins a list."""
+    if all(line.startswith("  ") for line in lines):
+        return ["::", "", *(f"    {line.rstrip()}" for line in lines)]
+    out: list[str] = []
+    in_list = False
+    for line in lines:
+        item = ITEM.match(line)
+        if item and not in_list and out:
+            out.append("")
+        if not item and in_list and not line.startswith(" "):
+            out.append("")
+        in_list = bool(item) or (in_list and line.startswith(" "))
+        mark = item.group() if item else ""
+        indent = "  " if in_list and not item else ""
+        out.append(mark + indent + _text(line.removeprefix(mark).strip()))
+    return out
+
+
+def _text(line: str) -> str:
+    parts = CODE.split(line)
+    return "".join(f"`{part}`" if i % 2 else _escaped(part) for i, part in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
+    parts = URL.split(text)
+    return "".join(part if i % 2 else re.sub(r"([\\*|_`])", r"\\\1", part) for i, part in enumerate(parts))
+
+
+def process(_app: Any, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
+    """Change the lines in place, as autodoc wants it."""
+    generated = bool(lines) and lines[0].startswith("Alias for field number")  # of a NamedTuple
+    lines[:] = [] if generated else to_rst(lines)
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Hear of every docstring."""
+    app.connect("autodoc-process-docstring", process)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
