@@ -1,29 +1,36 @@
-"""Choose rate and steps of fine-tuning for each number of shots, on labelled sets kept aside from everything.
+"""Choose what a baseline leaves open for each number of shots, on labelled sets kept aside from everything.
 
     METAGLOT_DATA=… python benchmarks/tune.py builtin:minilm --out tuning-finetune.jsonl
+    METAGLOT_DATA=… python benchmarks/tune.py builtin:minilm --method lora --rates 5e-4,1e-3,2e-3 --out lora.jsonl
+    METAGLOT_DATA=… python benchmarks/tune.py builtin:minilm --method knn --ks 1,4,8,16,1000 --out tuning-knn.jsonl
     METAGLOT_DATA=… python benchmarks/tune.py runs/english --out tuning-ours.jsonl
 
-The first tunes the baseline, the second our own efforts; both use the same sets, draws and grid.  One line for each
-(set, shot, draw, rate, steps), and a table of means at the end.
+The last tunes our own efforts; all use the same sets and draws.  One line for each (set, shot, draw, setting), and a
+table of means at the end; docs/tuning.md keeps them.
 """
 
 import argparse
 import json
 import os
 from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import TypeVar
 
-import numpy as np
 import pyarrow as pa
 import torch
 
-from metaglot.adaptation import load_model
+from metaglot.adaptation import Model, load_model
 from metaglot.data.draws import draws_of
 from metaglot.data.readers import read_table
-from metaglot.evaluation import FineTune, TaskSet
+from metaglot.evaluation import FineTune, Fitted, TaskSet
+from metaglot.evaluation.baselines import Knn, Remembered
+from metaglot.evaluation.baselines.bitfit import bitfit
+from metaglot.evaluation.baselines.lora import lora
 from metaglot.evaluation.metrics import judge
+from metaglot.evaluation.protocol import Examples
 from metaglot.seeds import fold
 
 # Sets that recipes/english.yaml keeps aside, each cut to one domain or to six classes.
@@ -32,6 +39,10 @@ SETS = (
     ("tweeteval-stance", "domain", ("climate",)),
     ("stackoverflow20", "label", ("1", "2", "3", "4", "5", "6")),
 )
+TRAINED: dict[str, Callable[[Model], FineTune]] = {"finetune": FineTune, "lora": lora, "bitfit": bitfit}
+Setting = tuple[tuple[str, float], ...]  # e.g. (("lr", 1e-4), ("steps", 20))
+Fits = Callable[[Examples, int, int], Iterator[tuple[Setting, Fitted]]]  # support, shot, seed
+Number = TypeVar("Number", int, float)
 
 
 def task_sets() -> list[TaskSet]:
@@ -45,42 +56,77 @@ def task_sets() -> list[TaskSet]:
     return found
 
 
+def trained(arm: FineTune, rates: Sequence[float], steps: Sequence[int]) -> Fits:
+    """Return a function that yields the arm after each number of steps at each rate."""
+
+    def fits(support: Examples, shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
+        del shot
+        for rate in rates:
+            run = arm.trajectory(support.texts, support.pairs, support.labels, lr=rate, stops=steps, seed=seed)
+            for step, fitted in zip(steps, run, strict=True):
+                yield (("lr", rate), ("steps", step)), fitted
+
+    return fits
+
+
+def neighbours(queries: Remembered, ks: Sequence[int]) -> Fits:
+    """Return a function that yields nearest neighbours with each k."""
+
+    def fits(support: Examples, shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
+        for k in ks:
+            yield (("k", k),), Knn(queries, k=k).fit(*support, shot=shot, seed=seed)
+
+    return fits
+
+
+def rows(fits: Fits, shots: Sequence[int], *, draws: int, queries: int) -> Iterator[dict[str, object]]:
+    """Yield the accuracy of each setting on each draw of each set."""
+    for draw in range(draws):
+        for task in task_sets():
+            asked = task.examples(task.draws.queries(queries, fold(0, "tune", task.name)))
+            for shot in shots:
+                support = task.examples(task.draws.support(shot, draw))
+                for setting, fitted in fits(support, shot, fold(0, "tune", task.name, shot, draw)):
+                    accuracy = judge(
+                        fitted.labels, fitted.predict_proba(asked.texts, asked.pairs), asked.labels
+                    ).accuracy
+                    yield {"task": task.name, "shot": shot, "draw": draw, **dict(setting), "accuracy": accuracy}
+
+
+def numbers(kind: Callable[[str], Number]) -> Callable[[str], list[Number]]:
+    return lambda text: [kind(word) for word in text.split(",")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rates", default="2e-5,5e-5,1e-4")
-    parser.add_argument("--steps", default="0,8,20,40,80")
-    parser.add_argument("--shots", default="4,8,16")
+    parser.add_argument("--method", choices=[*TRAINED, "knn"], default="finetune")
+    parser.add_argument("--rates", type=numbers(float), default=[2e-5, 5e-5, 1e-4])
+    parser.add_argument("--steps", type=numbers(int), default=[0, 8, 20, 40, 80])
+    parser.add_argument("--ks", type=numbers(int), default=[1, 4, 8, 16, 1000])
+    parser.add_argument("--shots", type=numbers(int), default=[4, 8, 16])
     parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--queries", type=int, default=150)
     parser.add_argument("--scale", type=float, default=5.0)
     parser.add_argument("--max-length", type=int, default=96)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    model = load_model(args.model)
-    model = replace(model, max_length=args.max_length)
-    steps = [int(s) for s in args.steps.split(",")]
-    means: dict[tuple[int, float, int], list[float]] = defaultdict(list)
+    model = replace(load_model(args.model), max_length=args.max_length)
+    if args.method == "knn":
+        fits = neighbours(Remembered(model), args.ks)
+    else:
+        fits = trained(replace(TRAINED[args.method](model), scale=args.scale), args.rates, args.steps)
+    means: dict[tuple[object, ...], list[float]] = defaultdict(list)
     with args.out.open("w") as file:
-        for draw in range(args.draws):
-            for task in task_sets():
-                queries = task.examples(task.draws.queries(args.queries, fold(0, "tune", task.name)))
-                for shot in (int(s) for s in args.shots.split(",")):
-                    support = task.examples(task.draws.support(shot, draw))
-                    for rate in (float(r) for r in args.rates.split(",")):
-                        arm = FineTune(model, scale=args.scale)
-                        seed = fold(0, "tune", task.name, shot, draw)
-                        fits = arm.trajectory(*support[:2], support.labels, lr=rate, stops=steps, seed=seed)
-                        for step, fitted in zip(steps, fits, strict=True):
-                            probabilities = fitted.predict_proba(queries.texts, queries.pairs)
-                            accuracy = judge(fitted.labels, np.asarray(probabilities), queries.labels).accuracy
-                            means[shot, rate, step].append(accuracy)
-                            row = {"task": task.name, "shot": shot, "draw": draw, "lr": rate, "steps": step}
-                            file.write(json.dumps({**row, "accuracy": accuracy}) + "\n")
-                            file.flush()
-    for (shot, rate, step), values in sorted(means.items()):
-        print(f"{shot:>3} shots  lr {rate:g}  {step:>3} steps  {100 * fmean(values):.1f}  (n {len(values)})")
+        for row in rows(fits, args.shots, draws=args.draws, queries=args.queries):
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            setting = tuple((name, value) for name, value in row.items() if name in {"shot", "lr", "steps", "k"})
+            means[setting].append(float(str(row["accuracy"])))
+    for setting, values in sorted(means.items(), key=repr):
+        said = "  ".join(f"{name} {value:<6g}" for name, value in setting)
+        print(f"{said}  {100 * fmean(values):.1f}  (n {len(values)})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -156,10 +157,11 @@ def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable
     """The contract: the right name, probabilities that sum to one, settings that JSON can hold."""
     import json
 
-    methods = [*baselines(list(BASELINES), model, multitask=model), *ours(model, ["instant", "fast"])]
-    assert [method.name for method in methods] == [*BASELINES, "ours-instant", "ours-fast"]
+    names = [name for name in BASELINES if name != "setfit" or find_spec("setfit")]
+    methods = [*baselines(names, model, multitask=model), *ours(model, ["instant", "fast"])]
+    assert [method.name for method in methods] == [*names, "ours-instant", "ours-fast"]
     results = list(evaluate([task("one")], methods, Plan((1, 2), 1, 6, 0)))
-    assert len(results) == 2 * len(methods) == 14
+    assert len(results) == 2 * len(methods) >= 20
     assert all(0 <= result.accuracy <= 1 and result.cpu_seconds >= 0 for result in results)
     for method in methods:
         assert json.loads(json.dumps(method.settings)) is not None

@@ -1,10 +1,13 @@
-"""Names that stand for several baselines; free of heavy imports."""
+"""Names of the baselines, and names that stand for several; free of heavy imports."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-FROZEN = ("frozen-proto", "frozen-lr")
-"""The arms on the untouched backbone's features."""
+NAMES = ("tfidf", "frozen-proto", "frozen-lr", "knn", "finetune", "multitask", "lora", "bitfit", "setfit")
+"""The keys of BASELINES."""
 
-GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"frozen": FROZEN})
+FROZEN = ("frozen-proto", "frozen-lr")
+"""The arms on the untouched backbone's features that a table shows the better of."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"frozen": FROZEN, "peft": ("lora", "bitfit")})
 """Names for several baselines at once."""

@@ -9,12 +9,17 @@ from typing import NamedTuple
 
 from metaglot.adaptation import Model
 from metaglot.errors import MetaglotError
+from metaglot.evaluation.baselines.bitfit import bitfit
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.finetune import FINETUNE_BY_SHOT, FineTune, Tuned
 from metaglot.evaluation.baselines.frozen_lr import FrozenLR
 from metaglot.evaluation.baselines.frozen_proto import FrozenProto
+from metaglot.evaluation.baselines.knn import Knn
+from metaglot.evaluation.baselines.lora import lora
 from metaglot.evaluation.baselines.method import Fitted, Method
+from metaglot.evaluation.baselines.multitask import multitask
 from metaglot.evaluation.baselines.ours import Ours, ours
+from metaglot.evaluation.baselines.setfit import SetFit, setfit
 from metaglot.evaluation.baselines.tfidf import Tfidf
 from metaglot.evaluation.names import FROZEN, GROUPS
 
@@ -27,22 +32,17 @@ class Start(NamedTuple):
     multitask: Model | None = None  # trained on all tasks jointly
 
 
-def _multitask(start: Start) -> Method:
-    if start.multitask is None:
-        raise MetaglotError(
-            "The baseline multitask fine-tunes a model trained on all tasks jointly, and none was given. "
-            "Train one (algorithm: joint) and name its run directory, or leave multitask out."
-        )
-    return FineTune(start.multitask, name="multitask")
-
-
 BASELINES: Mapping[str, Callable[[Start], Method]] = MappingProxyType(
     {
         "tfidf": lambda _: Tfidf(),
         "frozen-proto": lambda start: FrozenProto(start.queries),
         "frozen-lr": lambda start: FrozenLR(start.queries),
+        "knn": lambda start: Knn(start.queries),
         "finetune": lambda start: FineTune(start.backbone),
-        "multitask": _multitask,
+        "multitask": lambda start: multitask(start.multitask),
+        "lora": lambda start: lora(start.backbone),
+        "bitfit": lambda start: bitfit(start.backbone),
+        "setfit": lambda start: setfit(start.backbone),
     }
 )
 
@@ -51,7 +51,7 @@ def baselines(names: Sequence[str], backbone: Model, *, multitask: Model | None 
     """Return the baselines called `names` (keys of BASELINES or GROUPS), each once, in that order.
 
     `backbone` is the untouched model, `Model.base()`.  Raises MetaglotError for a name that is not listed, and for
-    multitask without its model.
+    multitask without its model, and for setfit without its extra.
     """
     start = Start(backbone, Remembered(backbone), multitask)
     wanted = dict.fromkeys(single for name in names for single in GROUPS.get(name, (name,)))
@@ -71,9 +71,11 @@ __all__ = [
     "Fitted",
     "FrozenLR",
     "FrozenProto",
+    "Knn",
     "Method",
     "Ours",
     "Remembered",
+    "SetFit",
     "Start",
     "Tfidf",
     "Tuned",

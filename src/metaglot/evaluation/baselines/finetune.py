@@ -1,14 +1,14 @@
-"""Fine-tuning of every weight from a prototype head: the strong baseline.
+"""Fine-tuning of a scope, by default every weight, from a prototype head: the strong baseline.
 
     logits(x) = W f(x) / ‖f(x)‖ + b,     W₀ = scale · unit prototypes of the support set,  b₀ = 0
 
-AdamW on body and head, linear warm-up and then a constant rate, dropout on, gradients clipped at norm 1, shuffled
+AdamW on scope and head, linear warm-up and then a constant rate, dropout on, gradients clipped at norm 1, shuffled
 batches.  Rate and steps are fixed for each number of shots, as LEOPARD has it (no validation set for a task).
 Mosbach et al. 2021, https://arxiv.org/abs/2006.04884, on fine-tuning with few examples.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
@@ -20,6 +20,8 @@ from torch import Tensor
 from metaglot.adaptation import Model
 from metaglot.evaluation.baselines.frozen_proto import prototypes
 from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.vectors import Vectors
+from metaglot.models import All, Lora
 from metaglot.seeds import fold, generator
 from metaglot.types import Batch, Params
 
@@ -43,12 +45,16 @@ the prototype start.  One shot was not tuned.  The head's scale: 5 beat 10 at 4 
 """
 
 
+EVERYTHING = All()
+
+
 @dataclass(frozen=True)
 class FineTune:
-    """Full fine-tuning of `start`: the untouched backbone, or a multi-task checkpoint."""
+    """Fine-tuning of what `scope` names, from `start`: the untouched backbone, or a multi-task checkpoint."""
 
     start: Model
     name: str = "finetune"
+    scope: All | Lora | Vectors = EVERYTHING
     by_shot: Mapping[int, Tuned] = field(default_factory=lambda: FINETUNE_BY_SHOT)
     batch_size: int = 32
     scale: float = 5.0
@@ -64,7 +70,7 @@ class FineTune:
         """The recorded choices."""
         table = {str(shot): list(tuned) for shot, tuned in self.by_shot.items()}
         fixed = {"batch_size": self.batch_size, "scale": self.scale, "warmup": self.warmup}
-        return {"by_shot": table, **fixed, "weights": self.start.fingerprint()}
+        return {"by_shot": table, **fixed, **asdict(self.scope), "weights": self.start.fingerprint()}
 
     def fit(
         self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
@@ -90,10 +96,10 @@ class FineTune:
         weight = torch.tensor(self.scale * prototypes(features, numbers), dtype=torch.float32)
         head = {"weight": weight, "bias": torch.zeros(len(names))}
         head = {name: value.to(learner.device).requires_grad_() for name, value in head.items()}
-        body = {name: value.detach().clone().requires_grad_() for name, value in self.start.params.items()}
-        fitted = FineTuned(names, self.start, body, head)
+        fitted = FineTuned(names, self.start, self._moved(seed), head)
         fused = learner.device.type != "mps"  # much quicker on a CPU, where the default goes parameter by parameter
-        optimiser = torch.optim.AdamW([*body.values(), *head.values()], lr=lr, weight_decay=0.01, fused=fused)
+        moved = [*fitted.body.values(), *head.values()]
+        optimiser = torch.optim.AdamW(moved, lr=lr, weight_decay=0.01, fused=fused)
         batches = enumerate(shuffled(len(texts), self.batch_size, seed))
         done = 0
         for stop in stops:
@@ -107,10 +113,16 @@ class FineTune:
             done = stop
             yield fitted
 
+    def _moved(self, seed: int) -> dict[str, Tensor]:
+        """Return the scope's parameters at their start: copies, to be moved in place."""
+        body = self.start.params
+        moved = self.scope.start({**body, **self.scope.init(body, seed=seed)})
+        return {name: value.detach().clone().requires_grad_() for name, value in moved.items()}
+
 
 def _step(fitted: "FineTuned", optimiser: torch.optim.Optimizer, batch: Batch, seed: int) -> None:
     """Move the parameters of `fitted`, which nobody else has."""
-    pooled = fitted.start.backbone.learner.forward(fitted.body, batch, seed=seed).pooled
+    pooled = fitted.start.backbone.learner.forward(fitted.params, batch, seed=seed).pooled
     loss = torch.nn.functional.cross_entropy(fitted.logits(pooled), batch["labels"])
     optimiser.zero_grad()
     loss.backward()
@@ -124,8 +136,13 @@ class FineTuned:
 
     labels: tuple[str, ...]
     start: Model
-    body: Params
+    body: Params  # what moved of it: body.* or lora.*
     head: Mapping[str, Tensor]  # weight [C, D], bias [C]
+
+    @property
+    def params(self) -> Params:
+        """What the learner needs: the start's own parameters, and over them those that moved."""
+        return {**self.start.meta, **self.body}
 
     def logits(self, pooled: Tensor) -> Tensor:  # [B, D] → [B, C]
         """Return the scores of pooled features."""
@@ -134,7 +151,7 @@ class FineTuned:
 
     def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
         """Return the probability of each label for each text, [n, C]."""
-        logits = self.logits(self.start.features(self.body, texts, pairs))
+        logits = self.logits(self.start.features(self.params, texts, pairs))
         return logits.detach().double().softmax(dim=-1).cpu().numpy()
 
 
