@@ -2,16 +2,17 @@
 
 import math
 import os
-import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from string import Template
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from metaglot.data.rawfiles import is_there, read_bytes
+from metaglot.data.yamltext import parse_yaml, shown
 from metaglot.errors import MetaglotError
 
 
@@ -22,12 +23,15 @@ class Strict(BaseModel):
 
 
 Range = tuple[int, int]
+MOST = 1_000_000_000  # of any count: beyond it stands a slip of the finger
+SHOWN = 8  # mistakes told at once
 
 
 def _check_range(key: str, given: Range, *, least: int) -> None:
     low, high = given
-    if not least <= low <= high:
-        raise ValueError(f"{key}: expected [low, high] with {least} <= low <= high, got [{low}, {high}]")
+    if not least <= low <= high <= MOST:
+        limits = f"{least} <= low <= high" + (f" <= {MOST:,}" if high > MOST else "")
+        raise ValueError(f"{key}: expected [low, high] with {limits}, got [{shown(low)}, {shown(high)}]")
 
 
 class ModelSettings(Strict):
@@ -52,7 +56,7 @@ class SetSettings(Strict):
     domains: tuple[str, ...] = Field(default=(), strict=False)
     classes: tuple[str, ...] = Field(default=(), strict=False)
     without: tuple[str, ...] = Field(default=(), strict=False)
-    min_per_class: int = Field(default=10, ge=2)
+    min_per_class: int = Field(default=10, ge=2, le=MOST)
 
     @model_validator(mode="before")
     @classmethod
@@ -74,14 +78,17 @@ class EpisodeSettings(Strict):
 
     ways: Range = Field(default=(2, 8), strict=False)
     shots: Range = Field(default=(1, 8), strict=False)
-    queries: int = Field(default=4, ge=1)  # a class
-    max_support: int = Field(default=64, ge=2)
-    max_query: int = Field(default=64, ge=2)
+    queries: int = Field(default=4, ge=1, le=MOST)  # a class
+    max_support: int = Field(default=64, ge=2, le=MOST)
+    max_query: int = Field(default=64, ge=2, le=MOST)
 
     @model_validator(mode="after")
     def _ordered(self) -> "EpisodeSettings":
         _check_range("ways", self.ways, least=2)
         _check_range("shots", self.shots, least=1)
+        for key, most in (("max_support", self.max_support), ("max_query", self.max_query)):
+            if most < self.ways[0]:
+                raise ValueError(f"{key}: {most} examples cannot hold one of each of {self.ways[0]} classes (ways)")
         return self
 
 
@@ -96,34 +103,36 @@ class AlgorithmSettings(Strict):
         for key, value in self.options.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"options.{key}: expected a finite number, got {value}")
+            if isinstance(value, int) and abs(value) > MOST:
+                raise ValueError(f"options.{key}: expected at most {MOST:,}, got {shown(value)}")
         return self
 
 
 class TrainingSettings(Strict):
     """The outer loop."""
 
-    steps: int = Field(default=1000, ge=1)
-    meta_batch: int = Field(default=4, ge=1)
+    steps: int = Field(default=1000, ge=1, le=MOST)
+    meta_batch: int = Field(default=4, ge=1, le=MOST)
     lr: float = Field(default=5e-5, gt=0)
     head_lr: float = Field(default=1e-3, gt=0)
     algorithm_lr: float = Field(default=1e-2, gt=0)
-    warmup: int = Field(default=50, ge=0)
+    warmup: int = Field(default=50, ge=0, le=MOST)
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float | None = Field(default=1.0, gt=0)
     freeze: tuple[str, ...] = Field(default=(), strict=False)
-    save_every: int = Field(default=200, ge=1)
-    keep: int = Field(default=2, ge=1)
+    save_every: int = Field(default=200, ge=1, le=MOST)
+    keep: int = Field(default=2, ge=1, le=MOST)
 
 
 class ValidationSettings(Strict):
     """How often and on what the run is tested."""
 
-    every: int = Field(default=200, ge=1)
-    episodes: int = Field(default=40, ge=1)
+    every: int = Field(default=200, ge=1, le=MOST)
+    episodes: int = Field(default=40, ge=1, le=MOST)
     ways: Range = Field(default=(2, 8), strict=False)
-    shots: int = Field(default=5, ge=1)
-    queries: int = Field(default=8, ge=1)
+    shots: int = Field(default=5, ge=1, le=MOST)
+    queries: int = Field(default=8, ge=1, le=MOST)
 
     @model_validator(mode="after")
     def _ordered(self) -> "ValidationSettings":
@@ -136,7 +145,7 @@ class GoalSettings(Strict):
 
     metric: Literal["accuracy"] = "accuracy"
     at_least: float = Field(gt=0, le=1)
-    shots: int = Field(default=5, ge=1)
+    shots: int = Field(default=5, ge=1, le=MOST)
 
 
 class BudgetSettings(Strict):
@@ -150,8 +159,8 @@ class Recipe(Strict):
 
     name: str = "run"
     description: str = ""
-    seed: int = Field(default=0, ge=0)
-    threads: int | None = Field(default=None, ge=1)  # of torch; its own choice if absent
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    threads: int | None = Field(default=None, ge=1, le=1024)  # of torch; its own choice if absent
     model: ModelSettings = ModelSettings()
     data: DataSettings
     episodes: EpisodeSettings = EpisodeSettings()
@@ -160,6 +169,13 @@ class Recipe(Strict):
     validation: ValidationSettings = ValidationSettings()
     goal: GoalSettings | None = None
     budget: BudgetSettings = BudgetSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _a_folder_name(cls, name: str) -> str:
+        if not name.strip() or name in {".", ".."} or len(name) > 100 or not name.isprintable() or {*"/\\"} & {*name}:
+            raise ValueError("expected a name that a folder can have: no slash, no line break, at most 100 letters")
+        return name
 
     @model_validator(mode="after")
     def _goal_needs_validation(self) -> "Recipe":
@@ -174,17 +190,13 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises MetaglotError that names the file and key, what was expected and what came.
     """
     file = Path(path)
+    if not is_there(file):
+        raise MetaglotError(f"{file}: no such recipe; recipes of the package: {', '.join(packaged_recipes())}")
     try:
-        text = file.read_text("utf-8")
-        raw = yaml.load(text, Loader=_Loader)
-    except FileNotFoundError as error:
-        raise MetaglotError(
-            f"{file}: no such recipe; recipes of the package: {', '.join(packaged_recipes())}"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise MetaglotError(f"{file}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise MetaglotError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from error
+        text = read_bytes(file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MetaglotError(f"{file}: cannot be read: not UTF-8 ({error.reason}); save it as UTF-8") from error
+    raw = parse_yaml(text, str(file))
     if not isinstance(raw, dict):
         raise MetaglotError(f"{file}: expected keys and values, got {type(raw).__name__}")
     return parse_recipe(raw, overrides, where=str(file))
@@ -199,6 +211,19 @@ def parse_recipe(raw: Mapping[str, Any], overrides: Sequence[str] = (), *, where
         return Recipe.model_validate(values)
     except ValidationError as error:
         raise MetaglotError(f"{where}: {_explain(error)}") from error
+
+
+def set_path(recipe: Recipe, settings: SetSettings) -> str:
+    """Return where a set is read from: `builtin:…`, `hub:…`, or a path with data.root and $VARIABLES filled in."""
+    if settings.path.startswith(("builtin:", "hub:")):
+        return settings.path
+    if not settings.path.strip():
+        raise MetaglotError("data: a set has an empty path; name a file, a folder, hub:ID or builtin:NAME")
+    path = Path(expand(settings.path))
+    if recipe.data.root and not path.is_absolute():
+        path = Path(expand(recipe.data.root)) / path
+    parquet = path.with_suffix(".parquet")
+    return str(parquet if not path.suffix and not is_there(path) and is_there(parquet) else path)
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -224,32 +249,6 @@ def packaged_recipes() -> dict[str, Path]:
     return {file.stem: file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.yaml"))}
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number (YAML 1.1 wants 1.0e-4) and a key must not stand twice."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":  # <<: *base
-                continue
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                break  # refused below
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9]+)([eE][-+]?[0-9]+)$"),
-    list("-+0123456789."),
-)
-
-
 def _override(values: dict[str, Any], override: str) -> None:
     key, found, value = override.partition("=")
     if not found or not key:
@@ -260,23 +259,21 @@ def _override(values: dict[str, Any], override: str) -> None:
         at = at.setdefault(parent, {}) if isinstance(at, dict) else None
         if not isinstance(at, dict):
             raise MetaglotError(f"override {override!r}: {parent} holds no keys")
-    try:
-        at[last] = yaml.load(value, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise MetaglotError(f"override {override!r}: not valid YAML: {' '.join(str(error).split())}") from error
+    at[last] = parse_yaml(value, f"override {override[:60]!r}")
 
 
 def _explain(error: ValidationError) -> str:
     problems: list[str] = []
     for problem in error.errors():
-        path = ".".join(str(part) for part in problem["loc"]) or "recipe"
+        path = ".".join(str(part)[:60] for part in problem["loc"]) or "recipe"
         if problem["type"] == "extra_forbidden":
             problems.append(f"unknown key {path}{_neighbour(problem['loc'])}")
         elif problem["type"] == "missing":
             problems.append(f"{path} is missing")
         else:
-            problems.append(f"{path}: {problem['msg'].removeprefix('Value error, ')} (got {problem['input']!r})")
-    return "; ".join(problems)
+            problems.append(f"{path}: {problem['msg'].removeprefix('Value error, ')} (got {shown(problem['input'])})")
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    return "; ".join(problems[:SHOWN]) + more
 
 
 def _neighbour(loc: Sequence[int | str]) -> str:
@@ -285,7 +282,7 @@ def _neighbour(loc: Sequence[int | str]) -> str:
         if isinstance(part, str) and part in model.model_fields:
             model = _settings_in(model.model_fields[part].annotation) or model
     known = list(model.model_fields)
-    near = get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+    near = get_close_matches(str(loc[-1])[:60], known, n=1, cutoff=0.5)
     return f" (did you mean {near[0]!r}?)" if near else f" (known there: {', '.join(known)})"
 
 

@@ -7,14 +7,21 @@ else, and ranks can take episodes by stride.
 import hashlib
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:  # bad input is refused before torch, which takes seconds to import
+    import torch
 
 
 def fold(seed: int, *parts: int | str) -> int:
-    """Return a 63-bit seed that depends on `seed` and on every part, the same on every machine."""
-    digest = hashlib.blake2b(repr((int(seed), parts)).encode(), digest_size=8).digest()
+    """Return a 63-bit seed that depends on `seed` and on every part, the same on every machine.
+
+    A number counts by its value, whether it is Python's or numpy's.
+    """
+    plain = tuple(str(part) if isinstance(part, str) else int(part) for part in parts)
+    digest = hashlib.blake2b(repr((int(seed), plain)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
@@ -23,17 +30,21 @@ def generator(seed: int, *parts: int | str) -> np.random.Generator:
     return np.random.default_rng(fold(seed, *parts))
 
 
-def torch_generator(seed: int, *parts: int | str) -> torch.Generator:
+def torch_generator(seed: int, *parts: int | str) -> "torch.Generator":
     """Return a CPU torch generator for `fold(seed, *parts)`."""
+    import torch
+
     return torch.Generator().manual_seed(fold(seed, *parts))
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Generator[None]:
+def seeded(seed: int, device: "torch.device") -> Generator[None]:
     """Within the block, torch's global generators start at `seed`; afterwards they are as before.
 
     Dropout reads the global generator: this makes it a function of the seed.
     """
+    import torch
+
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

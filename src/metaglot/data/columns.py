@@ -6,15 +6,17 @@ A format reader hands over a `Raw`: the wanted columns as lists or Arrow arrays,
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
 INTEGERS = ("shot", "draw")
 CANONICAL = STRINGS + INTEGERS
+LABEL_KINDS: Mapping[type, str] = {str: "string", bool: "truth value", int: "number", float: "number"}
 
 Pick = Callable[[Sequence[str]], Mapping[str, str]]
 """From the columns a file has to {canonical name: column of the file}."""
@@ -87,6 +89,8 @@ def canonical(raw: Raw) -> pa.Table:
 
 
 def _string_column(name: str, values: Sequence[object], where: Callable[[int], str]) -> pa.Array | pa.ChunkedArray:
+    if name == "label":
+        _check_one_kind(values, where)
     whole = all(v.is_integer() for v in values if isinstance(v, float) and math.isfinite(v))
     strings = [_string(name, value, whole, where, i) for i, value in enumerate(values)]
     try:
@@ -98,11 +102,24 @@ def _string_column(name: str, values: Sequence[object], where: Callable[[int], s
         ) from error
 
 
+def _check_one_kind(values: Sequence[object], where: Callable[[int], str]) -> None:
+    """Refuse labels of several kinds: whether 1, "1" and true mean the same is for the user to say."""
+    first: dict[str, int] = {}
+    for row, value in enumerate(values):
+        kind = LABEL_KINDS.get(type(value))
+        if kind is not None and first.setdefault(kind, row) == row and len(first) > 1:
+            other, before = next(iter(first.items()))
+            raise MetaglotError(
+                f"{where(row)}: label is {value!r:.60}, a {kind}, where {where(before)} has a {other},"
+                f" {values[before]!r:.60}. Write all labels the same way, best as strings."
+            )
+
+
 def _string(name: str, value: object, whole: bool, where: Callable[[int], str], row: int) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
-        return value
+        return None if name == "label" and not value.strip() else value
     if name in ("text", "text_pair") or not isinstance(value, bool | int | float):
         raise MetaglotError(f"{where(row)}: {name} is {value!r:.60}, not a string. Write it in quotes.")
     if isinstance(value, bool):
@@ -128,7 +145,8 @@ def _arrow_column(name: str, values: pa.ChunkedArray, where: Callable[[int], str
         values = values.cast(values.type.value_type)
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return canonical_integers(name, values, where) if name in INTEGERS else values.cast(pa.string())
+        strings = values.cast(pa.string())
+        return canonical_integers(name, values, where) if name in INTEGERS else _labelled(name, strings)
     if pa.types.is_null(kind):
         return values.cast(pa.int64() if name in INTEGERS else pa.string())
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
@@ -139,6 +157,14 @@ def _arrow_column(name: str, values: pa.ChunkedArray, where: Callable[[int], str
     if pa.types.is_floating(kind):
         return _string_column(name, values.to_pylist(), where)
     return values.cast(pa.string())
+
+
+def _labelled(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the strings; a label of nothing but white space is none."""
+    if name != "label":
+        return values
+    blank = pc.call_function("equal", [pc.call_function("utf8_trim_whitespace", [values]), pa.scalar("")])
+    return cast("pa.ChunkedArray", pc.call_function("if_else", [blank, pa.scalar(None, pa.string()), values]))
 
 
 def canonical_integers(name: str, values: pa.ChunkedArray, where: Callable[[int], str]) -> pa.Array:

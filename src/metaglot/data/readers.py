@@ -6,12 +6,14 @@ and row (int64), the number of the row in the file, from 0.
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
 from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
 from metaglot.data.columns import Pick, Raw, canonical, picker
+from metaglot.data.rawfiles import check_regular, unreadable
 from metaglot.data.textfiles import read_csv, read_json, read_jsonl, read_tsv, read_txt
 from metaglot.errors import MetaglotError
 
@@ -25,6 +27,7 @@ FORMATS: Mapping[str, Callable[[Path, Pick], Raw]] = {
 }
 ALIASES = {".ndjson": ".jsonl", ".tab": ".tsv", ".pq": ".parquet", ".text": ".txt"}
 SPLITS = ("train", "valid", "validation", "val", "dev", "test")
+ENTRIES = 50_000  # of a folder that is looked through
 NOT_DATA = ("readme", "license", "licence", "dataset_info", "dataset_infos", "state", "dataset_dict")
 
 
@@ -38,16 +41,24 @@ def read_table(source: str | Path, *, mapping: Mapping[str, str] | None = None) 
     name = str(source)
     pick = picker(name, mapping)
     if name.startswith("hub:"):
-        return _joined([(split, canonical(from_arrow(t, pick(t.schema.names), name))) for split, t in hub_set(name)])
+        found = hub_set(name)
+        return _joined(name, [(split, canonical(from_arrow(t, pick(t.schema.names), name))) for split, t in found])
     path = Path(source)
-    if path.is_dir():
-        return _folder(path, mapping)
-    return _file(path, pick)
+    try:
+        return _folder(path, mapping) if path.is_dir() else _file(path, pick)
+    except OSError as error:  # a name too long, a folder that may not be listed
+        raise MetaglotError(unreadable(path, error)) from error
 
 
 def data_files(folder: Path) -> list[Path]:
-    """Return the data files below a folder, sorted; readme, licence and hidden files are left out."""
-    files = (p for p in folder.rglob("*") if _format(p) and p.is_file())
+    """Return the data files below a folder, sorted; readme, licence and hidden files are left out.
+
+    Raises MetaglotError for a folder of more than ENTRIES files and folders, such as a whole disk.
+    """
+    entries = list(islice(folder.rglob("*"), ENTRIES + 1))
+    if len(entries) > ENTRIES:
+        raise MetaglotError(f"{folder}: more than {ENTRIES:,} files and folders. Name the folder that holds the data.")
+    files = (p for p in entries if _format(p) and p.is_file())
     return sorted(
         p
         for p in files
@@ -56,41 +67,40 @@ def data_files(folder: Path) -> list[Path]:
 
 
 def _file(path: Path, pick: Pick) -> pa.Table:
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         raise MetaglotError(f"{path}: no such file{_near(path)}.")
+    check_regular(path)
     kind = _format(path)
     if kind is None:
         raise MetaglotError(
-            f"{path}: unknown format {path.suffix or '(no ending)'!r}. Name it by what it holds: {', '.join(FORMATS)}."
+            f"{path}: unknown format {path.suffix or '(no ending)'!r}. Name it by what it holds: {', '.join(FORMATS)}"
+            " (all but Parquet may be packed: .csv.gz)."
         )
-    try:
-        return canonical(FORMATS[kind](path, pick))
-    except OSError as error:
-        raise MetaglotError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    return canonical(FORMATS[kind](path, pick))
 
 
 def _folder(path: Path, mapping: Mapping[str, str] | None) -> pa.Table:
     if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
         pick = picker(str(path), mapping)
         found = saved_folder(path)
-        return _joined([(split, canonical(from_arrow(t, pick(t.schema.names), str(path)))) for split, t in found])
+        return _joined(path, [(split, canonical(from_arrow(t, pick(t.schema.names), str(path)))) for split, t in found])
     files = data_files(path)
-    kinds = sorted({p.suffix for p in files})
+    kinds = sorted({_format(p) or "" for p in files})
     if not files:
         raise MetaglotError(f"{path}: a folder without data files ({', '.join(FORMATS)}). Give the path of a file.")
     if len(kinds) > 1:
         raise MetaglotError(f"{path}: a folder with several formats ({', '.join(kinds)}). Give the path of one file.")
-    return _joined([(_split(path, file), _file(file, picker(str(file), mapping))) for file in files])
+    return _joined(path, [(_split(path, file), _file(file, picker(str(file), mapping))) for file in files])
 
 
-def _joined(parts: Sequence[tuple[str | None, pa.Table]]) -> pa.Table:
+def _joined(source: object, parts: Sequence[tuple[str | None, pa.Table]]) -> pa.Table:
     """Return the tables one below the other, with their split where they have none, rows renumbered."""
     tables = [
         table if split is None or "split" in table.column_names else _with_split(table, split) for split, table in parts
     ]
     joined = pa.concat_tables([t.drop_columns(["row"]) for t in tables], promote_options="default")
     if joined.num_rows == 0:
-        raise MetaglotError("a data set without rows.")
+        raise MetaglotError(f"{source}: no rows. Give a set that holds some.")
     return joined.append_column("row", pa.array(range(joined.num_rows), pa.int64()))
 
 
@@ -108,9 +118,10 @@ def _split(folder: Path, file: Path) -> str | None:
 
 
 def _format(path: Path) -> str | None:
-    suffix = path.suffix.lower()
+    packed = path.suffix.lower() == ".gz"
+    suffix = (path.with_suffix("") if packed else path).suffix.lower()
     suffix = ALIASES.get(suffix, suffix)
-    return suffix if suffix in FORMATS else None
+    return suffix if suffix in FORMATS and not (packed and suffix == ".parquet") else None
 
 
 def _near(path: Path) -> str:

@@ -1,7 +1,8 @@
 r"""Readers of text formats: csv, tsv, json, jsonl, txt.
 
-A file is UTF-8 (a byte-order mark is allowed).  Only "\n" ends a line of jsonl and txt ("\r\n" too): a text
-may hold U+2028, U+0085 and their kin.  An empty cell of csv or tsv outside the text is no value.
+A file is UTF-8 (a byte-order mark is allowed), plain or packed by gzip (named .csv.gz and so on).  Only "\n" ends a
+line of jsonl and txt ("\r\n" too): a text may hold U+2028, U+0085 and their kin.  An empty cell of csv or tsv
+outside the text is no value.
 """
 
 import csv
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from metaglot.data.columns import Pick, Raw
+from metaglot.data.rawfiles import read_bytes
 from metaglot.errors import MetaglotError
 
 MAGIC = (
@@ -80,10 +82,11 @@ def read_txt(path: Path, pick: Pick) -> Raw:
 
 def decode(path: Path) -> str:
     """Return the file as text; raises if it is empty, not UTF-8, of another format, or has NUL bytes."""
-    raw = path.read_bytes()
+    raw = read_bytes(path)
     for magic, kind in MAGIC:
         if raw.startswith(magic):
-            raise MetaglotError(f"{path}, line 1: named {path.suffix} but holds {kind}. Convert it or mend its name.")
+            named = "".join(path.suffixes[-2:])
+            raise MetaglotError(f"{path}, line 1: named {named} but holds {kind}. Convert it or mend its name.")
     if (nul := raw.find(b"\0")) >= 0:
         raise MetaglotError(f"{path}, line {raw.count(10, 0, nul) + 1}: a NUL byte; this is not a text file.")
     try:

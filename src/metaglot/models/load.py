@@ -2,21 +2,20 @@
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from torch import nn
 
-from metaglot.data.builtin import fetch
+from metaglot.data.folders import locate
 from metaglot.errors import MetaglotError
 from metaglot.models.learner import HfLearner, Pooling
 from metaglot.seeds import seeded
 
 Precision = Literal["auto", "bf16", "fp32"]
 Attention = Literal["auto", "eager", "sdpa"]
-HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+ROBERTAS = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer", "mpnet"}
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tekken.json")
 
 
@@ -44,16 +43,39 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     Only safetensors are read and no code of the checkpoint is run.  Raises MetaglotError where the model is
     absent, damaged or unreadable.
     """
-    source = _locate(name)
+    source = locate(name)
     device = pick_device(runtime.device)
     bf16 = _pick_bf16(runtime.precision, device)
     module, decoder = _module(source, name, _pick_attention(runtime, device, bf16=bf16))
     module = module.to(device).requires_grad_(requires_grad=False).eval()
-    pooling, normalise = _pooling(source)
+    pooling, normalise = _pooling(source, name)
     learner = HfLearner(module, pooling=pooling, normalise=normalise, bf16=bf16, decoder=decoder)
     attention = cast("Any", module).config._attn_implementation
     notes = (f"{'bf16 autocast' if bf16 else 'fp32'}, {attention} attention, {device.type}",)
-    return Backbone(learner, load_tokenizer(source, name, decoder=decoder), name, notes)
+    tokenizer = load_tokenizer(source, name, decoder=decoder)
+    _check_vocabulary(tokenizer, module, name)
+    return Backbone(learner, tokenizer, name, notes)
+
+
+def check_length(backbone: Backbone, max_length: int, where: str) -> None:
+    """Raise MetaglotError if a text of `max_length` tokens has more of them than the backbone has positions."""
+    positions = positions_of(backbone)
+    if max_length > positions:
+        raise MetaglotError(
+            f"{where}: max_length is {max_length} tokens, but {backbone.name} takes at most {positions}; lower it"
+        )
+
+
+def positions_of(backbone: Backbone) -> int:
+    """Return the tokens that a backbone can read at once; very many where its config does not bound them."""
+    config = cast("Any", backbone.learner.module).config
+    stated = getattr(config, "max_position_embeddings", None)
+    if not isinstance(stated, int) or stated < 1:
+        return 1 << 30
+    # RoBERTa and its kin number positions from after the token for padding.
+    learnt = [v for n, v in backbone.learner.module.named_parameters() if n.endswith("position_embeddings.weight")]
+    offset = int(config.pad_token_id or 0) + 1 if learnt and config.model_type in ROBERTAS else 0
+    return stated - offset
 
 
 def load_tokenizer(source: str, name: str, *, decoder: bool = False) -> Any:
@@ -118,36 +140,6 @@ def _pick_attention(runtime: Runtime, device: torch.device, *, bf16: bool) -> st
     return "eager" if runtime.second_order or (device.type == "cpu" and bf16) else None
 
 
-def _locate(name: str) -> str:
-    if name.startswith("builtin:"):
-        return str(fetch(name.removeprefix("builtin:")))
-    path = Path(name).expanduser()
-    if name and path.is_dir():
-        if not (path / "config.json").is_file():
-            raise MetaglotError(
-                f"{path}: no config.json there, so it is no Hugging Face model folder nor a run directory"
-            )
-        _refuse_pickle(path)
-        return str(path)
-    if path.is_file():
-        raise MetaglotError(f"{name} is a file; give the folder that holds it")
-    if not HUB_ID.fullmatch(name):
-        raise MetaglotError(f"{name}: no such model folder; use builtin:minilm, builtin:tiny, a folder or a hub id")
-    return name
-
-
-def _refuse_pickle(path: Path) -> None:
-    if any(path.glob("*.safetensors")):
-        return
-    pickled = sorted(p.name for p in path.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".ckpt"})
-    if pickled:
-        raise MetaglotError(
-            f"{path}: only pickled weights ({', '.join(pickled)}), which can run code when read; convert them on a "
-            "machine you trust: transformers' model.save_pretrained(folder) writes model.safetensors"
-        )
-    raise MetaglotError(f"{path}: no *.safetensors weights there")
-
-
 def _module(source: str, name: str, attention: str | None) -> tuple[nn.Module, bool]:
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
@@ -183,12 +175,26 @@ def _offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
 
 
-def _pooling(source: str) -> tuple[Pooling, bool]:
+def _check_vocabulary(tokenizer: Any, module: nn.Module, name: str) -> None:
+    """Refuse a tokenizer with numbers beyond the embedding, which would read past its end."""
+    rows = int(cast("Any", module).get_input_embeddings().weight.shape[0])
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if highest >= rows:
+        raise MetaglotError(
+            f"{name}: the tokenizer does not match the model: its vocabulary goes to number {highest}, the embedding "
+            f"has {rows} rows; put the tokenizer that was saved with these weights into the folder"
+        )
+
+
+def _pooling(source: str, name: str) -> tuple[Pooling, bool]:
     """Return pooling and normalisation as a sentence-transformers folder states them; else mean and unit length."""
     file = Path(source) / "1_Pooling" / "config.json"
     if not file.is_file():
         return "mean", True
-    stated = json.loads(file.read_text("utf-8"))
+    try:
+        stated = dict(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise MetaglotError(f"{name}: 1_Pooling/config.json is damaged ({error!r:.100}); copy it again") from error
     if stated.get("pooling_mode_cls_token"):
         return "cls", True
     return ("last", True) if stated.get("pooling_mode_lasttoken") else ("mean", True)

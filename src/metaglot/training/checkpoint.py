@@ -12,9 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from metaglot.data.folders import latest, list_steps
 from metaglot.errors import MetaglotError
 from metaglot.training.state import State
 from metaglot.types import Params
+
+__all__ = ["clean", "latest", "list_steps", "load", "load_params", "save"]
 
 PARTS = ("params", "moments", "snapshot", "combine")
 
@@ -23,53 +26,28 @@ def save(state: State, run: Path, *, keep: int = 2) -> Path:
     """Write the state to `run/checkpoints/step-N`, drop all but the newest `keep`, and return the folder.
 
     The folder is written under another name, flushed to the disk and renamed, so that a crash at any moment
-    leaves the earlier checkpoints whole.
+    leaves the earlier checkpoints whole.  Raises MetaglotError where it cannot be written, with those untouched.
     """
     folder = run / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"step-{state.step}"
-    part = folder / f".part-{state.step}-{os.getpid()}"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    parts: dict[str, Mapping[str, Tensor]] = {name: getattr(state, name) for name in PARTS if getattr(state, name)}
-    for name, tensors in parts.items():
-        whole = {k: v.detach().contiguous().cpu() for k, v in sorted(tensors.items())}
-        save_file(whole, part / f"{name}.safetensors")
-    plain = {
-        "step": state.step,
-        "seed": state.seed,
-        "cpu_seconds": state.cpu_seconds,
-        "goal": dict(state.goal),
-        "parts": list(parts),
-    }
-    (part / "state.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
-    for file in part.iterdir():
-        _flush(file)
-    if target.exists():  # the same step again after a resume: the same bytes, so either will do
-        shutil.rmtree(part)
-    else:
-        part.rename(target)
-    _flush(folder)
+    target, part = folder / f"step-{state.step}", folder / f".part-{state.step}-{os.getpid()}"
+    try:
+        _write(state, folder, part)
+        if target.exists():  # the same step again after a resume: the same bytes, so either will do
+            shutil.rmtree(part)
+        else:
+            part.rename(target)
+        _flush(folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise MetaglotError(
+            f"{target}: the checkpoint cannot be written: {error}. What was saved before is whole; free some space, "
+            "then go on with --resume"
+        ) from error
     for old in list_steps(run)[: -max(1, keep)]:
         gone = folder / f".part-old-{old}"
         (folder / f"step-{old}").rename(gone)
         shutil.rmtree(gone)
     return target
-
-
-def list_steps(run: Path) -> list[int]:
-    """Return the steps that have a checkpoint, ascending."""
-    folder = run / "checkpoints"
-    if not folder.is_dir():
-        return []
-    names = [p.name.removeprefix("step-") for p in folder.iterdir() if p.name.startswith("step-")]
-    return sorted(int(name) for name in names if name.isdigit())
-
-
-def latest(run: Path) -> Path | None:
-    """Return the newest checkpoint of a run, or None."""
-    steps = list_steps(run)
-    return run / "checkpoints" / f"step-{steps[-1]}" if steps else None
 
 
 def load(folder: Path, *, device: torch.device) -> State:
@@ -100,6 +78,26 @@ def clean(run: Path) -> None:
     folder = run / "checkpoints"
     for part in folder.glob(".part-*") if folder.is_dir() else ():
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _write(state: State, folder: Path, part: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    parts: dict[str, Mapping[str, Tensor]] = {name: getattr(state, name) for name in PARTS if getattr(state, name)}
+    for name, tensors in parts.items():
+        whole = {k: v.detach().contiguous().cpu() for k, v in sorted(tensors.items())}
+        save_file(whole, part / f"{name}.safetensors")
+    plain = {
+        "step": state.step,
+        "seed": state.seed,
+        "cpu_seconds": state.cpu_seconds,
+        "goal": dict(state.goal),
+        "parts": list(parts),
+    }
+    (part / "state.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
+    for file in part.iterdir():
+        _flush(file)
 
 
 def _load_part(file: Path, device: torch.device) -> dict[str, Tensor]:

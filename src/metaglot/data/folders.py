@@ -1,0 +1,210 @@
+"""What a folder holds (a model, a run, an adaptation, results), told without torch: bad input is answered at once."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from metaglot.data.builtin import BUILTINS, fetch
+from metaglot.errors import MetaglotError
+
+ADAPTED = "adapted.json"
+RESULTS = "results.jsonl"
+RUN = "model.json"  # in a run directory: what its parameters stand over
+HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+PICKLED = {".bin", ".pt", ".pth", ".ckpt"}
+HEADER = 100 << 20  # bytes, the longest header that safetensors allows
+
+
+class Run(NamedTuple):
+    """What a run directory says of itself."""
+
+    base: str
+    max_length: int
+    checkpoint: Path  # the newest
+    described: dict[str, Any]
+
+
+def locate(name: str) -> str:
+    """Return the folder, or the hub id, of the backbone called `name`; a built-in one is fetched if need be.
+
+    Raises MetaglotError for a name that leads nowhere and a folder that holds no model: no config, pickled weights,
+    weights that are cut short.
+    """
+    if name.startswith("builtin:"):
+        return str(_builtin(name.removeprefix("builtin:")))
+    path = Path(name).expanduser()
+    if name and is_dir(path):
+        if not (path / "config.json").is_file():
+            raise MetaglotError(
+                f"{path}: no config.json there, so it is no Hugging Face model folder nor a run directory"
+            )
+        _check_weights(path)
+        return str(path)
+    if is_file(path):
+        raise MetaglotError(f"{name} is a file; give the folder that holds it")
+    if not HUB_ID.fullmatch(name) or len(name) > 200:
+        raise MetaglotError(f"{name}: no such model folder; use builtin:minilm, builtin:tiny, a folder or a hub id")
+    return name
+
+
+def check_model(name: str) -> None:
+    """Raise MetaglotError where `load_model(name)` would, as far as the files tell without reading the weights."""
+    folder = Path(name).expanduser()
+    locate(read_run(folder).base if is_run(folder) else name)
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a folder is that of a run."""
+    return is_file(folder / RUN)
+
+
+def read_run(folder: Path) -> Run:
+    """Return what a run directory says; raise MetaglotError for one that is damaged or has no checkpoint."""
+    checkpoint = latest(folder)
+    if checkpoint is None:
+        raise MetaglotError(f"{folder}: the run has no checkpoint yet; let it train further, or resume it")
+    try:
+        described = cast("dict[str, Any]", json.loads((folder / RUN).read_text("utf-8")))
+        return Run(str(described["base"]), int(described["max_length"]), checkpoint, dict(described))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise MetaglotError(f"{folder / RUN}: damaged ({error!r:.200}); resume the run to write it anew") from error
+
+
+def list_steps(run: Path) -> list[int]:
+    """Return the steps that have a checkpoint, ascending."""
+    folder = run / "checkpoints"
+    if not folder.is_dir():
+        return []
+    names = [p.name.removeprefix("step-") for p in folder.iterdir() if p.name.startswith("step-")]
+    return sorted(int(name) for name in names if name.isdecimal() and name.isascii())
+
+
+def latest(run: Path) -> Path | None:
+    """Return the newest checkpoint of a run, or None."""
+    steps = list_steps(run)
+    return run / "checkpoints" / f"step-{steps[-1]}" if steps else None
+
+
+def check_adapted(folder: Path) -> None:
+    """Raise MetaglotError unless a folder holds an adaptation whose weights are whole."""
+    if not is_file(folder / ADAPTED):
+        raise MetaglotError(f"{folder}: no {ADAPTED} there, so it is no adapted model; `metaglot adapt` makes one")
+    damage = _damage(folder / "weights.safetensors")
+    if damage:
+        raise MetaglotError(f"{folder}: damaged (weights.safetensors: {damage}); adapt again")
+
+
+def check_target(folder: Path, *, force: bool) -> None:
+    """Raise MetaglotError if an adaptation may not be saved in `folder`.
+
+    An earlier adaptation is replaced with `force` only; anything else is never replaced.
+    """
+    if not _taken(folder, "out"):
+        return
+    if not (is_dir(folder) and is_file(folder / ADAPTED)):
+        raise MetaglotError(f"{folder} exists and holds something else than an adaptation; choose another folder")
+    if not force:
+        raise MetaglotError(
+            f"{folder} exists and holds an earlier adaptation; choose another folder, or replace it with --force "
+            "(in Python force=True)"
+        )
+
+
+def check_results_target(folder: Path) -> None:
+    """Raise MetaglotError if results may not be written to `folder`: it is a file, or holds something else."""
+    if _taken(folder, "results") and not is_file(folder / RESULTS) and not is_file(folder / "settings.json"):
+        raise MetaglotError(f"--out {folder}: it exists and holds something else than results; choose another folder")
+
+
+def is_dir(path: Path) -> bool:
+    """Return whether a path is a folder; a path that cannot be is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file; a path that cannot be is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _taken(folder: Path, what: str) -> bool:
+    """Return whether anything is in the way of `folder`; raise MetaglotError where no folder can be made."""
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        above = next((p for p in folder.absolute().parents if p.exists()), None)
+        if above is not None and not above.is_dir():
+            raise MetaglotError(f"{folder}: {above} is a file; choose another folder for the {what}") from None
+        return False
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise MetaglotError(f"{folder}: cannot be written: {reason}; choose another folder") from error
+    if not is_dir(folder):
+        raise MetaglotError(f"{folder} exists and holds something else: it is no folder; choose another")
+    return any(path.suffix != ".part" for path in folder.iterdir())
+
+
+def _builtin(name: str) -> Path:
+    if name in BUILTINS and BUILTINS[name].kind != "model":
+        models = ", ".join(f"builtin:{one}" for one, entry in BUILTINS.items() if entry.kind == "model")
+        raise MetaglotError(f"builtin:{name} is a data set, not a model; the built-in models are {models}")
+    return fetch(name)
+
+
+def _check_weights(path: Path) -> None:
+    found = sorted(path.glob("*.safetensors"))
+    for file in found:
+        damage = _damage(file)
+        if damage:
+            raise MetaglotError(f"{path}: the weights are damaged ({file.name}: {damage}); copy or download them again")
+    pickled = sorted(p.name for p in path.iterdir() if p.suffix in PICKLED)
+    if pickled and not found:
+        raise MetaglotError(
+            f"{path}: only pickled weights ({', '.join(pickled)}), which can run code when read; convert them on a "
+            "machine you trust: transformers' model.save_pretrained(folder) writes model.safetensors"
+        )
+    if not found:
+        raise MetaglotError(f"{path}: no *.safetensors weights there")
+
+
+def _damage(file: Path) -> str | None:
+    """Return what is wrong with a safetensors file, from its header and size alone; None if nothing is.
+
+    Eight bytes of length, that many of JSON, then the tensors: https://github.com/huggingface/safetensors#format
+    """
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if size < 8 or length > min(HEADER, size - 8):
+                return f"no header, in {size:,} bytes"
+            header: object = json.loads(opened.read(length))
+    except OSError as error:
+        return error.strerror or str(error)
+    except (ValueError, RecursionError):
+        return "a header that cannot be read"
+    ends = _ends(cast("Mapping[str, object]", header)) if isinstance(header, dict) else None
+    if ends is None:
+        return "a header that cannot be read"
+    expected = 8 + length + max(ends, default=0)
+    return None if size == expected else f"{size:,} bytes where its header says {expected:,}"
+
+
+def _ends(header: Mapping[str, object]) -> list[int] | None:
+    ends: list[int] = []
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        offsets = cast("dict[str, object]", entry).get("data_offsets") if isinstance(entry, dict) else None
+        end = cast("list[object]", offsets)[-1] if isinstance(offsets, list) and offsets else None
+        if not isinstance(end, int):
+            return None
+        ends.append(end)
+    return ends
