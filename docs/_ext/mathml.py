@@ -16,9 +16,8 @@ def inline(translator: Any, node: nodes.math) -> None:
 
 def block(translator: Any, node: nodes.math_block) -> None:
     """Write a displayed formula."""
-    translator.body.append(
-        f'<div class="math" style="overflow: auto hidden; padding: 0.4em 0">{_formula(translator, node, block=True)}</div>'
-    )
+    formula = _formula(translator, node, block=True)
+    translator.body.append(f'<div class="math" style="overflow: auto hidden; padding: 0.4em 0">{formula}</div>')
     raise nodes.SkipNode
 
 
