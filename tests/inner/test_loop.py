@@ -116,8 +116,9 @@ def test_prototypes_start_from_the_features_of_the_scope_that_moves(problem, ber
 
 
 def test_estimators_by_name():
-    assert list(ESTIMATORS) == ["unrolled", "first-order", "reptile"]
-    assert list(ESTIMATORS.values()) == [unrolled, first_order, reptile]
+    assert all(make().name == name for name, make in ESTIMATORS.items())
+    assert len(ESTIMATORS) == 7
+    assert [ESTIMATORS[e.name]() for e in (unrolled, first_order, reptile)] == [unrolled, first_order, reptile]
 
 
 def test_reptile_takes_support_and_query_together(problem, episode):

@@ -18,7 +18,7 @@ def test_zeros_have_the_tasks_shape_and_the_learners_precision(problem, bert, su
     for dtype in (torch.float32, torch.bfloat16):
         body = make_bert(dtype=dtype).body()
         assert Zeros().start(problem, body, support)["head.weight"].dtype == torch.float32
-    assert Zeros().init() == {}
+    assert Zeros().init(4, seed=0) == {}
 
 
 def test_class_means_by_hand():
@@ -30,7 +30,7 @@ def test_class_means_by_hand():
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_prototype_scores_are_those_of_the_paper(problem, bert, episode, metric):
     head = Prototypes(metric=metric, scale=3.0)
-    meta = {**bert.body(), **head.init()}
+    meta = {**bert.body(), **head.init(4, seed=0)}
     layer = head.start(problem, meta, episode.support)
     x, q = (problem.features(meta, part) for part in (episode.support, episode.query))
     means = torch.stack([x[episode.support["labels"] == c].mean(0) for c in range(3)])
@@ -45,7 +45,7 @@ def test_prototype_scores_are_those_of_the_paper(problem, bert, episode, metric)
 
 def test_the_scale_is_learnt_where_it_is_a_parameter(problem, bert, support):
     head = Prototypes(scale=2.0)
-    assert float(head.init()[LOG_SCALE]) == pytest.approx(math.log(2))
+    assert float(head.init(4, seed=0)[LOG_SCALE]) == pytest.approx(math.log(2))
     fixed = head.start(problem, bert.body(), support)["head.weight"]
     learnt = head.start(problem, {**bert.body(), LOG_SCALE: torch.tensor(math.log(4.0)).double()}, support)
     assert torch.allclose(learnt["head.weight"], 2 * fixed)

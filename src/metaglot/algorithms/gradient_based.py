@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from metaglot.algorithms.why_not import why_not
 from metaglot.errors import MetaglotError
-from metaglot.inner import Estimator, Inner, InnerLoop, Rule, reptile, unrolled
-from metaglot.models.heads import Head, Zeros
+from metaglot.inner import Estimator, Inner, InnerLoop, Rule, first_order
+from metaglot.models.heads import Head
 from metaglot.models.learner import float_parameters
 from metaglot.models.scopes import HeadOnly, Scope
 from metaglot.seeds import fold
@@ -24,25 +25,32 @@ class GradientBased:
     steps: int
     estimator: Estimator
     dropout: bool = True  # in meta-training and in gradient steps of adaptation
+    weights: tuple[float, ...] | None = None  # of the query loss after each step; only after the last if None
+    annealed: int = 0  # episodes over which the weights go to the last step alone (MAML++); 0: they stay
+    warm_up: int = 0  # episodes with the first-order gradient before the estimator's own (MAML++)
+    proximal: float = 0.0  # λ of the pull towards the start (iMAML)
+    chunk: int | None = None  # support examples a pass; the gradient of a step is summed over passes
 
     @property
     def second_order(self) -> bool:
         """Whether inner gradients through the body are differentiated, which fused attention cannot do."""
-        return self.estimator is unrolled and self.steps > 0 and not isinstance(self.scope, HeadOnly)
+        return self.estimator.second_order and self.steps > 0 and not isinstance(self.scope, HeadOnly)
 
     @property
     def inner(self) -> Inner:
         """What an estimator differentiates."""
-        return Inner(self.scope, self.head, InnerLoop(self.rule, self.steps))
+        return Inner(self.scope, self.head, InnerLoop(self.rule, self.steps, chunk=self.chunk, proximal=self.proximal))
 
     def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
-        """Return the body and what scope and head need; raise MetaglotError for a combination refused."""
+        """Return the body and what scope, head and rule need; raise MetaglotError for a combination refused."""
         del task_infos
-        reason = why_not(self.scope, self.head, self.estimator, self.steps)
+        reason = why_not(self)
         if reason:
             raise MetaglotError(reason)
         body = float_parameters(learner.body())
-        return {**body, **self.scope.init(body, seed=seed), **self.head.init()}
+        start = {**body, **self.scope.init(body, seed=seed)}
+        start |= self.head.init(learner.hidden_size, seed=fold(seed, "head"))
+        return start | dict(self.rule.learnt(self.scope.start(start), steps=self.steps, seed=fold(seed, "rule")))
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
         """Return the adapted head and the scope's moved parameters; no graph is kept."""
@@ -60,24 +68,23 @@ class GradientBased:
     def meta_grad(
         self, problems: Sequence[Problem], meta: Params, episodes: Sequence[Episode], *, step: int, seed: int
     ) -> MetaGrad:
-        """Return the mean of the episodes' meta-gradients by the chosen estimator."""
+        """Return the mean of the episodes' meta-gradients by the chosen estimator; `step` counts episodes."""
         total = {name: torch.zeros_like(value) for name, value in meta.items()}
+        estimator = first_order if step < self.warm_up else self.estimator
+        inner = self.inner._replace(weights=self._weights_at(step))
         records = []
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
             episode_seed = fold(seed, "episode", step, i) if self.dropout else None
-            grads, record = self.estimator(self.inner, problem, meta, episode, episode_seed)
+            grads, record = estimator(inner, problem, meta, episode, episode_seed)
             for name, grad in grads.items():
                 total[name].add_(grad, alpha=1 / len(episodes))
             records.append(record)
         return MetaGrad(total, tuple(records))
 
-
-def why_not(scope: Scope, head: Head, estimator: Estimator, steps: int) -> str | None:
-    """Return the reason why a combination makes no sense, or None."""
-    if steps < 0:
-        return f"the inner loop cannot take {steps} steps; use 0 or more"
-    if steps == 0 and isinstance(head, Zeros):
-        return "no inner step and a head of zeros learn nothing from the support set; use head=prototypes or steps ≥ 1"
-    if estimator is reptile and (steps == 0 or isinstance(scope, HeadOnly)):
-        return "Reptile moves the start to where the inner loop went: it needs steps ≥ 1 and a scope beyond the head"
-    return None
+    def _weights_at(self, step: int) -> tuple[float, ...] | None:
+        """Return the weights of the query losses for an episode, moved linearly towards the last step."""
+        if self.weights is None or self.annealed == 0:
+            return self.weights
+        done = min(1.0, step / self.annealed)
+        last = (*(0.0 for _ in self.weights[1:]), 1.0)
+        return tuple((1 - done) * first + done * end for first, end in zip(self.weights, last, strict=True))

@@ -25,6 +25,11 @@ class Adam:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
 
+    def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
+        """Return nothing: its rates are fixed."""
+        del moving, steps, seed
+        return {}
+
     def init(self, meta: Params, fast: Params) -> RuleState:
         """Return zero moments."""
         del meta

@@ -1,5 +1,6 @@
 """The inner loop as a function of its start point."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from metaglot.inner.rule import Rule
 from metaglot.seeds import fold, generator
-from metaglot.types import Batch, Fast, Params, Problem, RuleState, TraceStep
+from metaglot.types import Batch, Fast, Params, Problem, TraceStep
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,8 @@ class InnerLoop:
     rule: Rule
     steps: int
     batch_size: int | None = None  # support examples a step; all of them if None
+    chunk: int | None = None  # examples a pass: a step's gradient is summed over passes, for supports beyond memory
+    proximal: float = 0.0  # λ of the pull λ/2·‖φ − start‖² towards the start (iMAML)
     order: int = 0  # seed of the order in which minibatches come, with dropout or without
 
     def run(
@@ -36,17 +39,74 @@ class InnerLoop:
         With `create_graph` the result is differentiable in `meta` and `start` through every step; without it, no
         graph is kept.  With a seed, dropout is on, another mask each step.
         """
-        fast = {name: _own(value, create_graph) for name, value in start.items()}
-        state = self.rule.init(meta, start)
-        trace: list[TraceStep] = []
-        for step, batch in enumerate(self._batches(support)):
-            step_seed = None if seed is None else fold(seed, "inner", step)
-            fast, state, loss = _step(self, problem, meta, fast, state, batch, step, step_seed, create_graph)
-            trace.append(TraceStep(step, float(loss.detach())))
-        return Fast(fast, state, tuple(trace))
+        steps = self.walk(problem, meta, start, support, seed=seed, create_graph=create_graph)
+        return deque(steps, maxlen=1).pop()
 
-    def _batches(self, support: Batch) -> Iterator[Batch]:
-        count = next(iter(support.values())).shape[0]
+    def walk(
+        self, problem: Problem, meta: Params, start: Params, support: Batch, *, seed: int | None, create_graph: bool
+    ) -> Iterator[Fast]:
+        """Yield the start, and what stands after each step.
+
+        Without `create_graph` a rule may update tensors in place: what is yielded is valid until the next step.
+        """
+        fast = Fast({n: _own(v, create_graph) for n, v in start.items()}, self.rule.init(meta, start), ())
+        yield fast
+        anchor = {name: value if create_graph else value.detach() for name, value in start.items()}
+        for step, batch in enumerate(self.batches(support)):
+            step_seed = None if seed is None else fold(seed, "inner", step)
+            fast = self.step(problem, meta, fast, batch, anchor=anchor, seed=step_seed, create_graph=create_graph)
+            yield fast
+
+    def step(
+        self,
+        problem: Problem,
+        meta: Params,
+        fast: Fast,
+        batch: Batch,
+        *,
+        anchor: Params,
+        seed: int | None,
+        create_graph: bool,
+    ) -> Fast:
+        """Return what one step makes of `fast`; its number is the length of the trace."""
+        params, number = fast.params, len(fast.trace)
+        if not create_graph:
+            params = {name: value.detach().requires_grad_() for name, value in params.items()}
+        loss, grads = self.gradient(problem, meta, params, batch, seed=seed, create_graph=create_graph)
+        with torch.set_grad_enabled(create_graph):
+            if self.proximal:
+                grads = {name: grad + self.proximal * (params[name] - anchor[name]) for name, grad in grads.items()}
+            moved, state = self.rule.update(meta, params, grads, loss, fast.rule_state, number)
+        return Fast(dict(moved), state, (*fast.trace, TraceStep(number, float(loss.detach()))))
+
+    def gradient(
+        self, problem: Problem, meta: Params, params: Params, batch: Batch, *, seed: int | None, create_graph: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the support loss and its gradient for each of `params`, summed over chunks."""
+        total: Tensor | None = None
+        summed: dict[str, Tensor] = {}
+        for part, share, part_seed in self.chunks(batch, seed):
+            loss = share * problem.loss({**meta, **params}, part, seed=part_seed)
+            grads = gradients(loss, params, create_graph=create_graph)
+            loss = loss if create_graph else loss.detach()
+            total = loss if total is None else total + loss
+            summed = {n: summed[n] + g for n, g in grads.items()} if summed else grads
+        assert total is not None
+        return total, summed
+
+    def chunks(self, batch: Batch, seed: int | None) -> Iterator[tuple[Batch, float, int | None]]:
+        """Yield each part of a batch with its share of the examples and the seed of its dropout."""
+        count = _count(batch)
+        if self.chunk is None or count <= self.chunk:
+            yield batch, 1.0, seed
+            return
+        for number, at in enumerate(range(0, count, self.chunk)):
+            part = {name: value[at : at + self.chunk] for name, value in batch.items()}
+            yield part, _count(part) / count, None if seed is None else fold(seed, "chunk", number)
+
+    def batches(self, support: Batch) -> Iterator[Batch]:
+        """Yield the support examples of each step."""
+        count = _count(support)
         for step in range(self.steps):
             if self.batch_size is None or count <= self.batch_size:
                 yield support
@@ -58,31 +118,15 @@ class InnerLoop:
             yield {name: value[torch.as_tensor(chosen)] for name, value in support.items()}
 
 
+def _count(batch: Batch) -> int:
+    return next(iter(batch.values())).shape[0]
+
+
 def _own(value: Tensor, create_graph: bool) -> Tensor:
     if create_graph:
         # A view, not θ itself: a head made from θ must not add its share to the inner gradient of θ.
         return value.view_as(value) if value.requires_grad else value.detach().requires_grad_()
     return value.detach().clone()  # a rule may update it in place
-
-
-def _step(
-    loop: InnerLoop,
-    problem: Problem,
-    meta: Params,
-    fast: Params,
-    state: RuleState,
-    batch: Batch,
-    step: int,
-    seed: int | None,
-    create_graph: bool,
-) -> tuple[dict[str, Tensor], RuleState, Tensor]:
-    if not create_graph:
-        fast = {name: value.detach().requires_grad_() for name, value in fast.items()}
-    loss = problem.loss({**meta, **fast}, batch, seed=seed)
-    grads = gradients(loss, fast, create_graph=create_graph)
-    with torch.set_grad_enabled(create_graph):
-        moved, state = loop.rule.update(meta, fast, grads, loss, state, step)
-    return dict(moved), state, loss
 
 
 def gradients(loss: Tensor, params: Mapping[str, Tensor], *, create_graph: bool = False) -> dict[str, Tensor]:

@@ -11,8 +11,16 @@ from metaglot.types import Params, RuleState
 class Rule(Protocol):
     """How the inner loop moves: a pure function with a state of its own, differentiable in all it is given."""
 
+    def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
+        """Return the meta-parameters that the rule itself learns (names `algorithm.rule.*`), at their start.
+
+        `moving` holds what the scope moves, without the head, whose shape depends on the task; `steps` is the
+        length of the inner loop in meta-training (an adaptation may be longer).
+        """
+        ...
+
     def init(self, meta: Params, fast: Params) -> RuleState:
-        """Return the state before the first step."""
+        """Return the state before the first step; differentiable in `meta` and `fast`."""
         ...
 
     def update(

@@ -20,6 +20,11 @@ class Sgd:
     head_lr: float | None = None  # lr if None
     clip: float | None = None  # joint norm of the inner gradient
 
+    def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
+        """Return nothing: its rates are fixed."""
+        del moving, steps, seed
+        return {}
+
     def init(self, meta: Params, fast: Params) -> RuleState:
         """Return nothing: it has no state."""
         del meta, fast

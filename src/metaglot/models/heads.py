@@ -16,8 +16,8 @@ LOG_SCALE = "algorithm.head.log_scale"
 class Head(Protocol):
     """Begins a task's output layer."""
 
-    def init(self) -> Params:
-        """Return the meta-parameters that the head needs (names `algorithm.head.*`)."""
+    def init(self, width: int, *, seed: int) -> Params:
+        """Return the meta-parameters that the head needs (names `algorithm.head.*`), for features [B, width]."""
         ...
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
@@ -29,8 +29,9 @@ class Head(Protocol):
 class Zeros:
     """All weights zero: every class is as likely, whatever the text."""
 
-    def init(self) -> Params:
+    def init(self, width: int, *, seed: int) -> Params:
         """Return nothing."""
+        del width, seed
         return {}
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
@@ -51,8 +52,9 @@ class Prototypes:
     metric: Literal["cosine", "euclidean"] = "cosine"
     scale: float = 10.0
 
-    def init(self) -> Params:
+    def init(self, width: int, *, seed: int) -> Params:
         """Return the logarithm of the scale; raise MetaglotError if it is not positive."""
+        del width, seed
         if not self.scale > 0:
             raise MetaglotError(f"the scale of prototypes must be above 0, got {self.scale}; 10 is usual")
         return {LOG_SCALE: torch.tensor(math.log(self.scale))}

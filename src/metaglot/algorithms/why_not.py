@@ -1,0 +1,71 @@
+"""The reason why a combination of scope, head, rule and estimator makes no sense."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from metaglot.inner import Adjoint, Estimator, Implicit, Rule, Towards
+from metaglot.models.heads import Head, Zeros
+from metaglot.models.scopes import HeadOnly, Scope
+
+
+class Choices(Protocol):
+    """What is chosen."""
+
+    @property
+    def scope(self) -> Scope: ...  # noqa: D102
+    @property
+    def head(self) -> Head: ...  # noqa: D102
+    @property
+    def rule(self) -> Rule: ...  # noqa: D102
+    @property
+    def estimator(self) -> Estimator: ...  # noqa: D102
+    @property
+    def steps(self) -> int: ...  # noqa: D102
+    @property
+    def weights(self) -> tuple[float, ...] | None: ...  # noqa: D102
+    @property
+    def proximal(self) -> float: ...  # noqa: D102
+
+
+def why_not(choices: Choices) -> str | None:
+    """Return the reason why the choices are refused, or None."""
+    return next((reason for check in CHECKS if (reason := check(choices))), None)
+
+
+def _steps(c: Choices) -> str | None:
+    if c.steps < 0:
+        return f"the inner loop cannot take {c.steps} steps; use 0 or more"
+    if c.steps == 0 and isinstance(c.head, Zeros):
+        return "no inner step and a head of zeros learn nothing from the support set; use head=prototypes or steps ≥ 1"
+    return None
+
+
+def _towards(c: Choices) -> str | None:
+    if isinstance(c.estimator, Towards) and (c.steps == 0 or isinstance(c.scope, HeadOnly)):
+        return "Reptile moves the start to where the inner loop went: it needs steps ≥ 1 and a scope beyond the head"
+    return None
+
+
+def _weights(c: Choices) -> str | None:
+    if c.weights is None:
+        return None
+    if len(c.weights) != c.steps or not any(c.weights):
+        return f"a weight for each of {c.steps} steps is needed, one of them above 0; got {list(c.weights)}"
+    if isinstance(c.estimator, Towards | Implicit):
+        return f"the estimator {c.estimator.name} looks only at the end of the inner loop; leave its weights out"
+    return None
+
+
+def _proximal(c: Choices) -> str | None:
+    if c.proximal < 0:
+        return f"the pull towards the start must be 0 or more, got {c.proximal}"
+    if isinstance(c.estimator, Implicit):
+        if c.proximal == 0 or c.steps == 0:
+            return "the implicit gradient is that of a regularised solution: it needs proximal > 0 and steps ≥ 1"
+        return None
+    if c.proximal > 0 and isinstance(c.estimator, Adjoint):
+        return "the adjoint sweep does not carry the pull towards the start; use the estimator unrolled or implicit"
+    return None
+
+
+CHECKS: Sequence[Callable[[Choices], str | None]] = (_steps, _towards, _weights, _proximal)

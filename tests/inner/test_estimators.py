@@ -1,0 +1,118 @@
+"""Every exact estimator gives the same gradient on a BERT in float64; the others by their definition."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from metaglot.algorithms import GradientBased
+from metaglot.errors import MetaglotError
+from metaglot.inner import Adam, Adjoint, Estimator, FiniteProduct, Rule, Sgd, Unrolled
+from metaglot.models import All, Head, HeadOnly, Lora, Named, Prototypes, Scope, Zeros
+from metaglot.types import Params
+
+SCOPES: Mapping[str, Scope] = {
+    "all": All(),
+    "head": HeadOnly(),
+    "named": Named(("encoder.layer.1.*",)),
+    "lora": Lora(rank=2),
+}
+RULES: Mapping[str, Rule] = {"sgd": Sgd(lr=0.3), "clipped": Sgd(lr=0.3, clip=0.5), "adam": Adam(lr=0.02)}
+HEADS: Mapping[str, Head] = {"zeros": Zeros(), "prototypes": Prototypes()}
+EXACT: Mapping[str, Estimator] = {
+    "adjoint": Adjoint(),
+    "mixed": Adjoint(keep=2),
+    "all kept": Adjoint(keep=9),
+    "one stored": Adjoint(stored=1),
+    "two stored": Adjoint(stored=2),
+}
+PLAIN = GradientBased(All(), Prototypes(), Sgd(lr=0.03), 4, Unrolled(), dropout=False)
+
+
+@pytest.fixture
+def gradient(bert, problem, episode):
+    def of(algorithm: GradientBased, *, step: int = 0) -> Params:
+        meta = {n: v.double() for n, v in algorithm.init(bert, [problem.task], seed=0).items()}
+        return algorithm.meta_grad([problem], meta, [episode], step=step, seed=1).grads
+
+    return of
+
+
+def gap(found: Params, truth: Params) -> float:
+    assert found.keys() == truth.keys()
+    return norm({n: found[n] - truth[n] for n in truth}) / norm(truth)
+
+
+def norm(values: Params) -> float:
+    return float(torch.cat([v.flatten() for v in values.values()]).norm())
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("head", HEADS)
+def test_the_adjoint_is_the_unrolled_gradient(gradient, scope, head, rule):
+    algorithm = replace(PLAIN, scope=SCOPES[scope], head=HEADS[head], rule=RULES[rule])
+    assert gap(gradient(replace(algorithm, estimator=Adjoint())), gradient(algorithm)) < 1e-10
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"dropout": True}, {"weights": (0.1, 0.0, 0.3, 1.0)}, {"chunk": 2}, {"steps": 1}, {"steps": 0}],
+    ids=["plain", "dropout", "weights", "chunks", "one step", "no step"],
+)
+def test_every_exact_estimator_agrees(gradient, name, options):
+    algorithm = replace(PLAIN, rule=Adam(lr=0.02), **options)
+    truth = gradient(algorithm)
+    assert norm(truth) > 1e-3
+    assert gap(gradient(replace(algorithm, estimator=EXACT[name])), truth) < 1e-10
+
+
+def test_chunks_do_not_change_the_gradient(gradient):
+    assert gap(gradient(replace(PLAIN, chunk=2)), gradient(PLAIN)) < 1e-10
+
+
+def test_the_weights_move_to_the_last_step(gradient):
+    multi = replace(PLAIN, weights=(1.0, 1.0, 1.0, 1.0), annealed=10)
+    assert gap(gradient(multi, step=10), gradient(PLAIN)) < 1e-12
+    assert gap(gradient(multi, step=0), gradient(replace(multi, annealed=0))) < 1e-12
+    half = gradient(multi, step=5)
+    assert gap(half, {n: (v + w) / 2 for (n, v), w in zip(gradient(PLAIN).items(), gradient(multi).values())}) < 1e-10
+
+
+def test_first_order_warm_up(gradient):
+    from metaglot.inner import first_order
+
+    warm = replace(PLAIN, warm_up=3)
+    assert gap(gradient(warm, step=2), gradient(replace(PLAIN, estimator=first_order))) < 1e-12
+    assert gap(gradient(warm, step=3), gradient(PLAIN)) < 1e-12
+
+
+def test_finite_differences_approach_the_gradient_and_check_themselves(gradient):
+    truth = gradient(PLAIN)
+    errors = [gap(gradient(replace(PLAIN, estimator=Adjoint(product=FiniteProduct(e)))), truth) for e in (1e-3, 1e-4)]
+    assert errors[0] < 1e-2
+    assert errors[1] < errors[0] / 30, "second order in the step"
+    with pytest.raises(MetaglotError, match="finite differences disagree"):
+        gradient(replace(PLAIN, estimator=Adjoint(product=FiniteProduct(2.0, tolerance=1e-3))))
+
+
+def test_the_adjoint_follows_a_finite_difference(bert, problem, episode, gradient):
+    """A direct check, in case unrolled and adjoint were wrong together."""
+    algorithm = replace(PLAIN, estimator=Adjoint())
+    meta = {n: v.double() for n, v in algorithm.init(bert, [problem.task], seed=0).items()}
+    rng = torch.Generator().manual_seed(3)
+    toward = {n: torch.randn(v.shape, generator=rng, dtype=v.dtype) for n, v in meta.items()}
+
+    def judged(sign: float) -> Tensor:
+        moved = {n: v + sign * 1e-6 * toward[n] for n, v in meta.items()}
+        fast = algorithm.adapt(problem, moved, episode.support, seed=1)
+        with torch.no_grad():
+            return problem.loss({**moved, **fast.params}, episode.query)
+
+    slope = float(judged(1.0) - judged(-1.0)) / 2e-6
+    grads = gradient(algorithm)
+    found = float(sum((grads[n] * toward[n]).sum() for n in grads))
+    assert found == pytest.approx(slope, rel=1e-6)
