@@ -79,7 +79,10 @@ def test_the_weights_move_to_the_last_step(gradient):
     assert gap(gradient(multi, step=10), gradient(PLAIN)) < 1e-12
     assert gap(gradient(multi, step=0), gradient(replace(multi, annealed=0))) < 1e-12
     half = gradient(multi, step=5)
-    assert gap(half, {n: (v + w) / 2 for (n, v), w in zip(gradient(PLAIN).items(), gradient(multi).values())}) < 1e-10
+    assert (
+        gap(half, {n: (v + w) / 2 for (n, v), w in zip(gradient(PLAIN).items(), gradient(multi).values(), strict=True)})
+        < 1e-10
+    )
 
 
 def test_first_order_warm_up(gradient):
