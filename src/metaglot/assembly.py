@@ -15,7 +15,7 @@ from metaglot.data.store import tokenise
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.tasks import Classification, Selection, Shape, Source, SupervisedTasks, sources_of
-from metaglot.training import Goal, Optimisation, Plan, Validation
+from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
 from metaglot.version import __version__
 
 Say = Callable[[str], None]
@@ -63,6 +63,7 @@ def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
         keep=t.keep,
         seed=recipe.seed,
         freeze=t.freeze,
+        combine=COMBINES[t.combine],
     )
     description = {
         "format": 1,

@@ -121,6 +121,7 @@ class TrainingSettings(Strict):
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float | None = Field(default=1.0, gt=0)
     freeze: tuple[str, ...] = Field(default=(), strict=False)
+    combine: Literal["mean", "pcgrad", "gradvac"] = "mean"  # how the gradients of a meta-batch become one
     save_every: int = Field(default=200, ge=1, le=MOST)
     keep: int = Field(default=2, ge=1, le=MOST)
 

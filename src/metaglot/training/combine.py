@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from torch import Tensor
 
+from metaglot.training.surgery import gradvac, pcgrad
 from metaglot.types import MetaGrad, Params, Record
 
 Combine = Callable[[Iterable[MetaGrad], Params], tuple[MetaGrad, Params]]
@@ -28,4 +29,4 @@ def mean(meta_grads: Iterable[MetaGrad], state: Params) -> tuple[MetaGrad, Param
     return MetaGrad({name: value.div_(count) for name, value in total.items()}, tuple(records)), state
 
 
-COMBINES: dict[str, Combine] = {"mean": mean}
+COMBINES: dict[str, Combine] = {"mean": mean, "pcgrad": pcgrad, "gradvac": gradvac}

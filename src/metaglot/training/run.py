@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from metaglot.errors import MetaglotError
 from metaglot.training.checkpoint import clean, latest, load, save
+from metaglot.training.combine import Combine, mean
 from metaglot.training.loop import Optimisation, train
 from metaglot.training.state import State, initial_state
 from metaglot.training.validation import Goal, Validation, validate
@@ -43,6 +44,7 @@ class Plan:
     keep: int = 2
     seed: int = 0
     freeze: tuple[str, ...] = ()
+    combine: Combine = mean
 
 
 def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -64,7 +66,9 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
         yield Event("end", state, {"step": state.step}, reason)
         return
     goal = state.goal
-    for after, record in train(state, plan.train, plan.algorithm, plan.learner, plan.optimisation):
+    for after, record in train(
+        state, plan.train, plan.algorithm, plan.learner, plan.optimisation, combine=plan.combine
+    ):
         state = replace(after, goal=goal)
         metrics.write({"kind": "step", **record})
         yield Event("step", state, record)
