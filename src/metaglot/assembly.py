@@ -7,10 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
 from metaglot.algorithms import build_algorithm
 from metaglot.config import Recipe, SetSettings, expand
 from metaglot.data.builtin import load_builtin
 from metaglot.data.readers import read_table
+from metaglot.data.seen import Part
 from metaglot.data.store import tokenise
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
@@ -29,6 +33,7 @@ class Assembled(NamedTuple):
     train: tuple[Source, ...]
     validation: tuple[Source, ...]
     description: dict[str, Any]  # for model.json
+    texts: tuple[Part, ...]  # what `train` is made of
 
 
 def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
@@ -38,8 +43,8 @@ def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
     say(f"loading {recipe.model.name}")
     backbone = load_backbone(recipe.model.name, runtime)
     say(f"running in {backbone.notes[0]}")
-    train, hashes = _sources(recipe, recipe.data.train, backbone, say)
-    validation, held_hashes = _sources(recipe, recipe.data.validation, backbone, say)
+    train, hashes, tables = _sources(recipe, recipe.data.train, backbone, say)
+    validation, held_hashes, _ = _sources(recipe, recipe.data.validation, backbone, say)
     _check_names(hashes, held_hashes)
     _check_disjoint(train, validation)
     family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
@@ -75,7 +80,7 @@ def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
         "validation": sorted({source.info.dataset for source in validation}),
         "validation_fingerprints": held_hashes,
     }
-    return Assembled(plan, backbone, train, validation, description)
+    return Assembled(plan, backbone, train, validation, description, _parts(train, tables))
 
 
 def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any]) -> None:
@@ -108,8 +113,9 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any])
 
 def _sources(
     recipe: Recipe, sets: Sequence[SetSettings], backbone: Backbone, say: Say
-) -> tuple[tuple[Source, ...], dict[str, str]]:
+) -> tuple[tuple[Source, ...], dict[str, str], dict[str, pa.Table]]:
     sources: list[Source] = []
+    tables: dict[str, pa.Table] = {}
     hashes: dict[str, str] = {}
     for settings in sets:
         name = settings.name or settings.path.removeprefix("builtin:").rsplit("/", 1)[-1].split(".")[0]
@@ -117,7 +123,7 @@ def _sources(
         say(f"reading {name}: {table.num_rows} rows")
         examples = tokenise(table, backbone.tokenizer, name=name, max_length=recipe.model.max_length)
         _check_names(hashes, {name: examples.fingerprint})
-        hashes[name] = examples.fingerprint
+        hashes[name], tables[name] = examples.fingerprint, table
         select = Selection(
             group_by=settings.group_by,
             languages=settings.languages,
@@ -128,7 +134,17 @@ def _sources(
             min_per_class=settings.min_per_class,
         )
         sources += sources_of(examples, select)
-    return tuple(sources), hashes
+    return tuple(sources), hashes, tables
+
+
+def _parts(sources: Sequence[Source], tables: Mapping[str, pa.Table]) -> tuple[Part, ...]:
+    """Return the rows and class names of each set that became tasks."""
+    parts: list[Part] = []
+    for name, table in tables.items():
+        mine = [source for source in sources if source.info.dataset == name]
+        rows = np.unique(np.concatenate([members for source in mine for members in source.members]))
+        parts.append(Part(name, table, rows, tuple(sorted({label for source in mine for label in source.info.labels}))))
+    return tuple(parts)
 
 
 def read_set(recipe: Recipe, settings: SetSettings) -> Any:

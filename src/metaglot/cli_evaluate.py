@@ -1,6 +1,6 @@
 """`metaglot evaluate`: a model against strong baselines on the same draws."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +10,8 @@ from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Model
-    from metaglot.evaluation import Result
+    from metaglot.evaluation import Result, TaskSet
+    from metaglot.evaluation.leakage import Leakage, Overlap
 
 
 def evaluate(
@@ -34,12 +35,17 @@ def evaluate(
     columns: Annotated[str | None, typer.Option(help="Names of the columns, e.g. text=body,label=topic.")] = None,
     seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all if absent.")] = None,
+    exclude_overlap: Annotated[
+        bool, typer.Option("--exclude-overlap", help="No query that stands among the run's training texts.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Start the folder afresh.")] = False,
     by_task: Annotated[bool, typer.Option("--by-task", help="Print each task's differences too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines.")] = False,
 ) -> None:
     """Adapt to each task from few examples, judge on its queries, and compare with baselines on the same draws.
+
+    For a run directory, leakage.json and table.md say which queries stand among its training texts.
 
     Examples:
 
@@ -67,29 +73,72 @@ def evaluate(
     joint = load_model(multitask) if multitask else None
     methods = (*ours(loaded, _words(efforts)), *baselines(_words(against), loaded.base(), multitask=joint))
     plan = Plan(wanted, draws, queries, seed)
+    task_sets, overlap = look_for_overlap(model, task_sets, exclude=exclude_overlap)
     total = len(task_sets) * len(wanted) * draws * len(methods)
     show_bar = not (quiet or as_json)
     for _ in progress(evaluate_into(out, task_sets, methods, plan, force=force), total, show=show_bar, done=_done(out)):
         pass
     results = read_results(out / "results.jsonl")
-    write_tables(out, results, loaded, leave_out=_words(leave_out), run=Path(model))
+    leakage = keep_leakage(out, overlap.leakage(loaded.name, task_sets, plan), results)
+    write_tables(out, results, loaded, leave_out=_words(leave_out), run=Path(model), leakage=leakage)
     if as_json:
         typer.echo((out / "results.jsonl").read_text("utf-8"), nl=False)
     elif not quiet:
         from rich.console import Console
 
         from metaglot.evaluation import terminal
+        from metaglot.evaluation.leakage import leakage_grids
+        from metaglot.evaluation.table import terminal_grid
 
         Console().print(terminal(results, leave_out=_words(leave_out), by_task=by_task))
+        Console().print(*(terminal_grid(grid) for grid in leakage_grids(leakage)))
+        if not leakage.known:
+            typer.echo(f"leakage unknown: {leakage.model} names no training text")
         typer.echo(f"results, table.md and report.html in {out}")
 
 
-def write_tables(out: Path, results: "list[Result]", model: "Model", *, leave_out: list[str], run: Path) -> None:
+def look_for_overlap(model: str, task_sets: "list[TaskSet]", *, exclude: bool) -> "tuple[Sequence[TaskSet], Overlap]":
+    """Return the tasks, without overlapping queries if asked, and what of them the run has seen."""
+    from metaglot.data.seen import read_seen
+    from metaglot.evaluation.leakage import overlap_of, without_overlap
+
+    overlap = overlap_of(read_seen(model), task_sets)
+    if overlap.seen is None and exclude:
+        raise MetaglotError(
+            f"--exclude-overlap: {model} keeps no hashes of training texts; a run directory of `metaglot pretrain` "
+            "does (an older one gets them by --resume)"
+        )
+    return (without_overlap(task_sets, overlap) if exclude else task_sets), overlap
+
+
+def keep_leakage(out: Path, leakage: "Leakage", results: "list[Result]") -> "Leakage":
+    """Write leakage.json, and return it with what an earlier call said of other tasks in the folder."""
+    from metaglot.evaluation.leakage import grown, read_leakage, write_leakage
+
+    whole = grown(leakage, read_leakage(out), {result.task for result in results})
+    write_leakage(out, whole)
+    return whole
+
+
+def write_tables(
+    out: Path,
+    results: "list[Result]",
+    model: "Model",
+    *,
+    leave_out: list[str],
+    run: Path,
+    leakage: "Leakage",
+) -> None:
     """Write table.md and report.html; the learning curve is that of the run directory, if the model is one."""
     from metaglot.evaluation import markdown, write_report
+    from metaglot.evaluation.leakage import leakage_grids
+    from metaglot.evaluation.table import markdown_grid
     from metaglot.training.run import read_metrics
 
-    (out / "table.md").write_text(markdown(results, leave_out=leave_out), "utf-8")
+    parts = [markdown(results, leave_out=leave_out), *(markdown_grid(grid) for grid in leakage_grids(leakage))]
+    if not leakage.known:
+        parts.append(f"**Leakage** unknown: {leakage.model} names no training text.\n")
+    (out / "table.md").write_text("\n".join(parts), "utf-8")
     tasks = len({result.task for result in results})
     write_report(
         out / "report.html",

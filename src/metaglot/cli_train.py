@@ -51,6 +51,7 @@ def pretrain(
     import torch
 
     from metaglot.assembly import assemble, write_run_files
+    from metaglot.data.seen import seen_of, write_seen
     from metaglot.training import run
 
     if settings.threads:
@@ -58,6 +59,7 @@ def pretrain(
     say = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
     assembled = assemble(settings, say)
     write_run_files(folder, dump_recipe(settings), assembled.description)
+    write_seen(folder, seen_of(assembled.texts))
     with stop_flag() as stop:
         last = watch(run(assembled.plan, folder, stop=stop), assembled.plan.optimisation.steps, quiet=quiet or as_json)
     outcome: dict[str, Any] = {

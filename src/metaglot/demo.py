@@ -18,6 +18,7 @@ from metaglot.cli_train import stop_flag, watch
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.builtin import load_builtin
 from metaglot.data.draws import draws_of
+from metaglot.data.seen import seen_of, write_seen
 from metaglot.evaluation import (
     Method,
     Plan,
@@ -106,6 +107,7 @@ def _train(recipe: Recipe, folder: Path, talk: Talk) -> None:
     talk(f"1/3  Meta-training on tasks made of {len(recipe.data.train)} labelled sets")
     assembled = assemble(recipe, lambda text: talk(f"     {text}"))
     write_run_files(folder, dump_recipe(recipe), assembled.description)
+    write_seen(folder, seen_of(assembled.texts))
     with stop_flag() as stop:
         last = watch(run(assembled.plan, folder, stop=stop), assembled.plan.optimisation.steps, quiet=talk.quiet)
     if last.reason == "interrupted":

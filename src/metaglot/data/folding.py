@@ -1,6 +1,10 @@
 """When two texts count as the same: after folding case, punctuation and white space."""
 
 import unicodedata
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class _Fold(dict[int, str]):
@@ -19,6 +23,15 @@ def folded(text: str) -> str:
     """
     words = unicodedata.normalize("NFKC", text).casefold().translate(_TABLE).split()
     return " ".join(words) or text.strip()
+
+
+def folded_rows(table: "pa.Table") -> list[str]:
+    """Return the folded text of each row of a canonical table; the two texts of a pair are parted by a NUL."""
+    texts = [folded(text) for text in cast("list[str]", table["text"].to_pylist())]
+    if "text_pair" not in table.column_names:
+        return texts
+    pairs = cast("list[str | None]", table["text_pair"].to_pylist())
+    return [text if pair is None else f"{text}\0{folded(pair)}" for text, pair in zip(texts, pairs, strict=True)]
 
 
 _TABLE = _Fold()

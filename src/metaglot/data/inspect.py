@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
-from metaglot.data.folding import folded
+from metaglot.data.folding import folded_rows
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORDS = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
@@ -66,7 +66,7 @@ def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = 
 
     Two texts (or pairs) are the same if they are so after folding case, punctuation and white space.
     """
-    keys = _keys(table)
+    keys = folded_rows(table)
     texts = cast("list[str]", table["text"].to_pylist())
     labels = _column(table, "label")
     lengths = np.array([len(_WORDS.findall(text)) for text in texts] or [0])
@@ -103,12 +103,6 @@ def _script(char: str) -> str:
     return {"CJK": "Chinese"}.get(word, word.capitalize())
 
 
-def _keys(table: pa.Table) -> list[str]:
-    texts = cast("list[str]", table["text"].to_pylist())
-    pairs = _column(table, "text_pair")
-    return [folded(t) if p is None else f"{folded(t)}\0{folded(p)}" for t, p in zip(texts, pairs, strict=True)]
-
-
 def _column(table: pa.Table, name: str) -> list[str | None]:
     if name not in table.column_names:
         return [None] * table.num_rows
@@ -130,6 +124,6 @@ def _conflicts(keys: Sequence[str], labels: Sequence[str | None]) -> int:
 
 
 def _overlap(keys: Sequence[str], name: str, other: pa.Table) -> Overlap:
-    theirs = set(_keys(other))
+    theirs = set(folded_rows(other))
     rows = sum(key in theirs for key in keys)
     return Overlap(name, rows, rows / max(1, len(keys)))

@@ -4,15 +4,25 @@
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from metaglot.data.folding import folded
+from metaglot.data.seen import Found, Seen, find_seen
 from metaglot.errors import MetaglotError
+from metaglot.evaluation.grids import Grid, Text
+from metaglot.evaluation.protocol import Plan, TaskSet
+from metaglot.evaluation.run import query_rows
 
 LEAKAGE = "leakage.json"
 FORMAT = 1
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NUMBER = re.compile(r"[+-]?[\d.,]+")
 
 
 class Counts(NamedTuple):
@@ -54,6 +64,73 @@ class Leakage:
     tasks: tuple[TaskLeakage, ...]
 
 
+class Overlap(NamedTuple):
+    """Which rows of some tasks stand among the texts of a run; `seen` is None where nothing is known of those."""
+
+    seen: Seen | None
+    found: Mapping[str, Found]  # by task, for the rows of its table
+
+    def leakage(self, model: str, task_sets: Sequence[TaskSet], plan: Plan) -> Leakage:
+        """Return what the run has seen of each task under a plan that can be drawn."""
+        excluded = any(task_set.left_out is not None for task_set in task_sets)
+        if self.seen is None:
+            return Leakage(model, known=False, texts=0, excluded=excluded, tasks=())
+        tasks = tuple(_leaked(self.seen, task_set, self.found[task_set.name], plan) for task_set in task_sets)
+        return Leakage(model, known=True, texts=self.seen.texts, excluded=excluded, tasks=tasks)
+
+
+def overlap_of(seen: Seen | None, task_sets: Sequence[TaskSet]) -> Overlap:
+    """Return for each task which rows of its table stand among the training texts."""
+    found = {task_set.name: find_seen(seen, task_set.table) for task_set in task_sets} if seen else {}
+    return Overlap(seen, found)
+
+
+def without_overlap(task_sets: Sequence[TaskSet], overlap: Overlap) -> list[TaskSet]:
+    """Return the tasks with queries that stand among the training texts left out; supports stay as they are.
+
+    Raises MetaglotError for a task that has no other queries.
+    """
+    less: list[TaskSet] = []
+    for task_set in task_sets:
+        pool = task_set.draws.queries(task_set.table.num_rows, 0)
+        left_out = tuple(int(row) for row in pool[overlap.found[task_set.name].any[pool]])
+        less.append(replace(task_set, left_out=left_out))
+        less[-1].queries(1, 0)
+    return less
+
+
+def class_name(label: str) -> str:
+    """Return a label as a name: camel case parted, folded; nothing for a bare number, which names no class."""
+    name = folded(_CAMEL.sub(" ", label))
+    return "" if _NUMBER.fullmatch(label.strip()) else name
+
+
+def grown(leakage: Leakage, before: Leakage | None, tasks: Collection[str]) -> Leakage:
+    """Return the leakage with what `before` said of others of the `tasks`, if it is of the same model."""
+    if before is None or (before.model, before.texts) != (leakage.model, leakage.texts):
+        return leakage
+    now = {task.task for task in leakage.tasks}
+    earlier = (task for task in before.tasks if task.task in tasks and task.task not in now)
+    return replace(leakage, tasks=(*earlier, *leakage.tasks))
+
+
+def leakage_grids(leakage: Leakage) -> list[Grid]:
+    """Return the table of what was seen, as the evaluation's other tables; none where it is unknown."""
+    rows = tuple(
+        (
+            Text(task.task),
+            Text(_counted(task.queries), "lost" if task.queries.seen else ""),
+            Text(f"{task.excluded:,}" if leakage.excluded else "–"),
+            Text(_counted(task.support)),
+            Text(f"{len(task.shared)} of {task.named}" if task.named else "numbers"),
+            Text(", ".join(f"{name} {rows:,}" for name, rows in list(task.sets.items())[:3]) or "–"),
+        )
+        for task in leakage.tasks
+    )
+    columns = ("task", "queries", "left out", "support rows", "class names", "rows in")
+    return [Grid("Leakage", _note(leakage), columns, rows, keys=1)] if rows else []
+
+
 def write_leakage(out: Path, leakage: Leakage) -> None:
     """Write `leakage.json` into the folder `out`."""
     plain: dict[str, Any] = {"format": FORMAT, **asdict(leakage)}
@@ -91,4 +168,50 @@ def _task(plain: Mapping[str, Any]) -> TaskLeakage:
         named=int(plain["named"]),
         shared=tuple(plain["shared"]),
         sets=dict(plain["sets"]),
+    )
+
+
+def _leaked(seen: Seen, task_set: TaskSet, found: Found, plan: Plan) -> TaskLeakage:
+    pool = task_set.draws.queries(task_set.table.num_rows, 0)
+    drawn = [task_set.draws.support(shot, draw) for shot in plan.shots for draw in _draws(task_set, plan)]
+    support = np.unique(np.concatenate(drawn))
+    hits = found.sets[np.union1d(pool, support)].sum(axis=0)
+    order = [int(i) for i in np.argsort(-hits, kind="stable") if hits[i]]
+    taught = {class_name(label) for one in seen.sets for label in one.labels}
+    named = [label for label in task_set.draws.labels if class_name(label)]
+    return TaskLeakage(
+        task=task_set.name,
+        queries=_counts(found, query_rows(task_set, plan)),
+        pool=_counts(found, pool),
+        support=_counts(found, support),
+        excluded=len(task_set.left_out or ()),
+        classes=len(task_set.draws.labels),
+        named=len(named),
+        shared=tuple(label for label in named if class_name(label) in taught),
+        sets={seen.sets[i].name: int(hits[i]) for i in order},
+    )
+
+
+def _draws(task_set: TaskSet, plan: Plan) -> Sequence[int]:
+    return task_set.draws.draws[: plan.draws] or range(plan.draws)
+
+
+def _counts(found: Found, rows: np.ndarray) -> Counts:
+    return Counts(len(rows), int(found.exact[rows].sum()), int(found.near[rows].sum()))
+
+
+def _counted(counts: Counts) -> str:
+    return f"{counts.exact} exact, {counts.near} near of {counts.rows:,}" if counts.seen else f"0 of {counts.rows:,}"
+
+
+def _note(leakage: Leakage) -> str:
+    kept = (
+        "Queries that overlap were left out before the judged ones were drawn."
+        if leakage.excluded
+        else ("Queries that overlap were kept; --exclude-overlap leaves them out.")
+    )
+    return (
+        f"Rows that stand among the {leakage.texts:,} texts that {leakage.model} was meta-trained on: exact after "
+        f"folding case and punctuation, near for lightly edited copies. {kept} Class names: those that a training set "
+        "has too; bare numbers are no names. Rows in: training sets that hold rows of the task, judged or not."
     )

@@ -33,6 +33,7 @@ class TaskSet:
     name: str
     table: pa.Table
     draws: Draws
+    left_out: tuple[int, ...] | None = None  # rows that are never queries; None: nobody looked for such rows
 
     @classmethod
     def load(
@@ -60,6 +61,27 @@ class TaskSet:
             )
         return self.examples(self.draws.support(shot, fixed[draw] if fixed else draw))
 
+    def queries(self, n: int, seed: int) -> np.ndarray:
+        """Return the positions of at most n queries, sorted; without what is left out, and else the same first ones.
+
+        Raises MetaglotError where no query is left.
+        """
+        if not self.left_out:
+            return self.draws.queries(n, seed)
+        smaller = n
+        while True:  # the first n + k of the seeded order are a subset of the first n + k + 1
+            found = self.draws.queries(smaller, seed)
+            kept = found[~np.isin(found, self.left_out)]
+            if len(kept) >= n or len(found) < smaller:
+                break
+            smaller += n - len(kept)
+        if not len(kept):
+            raise MetaglotError(
+                f"{self.name}: every query stands among the training texts of the model; leave the task out, or judge "
+                "it without --exclude-overlap"
+            )
+        return kept
+
     def examples(self, rows: np.ndarray) -> Examples:
         """Return the examples at these positions of the table."""
         chosen = self.table.take(pa.array(rows))
@@ -68,11 +90,13 @@ class TaskSet:
         return Examples(texts, _pairs(chosen), labels)
 
     def fingerprint(self) -> str:
-        """Return a hash of the task's texts, labels and draws columns."""
+        """Return a hash of the task's texts, labels, draws columns and rows left out."""
         digest = hashlib.blake2b(digest_size=8)
         for name in ("text", "text_pair", "label", "part", "shot", "draw"):
             if name in self.table.column_names:
                 digest.update(repr((name, self.table[name].to_pylist())).encode())
+        if self.left_out:
+            digest.update(repr(self.left_out).encode())
         return digest.hexdigest()
 
 

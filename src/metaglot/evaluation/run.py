@@ -5,11 +5,13 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.metrics import judge
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells, unique
-from metaglot.evaluation.store import Result, append, resume
+from metaglot.evaluation.store import OVERLAP, Result, append, resume
 from metaglot.seeds import fold
 
 
@@ -59,9 +61,16 @@ def evaluate_into(
 
 def settings_of(task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: Plan) -> dict[str, object]:
     """Return what results depend on besides their cell, as flat JSON: `seed`, `task NAME`, `method NAME`, …"""
+    excluded = any(task_set.left_out is not None for task_set in task_sets)
     settings: dict[str, object] = {"seed": plan.seed, "queries": plan.queries}
+    settings[OVERLAP] = "excluded" if excluded else "kept"
     settings |= {f"task {task_set.name}": task_set.fingerprint() for task_set in task_sets}
     return settings | {f"method {m.name}": {"model": m.model, **m.settings} for m in methods}
+
+
+def query_rows(task_set: TaskSet, plan: Plan) -> np.ndarray:
+    """Return the positions of the queries that a plan judges on."""
+    return task_set.queries(plan.queries, fold(plan.seed, "queries", task_set.name))
 
 
 @dataclass(frozen=True)
@@ -74,8 +83,7 @@ class _Queries:
 
     @classmethod
     def of(cls, task_set: TaskSet, plan: Plan) -> "_Queries":
-        rows = task_set.draws.queries(plan.queries, fold(plan.seed, "queries", task_set.name))
-        return cls(*task_set.examples(rows))
+        return cls(*task_set.examples(query_rows(task_set, plan)))
 
 
 def _result(cell: Cell, task_set: TaskSet, method: Method, queries: _Queries, seed: int) -> Result:

@@ -15,6 +15,7 @@ from metaglot.evaluation.protocol import Cell
 
 RESULTS = "results.jsonl"
 SETTINGS = "settings.json"
+OVERLAP = "overlap"  # the setting that says whether texts seen in meta-training were "kept" or "excluded"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _recorded(out: Path) -> dict[str, object]:
             )
         return {}
     try:
-        return dict(json.loads(file.read_text("utf-8")))
+        return {OVERLAP: "kept", **dict(json.loads(file.read_text("utf-8")))}
     except (ValueError, TypeError) as error:
         raise MetaglotError(f"{file}: not readable as JSON. Start afresh with --force.") from error
 

@@ -12,6 +12,16 @@ from metaglot.evaluation.store import Result
 STYLES: dict[Tone, str] = {"": "", "best": "bold", "won": "green", "lost": "red"}
 
 
+def terminal_grid(grid: Grid) -> Table:
+    """Return one grid as a Rich console prints it."""
+    return _rich(grid)
+
+
+def markdown_grid(grid: Grid) -> str:
+    """Return one grid as Markdown."""
+    return _markdown(grid)
+
+
 def terminal(results: Sequence[Result], *, leave_out: Collection[str] = (), by_task: bool = False) -> Group:
     """Return what a Rich console prints: accuracy, paired differences, cost; with `by_task` each task's too."""
     chosen = [grid for grid in grids(results, leave_out=leave_out) if by_task or "wins" not in grid.title]

@@ -1,0 +1,150 @@
+"""What a run was meta-trained on, kept as hashes: `seen/` in its directory.
+
+`hashes.safetensors` holds the marks of every training text (`data.minhash`), `sets.json` the names of the sets and of
+their classes.  No text can be read back from them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from metaglot.data.cache import atomic_file
+from metaglot.data.folding import folded_rows
+from metaglot.data.minhash import Ints, Marks, Signatures, equal_pairs, joined, marks_of, near_pairs, take
+from metaglot.errors import MetaglotError
+
+FOLDER, HASHES, SETS = "seen", "hashes.safetensors", "sets.json"
+FORMAT = 1  # a change of folding, shingles or hash functions counts it up
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class Part(NamedTuple):
+    """The rows of a canonical table that a run trains on, and the names of their classes."""
+
+    name: str
+    table: pa.Table
+    rows: Ints
+    labels: tuple[str, ...]
+
+
+class SeenSet(NamedTuple):
+    """A training set, without its texts."""
+
+    name: str
+    texts: int  # distinct after folding
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The training texts of a run, as hashes."""
+
+    sets: tuple[SeenSet, ...]
+    marks: Marks  # of all sets, one after another
+
+    @property
+    def texts(self) -> int:
+        """How many texts there are, those of several sets counted for each."""
+        return len(self.marks.exact)
+
+
+class Found(NamedTuple):
+    """Which of M rows stand among the training texts."""
+
+    exact: Bools  # [M] after folding
+    near: Bools  # [M] lightly edited, and not exact
+    sets: Bools  # [M, sets] in which training sets
+
+    @property
+    def any(self) -> Bools:  # [M]
+        """Rows that stand there either way."""
+        return self.exact | self.near
+
+
+def seen_of(parts: Sequence[Part]) -> Seen:
+    """Return the hashes of the training rows; a text that a set repeats is kept once for the set."""
+    sets: list[SeenSet] = []
+    marks: list[Marks] = []
+    for part in parts:
+        chosen = part.table.select([n for n in ("text", "text_pair") if n in part.table.column_names])
+        found = marks_of(folded_rows(chosen.take(pa.array(part.rows))))
+        distinct = take(found, np.sort(np.unique(found.exact, return_index=True)[1]))
+        sets.append(SeenSet(part.name, len(distinct.exact), part.labels))
+        marks.append(distinct)
+    return Seen(tuple(sets), joined(marks))
+
+
+def write_seen(run: Path, seen: Seen) -> None:
+    """Write `seen/` into a run directory, whole or not at all; what stood there is replaced."""
+    folder = run / FOLDER
+    plain = {"format": FORMAT, "sets": [one._asdict() for one in seen.sets]}
+    (folder / SETS).unlink(missing_ok=True)
+    with atomic_file(folder / HASHES) as part:
+        save_file(_arrays(seen.marks), part)
+    with atomic_file(folder / SETS) as part:
+        part.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_seen(run: str | Path) -> Seen | None:
+    """Return the hashes that a run directory keeps, or None where it keeps none.
+
+    Raises MetaglotError where they are damaged or of another version.
+    """
+    folder = Path(run) / FOLDER
+    if not (folder / SETS).is_file():
+        return None
+    try:
+        plain: dict[str, Any] = json.loads((folder / SETS).read_text("utf-8"))
+        version = plain["format"]
+        sets = tuple(SeenSet(str(s["name"]), int(s["texts"]), tuple(s["labels"])) for s in plain["sets"])
+        marks = _marks(load_file(folder / HASHES))
+        damage = "" if len(marks.exact) == sum(one.texts for one in sets) else "the two files do not fit"
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise MetaglotError(_mend(folder, f"damaged ({error})")) from error
+    if version != FORMAT or damage:
+        raise MetaglotError(_mend(folder, damage or f"of format {version}, and this version reads {FORMAT}"))
+    return Seen(sets, marks)
+
+
+def find_seen(seen: Seen, table: pa.Table) -> Found:
+    """Return which rows of a canonical table stand among the training texts; a pair counts as a whole."""
+    asked = marks_of(folded_rows(table))
+    owner = np.repeat(np.arange(len(seen.sets)), [one.texts for one in seen.sets])
+    sets = np.zeros((table.num_rows, len(seen.sets)), bool)
+    for rows, texts in equal_pairs(asked.exact, seen.marks.exact):
+        sets[rows, owner[texts]] = True
+    exact = np.logical_or.reduce(sets, axis=1)
+    for rows, texts in near_pairs(asked, seen.marks):
+        sets[rows, owner[texts]] = True
+    return Found(exact, np.logical_or.reduce(sets, axis=1) & ~exact, sets)
+
+
+def _arrays(marks: Marks) -> dict[str, np.ndarray]:
+    return {
+        "exact": marks.exact,
+        "words": marks.words.astype(np.int32),
+        "short.rows": marks.short.rows.astype(np.int32),
+        "short.values": marks.short.values,
+        "long.rows": marks.long.rows.astype(np.int32),
+        "long.values": marks.long.values,
+    }
+
+
+def _marks(arrays: Mapping[str, np.ndarray]) -> Marks:
+    short, long = (
+        Signatures(cast("Ints", arrays[f"{kind}.rows"].astype(np.int64)), arrays[f"{kind}.values"])
+        for kind in ("short", "long")
+    )
+    return Marks(arrays["exact"], cast("Ints", arrays["words"].astype(np.int64)), short, long)
+
+
+def _mend(folder: Path, what: str) -> str:
+    return f"{folder}: the hashes of the training texts are {what}; `metaglot pretrain … --resume` writes them anew"
