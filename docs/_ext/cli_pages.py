@@ -36,7 +36,7 @@ def _command(path: tuple[str, ...], command: Any) -> Iterator[str]:
     usage += [f"{p.opts[0]} {_value(p)}".strip() for p in options if p.required]
     yield f"\n## metaglot {' '.join(path)}\n\n```text\nmetaglot {' '.join([*path, *usage])} [OPTIONS]\n```\n\n"
     text, _, examples = (command.help or "").replace("\f", "").partition("Example")
-    yield text.strip() + "\n\n"
+    yield _escaped(text.strip()) + "\n\n"
     yield "| | |\n|---|---|\n"
     for p in (*arguments, *options):
         name = p.name.upper() if p.param_type_name == "argument" else ", ".join([*p.opts, *p.secondary_opts])
@@ -55,7 +55,12 @@ def _cell(param: Any) -> str:
     default = param.default
     hidden = default is None or default == "" or isinstance(default, bool) or callable(default)
     told = "" if hidden or param.required else f" Default: `{default}`."
-    return (param.help or "").replace("|", "\\|").rstrip() + (" Required." if param.required else "") + told
+    return _escaped((param.help or "").rstrip()) + (" Required." if param.required else "") + told
+
+
+def _escaped(text: str) -> str:
+    """Return text in which angle brackets are no tags and bars no columns."""
+    return text.replace("<", "&lt;").replace("|", "\\|")
 
 
 def write(app: Any) -> None:

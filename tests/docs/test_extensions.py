@@ -59,6 +59,7 @@ def test_the_command_line_page_names_every_command_and_option() -> None:
                 checked += 1
     assert checked >= 40
     assert "Examples:" not in page
+    assert "runs/&lt;name of the recipe>" in page  # not a tag of HTML, which would vanish
 
 
 def leaves(command, path: tuple[str, ...] = ()):
