@@ -264,6 +264,7 @@ def test_pretrain_then_adapt(metaglot, recipe, examples):
         "environment.json",
         "metrics.jsonl",
         "checkpoints",
+        "seen",
     }
     assert "lr: 0.001" in (folder / "config.yaml").read_text()
     assert metaglot("adapt", "run", examples, "--out", "mine", "-q").code == 0
