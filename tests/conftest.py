@@ -5,8 +5,15 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import contextlib
+import csv
+import io
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +23,9 @@ from hypothesis import HealthCheck, settings
 from torch import nn
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, XLNetConfig, XLNetLMHeadModel, XLNetModel
 
+from metaglot.cli import main
+from metaglot.data.builtin import fetch
+from metaglot.errors import MetaglotError
 from metaglot.models import HfLearner
 from metaglot.seeds import generator, seeded
 from metaglot.tasks import Classification, Shape, draw_episode, sources_of
@@ -78,16 +88,9 @@ def toy_set(
 
 def tiny_bert(*, dtype: torch.dtype = torch.float64, vocab: int = VOCAB, seed: int = 0, width: int = 16) -> HfLearner:
     """Return a random BERT of two layers, its weights large enough that every gradient matters."""
-    config = BertConfig(
-        vocab_size=vocab,
-        hidden_size=width,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=2 * width,
-        max_position_embeddings=32,
-        initializer_range=0.25,
-        attn_implementation="eager",
-    )
+    shape = {"hidden_size": width, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 2 * width}
+    plain = {"max_position_embeddings": 32, "initializer_range": 0.25, "attn_implementation": "eager"}
+    config = BertConfig(vocab_size=vocab, **shape, **plain)
     return HfLearner(random_module(lambda: BertModel(config), dtype=dtype, seed=seed))
 
 
@@ -123,31 +126,23 @@ def bert() -> HfLearner:
 
 @pytest.fixture(scope="session")
 def gpt2() -> HfLearner:
-    config = GPT2Config(
-        vocab_size=VOCAB,
-        n_embd=16,
-        n_layer=2,
-        n_head=2,
-        n_positions=32,
-        initializer_range=0.25,
-        bos_token_id=None,
-        eos_token_id=None,
-        pad_token_id=0,
-        attn_implementation="eager",
-    )
+    shape = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32, "attn_implementation": "eager"}
+    special = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": 0}
+    config = GPT2Config(vocab_size=VOCAB, initializer_range=0.25, **shape, **special)
     return HfLearner(random_module(lambda: GPT2LMHeadModel(config)), decoder=True)
+
+
+XLNET = XLNetConfig(vocab_size=VOCAB, d_model=16, n_layer=2, n_head=2, d_inner=32, initializer_range=0.25)
 
 
 @pytest.fixture(scope="session")
 def xlnet() -> HfLearner:
-    config = XLNetConfig(vocab_size=VOCAB, d_model=16, n_layer=2, n_head=2, d_inner=32, initializer_range=0.25)
-    return HfLearner(random_module(lambda: XLNetModel(config)))
+    return HfLearner(random_module(lambda: XLNetModel(XLNET)))
 
 
 @pytest.fixture(scope="session")
 def xlnet_lm() -> HfLearner:
-    config = XLNetConfig(vocab_size=VOCAB, d_model=16, n_layer=2, n_head=2, d_inner=32, initializer_range=0.25)
-    return HfLearner(random_module(lambda: XLNetLMHeadModel(config)), decoder=True)
+    return HfLearner(random_module(lambda: XLNetLMHeadModel(XLNET)), decoder=True)
 
 
 @pytest.fixture(scope="session")
@@ -179,3 +174,126 @@ def support(episode: Episode) -> Batch:
 @pytest.fixture(scope="session")
 def problem(bert: HfLearner, episode: Episode) -> Problem:
     return Problem(bert, episode.family, episode.task)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> str:
+    """The name of the small built-in model; without it and without a network the test is skipped."""
+    try:
+        fetch("tiny")
+    except MetaglotError as error:
+        pytest.skip(f"builtin:tiny cannot be had: {error}")
+    return "builtin:tiny"
+
+
+Said = NamedTuple("Said", [("code", int), ("out", str), ("err", str)])
+
+
+@pytest.fixture(scope="session")
+def metaglot() -> Callable[..., Said]:
+    """Return a function that calls the command in this process, as the console script does."""
+
+    def call(*arguments: object) -> Said:
+        before, argv, handler = dict(os.environ), sys.argv, signal.getsignal(signal.SIGINT)
+        out, err = io.StringIO(), io.StringIO()
+        sys.argv = ["metaglot", *map(str, arguments)]
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main()
+        finally:
+            sys.argv = argv
+            signal.signal(signal.SIGINT, handler)  # the command ignores interrupts once its outcome stands
+            os.environ.clear()
+            os.environ.update(before)
+        return Said(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+    return call
+
+
+TOPICS = {
+    "billing": ["invoice", "refund", "payment", "receipt", "charge"],
+    "technical": ["crash", "error", "bug", "screen", "login"],
+    "delivery": ["parcel", "courier", "shipping", "package", "tracking"],
+}
+
+
+@pytest.fixture(scope="session")
+def write_csv() -> Callable[..., Path]:
+    """Return a function (path, examples a class, start=, header=) -> the path of a csv file of three classes."""
+
+    def write(path: Path, per_class: int, *, start: int = 0, header: tuple[str, str] = ("text", "label")) -> Path:
+        with path.open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(header)
+            for label, words in TOPICS.items():
+                for i in range(per_class):
+                    rows.writerow([f"{words[i % 5]} and {words[(i + 1) % 5]}, number {start + i}", label])
+        return path
+
+    return write
+
+
+@pytest.fixture
+def examples(tmp_path, write_csv) -> Path:
+    return write_csv(tmp_path / "examples.csv", 5)
+
+
+RECIPE = """
+name: small
+threads: 1
+model: {name: "builtin:tiny", max_length: 16, precision: fp32}
+data:
+  train: [{path: train.csv, min_per_class: 4}]
+  validation: [{path: held.csv, min_per_class: 4}]
+episodes: {ways: [2, 3], shots: [1, 2], queries: 2}
+training: {steps: 4, meta_batch: 1, warmup: 0, save_every: 2}
+validation: {every: 2, episodes: 3, shots: 2, queries: 2, ways: [2, 3]}
+"""
+
+
+@pytest.fixture
+def small_recipe(tmp_path, monkeypatch, tiny, write_csv) -> Path:
+    """Stand in a folder with a recipe of four steps and its data."""
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "train.csv", 8)
+    write_csv(tmp_path / "held.csv", 8, start=100)
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    return tmp_path / "small.yaml"
+
+
+@dataclass
+class Tally:
+    tried: int = 0  # bad inputs
+    mishandled: int = 0
+
+
+TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TALLY] = Tally()
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig) -> Tally:
+    return pytestconfig.stash[TALLY]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # a worker of xdist
+        counted = session.config.stash[TALLY]
+        session.config.workeroutput["bad_inputs"] = [counted.tried, counted.mishandled]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    tried, mishandled = getattr(node, "workeroutput", {}).get("bad_inputs", (0, 0))
+    counted = node.config.stash[TALLY]
+    counted.tried += tried
+    counted.mishandled += mishandled
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    counted = terminalreporter.config.stash[TALLY]
+    if counted.tried:
+        terminalreporter.write_line(f"bad inputs: {counted.tried} tried, {counted.mishandled} mishandled")

@@ -10,7 +10,6 @@ import torch
 from metaglot.adaptation import load_model
 from metaglot.assembly import assemble, read_set, write_run_files
 from metaglot.config import dump_recipe, parse_recipe
-from metaglot.data.builtin import fetch
 from metaglot.errors import MetaglotError
 from metaglot.training import run
 
@@ -28,11 +27,8 @@ HEADER = "text,label,domain\n"
 
 
 @pytest.fixture(autouse=True)
-def _tiny() -> None:
-    try:
-        fetch("tiny")
-    except MetaglotError as error:
-        pytest.skip(f"builtin:tiny cannot be had: {error}")
+def _tiny(tiny) -> None:
+    """Every test here needs the model."""
 
 
 @pytest.fixture

@@ -9,21 +9,9 @@ from types import ModuleType
 
 import pytest
 
-from metaglot.data.builtin import fetch
-from metaglot.errors import MetaglotError
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 ROWS = [("a good and happy day", "up"), ("happy news today", "up"), ("a sad and bad day", "down"), ("bad news", "down")]
-
-
-@pytest.fixture(scope="module")
-def tiny() -> str:
-    try:
-        fetch("tiny")
-    except MetaglotError as error:
-        pytest.skip(f"builtin:tiny cannot be fetched here: {error}")
-    return "builtin:tiny"
 
 
 def example(name: str) -> ModuleType:

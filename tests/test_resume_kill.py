@@ -11,9 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metaglot.data.builtin import fetch
-from metaglot.errors import MetaglotError
-
 SHORT = (
     "training.steps=30",
     "training.save_every=5",
@@ -25,13 +22,9 @@ PATIENCE = 200.0  # seconds until a test gives up
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _ingredients() -> None:
+def _ingredients(tiny) -> None:
     if not os.environ.get("METAGLOT_DATA"):
         pytest.skip("METAGLOT_DATA is not set: recipes/smoke.yaml reads its sets from there")
-    try:
-        fetch("tiny")
-    except MetaglotError as error:
-        pytest.skip(f"builtin:tiny cannot be had: {error}")
 
 
 def started(out: Path, *overrides: str, resume: bool = False) -> subprocess.Popen[str]:

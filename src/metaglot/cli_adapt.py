@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from metaglot.errors import MetaglotError
+from metaglot.errors import MetaglotError, printable
 
 Columns = Annotated[
     str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
@@ -26,7 +26,7 @@ def adapt(
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     columns: Columns = None,
     keep_examples: Annotated[bool, typer.Option(help="Save the texts too, to add classes later.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is in --out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -40,21 +40,25 @@ def adapt(
 
       metaglot adapt runs/english tickets.jsonl --columns text=body,label=team --effort thorough --out tickets
     """
+    from metaglot.cli_checks import notes_on
+    from metaglot.data.folders import check_model
+
     table = _read(examples, columns)
     labels = _labels(table, examples)
-    from metaglot.adaptation import load_model
-    from metaglot.adaptation.effort import effort_called
-    from metaglot.adaptation.goal import adapt_until
-    from metaglot.adaptation.storage import check_target
-
-    effort_called(effort)
-    check_target(out, force=force)
-    if goal is not None and not 0 < goal <= 1:
-        raise MetaglotError(f"--goal {goal}: expected an accuracy above 0 and at most 1, e.g. 0.9")
     texts, pairs = _texts(table)
+    _check(out, effort=effort, goal=goal, seconds=seconds, force=force)
+    check_model(model)
+    say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
+    for note in notes_on(texts, labels, pairs):
+        say(note)
+    from metaglot.adaptation import load_model
+    from metaglot.adaptation.goal import adapt_until
+
     loaded = load_model(model)
     if not (quiet or as_json):
         typer.echo(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
+    if cut := loaded.cut(texts, pairs):
+        say(_cut(cut, len(texts), loaded.max_length))
     if goal is None:
         adapted, reached = loaded.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed), None
     else:
@@ -92,13 +96,18 @@ def predict(
     """
     if (file is None) == (not text):
         raise MetaglotError("give either --text (once or more) or a file of texts")
+    from metaglot.data.folders import check_adapted
+
     if file is None:
         texts, pairs = list(text or []), None
     else:
         texts, pairs = _texts(_read(file, columns))
+    check_adapted(folder)
     from metaglot.adaptation import Adapted
 
     adapted = Adapted.load(folder)
+    if cut := adapted.model.cut(texts, pairs) if texts else 0:
+        typer.echo(f"note: {_cut(cut, len(texts), adapted.model.max_length)}", err=True)
     probabilities = adapted.predict_proba(texts, pairs)
     for one, row in zip(texts, probabilities, strict=True):
         best = int(row.argmax())
@@ -108,7 +117,24 @@ def predict(
                 json.dumps({"text": one, "label": adapted.labels[best], "probabilities": spread}, ensure_ascii=False)
             )
         else:
-            typer.echo(f"{adapted.labels[best]}\t{row[best]:.3f}\t{' '.join(one.split())}")
+            shown = printable(" ".join(one.split()))
+            typer.echo(f"{printable(adapted.labels[best])}\t{row[best]:.3f}\t{shown}")
+
+
+def _check(out: Path, *, effort: str, goal: float | None, seconds: float, force: bool) -> None:
+    from metaglot.cli_checks import check_efforts
+    from metaglot.data.folders import check_target
+
+    check_efforts([effort])
+    if goal is not None and not 0 < goal <= 1:
+        raise MetaglotError(f"--goal {goal}: expected an accuracy above 0 and at most 1, e.g. 0.9")
+    if not seconds >= 0:
+        raise MetaglotError(f"--seconds {seconds}: expected 0 or more, e.g. 120")
+    check_target(out, force=force)
+
+
+def _cut(cut: int, texts: int, length: int) -> str:
+    return f"{cut} of {texts} texts are longer than {length} tokens; what comes after is not read"
 
 
 def _read(file: Path, columns: str | None) -> Any:
@@ -133,5 +159,9 @@ def _labels(table: Any, file: Path) -> list[str]:
     if missing:
         raise MetaglotError(
             f"{file}: example number {missing[0] + 1} has no label ({len(missing)} such); fill or remove them"
+        )
+    if len(set(labels)) < 2:
+        raise MetaglotError(
+            f"{file}: all {len(labels)} examples have the label {labels[0]!r}; give examples of at least two classes"
         )
     return labels

@@ -14,8 +14,6 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from metaglot.adaptation import Model, load_model
 from metaglot.algorithms import build_algorithm
-from metaglot.data.builtin import fetch
-from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
 from metaglot.seeds import seeded
 from metaglot.training import State
@@ -62,12 +60,8 @@ def model(bert_folder) -> Model:
 
 
 @pytest.fixture(scope="session")
-def tiny() -> Model:
-    try:
-        fetch("tiny")
-    except MetaglotError as error:
-        pytest.skip(f"builtin:tiny cannot be had: {error}")
-    return load_model("builtin:tiny", PLAIN)
+def tiny(tiny) -> Model:
+    return load_model(tiny, PLAIN)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,21 +123,46 @@ def test_examples_that_are_not_known_cannot_be_kept(model, sentences, tmp_path):
         Adapted.load(tmp_path / "out", model=model).save(tmp_path / "two", keep_examples=True)
 
 
-def test_another_adaptation_is_replaced_and_nothing_else(model, sentences, tmp_path):
+def test_another_adaptation_is_replaced_if_forced_and_nothing_else_ever(model, sentences, tmp_path):
     adapted = model.adapt(*sentences(2), effort="instant")
     (tmp_path / "empty").mkdir()
     adapted.save(tmp_path / "empty")
-    adapted.save(tmp_path / "empty")
+    before = (tmp_path / "empty" / "adapted.json").read_text()
+    with pytest.raises(MetaglotError, match=r"earlier adaptation; .*force=True"):
+        model.adapt(*sentences(3), effort="instant").save(tmp_path / "empty")
+    assert (tmp_path / "empty" / "adapted.json").read_text() == before
+    model.adapt(*sentences(3), effort="instant").save(tmp_path / "empty", force=True)
+    assert (tmp_path / "empty" / "adapted.json").read_text() != before
+    assert listed(tmp_path / "empty") == FILES
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
-    with pytest.raises(MetaglotError, match="other exists and holds something else"):
-        adapted.save(tmp_path / "other")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(MetaglotError, match="file exists and holds something else"):
-        adapted.save(tmp_path / "file")
+    for name in ("other", "file"):
+        for force in (False, True):
+            with pytest.raises(MetaglotError, match=f"{name} exists and holds something else"):
+                adapted.save(tmp_path / name, force=force)
     assert (tmp_path / "other" / "thesis.txt").read_text() == "years of work"
-    adapted.save(tmp_path / "other", force=True)
-    assert listed(tmp_path / "other") == FILES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "other"]
+
+
+def test_the_precision_is_saved_and_comes_back(bert_folder, sentences, tmp_path):
+    """Features of another precision would not be those that the head was made for."""
+    for precision in ("fp32", "bf16"):
+        made = load_model(bert_folder, PLAIN._replace(precision=precision)).adapt(*sentences(2), effort="instant")
+        folder = made.save(tmp_path / precision)
+        assert json.loads((folder / "adapted.json").read_text("utf-8"))["precision"] == precision
+        loaded = Adapted.load(folder)
+        assert loaded.model.precision == precision
+        assert (loaded.predict_proba(["apple saw"]) == made.predict_proba(["apple saw"])).all()
+
+
+def test_backbones_of_one_name_are_told_apart_by_their_weights(bert_folder, tmp_path):
+    copies = [Path(shutil.copytree(bert_folder, tmp_path / side / "model")) for side in ("a", "b")]
+    assert load_model(copies[0], PLAIN).fingerprint() == load_model(copies[1], PLAIN).fingerprint()
+    weights = load_file(copies[1] / "model.safetensors")
+    name = next(iter(weights))
+    save_file({**weights, name: weights[name] + 1}, copies[1] / "model.safetensors", metadata={"format": "pt"})
+    assert load_model(copies[0], PLAIN).fingerprint() != load_model(copies[1], PLAIN).fingerprint()
 
 
 def test_saved_in_the_folder_one_stands_in(model, sentences, tmp_path, monkeypatch):

@@ -1,11 +1,10 @@
 """A model ready to adapt: a backbone, the meta-parameters that stand over it, and what they came from."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -13,16 +12,19 @@ from torch import Tensor
 
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.effort import Effort, effort_called
+from metaglot.data.encode import filler
+from metaglot.data.folders import RUN, is_dir, is_run, read_run
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
+from metaglot.models.load import check_length, positions_of
 from metaglot.tasks import Classification
-from metaglot.training.checkpoint import latest, load_params
+from metaglot.training.checkpoint import load_params
 from metaglot.types import Batch, Fast, Params, Problem, TaskInfo
 
 if TYPE_CHECKING:
     from metaglot.adaptation.adapted import Adapted
 
-DESCRIPTION = "model.json"  # in a run directory: what its parameters stand over
+LENGTH = 128  # tokens of a text, unless a run says otherwise or the backbone takes fewer
 BATCH = 64  # texts at a time in inference
 
 
@@ -33,17 +35,28 @@ class Model:
     name: str
     backbone: Backbone
     meta: Params  # meta-parameters; names absent come from the backbone
-    max_length: int = 128  # tokens; longer texts are cut
+    max_length: int = LENGTH  # tokens; longer texts are cut
     provenance: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""  # what `load_model` was given; absolute for a folder
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 of what was meta-learnt (or, for an untouched backbone, of its name)."""
-        digest = hashlib.sha256(self.backbone.name.encode())
-        for name, value in sorted(self.meta.items()):
+        """Return a SHA-256 of the weights: those of the backbone, then what was meta-learnt.
+
+        A built-in backbone stands for its weights by its name, since they are pinned; where the folder of any other
+        lies does not matter.
+        """
+        pinned = self.backbone.name.startswith("builtin:")
+        digest = hashlib.sha256(self.backbone.name.encode() if pinned else b"")
+        body = {} if pinned else self.backbone.learner.body()
+        for name, value in (*sorted(body.items()), *sorted(self.meta.items())):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
+
+    @property
+    def precision(self) -> Literal["bf16", "fp32"]:
+        """What the backbone runs in."""
+        return "bf16" if self.backbone.learner.bf16 else "fp32"
 
     @property
     def params(self) -> Params:
@@ -59,7 +72,7 @@ class Model:
     @property
     def metric(self) -> str:
         """How prototypes compare: cosine, unless it was meta-trained with another metric."""
-        return str(self.provenance.get("algorithm", {}).get("options", {}).get("metric", "cosine"))
+        return str(_inner(_inner(self.provenance, "algorithm"), "options").get("metric", "cosine"))
 
     def base(self) -> "Model":
         """Return the untouched backbone; the model itself if nothing was meta-learnt."""
@@ -72,22 +85,38 @@ class Model:
 
     def collate(self, texts: Sequence[str], pairs: Sequence[str] | None, numbers: Sequence[int]) -> Batch:
         """Return the texts as a batch with labels, on the model's device."""
+        encoded = self._encoded(texts, pairs)
+        nothing = {"input_ids": [filler(self.backbone.tokenizer)]}  # a decoder's tokenizer: no token for an empty text
+        rows = [
+            ({name: encoded[name][i] for name in ("input_ids", "token_type_ids") if name in encoded})
+            if encoded["input_ids"][i]
+            else nothing
+            for i in range(len(texts))
+        ]
+        rows = [{**row, "label": label} for row, label in zip(rows, numbers, strict=True)]
+        batch = self.family.collate(rows)
+        return {name: value.to(self.backbone.learner.device) for name, value in batch.items()}
+
+    def cut(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> int:
+        """Return how many of the texts (or pairs) are longer than `max_length` tokens, so that their rest is unread."""
+        check_texts(texts, pairs)
+        # A token has one character or more, but for the few that stand around a text.
+        long = [i for i, t in enumerate(texts) if len(t) + (len(pairs[i]) if pairs else 0) > self.max_length // 2]
+        if not long:
+            return 0
+        encoded = self._encoded([texts[i] for i in long], [pairs[i] for i in long] if pairs else None)
+        return sum(bool(one.overflowing) for one in encoded.encodings or ())
+
+    def _encoded(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Any:
         # A text of many pages is cut before tokenising: 16 characters a token is more than any script needs.
         limit = 16 * self.max_length
-        cut = [text[:limit] for text in texts]
-        encoded = self.backbone.tokenizer(
-            cut,
+        return self.backbone.tokenizer(
+            [text[:limit] for text in texts],
             None if pairs is None else [pair[:limit] for pair in pairs],
             truncation=True,
             max_length=self.max_length,
             return_attention_mask=False,
         )
-        rows = [
-            {name: encoded[name][i] for name in ("input_ids", "token_type_ids") if name in encoded} | {"label": label}
-            for i, label in enumerate(numbers)
-        ]
-        batch = self.family.collate(rows)
-        return {name: value.to(self.backbone.learner.device) for name, value in batch.items()}
 
     def embed(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
         """Return the pooled features [n, D], float32, with the meta-learnt parameters.
@@ -144,23 +173,23 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
     Raises MetaglotError where it is absent or damaged.
     """
     folder = Path(name).expanduser()
-    if not (folder / DESCRIPTION).is_file():
-        source = str(folder.resolve()) if folder.is_dir() else str(name)
-        return Model(str(name), load_backbone(str(name), runtime), {}, source=source)
-    checkpoint = latest(folder)
-    if checkpoint is None:
-        raise MetaglotError(f"{folder}: the run has no checkpoint yet; let it train further, or resume it")
-    try:
-        described = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-        base, max_length = str(described["base"]), int(described["max_length"])
-    except (ValueError, KeyError) as error:
-        raise MetaglotError(f"{folder / DESCRIPTION}: damaged ({error}); resume the run to write it anew") from error
-    backbone = load_backbone(base, runtime)
-    meta = load_params(checkpoint, device=backbone.learner.device)
-    _check_fits(meta, backbone, checkpoint)
+    if not is_run(folder):
+        source = str(folder.resolve()) if is_dir(folder) else str(name)
+        backbone = load_backbone(str(name), runtime)
+        return Model(str(name), backbone, {}, min(LENGTH, positions_of(backbone)), source=source)
+    run = read_run(folder)
+    backbone = load_backbone(run.base, runtime)
+    check_length(backbone, run.max_length, f"{folder / RUN}")
+    meta = load_params(run.checkpoint, device=backbone.learner.device)
+    _check_fits(meta, backbone, run.checkpoint)
     kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}
-    provenance = {**described, "run": folder.name, "step": checkpoint.name}
-    return Model(folder.name, backbone, kept, max_length, provenance, source=str(folder.resolve()))
+    provenance = {**run.described, "run": folder.name, "step": run.checkpoint.name}
+    return Model(folder.name, backbone, kept, run.max_length, provenance, source=str(folder.resolve()))
+
+
+def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = values.get(key)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _check_fits(meta: Params, backbone: Backbone, checkpoint: Path) -> None:

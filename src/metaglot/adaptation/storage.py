@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,12 +21,16 @@ from metaglot.adaptation.adapted import Adapted, Examples
 from metaglot.adaptation.card import model_card
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.model import Model, load_model
+from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.errors import MetaglotError
+from metaglot.models import Runtime
+from metaglot.models.load import Precision
 from metaglot.version import __version__
 
 FORMAT = 1
-FILE = "adapted.json"
 SUMS = "closed_form.sums"
+PRECISIONS: Mapping[object, Precision] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
+DAMAGE = (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def data_hash(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> str:
@@ -54,16 +58,11 @@ def provenance_of(
         "data_sha256": data_hash(texts, labels, pairs),
         "examples": len(texts),
         "max_length": model.max_length,
+        "precision": model.precision,
         "effort": asdict(effort),
         "seed": seed,
         "versions": {"metaglot": __version__, "torch": torch.__version__, "transformers": transformers.__version__},
     }
-
-
-def check_target(folder: Path, *, force: bool) -> None:
-    """Raise MetaglotError if saving in `folder` would replace something that is no adaptation."""
-    if folder.exists() and not (force or _ours(folder) or (folder.is_dir() and not any(folder.iterdir()))):
-        raise MetaglotError(f"{folder} exists and holds something else; choose another folder, or use force (--force)")
 
 
 def save_adapted(adapted: Adapted, folder: Path, *, keep_examples: bool, force: bool) -> Path:
@@ -76,24 +75,38 @@ def save_adapted(adapted: Adapted, folder: Path, *, keep_examples: bool, force: 
     try:
         part.mkdir(parents=True)
         _write(adapted, part, keep_examples=keep_examples)
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-    except OSError as error:
+        _put(part, folder)
+    except (OSError, SafetensorError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise MetaglotError(f"{folder}: cannot be written: {reason}; what was there before is untouched") from error
+    finally:
         shutil.rmtree(part, ignore_errors=True)
-        raise MetaglotError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return folder
+
+
+def _put(part: Path, folder: Path) -> None:
+    """Rename the new folder to its place; the earlier one goes only once the new one stands."""
+    if not folder.exists():
+        part.rename(folder)
+        return
+    before = part.with_suffix(".before.part")
+    folder.rename(before)
+    try:
+        part.rename(folder)
+    except OSError:
+        before.rename(folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
     """Return the adaptation in `folder`; raise MetaglotError where it is absent, damaged or does not fit its base."""
-    if not (folder / FILE).is_file():
-        raise MetaglotError(f"{folder}: no {FILE} there, so it is no adapted model; `metaglot adapt` makes one")
+    check_adapted(folder)
     try:
         saved = _read(folder)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise MetaglotError(f"{folder}: damaged ({error!r}); adapt again") from error
-    over = model or load_model(saved.source)
+    except DAMAGE as error:
+        raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
+    over = model or load_model(saved.source, Runtime(precision=saved.precision))
     _check(folder, saved, over)
     device = over.backbone.learner.device
     params = {name: value.to(device) for name, value in saved.weights.items() if name != SUMS}
@@ -113,26 +126,30 @@ class _Saved(NamedTuple):
     counts: tuple[int, ...]
     effort: Effort
     seed: int
+    precision: Precision  # auto where an earlier version did not note it
     provenance: dict[str, Any]
     weights: dict[str, torch.Tensor]
     examples: Examples
 
 
 def _read(folder: Path) -> _Saved:
-    plain = json.loads((folder / FILE).read_text("utf-8"))
+    plain = json.loads((folder / ADAPTED).read_text("utf-8"))
     weights = load_file(folder / "weights.safetensors")
     labels = tuple(plain["labels"])
+    if not all(isinstance(label, str) for label in labels) or len(set(labels)) < len(labels):
+        raise ValueError("labels that are not distinct strings")
     for name in ("head.weight", "head.bias"):
-        if weights[name].shape[0] != len(labels):
+        if weights[name].shape[:1] != (len(labels),) or weights[name].ndim != (2 if name == "head.weight" else 1):
             raise ValueError(f"{len(labels)} labels, but {name} of shape {list(weights[name].shape)}")
     return _Saved(
         version=plain["format"],
         source=str(plain["model_source"]),
         fingerprint=str(plain["model_sha256"]),
         labels=labels,
-        counts=tuple(plain["counts"]),
+        counts=tuple(int(count) for count, _ in zip(plain["counts"], labels, strict=True)),
         effort=_effort(plain["effort"]),
         seed=int(plain["seed"]),
+        precision=PRECISIONS[plain.get("precision", "auto")],
         provenance=dict(plain["provenance"]),
         weights=weights,
         examples=_read_examples(folder / "examples.jsonl"),
@@ -150,11 +167,12 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
         "counts": list(adapted.counts),
         "effort": asdict(adapted.effort),
         "seed": adapted.seed,
+        "precision": adapted.model.precision,
         "model_source": _source(adapted.model),
-        "model_sha256": _fingerprint(adapted.model),
+        "model_sha256": adapted.model.fingerprint(),
         "provenance": dict(adapted.provenance),
     }
-    (part / FILE).write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (part / ADAPTED).write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (part / "README.md").write_text(model_card(adapted), "utf-8")
     if keep_examples:
         _write_examples(adapted.examples, part / "examples.jsonl")
@@ -165,7 +183,7 @@ def _check(folder: Path, saved: _Saved, model: Model) -> None:
         raise MetaglotError(f"{folder}: written in format {saved.version}, this version reads {FORMAT}")
     if saved.weights["head.weight"].shape[1] != model.backbone.learner.hidden_size:
         raise MetaglotError(f"{folder}: its head does not fit the model {model.name}")
-    if saved.fingerprint != _fingerprint(model):
+    if saved.fingerprint != model.fingerprint():
         raise MetaglotError(
             f"{folder}: it was made over other weights of {saved.source} than are there now "
             "(was the run trained further?); adapt again"
@@ -174,20 +192,9 @@ def _check(folder: Path, saved: _Saved, model: Model) -> None:
 
 def _source(model: Model) -> str:
     """Return what `load_model` needs to find the model from anywhere."""
-    if model.meta or not Path(model.backbone.name).is_dir():
+    if model.meta or not is_dir(Path(model.backbone.name)):
         return model.source if model.meta else model.backbone.name
     return str(Path(model.backbone.name).resolve())
-
-
-def _fingerprint(model: Model) -> str:
-    """Return a SHA-256 of the weights where they are in a folder, which may change; else of what names them."""
-    if model.meta or not Path(model.backbone.name).is_dir():
-        return model.fingerprint()
-    digest = hashlib.sha256()
-    for name, value in sorted(model.backbone.learner.body().items()):
-        digest.update(name.encode())
-        digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _effort(saved: dict[str, Any]) -> Effort:
@@ -198,10 +205,6 @@ def _effort(saved: dict[str, Any]) -> Effort:
         batch_size=int(saved["batch_size"]),
         freeze=tuple(saved["freeze"]),
     )
-
-
-def _ours(folder: Path) -> bool:
-    return (folder / FILE).is_file()
 
 
 def _write_examples(examples: Examples, file: Path) -> None:

@@ -40,15 +40,26 @@ def data_dir() -> Path | None:
 def atomic_file(target: Path) -> Generator[Path]:
     """Give a temporary path beside `target`; what the block wrote there becomes `target`, or nothing does.
 
-    Two writers of the same target do not disturb each other: the last one to finish stands.
+    Two writers of the same target do not disturb each other: the last one to finish stands.  Raises MetaglotError
+    where the system refuses, on a full disk for one; `target` is then what it was.
     """
     make_folder(target.parent)
     part = _beside(target)
     try:
         yield part
         os.replace(part, target)
+    except OSError as error:
+        raise MetaglotError(
+            f"{target}: cannot be written: {error.strerror or error}. Free some space, or choose another place."
+        ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write a text file wholly or not at all; raises as `atomic_file` does."""
+    with atomic_file(target) as part:
+        part.write_text(text, "utf-8")
 
 
 @contextmanager
@@ -77,7 +88,7 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MetaglotError(
-            f"cannot make the folder {path}: {error.strerror}. Set METAGLOT_CACHE to a folder you may write to."
+            f"cannot make the folder {path}: {error.strerror}. Name one you may write to (the cache: METAGLOT_CACHE)."
         ) from error
 
 

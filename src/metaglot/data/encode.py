@@ -70,11 +70,11 @@ class Encoder:
         )
         kinds = encoded.get("token_type_ids")
         for n, i in enumerate(at):
-            ids[i] = encoded["input_ids"][n] or [self._filler]
+            ids[i] = encoded["input_ids"][n] or [filler(self.tokenizer)]
             types[i] = kinds[n] if kinds is not None and encoded["input_ids"][n] else [0] * len(ids[i])
 
-    @cached_property
-    def _filler(self) -> int:
-        """The token of a text that has none (decoders' tokenizers give an empty text no token at all)."""
-        tokens = (self.tokenizer.eos_token_id, self.tokenizer.unk_token_id, self.tokenizer.pad_token_id, 0)
-        return next(int(token) for token in tokens if token is not None)
+
+def filler(tokenizer: Any) -> int:
+    """Return the token of a text that has none (decoders' tokenizers give an empty text no token at all)."""
+    tokens = (tokenizer.eos_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id, 0)
+    return next(int(token) for token in tokens if token is not None)

@@ -1,0 +1,124 @@
+"""What commands check before torch is imported, so that a mistake is answered at once, and what they point out."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metaglot.data.yamltext import shown
+from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from metaglot.config import Recipe
+    from metaglot.data.draws import Draws
+
+EFFORTS = ("instant", "fast", "thorough")  # tested to be the names of adaptation.EFFORTS
+QUICK = 16 << 20  # bytes of a file that is read as a check, before it is read again
+UNEVEN = 5  # times as many examples as the smallest class: worth a word
+NAMED = 5  # classes named in a note
+
+
+def check_efforts(names: Sequence[str]) -> None:
+    """Raise MetaglotError for an effort that there is not."""
+    for name in names:
+        if name not in EFFORTS:
+            raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join(EFFORTS)}")
+
+
+def check_count(option: str, count: int | None, *, most: int) -> None:
+    """Raise MetaglotError for a number below 1 or beyond `most`."""
+    if count is not None and not 1 <= count <= most:
+        raise MetaglotError(f"{option} {shown(count)}: expected 1 or more, at most {most:,}")
+
+
+def check_recipe_data(recipe: "Recipe") -> None:
+    """Raise MetaglotError for a set of a recipe that is absent or, where it is small, cannot be read."""
+    from metaglot.config import set_path
+    from metaglot.data.builtin import BUILTINS
+    from metaglot.data.readers import read_table
+
+    for one in (*recipe.data.train, *recipe.data.validation):
+        path = set_path(recipe, one)
+        if path.startswith("builtin:"):
+            name = path.removeprefix("builtin:")
+            sets = [n for n, entry in BUILTINS.items() if entry.kind == "data"]
+            if name not in sets:
+                raise MetaglotError(f"data: no built-in set {name!r}; there are {', '.join(sets)}")
+        elif not path.startswith("hub:") and not (Path(path).is_file() and Path(path).stat().st_size > QUICK):
+            read_table(path, mapping=one.columns or None)
+
+
+def read_task(path: Path, columns: str | None) -> "tuple[str, pa.Table, Draws]":
+    """Return the name, table and draws of a labelled file; raise MetaglotError that names it."""
+    from metaglot.data.columns import parse_columns
+    from metaglot.data.draws import draws_of
+    from metaglot.data.readers import read_table
+
+    table = read_table(path, mapping=parse_columns([columns]) if columns else None)
+    try:
+        return path.stem, table, draws_of(table)
+    except MetaglotError as error:
+        raise MetaglotError(f"{path}: {error}") from error
+
+
+def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[int], draws: int) -> list[str]:
+    """Return a note for each task that has fewer examples than shots; raise MetaglotError for what cannot be drawn."""
+    names = [name for name, _, _ in tasks]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise MetaglotError(
+            f"two files are called {', '.join(twice)}, and tasks need distinct names: a task is named after its file; "
+            "rename one of them, or name each file once"
+        )
+    notes: list[str] = []
+    for name, table, rule in tasks:
+        fixed = rule.draws
+        if fixed and draws > len(fixed):
+            raise MetaglotError(f"{name}: {draws} draws asked for, and its file fixes {len(fixed)}; ask for no more")
+        most = max(shots)
+        try:
+            found = Counter(table["label"].take(rule.support(most, fixed[0] if fixed else 0)).to_pylist())
+        except MetaglotError as error:
+            raise MetaglotError(f"{name}: {error}") from error
+        short = [f"{label!r} ({found[label]})" for label in rule.labels if found[label] < most]
+        if short:
+            notes.append(
+                f"{name}: {most} shots are more than there are to learn from, half being kept for the test, in "
+                f"{_listed(short)}; all of these are used, and `support` in the results says how many"
+            )
+    return notes
+
+
+def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
+    """Return what is odd about labelled examples: classes of one or of unlike size, clashing labels, empty texts."""
+    from metaglot.data.folding import folded
+
+    counts = Counter(labels)
+    notes: list[str] = []
+    single = sorted(repr(label) for label, count in counts.items() if count == 1)
+    if single and len(texts) > len(counts):
+        notes.append(f"one example only of {_listed(single)}; a second one helps much")
+    most, least = max(counts.values()), min(counts.values())
+    if most >= UNEVEN * least:
+        large, small = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+        notes.append(f"classes of unlike size: {most} examples of {large!r}, {least} of {small!r}")
+    seen: dict[tuple[str, str], int] = {}
+    keys = [(folded(text), folded(pairs[i]) if pairs else "") for i, text in enumerate(texts)]
+    clashing = [(seen[key], i) for i, key in enumerate(keys) if labels[seen.setdefault(key, i)] != labels[i]]
+    if clashing:
+        first, second = clashing[0]
+        notes.append(
+            f"{len(clashing)} texts stand under several labels, such as examples {first + 1} ({labels[first]!r}) and "
+            f"{second + 1} ({labels[second]!r})"
+        )
+    empty = [i for i, text in enumerate(texts) if not text.strip()]
+    if empty:
+        notes.append(f"{len(empty)} texts are empty, such as example {empty[0] + 1}; they say nothing")
+    return notes
+
+
+def _listed(items: Sequence[str]) -> str:
+    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
+    return ", ".join(items[:NAMED]) + more
