@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.algorithms import build_algorithm
-from metaglot.config import Recipe, SetSettings, expand
+from metaglot.config import Recipe, SetSettings, set_path
 from metaglot.data.builtin import load_builtin
 from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
 from metaglot.data.store import tokenise
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
+from metaglot.models.load import check_length
 from metaglot.tasks import Classification, Selection, Shape, Source, SupervisedTasks, sources_of
 from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
 from metaglot.version import __version__
@@ -43,6 +44,7 @@ def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
     say(f"loading {recipe.model.name}")
     backbone = load_backbone(recipe.model.name, runtime)
     say(f"running in {backbone.notes[0]}")
+    check_length(backbone, recipe.model.max_length, "model")
     train, hashes, tables = _sources(recipe, recipe.data.train, backbone, say)
     validation, held_hashes, _ = _sources(recipe, recipe.data.validation, backbone, say)
     _check_names(hashes, held_hashes)
@@ -149,15 +151,9 @@ def _parts(sources: Sequence[Source], tables: Mapping[str, pa.Table]) -> tuple[P
 
 def read_set(recipe: Recipe, settings: SetSettings) -> Any:
     """Return the canonical table of a set in a recipe."""
-    if settings.path.startswith("builtin:"):
-        return load_builtin(settings.path.removeprefix("builtin:"))
-    if settings.path.startswith("hub:"):
-        return read_table(settings.path, mapping=settings.columns or None)
-    path = Path(expand(settings.path))
-    if recipe.data.root and not path.is_absolute():
-        path = Path(expand(recipe.data.root)) / path
-    if not path.exists() and not path.suffix and path.with_suffix(".parquet").exists():
-        path = path.with_suffix(".parquet")
+    path = set_path(recipe, settings)
+    if path.startswith("builtin:"):
+        return load_builtin(path.removeprefix("builtin:"))
     return read_table(path, mapping=settings.columns or None)
 
 

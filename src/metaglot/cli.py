@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from metaglot import cli_adapt, cli_data, cli_demo, cli_evaluate, cli_train
-from metaglot.errors import MetaglotError
+from metaglot.errors import MetaglotError, printable
 from metaglot.version import __version__
 
 app = typer.Typer(
@@ -62,7 +62,7 @@ def main() -> None:
             if own:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
     except MetaglotError as error:
-        typer.echo(f"metaglot: {error}", err=True)
+        typer.echo(f"metaglot: {printable(str(error))}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("metaglot: interrupted", err=True)
@@ -70,6 +70,11 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder that vanished
+        where = f"{error.filename}: " if error.filename else ""
+        reason = printable(f"{where}{error.strerror or error}")
+        typer.echo(f"metaglot: {reason}. What was saved before is whole; free some space or mend the path", err=True)
+        sys.exit(2)
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:

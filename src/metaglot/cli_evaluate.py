@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.errors import MetaglotError
+from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Model
     from metaglot.evaluation import Result, TaskSet
     from metaglot.evaluation.leakage import Leakage, Overlap
+    from metaglot.evaluation.protocol import Cell
 
 
 def evaluate(
@@ -53,20 +54,34 @@ def evaluate(
 
       metaglot evaluate builtin:minilm tickets.csv --shots 5 --efforts instant,thorough --out results/tickets
     """
-    wanted = _numbers("--shots", shots)
-    from metaglot.data.columns import parse_columns
-    from metaglot.evaluation.protocol import Plan, TaskSet
+    from metaglot.cli_checks import check_count, check_efforts, check_tasks, read_task
+    from metaglot.data.folders import check_model, check_results_target
 
-    mapping = parse_columns([columns]) if columns else None
-    task_sets = [TaskSet.load(path, mapping=mapping) for path in tasks]
-    unknown = set(_words(leave_out)) - {task.name for task in task_sets}
+    wanted = _numbers("--shots", shots)
+    check_count("--draws", draws, most=100_000)
+    check_count("--queries", queries, most=1_000_000_000)
+    check_count("--threads", threads, most=1024)
+    check_efforts(_words(efforts))
+    if not _words(efforts) and not _words(against):
+        raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
+    check_results_target(out)
+    labelled = [read_task(path, columns) for path in tasks]
+    notes = check_tasks(labelled, wanted, draws)
+    unknown = set(_words(leave_out)) - {name for name, _, _ in labelled}
     if unknown:
         raise MetaglotError(f"--leave-out {', '.join(sorted(unknown))}: no such task; they are named after their files")
+    check_model(model)
+    if multitask:
+        check_model(multitask)
+    for note in [] if quiet else notes:
+        typer.echo(f"note: {printable(note)}", err=True)
     import torch
 
     from metaglot.adaptation import load_model
     from metaglot.evaluation import baselines, evaluate_into, ours, read_results
+    from metaglot.evaluation.protocol import Plan, TaskSet, cells
 
+    task_sets = [TaskSet(*task) for task in labelled]
     if threads:
         torch.set_num_threads(threads)
     loaded = load_model(model)
@@ -74,9 +89,12 @@ def evaluate(
     methods = (*ours(loaded, _words(efforts)), *baselines(_words(against), loaded.base(), multitask=joint))
     plan = Plan(wanted, draws, queries, seed)
     task_sets, overlap = look_for_overlap(model, task_sets, exclude=exclude_overlap)
-    total = len(task_sets) * len(wanted) * draws * len(methods)
+    planned = set(cells([task.name for task in task_sets], [method.name for method in methods], plan))
+    done = 0 if force else _done(out, planned)
     show_bar = not (quiet or as_json)
-    for _ in progress(evaluate_into(out, task_sets, methods, plan, force=force), total, show=show_bar, done=_done(out)):
+    for _ in progress(
+        evaluate_into(out, task_sets, methods, plan, force=force), len(planned), show=show_bar, done=done
+    ):
         pass
     results = read_results(out / "results.jsonl")
     leakage = keep_leakage(out, overlap.leakage(loaded.name, task_sets, plan), results)
@@ -130,6 +148,7 @@ def write_tables(
     leakage: "Leakage",
 ) -> None:
     """Write table.md and report.html; the learning curve is that of the run directory, if the model is one."""
+    from metaglot.data.cache import write_whole
     from metaglot.evaluation import markdown, write_report
     from metaglot.evaluation.leakage import leakage_grids
     from metaglot.evaluation.table import markdown_grid
@@ -138,7 +157,7 @@ def write_tables(
     parts = [markdown(results, leave_out=leave_out), *(markdown_grid(grid) for grid in leakage_grids(leakage))]
     if not leakage.known:
         parts.append(f"**Leakage** unknown: {leakage.model} names no training text.\n")
-    (out / "table.md").write_text("\n".join(parts), "utf-8")
+    write_whole(out / "table.md", "\n".join(parts))
     tasks = len({result.task for result in results})
     write_report(
         out / "report.html",
@@ -183,10 +202,12 @@ def progress(results: "Iterable[Result]", total: int, *, show: bool, done: int =
             yield result
 
 
-def _done(out: Path) -> int:
+def _done(out: Path, planned: "set[Cell]") -> int:
+    """Return how much of the plan is done already; the folder may hold more than the plan."""
     from metaglot.evaluation import read_results
 
-    return len(read_results(out / "results.jsonl")) if (out / "results.jsonl").is_file() else 0
+    results = read_results(out / "results.jsonl") if (out / "results.jsonl").is_file() else []
+    return len({result.cell for result in results} & planned)
 
 
 def _words(text: str) -> list[str]:

@@ -42,12 +42,16 @@ def pretrain(
 
       metaglot pretrain english --out runs/short --resume
     """
+    from metaglot.cli_checks import check_recipe_data
     from metaglot.config import dump_recipe, load_recipe, packaged_recipes
+    from metaglot.data.folders import check_model
 
     path = recipe if Path(recipe).suffix in {".yaml", ".yml"} else str(packaged_recipes().get(recipe, recipe))
     settings = load_recipe(path, overrides or [])
     folder = out or Path("runs") / settings.name
     prepare_folder(folder, resume=resume, force=force)
+    check_recipe_data(settings)
+    check_model(settings.model.name)
     import torch
 
     from metaglot.assembly import assemble, write_run_files
@@ -58,6 +62,8 @@ def pretrain(
         torch.set_num_threads(settings.threads)
     say = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
     assembled = assemble(settings, say)
+    if force and folder.is_dir():  # only now: a mistake costs no run
+        shutil.rmtree(folder)
     write_run_files(folder, dump_recipe(settings), assembled.description)
     write_seen(folder, seen_of(assembled.texts))
     with stop_flag() as stop:
@@ -77,16 +83,17 @@ def pretrain(
 
 
 def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
-    """Refuse a folder that holds another run, unless it is to be resumed or dropped."""
-    if folder.exists() and not folder.is_dir():
+    """Refuse a folder that holds another run, unless it is to be resumed, or dropped once all else is in order."""
+    from metaglot.data.folders import is_dir
+    from metaglot.data.rawfiles import is_there
+
+    if is_there(folder) and not is_dir(folder):
         raise MetaglotError(f"--out {folder}: that is a file; name a folder")
     # A .part was being written when a run was killed.
     names = {path.name for path in folder.iterdir() if path.suffix != ".part"} if folder.is_dir() else set[str]()
     if names and (force or resume) and not names & {"config.yaml", "model.json", "checkpoints"}:
         raise MetaglotError(f"--out {folder}: it holds something that is not a run; name another folder")
-    if force and folder.is_dir():
-        shutil.rmtree(folder)
-    elif names and not resume:
+    if names and not (resume or force):
         raise MetaglotError(
             f"--out {folder}: it is not empty; use --resume to go on with the run there, --force to drop it"
         )
