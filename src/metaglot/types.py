@@ -39,7 +39,7 @@ class HeadSpec(NamedTuple):
 
     inputs: int
     outputs: int
-    level: str = "pooled"  # "pooled" (a text) or "token" (each token)
+    level: str = "pooled"  # "pooled" (a text), "token" (each token), or "vocabulary" (each token, over all tokens)
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,20 @@ class TaskInfo:
     family: str = "classification"
 
 
+class Embedding(NamedTuple):
+    """The input embedding of a learner."""
+
+    name: str  # of its weight [V, D], without the prefix body.
+    padding: int | None  # the row whose gradient it leaves out
+
+
 class Learner(Protocol):
     """A network as a function of its parameters."""
+
+    @property
+    def embedding(self) -> Embedding | None:
+        """Its input embedding, or None if it looks nothing up."""
+        ...
 
     @property
     def hidden_size(self) -> int:
@@ -224,6 +236,11 @@ class MetaGrad(NamedTuple):
 
 class Algorithm(Protocol):
     """A meta-learner as three functions."""
+
+    @property
+    def together(self) -> bool:
+        """Whether it wants all episodes of a step in one call of `meta_grad`; else each comes alone, to save memory."""
+        ...
 
     def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
         """Return the meta-parameters to start from."""

@@ -10,6 +10,7 @@ from metaglot.errors import MetaglotError
 from metaglot.inner import Estimator, Inner, InnerLoop, Rule, first_order
 from metaglot.models.heads import Head
 from metaglot.models.learner import float_parameters
+from metaglot.models.rows import touched
 from metaglot.models.scopes import HeadOnly, Scope
 from metaglot.seeds import fold
 from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, TaskInfo
@@ -50,7 +51,8 @@ class GradientBased:
         body = float_parameters(learner.body())
         start = {**body, **self.scope.init(body, seed=seed)}
         start |= self.head.init(learner.hidden_size, seed=fold(seed, "head"))
-        return start | dict(self.rule.learnt(self.scope.start(start), steps=self.steps, seed=fold(seed, "rule")))
+        moving = self.scope.start(start)
+        return start | dict(self.rule.learnt(moving, steps=self.steps, seed=fold(seed, "rule")))
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
         """Return the adapted head and the scope's moved parameters; no graph is kept."""
@@ -75,9 +77,9 @@ class GradientBased:
         records = []
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
             episode_seed = fold(seed, "episode", step, i) if self.dropout else None
-            grads, record = estimator(inner, problem, meta, episode, episode_seed)
-            for name, grad in grads.items():
-                total[name].add_(grad, alpha=1 / len(episodes))
+            small = touched(problem, meta, episode)
+            grads, record = estimator(inner, problem, small.meta, small.episode, episode_seed)
+            small.add(total, grads, share=1 / len(episodes))
             records.append(record)
         return MetaGrad(total, tuple(records))
 

@@ -17,6 +17,7 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.errors import MetaglotError
 from metaglot.inner import Adam, first_order, gradients
 from metaglot.models.heads import Head, Prototypes, zero_layer
+from metaglot.models.rows import touched
 from metaglot.models.scopes import All
 from metaglot.seeds import fold
 from metaglot.tasks.batches import concatenate
@@ -43,6 +44,11 @@ class Joint:
     @property
     def second_order(self) -> bool:
         """Whether inner gradients are differentiated: never."""
+        return False
+
+    @property
+    def together(self) -> bool:
+        """Whether it wants all episodes of a step in one call: one after the other is as good."""
         return False
 
     def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
@@ -75,13 +81,13 @@ class Joint:
         total = {name: torch.zeros_like(value) for name, value in meta.items()}
         records: list[dict[str, float | int | str]] = []
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
-            leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
-            batch = concatenate(episode.support, episode.query)
+            small = touched(problem, meta, episode)
+            leaves = {name: value.detach().requires_grad_() for name, value in small.meta.items()}
+            batch = concatenate(small.episode.support, small.episode.query)
             dropout_seed = fold(seed, "episode", step, i) if self.dropout else None
             logits = problem.logits({**leaves, **self._head(leaves, problem.task)}, batch, seed=dropout_seed)
             grads = gradients(problem.family.loss(logits, batch), leaves)
-            for name, grad in grads.items():
-                total[name].add_(grad, alpha=1 / len(episodes))
+            small.add(total, grads, share=1 / len(episodes))
             metrics = problem.family.metrics(logits.detach(), batch)
             records.append({"task": problem.task.name, "ways": len(problem.task.labels), **metrics})
         return MetaGrad(total, tuple(records))

@@ -14,7 +14,7 @@ from torch.nn.utils.stateless import (
 from metaglot.errors import MetaglotError
 from metaglot.models.lora import apply_lora
 from metaglot.seeds import seeded
-from metaglot.types import Batch, Outputs, Params
+from metaglot.types import Batch, Embedding, Outputs, Params
 
 BODY = "body."
 Pooling = Literal["mean", "cls", "last"]
@@ -39,6 +39,15 @@ class HfLearner:
         """D, the width of the pooled features."""
         config = cast("Any", self.module).config
         return int(config.hidden_size)
+
+    @property
+    def embedding(self) -> Embedding | None:
+        """The module that looks tokens up."""
+        found = cast("Any", self.module).get_input_embeddings()
+        for name, value in self.module.named_parameters():
+            if value is found.weight:
+                return Embedding(name, found.padding_idx)
+        return None
 
     @property
     def device(self) -> torch.device:

@@ -1,0 +1,1 @@
+"""One meta-gradient step by several libraries: workload, peers and ours."""

@@ -1,0 +1,107 @@
+"""What a process of the benchmark does: one warm-up step, then one measured step of a contender."""
+
+import gc
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from meta.peers import PEERS, Classifier
+from meta.workload import RATE, STEPS, WAYS, WORKLOADS, make_module, make_tasks
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from metaglot.algorithms import GradientBased
+from metaglot.inner import ESTIMATORS, Sgd
+from metaglot.models import All, HfLearner, Zeros
+from metaglot.tasks import Classification
+from metaglot.types import Episode, Problem, TaskInfo
+
+
+def measure(contender: Any, workload: str, folder: str) -> dict[str, float]:
+    """Return CPU seconds and peak memory of one step (gradient and Adam), and the error of the gradient."""
+    torch.set_num_threads(1)
+    size = WORKLOADS[workload]
+    dtype = torch.float64 if contender.precision == "fp64" else torch.float32
+    # Fused attention has no double backward, and its bf16 backward is slow on a CPU.
+    attention = "sdpa" if contender.order == 1 and contender.precision == "fp32" else "eager"
+    module = make_module(size, attention).to(dtype)
+    tasks = make_tasks(size)
+    step = _ours(module, tasks, contender) if contender.peer == "metaglot" else _peer(module, tasks, contender, size)
+    if contender.precision == "fp64":
+        save_file({n: v.float() for n, v in step().items()}, _file(folder, contender.order))
+        return {}
+    gc.collect()
+    before = _reset_peak()
+    began = time.process_time()
+    grads = step()
+    seconds = time.process_time() - began
+    began = time.process_time()
+    grads = step()  # the first step also allocates
+    seconds = min(seconds, time.process_time() - began)
+    return {
+        "cpu_s": seconds,
+        "peak_mb": _peak() - before,
+        "grad_error": _error(grads, load_file(_file(folder, contender.order))),
+    }
+
+
+def _peer(module: Any, tasks: Any, contender: Any, size: Any) -> Any:
+    model = Classifier(module, size.hidden).to(next(module.parameters()).dtype)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.0)
+    bf16 = contender.precision == "bf16"
+
+    def autocast() -> Any:
+        return torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext()
+
+    def step() -> dict[str, Tensor]:
+        grads = PEERS[contender.peer](model, tasks, contender.order == 2, autocast)
+        for name, value in model.named_parameters():
+            value.grad = grads[name]
+        optimiser.step()
+        return {name: grad for name, grad in grads.items() if name.startswith("body.")}
+
+    return step
+
+
+def _ours(module: Any, tasks: Any, contender: Any) -> Any:
+    learner = HfLearner(module.requires_grad_(requires_grad=False), bf16=contender.precision == "bf16")
+    estimator = ESTIMATORS[contender.estimator]()
+    algorithm = GradientBased(All(), Zeros(), Sgd(lr=RATE), STEPS, estimator, dropout=False)
+    info = TaskInfo("t", "t", tuple(map(str, range(WAYS))), tuple(range(WAYS)))
+    family = Classification()
+    episodes = [Episode(info, family, support, query) for support, query in tasks]
+    problems = [Problem(learner, family, info)] * len(tasks)
+    params = {name: value.detach().clone() for name, value in algorithm.init(learner, [info], seed=0).items()}
+    optimiser = torch.optim.Adam(list(params.values()), lr=0.0, fused=True)
+
+    def step() -> dict[str, Tensor]:
+        found = algorithm.meta_grad(problems, params, episodes, step=0, seed=0).grads
+        for name, value in params.items():
+            value.grad = found[name]
+        optimiser.step()
+        return dict(found)
+
+    return step
+
+
+def _error(grads: dict[str, Tensor], reference: dict[str, Tensor]) -> float:
+    shared = [name for name in reference if name in grads]
+    assert len(shared) > 10
+    away = sum(float((grads[n].double() - reference[n].double()).square().sum()) for n in shared)
+    return (away / sum(float(reference[n].double().square().sum()) for n in shared)) ** 0.5
+
+
+def _file(folder: str, order: int) -> str:
+    return str(Path(folder) / f"reference-{order}.safetensors")
+
+
+def _reset_peak() -> float:
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> float:  # MB
+    status = Path("/proc/self/status").read_text()
+    return float(status.split("VmHWM:")[1].split()[0]) / 1024
