@@ -16,6 +16,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "protonet": {},
     "fomaml": {"steps": 2, "lr": 0.05, "head": "prototypes"},
     "joint": {"steps": 1},
+    "sequential-reptile": {"steps": 2, "adam": True, "head": "prototypes"},
 }
 
 

@@ -155,3 +155,21 @@ def test_a_gradient_that_is_not_finite_stops_the_run(make_plan):
 
     with pytest.raises(MetaglotError, match=r"step 1: .*not finite.*training\.lr"):
         next(looped(plan, combine=broken))
+
+
+def test_an_algorithm_may_want_the_whole_meta_batch(make_plan):
+    """Sequential Reptile gets the episodes that the others get one at a time, all in one call a step."""
+    plan = make_plan("sequential-reptile", steps=2)
+    state, calls = start(plan), []
+
+    class Watched:
+        together = plan.algorithm.together
+
+        def meta_grad(self, problems, meta, episodes, *, step, seed):
+            calls.append((step, [dict(episode.rows) for episode in episodes]))
+            return plan.algorithm.meta_grad(problems, meta, episodes, step=step, seed=seed)
+
+    for _ in train(state, plan.train, Watched(), plan.learner, plan.optimisation):
+        pass
+    rows = [dict(plan.train(fold(plan.seed, "train"), n, {}).rows) for n in range(4)]
+    assert calls == [(0, rows[:2]), (2, rows[2:])]

@@ -45,7 +45,7 @@ def killed_at(plan, folder, step):
     events.close()
 
 
-@pytest.mark.parametrize("name", ["protonet", "fomaml", "joint"])
+@pytest.mark.parametrize("name", ["protonet", "fomaml", "joint", "sequential-reptile"])
 @pytest.mark.parametrize("stopped", [5, 7])
 def test_resumed_to_the_bit(make_plan, tmp_path, name, stopped):
     """12 steps at once, or killed when `stopped` are done and resumed from step 5, dropout on: the same bytes."""

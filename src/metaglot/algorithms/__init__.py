@@ -3,6 +3,7 @@
 from metaglot.algorithms.build import ALGORITHMS, build_algorithm
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
+from metaglot.algorithms.sequential_reptile import SequentialReptile
 from metaglot.algorithms.why_not import why_not
 
-__all__ = ["ALGORITHMS", "GradientBased", "Joint", "build_algorithm", "why_not"]
+__all__ = ["ALGORITHMS", "GradientBased", "Joint", "SequentialReptile", "build_algorithm", "why_not"]

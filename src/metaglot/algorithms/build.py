@@ -7,10 +7,12 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from metaglot.algorithms.anil import anil
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.imaml import imaml
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.maml import fomaml, maml
 from metaglot.algorithms.protonet import protonet
 from metaglot.algorithms.reptile import reptile
+from metaglot.algorithms.sequential_reptile import SequentialReptile, sequential_reptile
 from metaglot.algorithms.transfer import joint, transfer
 from metaglot.errors import MetaglotError
 from metaglot.models import All, Head, HeadOnly, Lora, Named, Prototypes, Scope, Zeros
@@ -24,11 +26,13 @@ ALGORITHMS: dict[str, Any] = {
     "maml": maml,
     "fomaml": fomaml,
     "anil": anil,
+    "imaml": imaml,
     "reptile": reptile,
+    "sequential-reptile": sequential_reptile,
 }
 
 
-def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> GradientBased | Joint:
+def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> GradientBased | Joint | SequentialReptile:
     """Return the algorithm `name` with its options.
 
     Options are those of the function of that name; `head` is `zeros`, `prototypes` or `euclidean-prototypes`;

@@ -38,6 +38,11 @@ class GradientBased:
         return self.estimator.second_order and self.steps > 0 and not isinstance(self.scope, HeadOnly)
 
     @property
+    def together(self) -> bool:
+        """Whether it wants all episodes of a step in one call: one after the other is as good."""
+        return False
+
+    @property
     def inner(self) -> Inner:
         """What an estimator differentiates."""
         return Inner(self.scope, self.head, InnerLoop(self.rule, self.steps, chunk=self.chunk, proximal=self.proximal))

@@ -98,11 +98,12 @@ def moments_of(optimiser: torch.optim.AdamW, params: Params) -> dict[str, Tensor
 def _meta_grads(
     state: State, distribution: TaskDistribution, algorithm: Algorithm, learner: Learner, count: int
 ) -> Iterator[MetaGrad]:
-    for i in range(count):
-        n = state.step * count + i
-        episode = distribution(fold(state.seed, "train"), n, state.snapshot).to(learner.device)
-        problem = Problem(learner, episode.family, episode.task)
-        yield algorithm.meta_grad([problem], state.params, [episode], step=n, seed=fold(state.seed, "dropout"))
+    size = count if algorithm.together else 1
+    for n in range(state.step * count, (state.step + 1) * count, size):
+        drawn = (distribution(fold(state.seed, "train"), n + i, state.snapshot) for i in range(size))
+        episodes = [episode.to(learner.device) for episode in drawn]
+        problems = [Problem(learner, episode.family, episode.task) for episode in episodes]
+        yield algorithm.meta_grad(problems, state.params, episodes, step=n, seed=fold(state.seed, "dropout"))
 
 
 def _apply(optimiser: torch.optim.AdamW, state: State, merged: MetaGrad, optimisation: Optimisation) -> float:

@@ -1,0 +1,142 @@
+"""Sequential Reptile: one inner loop through the tasks of a meta-batch in turn, and the way back from its end.
+
+    φ_0 = θ,  φ_{k+1} = φ_k − lr ∇L(φ_k; task k mod n),  θ ← θ + ε(φ_K − θ)
+
+Each step starts where another task's step ended, so that what the way shares is where the gradients of the tasks agree
+(the paper: it maximises their cosine), where Reptile's own loops, one a task, only average.  Each task has a head of
+its own, which moves at its own steps and is dropped; the tasks come in the order they were drawn, round by round.
+
+Lee et al. 2021, https://arxiv.org/abs/2110.02600
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.reptile import reptile
+from metaglot.inner import gradients
+from metaglot.models import All, Head, Scope, Zeros
+from metaglot.models.scopes import OWN
+from metaglot.seeds import fold
+from metaglot.tasks.batches import concatenate
+from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, Record, RuleState, TaskInfo
+
+
+class Loop(NamedTuple):
+    """Where the joint inner loop stands."""
+
+    shared: Params  # what the scope moves
+    heads: tuple[Params, ...]  # head.* of each task
+    state: RuleState
+    losses: tuple[float, ...] = ()  # nats, of each step
+
+
+@dataclass(frozen=True)
+class SequentialReptile:
+    """Reptile whose inner loop takes `alone.steps` rounds through all tasks of the meta-batch."""
+
+    alone: GradientBased  # Reptile of one task: its choices, and how a new task is adapted
+
+    @property
+    def second_order(self) -> bool:
+        """Whether inner gradients are differentiated: never."""
+        return False
+
+    @property
+    def together(self) -> bool:
+        """Whether it wants all episodes of a step in one call: it does."""
+        return True
+
+    def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
+        """Return what Reptile starts from."""
+        return self.alone.init(learner, task_infos, seed=seed)
+
+    def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
+        """Return what the inner loop makes of one task."""
+        return self.alone.adapt(problem, meta, support, seed=seed, budget=budget)
+
+    def meta_grad(
+        self, problems: Sequence[Problem], meta: Params, episodes: Sequence[Episode], *, step: int, seed: int
+    ) -> MetaGrad:
+        """Return θ − φ after all rounds, zeros for what did not move."""
+        seeds = [fold(seed, "episode", step, i) if self.alone.dropout else None for i in range(len(episodes))]
+        with torch.no_grad():
+            start = self._start(problems, meta, episodes, seeds)
+        batches = [concatenate(episode.support, episode.query) for episode in episodes]
+        loop = start
+        for turn in range(self.alone.steps):
+            for task, (problem, batch) in enumerate(zip(problems, batches, strict=True)):
+                loop = self._step(problem, meta, batch, loop, (task, _at(seeds[task], turn)))
+        grads = {name: torch.zeros_like(value) for name, value in meta.items()}
+        for name, value in start.shared.items():
+            grads[name if name in grads else OWN + name] = value - loop.shared[name]
+        records = [
+            _record(problem, {**meta, **loop.shared, **loop.heads[i]}, episodes[i], loop.losses[i])
+            for i, problem in enumerate(problems)
+        ]
+        return MetaGrad(grads, tuple(records))
+
+    def _start(
+        self, problems: Sequence[Problem], meta: Params, episodes: Sequence[Episode], seeds: Sequence[int | None]
+    ) -> Loop:
+        shared = {name: value.clone() for name, value in self.alone.scope.start(meta).items()}
+        heads = tuple(
+            dict(self.alone.head.start(problem, {**meta, **shared}, episode.support, seed=_of_head(seed)))
+            for problem, episode, seed in zip(problems, episodes, seeds, strict=True)
+        )
+        return Loop(shared, heads, self.alone.rule.init(meta, _all(shared, heads)))
+
+    def _step(self, problem: Problem, meta: Params, batch: Batch, loop: Loop, turn: tuple[int, int | None]) -> Loop:
+        """Return the loop after a step on task number turn[0], with the dropout of turn[1]."""
+        task, seed = turn
+        params = {n: v.detach().clone().requires_grad_() for n, v in _all(loop.shared, loop.heads).items()}
+        own = {name: params[_numbered(task, name)] for name in loop.heads[task]}
+        loss = problem.loss({**meta, **{n: params[n] for n in loop.shared}, **own}, batch, seed=seed)
+        grads = gradients(loss, params)  # zeros for the heads of the others
+        with torch.no_grad():
+            moved, state = self.alone.rule.update(meta, params, grads, loss, loop.state, len(loop.losses))
+        moved = {name: value.detach() for name, value in moved.items()}
+        heads = tuple({n: moved[_numbered(i, n)] for n in head} for i, head in enumerate(loop.heads))
+        return Loop({n: moved[n] for n in loop.shared}, heads, state, (*loop.losses, float(loss.detach())))
+
+
+def sequential_reptile(
+    *,
+    lr: float = 1e-2,
+    head_lr: float | None = None,
+    steps: int = 5,
+    head: Head = Zeros(),
+    scope: Scope = All(),
+    adam: bool = False,
+    dropout: bool = True,
+) -> SequentialReptile:
+    """Return Sequential Reptile; `steps` counts the rounds through the meta-batch, and the steps on a new task."""
+    return SequentialReptile(
+        reptile(lr=lr, head_lr=head_lr, steps=steps, head=head, scope=scope, adam=adam, dropout=dropout)
+    )
+
+
+def _record(problem: Problem, at: Params, episode: Episode, support_loss: float) -> Record:
+    with torch.no_grad():
+        metrics = problem.family.metrics(problem.logits(at, episode.query), episode.query)
+    return {"task": problem.task.name, "ways": len(problem.task.labels), "support_loss": support_loss, **metrics}
+
+
+def _all(shared: Params, heads: Sequence[Params]) -> dict[str, Tensor]:
+    return {**shared, **{_numbered(i, n): v for i, head in enumerate(heads) for n, v in head.items()}}
+
+
+def _numbered(task: int, name: str) -> str:
+    return f"head.{task}.{name.removeprefix('head.')}"  # to the rule, a head as any other
+
+
+def _at(seed: int | None, turn: int) -> int | None:
+    return None if seed is None else fold(seed, "inner", turn)
+
+
+def _of_head(seed: int | None) -> int | None:
+    return None if seed is None else fold(seed, "head")
