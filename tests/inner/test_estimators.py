@@ -9,7 +9,20 @@ from torch import Tensor
 
 from metaglot.algorithms import GradientBased
 from metaglot.errors import MetaglotError
-from metaglot.inner import Adam, Adjoint, Estimator, FiniteProduct, Rule, Sgd, Unrolled
+from metaglot.inner import (
+    Adam,
+    Adjoint,
+    Curvature,
+    Estimator,
+    FiniteProduct,
+    LayerRates,
+    MetaSgd,
+    Momentum,
+    Recurrent,
+    Rule,
+    Sgd,
+    Unrolled,
+)
 from metaglot.models import All, Head, HeadOnly, Lora, Named, Prototypes, Scope, Zeros
 from metaglot.types import Params
 
@@ -19,7 +32,16 @@ SCOPES: Mapping[str, Scope] = {
     "named": Named(("encoder.layer.1.*",)),
     "lora": Lora(rank=2),
 }
-RULES: Mapping[str, Rule] = {"sgd": Sgd(lr=0.3), "clipped": Sgd(lr=0.3, clip=0.5), "adam": Adam(lr=0.02)}
+RULES: Mapping[str, Rule] = {
+    "sgd": Sgd(lr=0.3),
+    "clipped": Sgd(lr=0.3, clip=0.5),
+    "adam": Adam(lr=0.02),
+    "momentum": Momentum(lr=0.1),
+    "meta-sgd": MetaSgd(lr=0.3),
+    "layer-rates": LayerRates(lr=0.3, per_step=True),
+    "curvature": Curvature(lr=0.3),
+    "recurrent": Recurrent(lr=0.3, hidden=4),
+}
 HEADS: Mapping[str, Head] = {"zeros": Zeros(), "prototypes": Prototypes()}
 EXACT: Mapping[str, Estimator] = {
     "adjoint": Adjoint(),

@@ -10,7 +10,12 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.imaml import imaml
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.maml import fomaml, maml
+from metaglot.algorithms.maml_plus_plus import maml_plus_plus
+from metaglot.algorithms.meta_curvature import meta_curvature
+from metaglot.algorithms.meta_sgd import meta_sgd
+from metaglot.algorithms.metanet import metanet_1, metanet_n
 from metaglot.algorithms.protonet import protonet
+from metaglot.algorithms.reml import reml
 from metaglot.algorithms.reptile import reptile
 from metaglot.algorithms.sequential_reptile import SequentialReptile, sequential_reptile
 from metaglot.algorithms.transfer import joint, transfer
@@ -29,6 +34,12 @@ ALGORITHMS: dict[str, Any] = {
     "imaml": imaml,
     "reptile": reptile,
     "sequential-reptile": sequential_reptile,
+    "meta-sgd": meta_sgd,
+    "maml++": maml_plus_plus,
+    "meta-curvature": meta_curvature,
+    "reml": reml,
+    "metanet-1": metanet_1,
+    "metanet-n": metanet_n,
 }
 
 

@@ -56,7 +56,8 @@ class GradientBased:
         body = float_parameters(learner.body())
         start = {**body, **self.scope.init(body, seed=seed)}
         start |= self.head.init(learner.hidden_size, seed=fold(seed, "head"))
-        moving = self.scope.start(start)
+        no_classes = {"head.weight": torch.empty(0, learner.hidden_size), "head.bias": torch.empty(0)}
+        moving = {**self.scope.start(start), **no_classes}
         return start | dict(self.rule.learnt(moving, steps=self.steps, seed=fold(seed, "rule")))
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:

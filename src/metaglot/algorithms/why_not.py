@@ -3,9 +3,21 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from metaglot.inner import Adjoint, Estimator, Implicit, Rule, Towards
+from metaglot.inner import (
+    Adjoint,
+    Curvature,
+    Estimator,
+    FirstOrder,
+    Implicit,
+    LayerRates,
+    MetaNet,
+    MetaSgd,
+    Recurrent,
+    Rule,
+    Towards,
+)
 from metaglot.models.heads import Head, Zeros
-from metaglot.models.scopes import HeadOnly, Scope
+from metaglot.models.scopes import HeadOnly, Lora, Scope
 
 
 class Choices(Protocol):
@@ -68,4 +80,27 @@ def _proximal(c: Choices) -> str | None:
     return None
 
 
-CHECKS: Sequence[Callable[[Choices], str | None]] = (_steps, _towards, _weights, _proximal)
+def _learning(c: Choices) -> str | None:
+    learning = isinstance(c.rule, MetaSgd | LayerRates | Curvature | Recurrent | MetaNet)
+    if learning and c.steps > 0 and isinstance(c.estimator, FirstOrder | Towards | Implicit):
+        return (
+            f"the estimator {c.estimator.name} takes the inner steps for constants, so what the rule itself learns "
+            "would never change; use the estimator unrolled or adjoint, or the rule sgd"
+        )
+    return None
+
+
+def _writing(c: Choices) -> str | None:
+    if not isinstance(c.rule, MetaNet) or c.steps == 0:
+        return None
+    if not isinstance(c.scope, Lora):
+        return "the meta-network writes LoRA weights; use scope={lora: {rank: 8, targets: [query, value]}}"
+    if isinstance(c.head, Zeros) and c.steps == 1:
+        return (
+            "a head of zeros passes no gradient on, so the meta-network would read nothing; use head=prototypes or "
+            "steps ≥ 2"
+        )
+    return None
+
+
+CHECKS: Sequence[Callable[[Choices], str | None]] = (_steps, _towards, _weights, _proximal, _learning, _writing)

@@ -1,6 +1,10 @@
 """The inner loop as a function of its start point; update rules; estimators of the outer gradient."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from metaglot.inner.adam import Adam
+from metaglot.inner.curvature import Curvature
 from metaglot.inner.estimators import (
     ESTIMATORS,
     Adjoint,
@@ -15,20 +19,45 @@ from metaglot.inner.estimators import (
     reptile,
     unrolled,
 )
+from metaglot.inner.layer_rates import LayerRates
 from metaglot.inner.loop import InnerLoop, gradients
+from metaglot.inner.meta_sgd import MetaSgd
+from metaglot.inner.metanet import MetaNet
+from metaglot.inner.momentum import Momentum
+from metaglot.inner.recurrent import Recurrent
 from metaglot.inner.rule import Rule
 from metaglot.inner.sgd import Sgd
 
+RULES: Mapping[str, Callable[..., Rule]] = MappingProxyType(
+    {
+        "sgd": Sgd,
+        "momentum": Momentum,
+        "adam": Adam,
+        "meta-sgd": MetaSgd,
+        "layer-rates": LayerRates,
+        "curvature": Curvature,
+        "recurrent": Recurrent,
+        "meta-network": MetaNet,
+    }
+)
+
 __all__ = [
     "ESTIMATORS",
+    "RULES",
     "Adam",
     "Adjoint",
+    "Curvature",
     "Estimator",
     "FiniteProduct",
     "FirstOrder",
     "Implicit",
     "Inner",
     "InnerLoop",
+    "LayerRates",
+    "MetaNet",
+    "MetaSgd",
+    "Momentum",
+    "Recurrent",
     "Rule",
     "Sgd",
     "Towards",

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from metaglot.types import Params, RuleState
 
+HEAD = ("head.weight", "head.bias")
+RATE = "algorithm.rule.rate."  # learnt rates stand under this name
+
 
 class Rule(Protocol):
     """How the inner loop moves: a pure function with a state of its own, differentiable in all it is given."""
@@ -14,8 +17,9 @@ class Rule(Protocol):
     def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
         """Return the meta-parameters that the rule itself learns (names `algorithm.rule.*`), at their start.
 
-        `moving` holds what the scope moves, without the head, whose shape depends on the task; `steps` is the
-        length of the inner loop in meta-training (an adaptation may be longer).
+        `moving` holds what the scope moves, and the head as a layer without classes (`head.weight` [0, D]), since
+        their number depends on the task; `steps` is the length of the inner loop in meta-training (an adaptation
+        may be longer).
         """
         ...
 
@@ -42,3 +46,18 @@ def clip_to_norm(grads: Params, limit: float) -> dict[str, Tensor]:
     # Clamped before the root, whose derivative at 0 is infinite.
     factor = (limit / square.clamp(min=1e-24).sqrt()).clamp(max=1.0)
     return {name: g * factor for name, g in grads.items()}
+
+
+def body_of(moving: Params) -> dict[str, Tensor]:
+    """Return what moves besides the head."""
+    return {name: value for name, value in moving.items() if not name.startswith("head.")}
+
+
+def first_rate(name: str, lr: float, head_lr: float | None) -> float:
+    """Return the rate that a parameter starts with: `head_lr`, where given, for the head."""
+    return head_lr if head_lr is not None and name.split(".")[0] == "head" else lr
+
+
+def head_rates(lr: float, head_lr: float | None) -> dict[str, Tensor]:
+    """Return a learnt rate for each tensor of the head, one number each, since its classes differ by task."""
+    return {RATE + name: torch.tensor(first_rate(name, lr, head_lr)) for name in HEAD}

@@ -1,0 +1,39 @@
+"""MAML++: MAML made stable.
+
+    φ_{t+1,l} = φ_{t,l} − α_{l,t} ∇_l L(φ_t; support),  min over θ and α of Σ_t w_t L(φ_t; query)
+
+A learnt rate α for each layer l and step t; a query loss after every step, whose weights w go from 1/T each to the
+last step alone within `annealed` episodes; and first-order gradients for the first `warm_up` episodes, in which the
+rates rest.  The paper's batch normalisation per step has no counterpart in layer-normed Transformers.
+
+Antoniou et al. 2019, https://arxiv.org/abs/1810.09502
+"""
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.inner import LayerRates, unrolled
+from metaglot.models import All, Head, Scope, Zeros
+
+
+def maml_plus_plus(
+    *,
+    lr: float = 1e-2,
+    head_lr: float | None = None,
+    steps: int = 3,
+    annealed: int = 1000,
+    warm_up: int = 0,
+    head: Head = Zeros(),
+    scope: Scope = All(),
+    dropout: bool = True,
+) -> GradientBased:
+    """Return MAML++ with the exact gradient; `lr` is where the rates start."""
+    return GradientBased(
+        scope=scope,
+        head=head,
+        rule=LayerRates(lr=lr, head_lr=head_lr, per_step=True),
+        steps=steps,
+        estimator=unrolled,
+        dropout=dropout,
+        weights=(1 / steps,) * steps if steps > 0 else None,
+        annealed=annealed,
+        warm_up=warm_up,
+    )

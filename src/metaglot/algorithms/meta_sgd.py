@@ -1,0 +1,25 @@
+"""Meta-SGD: learn the start point, and a rate for every parameter: φ ← φ − α ∘ ∇L(φ; support).
+
+    min over θ and α of L(φ_T; query), differentiated through every step
+
+Li et al. 2017, https://arxiv.org/abs/1707.09835
+"""
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.inner import MetaSgd, unrolled
+from metaglot.models import All, Head, Scope, Zeros
+
+
+def meta_sgd(
+    *,
+    lr: float = 1e-2,
+    head_lr: float | None = None,
+    steps: int = 3,
+    head: Head = Zeros(),
+    scope: Scope = All(),
+    clip: float | None = None,
+    dropout: bool = True,
+) -> GradientBased:
+    """Return Meta-SGD with the exact gradient; `lr` is where the rates start.  (The paper takes one step.)"""
+    rule = MetaSgd(lr=lr, head_lr=head_lr, clip=clip)
+    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=unrolled, dropout=dropout)

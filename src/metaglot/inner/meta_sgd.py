@@ -1,0 +1,43 @@
+"""Meta-SGD: a learnt rate for every parameter, θ ← θ − α ∘ g.
+
+α starts at `lr` everywhere and may change its sign: it is a learnt direction as much as a learnt rate.  It takes as
+much memory as what moves.  The head has one rate for each of its tensors, since its classes differ by task.
+
+Li et al. 2017, https://arxiv.org/abs/1707.09835
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates
+from metaglot.types import Params, RuleState
+
+
+@dataclass(frozen=True)
+class MetaSgd:
+    """Gradient descent with `algorithm.rule.rate.<parameter>`, of the parameter's shape."""
+
+    lr: float = 1e-2  # where the rates start
+    head_lr: float | None = None  # lr if None
+    clip: float | None = None  # joint norm of the inner gradient
+
+    def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
+        """Return the rates at their start."""
+        del steps, seed
+        own = {RATE + name: torch.full_like(value, self.lr) for name, value in body_of(moving).items()}
+        return own | head_rates(self.lr, self.head_lr)
+
+    def init(self, meta: Params, fast: Params) -> RuleState:
+        """Return nothing: it has no state."""
+        del meta, fast
+        return {}
+
+    def update(
+        self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
+    ) -> tuple[Params, RuleState]:
+        """Return θ − α ∘ g."""
+        del loss, step
+        grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
+        return {name: value - meta[RATE + name] * grads[name] for name, value in fast.items()}, state
