@@ -25,6 +25,10 @@ Record = Mapping[str, float | int | str]
 """What is worth logging of one step on one task."""
 
 
+OUTPUTS = "outputs."
+"""Of a learner's outputs that stand in a batch."""
+
+
 class Outputs(NamedTuple):
     """What a learner returns for a batch."""
 
@@ -184,12 +188,23 @@ class Problem:
 
     def outputs(self, params: Params, batch: Batch, *, seed: int | None = None) -> Outputs:
         """Return the learner's outputs with the task's scores as `logits`."""
-        outputs = self.learner.forward(params, batch, seed=seed)
+        outputs = self._seen(batch) or self.learner.forward(params, batch, seed=seed)
         return outputs._replace(logits=self.family.logits(params, outputs))
 
     def features(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # [B, D]
         """Return the pooled features of a batch."""
-        return self.learner.forward(params, batch, seed=seed).pooled
+        return (self._seen(batch) or self.learner.forward(params, batch, seed=seed)).pooled
+
+    def remembered(self, params: Params, batch: Batch, *, seed: int | None = None) -> Batch:
+        """Return the batch with the learner's outputs in it, so that only the head is run from now on."""
+        outputs = self.learner.forward(params, batch, seed=seed)
+        return {**batch, OUTPUTS + "hidden": outputs.hidden, OUTPUTS + "pooled": outputs.pooled}
+
+    @staticmethod
+    def _seen(batch: Batch) -> Outputs | None:
+        if OUTPUTS + "pooled" not in batch:
+            return None
+        return Outputs(batch[OUTPUTS + "hidden"], batch[OUTPUTS + "pooled"], batch["attention_mask"])
 
     def loss(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # nats, mean over B
         """Return the mean loss of a batch."""

@@ -22,9 +22,10 @@ from metaglot.inner import (
     Rule,
     Sgd,
     Unrolled,
+    first_order,
 )
-from metaglot.models import All, Head, HeadOnly, Lora, Named, Prototypes, Scope, Zeros
-from metaglot.types import Params
+from metaglot.models import All, Head, HeadOnly, HfLearner, Lora, Named, Prototypes, Scope, Zeros
+from metaglot.types import Params, Problem
 
 SCOPES: Mapping[str, Scope] = {
     "all": All(),
@@ -108,8 +109,6 @@ def test_the_weights_move_to_the_last_step(gradient):
 
 
 def test_first_order_warm_up(gradient):
-    from metaglot.inner import first_order
-
     warm = replace(PLAIN, warm_up=3)
     assert gap(gradient(warm, step=2), gradient(replace(PLAIN, estimator=first_order))) < 1e-12
     assert gap(gradient(warm, step=3), gradient(PLAIN)) < 1e-12
@@ -141,3 +140,43 @@ def test_the_adjoint_follows_a_finite_difference(bert, problem, episode, gradien
     grads = gradient(algorithm)
     found = float(sum((grads[n] * toward[n]).sum() for n in grads))
     assert found == pytest.approx(slope, rel=1e-6)
+
+
+class Counted(HfLearner):
+    """A learner that remembers how many texts each pass had."""
+
+    def forward(self, params, batch, *, seed=None, logits=False):
+        self.__dict__.setdefault("passes", []).append(len(batch["input_ids"]))
+        return super().forward(params, batch, seed=seed, logits=logits)
+
+
+@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+@pytest.mark.parametrize("estimator", [Unrolled(), Adjoint(), first_order], ids=lambda e: e.name)
+def test_the_body_runs_once_where_only_the_head_moves(bert, episode, estimator, dropout):
+    learner = Counted(bert.module)
+    problem = Problem(learner, episode.family, episode.task)
+    algorithm = replace(PLAIN, scope=HeadOnly(), estimator=estimator, steps=7, dropout=dropout)
+    meta = algorithm.init(learner, [episode.task], seed=0)
+    algorithm.meta_grad([problem], meta, [episode], step=0, seed=1)
+    support, query = len(episode.support["labels"]), len(episode.query["labels"])
+    assert learner.passes == [support, query]
+    learner.passes.clear()
+    algorithm.adapt(problem, meta, episode.support, seed=1)
+    assert learner.passes == [support]
+
+
+def test_a_resting_body_gives_the_gradient_of_running_it_each_step(bert, problem, episode):
+    """Against plain autograd that runs the body at every step."""
+    algorithm = replace(PLAIN, scope=HeadOnly(), steps=3)
+    meta = {n: v.double().requires_grad_() for n, v in algorithm.init(bert, [problem.task], seed=0).items()}
+    head = algorithm.head.start(problem, meta, episode.support)
+    head = {n: v if v.requires_grad else v.requires_grad_() for n, v in head.items()}
+    for _ in range(3):
+        loss = problem.loss({**meta, **head}, episode.support)
+        slopes = torch.autograd.grad(loss, list(head.values()), create_graph=True)
+        head = {n: v - 0.03 * g for (n, v), g in zip(head.items(), slopes, strict=True)}
+    loss = problem.loss({**meta, **head}, episode.query)
+    truth = torch.autograd.grad(loss, list(meta.values()), allow_unused=True)
+    found = algorithm.meta_grad([problem], meta, [episode], step=0, seed=1).grads
+    expected = {n: torch.zeros_like(v) if g is None else g for (n, v), g in zip(meta.items(), truth, strict=True)}
+    assert gap(found, expected) < 1e-10

@@ -66,7 +66,9 @@ class GradientBased:
         steps = self.steps if budget.steps is None else budget.steps
         loop = replace(self.inner.loop, steps=steps, batch_size=budget.batch_size, order=seed)
         with torch.no_grad():
-            start = self.inner.start(problem, meta, support, seed=None)
+            inner = self.inner._replace(loop=loop)
+            support = inner.support(problem, meta, support, seed=None)
+            start = inner.start(problem, meta, support, seed=None)
         if steps == 0:
             return Fast({name: value for name, value in start.items() if name not in meta}, {}, ())
         dropout_seed = seed if self.dropout else None

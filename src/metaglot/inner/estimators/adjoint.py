@@ -29,6 +29,7 @@ from metaglot.inner.estimators.parts import (
     record_of,
 )
 from metaglot.inner.estimators.products import ExactProduct, FiniteProduct, Product, Step, Through
+from metaglot.inner.estimators.unrolled import Unrolled
 from metaglot.inner.loop import InnerLoop, gradients
 from metaglot.seeds import fold
 from metaglot.types import Episode, Fast, Params, Problem, TraceStep
@@ -60,7 +61,9 @@ class Adjoint:
         return not isinstance(self.product, FiniteProduct)
 
     def __call__(self, inner: Inner, problem: Problem, meta: Params, episode: Episode, seed: int | None) -> Estimate:
-        """Return the meta-gradient."""
+        """Return the meta-gradient; unrolled where only the head moves, for then graphs are small."""
+        if inner.body_rests(meta) and self.exact:
+            return Unrolled()(inner, problem, meta, episode, seed)
         leaves = leaves_of(meta)
         start = inner.start(problem, leaves, episode.support, seed=seed)
         state = inner.loop.rule.init(leaves, start)

@@ -22,11 +22,13 @@ class FirstOrder:
     def __call__(self, inner: Inner, problem: Problem, meta: Params, episode: Episode, seed: int | None) -> Estimate:
         """Return the first-order meta-gradient."""
         leaves = leaves_of(meta)
-        start = inner.start(problem, leaves, episode.support, seed=seed)
+        support = inner.support(problem, leaves, episode.support, seed=seed)
+        start = inner.start(problem, leaves, support, seed=seed)
         still = {name: value.detach() for name, value in start.items()}
         points: list[tuple[float, Params]] = []
         trace = ()
-        for fast in inner.loop.walk(problem, meta, still, episode.support, seed=seed, create_graph=False):
+        support = {name: value.detach() for name, value in support.items()}
+        for fast in inner.loop.walk(problem, meta, still, support, seed=seed, create_graph=False):
             trace = fast.trace
             weight = inner.weight_after(len(trace))
             if weight or len(trace) == inner.loop.steps:

@@ -23,6 +23,19 @@ class Inner(NamedTuple):
     loop: InnerLoop
     weights: tuple[float, ...] | None = None  # of the query loss after each step (MAML++, REML); the last if None
 
+    def body_rests(self, meta: Params) -> bool:
+        """Whether nothing but the head moves."""
+        return not self.scope.start(meta)
+
+    def support(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None) -> Batch:
+        """Return the support set, with its features where the body rests: it runs once, whatever the steps.
+
+        With dropout, one mask then stands for all steps.
+        """
+        if self.loop.steps == 0 or not self.body_rests(meta):
+            return support
+        return problem.remembered(meta, support, seed=None if seed is None else fold(seed, "features"))
+
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None) -> dict[str, Tensor]:
         """Return the starting values of all that moves: the scope's parameters and the head."""
         head_seed = None if seed is None else fold(seed, "head")

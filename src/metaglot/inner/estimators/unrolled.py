@@ -21,7 +21,8 @@ class Unrolled:
     def __call__(self, inner: Inner, problem: Problem, meta: Params, episode: Episode, seed: int | None) -> Estimate:
         """Return the exact meta-gradient."""
         leaves = leaves_of(meta)
-        start = inner.start(problem, leaves, episode.support, seed=seed)
-        visited = list(inner.loop.walk(problem, leaves, start, episode.support, seed=seed, create_graph=True))
+        support = inner.support(problem, leaves, episode.support, seed=seed)
+        start = inner.start(problem, leaves, support, seed=seed)
+        visited = list(inner.loop.walk(problem, leaves, start, support, seed=seed, create_graph=True))
         judged = judge(problem, leaves, points_of(inner, visited), episode, seed)
         return gradients(judged.loss, leaves), record_of(problem, visited[-1].trace, judged.logits, episode)
