@@ -1,5 +1,6 @@
 """`metaglot evaluate`: a model against strong baselines on the same draws."""
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -147,28 +148,20 @@ def write_tables(
     run: Path,
     leakage: "Leakage",
 ) -> None:
-    """Write table.md and report.html; the learning curve is that of the run directory, if the model is one."""
+    """Write table.md, environment.json and report.html, the page of `metaglot report` on the folder and the run."""
     from metaglot.data.cache import write_whole
-    from metaglot.evaluation import markdown, write_report
+    from metaglot.evaluation import gather, markdown, write_report
     from metaglot.evaluation.leakage import leakage_grids
+    from metaglot.evaluation.material import is_run
     from metaglot.evaluation.table import markdown_grid
-    from metaglot.training.run import read_metrics
 
     parts = [markdown(results, leave_out=leave_out), *(markdown_grid(grid) for grid in leakage_grids(leakage))]
     if not leakage.known:
         parts.append(f"**Leakage** unknown: {leakage.model} names no training text.\n")
     write_whole(out / "table.md", "\n".join(parts))
-    tasks = len({result.task for result in results})
-    write_report(
-        out / "report.html",
-        title=f"{model.name}: evaluation",
-        summary=f"{len(results)} fits on {tasks} tasks; every method saw the same supports and queries.",
-        results=results,
-        curve=read_metrics(run / "metrics.jsonl"),
-        config=dict(model.provenance),
-        environment=environment(),
-        leave_out=leave_out,
-    )
+    write_whole(out / "environment.json", json.dumps(environment(), indent=1) + "\n")
+    folders = [out, run] if is_run(run) else [out]
+    write_report(out / "report.html", gather(folders, title=f"{model.name}: evaluation", leave_out=leave_out))
 
 
 def environment() -> dict[str, object]:

@@ -1,19 +1,18 @@
 """The main job on an embedded default: meta-train on small real data, then learn tasks never seen."""
 
-import json
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 from rich.console import Console
 
 from metaglot.adaptation import Model, load_model
 from metaglot.assembly import assemble, write_run_files
-from metaglot.cli_evaluate import environment, progress
+from metaglot.cli_evaluate import progress
 from metaglot.cli_train import stop_flag, watch
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.builtin import load_builtin
@@ -26,6 +25,7 @@ from metaglot.evaluation import (
     TaskSet,
     baselines,
     evaluate_into,
+    gather,
     markdown,
     method_chart,
     ours,
@@ -36,7 +36,6 @@ from metaglot.evaluation import (
 from metaglot.evaluation.statistics import paired_difference
 from metaglot.evaluation.summary import better_frozen, scores
 from metaglot.training import run
-from metaglot.training.run import read_metrics
 
 UNSEEN_GROUPS = ("sci.space", "rec.sport.hockey", "comp.windows.x", "talk.politics.mideast", "misc.forsale")
 UNSEEN_DOMAINS = ("newspaper", "tweets")
@@ -85,8 +84,7 @@ def run_demo(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) 
     _train(recipe, folder, talk)
     model = load_model(folder)
     results = _evaluate(model, results_folder, talk)
-    curve = read_metrics(folder / "metrics.jsonl")
-    report = _write(out, results, curve, recipe)
+    report = _write(out, results)
     if as_json:
         sys.stdout.write((results_folder / "results.jsonl").read_text("utf-8"))
         return
@@ -165,18 +163,11 @@ def _until(results: Iterable[Result], seconds: float) -> Iterator[Result]:
             return
 
 
-def _write(out: Path, results: list[Result], curve: list[Any], recipe: Recipe) -> Path:
+def _write(out: Path, results: list[Result]) -> Path:
     (out / "table.md").write_text(markdown(results), "utf-8")
     (out / "accuracy.svg").write_text(method_chart(results), "utf-8")
-    return write_report(
-        out / "report.html",
-        title="metaglot demo",
-        summary=_summary(results),
-        results=results,
-        curve=curve,
-        config=json.loads(recipe.model_dump_json()),
-        environment=environment(),
-    )
+    folders = [out / "run", *(out / "results" / part for part in ("closed", "gradient"))]
+    return write_report(out / "report.html", gather(folders, title="metaglot demo"))
 
 
 def _summary(results: list[Result]) -> str:

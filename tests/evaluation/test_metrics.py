@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.metrics import calibration_error, judge, macro_f1
+from metaglot.evaluation.metrics import Bin, calibration_bins, calibration_error, judge, macro_f1
 
 
 def test_macro_f1_by_hand() -> None:
@@ -35,6 +35,19 @@ def test_calibration_error_by_hand_and_by_a_slow_loop() -> None:
             slow += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
     assert calibration_error(confidence, right) == pytest.approx(slow)
     assert calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0.0
+
+
+def test_bins_hold_what_the_calibration_error_is_made_of() -> None:
+    rng = np.random.default_rng(2)
+    confidence, right = rng.uniform(0, 1, 500), rng.uniform(0, 1, 500) < 0.5
+    bins = calibration_bins(confidence, right)
+    assert sum(one.size for one in bins) == 500
+    assert sum(one.right for one in bins) == right.sum()
+    gap = sum(abs(one.right - one.confidence) for one in bins) / 500
+    assert gap == pytest.approx(calibration_error(confidence, right), abs=1e-6)
+    assert calibration_bins(np.array([0.5, 0.52]), np.array([True, False])) == (Bin(7, 2, 1.02, 1),)
+    probabilities = np.array([[0.9, 0.1], [0.45, 0.55]])
+    assert judge(("a", "b"), probabilities, ["a", "a"]).bins == (Bin(8, 1, 0.55, 0), Bin(13, 1, 0.9, 1))
 
 
 def test_a_label_never_seen_in_the_support_counts_as_missed() -> None:

@@ -1,3 +1,4 @@
+import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
@@ -5,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import Result, curve_chart, method_chart, write_report
-from metaglot.evaluation.svg import Dot, Panel, Series, dot_chart, label, line_chart, ticks
+from metaglot.evaluation import Material, Result, curve_chart, method_chart, write_report
+from metaglot.evaluation.leakage import Counts, Leakage, TaskLeakage
+from metaglot.evaluation.metrics import Bin
+from metaglot.evaluation.rates import Learnt
+from metaglot.evaluation.report import markdown_report, report_of
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
+SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -38,47 +43,104 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_page_is_whole_self_contained_and_escaped(results: list[Result], tmp_path: Path) -> None:
-    evil = [Result(**{**vars(r), "task": r.task + EVIL}) for r in results]
+def material(results: list[Result]) -> Material:
+    """What a whole page is made of, each name and text hostile."""
+    bins = (Bin(3, 4, 1.0, 1), Bin(9, 6, 3.8, 4))
+    evil = [Result(**{**vars(r), "task": r.task + EVIL, "bins": bins}) for r in results]
     curve = [{"step": s, "accuracy": 0.5 + s / 1000, "loss": 1 / (1 + s)} for s in range(0, 200, 20)]
-    path = write_report(
-        tmp_path / "new" / "report.html",
-        title=EVIL,
-        summary=EVIL,
-        results=evil,
-        curve=curve,
-        config={"algorithm": {EVIL: EVIL}, "seed": 0},
-        environment={"torch": "2"},
-        leave_out=["c" + EVIL],
+    learnt = [Learnt("algorithm.rates." + EVIL, (2, 3), ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), logarithm=False)]
+    counts = Counts(10, 1, 2)
+    seen = TaskLeakage("a" + EVIL, counts, counts, counts, 0, 3, 3, ("x",), {EVIL: 3})
+    return Material(
+        EVIL,
+        evil,
+        {EVIL: curve, "other": curve},
+        {EVIL: learnt},
+        [Leakage("m", known=True, texts=5, excluded=False, tasks=(seen,))],
+        {"Configuration": {"algorithm": {EVIL: EVIL}, "sets": [{"path": EVIL}], "nothing": []}},
+        ["c" + EVIL],
     )
-    text = path.read_text("utf-8")
+
+
+def read(text: str) -> Page:
     page = Page()
     page.feed(text)
     page.close()
     assert page.open == []
-    assert "script" not in page.tags
-    assert page.links == []
+    return page
+
+
+def test_the_page_is_whole_self_contained_and_escaped(results: list[Result], tmp_path: Path) -> None:
+    path = write_report(tmp_path / "new" / "report.html", material(results))
+    text = path.read_text("utf-8")
+    page = read(text)
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert page.links == [f"#part-{n}" for n in range(1, 9)]
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "@import" not in text
     assert page.text.count(EVIL) >= 5
-    assert page.tags.count("svg") == 3
+    assert page.tags.count("svg") == 9
+    assert text.count('role="img" aria-label="') == 9
+    assert page.tags.count("th") == text.count('<th scope="')
     assert "prefers-color-scheme" in text
     assert "width=device-width" in text
     assert f"algorithm.{EVIL}" in page.text
+    assert "sets.0.path" in page.text
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
 
 
-def test_a_page_without_results_or_curve(tmp_path: Path) -> None:
-    path = write_report(tmp_path / "r.html", title="t", summary="s", results=[], config={}, environment={})
-    page = Page()
-    page.feed(path.read_text())
-    assert page.open == []
+def test_the_sections_come_in_the_order_in_which_a_reader_asks(results: list[Result]) -> None:
+    made = report_of(material(results))
+    titles = [section.title for section in made.sections]
+    assert titles == [
+        *("Accuracy", "Task by task", "Cost", "Against the baselines", "Ranks", "Calibration"),
+        *("Meta-training", "Leakage"),
+    ]
+    assert all(section.charts or section.grids for section in made.sections)
+    assert [row[0].text[0] for row in made.sections[1].grids[0].rows] == ["c", "c", "a", "a", "b", "b"]
+
+
+def test_every_picture_is_well_formed_and_says_what_it_shows(results: list[Result]) -> None:
+    pictures = [chart for section in report_of(material(results)).sections for chart in section.charts]
+    assert len(pictures) == 9
+    for chart in pictures:
+        root = ET.fromstring(chart)
+        assert root.attrib["aria-label"].startswith(str(root[0].text))
+        assert root[0].tag.endswith("title")
+        assert not re.search(r"[ \"](nan|inf)", chart)
+        _, _, width, height = map(float, root.attrib["viewBox"].split())
+        places = [(float(e.attrib["x"]), float(e.attrib["y"])) for e in root.iter(SVG + "text")]
+        assert places
+        assert all(-1 <= x <= width + 1 and 0 <= y <= height for x, y in places)
+
+
+def test_the_markdown_holds_every_table(results: list[Result]) -> None:
+    made = report_of(material(results))
+    text = markdown_report(made)
+    tables = [grid for section in made.sections for grid in (*section.grids, *section.folded)]
+    assert len(tables) >= 10
+    assert all(f"**{grid.title}.**" in text for grid in tables)
+    assert text.startswith(f"# {EVIL}\n\n{made.headline}\n")
+    assert "`sets.0.path`" in text
+
+
+def test_a_run_alone(tmp_path: Path) -> None:
+    curve = [{"kind": "validation", "step": s, "accuracy": 0.5 + s / 100} for s in (0, 5, 10)]
+    made = report_of(Material("run", curves={"run": curve}))
+    assert made.headline == "run took 10 steps; accuracy on its validation tasks went from 50.0 % to 60.0 %."
+    assert [section.title for section in made.sections] == ["Meta-training"]
+    assert report_of(Material("run", curves={"run": []})).headline == "run took no step."
+
+
+def test_a_page_without_anything(tmp_path: Path) -> None:
+    page = read(write_report(tmp_path / "r.html", Material("t")).read_text())
     assert not {"svg", "table"} & set(page.tags)
 
 
 def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MetaglotError, match="cannot be written"):
-        write_report(tmp_path / "file" / "r.html", title="", summary="", results=[], config={}, environment={})
+    with pytest.raises(MetaglotError, match="cannot make the folder"):
+        write_report(tmp_path / "file" / "r.html", Material("t"))
 
 
 def test_charts_are_well_formed_and_hold_every_method(results: list[Result]) -> None:
@@ -103,47 +165,3 @@ def test_curve_takes_the_records_it_understands() -> None:
     long = ET.fromstring(curve_chart([{"step": s, "loss": 1.0 * s} for s in range(10_000)], "loss"))
     (line,) = long.iter("{http://www.w3.org/2000/svg}polyline")
     assert 100 <= len(line.attrib["points"].split()) <= 150
-
-
-def test_a_point_stands_where_the_axes_say() -> None:
-    root = ET.fromstring(line_chart([Series("a", [0, 10], [0, 100])], title="t", x="x", y="y"))
-    start, end = (
-        tuple(map(float, p.split(",")))
-        for p in next(root.iter("{http://www.w3.org/2000/svg}polyline")).attrib["points"].split()
-    )
-    marks = {e.text: e for e in root.iter("{http://www.w3.org/2000/svg}text")}
-    assert float(marks["10"].attrib["x"]) == pytest.approx(end[0])
-    assert float(marks["100"].attrib["y"]) - 4 == pytest.approx(end[1])
-    assert end[0] > start[0]
-    assert end[1] < start[1]
-
-
-def test_values_that_are_not_numbers_are_left_out() -> None:
-    nan = float("nan")
-    assert "nan" not in line_chart([Series("a", [0, 1, 2], [0.1, nan, 0.3])], title="t", x="x", y="y")
-    assert "nan" not in dot_chart([Panel("p", [Dot("m", 0.5, nan, nan, "50.0")])], title="t", x="x")
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-        (0, 400, [0, 100, 200, 300, 400]),
-        (0.47, 0.66, [0.45, 0.5, 0.55, 0.6, 0.65, 0.7]),
-    ],
-)
-def test_ticks(low: float, high: float, expected: list[float]) -> None:
-    assert ticks(low, high) == pytest.approx(expected)
-
-
-def test_ticks_cover_and_are_few() -> None:
-    checked = 0
-    for low in (-3.7, 0.0, 0.1234, 55.0, 1e6):
-        for span in (0.0, 1e-6, 0.013, 0.9, 7.0, 12345.0):
-            marks = ticks(low, low + span)
-            assert marks[0] <= low + 1e-12
-            assert marks[-1] >= low + span - 1e-12 * abs(low)
-            assert 2 <= len(marks) <= 8
-            assert len({label(mark, marks) for mark in marks}) == len(marks)
-            checked += 1
-    assert checked == 30

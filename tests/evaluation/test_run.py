@@ -184,3 +184,13 @@ def test_the_cell_of_a_result_survives_the_file(job: Callable[..., Any], tmp_pat
     assert read_results(tmp_path) == made
     assert asdict(made[0]).keys() >= {"task", "shot", "draw", "method", "accuracy", "macro_f1", "ece", "cpu_seconds"}
     assert made[0].cell == Cell("one", 1, 0, "weak")
+
+
+def test_rows_written_before_there_were_bins_are_read(job: Callable[..., Any], tmp_path: Path) -> None:
+    made = list(evaluate_into(tmp_path, *job(), PLAN))
+    assert all(sum(one.size for one in result.bins) == result.queries for result in made)
+    assert read_results(tmp_path) == made
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    old = [{name: value for name, value in json.loads(line).items() if name != "bins"} for line in lines]
+    (tmp_path / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in old))
+    assert [result.bins for result in read_results(tmp_path)] == [()] * len(made)

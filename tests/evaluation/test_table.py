@@ -3,14 +3,17 @@ from dataclasses import replace
 from io import StringIO
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Result, markdown, terminal
-from metaglot.evaluation.grids import Grid, grids
-from metaglot.evaluation.statistics import t_interval
-from metaglot.evaluation.summary import better_frozen, comparisons, cpu_seconds, macro, without
+from metaglot.evaluation.comparison import comparisons, strongest
+from metaglot.evaluation.grids import Grid
+from metaglot.evaluation.statistics import cohen_dz, holm, paired_t, rank_methods, signed_rank, t_interval
+from metaglot.evaluation.summary import better_frozen, cpu_seconds, macro, mean_ece, ranking, scores, without
+from metaglot.evaluation.table import grids
 
 
 def _grid(results: list[Result], title: str, **options: Any) -> Grid:
@@ -54,12 +57,12 @@ def test_a_macro_mean_needs_every_task(results: list[Result]) -> None:
     part = [r for r in results if not (r.method == "tfidf" and r.task == "b")]
     assert macro(part, 5, "tfidf") is None
     assert macro(part, 5, "ours-fast") is not None
-    assert _grid(part, "Accuracy").rows[0][2].text == "–"
+    assert _grid(part, "Mean over tasks").rows[0][2].text == "–"
 
 
 def test_leaving_tasks_out(results: list[Result]) -> None:
-    table = _grid(results, "Accuracy", leave_out=["c"])
-    assert [row[0].text for row in table.rows[:4]] == ["macro mean"] * 2 + ["macro of 2 tasks"] * 2
+    table = _grid(results, "Mean over tasks", leave_out=["c"])
+    assert [row[0].text for row in table.rows] == ["all 3"] * 2 + ["2 of 3"] * 2
     assert _grid(results, "Paired differences without c", leave_out=["c"]).rows
     for wrong in (["zzz"], ["a", "b", "c"]):
         with pytest.raises(MetaglotError, match="tasks are a, b, c"):
@@ -76,15 +79,93 @@ def test_losses_come_first(results: list[Result]) -> None:
     assert values == sorted(values)
 
 
+def test_the_tasks_lost_to_the_strongest_baseline_come_first(results: list[Result]) -> None:
+    best = strongest(comparisons(results))
+    assert best is not None
+    assert (best.against, best.shot) == ("finetune", None)
+    assert next(iter(best.means.items())) == ("c", pytest.approx(0.02 - 0.15))
+    table = _grid(results, "Every task")
+    assert table.columns[-1] == "ours-fast − finetune"
+    assert [row[0].text for row in table.rows] == ["c", "c", "a", "a", "b", "b"]
+    assert [row[-1].text[:5] for row in table.rows] == ["-13.0", "-13.0", *["+2.0 "] * 4]
+    assert _grid([r for r in results if not r.method.startswith("ours")], "Every task").columns[-1] == "finetune"
+
+
+def _noisy(results: list[Result]) -> list[Result]:
+    rng = np.random.default_rng(0)
+    return [replace(r, accuracy=r.accuracy + rng.normal(0, 0.03)) for r in results]
+
+
+def test_tests_and_effect_sizes_are_those_of_the_statistics(results: list[Result]) -> None:
+    noisy = _noisy(results)
+    found = [c for c in comparisons(noisy) if c.shot == 5 and c.single]
+    raw: dict[str, tuple[float, float]] = {}
+    for c in found:
+        a, b = scores(noisy, "ours-fast", 5), scores(noisy, c.against, 5)
+        draws = [np.mean([a[t, 5, d] - b[t, 5, d] for t in "abc"]) for d in range(4)]
+        tasks = [float(np.mean([a[t, 5, d] - b[t, 5, d] for d in range(4)])) for t in "abc"]
+        raw[c.against] = paired_t(draws), signed_rank(tasks)
+        assert c.effect == pytest.approx(cohen_dz(tasks))
+        assert c.won == pytest.approx(np.mean([a[key] > b[key] for key in a]))
+        assert c.tasks.mean == pytest.approx(np.mean(tasks))
+        assert c.tasks.n == 3
+    assert len(raw) == 4
+    assert [c.p_draws for c in found] == pytest.approx(holm([raw[c.against][0] for c in found]))
+    assert [c.p_tasks for c in found] == pytest.approx(holm([raw[c.against][1] for c in found]))
+    chosen = [c for c in comparisons(noisy) if not c.single]
+    assert len(chosen) == 3
+    assert all(np.isnan(c.p_draws) and np.isnan(c.p_tasks) for c in chosen)
+    assert len(_grid(noisy, "Tests and effect sizes").rows) == 3 * 4
+
+
+def test_over_all_shots_a_task_counts_once(results: list[Result]) -> None:
+    every = next(c for c in comparisons(_noisy(results)) if c.shot is None and c.against == "tfidf")
+    assert every.tasks.n == 3
+    assert every.effect.n == 3
+    assert set(every.means) == {"a", "b", "c"}
+
+
+def test_one_task_is_judged_over_its_draws(results: list[Result]) -> None:
+    (found,) = comparisons(
+        [r for r in _noisy(results) if r.task == "a" and r.shot == 1 and r.method in {"ours-fast", "tfidf"}]
+    )
+    assert np.isnan(found.p_tasks)
+    assert 0 < found.p_draws < 1
+    assert found.effect.n == found.tasks.n == 4
+
+
+def test_ranks_are_over_tasks_on_cells_that_all_have(results: list[Result]) -> None:
+    found = ranking([r for r in results if not (r.method == "tfidf" and r.draw > 0)])
+    assert found is not None
+    methods = ["tfidf", "frozen-proto", "frozen-lr", "finetune", "ours-fast"]
+    first = [r for r in results if r.draw == 0]
+    rows = [[np.mean([r.accuracy for r in first if (r.method, r.task) == (m, t)]) for m in methods] for t in "abc"]
+    assert found == rank_methods(methods, np.array(rows))
+    assert "Friedman" in _grid(results, "Mean ranks").note
+    lacking = ranking([r for r in results if not (r.method == "tfidf" and r.task == "b")])
+    assert lacking is not None
+    assert "tfidf" not in lacking.methods
+    assert ranking([r for r in results if r.task == "a"]) is None
+    assert ranking([r for r in results if r.method in {"tfidf", "ours-fast"}]) is None
+    assert ranking([]) is None
+
+
+def test_calibration_is_a_mean(results: list[Result]) -> None:
+    uneven = [replace(r, ece=0.1 * r.draw) for r in results]
+    assert mean_ece(uneven, 5, "tfidf") == pytest.approx(0.15)
+    assert mean_ece(uneven, 5, "absent") is None
+    assert _grid(uneven, "Calibration").rows[0][1].text == "15.0"
+
+
 def test_one_draw_has_no_interval(results: list[Result]) -> None:
-    table = _grid([r for r in results if r.draw == 0], "Accuracy")
+    table = _grid([r for r in results if r.draw == 0], "Mean over tasks")
     assert table.rows[0][2].text == "42.0"
 
 
 def test_only_baselines_or_one_task(results: list[Result]) -> None:
     assert comparisons([r for r in results if r.method != "ours-fast"]) == []
     one = grids([r for r in results if r.task == "a"])
-    assert "macro mean" not in [row[0].text for row in one[0].rows]
+    assert one[0].title == "Every task"
     assert cpu_seconds(results, 5, "absent") is None
 
 
@@ -100,7 +181,7 @@ def test_terminal_and_markdown_hold_the_same_numbers(results: list[Result]) -> N
             assert all(cell.text in screen.getvalue() for cell in row)
             assert all(cell.text.replace("|", "\\|") in text for cell in row)
     header = next(line for line in text.splitlines() if line.startswith("| task"))
-    assert header == "| task | shots | tfidf | frozen-proto | frozen-lr | finetune | ours-fast |"
+    assert header == "| tasks | shots | tfidf | frozen-proto | frozen-lr | finetune | ours-fast |"
 
 
 def test_a_table_of_a_real_evaluation(guess: Any, task: Callable[..., Any]) -> None:

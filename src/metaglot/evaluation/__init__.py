@@ -2,6 +2,7 @@
 
 from metaglot.evaluation.baselines import BASELINES, FineTune, Fitted, Method, Ours, Tuned, baselines, ours
 from metaglot.evaluation.charts import curve_chart, method_chart
+from metaglot.evaluation.material import Material, gather
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells
 from metaglot.evaluation.report import write_report
 from metaglot.evaluation.run import evaluate, evaluate_into
@@ -13,6 +14,7 @@ __all__ = [
     "Cell",
     "FineTune",
     "Fitted",
+    "Material",
     "Method",
     "Ours",
     "Plan",
@@ -24,6 +26,7 @@ __all__ = [
     "curve_chart",
     "evaluate",
     "evaluate_into",
+    "gather",
     "markdown",
     "method_chart",
     "ours",

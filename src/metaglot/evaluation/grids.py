@@ -1,21 +1,20 @@
 """The tables of an evaluation as plain grids of text, for the terminal, Markdown and HTML alike."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from math import isnan
 from typing import Literal, NamedTuple
 
+from metaglot.evaluation.comparison import Comparison, strongest
 from metaglot.evaluation.statistics import Interval
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import (
-    Comparison,
-    comparisons,
     cpu_seconds,
     macro,
+    mean_ece,
     methods_of,
     shots_of,
     task_interval,
     tasks_of,
-    without,
 )
 
 Tone = Literal["", "best", "won", "lost"]
@@ -38,75 +37,34 @@ class Grid(NamedTuple):
     keys: int = 2
 
 
-def grids(results: Sequence[Result], *, leave_out: Collection[str] = ()) -> list[Grid]:
-    """Return the tables that say what came out; those without rows are left out.
+def macro_means(results: Sequence[Result], fewer: Sequence[Result] = ()) -> Grid:
+    """Return the means over tasks for each method, then those over `fewer` tasks; the best of a row stands out.
 
-    `leave_out` names tasks without which the macro mean and the differences are also given.
+    Without rows if there is but one task.
     """
-    fewer = without(results, leave_out) if leave_out else []
-    tables = [accuracy(results, fewer), paired(comparisons(results), "Paired differences")]
-    if fewer:
-        title = f"Paired differences without {', '.join(leave_out)}"
-        tables.append(paired(comparisons(fewer), title))
-    tables += [by_task(comparisons(results)), cost(results)]
-    return [table for table in tables if table.rows]
-
-
-def accuracy(results: Sequence[Result], fewer: Sequence[Result] = ()) -> Grid:
-    """Return the macro means, then accuracy by task and shot, for each method; the best of a row stands out."""
-    methods, shots = methods_of(results), shots_of(results)
-    left = f"macro of {len(tasks_of(fewer))} tasks"
-    several = len(tasks_of(results)) > 1
-    rows = [_row("macro mean", k, [macro(results, k, method) for method in methods]) for k in shots if several]
+    methods, shots, many = methods_of(results), shots_of(results), len(tasks_of(results))
+    rows = [_row(f"all {many}", k, [macro(results, k, method) for method in methods]) for k in shots if many > 1]
+    left = f"{len(tasks_of(fewer))} of {many}"
     rows += [_row(left, k, [macro(fewer, k, method) for method in methods]) for k in shots if fewer]
-    rows += [
-        _row(task, shot, [task_interval(results, task, shot, method) for method in methods])
-        for task in tasks_of(results)
-        for shot in shots
-    ]
-    draws = len({result.draw for result in results})
-    queries = _range([result.queries for result in results])
-    note = (
-        f"Accuracy in %, mean over up to {draws} draws of the support set ± the half width of its 95 % interval over "
-        f"draws; {queries} queries a task, the same for every method."
-    )
-    return Grid("Accuracy", note, ("task", "shots", *methods), tuple(row for row in rows if row))
+    return Grid("Mean over tasks", _judged(results), ("tasks", "shots", *methods), tuple(row for row in rows if row))
 
 
-def paired(found: Sequence[Comparison], title: str) -> Grid:
-    """Return the differences of macro means, ours minus the other, losses first within a number of shots."""
-    order = sorted(found, key=lambda c: (c.shot is None, c.shot or 0, c.draws.mean))
-    rows = tuple(
-        (
-            Text("all" if c.shot is None else str(c.shot)),
-            Text(c.against),
-            Text(points(c.draws), _tone(c.draws)),
-            Text(between(c.tasks)),
-            Text(_tally(c)),
-        )
-        for c in order
-    )
-    ours = found[0].ours if found else "ours"
-    note = (
-        f"{ours} minus the other, in points of accuracy on the same draws: macro mean ± 95 % over draws (tasks "
-        "held fixed); 95 % bootstrap over tasks (had other tasks been chosen); task means above and below zero."
-    )
-    columns = ("shots", "against", "difference", "over tasks", "ahead / behind")
-    return Grid(title, note, columns, rows)
-
-
-def by_task(found: Sequence[Comparison]) -> Grid:
-    """Return the differences on each task and shot against each rival, the worst rows first."""
-    single = [c for c in found if c.shot is not None]
-    names = list(dict.fromkeys(c.against.split(" (")[0] for c in single))
-    table: dict[tuple[str, int], dict[str, Interval]] = {}
-    for c in single:
-        for cell, interval in c.by_task.items():
-            table.setdefault(cell, {})[c.against.split(" (")[0]] = interval
-    worst = sorted(table, key=lambda cell: min(interval.mean for interval in table[cell].values()))
-    rows = tuple((Text(task), Text(str(shot)), *_differences(table[task, shot], names)) for task, shot in worst)
-    note = "The same by task, the worst first; green and red: the 95 % interval over draws excludes zero."
-    return Grid("Where it wins and loses", note, ("task", "shots", *(f"− {name}" for name in names)), rows)
+def every_task(results: Sequence[Result], found: Sequence[Comparison]) -> Grid:
+    """Return accuracy by task and shot for each method, and ours minus the strongest baseline, lost tasks first."""
+    methods, best = methods_of(results), strongest(found)
+    means = best.means if best else {}
+    order = [*means, *(task for task in tasks_of(results) if task not in means)]
+    at = {cell: interval for c in found if best and c.against == best.against for cell, interval in c.by_task.items()}
+    rows: list[tuple[Text, ...]] = []
+    for task in order:
+        for shot in shots_of(results):
+            row = _row(task, shot, [task_interval(results, task, shot, method) for method in methods])
+            gap = at.get((task, shot))
+            last = (Text(points(gap), tone(gap)) if gap else Text("–"),) if best else ()
+            rows += [(*row, *last)] if row else []
+    columns = ("task", "shots", *methods, *((f"{best.ours} − {best.against}",) if best else ()))
+    first = f" The tasks that {best.ours} loses to {best.against} come first." if best else ""
+    return Grid("Every task", _judged(results) + first, columns, tuple(rows))
 
 
 def cost(results: Sequence[Result]) -> Grid:
@@ -118,6 +76,20 @@ def cost(results: Sequence[Result]) -> Grid:
     )
     note = "CPU seconds to learn a task after the model is loaded: the median over tasks and draws."
     return Grid("Cost", note, ("shots", *methods), rows, keys=1)
+
+
+def calibration(results: Sequence[Result]) -> Grid:
+    """Return the mean expected calibration error, by number of shots and method."""
+    methods = methods_of(results)
+    rows = tuple(
+        (Text(str(shot)), *(Text(_share(mean_ece(results, shot, method))) for method in methods))
+        for shot in shots_of(results)
+    )
+    note = (
+        "Expected calibration error in %: how far confidence and accuracy lie apart on average, 15 bins; the mean over "
+        "tasks and draws. Less is better."
+    )
+    return Grid("Calibration", note, ("shots", *methods), rows, keys=1)
 
 
 def percent(interval: Interval | None) -> str:
@@ -137,6 +109,22 @@ def between(interval: Interval) -> str:
     return "–" if isnan(interval.low) else f"{100 * interval.low:+.1f} … {100 * interval.high:+.1f}"
 
 
+def tone(interval: Interval) -> Tone:
+    """Return won or lost where the interval excludes zero."""
+    if interval.low > 0:
+        return "won"
+    return "lost" if interval.high < 0 else ""
+
+
+def _judged(results: Sequence[Result]) -> str:
+    draws = len({result.draw for result in results})
+    queries = _range([result.queries for result in results])
+    return (
+        f"Accuracy in %, mean over up to {draws} draws of the support set ± the half width of its 95 % interval over "
+        f"draws; {queries} queries a task, the same for every method."
+    )
+
+
 def _row(task: str, shot: int, found: list[Interval | None]) -> tuple[Text, ...]:
     means = [interval.mean for interval in found if interval is not None]
     if not means:
@@ -146,26 +134,14 @@ def _row(task: str, shot: int, found: list[Interval | None]) -> tuple[Text, ...]
     return (Text(task), Text(str(shot)), *cells)
 
 
-def _differences(found: dict[str, Interval], names: Sequence[str]) -> list[Text]:
-    return [Text(points(found[name]), _tone(found[name])) if name in found else Text("–") for name in names]
-
-
-def _tone(interval: Interval) -> Tone:
-    if interval.low > 0:
-        return "won"
-    return "lost" if interval.high < 0 else ""
-
-
-def _tally(c: Comparison) -> str:
-    ahead = sum(interval.mean > 0 for interval in c.by_task.values())
-    behind = sum(interval.mean < 0 for interval in c.by_task.values())
-    return f"{ahead} / {behind}"
-
-
 def _seconds(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     return f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
 
 
 def _range(values: Sequence[int]) -> str:

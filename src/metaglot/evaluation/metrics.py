@@ -15,6 +15,16 @@ class Metrics(NamedTuple):
     accuracy: float
     macro_f1: float
     ece: float
+    bins: tuple["Bin", ...] = ()
+
+
+class Bin(NamedTuple):
+    """The predictions whose confidence lies in (number/15, (number+1)/15]."""
+
+    number: int
+    size: int  # predictions
+    confidence: float  # their sum
+    right: int
 
 
 def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]) -> Metrics:
@@ -31,7 +41,8 @@ def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]
     predicted = [labels[int(number)] for number in probabilities.argmax(axis=1)]
     right = np.array([p == t for p, t in zip(predicted, truth, strict=True)])
     confidence = probabilities.max(axis=1)
-    return Metrics(float(right.mean()), macro_f1(truth, predicted), calibration_error(confidence, right))
+    bins = calibration_bins(confidence, right)
+    return Metrics(float(right.mean()), macro_f1(truth, predicted), calibration_error(confidence, right), bins)
 
 
 def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
@@ -45,6 +56,19 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, *, bins: int = 
 
     `confidence` [n] lies in [0, 1], `right` [n] is boolean.  Guo et al. 2017, https://arxiv.org/abs/1706.04599
     """
-    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bins (b/B, (b+1)/B]
+    number = _bin_of(confidence, bins)
     gap = np.bincount(number, weights=right.astype(np.float64) - confidence, minlength=bins)
     return float(np.abs(gap).sum() / len(confidence))
+
+
+def calibration_bins(confidence: np.ndarray, right: np.ndarray, *, bins: int = 15) -> tuple[Bin, ...]:
+    """Return the bins of `calibration_error` that hold predictions: what a reliability diagram shows."""
+    number = _bin_of(confidence, bins)
+    size = np.bincount(number, minlength=bins)
+    total = np.bincount(number, weights=confidence, minlength=bins)
+    hits = np.bincount(number, weights=right.astype(np.float64), minlength=bins)
+    return tuple(Bin(int(b), int(size[b]), round(float(total[b]), 6), int(hits[b])) for b in np.flatnonzero(size))
+
+
+def _bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
+    return np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bins (b/B, (b+1)/B]

@@ -1,83 +1,79 @@
-"""One page that says what came out: `report.html`, self-contained, light and dark."""
+"""One page that says what came out: the material's numbers as sections, then as HTML, Markdown or JSON.
+
+material ─► report (headline, sections of charts and tables) ─► html | markdown;    material ─► numbers (JSON)
+"""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from metaglot.errors import MetaglotError
-from metaglot.evaluation.charts import curve_chart, method_chart
-from metaglot.evaluation.grids import grids
-from metaglot.evaluation.store import Result
+from metaglot.data.cache import write_whole
+from metaglot.evaluation.material import Material
+from metaglot.evaluation.sections import Section, sections
+from metaglot.evaluation.table import markdown_grid
 
 
-def write_report(
-    path: str | Path,
-    *,
-    title: str,
-    summary: str,
-    results: Sequence[Result],
-    curve: Sequence[Mapping[str, object]] = (),
-    config: Mapping[str, object],
-    environment: Mapping[str, object],
-    leave_out: Collection[str] = (),
-) -> Path:
-    """Write the page and return its path.
+class Report(NamedTuple):
+    """A report before it is a page."""
 
-    `curve` holds records with `step` and `accuracy` or `loss`; `config` and `environment` are shown flattened.
+    title: str
+    headline: str
+    sections: Sequence[Section]
+    about: Mapping[str, Mapping[str, str]]  # heading -> facts, flattened
+
+
+def report_of(material: Material) -> Report:
+    """Return the report on the material; sections without anything to show are left out."""
+    said, parts = sections(material)
+    return Report(material.title, said, parts, {name: flattened(facts) for name, facts in material.about.items()})
+
+
+def write_report(path: str | Path, material: Material) -> Path:
+    """Write the report as one self-contained HTML page, and return its path.
+
     Raises MetaglotError when the file cannot be written.
     """
-    page = report_html(
-        title=title,
-        summary=summary,
-        results=results,
-        curve=curve,
-        about={"Configuration": config, "Environment": environment},
-        leave_out=leave_out,
-    )
-    path = Path(path)
-    draft = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(page, "utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise MetaglotError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
-    return path
+    write_whole(Path(path), html(report_of(material)))
+    return Path(path)
 
 
-def report_html(
-    *,
-    title: str,
-    summary: str,
-    results: Sequence[Result],
-    curve: Sequence[Mapping[str, object]] = (),
-    about: Mapping[str, Mapping[str, object]],
-    leave_out: Collection[str] = (),
-) -> str:
-    """Return the page as text; everything given is escaped."""
-    charts = [method_chart(results), curve_chart(curve, "accuracy"), curve_chart(curve, "loss")]
+def html(report: Report) -> str:
+    """Return the page: it needs no script and no network, and everything in it is escaped."""
     loader = PackageLoader("metaglot.evaluation")
     jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return jinja.get_template("report.html.j2").render(
-        title=title,
-        summary=summary,
-        charts=[Markup(chart) for chart in charts if chart],  # svg.py escapes every text
-        grids=grids(results, leave_out=leave_out) if results else [],
-        about={name: flattened(values) for name, values in about.items()},
-    )
+    jinja.filters["picture"] = Markup  # the drawing escapes every text
+    return jinja.get_template("report.html.j2").render(report=report)
+
+
+def markdown_report(report: Report) -> str:
+    """Return the same as Markdown: the tables, without the charts."""
+    parts = [f"# {_line(report.title)}", _line(report.headline)]
+    for section in report.sections:
+        tables = [markdown_grid(grid).rstrip() for grid in (*section.grids, *section.folded)]
+        parts += [f"## {section.title}", *([section.note] if section.note else []), *tables] if tables else []
+    for name, facts in report.about.items():
+        parts += [f"## {_line(name)}", "\n".join(f"- `{_line(key)}`: {_line(value)}" for key, value in facts.items())]
+    return "\n\n".join(parts) + "\n"
 
 
 def flattened(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """Return nested mappings as one, `a.b.c` → text."""
+    """Return nested mappings as one, `a.b.c` → text; lists of mappings are numbered, and empty values left out."""
     flat: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
             flat |= flattened(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = (
+        elif isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+            flat |= flattened({str(number): one for number, one in enumerate(value)}, f"{prefix}{name}.")
+        elif value not in ("", [], None):
+            flat[prefix + str(name)] = (
                 value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
             )
     return flat
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -103,6 +103,7 @@ def _result(cell: Cell, task_set: TaskSet, method: Method, queries: _Queries, se
         support=len(support.labels),
         seed=seed,
         model=method.model,
+        bins=metrics.bins,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from metaglot.errors import MetaglotError
+from metaglot.evaluation.metrics import Bin
 from metaglot.evaluation.protocol import Cell
 
 RESULTS = "results.jsonl"
@@ -34,6 +35,7 @@ class Result:
     support: int  # examples learnt from
     seed: int
     model: str
+    bins: tuple[Bin, ...] = ()  # of the confidence; older rows have none
 
     @property
     def cell(self) -> Cell:
@@ -116,7 +118,8 @@ def _whole_lines(file: Path) -> Sequence[bytes]:
 def _parsed(line: bytes, file: Path, number: int) -> Result:
     try:
         row = json.loads(line)
-        return Result(**{field.name: row[field.name] for field in fields(Result)})
+        bins = tuple(Bin(*one) for one in row.get("bins", ()))
+        return Result(**{field.name: row[field.name] for field in fields(Result) if field.name != "bins"}, bins=bins)
     except (ValueError, KeyError, TypeError) as error:
         raise MetaglotError(
             f"{file}, line {number}: not a result ({error}). Remove the line, or start afresh with --force."

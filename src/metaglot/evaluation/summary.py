@@ -1,4 +1,4 @@
-"""Results in, intervals out: per task, macro mean, paired differences, cost.
+"""Results in, intervals out: per task, macro mean, cost, ranks.
 
 Everything here is about accuracy unless another metric is named.  "Ours" is the first method whose name starts with
 `ours-`; baselines are all others that do not.
@@ -6,32 +6,16 @@ Everything here is about accuracy unless another metric is named.  "Ours" is the
 
 from collections.abc import Collection, Sequence
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import numpy as np
 
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.names import FROZEN
-from metaglot.evaluation.statistics import (
-    Interval,
-    Scores,
-    differences,
-    macro_interval,
-    over_tasks,
-    t_interval,
-)
+from metaglot.evaluation.statistics import Interval, Ranking, Scores, macro_interval, rank_methods, t_interval
 from metaglot.evaluation.store import Result
 
 Metric = Literal["accuracy", "macro_f1", "ece"]
-
-
-class Comparison(NamedTuple):
-    """Ours minus another method on matched draws."""
-
-    shot: int | None  # None: the mean over all shots
-    ours: str
-    against: str  # a method, or what it stands for: "better frozen (frozen-lr)"
-    draws: Interval  # of the macro mean, over draws
-    tasks: Interval  # of the macro mean, over tasks
-    by_task: dict[tuple[str, int], Interval]  # (task, shot): over draws
 
 
 def methods_of(results: Sequence[Result]) -> list[str]:
@@ -96,6 +80,12 @@ def cpu_seconds(results: Sequence[Result], shot: int, method: str) -> float | No
     return median(seconds) if seconds else None
 
 
+def mean_ece(results: Sequence[Result], shot: int, method: str) -> float | None:
+    """Return the mean expected calibration error over tasks and draws; None without results."""
+    found = list(scores(results, method, shot, "ece").values())
+    return float(np.mean(found)) if found else None
+
+
 def ours_of(results: Sequence[Result]) -> str | None:
     """Return the first of our methods; None when only baselines were run."""
     return next((method for method in methods_of(results) if method.startswith("ours-")), None)
@@ -108,44 +98,19 @@ def better_frozen(results: Sequence[Result], shot: int) -> str | None:
     return max(known, key=lambda arm: known[arm]) if known else None
 
 
-def comparisons(results: Sequence[Result]) -> list[Comparison]:
-    """Return ours against the better frozen arm and against each baseline: per shot, then over all shots.
+def ranking(results: Sequence[Result]) -> Ranking | None:
+    """Return the methods by mean rank over tasks, on the cells that all of them have.
 
-    The better frozen arm is chosen at each number of shots by macro mean, with these very results: that favours it.
-    Pairs without a common draw of every task are left out.
+    A task counts once: its accuracy is the mean over its draws and shots.  Methods that lack a task at some number
+    of shots are left out; None with fewer than two tasks or three methods.
     """
-    ours, shots = ours_of(results), shots_of(results)
-    if ours is None:
-        return []
-    found: list[Comparison | None] = []
-    rivals = [method for method in methods_of(results) if not method.startswith("ours-")]
-    for group in [[shot] for shot in shots] + ([shots] if len(shots) > 1 else []):
-        best = [better_frozen(results, shot) for shot in group]
-        if None not in best and len([arm for arm in FROZEN if arm in rivals]) > 1:
-            arms = [arm for arm in best if arm is not None]
-            found.append(_compare(results, group, ours, f"better frozen ({_said(arms)})", arms))
-        found += [_compare(results, group, ours, rival, [rival] * len(group)) for rival in rivals]
-    return [comparison for comparison in found if comparison is not None]
-
-
-def _compare(
-    results: Sequence[Result], shots: list[int], ours: str, against: str, arms: list[str]
-) -> Comparison | None:
-    """Compare at several numbers of shots, with the rival of each; a (task, shot) counts as a task."""
-    tasks = tasks_of(results)
-    pairs: dict[tuple[str, int, int], float] = {}
-    try:
-        for shot, arm in zip(shots, arms, strict=True):
-            pairs |= differences(scores(results, ours, shot), scores(results, arm, shot))
-        flat = {(f"{task}@{shot}", 0, draw): value for (task, shot, draw), value in pairs.items()}
-        whole = macro_interval(flat)
-    except MetaglotError:
+    cells = {(r.task, r.shot) for r in results}
+    there = {method: {(r.task, r.shot) for r in results if r.method == method} for method in methods_of(results)}
+    methods = [method for method, found in there.items() if found == cells]
+    found = [{(r.task, r.shot, r.draw): r.accuracy for r in results if r.method == method} for method in methods]
+    shared = set[tuple[str, int, int]].intersection(*map(set, found)) if found else set()
+    tasks = [task for task in tasks_of(results) if any(key[0] == task for key in shared)]
+    if len(tasks) < 2 or len(methods) < 3:
         return None
-    cells = {(task, shot): [v for k, v in pairs.items() if k[:2] == (task, shot)] for task in tasks for shot in shots}
-    by_task = {cell: t_interval(values) for cell, values in cells.items() if values}
-    shot = shots[0] if len(shots) == 1 else None
-    return Comparison(shot, ours, against, whole, over_tasks(pairs), by_task)
-
-
-def _said(arms: Sequence[str]) -> str:
-    return ", ".join(dict.fromkeys(arms))
+    rows = [[np.mean([one[key] for key in shared if key[0] == task]) for one in found] for task in tasks]
+    return rank_methods(methods, np.array(rows))

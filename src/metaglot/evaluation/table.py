@@ -6,34 +6,45 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from metaglot.evaluation.grids import Grid, Tone, grids
+from metaglot.evaluation.comparison import comparisons
+from metaglot.evaluation.grids import Grid, Tone, calibration, cost, every_task, macro_means
 from metaglot.evaluation.store import Result
+from metaglot.evaluation.summary import ranking, without
+from metaglot.evaluation.versus import by_task as differences_by_task
+from metaglot.evaluation.versus import effects, mean_ranks, paired
 
 STYLES: dict[Tone, str] = {"": "", "best": "bold", "won": "green", "lost": "red"}
 
 
-def terminal_grid(grid: Grid) -> Table:
-    """Return one grid as a Rich console prints it."""
-    return _rich(grid)
+BRIEF = ("Mean over tasks", "Every task", "Paired differences", "Cost")  # what a terminal shows
 
 
-def markdown_grid(grid: Grid) -> str:
-    """Return one grid as Markdown."""
-    return _markdown(grid)
+def grids(results: Sequence[Result], *, leave_out: Collection[str] = ()) -> list[Grid]:
+    """Return the tables that say what came out; those without rows are left out.
+
+    `leave_out` names tasks without which the macro mean and the differences are also given.
+    """
+    fewer, found = without(results, leave_out) if leave_out else [], comparisons(results)
+    tables = [macro_means(results, fewer), every_task(results, found), paired(found)]
+    if fewer:
+        tables.append(paired(comparisons(fewer), f"Paired differences without {', '.join(leave_out)}"))
+    tables += [effects(found), differences_by_task(found), mean_ranks(ranking(results)), cost(results)]
+    return [table for table in [*tables, calibration(results)] if table.rows]
 
 
 def terminal(results: Sequence[Result], *, leave_out: Collection[str] = (), by_task: bool = False) -> Group:
-    """Return what a Rich console prints: accuracy, paired differences, cost; with `by_task` each task's too."""
-    chosen = [grid for grid in grids(results, leave_out=leave_out) if by_task or "wins" not in grid.title]
-    return Group(*(part for grid in chosen for part in (_rich(grid), "")))
+    """Return what a Rich console prints: accuracy, paired differences, cost; with `by_task` all the rest too."""
+    chosen = [grid for grid in grids(results, leave_out=leave_out) if by_task or grid.title.startswith(BRIEF)]
+    return Group(*(part for grid in chosen for part in (terminal_grid(grid), "")))
 
 
 def markdown(results: Sequence[Result], *, leave_out: Collection[str] = ()) -> str:
     """Return the same tables, each task's differences included, as Markdown."""
-    return "\n".join(_markdown(grid) for grid in grids(results, leave_out=leave_out))
+    return "\n".join(markdown_grid(grid) for grid in grids(results, leave_out=leave_out))
 
 
-def _rich(grid: Grid) -> Table:
+def terminal_grid(grid: Grid) -> Table:
+    """Return one table for a Rich console."""
     table = Table(title=escape(grid.title), caption=escape(grid.note), title_justify="left", caption_justify="left")
     for number, column in enumerate(grid.columns):
         table.add_column(escape(column), justify="left" if number < grid.keys else "right", overflow="fold")
@@ -51,11 +62,12 @@ def _styled(text: str, tone: Tone) -> str:
     return f"[{STYLES[tone]}]{escape(text)}[/]" if STYLES[tone] else escape(text)
 
 
-def _markdown(grid: Grid) -> str:
+def markdown_grid(grid: Grid) -> str:
+    """Return one table as Markdown, its title and note before it."""
     lines = [f"**{grid.title}.** {grid.note}", "", _line(grid.columns)]
     lines.append(_line(["---" if number < grid.keys else "---:" for number in range(len(grid.columns))]))
     for row in grid.rows:
-        lines.append(_line([f"**{c.text}**" if c.tone == "best" else _cell(c.text) for c in row]))
+        lines.append(_line([f"**{_cell(c.text)}**" if c.tone == "best" else _cell(c.text) for c in row]))
     return "\n".join(lines) + "\n"
 
 

@@ -102,9 +102,16 @@ def paired_difference(a: Scores, b: Scores, *, level: float = 0.95) -> Interval:
 def macro_interval(scores: Scores, *, level: float = 0.95) -> Interval:
     """Return the mean over tasks with its interval over draws, for the scores of one shot.
 
-    One value for each draw, the mean over tasks (supports of one draw number are independent between tasks), then
-    the t interval of these values.  Draws that lack a task are left out, for the mean would shift with the
-    difficulty of what is missing; `n` says how many draws remain.  Raises MetaglotError when no draw has all.
+    The t interval of `macro_draws`; `n` says how many draws are whole.  Raises MetaglotError when none is.
+    """
+    return t_interval(macro_draws(scores), level=level)
+
+
+def macro_draws(scores: Scores) -> list[float]:
+    """Return one value for each draw, the mean over tasks; supports of one draw are independent between tasks.
+
+    Draws that lack a task are left out, for the mean would shift with the difficulty of what is missing.  Raises
+    MetaglotError when no draw has all.
     """
     tasks = {task for task, _, _ in scores}
     by_draw: dict[tuple[int, int], list[float]] = defaultdict(list)
@@ -116,7 +123,7 @@ def macro_interval(scores: Scores, *, level: float = 0.95) -> Interval:
             "No draw has been scored on every task, so there is no macro mean yet. "
             "Run the same evaluation again: it goes on where it stopped."
         )
-    return t_interval(whole, level=level)
+    return whole
 
 
 def over_tasks(scores: Scores, *, level: float = 0.95, seed: int = 0) -> Interval:

@@ -1,0 +1,68 @@
+"""What came out, in one sentence made from the numbers."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+
+from metaglot.evaluation.comparison import Comparison, comparisons, strongest
+from metaglot.evaluation.store import Result
+from metaglot.evaluation.summary import methods_of, shots_of, tasks_of
+
+NAMED = 3  # lost tasks that the sentence names
+
+
+def headline(results: Sequence[Result], found: Sequence[Comparison] | None = None) -> str:
+    """Return the gain over the strongest baseline with its interval, and how many tasks are lost.
+
+    The strongest baseline is the one that ours gains least over.  `found` are the comparisons, if they are known.
+    """
+    best = strongest(comparisons(results) if found is None else found)
+    scope = _scope(results)
+    if best is None:
+        many = len(methods_of(results))
+        return f"{many} method{'s' * (many > 1)} {scope}; none of ours was judged beside a baseline there."
+    rivals = len({c.against for c in (comparisons(results) if found is None else found) if c.single})
+    which = f"{best.against}, the strongest of {rivals} baselines" if rivals > 1 else best.against
+    word = "above" if best.draws.mean >= 0 else "below"
+    gap = f"{100 * abs(best.draws.mean):.1f} points {word} {which}"
+    return f"{best.ours} is {gap}, {scope}{_interval(best)}; {_lost(best)}."
+
+
+def run_headline(curves: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
+    """Return how far each run got on its validation tasks: first and last accuracy, steps."""
+    said: list[str] = []
+    for name, records in curves.items():
+        steps = [r["step"] for r in records if isinstance(r.get("step"), int)]
+        checks = [r for r in records if r.get("kind") == "validation" and isinstance(r.get("accuracy"), float)]
+        reached = f"{name} took {steps[-1]} steps" if steps else f"{name} took no step"
+        if len(checks) > 1:
+            first, last = (100 * float(str(r["accuracy"])) for r in (checks[0], checks[-1]))
+            reached += f"; accuracy on its validation tasks went from {first:.1f} % to {last:.1f} %"
+        said.append(reached)
+    return ". ".join(said) + "." if said else ""
+
+
+def _scope(results: Sequence[Result]) -> str:
+    shots, tasks = [str(shot) for shot in shots_of(results)], tasks_of(results)
+    where = f"over {len(tasks)} tasks" if len(tasks) > 1 else f"on {tasks[0]}"
+    listed = f"{', '.join(shots[:-1])} and {shots[-1]}" if len(shots) > 1 else shots[0]
+    return f"{where} at {listed} shot{'s' * (shots != ['1'])}"
+
+
+def _interval(best: Comparison) -> str:
+    interval = best.tasks
+    if isnan(interval.low):
+        return ""
+    over = "tasks and draws" if interval.n > 1 and len(best.means) > 1 else "draws"
+    zero = ", which includes zero" if interval.low <= 0 <= interval.high else ""
+    return f" (95 % interval over {over} {100 * interval.low:+.1f} to {100 * interval.high:+.1f}{zero})"
+
+
+def _lost(best: Comparison) -> str:
+    lost = {task: mean for task, mean in best.means.items() if mean < 0}
+    if not lost:
+        return f"it loses none of the {len(best.means)} tasks" if len(best.means) > 1 else "the task is not lost"
+    if len(best.means) == 1:
+        return "the task is lost"
+    named = ", ".join(f"{task} by {-100 * mean:.1f}" for task, mean in list(lost.items())[:NAMED])
+    more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+    return f"it loses {len(lost)} of {len(best.means)} tasks ({named}{more})"

@@ -1,0 +1,62 @@
+"""The numbers of a report as plain JSON, for scripts."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+from metaglot.evaluation.comparison import Comparison, comparisons
+from metaglot.evaluation.headline import headline, run_headline
+from metaglot.evaluation.material import Material
+from metaglot.evaluation.statistics import Interval
+from metaglot.evaluation.store import Result
+from metaglot.evaluation.summary import cpu_seconds, macro, mean_ece, methods_of, ranking, shots_of, tasks_of
+
+
+def numbers(material: Material) -> dict[str, Any]:
+    """Return headline, macro means, comparisons and ranks, as shares rather than percent; None where unknown."""
+    results = list(material.results)
+    found = comparisons(results)
+    ranks = ranking(results)
+    return {
+        "title": material.title,
+        "headline": headline(results, found) if results else run_headline(material.curves),
+        "tasks": tasks_of(results),
+        "runs": list(material.curves),
+        "macro": [_macro(results, shot, m) for shot in shots_of(results) for m in methods_of(results)],
+        "comparisons": [_comparison(c) for c in found],
+        "ranks": None if ranks is None else ranks._asdict(),
+    }
+
+
+def _macro(results: Sequence[Result], shot: int, method: str) -> dict[str, Any]:
+    whole = macro(results, shot, method)
+    return {
+        "shot": shot,
+        "method": method,
+        "accuracy": None if whole is None else _interval(whole),
+        "cpu_seconds": cpu_seconds(results, shot, method),
+        "ece": mean_ece(results, shot, method),
+    }
+
+
+def _comparison(c: Comparison) -> dict[str, Any]:
+    return {
+        "shot": c.shot,
+        "ours": c.ours,
+        "against": c.against,
+        "over_draws": _interval(c.draws),
+        "over_tasks_and_draws": _interval(c.tasks),
+        "p_draws_holm": _known(c.p_draws),
+        "p_tasks_holm": _known(c.p_tasks),
+        "d_z": _interval(c.effect),
+        "won": c.won,
+        "by_task": c.means,
+    }
+
+
+def _interval(interval: Interval) -> dict[str, Any]:
+    return {name: _known(value) for name, value in interval._asdict().items()}
+
+
+def _known(value: float) -> float | None:
+    return value if isfinite(value) else None

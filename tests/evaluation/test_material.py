@@ -1,0 +1,151 @@
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import Result, gather
+from metaglot.evaluation.headline import headline
+from metaglot.evaluation.leakage import Leakage, write_leakage
+from metaglot.evaluation.rates import learnt_grid, rates_chart, read_learnt
+
+
+def evaluation(folder: Path, results: list[Result], **settings: object) -> Path:
+    folder.mkdir()
+    (folder / "results.jsonl").write_text("".join(json.dumps(asdict(r)) + "\n" for r in results))
+    (folder / "settings.json").write_text(json.dumps({"seed": 0, **settings}))
+    return folder
+
+
+def run(folder: Path, params: dict[str, torch.Tensor] | None = None) -> Path:
+    checkpoint = folder / "checkpoints" / "step-10"
+    checkpoint.mkdir(parents=True)
+    save_file(params or {"body.x": torch.zeros(2)}, checkpoint / "params.safetensors")
+    (folder / "metrics.jsonl").write_text('{"kind": "step", "step": 10, "loss": 0.5}\n{"kind": "st')
+    (folder / "config.yaml").write_text("name: it\nalgorithm: {name: maml}\n")
+    (folder / "model.json").write_text('{"fingerprints": {"set": "abc123"}}')
+    (folder / "environment.json").write_text('{"torch": "2"}')
+    return folder
+
+
+def test_a_run_and_its_results(results: list[Result], tmp_path: Path) -> None:
+    made = evaluation(tmp_path / "results", results)
+    write_leakage(made, Leakage("m", known=False, texts=0, excluded=False, tasks=()))
+    found = gather([made, run(tmp_path / "it")])
+    assert found.title == "it: evaluation"
+    assert list(found.results) == results
+    assert [record["step"] for record in found.curves["it"]] == [10]
+    assert found.about["Configuration of it"] == {"name": "it", "algorithm": {"name": "maml"}}
+    assert found.about["Data and model of it"]["fingerprints"] == {"set": "abc123"}
+    assert found.about["Versions of it"] == {"torch": "2"}
+    assert found.about["Settings of the evaluation, with hashes of its tasks"] == {"seed": 0}
+    assert [leakage.known for leakage in found.leakage] == [False]
+
+
+def test_folders_of_the_same_settings_become_one(results: list[Result], tmp_path: Path) -> None:
+    half = [r for r in results if r.method != "tfidf"]
+    rest = [r for r in results if r.method in {"tfidf", "finetune"}]
+    again = [replace(r, cpu_seconds=9.0) for r in rest]
+    found = gather([evaluation(tmp_path / "a", half, x=1), evaluation(tmp_path / "b", again, y=2)])
+    assert len(found.results) == len(results)
+    assert {r.cpu_seconds for r in found.results if r.method == "finetune"} == {0.5}  # the first one's
+    assert list(found.about.values()) == [{"seed": 0, "x": 1, "y": 2}]
+
+
+def test_folders_that_differ_are_refused_with_the_reason(results: list[Result], tmp_path: Path) -> None:
+    one = evaluation(tmp_path / "one", results)
+    other = evaluation(tmp_path / "other", results, queries=5)
+    (one / "settings.json").write_text('{"seed": 0, "queries": 7}')
+    with pytest.raises(MetaglotError, match=r"another queries: 7 and 5\. Report them apart"):
+        gather([one, other])
+    (one / "settings.json").write_text("{}")
+    with pytest.raises(MetaglotError, match=r"has no settings\.json"):
+        gather([one, other])
+    third = evaluation(tmp_path / "third", [replace(results[0], accuracy=0.123), *results[1:]], queries=5)
+    with pytest.raises(MetaglotError, match=r"draw 0, has accuracy .* in one and 0\.1230 in the other"):
+        gather([other, third])
+
+
+def test_folders_that_hold_nothing(tmp_path: Path) -> None:
+    with pytest.raises(MetaglotError, match="none was given"):
+        gather([])
+    with pytest.raises(MetaglotError, match="neither a run directory"):
+        gather([tmp_path])
+    with pytest.raises(MetaglotError, match="no such folder"):
+        gather([tmp_path / "absent"])
+
+
+@pytest.mark.parametrize(("name", "text"), [("config.yaml", "a: [b"), ("model.json", "{"), ("environment.json", "[1]")])
+def test_files_that_cannot_be_read_are_named(name: str, text: str, tmp_path: Path) -> None:
+    folder = run(tmp_path / "it")
+    (folder / name).write_text(text)
+    with pytest.raises(MetaglotError, match=f"{name}: (cannot be read|expected names)"):
+        gather([folder])
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    found = gather([run(tmp_path / "a" / "run"), run(tmp_path / "b" / "run")])
+    assert list(found.curves) == ["a/run", "b/run"]
+
+
+def test_learnt_rates_by_layer_and_step(tmp_path: Path) -> None:
+    params = {
+        "body.weight": torch.zeros(3, 3),
+        "algorithm.head.log_scale": torch.tensor(2.0),
+        "algorithm.rates.log_lr.layer.0": torch.tensor([-2.0, -3.0, -4.0]),
+        "algorithm.rates.head": torch.tensor(0.5),
+        "algorithm.rates.table": torch.arange(6.0).reshape(2, 3),
+        "algorithm.rates.weight": torch.full((200, 100), 0.25),
+    }
+    learnt = {one.name: one for one in read_learnt(run(tmp_path / "it", params))}
+    assert set(learnt) == {name for name in params if name.startswith("algorithm.")}
+    assert learnt["algorithm.rates.log_lr.layer.0"].rows[0] == pytest.approx(
+        [0.1353353, 0.0497871, 0.0183156], rel=1e-5
+    )
+    assert learnt["algorithm.head.log_scale"].rows[0] == pytest.approx([7.389056])
+    assert learnt["algorithm.rates.weight"].rows == ((0.25,),)
+    drawn = rates_chart(list(learnt.values()))
+    assert [name in drawn for name in ("log_lr.layer.0", "table[0]", "table[1]", "weight", "head", "log_scale")] == [
+        *[True] * 5,
+        False,
+    ]
+    assert drawn.count("<rect") == 3 + 1 + 6 + 1
+    (row,) = [row for row in learnt_grid({"it": list(learnt.values())}).rows if row[1].text == "rates.weight"]
+    assert [cell.text for cell in row] == ["it", "rates.weight", "200 × 100", "0.25", "–"]
+    assert rates_chart([]) == ""
+
+
+def test_a_damaged_checkpoint_is_an_error_and_none_is_not(tmp_path: Path) -> None:
+    folder = run(tmp_path / "it")
+    (folder / "checkpoints" / "step-10" / "params.safetensors").write_bytes(b"no")
+    with pytest.raises(MetaglotError, match="damaged"):
+        read_learnt(folder)
+    assert read_learnt(tmp_path) == []
+
+
+def test_the_headline_is_made_from_the_numbers(results: list[Result]) -> None:
+    # ours − finetune: +0.02 on a and b, 0.02 − 0.15 on c; the mean is −0.03
+    assert headline(results).startswith(
+        "ours-fast is 3.0 points below finetune, the strongest of 4 baselines, over 3 tasks at 1 and 5 shots "
+        "(95 % interval over tasks and draws "
+    )
+    assert headline(results).endswith(", which includes zero); it loses 1 of 3 tasks (c by 13.0).")
+    some = [r for r in results if r.task != "c" and r.method in {"ours-fast", "tfidf"} and r.shot == 1]
+    assert headline(some).startswith("ours-fast is 15.0 points above tfidf, over 2 tasks at 1 shot (95 %")
+    assert headline(some).endswith("; it loses none of the 2 tasks.")
+    assert headline([r for r in some if r.draw == 0 and r.task == "a"]) == (
+        "ours-fast is 15.0 points above tfidf, on a at 1 shot; the task is not lost."
+    )
+    assert "none of ours" in headline([r for r in results if r.method == "tfidf"])
+
+
+def test_the_headline_names_the_worst_three(results: list[Result]) -> None:
+    many = [
+        replace(r, task=f"{r.task}{n}", accuracy=r.accuracy - n * 0.05 * (r.method == "ours-fast"))
+        for r in results
+        for n in (1, 2)
+    ]
+    assert headline(many).endswith("it loses 6 of 6 tasks (c2 by 23.0, c1 by 18.0, a2 by 8.0 and 3 more).")
