@@ -40,7 +40,8 @@ class Assembled(NamedTuple):
 def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
     """Return the plan of a recipe; raise MetaglotError where data, model or algorithm are not as it says."""
     algorithm = build_algorithm(recipe.algorithm.name, recipe.algorithm.options)
-    runtime = Runtime(recipe.model.precision, recipe.model.attention, recipe.model.device, algorithm.second_order)
+    m = recipe.model
+    runtime = Runtime(m.precision, m.attention, m.device, algorithm.second_order, m.checkpointing)
     say(f"loading {recipe.model.name}")
     backbone = load_backbone(recipe.model.name, runtime)
     say(f"running in {backbone.notes[0]}")

@@ -41,6 +41,7 @@ class ModelSettings(Strict):
     max_length: int = Field(default=96, ge=4, le=8192)  # tokens
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     attention: Literal["auto", "eager", "sdpa"] = "auto"
+    checkpointing: bool = False  # recompute layers on the way back: less memory, more time
     device: str = "auto"
 
 

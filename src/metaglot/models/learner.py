@@ -1,7 +1,8 @@
 """Any Hugging Face backbone as a function of its parameters."""
 
+import inspect
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -12,6 +13,7 @@ from torch.nn.utils.stateless import (
 )
 
 from metaglot.errors import MetaglotError
+from metaglot.models.checkpointing import checkpointed
 from metaglot.models.lora import apply_lora
 from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
@@ -33,6 +35,7 @@ class HfLearner:
     normalise: bool = True  # pooled features of length one
     bf16: bool = False  # autocast to bfloat16
     decoder: bool = False
+    checkpointing: bool = False  # layers are recomputed on the way back: less memory, a third more time
 
     @property
     def hidden_size(self) -> int:
@@ -70,8 +73,9 @@ class HfLearner:
             self._substituted(params, training=seed is not None),
             self._autocast(),
             _dropout(seed, self.device),
+            checkpointed(self._base(), training=seed is not None) if self.checkpointing else nullcontext(),
         ):
-            out = self._base()(**inputs)
+            out = self._base()(**inputs, **self._uncached())
             scores = cast("Any", self.module).get_output_embeddings()(out.last_hidden_state) if logits else None
         hidden = _at_least_fp32(out.last_hidden_state)
         pooled = _pool(hidden, batch["attention_mask"], self.pooling)
@@ -98,6 +102,11 @@ class HfLearner:
 
     def _base(self) -> nn.Module:
         return cast("Any", self.module).base_model
+
+    def _uncached(self) -> dict[str, bool]:
+        """Return what keeps a decoder from filling a cache, which a recomputation would fill twice."""
+        takes = self.decoder and "use_cache" in inspect.signature(self._base().forward).parameters
+        return {"use_cache": False} if takes else {}
 
     @contextmanager
     def _substituted(self, params: Params, *, training: bool) -> Generator[None]:

@@ -10,6 +10,7 @@ from torch import nn
 
 from metaglot.data.folders import locate
 from metaglot.errors import MetaglotError
+from metaglot.models.checkpointing import layers_of
 from metaglot.models.learner import HfLearner, Pooling
 from metaglot.seeds import seeded
 
@@ -35,6 +36,7 @@ class Runtime(NamedTuple):
     attention: Attention = "auto"
     device: str = "auto"
     second_order: bool = False  # whether an algorithm differentiates its inner gradients
+    checkpointing: bool = False  # whether layers are recomputed on the way back
 
 
 def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
@@ -49,9 +51,10 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     module, decoder = _module(source, name, _pick_attention(runtime, device, bf16=bf16))
     module = module.to(device).requires_grad_(requires_grad=False).eval()
     pooling, normalise = _pooling(source, name)
-    learner = HfLearner(module, pooling=pooling, normalise=normalise, bf16=bf16, decoder=decoder)
+    learner = HfLearner(module, pooling, normalise, bf16, decoder, _checkpointing(module, name, runtime))
     attention = cast("Any", module).config._attn_implementation
-    notes = (f"{'bf16 autocast' if bf16 else 'fp32'}, {attention} attention, {device.type}",)
+    recomputed = ", layers recomputed" if runtime.checkpointing else ""
+    notes = (f"{'bf16 autocast' if bf16 else 'fp32'}, {attention} attention, {device.type}{recomputed}",)
     tokenizer = load_tokenizer(source, name, decoder=decoder)
     _check_vocabulary(tokenizer, module, name)
     return Backbone(learner, tokenizer, name, notes)
@@ -163,6 +166,12 @@ def _module(source: str, name: str, attention: str | None) -> tuple[nn.Module, b
             "belongs to another model"
         )
     return cast("nn.Module", module), decoder
+
+
+def _checkpointing(module: nn.Module, name: str, runtime: Runtime) -> bool:
+    if runtime.checkpointing and not layers_of(module):
+        raise MetaglotError(f"{name}: no list of layers in it to recompute; leave model.checkpointing out")
+    return runtime.checkpointing
 
 
 def _why(error: Exception, source: str) -> str:
