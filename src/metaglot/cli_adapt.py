@@ -20,7 +20,9 @@ def adapt(
     examples: Annotated[Path, typer.Argument(help="A csv, tsv, json, jsonl or parquet file with text and label.")],
     *,
     out: Annotated[Path, typer.Option(help="Where the adapted model is saved.")],
-    effort: Annotated[str, typer.Option(help="instant (closed form), fast or thorough (gradient steps).")] = "fast",
+    effort: Annotated[
+        str, typer.Option(help="instant (closed form), fast or thorough (gradient steps), auto (chosen by trying).")
+    ] = "fast",
     goal: Annotated[float | None, typer.Option(help="Go on until cross-validated accuracy is this, e.g. 0.9.")] = None,
     seconds: Annotated[float, typer.Option(help="CPU seconds that a goal may take.")] = 120.0,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
@@ -66,11 +68,14 @@ def adapt(
     adapted.save(out, keep_examples=keep_examples, force=force)
     met = goal is None or (reached is not None and reached >= goal)
     outcome: dict[str, Any] = {"out": str(out), "labels": list(adapted.labels), "examples": len(texts)}
-    outcome |= {"steps": adapted.effort.steps, "cross_validated_accuracy": reached, "goal_met": met}
+    choice = adapted.provenance.get("choice")
+    outcome |= {"steps": adapted.effort.steps, "cross_validated_accuracy": reached, "goal_met": met, "choice": choice}
     if as_json:
         typer.echo(json.dumps(outcome, ensure_ascii=False))
     elif not quiet:
         reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
+        if choice is not None:
+            typer.echo(f"effort {choice['effort']}: {choice['reason']}")
         typer.echo(f"{len(texts)} examples of {len(adapted.labels)} classes{reach} → {out}")
         typer.echo(f"try: metaglot predict {out} --text 'a new text'")
     if not met:
@@ -141,7 +146,7 @@ def _read(file: Path, columns: str | None) -> Any:
     from metaglot.data.columns import parse_columns
     from metaglot.data.readers import read_table
 
-    return read_table(file, mapping=parse_columns([columns]) if columns else None)
+    return read_table(file, mapping=None if columns is None else parse_columns([columns]))
 
 
 def _texts(table: Any) -> tuple[list[str], list[str] | None]:

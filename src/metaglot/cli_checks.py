@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from metaglot.config import Recipe
     from metaglot.data.draws import Draws
 
-EFFORTS = ("instant", "fast", "thorough")  # tested to be the names of adaptation.EFFORTS
+EFFORTS = ("instant", "fast", "thorough", "auto")  # tested to be the names of adaptation.EFFORTS and auto
 QUICK = 16 << 20  # bytes of a file that is read as a check, before it is read again
 UNEVEN = 5  # times as many examples as the smallest class: worth a word
 NAMED = 5  # classes named in a note
@@ -56,7 +56,7 @@ def read_task(path: Path, columns: str | None) -> "tuple[str, pa.Table, Draws]":
     from metaglot.data.draws import draws_of
     from metaglot.data.readers import read_table
 
-    table = read_table(path, mapping=parse_columns([columns]) if columns else None)
+    table = read_table(path, mapping=None if columns is None else parse_columns([columns]))
     try:
         return path.stem, table, draws_of(table)
     except MetaglotError as error:

@@ -1,6 +1,7 @@
 """The model card of an adaptation, as Markdown."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from metaglot.adaptation.adapted import Adapted
@@ -29,7 +30,7 @@ Adapted from `{facts.get("model", adapted.model.name)}` with {sum(adapted.counts
 
 - base: {facts.get("base", "?")}
 - meta-trained on: {sets}
-- effort: {adapted.effort.steps} gradient steps; seed {adapted.seed}
+- effort: {adapted.effort.steps} gradient steps{_why(facts)}; seed {adapted.seed}
 - SHA-256 of the examples: {facts.get("data_sha256", "?")}
 - made with {versions}
 
@@ -40,6 +41,11 @@ Adapted.load("this/folder").predict(["a text"])
 
 It knows only the classes above and gives every text one of them.
 """
+
+
+def _why(facts: Mapping[str, Any]) -> str:
+    choice = facts.get("choice")
+    return f" (chosen: {choice['reason']})" if choice else ""
 
 
 def _cell(label: str) -> str:

@@ -9,7 +9,10 @@ from metaglot.inner import Adam, first_order
 from metaglot.models import All, HeadOnly, Named, Prototypes, Scope
 from metaglot.types import Budget, Params
 
-EffortName = Literal["instant", "fast", "thorough"]
+EffortName = Literal["instant", "fast", "thorough", "auto"]
+
+AUTO = "auto"
+"""Instant or thorough, as cross-validation inside the support set finds (`choice.py`)."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ on three sets that nothing trains on, the best short and the best long one (one 
 def effort_called(name: str) -> Effort:
     """Return the effort of that name; raise MetaglotError for another."""
     if name not in EFFORTS:
-        raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join(EFFORTS)}")
+        raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join((*EFFORTS, AUTO))}")
     return EFFORTS[name]
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation.checks import check_examples, check_texts
-from metaglot.adaptation.effort import Effort, effort_called
+from metaglot.adaptation.effort import AUTO, Effort, effort_called
 from metaglot.data.encode import filler
 from metaglot.data.folders import RUN, is_dir, is_run, read_run
 from metaglot.errors import MetaglotError
@@ -105,14 +105,18 @@ class Model:
         if not long:
             return 0
         encoded = self._encoded([texts[i] for i in long], [pairs[i] for i in long] if pairs else None)
-        return sum(bool(one.overflowing) for one in encoded.encodings or ())
+        beyond = [max(len(texts[i]), len(pairs[i]) if pairs else 0) > self._letters for i in long]
+        return sum(far or bool(one.overflowing) for far, one in zip(beyond, encoded.encodings or (), strict=True))
+
+    @property
+    def _letters(self) -> int:
+        # A text of many pages is cut before tokenising: 16 characters a token is more than any script needs.
+        return 16 * self.max_length
 
     def _encoded(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Any:
-        # A text of many pages is cut before tokenising: 16 characters a token is more than any script needs.
-        limit = 16 * self.max_length
         return self.backbone.tokenizer(
-            [text[:limit] for text in texts],
-            None if pairs is None else [pair[:limit] for pair in pairs],
+            [text[: self._letters] for text in texts],
+            None if pairs is None else [pair[: self._letters] for pair in pairs],
             truncation=True,
             max_length=self.max_length,
             return_attention_mask=False,
@@ -154,9 +158,14 @@ class Model:
 
         Raises MetaglotError for unknown efforts, fewer than two classes, or lists of unlike length.
         """
-        from metaglot.adaptation.adapted import adapt_model  # adapted builds on this module
+        from metaglot.adaptation.adapted import adapt_model  # both build on this module
+        from metaglot.adaptation.choice import choose
 
         texts, labels, pairs = check_examples(texts, labels, pairs)
+        if effort == AUTO:
+            choice = choose(self, texts, labels, pairs, seed=seed)
+            adapted = adapt_model(self, texts, labels, pairs, effort_called(choice.effort), seed=seed)
+            return replace(adapted, provenance={**adapted.provenance, "choice": choice._asdict()})
         chosen = effort_called(effort) if isinstance(effort, str) else effort
         return adapt_model(self, texts, labels, pairs, chosen, seed=seed)
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from metaglot.adaptation import Adapted, Model
-from metaglot.adaptation.effort import effort_called
+from metaglot.adaptation.choice import auto_settings
+from metaglot.adaptation.effort import AUTO, effort_called
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted, Method
 
@@ -18,7 +19,7 @@ def ours(trained: Model, efforts: Sequence[str]) -> tuple[Method, ...]:
     """
     queries = Remembered(trained)
     for effort in efforts:
-        effort_called(effort)
+        settings_of(effort)
     return tuple(Ours(trained, effort, queries) for effort in dict.fromkeys(efforts))
 
 
@@ -32,7 +33,7 @@ class Ours:
 
     @property
     def name(self) -> str:
-        """Its name in tables: ours-instant, ours-fast, ours-thorough."""
+        """Its name in tables: ours-instant, ours-fast, ours-thorough, ours-auto."""
         return f"ours-{self.effort}"
 
     @property
@@ -43,7 +44,7 @@ class Ours:
     @property
     def settings(self) -> Mapping[str, object]:
         """The recorded choices."""
-        return {"effort": asdict(effort_called(self.effort)), "weights": self.trained.fingerprint()}
+        return {"effort": settings_of(self.effort), "weights": self.trained.fingerprint()}
 
     def fit(
         self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
@@ -69,3 +70,8 @@ class OnFeatures:
     def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
         """Return the probability of each label for each text, [n, C]."""
         return self.adapted.proba_of_features(self.queries.features(texts, pairs))
+
+
+def settings_of(effort: str) -> Mapping[str, object]:
+    """Return what an effort does; raise MetaglotError for an unknown one."""
+    return auto_settings() if effort == AUTO else asdict(effort_called(effort))

@@ -1,0 +1,81 @@
+"""The effort `auto`: halves of the support set, and what it decides."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from metaglot.adaptation import AUTO, EFFORTS
+from metaglot.adaptation import choice as module
+from metaglot.adaptation.choice import JUDGED, choose, halves
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (3, 5, 2), (16, 16, 16, 16), (4, 7)])
+def test_halves_take_every_example_and_every_class_equally(sizes):
+    labels = [str(c) for c, size in enumerate(sizes) for _ in range(size)]
+    judged: Counter[int] = Counter()
+    seen = list(halves(labels, 3))
+    for inside, outside in seen:
+        assert sorted(inside + outside) == list(range(len(labels)))
+        counts = Counter(labels[i] for i in inside)
+        assert all(abs(counts[c] - labels.count(c) / 2) <= 0.5 for c in set(labels))
+        judged.update(outside)
+    assert set(judged.values()) == {len(seen) // 2}, "each example is judged once a halving"
+    assert sum(judged.values()) >= JUDGED
+    assert seen == list(halves(labels, 3)) != list(halves(labels, 4))
+
+
+def test_one_example_of_a_class_leaves_nothing_to_judge_on(model, sentences):
+    texts, labels = sentences(1)
+    choice = choose(model, texts, labels, None, seed=0)
+    assert (choice.effort, choice.instant, choice.thorough) == ("instant", None, None)
+    assert "one example" in choice.reason
+
+
+@pytest.mark.parametrize("per_class", [2, 6])
+def test_auto_is_the_effort_that_it_chose(model, sentences, per_class):
+    texts, labels = sentences(per_class)
+    adapted = model.adapt(texts, labels, effort=AUTO, seed=1)
+    choice = choose(model, texts, labels, None, seed=1)
+    assert adapted.provenance["choice"] == choice._asdict()
+    same = model.adapt(texts, labels, effort=choice.effort, seed=1)
+    assert adapted.effort == EFFORTS[choice.effort]
+    assert np.array_equal(adapted.predict_proba(texts), same.predict_proba(texts))
+    assert 0 <= choice.instant <= 1
+    assert 0 <= choice.thorough <= 1
+
+
+class Judge:
+    """A model whose gradient steps are right as often as told."""
+
+    def __init__(self, instant: float, thorough: float) -> None:
+        self.rates = {0: instant, EFFORTS["thorough"].steps // 2: thorough}
+
+    def adapt(self, texts, labels, *, pairs, effort, seed):
+        rate = self.rates[effort.steps]
+
+        class Fitted:
+            def predict(self, texts, pairs):
+                chances = np.random.default_rng(seed).permutation(len(texts)) < rate * len(texts)
+                return [text if good else "?" for text, good in zip(texts, chances, strict=True)]
+
+        return Fitted()
+
+
+@pytest.mark.parametrize(
+    ("instant", "thorough", "chosen"),
+    [(0.4, 0.8, "thorough"), (0.8, 0.8, "instant"), (0.8, 0.4, "instant"), (0.9, 0.92, "instant")],
+)
+def test_gradient_steps_must_be_clearly_ahead(instant, thorough, chosen):
+    labels = ["a"] * 16 + ["b"] * 16
+    choice = choose(Judge(instant, thorough), labels, labels, None, seed=0)  # texts are their labels
+    assert choice.effort == chosen
+    assert choice.instant == pytest.approx(instant, abs=0.07)
+    assert choice.thorough == pytest.approx(thorough, abs=0.07)
+    assert choice.error == 0 or choice.error < 0.2
+
+
+def test_the_settings_name_all_that_decides():
+    settings = module.auto_settings()
+    assert settings["judged"] == JUDGED
+    assert [candidate["steps"] for candidate in settings["candidates"]] == [0, EFFORTS["thorough"].steps // 2]
