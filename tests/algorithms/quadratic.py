@@ -51,7 +51,7 @@ class Quadratic:
         return {"input_ids": one, "attention_mask": one, "labels": torch.zeros(len(rows), dtype=torch.int64), **made}
 
     def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
-        return HeadSpec(hidden_size, 1)
+        return HeadSpec(hidden_size, 1, "point")
 
     def logits(self, params: Params, outputs: Outputs) -> Tensor:
         return outputs.pooled if self.mix is None else params["head.weight"][0] - outputs.pooled @ self.mix.T

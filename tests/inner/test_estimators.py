@@ -24,6 +24,7 @@ from metaglot.inner import (
     Unrolled,
     first_order,
 )
+from metaglot.inner.loop import body_waits
 from metaglot.models import All, Head, HeadOnly, HfLearner, Lora, Named, Prototypes, Scope, Zeros
 from metaglot.types import Params, Problem
 
@@ -180,3 +181,22 @@ def test_a_resting_body_gives_the_gradient_of_running_it_each_step(bert, problem
     found = algorithm.meta_grad([problem], meta, [episode], step=0, seed=1).grads
     expected = {n: torch.zeros_like(v) if g is None else g for (n, v), g in zip(meta.items(), truth, strict=True)}
     assert gap(found, expected) < 1e-10
+
+
+@pytest.mark.parametrize("name", ["unrolled", *EXACT])
+@pytest.mark.parametrize("options", [{}, {"rule": Adam(lr=0.02)}, {"chunk": 2}, {"weights": (1.0, 0.0, 0.5, 1.0)}])
+def test_the_first_step_from_a_zero_head_needs_no_gradient_of_the_body(gradient, monkeypatch, name, options):
+    """Leaving it out equals computing it."""
+    algorithm = replace(PLAIN, head=Zeros(), **options, estimator={"unrolled": Unrolled(), **EXACT}[name])
+    quick = gradient(algorithm)
+    for module in ("metaglot.inner.loop", "metaglot.inner.estimators.adjoint"):
+        monkeypatch.setattr(f"{module}.body_waits", lambda *_: False)
+    assert gap(quick, gradient(algorithm)) < 1e-12
+
+
+def test_a_body_waits_only_for_a_constant_zero(problem):
+    zero = torch.zeros(3, 4)
+    assert body_waits(problem, {"head.weight": zero})
+    assert not body_waits(problem, {"head.weight": zero.clone().requires_grad_()})
+    assert not body_waits(problem, {"head.weight": torch.eye(3, 4)})
+    assert not body_waits(problem, {"head.code": zero})

@@ -49,7 +49,7 @@ class Quadratics:
         raise NotImplementedError
 
     def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
-        return HeadSpec(hidden_size, 1)
+        return HeadSpec(hidden_size, 1, "point")
 
     def logits(self, params: Params, outputs: Outputs) -> Tensor:
         return outputs.pooled

@@ -30,7 +30,7 @@ from metaglot.inner.estimators.parts import (
 )
 from metaglot.inner.estimators.products import ExactProduct, FiniteProduct, Product, Step, Through
 from metaglot.inner.estimators.unrolled import Unrolled
-from metaglot.inner.loop import InnerLoop, gradients
+from metaglot.inner.loop import InnerLoop, body_waits, gradients
 from metaglot.seeds import fold
 from metaglot.types import Episode, Fast, Params, Problem, TraceStep
 
@@ -67,7 +67,8 @@ class Adjoint:
         leaves = leaves_of(meta)
         start = inner.start(problem, leaves, episode.support, seed=seed)
         state = inner.loop.rule.init(leaves, start)
-        steps = [Step(b, _seed(seed, t)) for t, b in enumerate(inner.loop.batches(episode.support))]
+        waits = body_waits(problem, start)
+        steps = [Step(b, _seed(seed, t), waits and t == 0) for t, b in enumerate(inner.loop.batches(episode.support))]
         recomputed = max(0, len(steps) - self.keep)
         forward = _Forward(inner.loop, problem, meta, steps[:recomputed], self.stored)
         middle = forward.run(Fast(_still(start), _still(state), ()))
@@ -118,8 +119,10 @@ class _Forward:
     def _walk(self, fast: Fast, until: int) -> Iterator[tuple[int, Fast]]:
         yield len(fast.trace), fast
         while len(fast.trace) < until:
-            batch, seed = self._steps[len(fast.trace)]
-            fast = self._loop.step(self._problem, self._meta, fast, batch, anchor={}, seed=seed, create_graph=False)
+            batch, seed, waits = self._steps[len(fast.trace)]
+            fast = self._loop.step(
+                self._problem, self._meta, fast, batch, anchor={}, seed=seed, create_graph=False, waits=waits
+            )
             yield len(fast.trace), fast
 
 
@@ -130,8 +133,10 @@ def _tail(
     leaves = leaves_of(meta)
     first = Fast(leaves_of(middle.params), leaves_of(middle.rule_state), middle.trace)
     visited = [first]
-    for batch, step_seed in steps:
-        after = inner.loop.step(problem, leaves, visited[-1], batch, anchor={}, seed=step_seed, create_graph=True)
+    for batch, step_seed, waits in steps:
+        after = inner.loop.step(
+            problem, leaves, visited[-1], batch, anchor={}, seed=step_seed, create_graph=True, waits=waits
+        )
         visited.append(after)
     judged = judge(problem, leaves, points_of(inner, visited), episode, seed)
     moving = {**_tagged("f", first.params), **_tagged("s", first.rule_state)}

@@ -27,6 +27,7 @@ class Step(NamedTuple):
 
     batch: Batch
     seed: int | None
+    waits: bool = False  # the body, at this step (`body_waits`)
 
 
 class Through(NamedTuple):
@@ -40,8 +41,10 @@ class Through(NamedTuple):
     def gradient(self, fast: Params) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the support loss and its gradient, without a graph."""
         leaves = leaves_of(fast)
-        batch, seed = self.step
-        loss, grads = self.loop.gradient(self.problem, self.meta, leaves, batch, seed=seed, create_graph=False)
+        batch, seed, waits = self.step
+        loss, grads = self.loop.gradient(
+            self.problem, self.meta, leaves, batch, seed=seed, create_graph=False, waits=waits
+        )
         return loss.detach(), grads
 
 
@@ -74,11 +77,11 @@ class ExactProduct:
 
     def __call__(self, through: Through, fast: Params) -> Gradient:
         """Return the gradient; its graph is kept for the way back, unless it comes in chunks."""
-        loop, problem, meta, (batch, seed) = through
+        loop, problem, meta, (batch, seed, waits) = through
         parts = list(loop.chunks(batch, seed))
         if len(parts) == 1:
             leaves, roots = leaves_of(fast), leaves_of(meta)
-            loss, grads = loop.gradient(problem, roots, leaves, batch, seed=seed, create_graph=True)
+            loss, grads = loop.gradient(problem, roots, leaves, batch, seed=seed, create_graph=True, waits=waits)
             detached = {name: grad.detach() for name, grad in grads.items()}
             return Gradient(loss.detach(), detached, lambda g, w: _pull({**grads, "": loss}, g, w, leaves, roots))
         loss, grads = through.gradient(fast)
@@ -133,7 +136,7 @@ def _pull(outputs: Params, toward: Params, loss_weight: Tensor, leaves: Params, 
 
 def _both(through: Through, fast: Params, toward: Params, epsilon: float) -> Pulled:
     """Return ∂ℓ/∂(φ, θ) at φ + ε·toward."""
-    loop, problem, meta, (batch, seed) = through
+    loop, problem, meta, (batch, seed, _) = through
     own, of_meta = dict[str, Tensor](), dict[str, Tensor]()
     for part, share, part_seed in loop.chunks(batch, seed):
         leaves = leaves_of({n: v + epsilon * toward[n] if n in toward else v for n, v in fast.items()})
