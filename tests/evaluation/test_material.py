@@ -113,6 +113,8 @@ def test_learnt_rates_by_layer_and_step(tmp_path: Path) -> None:
         False,
     ]
     assert drawn.count("<rect") == 3 + 1 + 6 + 1
+    layers = {f"algorithm.rates.l.{n}.x": torch.tensor(0.1) for n in (10, 2, 1)}
+    assert [one.name.split(".")[3] for one in read_learnt(run(tmp_path / "many", layers))] == ["1", "2", "10"]
     (row,) = [row for row in learnt_grid({"it": list(learnt.values())}).rows if row[1].text == "rates.weight"]
     assert [cell.text for cell in row] == ["it", "rates.weight", "200 × 100", "0.25", "–"]
     assert rates_chart([]) == ""

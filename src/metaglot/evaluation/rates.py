@@ -5,6 +5,7 @@ layer and step [layers, steps].  A name with a part that begins with `log_` hold
 than 64 rows or columns, such as a rate for each weight, is shown by its mean.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +41,7 @@ def read_learnt(run: Path) -> list[Learnt]:
         return []
     try:
         with safe_open(folder / "params.safetensors", framework="pt") as file:
-            names = sorted(name for name in file.keys() if name.startswith(PREFIX))  # noqa: SIM118
+            names = sorted((name for name in file.keys() if name.startswith(PREFIX)), key=_natural)  # noqa: SIM118
             return [_learnt(name, file.get_tensor(name)) for name in names]
     except (OSError, SafetensorError) as error:
         raise MetaglotError(
@@ -67,6 +68,11 @@ def learnt_grid(runs: Mapping[str, Sequence[Learnt]]) -> Grid:
     more = f" The first {LISTED} of {len(found)}." if len(found) > LISTED else ""
     note = f"What the algorithm has learnt beside the weights, at the newest checkpoint; logarithms are undone.{more}"
     return Grid("Learnt numbers", note, ("run", "name", "shape", "mean", "range"), rows)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that puts layer 2 before layer 10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _learnt(name: str, tensor: object) -> Learnt:

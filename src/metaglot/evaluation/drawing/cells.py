@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from metaglot.evaluation.drawing.svg import WIDTH, picture, shortened, text, width_of
 
-ROW, NAMES, WRITTEN = 22, 160.0, 6  # WRITTEN: columns, at most, whose cells hold their number
+ROW, NAMES, WRITTEN = 22, 160.0, 5  # WRITTEN: columns, at most, whose cells hold their number
 
 
 class Cells(NamedTuple):
@@ -45,4 +45,4 @@ def _row(row: Sequence[float], place: tuple[float, float, float], span: tuple[fl
         yield f'<rect class="cell" x="{x + 0.5:.1f}" y="{y}" width="{max(1.0, wide - 1):.1f}" height="{ROW - 1}" '
         yield f'opacity="{shade:.2f}"/>'
         if len(row) <= WRITTEN:
-            yield text(x + wide / 2, y + 15, f"{value:.3g}", "strong", anchor="middle")
+            yield text(x + wide / 2, y + 15, f"{value:.2g}", "cellsays", anchor="middle")

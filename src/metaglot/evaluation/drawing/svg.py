@@ -23,13 +23,13 @@ STYLE = """
 .mg .s3{stroke:#a8467f;fill:#a8467f}.mg .s4{stroke:#946300;fill:#946300}.mg .s5{stroke:#4b5563;fill:#4b5563}
 .mg .s6{stroke:#3487b8;fill:#3487b8}.mg .s7{stroke:#77740a;fill:#77740a}.mg .other{stroke:#6b7685;fill:#6b7685}
 .mg .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.mg .band{stroke:none;opacity:.16}
-.mg .dash{stroke:#8f9aa8;stroke-dasharray:4 4}.mg .cell{fill:#0a7d74;stroke:none}
+.mg .dash{stroke:#8f9aa8;stroke-dasharray:4 4}.mg .cell{fill:#0a7d74;stroke:none}.mg .cellsays{fill:#16202c}
 @media (prefers-color-scheme:dark){
 .mg text{fill:#a7b3c1}.mg .strong,.mg .title{fill:#eef2f6}.mg .grid{stroke:#2b3540}.mg .axis,.mg .dash{stroke:#687585}
 .mg .s0{stroke:#3fd0c0;fill:#3fd0c0}.mg .s1{stroke:#ff9c5b;fill:#ff9c5b}.mg .s2{stroke:#6db6ff;fill:#6db6ff}
 .mg .s3{stroke:#e58acb;fill:#e58acb}.mg .s4{stroke:#e8b84a;fill:#e8b84a}.mg .s5{stroke:#c3ccd8;fill:#c3ccd8}
 .mg .s6{stroke:#8fd3f7;fill:#8fd3f7}.mg .s7{stroke:#cfcb52;fill:#cfcb52}.mg .other{stroke:#8d99a8;fill:#8d99a8}
-.mg .line{fill:none}.mg .cell{fill:#3fd0c0}.mg .clique{stroke:#eef2f6}}
+.mg .line{fill:none}.mg .cell{fill:#3fd0c0}.mg .cellsays{fill:#eef2f6}.mg .clique{stroke:#eef2f6}}
 """
 
 
