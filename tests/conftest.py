@@ -10,6 +10,7 @@ import csv
 import io
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +187,10 @@ def tiny() -> str:
     return "builtin:tiny"
 
 
-Said = NamedTuple("Said", [("code", int), ("out", str), ("err", str)])
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
 
 
 @pytest.fixture(scope="session")
@@ -261,39 +265,29 @@ def small_recipe(tmp_path, monkeypatch, tiny, write_csv) -> Path:
     return tmp_path / "small.yaml"
 
 
-@dataclass
-class Tally:
-    tried: int = 0  # bad inputs
-    mishandled: int = 0
-
-
-TALLY = pytest.StashKey[Tally]()
+TALLY = pytest.StashKey[Counter[str]]()  # bad inputs: tried, mishandled
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TALLY] = Tally()
+    config.stash[TALLY] = Counter()
 
 
 @pytest.fixture(scope="session")
-def tally(pytestconfig) -> Tally:
+def tally(pytestconfig) -> Counter[str]:
     return pytestconfig.stash[TALLY]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):  # a worker of xdist
-        counted = session.config.stash[TALLY]
-        session.config.workeroutput["bad_inputs"] = [counted.tried, counted.mishandled]
+        session.config.workeroutput["bad_inputs"] = dict(session.config.stash[TALLY])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object) -> None:
-    tried, mishandled = getattr(node, "workeroutput", {}).get("bad_inputs", (0, 0))
-    counted = node.config.stash[TALLY]
-    counted.tried += tried
-    counted.mishandled += mishandled
+    node.config.stash[TALLY].update(getattr(node, "workeroutput", {}).get("bad_inputs", {}))
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
     counted = terminalreporter.config.stash[TALLY]
-    if counted.tried:
-        terminalreporter.write_line(f"bad inputs: {counted.tried} tried, {counted.mishandled} mishandled")
+    if counted:
+        terminalreporter.write_line(f"bad inputs: {counted['tried']} tried, {counted['mishandled']} mishandled")

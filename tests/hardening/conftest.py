@@ -66,7 +66,7 @@ def answered(tally) -> Callable[..., Any]:
 @contextmanager
 def counted(tally: Any) -> Iterator[None]:
     """Count one input, as mishandled unless the block ends well."""
-    tally.tried += 1
-    tally.mishandled += 1
+    tally["tried"] += 1
+    tally["mishandled"] += 1
     yield
-    tally.mishandled -= 1
+    tally["mishandled"] -= 1

@@ -66,9 +66,12 @@ def read_run(folder: Path) -> Run:
     if checkpoint is None:
         raise MetaglotError(f"{folder}: the run has no checkpoint yet; let it train further, or resume it")
     try:
-        described = cast("dict[str, Any]", json.loads((folder / RUN).read_text("utf-8")))
-        return Run(str(described["base"]), int(described["max_length"]), checkpoint, dict(described))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        described = dict(json.loads((folder / RUN).read_text("utf-8")))
+        base, length = str(described["base"]), int(described["max_length"])
+        if length < 1:
+            raise ValueError(f"max_length {length}")
+        return Run(base, length, checkpoint, described)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise MetaglotError(f"{folder / RUN}: damaged ({error!r:.200}); resume the run to write it anew") from error
 
 
