@@ -2,99 +2,16 @@
 
 import csv
 import json
-import os
 import resource
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import typer
 
 from metaglot.adaptation import EFFORTS
-from metaglot.cli import app, main
-from metaglot.data.builtin import fetch
-from metaglot.errors import MetaglotError
-
-WORDS = {
-    "billing": ["invoice", "refund", "payment", "receipt", "charge"],
-    "technical": ["crash", "error", "bug", "screen", "login"],
-    "delivery": ["parcel", "courier", "shipping", "package", "tracking"],
-}
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def metaglot(monkeypatch, capsys) -> Iterator[Callable[..., Said]]:
-    """Return a function that calls the command in this process, as the console script does."""
-    before = dict(os.environ)
-    handler = signal.getsignal(signal.SIGINT)  # the command ignores interrupts once its outcome stands
-
-    def call(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["metaglot", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        signal.signal(signal.SIGINT, handler)
-        return Said(int(ended.value.code or 0), *capsys.readouterr())
-
-    yield call
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture
-def tiny() -> str:
-    try:
-        fetch("tiny")
-    except MetaglotError as error:
-        pytest.skip(f"builtin:tiny cannot be had: {error}")
-    return "builtin:tiny"
-
-
-def write_csv(path: Path, per_class: int, *, start: int = 0, header: tuple[str, str] = ("text", "label")) -> Path:
-    with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(header)
-        for label, words in WORDS.items():
-            for i in range(per_class):
-                rows.writerow([f"{words[i % 5]} and {words[(i + 1) % 5]}, number {start + i}", label])
-    return path
-
-
-@pytest.fixture
-def examples(tmp_path) -> Path:
-    return write_csv(tmp_path / "examples.csv", 5)
-
-
-RECIPE = """
-name: small
-threads: 1
-model: {name: "builtin:tiny", max_length: 16, precision: fp32}
-data:
-  train: [{path: train.csv, min_per_class: 4}]
-  validation: [{path: held.csv, min_per_class: 4}]
-episodes: {ways: [2, 3], shots: [1, 2], queries: 2}
-training: {steps: 4, meta_batch: 1, warmup: 0, save_every: 2}
-validation: {every: 2, episodes: 3, shots: 2, queries: 2, ways: [2, 3]}
-"""
-
-
-@pytest.fixture
-def recipe(tmp_path, monkeypatch, tiny) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write_csv(tmp_path / "train.csv", 8)
-    write_csv(tmp_path / "held.csv", 8, start=100)
-    (tmp_path / "small.yaml").write_text(RECIPE)
-    return tmp_path / "small.yaml"
+from metaglot.cli import app
 
 
 def commands(command: object = None, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -139,19 +56,6 @@ def test_version(metaglot):
     assert metaglot("--version") == (0, f"metaglot {__version__}\n", "")
 
 
-def test_a_mistake_in_a_real_process(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "metaglot.cli", "adapt", "builtin:tiny", "no.csv", "--out", "x"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert done.stderr == "metaglot: no.csv: no such file.\n"
-    assert done.stdout == ""
-
-
 def test_adapt_then_predict(metaglot, tiny, examples, tmp_path):
     said = metaglot("adapt", tiny, examples, "--out", tmp_path / "mine", "--effort", "instant")
     assert said.code == 0
@@ -165,7 +69,7 @@ def test_adapt_then_predict(metaglot, tiny, examples, tmp_path):
 
 
 @pytest.mark.parametrize("effort", ["instant", "fast"])
-def test_as_json(metaglot, tiny, examples, tmp_path, effort):
+def test_as_json(metaglot, tiny, examples, tmp_path, effort, write_csv):
     out = tmp_path / "mine"
     said = metaglot("adapt", tiny, examples, "--out", out, "--effort", effort, "--json", "--seed", 3)
     assert (said.code, "examples of" in said.out, "fp32" in said.err) == (0, False, False)
@@ -183,7 +87,7 @@ def test_as_json(metaglot, tiny, examples, tmp_path, effort):
     assert sum(row["label"] == label for row, label in zip(rows, truth, strict=True)) >= 9
 
 
-def test_columns_of_ones_own(metaglot, tiny, tmp_path):
+def test_columns_of_ones_own(metaglot, tiny, tmp_path, write_csv):
     file = write_csv(tmp_path / "tickets.csv", 3, header=("body", "team"))
     columns = ("--columns", "text=body,label=team")
     assert metaglot("adapt", tiny, file, *columns, "--out", tmp_path / "m", "--effort", "instant", "-q").code == 0
@@ -214,7 +118,7 @@ def test_a_goal(metaglot, tiny, tmp_path, goal, code):
     assert ("was not met" in said.err) == (code == 3)
 
 
-def test_evaluate(metaglot, tiny, tmp_path):
+def test_evaluate(metaglot, tiny, tmp_path, write_csv):
     tasks = [write_csv(tmp_path / f"{name}.csv", 12, start=start) for name, start in (("one", 0), ("two", 500))]
     options = (
         "--draws",
@@ -251,8 +155,8 @@ def test_evaluate(metaglot, tiny, tmp_path):
     assert len(later.splitlines()) == 48
 
 
-def test_pretrain_then_adapt(metaglot, recipe, examples):
-    said = metaglot("pretrain", recipe, "--out", "run", "--json", "training.lr=1e-3")
+def test_pretrain_then_adapt(metaglot, small_recipe, examples):
+    said = metaglot("pretrain", small_recipe, "--out", "run", "--json", "training.lr=1e-3")
     assert said.code == 0
     outcome = json.loads(said.out)
     assert (outcome["outcome"], outcome["step"], outcome["out"]) == ("done", 4, "run")
@@ -272,40 +176,40 @@ def test_pretrain_then_adapt(metaglot, recipe, examples):
     assert json.loads(Path("mine/adapted.json").read_text())["provenance"]["meta_training"]["step"] == "step-4"
 
 
-def test_resumed(metaglot, recipe):
+def test_resumed(metaglot, small_recipe):
     """The same recipe over the same folder only with --resume; another recipe never."""
-    assert metaglot("pretrain", recipe, "--out", "run", "-q").code == 0
-    said = metaglot("pretrain", recipe, "--out", "run")
+    assert metaglot("pretrain", small_recipe, "--out", "run", "-q").code == 0
+    said = metaglot("pretrain", small_recipe, "--out", "run")
     assert (said.code, said.out) == (2, "")
     assert "--resume" in said.err
-    assert metaglot("pretrain", recipe, "--out", "run", "--resume", "--json").code == 0
-    said = metaglot("pretrain", recipe, "seed=9", "--out", "run", "--resume")
+    assert metaglot("pretrain", small_recipe, "--out", "run", "--resume", "--json").code == 0
+    said = metaglot("pretrain", small_recipe, "seed=9", "--out", "run", "--resume")
     assert (said.code, "another recipe" in said.err) == (2, True)
-    assert metaglot("pretrain", recipe, "seed=9", "--out", "run", "--force", "-q").code == 0
+    assert metaglot("pretrain", small_recipe, "seed=9", "--out", "run", "--force", "-q").code == 0
     assert "seed: 9" in Path("run/config.yaml").read_text()
 
 
-def test_killed_before_anything_was_saved(metaglot, recipe):
+def test_killed_before_anything_was_saved(metaglot, small_recipe):
     Path("run").mkdir()
     Path("run/.model.json.part").write_text("{")
-    assert metaglot("pretrain", recipe, "--out", "run", "--resume", "-q").code == 0
+    assert metaglot("pretrain", small_recipe, "--out", "run", "--resume", "-q").code == 0
 
 
 @pytest.mark.parametrize("option", ["--resume", "--force"])
-def test_a_folder_that_is_no_run(metaglot, recipe, option):
+def test_a_folder_that_is_no_run(metaglot, small_recipe, option):
     for name in ("notes.txt", ".git"):
         folder = Path(f"other-{name}")
         folder.mkdir()
         (folder / name).write_text("years of work")
-        said = metaglot("pretrain", recipe, "--out", folder, option)
+        said = metaglot("pretrain", small_recipe, "--out", folder, option)
         assert (said.code, "not a run" in said.err) == (2, True)
         assert (folder / name).read_text() == "years of work"
 
 
-def test_data_that_changed_under_a_run(metaglot, recipe):
-    assert metaglot("pretrain", recipe, "--out", "run", "-q").code == 0
+def test_data_that_changed_under_a_run(metaglot, small_recipe, write_csv):
+    assert metaglot("pretrain", small_recipe, "--out", "run", "-q").code == 0
     write_csv(Path("train.csv"), 9)
-    said = metaglot("pretrain", recipe, "--out", "run", "--resume")
+    said = metaglot("pretrain", small_recipe, "--out", "run", "--resume")
     assert (said.code, "data are not what the run began with" in said.err) == (2, True)
 
 
@@ -321,12 +225,12 @@ def test_data_that_changed_under_a_run(metaglot, recipe):
         (["budget.cpu_minutes=1e-9"], 0, "done"),
     ],
 )
-def test_exit_codes_of_pretrain(metaglot, recipe, overrides, code, outcome):
+def test_exit_codes_of_pretrain(metaglot, small_recipe, overrides, code, outcome):
     lines = [f"{word} {i},{label}" for label in "ab" for word in ("one", "two") for i in range(10)]
     Path("same.csv").write_text("text,label\n" + "\n".join(lines) + "\n")  # cannot be told apart
-    said = metaglot("pretrain", recipe, *overrides, "--out", "run", "--json")
+    said = metaglot("pretrain", small_recipe, *overrides, "--out", "run", "--json")
     assert (said.code, json.loads(said.out)["outcome"]) == (code, outcome)
-    again = metaglot("pretrain", recipe, *overrides, "--out", "run", "--json", "--resume")
+    again = metaglot("pretrain", small_recipe, *overrides, "--out", "run", "--json", "--resume")
     assert (again.code, json.loads(again.out)["step"]) == (code, json.loads(said.out)["step"])
 
 
@@ -335,91 +239,3 @@ def test_data_commands(metaglot, examples):
     assert {one["name"] for one in listed["builtin"]} >= {"minilm", "tiny", "20newsgroups"}
     seen = json.loads(metaglot("data", "inspect", examples, "--json").out)
     assert seen["rows"] == 15
-
-
-MISTAKES = {
-    "no command": (["adpt"], "adpt"),
-    "no such option": (["adapt", "m", "examples.csv", "--out", "x", "--efort", "fast"], "--efort"),
-    "no model": (
-        ["adapt", "builtin:tinny", "examples.csv", "--out", "x"],
-        "no built-in 'tinny'; there are minilm, tiny",
-    ),
-    "no folder": (["adapt", "./nowhere", "examples.csv", "--out", "x"], "nowhere: no such model folder"),
-    "no file": (["adapt", "builtin:tiny", "example.csv", "--out", "x"], "did you mean 'examples.csv'"),
-    "no label column": (["adapt", "builtin:tiny", "plain.csv", "--out", "x"], "no column called label"),
-    "a label missing": (["adapt", "builtin:tiny", "gaps.csv", "--out", "x"], "example number 2 has no label (1 such)"),
-    "one class": (["adapt", "builtin:tiny", "one.csv", "--out", "x"], "at least two classes"),
-    "unknown column": (["adapt", "builtin:tiny", "examples.csv", "--columns", "label=topic", "--out", "x"], "topic"),
-    "unknown effort": (["adapt", "builtin:tiny", "examples.csv", "--effort", "quick", "--out", "x"], "unknown effort"),
-    "goal too high": (["adapt", "builtin:tiny", "examples.csv", "--goal", "90", "--out", "x"], "--goal 90.0: expected"),
-    "goal nan": (["adapt", "builtin:tiny", "examples.csv", "--goal", "nan", "--out", "x"], "--goal nan: expected"),
-    "out taken": (["adapt", "builtin:tiny", "examples.csv", "--out", "taken"], "taken exists and holds something else"),
-    "no adaptation": (["predict", "taken", "--text", "a"], "taken: no adapted.json there"),
-    "nothing to predict": (["predict", "taken"], "give either --text (once or more) or a file"),
-    "twice to predict": (["predict", "taken", "examples.csv", "--text", "a"], "give either --text"),
-    "unknown recipe": (["pretrain", "englsh"], "no such recipe; recipes of the package: "),
-    "unknown key": (["pretrain", "small.yaml", "training.stpes=3"], "(did you mean 'steps'?)"),
-    "unknown algorithm": (["pretrain", "small.yaml", "algorithm.name=mamml"], "unknown algorithm 'mamml'"),
-    "unknown option": (
-        ["pretrain", "small.yaml", "algorithm={name: maml, options: {stps: 2}}"],
-        "unknown option 'stps'",
-    ),
-    "unknown scope": (
-        ["pretrain", "small.yaml", "algorithm={name: maml, options: {scope: [layers.9.*]}}"],
-        "the pattern 'layers.9.*' matches no parameter",
-    ),
-    "unknown freeze": (
-        ["pretrain", "small.yaml", "training.freeze=[embedings.*]"],
-        "'embedings.*' matches no parameter",
-    ),
-    "no validation": (
-        ["pretrain", "small.yaml", "data.validation=[]", "goal.at_least=0.5"],
-        "data.validation must name",
-    ),
-    "no data": (["pretrain", "small.yaml", "data.train=[nowhere.csv]"], "nowhere.csv: no such file"),
-    "out is a file": (["pretrain", "small.yaml", "--out", "examples.csv"], "that is a file"),
-    "out is another": (["pretrain", "small.yaml", "--out", "taken"], "it is not empty"),
-    "no task": (["evaluate", "builtin:tiny", "example.csv", "--out", "x"], "did you mean 'examples.csv'"),
-    "shots": (["evaluate", "builtin:tiny", "examples.csv", "--shots", "4,x", "--out", "x"], "--shots 4,x: expected"),
-    "no draws": (
-        ["evaluate", "builtin:tiny", "examples.csv", "--shots", "1", "--draws", "0", "--out", "x"],
-        "1 or more",
-    ),
-    "unknown baseline": (
-        ["evaluate", "builtin:tiny", "examples.csv", "--shots", "1", "--against", "tfidff", "--out", "x"],
-        "tfidf",
-    ),
-    "unknown effort to evaluate": (
-        ["evaluate", "builtin:tiny", "examples.csv", "--shots", "1", "--efforts", "quick", "--out", "x"],
-        "quick",
-    ),
-    "leave out": (
-        ["evaluate", "builtin:tiny", "examples.csv", "--leave-out", "other", "--out", "x"],
-        "--leave-out other: no such task",
-    ),
-    "no set": (["data", "fetch", "20newsgroup"], "no built-in '20newsgroup'"),
-    "no file to inspect": (["data", "inspect", "nowhere.csv"], "nowhere.csv: no such file"),
-}
-
-
-@pytest.mark.parametrize("kind", MISTAKES)
-def test_mistakes(metaglot, recipe, examples, kind):
-    Path("plain.csv").write_text("text\na\nb\n")
-    Path("gaps.csv").write_text("text,label\na,x\nb,\nc,y\n")
-    Path("one.csv").write_text("text,label\na,x\nb,x\n")
-    Path("taken").mkdir()
-    Path("taken/thesis.txt").write_text("years of work")
-    arguments, expected = MISTAKES[kind]
-    said = metaglot(*arguments)
-    assert said.code == 2
-    assert said.out == ""
-    assert "Traceback" not in said.err
-    assert " ".join(expected.split()) in " ".join(said.err.replace("│", " ").split())
-    if kind not in {"no command", "no such option"}:
-        assert said.err.splitlines()[-1].startswith("metaglot: ")
-    assert Path("taken/thesis.txt").read_text() == "years of work"
-    assert not Path("x").exists()
-
-
-def test_mistakes_are_many():
-    assert len(MISTAKES) >= 30
