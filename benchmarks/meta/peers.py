@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from meta.workload import RATE, STEPS, WAYS, Batch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
+
+from meta.workload import RATE, STEPS, WAYS, Batch
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 Gradient = Callable[[nn.Module, Sequence[tuple[Batch, Batch]], bool, Autocast], dict[str, Tensor]]
