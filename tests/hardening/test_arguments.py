@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from metaglot.adaptation import AUTO, EFFORTS
 from metaglot.cli_checks import EFFORTS as NAMED
 
+pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
 MANY = pytest.mark.parametrize("cases", [40, pytest.param(650, marks=pytest.mark.slow)])
 WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 ODD = (

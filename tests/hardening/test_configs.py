@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from metaglot.config import Recipe, load_recipe, parse_recipe
 from metaglot.errors import MetaglotError
 
+pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
 MANY = pytest.mark.parametrize("cases", [30, pytest.param(700, marks=pytest.mark.slow)])
 GOOD = "data: {train: [nowhere.csv]}\n"
 WORD = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

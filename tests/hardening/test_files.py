@@ -14,6 +14,7 @@ from metaglot.data import rawfiles, readers
 from metaglot.data.readers import FORMATS, read_table
 from metaglot.errors import MetaglotError
 
+pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
 MANY = pytest.mark.parametrize("cases", [30, pytest.param(900, marks=pytest.mark.slow)])
 ROWS = [("refund the invoice", "billing"), ("the parcel is late", "delivery"), ('"quoted", with, commas', "billing")]
 SUFFIXES = sorted(set(FORMATS) - {".parquet"})

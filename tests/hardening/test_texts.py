@@ -14,6 +14,7 @@ from metaglot.errors import printable
 from metaglot.models import Runtime
 
 PLAIN = Runtime(precision="fp32", device="cpu")
+pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
 MANY = pytest.mark.parametrize("cases", [15, pytest.param(250, marks=pytest.mark.slow)])
 KINDS = {
     "empty": "",
