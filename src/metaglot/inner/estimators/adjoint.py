@@ -42,7 +42,7 @@ class Adjoint:
     """The exact gradient, each inner step recomputed on the way back."""
 
     keep: int = 0  # last steps whose graphs are kept
-    stored: int | None = None  # states remembered at most; all if None
+    stored: int | None = None  # states remembered at most, and as many of those recomputed; all if None
     product: Product = EXACT
 
     @property
@@ -95,7 +95,8 @@ class _Forward:
 
     def __init__(self, loop: InnerLoop, problem: Problem, meta: Params, steps: list[Step], stored: int | None) -> None:
         self._loop, self._problem, self._meta, self._steps = loop, problem, meta, steps
-        self._stride = 1 if stored is None else max(1, -(-len(steps) // max(1, stored)))
+        self._most = max(1, len(steps) if stored is None else stored)
+        self._stride = max(1, -(-len(steps) // self._most))
         self._kept: dict[int, Fast] = {}
         self._segment: dict[int, Fast] = {}
 
@@ -113,7 +114,8 @@ class _Forward:
             return self._kept.pop(t)
         if t not in self._segment:
             first = t - t % self._stride
-            self._segment = {n: _copy(fast) for n, fast in self._walk(_copy(self._kept[first]), t) if n > first}
+            least = max(first, t - self._most)  # no more states than were asked for; those before come in another run
+            self._segment = {n: _copy(fast) for n, fast in self._walk(_copy(self._kept[first]), t) if n > least}
         return self._segment.pop(t)
 
     def _walk(self, fast: Fast, until: int) -> Iterator[tuple[int, Fast]]:
