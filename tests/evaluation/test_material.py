@@ -11,6 +11,8 @@ from metaglot.evaluation import Result, gather
 from metaglot.evaluation.headline import headline
 from metaglot.evaluation.leakage import Leakage, write_leakage
 from metaglot.evaluation.rates import learnt_grid, rates_chart, read_learnt
+from metaglot.inner.layer_rates import LayerRates
+from metaglot.inner.meta_sgd import MetaSgd
 
 
 def evaluation(folder: Path, results: list[Result], **settings: object) -> Path:
@@ -92,32 +94,51 @@ def test_runs_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_learnt_rates_by_layer_and_step(tmp_path: Path) -> None:
+    rate = "algorithm.rule.rate."
     params = {
         "body.weight": torch.zeros(3, 3),
         "algorithm.head.log_scale": torch.tensor(2.0),
-        "algorithm.rates.log_lr.layer.0": torch.tensor([-2.0, -3.0, -4.0]),
-        "algorithm.rates.head": torch.tensor(0.5),
-        "algorithm.rates.table": torch.arange(6.0).reshape(2, 3),
-        "algorithm.rates.weight": torch.full((200, 100), 0.25),
+        f"{rate}log_lr.layer.10": torch.tensor([-2.0, -3.0, -4.0]),
+        f"{rate}log_lr.layer.2": torch.tensor([-2.0, -3.0]),
+        f"{rate}head": torch.tensor(0.5),
+        f"{rate}table": torch.arange(6.0).reshape(2, 3),
     }
     learnt = {one.name: one for one in read_learnt(run(tmp_path / "it", params))}
     assert set(learnt) == {name for name in params if name.startswith("algorithm.")}
-    assert learnt["algorithm.rates.log_lr.layer.0"].rows[0] == pytest.approx(
-        [0.1353353, 0.0497871, 0.0183156], rel=1e-5
-    )
+    assert learnt[f"{rate}log_lr.layer.10"].rows[0] == pytest.approx([0.1353353, 0.0497871, 0.0183156], rel=1e-5)
     assert learnt["algorithm.head.log_scale"].rows[0] == pytest.approx([7.389056])
-    assert learnt["algorithm.rates.weight"].rows == ((0.25,),)
     drawn = rates_chart(list(learnt.values()))
-    assert [name in drawn for name in ("log_lr.layer.0", "table[0]", "table[1]", "weight", "head", "log_scale")] == [
-        *[True] * 5,
-        False,
-    ]
-    assert drawn.count("<rect") == 3 + 1 + 6 + 1
-    layers = {f"algorithm.rates.l.{n}.x": torch.tensor(0.1) for n in (10, 2, 1)}
-    assert [one.name.split(".")[3] for one in read_learnt(run(tmp_path / "many", layers))] == ["1", "2", "10"]
-    (row,) = [row for row in learnt_grid({"it": list(learnt.values())}).rows if row[1].text == "rates.weight"]
-    assert [cell.text for cell in row] == ["it", "rates.weight", "200 × 100", "0.25", "–"]
+    names = ("head", "log_lr.layer.2", "log_lr.layer.10", "table[0]", "table[1]")
+    places = [drawn.index(f">{name}<") for name in names]
+    assert places == sorted(places)
+    assert "log_scale" not in drawn
+    assert drawn.count("<rect") == 1 + 2 + 3 + 6
+    (row,) = [row for row in learnt_grid({"it": list(learnt.values())}).rows if row[1].text == "rule.rate.table"]
+    assert [cell.text for cell in row] == ["it", "rule.rate.table", "2 × 3", "2.5", "0 … 5"]
     assert rates_chart([]) == ""
+
+
+def test_a_rate_for_each_weight_is_shown_by_layer(tmp_path: Path) -> None:
+    weights = {"body.layer.0.a.weight": 1.0, "body.layer.0.b.bias": 3.0, "body.layer.1.a.weight": 5.0}
+    params = {name: torch.zeros(4) for name in weights}
+    params |= {f"algorithm.rule.rate.{name}": torch.full((4,), value) for name, value in weights.items()}
+    learnt = read_learnt(run(tmp_path / "it", params))
+    assert [one.rows for one in learnt] == [((1.0,),), ((3.0,),), ((5.0,),)]
+    drawn = rates_chart(learnt)
+    assert [f">{said}<" in drawn for said in ("layer.0", "layer.1", "2", "5", "every step")] == [True] * 5
+    assert drawn.count("<rect") == 2
+
+
+def test_the_rates_that_a_rule_learns_are_drawn(tmp_path: Path) -> None:
+    moving = {f"body.encoder.layer.{n}.weight": torch.zeros(3) for n in range(3)}
+    moving |= {"head.weight": torch.zeros(2, 3), "head.bias": torch.zeros(2)}
+    for rule, columns in ((LayerRates(per_step=True), 4), (MetaSgd(), 1)):
+        learnt = dict(rule.learnt(moving, steps=4, seed=0))
+        read = read_learnt(run(tmp_path / type(rule).__name__, {**moving, **learnt}))
+        drawn = rates_chart(read)
+        layers = 4 if columns == 4 else 3 + sum(name.startswith("algorithm.rule.rate.head") for name in learnt)
+        assert all(f">encoder.layer.{n}<" in drawn for n in range(3))
+        assert drawn.count("<rect") == layers * columns
 
 
 def test_a_damaged_checkpoint_is_an_error_and_none_is_not(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def material(results: list[Result]) -> Material:
     bins = (Bin(3, 4, 1.0, 1), Bin(9, 6, 3.8, 4))
     evil = [Result(**{**vars(r), "task": r.task + EVIL, "bins": bins}) for r in results]
     curve = [{"step": s, "accuracy": 0.5 + s / 1000, "loss": 1 / (1 + s)} for s in range(0, 200, 20)]
-    learnt = [Learnt("algorithm.rates." + EVIL, (2, 3), ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), logarithm=False)]
+    learnt = [Learnt("algorithm.rule.rate." + EVIL, (2, 3), ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), logarithm=False)]
     counts = Counts(10, 1, 2)
     seen = TaskLeakage("a" + EVIL, counts, counts, counts, 0, 3, 3, ("x",), {EVIL: 3})
     return Material(

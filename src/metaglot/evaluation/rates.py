@@ -1,11 +1,12 @@
 """What a run has learnt besides weights: learning rates by layer and step, and single numbers.
 
-Parameters under `algorithm.rates.` are rates: one number for a layer, one for each step [steps], or one for each
-layer and step [layers, steps].  A name with a part that begins with `log_` holds a logarithm.  A tensor with more
-than 64 rows or columns, such as a rate for each weight, is shown by its mean.
+Parameters under `algorithm.rule.rate.` are rates: one number for a layer, or one for each step [steps].  A rate for
+each weight (Meta-SGD), and any tensor with more than 64 rows or columns, is shown by its mean; those of one layer by
+the mean of these.  A name with a part that begins with `log_` holds a logarithm.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +16,11 @@ from safetensors import SafetensorError, safe_open
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.drawing import Cells, cell_chart
 from metaglot.evaluation.grids import Grid, Text
+from metaglot.inner.layer_rates import layer_of
+from metaglot.inner.rule import RATE
 from metaglot.training.checkpoint import latest
 
-PREFIX, RATES = "algorithm.", "algorithm.rates."
+PREFIX = "algorithm."
 MOST = 64  # rows or columns that are shown one by one
 LISTED = 40  # single numbers in the table
 
@@ -41,8 +44,9 @@ def read_learnt(run: Path) -> list[Learnt]:
         return []
     try:
         with safe_open(folder / "params.safetensors", framework="pt") as file:
-            names = sorted((name for name in file.keys() if name.startswith(PREFIX)), key=_natural)  # noqa: SIM118
-            return [_learnt(name, file.get_tensor(name)) for name in names]
+            every = set(file.keys())
+            names = sorted((name for name in every if name.startswith(PREFIX)), key=_natural)
+            return [_learnt(n, file.get_tensor(n), each=n.removeprefix(RATE) in every) for n in names]
     except (OSError, SafetensorError) as error:
         raise MetaglotError(
             f"{folder}: the checkpoint is damaged ({error}); remove it to use the one before"
@@ -51,14 +55,16 @@ def read_learnt(run: Path) -> list[Learnt]:
 
 def rates_chart(learnt: Sequence[Learnt], *, title: str = "Learnt rates") -> str:
     """Return the rates by layer and step as shaded cells; an empty text when there are none."""
-    rows: list[tuple[str, tuple[float, ...]]] = []
-    for one in (one for one in learnt if one.name.startswith(RATES)):
-        name = one.name.removeprefix(RATES)
-        rows += [(f"{name}[{n}]" if len(one.rows) > 1 else name, row) for n, row in enumerate(one.rows)]
-    steps = max((len(row) for _, row in rows), default=0)
-    whole = [(*row, *[float("nan")] * (steps - len(row))) for _, row in rows]
+    layers: dict[str, list[Sequence[float]]] = defaultdict(list)
+    for one in (one for one in learnt if one.name.startswith(RATE)):
+        name = one.name.removeprefix(RATE)
+        layer = layer_of(name) if name.startswith(("body.", "lora.")) else name
+        for number, row in enumerate(one.rows):
+            layers[f"{layer}[{number}]" if len(one.rows) > 1 else layer].append(row)
+    steps = max((len(row) for rows in layers.values() for row in rows), default=0)
+    whole = [[_mean_at(rows, step) for step in range(steps)] for rows in layers.values()]
     columns = [str(step + 1) for step in range(steps)] if steps > 1 else ["every step"] * steps
-    return cell_chart(Cells([name for name, _ in rows], whole, columns), title=title, x="inner step")
+    return cell_chart(Cells(list(layers), whole, columns), title=title, x="inner step")
 
 
 def learnt_grid(runs: Mapping[str, Sequence[Learnt]]) -> Grid:
@@ -70,19 +76,26 @@ def learnt_grid(runs: Mapping[str, Sequence[Learnt]]) -> Grid:
     return Grid("Learnt numbers", note, ("run", "name", "shape", "mean", "range"), rows)
 
 
+def _mean_at(rows: Sequence[Sequence[float]], step: int) -> float:
+    """Return the mean of the rows that have this step; NaN where none has."""
+    known = [row[step] for row in rows if step < len(row)]
+    return sum(known) / len(known) if known else float("nan")
+
+
 def _natural(name: str) -> list[tuple[int, str]]:
     """Return a key that puts layer 2 before layer 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _learnt(name: str, tensor: object) -> Learnt:
+def _learnt(name: str, tensor: object, *, each: bool) -> Learnt:
+    """Return a parameter; with `each` it has a number for each weight, and only their mean is kept."""
     import torch
 
     assert isinstance(tensor, torch.Tensor)
     logarithm = any(part.startswith("log_") for part in name.split("."))
     values = tensor.double().exp() if logarithm else tensor.double()
     flat = values.reshape(1, -1) if values.ndim < 2 else values.reshape(len(values), -1)
-    if max(flat.shape) > MOST:
+    if each or max(flat.shape) > MOST:
         flat = flat.mean().reshape(1, 1)
     rows = tuple(tuple(float(v) for v in row) for row in flat)
     return Learnt(name, tuple(tensor.shape), rows, logarithm)
