@@ -47,9 +47,9 @@ EFFORTS: dict[str, Effort] = {
     "fast": Effort(steps=6, lr=5e-5, head_lr=5e-5, batch_size=16, freeze=("embeddings",)),
     "thorough": Effort(steps=40, lr=1e-4, head_lr=1e-4, batch_size=32, freeze=("embeddings",)),
 }
-"""By name.  Rates and steps follow `benchmarks/tune.py` on a run of recipes/english.yaml: of {5e-5, 1e-4} × {8, 20, 40} on
-three sets that nothing trains on, the best short and the best long one.  There, over 5 draws, `fast` reached 68.0, 69.4,
-71.2 % at 4, 8, 16 shots, `instant` 68.0, 70.0, 70.5, `thorough` 66.2, 68.0, 71.1 (docs/results-leopard.md has more).
+"""By name.  Rates and steps follow `benchmarks/tune.py` on a run of recipes/english.yaml: of {5e-5, 1e-4} × {8, 20, 40}
+on three sets that nothing trains on, the best short and the best long one.  There, over 5 draws, `fast` reached 68.0,
+69.4, 71.2 % at 4, 8, 16 shots, `instant` 68.0, 70.0, 70.5, `thorough` 66.2, 68.0, 71.1 (docs/results-leopard.md).
 The steps of `fast` are as many as fit in two CPU seconds (`benchmarks/effort_cost.py`).
 """
 
