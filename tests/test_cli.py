@@ -167,6 +167,7 @@ def test_pretrain_then_adapt(metaglot, small_recipe, examples):
         "model.json",
         "environment.json",
         "metrics.jsonl",
+        "command.json",
         "checkpoints",
         "seen",
     }

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.algorithms import build_algorithm
-from metaglot.config import Recipe, SetSettings, set_path
+from metaglot.config import Recipe, SetSettings, dump_recipe, load_recipe, set_path
 from metaglot.data.builtin import load_builtin
 from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
@@ -93,7 +93,7 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any])
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yaml"
-    if config.is_file() and config.read_text("utf-8") != recipe_text:
+    if config.is_file() and dump_recipe(load_recipe(config)) != recipe_text:  # keys of later versions have defaults
         raise MetaglotError(f"{folder} holds a run of another recipe; use another --out, or --force to start over")
     described = _description(folder / "model.json")
     changed = [key for key in ("fingerprints", "validation_fingerprints") if described.get(key) != description.get(key)]

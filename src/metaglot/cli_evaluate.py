@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="A run directory, builtin:minilm, a Hugging Face folder or hub id.")],
     tasks: Annotated[
         list[Path], typer.Argument(help="Labelled files; those with columns part, shot, draw keep theirs.")
@@ -28,7 +29,10 @@ def evaluate(
     queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 500,
     efforts: Annotated[str, typer.Option(help="Of ours: instant, fast, thorough; several with commas.")] = "fast",
     against: Annotated[
-        str, typer.Option(help="Baselines: tfidf, frozen, finetune, multitask.")
+        str,
+        typer.Option(
+            help="tfidf, frozen (-proto, -lr), knn, finetune, multitask, peft (lora, bitfit), setfit (extra)."
+        ),
     ] = "tfidf,frozen,finetune",
     multitask: Annotated[
         str | None, typer.Option(help="A run of the algorithm joint, for the baseline multitask.")
@@ -68,6 +72,9 @@ def evaluate(
     check_results_target(out)
     labelled = [read_task(path, columns) for path in tasks]
     notes = check_tasks(labelled, wanted, draws)
+    from metaglot.cli_record import hashes_of, record_command
+
+    hashes = hashes_of(tasks)
     unknown = set(_words(leave_out)) - {name for name, _, _ in labelled}
     if unknown:
         raise MetaglotError(f"--leave-out {', '.join(sorted(unknown))}: no such task; they are named after their files")
@@ -96,7 +103,8 @@ def evaluate(
     for _ in progress(
         evaluate_into(out, task_sets, methods, plan, force=force), len(planned), show=show_bar, done=done
     ):
-        pass
+        record_command(out, context, hashes, fresh=force)  # not before it is sure that the folder takes these results
+    record_command(out, context, hashes, fresh=force)
     results = read_results(out / "results.jsonl")
     leakage = keep_leakage(out, overlap.leakage(loaded.name, task_sets, plan), results)
     write_tables(out, results, loaded, leave_out=_words(leave_out), run=Path(model), leakage=leakage)

@@ -21,12 +21,16 @@ EXIT = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
 
 
 def pretrain(
+    context: typer.Context,
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of one that comes with metaglot.")],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, e.g. training.steps=100")] = None,
     *,
     out: Annotated[Path | None, typer.Option(help="The run directory; runs/<name of the recipe> if absent.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint, bit for bit.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Drop the run that the directory holds.")] = False,
+    track: Annotated[
+        list[str] | None, typer.Option("--track", help="Log to tensorboard, trackio or wandb too; may stand twice.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -55,8 +59,14 @@ def pretrain(
     import torch
 
     from metaglot.assembly import assemble, write_run_files
+    from metaglot.cli_record import record_command
     from metaglot.data.seen import seen_of, write_seen
     from metaglot.training import run
+    from metaglot.training.checkpoint import list_steps
+    from metaglot.training.trackers import Tracked, check_trackers, open_trackers, tracked
+
+    trackers = [*settings.training.trackers, *(track or [])]
+    check_trackers(trackers)
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -66,8 +76,12 @@ def pretrain(
         shutil.rmtree(folder)
     write_run_files(folder, dump_recipe(settings), assembled.description)
     write_seen(folder, seen_of(assembled.texts))
-    with stop_flag() as stop:
-        last = watch(run(assembled.plan, folder, stop=stop), assembled.plan.optimisation.steps, quiet=quiet or as_json)
+    described = assembled.description
+    record_command(folder, context, described["fingerprints"] | described["validation_fingerprints"])
+    shown = Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
+    with stop_flag() as stop, open_trackers(trackers, shown) as opened:
+        events = tracked(run(assembled.plan, folder, stop=stop), opened)
+        last = watch(events, assembled.plan.optimisation.steps, quiet=quiet or as_json)
     outcome: dict[str, Any] = {
         "outcome": last.reason,
         "out": str(folder),

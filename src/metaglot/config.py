@@ -125,6 +125,7 @@ class TrainingSettings(Strict):
     combine: Literal["mean", "pcgrad", "gradvac"] = "mean"  # how the gradients of a meta-batch become one
     save_every: int = Field(default=200, ge=1, le=MOST)
     keep: int = Field(default=2, ge=1, le=MOST)
+    trackers: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = Field(default=(), strict=False)
 
 
 class ValidationSettings(Strict):
