@@ -68,6 +68,10 @@ MISTAKES = {
         ["pretrain", "small.yaml", "training.freeze=[embedings.*]"],
         "'embedings.*' matches no parameter",
     ),
+    "nothing left to learn": (
+        ["pretrain", "small.yaml", "training.freeze=['*']", "algorithm={name: maml, options: {head: zeros}}"],
+        "training.freeze: * leaves nothing to meta-learn",
+    ),
     "no validation": (
         ["pretrain", "small.yaml", "data.validation=[]", "goal.at_least=0.5"],
         "data.validation must name",

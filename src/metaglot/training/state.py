@@ -27,11 +27,16 @@ def initial_state(
 ) -> State:
     """Return the state before the first step; parameters of the body that match `freeze` are left out of it.
 
-    Raises MetaglotError for a pattern that matches nothing.
+    Raises MetaglotError for a pattern that matches nothing, and where nothing is left to learn.
     """
     meta = algorithm.init(learner, tasks, seed=seed)
     for pattern in freeze:
         if not any(fnmatchcase(name, f"body.{pattern}") for name in meta):
             raise MetaglotError(f"training.freeze: the pattern {pattern!r} matches no parameter of the body")
     kept = {n: v.clone() for n, v in meta.items() if not any(fnmatchcase(n, f"body.{p}") for p in freeze)}
+    if not kept:
+        raise MetaglotError(
+            f"training.freeze: {', '.join(freeze)} leaves nothing to meta-learn, since the algorithm has no "
+            "parameters of its own; freeze less of the body"
+        )
     return State(step=0, params=kept, seed=seed)
