@@ -30,12 +30,17 @@ def with_rule(algorithm: GradientBased) -> dict[str, Tensor]:
     learnt = algorithm.init(Point(), [INFO], seed=0)
     own = {n: v.double() for n, v in learnt.items() if n.startswith("algorithm.")}
     rates = [n for n in own if n.startswith(RATE)]
-    return {**META, **own, **{n: 0.1 * (1 + torch.rand_like(own[n])) for n in rates}}
+    return {**META, **own, **{n: 0.5 + torch.rand_like(own[n]) for n in rates}}
 
 
 def found(algorithm: GradientBased, case: Case, meta: Params, *, step: int = 0) -> dict[str, Tensor]:
     grads = algorithm.meta_grad([case.problem], meta, [case.episode], step=step, seed=0).grads
     return {**grads, "theta": torch.cat([grads["body.a"], grads["body.b"]])}
+
+
+def rates_by_step(meta: Params) -> list[Tensor]:
+    """Return, for every step, the learnt rate of each coordinate."""
+    return [torch.cat([meta[RATE + part][t].expand(len(META[f"body.{part}"])) for part in PARTS]) for t in range(STEPS)]
 
 
 def path(case: Case, rates: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -51,7 +56,7 @@ def path(case: Case, rates: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
 def test_meta_sgd():
     case, algorithm = Case(1), meta_sgd(lr=0.2, steps=STEPS)
     meta = with_rule(algorithm)
-    rate = torch.cat([meta[RATE + f"body.{part}"] for part in PARTS])
+    rate = 0.2 * torch.cat([meta[RATE + f"body.{part}"] for part in PARTS])
     points, slopes = path(case, [rate] * STEPS)
     outer = case.A2 @ (points[-1] - case.c2)
     grads = found(algorithm, case, meta)
@@ -61,7 +66,7 @@ def test_meta_sgd():
     for t in range(STEPS):  # −g_t acts through the steps that are left
         left = torch.linalg.matrix_power(shrink, STEPS - 1 - t)
         by_rate -= (case.A @ (points[t] - case.c)) * (left.T @ outer)
-    assert close(torch.cat([grads[RATE + f"body.{part}"] for part in PARTS]), by_rate)
+    assert close(torch.cat([grads[RATE + f"body.{part}"] for part in PARTS]), 0.2 * by_rate)
     assert not grads[RATE + "body.idle"].any()
     assert not grads[RATE + "head.weight"].any(), "the loss has no head"
 
@@ -80,14 +85,12 @@ def test_meta_curvature_of_vectors_is_meta_sgd():
 def test_maml_plus_plus_weighs_the_query_loss_of_every_step(step, weights):
     case, algorithm = Case(3), maml_plus_plus(lr=0.2, steps=STEPS, annealed=10, warm_up=0)
     meta = with_rule(algorithm)
-    rates = [
-        torch.cat([meta[RATE + part][t].expand(len(META[f"body.{part}"])) for part in PARTS]) for t in range(STEPS)
-    ]
+    rates = [0.2 * rate for rate in rates_by_step(meta)]
     points, slopes = path(case, rates)
     outer = [case.A2 @ (point - case.c2) for point in points[1:]]
     grads = found(algorithm, case, meta, step=step)
     assert close(grads["theta"], sum(w * s.T @ g for w, s, g in zip(weights, slopes[1:], outer, strict=True)))
-    last = -(case.A @ (points[-2] - case.c)) * outer[-1] * weights[-1]  # by the last rates, which act once
+    last = -0.2 * (case.A @ (points[-2] - case.c)) * outer[-1] * weights[-1]  # by the last rates, which act once
     assert close(grads[RATE + "a"][-1], last[:2].sum())
     assert close(grads[RATE + "b"][-1], last[2:].sum())
 
@@ -95,9 +98,7 @@ def test_maml_plus_plus_weighs_the_query_loss_of_every_step(step, weights):
 def test_maml_plus_plus_warms_up_by_first_order_and_its_rates_rest():
     case, algorithm = Case(3), maml_plus_plus(lr=0.2, steps=STEPS, annealed=0, warm_up=4)
     meta = with_rule(algorithm)
-    rates = [
-        torch.cat([meta[RATE + part][t].expand(len(META[f"body.{part}"])) for part in PARTS]) for t in range(STEPS)
-    ]
+    rates = [0.2 * rate for rate in rates_by_step(meta)]
     points, _ = path(case, rates)
     warm, then = (found(algorithm, case, meta, step=step) for step in (3, 4))
     assert close(warm["theta"], sum(case.A2 @ (point - case.c2) for point in points[1:]) / 3)
@@ -108,7 +109,7 @@ def test_maml_plus_plus_warms_up_by_first_order_and_its_rates_rest():
 
 def test_reml_starts_as_maml_judged_after_every_step():
     case, algorithm = Case(4), reml(lr=0.25, steps=STEPS, scope=All())
-    meta = {**with_rule(algorithm), RATE + "body": torch.tensor(0.25).double()}
+    meta = {**with_rule(algorithm), RATE + "body": torch.tensor(1.0).double()}
     points, slopes = path(case, [torch.full((5,), 0.25).double()] * STEPS)
     grads = found(algorithm, case, meta)
     assert close(

@@ -35,6 +35,11 @@ def test_it_starts_as_gradient_descent(same_path, scope):
     assert same_path(*pair, SCOPES[scope]) >= 2
 
 
+def around_identity(value, size: int) -> torch.Tensor:
+    eye = torch.eye(size, dtype=torch.float64)
+    return eye if value is None else eye + value / size**0.5
+
+
 @pytest.mark.parametrize("classes", [2, 5])
 def test_a_step_by_hand_for_any_number_of_classes(draw, classes):
     """vec(L G R) = (L ⊗ Rᵀ) vec(G), row by row."""
@@ -49,8 +54,10 @@ def test_a_step_by_hand_for_any_number_of_classes(draw, classes):
         if SCALE + name in meta:
             way = meta[SCALE + name] * way
         else:
-            left = meta.get(LEFT + name, torch.eye(len(way)).double())
-            way = (torch.kron(left, meta[RIGHT + name].T.contiguous()) @ way.flatten()).view_as(way)
+            left, right = (
+                around_identity(meta.get(side + name), n) for side, n in zip((LEFT, RIGHT), way.shape, strict=True)
+            )
+            way = (torch.kron(left, right.T.contiguous()) @ way.flatten()).view_as(way)
         assert torch.allclose(moved[name], value - rate * way, rtol=1e-12, atol=1e-14), name
 
 
@@ -58,7 +65,10 @@ def test_the_inverse_hessian_solves_a_quadratic_in_one_step(draw):
     """½tr((W − C)ᵀA(W − C)B) has the gradient A(W − C)B: L = A⁻¹, R = B⁻¹ is Newton's step."""
     found = draw({"A": (3, 3), "B": (4, 4), "W": (3, 4), "C": (3, 4)})
     A, B = (found[n] @ found[n].T + torch.eye(len(found[n])) for n in "AB")
-    meta = {LEFT + "body.w": A.inverse(), RIGHT + "body.w": B.inverse()}
+    meta = {
+        LEFT + "body.w": (A.inverse() - torch.eye(3)) * 3**0.5,
+        RIGHT + "body.w": (B.inverse() - torch.eye(4)) * 4**0.5,
+    }
     grads = {"body.w": A @ (found["W"] - found["C"]) @ B}
     moved, _ = Curvature(lr=1.0).update(meta, {"body.w": found["W"]}, grads, LOSS, {}, 0)
     assert torch.allclose(moved["body.w"], found["C"], atol=1e-10)

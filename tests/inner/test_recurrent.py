@@ -55,7 +55,7 @@ def test_it_starts_as_gradient_descent(same_path, scope):
 
 
 def test_two_steps_by_hand_through_torchs_cell(draw):
-    rule = Recurrent(hidden=3)
+    rule = Recurrent(lr=0.2, hidden=3, scale=0.3)
     meta = learnt(rule, draw)
     cell = torch.nn.LSTMCell(4, 3).double()
     values = [meta[LSTM + part] for part in ("input", "hidden", "bias")]
@@ -71,7 +71,7 @@ def test_two_steps_by_hand_through_torchs_cell(draw):
             heard = preprocessed(LOSS).expand(grad.numel(), 2)
             memory[name] = cell(torch.cat([preprocessed(grad.flatten()), heard], 1), memory[name])
             written = (memory[name][0] @ meta[LSTM + "out"]).view_as(grad)
-            now[name] = now[name] - meta[RATE + part] * grad - meta[SCALE + part] * written
+            now[name] = now[name] - 0.2 * meta[RATE + part] * grad - 0.3 * meta[SCALE + part] * written
             assert torch.allclose(fast[name], now[name], rtol=1e-10, atol=1e-12), (step, name)
     assert state["h"].shape == state["c"].shape == (20, 3)
 
@@ -103,15 +103,33 @@ def test_a_hidden_size_below_one_is_refused():
 @pytest.mark.parametrize("scope", SCOPES)
 def test_its_derivatives(check_exact, scope):
     """A small step: a coordinate whose gradient is near e⁻¹⁰ has a kink there."""
-    own = check_exact(Recurrent(lr=0.1, hidden=4, scale=0.1), SCOPES[scope], noise=0.1, h=1e-5)
+    own = check_exact(Recurrent(lr=0.1, hidden=4, scale=0.1, through=True), SCOPES[scope], noise=0.1, h=1e-5)
     assert len(own) == 8
     idle = {"head": [RATE + "body", SCALE + "body"]}.get(scope, [])
     assert [n for n, v in own.items() if not v.any()] == idle
+    assert len(check_exact(Recurrent(lr=0.1, hidden=4), SCOPES[scope], noise=0.1, follows=False)) == 8
 
 
-def test_its_derivatives_where_every_step_is_judged(check_exact):
-    """Through the state alone the first step acts on the second."""
-    assert len(check_exact(Recurrent(lr=0.1, hidden=4, clip=0.5), HeadOnly(), noise=0.1, h=1e-5)) == 8
+def test_its_derivatives_with_clipped_gradients(check_exact):
+    rule = Recurrent(lr=0.1, hidden=4, clip=0.5, through=True)
+    assert len(check_exact(rule, HeadOnly(), noise=0.1, h=1e-5)) == 8
+
+
+def test_what_it_reads_is_constant_unless_asked_for(draw):
+    """One step: dθ/dg is −lr·α alone, or with what the LSTM makes of g; from step to step the state still carries."""
+    fast, name = {"body.w": draw({"w": (4,)})["w"]}, "body.w"
+    for through in (False, True):
+        rule = Recurrent(lr=0.2, hidden=3, through=through)
+        meta = learnt(rule, draw)
+        grad = draw({"w": (4,)}, 1)["w"].requires_grad_()
+        moved, state = rule.update(meta, fast, {name: grad}, LOSS, rule.init(meta, fast), 0)
+        (slope,) = torch.autograd.grad(moved[name].sum(), grad)
+        plain = torch.full((4,), -0.2 * float(meta[RATE + "body"])).double()
+        assert torch.allclose(slope, plain, rtol=1e-12) != through
+        inputs = meta[LSTM + "input"].requires_grad_()
+        again, _ = rule.update(meta, moved, {name: grad.detach()}, LOSS, state, 1)
+        assert state["h"].requires_grad is through
+        assert bool(torch.autograd.grad(again[name].sum(), inputs)[0].any())
 
 
 def test_the_sum_over_steps_is_the_same_by_unrolled_and_adjoint(bert, problem, episode):

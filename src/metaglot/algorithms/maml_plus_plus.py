@@ -1,6 +1,6 @@
 """MAML++: MAML made stable.
 
-    φ_{t+1,l} = φ_{t,l} − α_{l,t} ∇_l L(φ_t; support),  min over θ and α of Σ_t w_t L(φ_t; query)
+    φ_{t+1,l} = φ_{t,l} − lr·α_{l,t} ∇_l L(φ_t; support),  min over θ and α of Σ_t w_t L(φ_t; query)
 
 A learnt rate α for each layer l and step t; a query loss after every step, whose weights w go from 1/T each to the
 last step alone within `annealed` episodes; and first-order gradients for the first `warm_up` episodes, in which the
@@ -25,7 +25,7 @@ def maml_plus_plus(
     scope: Scope = All(),
     dropout: bool = True,
 ) -> GradientBased:
-    """Return MAML++ with the exact gradient; `lr` is where the rates start."""
+    """Return MAML++ with the exact gradient; rates start at `lr`."""
     return GradientBased(
         scope=scope,
         head=head,

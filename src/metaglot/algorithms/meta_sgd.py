@@ -1,4 +1,4 @@
-"""Meta-SGD: learn the start point, and a rate for every parameter: φ ← φ − α ∘ ∇L(φ; support).
+"""Meta-SGD: learn the start point, and a rate for every parameter: φ ← φ − lr·α ∘ ∇L(φ; support).
 
     min over θ and α of L(φ_T; query), differentiated through every step
 
@@ -20,6 +20,6 @@ def meta_sgd(
     clip: float | None = None,
     dropout: bool = True,
 ) -> GradientBased:
-    """Return Meta-SGD with the exact gradient; `lr` is where the rates start.  (The paper takes one step.)"""
+    """Return Meta-SGD with the exact gradient; rates start at `lr`.  (The paper takes one step.)"""
     rule = MetaSgd(lr=lr, head_lr=head_lr, clip=clip)
     return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=unrolled, dropout=dropout)

@@ -1,20 +1,22 @@
 """Meta-Curvature: the gradient G [m, n] of a weight matrix is multiplied by learnt matrices, θ ← θ − lr·L G R.
 
-L [m, m] and R [n, n] start as the identity, so the rule starts as gradient descent.  Vectors are multiplied
-elementwise.  Embeddings have R alone (their rows are tokens), as has a side above `limit`; the head's weight [C, D]
-has an R of D × D that all tasks share.  It learns m² + n² numbers for each matrix: for a scope of whole layers more
-than the layers themselves have, for LoRA m² + n² + 2r² a pair.
+L = I + Λ/√m and R = I + P/√n: Λ and P are learnt and start from zeros, so the rule starts as gradient descent.  (The
+roots let an outer Adam, which moves all m² entries at once, move a wide matrix no more than a small one.)  Vectors
+are multiplied elementwise.  Embeddings have R alone (their rows are tokens), as has a side above `limit`; the head's
+weight [C, D] has an R of D × D that all tasks share.  It learns m² + n² numbers for each matrix: for a scope of whole
+layers more than the layers themselves have, for LoRA m² + n² + 2r² a pair.
 
 Park and Oliva 2019, https://arxiv.org/abs/1902.03356
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.inner.rule import body_of, clip_to_norm, first_rate
+from metaglot.inner.rule import body_of, clip_to_norm, rate_of
 from metaglot.types import Params, RuleState
 
 LEFT, RIGHT, SCALE = (f"algorithm.rule.curvature.{part}." for part in ("left", "right", "scale"))
@@ -32,7 +34,7 @@ class Curvature:
     clip: float | None = None  # joint norm of the inner gradient
 
     def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
-        """Return identities and ones."""
+        """Return zeros for matrices and ones for vectors."""
         del steps, seed
         found: dict[str, Tensor] = {}
         for name, value in body_of(moving).items():
@@ -41,11 +43,11 @@ class Curvature:
                 continue
             rows, width = value.shape
             if rows <= self.limit and not any(part in name for part in EMBEDDINGS):
-                found[LEFT + name] = torch.eye(rows).to(value)
+                found[LEFT + name] = value.new_zeros(rows, rows)
             if width <= self.limit:
-                found[RIGHT + name] = torch.eye(width).to(value)
+                found[RIGHT + name] = value.new_zeros(width, width)
         width = moving[HEAD_WEIGHT].shape[1]
-        return {**found, RIGHT + HEAD_WEIGHT: torch.eye(width), SCALE + HEAD_BIAS: torch.ones(())}
+        return {**found, RIGHT + HEAD_WEIGHT: torch.zeros(width, width), SCALE + HEAD_BIAS: torch.ones(())}
 
     def init(self, meta: Params, fast: Params) -> RuleState:
         """Return nothing: it has no state."""
@@ -59,7 +61,7 @@ class Curvature:
         del loss, step
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
         ways = {name: _multiplied(meta, name, grads[name]) for name in fast}
-        return {n: v - first_rate(n, self.lr, self.head_lr) * ways[n] for n, v in fast.items()}, state
+        return {n: v - rate_of(n, self.lr, self.head_lr) * ways[n] for n, v in fast.items()}, state
 
 
 def _multiplied(meta: Params, name: str, grad: Tensor) -> Tensor:
@@ -69,6 +71,6 @@ def _multiplied(meta: Params, name: str, grad: Tensor) -> Tensor:
             f"the curvature of {name} was learnt for a width of {len(right)}, the task needs {grad.shape[-1]}; "
             "use the rule meta-sgd for heads of another width than the backbone"
         )
-    grad = grad if left is None else left.to(grad) @ grad
-    grad = grad if right is None else grad @ right.to(grad)
+    grad = grad if left is None else grad + left.to(grad) @ grad / math.sqrt(len(left))
+    grad = grad if right is None else grad + grad @ right.to(grad) / math.sqrt(len(right))
     return grad if scale is None else scale * grad

@@ -1,8 +1,8 @@
-"""A learnt rate for each layer, or for each layer and step: θ_l ← θ_l − α_{l,t} g_l.
+"""A learnt rate for each layer, or for each layer and step: θ_l ← θ_l − lr·α_{l,t} g_l.
 
 The second is LSLR of MAML++: Antoniou et al. 2019, https://arxiv.org/abs/1810.09502.  A layer is all that shares a
 name up to its first number (`encoder.layer.3`), or the first word where there is none (`embeddings`); LoRA pairs
-belong to the layer of their weight, and the head is a layer.
+belong to the layer of their weight, and the head is a layer.  α starts at 1.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metaglot.inner.rule import RATE, body_of, clip_to_norm, first_rate
+from metaglot.inner.rule import RATE, body_of, clip_to_norm, rate_of
 from metaglot.types import Params, RuleState
 
 HEAD_LAYER = "head"
@@ -20,7 +20,7 @@ HEAD_LAYER = "head"
 class LayerRates:
     """Gradient descent with `algorithm.rule.rate.<layer>`, of shape [] or [steps]; later steps use the last."""
 
-    lr: float = 1e-2  # where the rates start
+    lr: float = 1e-2  # what α is a multiple of
     head_lr: float | None = None  # lr if None
     per_step: bool = False
     clip: float | None = None  # joint norm of the inner gradient
@@ -30,7 +30,7 @@ class LayerRates:
         del seed
         shape = (max(1, steps),) if self.per_step else ()
         layers = dict.fromkeys([*map(layer_of, body_of(moving)), HEAD_LAYER])
-        return {RATE + layer: torch.full(shape, first_rate(layer, self.lr, self.head_lr)) for layer in layers}
+        return {RATE + layer: torch.ones(shape) for layer in layers}
 
     def init(self, meta: Params, fast: Params) -> RuleState:
         """Return nothing: it has no state."""
@@ -40,10 +40,11 @@ class LayerRates:
     def update(
         self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
     ) -> tuple[Params, RuleState]:
-        """Return θ_l − α_{l,t} g_l for every layer l."""
+        """Return θ_l − lr·α_{l,t} g_l for every layer l."""
         del loss
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
-        rates = {layer: _at(meta[RATE + layer], step) for layer in dict.fromkeys(map(layer_of, fast))}
+        layers = dict.fromkeys(map(layer_of, fast))
+        rates = {layer: rate_of(layer, self.lr, self.head_lr) * _at(meta[RATE + layer], step) for layer in layers}
         return {name: value - rates[layer_of(name)] * grads[name] for name, value in fast.items()}, state
 
 

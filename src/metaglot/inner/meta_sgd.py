@@ -1,7 +1,7 @@
-"""Meta-SGD: a learnt rate for every parameter, θ ← θ − α ∘ g.
+"""Meta-SGD: a learnt rate for every parameter, θ ← θ − lr·α ∘ g.
 
-α starts at `lr` everywhere and may change its sign: it is a learnt direction as much as a learnt rate.  It takes as
-much memory as what moves.  The head has one rate for each of its tensors, since its classes differ by task.
+α starts at 1 everywhere and may change its sign: it is a learnt direction as much as a learnt rate.  It takes as much
+memory as what moves.  The head has one for each of its tensors, since its classes differ by task.
 
 Li et al. 2017, https://arxiv.org/abs/1707.09835
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates
+from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, rate_of
 from metaglot.types import Params, RuleState
 
 
@@ -19,15 +19,14 @@ from metaglot.types import Params, RuleState
 class MetaSgd:
     """Gradient descent with `algorithm.rule.rate.<parameter>`, of the parameter's shape."""
 
-    lr: float = 1e-2  # where the rates start
+    lr: float = 1e-2  # what α is a multiple of
     head_lr: float | None = None  # lr if None
     clip: float | None = None  # joint norm of the inner gradient
 
     def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
         """Return the rates at their start."""
         del steps, seed
-        own = {RATE + name: torch.full_like(value, self.lr) for name, value in body_of(moving).items()}
-        return own | head_rates(self.lr, self.head_lr)
+        return {RATE + name: torch.ones_like(value) for name, value in body_of(moving).items()} | head_rates()
 
     def init(self, meta: Params, fast: Params) -> RuleState:
         """Return nothing: it has no state."""
@@ -37,7 +36,8 @@ class MetaSgd:
     def update(
         self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
     ) -> tuple[Params, RuleState]:
-        """Return θ − α ∘ g."""
+        """Return θ − lr·α ∘ g."""
         del loss, step
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
-        return {name: value - meta[RATE + name] * grads[name] for name, value in fast.items()}, state
+        rates = {name: rate_of(name, self.lr, self.head_lr) * meta[RATE + name] for name in fast}
+        return {name: value - rates[name] * grads[name] for name, value in fast.items()}, state

@@ -1,9 +1,9 @@
 """A meta-network that writes LoRA weights: it reads the support gradient G [m, r] at each B row by row.
 
-    one layer   B ← B − α·G Wᵀ
-    N layers    B ← B − α·(G + ρ·net(G/ρ, B, log ρ)),  ρ² = mean(G²),  net of N layers with GELU between
+    one layer   B ← B − lr·α·G Wᵀ
+    N layers    B ← B − lr·α·(G + ρ·net(G/ρ, B, log ρ)),  ρ² = mean(G²),  net of N layers with GELU between
 
-One network is shared by all rows of all pairs, with a rate α for each pair; it begins as gradient descent (W the
+One network is shared by all rows of all pairs, with a learnt α for each matrix; it begins as gradient descent (W the
 identity, the last layer of net zero).  Where `write_a` is set, a second network reads and writes each A column by
 column; else A takes a gradient step, as the head does, with learnt rates.  A loop of one step writes the weights at
 once; a longer one reads the gradient where the last one left off.  Where the gradient is zero, nothing is written.
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates
+from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, rate_of
 from metaglot.seeds import torch_generator
 from metaglot.types import Params, RuleState
 
@@ -31,7 +31,7 @@ FLOOR = 1e-8  # of ρ, where a gradient is zero
 class MetaNet:
     """A network of so many layers (`algorithm.rule.net.*`) that writes LoRA weights."""
 
-    lr: float = 1.0  # where the rates start
+    lr: float = 1.0
     head_lr: float | None = None  # lr if None
     layers: int = 1
     hidden: int = 32  # width between layers
@@ -47,7 +47,7 @@ class MetaNet:
             raise MetaglotError(f"a meta-network needs layers and hidden ≥ 1, got {self.layers} and {self.hidden}")
         if rank == 0:
             raise MetaglotError("the meta-network writes LoRA weights, and nothing of LoRA moves; use a LoRA scope")
-        found = {RATE + name: torch.tensor(self.lr) for name in body} | head_rates(self.lr, self.head_lr)
+        found = {RATE + name: torch.ones(()) for name in body} | head_rates()
         for side in self._written:
             found |= self._network(rank, side, torch_generator(seed, "net", side))
         return found
@@ -83,7 +83,7 @@ class MetaNet:
             side, way = _side(name), grads[name]
             if side in self._written:
                 way = self._way(meta, side, way, value) if side == "b" else self._way(meta, side, way.T, value.T).T
-            moved[name] = value - meta[RATE + name] * way
+            moved[name] = value - rate_of(name, self.lr, self.head_lr) * meta[RATE + name] * way
         return moved, state
 
     def _way(self, meta: Params, side: str, grad: Tensor, value: Tensor) -> Tensor:  # [rows, r] twice -> [rows, r]

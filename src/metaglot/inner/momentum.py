@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metaglot.inner.rule import clip_to_norm, first_rate
+from metaglot.inner.rule import clip_to_norm, rate_of
 from metaglot.types import Params, RuleState
 
 
@@ -41,5 +41,5 @@ class Momentum:
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
         velocity = {name: self.momentum * state[f"v.{name}"] + grads[name] for name in fast}
         way = {n: grads[n] + self.momentum * v for n, v in velocity.items()} if self.nesterov else velocity
-        moved = {n: value - first_rate(n, self.lr, self.head_lr) * way[n] for n, value in fast.items()}
+        moved = {n: value - rate_of(n, self.lr, self.head_lr) * way[n] for n, value in fast.items()}
         return moved, {f"v.{name}": value for name, value in velocity.items()}

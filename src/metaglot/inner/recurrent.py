@@ -1,10 +1,14 @@
 """A recurrent rule: an LSTM reads gradient and loss coordinate by coordinate and writes the update.
 
-    x_i = (pre(g_i), pre(ℓ)),  (h_i, c_i) ← LSTM(x_i, h_i, c_i),  θ_i ← θ_i − α g_i − s·⟨w, h_i⟩
+    x_i = (pre(g_i), pre(ℓ)),  (h_i, c_i) ← LSTM(x_i, h_i, c_i),  θ_i ← θ_i − lr·α g_i − scale·s·⟨w, h_i⟩
     pre(z) = (log max(|z|, e⁻ᵖ) / p, clip(eᵖ z, −1, 1)),  p = 10
 
-The weights are shared over all coordinates; each coordinate has a state of its own.  α and the output scale s are
-learnt, one of each for the body and one for the head; w starts at zero, so that the rule starts as gradient descent.
+The weights are shared over all coordinates; each coordinate has a state of its own.  α and s are learnt, one of each
+for the body and one for the head, and start at 1; w starts at zero, so that the rule starts as gradient descent.
+
+The derivative of pre is up to eᵖ where a gradient is small, which makes the exact derivative of a loop too rough to
+learn from.  So what the LSTM reads counts as constant, as in both papers (−lr·α g is differentiated all the same);
+with `through=True` it is differentiated too, and an exact estimator is exact.
 
 A step's graph holds about 20·H numbers for each coordinate that moves (H the hidden size; in float32 with H = 8 some
 50 MB for LoRA of rank 8 on queries and values of a 384-wide body of 6 layers, 15 GB for a whole body of 22 M).
@@ -20,7 +24,7 @@ import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.inner.rule import RATE, clip_to_norm, first_rate
+from metaglot.inner.rule import RATE, clip_to_norm, rate_of
 from metaglot.seeds import torch_generator
 from metaglot.types import Params, RuleState
 
@@ -34,11 +38,12 @@ INPUTS = 4
 class Recurrent:
     """An LSTM that writes updates; the state holds `h` and `c` [N, hidden] over all N coordinates that move."""
 
-    lr: float = 1e-2  # where α starts
+    lr: float = 1e-2
     head_lr: float | None = None  # lr if None
     hidden: int = 8
-    scale: float = 0.01  # where s starts: updates written by the LSTM are of this size
+    scale: float = 0.01  # of what the LSTM writes
     clip: float | None = None  # joint norm of the inner gradient
+    through: bool = False  # whether what the LSTM reads is differentiated
 
     def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
         """Return the LSTM's weights, rates and scales; raise MetaglotError for a hidden size below 1."""
@@ -48,14 +53,12 @@ class Recurrent:
         size, rng = self.hidden, torch_generator(seed, "lstm")
         bias = torch.zeros(4 * size)
         bias[size : 2 * size] = 1.0  # what it remembers it keeps, to begin with
-        rates = {RATE + part: torch.tensor(first_rate(part, self.lr, self.head_lr)) for part in PARTS}
         return {
             LSTM + "input": _uniform(4 * size, INPUTS, rng, size),
             LSTM + "hidden": _uniform(4 * size, size, rng, size),
             LSTM + "bias": bias,
             LSTM + "out": torch.zeros(size),
-            **rates,
-            **{SCALE + part: torch.tensor(self.scale) for part in PARTS},
+            **{kind + part: torch.ones(()) for kind in (RATE, SCALE) for part in PARTS},
         }
 
     def init(self, meta: Params, fast: Params) -> RuleState:
@@ -71,13 +74,14 @@ class Recurrent:
         del step
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
         flat = torch.cat([grads[name].flatten() for name in fast])  # [N]
-        heard = preprocessed(loss.to(flat)).expand(len(flat), 2)
-        h, c = lstm_step(meta, torch.cat([preprocessed(flat), heard], 1), state["h"], state["c"])
+        read = torch.cat([preprocessed(flat), preprocessed(loss.to(flat)).expand(len(flat), 2)], 1)
+        h, c = lstm_step(meta, read if self.through else read.detach(), state["h"], state["c"])
         written = (h @ meta[LSTM + "out"].to(h)).split([value.numel() for value in fast.values()])
         moved: dict[str, Tensor] = {}
         for (name, value), own in zip(fast.items(), written, strict=True):
             part = "head" if name.startswith("head.") else "body"
-            moved[name] = value - meta[RATE + part] * grads[name] - meta[SCALE + part] * own.view_as(value)
+            rate = rate_of(name, self.lr, self.head_lr) * meta[RATE + part]
+            moved[name] = value - rate * grads[name] - self.scale * meta[SCALE + part] * own.view_as(value)
         return moved, {"h": h, "c": c}
 
 

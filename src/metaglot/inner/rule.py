@@ -8,7 +8,12 @@ from torch import Tensor
 from metaglot.types import Params, RuleState
 
 HEAD = ("head.weight", "head.bias")
-RATE = "algorithm.rule.rate."  # learnt rates stand under this name
+RATE = "algorithm.rule.rate."
+"""Learnt rates stand under this name, as multiples of the rule's own `lr` or `head_lr`.
+
+They start at 1: an outer Adam moves every parameter by about its own rate, whatever the size, and rates differ by
+orders of magnitude.
+"""
 
 
 class Rule(Protocol):
@@ -53,11 +58,11 @@ def body_of(moving: Params) -> dict[str, Tensor]:
     return {name: value for name, value in moving.items() if not name.startswith("head.")}
 
 
-def first_rate(name: str, lr: float, head_lr: float | None) -> float:
-    """Return the rate that a parameter starts with: `head_lr`, where given, for the head."""
+def rate_of(name: str, lr: float, head_lr: float | None) -> float:
+    """Return the rate of a parameter: `head_lr`, where given, for the head."""
     return head_lr if head_lr is not None and name.split(".")[0] == "head" else lr
 
 
-def head_rates(lr: float, head_lr: float | None) -> dict[str, Tensor]:
+def head_rates() -> dict[str, Tensor]:
     """Return a learnt rate for each tensor of the head, one number each, since its classes differ by task."""
-    return {RATE + name: torch.tensor(first_rate(name, lr, head_lr)) for name in HEAD}
+    return {RATE + name: torch.ones(()) for name in HEAD}
