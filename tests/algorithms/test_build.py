@@ -3,10 +3,26 @@
 import pytest
 
 from metaglot.algorithms import ALGORITHMS, build_algorithm
+from metaglot.algorithms.build import prototype_metric
 from metaglot.algorithms.maml import maml
 from metaglot.algorithms.protonet import protonet
 from metaglot.errors import MetaglotError
-from metaglot.models import All, HeadOnly, Lora, Named, Prototypes, Zeros
+from metaglot.models import (
+    All,
+    AllBut,
+    BiasNorm,
+    Context,
+    Generated,
+    HeadOnly,
+    Latent,
+    Lora,
+    Named,
+    Prototypes,
+    Ridge,
+    Svm,
+    Warp,
+    Zeros,
+)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
@@ -26,6 +42,18 @@ def test_every_name_builds_its_defaults(name):
         ({"scope": ["a.*", "b"]}, maml(scope=Named(("a.*", "b")))),
         ({"scope": {"lora": {}}}, maml(scope=Lora())),
         ({"scope": {"lora": {"rank": 2, "targets": ["key"]}}}, maml(scope=Lora(2, ("key",)))),
+        ({"scope": "lora"}, maml(scope=Lora())),
+        ({"scope": {"named": ["a.*"]}}, maml(scope=Named(("a.*",)))),
+        ({"scope": {"all-but": {"patterns": ["a.*"]}}}, maml(scope=AllBut(("a.*",)))),
+        ({"scope": "bias-norm"}, maml(scope=BiasNorm())),
+        ({"scope": {"context": {"size": 8}}}, maml(scope=Context(8))),
+        ({"scope": {"warp": {"targets": ["key"]}}}, maml(scope=Warp(("key",)))),
+        ({"head": "ridge"}, maml(head=Ridge())),
+        ({"head": {"svm": {"c": 2}}}, maml(head=Svm(c=2.0))),
+        ({"head": {"generated": {"layers": 3, "moment": True}}}, maml(head=Generated(layers=3, moment=True))),
+        ({"head": {"latent": {}}}, maml(head=Latent())),
+        ({"head": {"prototypes": {"metric": "euclidean", "scale": 3}}}, maml(head=Prototypes("euclidean", 3.0))),
+        ({"head": {"euclidean-prototypes": {"scale": 3}}}, maml(head=Prototypes("euclidean", 3.0))),
     ],
 )
 def test_values(options, made):
@@ -45,16 +73,51 @@ def test_values(options, made):
         ("maml", {"dropout": 1}, "dropout: expected bool, got 1"),
         ("maml", {"head": "prototype"}, "head: expected one of .*did you mean 'prototypes'"),
         ("maml", {"head": ["zeros"]}, "head: expected one of"),
-        ("maml", {"scope": "heads"}, "scope: expected all, head"),
-        ("maml", {"scope": []}, "scope: expected all, head"),
-        ("maml", {"scope": {"lora": {"rang": 2}}}, "scope: expected all, head"),
+        ("maml", {"scope": "heads"}, "scope: expected one of all, head"),
+        ("maml", {"scope": []}, "scope: expected one of all, head"),
+        ("maml", {"scope": {"lora": {"rang": 2}}}, "scope.lora: unknown option 'rang' .did you mean 'rank'"),
         ("maml", {"scope": {"lora": {"rank": 2.0}}}, "rank: expected int"),
         ("maml", {"scope": {"lora": {"targets": "query"}}}, "targets: expected a list of"),
         ("protonet", {"metric": "cosin"}, "metric: expected one of cosine, euclidean.*did you mean 'cosine'"),
         ("protonet", {"steps": 2}, "unknown option 'steps'"),
+        (
+            "maml",
+            {"head": {"generated": {"layer": 3}}},
+            "head.generated: unknown option 'layer' .did you mean 'layers'",
+        ),
+        ("maml", {"head": {"generated": {"layers": "3"}}}, "head.generated.layers: expected int, got '3'"),
+        ("maml", {"head": {"zeros": {"scale": 3}}}, "head.zeros: unknown option 'scale'; it has none"),
+        ("maml", {"head": {"ridge": 3}}, "head.ridge: expected options by name, got 3"),
+        ("maml", {"head": {"rigde": {}}}, "head: expected one of .*did you mean 'ridge'"),
+        ("maml", {"scope": {"context": {"size": 2.5}}}, "scope.context.size: expected int, got 2.5"),
+        ("maml", {"scope": "all-but"}, "scope.all-but.patterns: nothing given; it is needed"),
+        ("maml", {"scope": {"all-but": [1]}}, "scope.all-but.patterns: expected a list of names"),
+        ("maml", {"scope": {"lora": {}, "all": {}}}, "scope: expected one of all, head"),
+        ("maml", {"scope": {"lora": [4]}}, "scope.lora: unknown option 'patterns'"),
+        ("warpgrad", {"targets": "query"}, "targets: expected a list of names, got 'query'"),
     ],
     ids=str,
 )
 def test_wrong_values_name_the_way_out(name, options, message):
     with pytest.raises(MetaglotError, match=message):
         build_algorithm(name, options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "metric"),
+    [
+        ("protonet", {}, "cosine"),
+        ("protonet", {"metric": "euclidean"}, "euclidean"),
+        ("protomaml", {}, "euclidean"),
+        ("protomaml", {"metric": "cosine"}, "cosine"),
+        ("maml", {"head": "euclidean-prototypes"}, "euclidean"),
+        ("maml", {"head": {"prototypes": {"metric": "euclidean"}}}, "euclidean"),
+        ("joint", {"head": "euclidean-prototypes"}, "euclidean"),
+        ("sequential-reptile", {"head": "euclidean-prototypes"}, "euclidean"),
+        ("r2d2", {}, "cosine"),
+        ("of a later version", {}, "cosine"),
+        ("protonet", {"metric": "of a later version"}, "cosine"),
+    ],
+)
+def test_the_metric_of_prototypes(name, options, metric):
+    assert prototype_metric(name, options) == metric

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from metaglot.errors import MetaglotError
-from metaglot.models import All, HeadOnly, Lora, Named
+from metaglot.models import All, AllBut, BiasNorm, HeadOnly, Lora, Named
 from metaglot.models.scopes import match_names
 
 
@@ -60,3 +60,29 @@ def test_lora_starts_from_what_is_meta_learnt(bert):
 def test_match_names_keeps_the_order_and_finds_each_once():
     params = {f"body.{n}": torch.zeros(1) for n in ("c.w", "a.w", "b.w")}
     assert match_names(params, ["a.*", "?.w", "body.c.w"]) == ["body.c.w", "body.a.w", "body.b.w"]
+
+
+def test_all_but_is_the_rest_of_the_body(bert, meta):
+    scope = AllBut(("encoder.layer.0.*", "pooler.*"))
+    assert scope.init(bert.body(), seed=0) == {}
+    start = scope.start(meta)
+    assert list(start) == [n for n in bert.body() if not n.startswith(("body.encoder.layer.0.", "body.pooler."))]
+    assert all(start[name] is meta[name] for name in start)
+    with pytest.raises(MetaglotError, match="match the whole body: nothing would move"):
+        AllBut(("*",)).init(bert.body(), seed=0)
+    with pytest.raises(MetaglotError, match="matches no parameter"):
+        AllBut(("encoder.layer.7.*",)).init(bert.body(), seed=0)
+
+
+@pytest.mark.parametrize(("backbone", "extra"), [("bert", 0), ("gpt2", 0), ("xlnet", 6)])
+def test_bias_norm_is_all_vectors(backbone, extra, request):
+    body = request.getfixturevalue(backbone).body()
+    assert BiasNorm().init(body, seed=0) == {}
+    start = BiasNorm().start({**body, "algorithm.x": torch.zeros(3)})
+    norms = [n for n in body if "norm" in n.lower() or ".ln_" in n]
+    biases = [n for n in body if n.endswith("bias")]
+    assert set(start) == {*norms, *biases}
+    assert sum(value.ndim == 2 for value in start.values()) == extra, "XLNet's biases of each attention head"
+    assert len(start) >= 16
+    with pytest.raises(MetaglotError, match="no bias and no normalisation layer"):
+        BiasNorm().init({"body.w": torch.zeros(2, 2)}, seed=0)

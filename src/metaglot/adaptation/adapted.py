@@ -13,7 +13,7 @@ from metaglot.adaptation.checks import check_labelled, check_texts
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.model import Model
 from metaglot.errors import MetaglotError
-from metaglot.models.heads import LOG_SCALE, prototype_layer
+from metaglot.models.heads import LOG_SCALE, prototype_layer, scores
 from metaglot.types import Params
 
 
@@ -55,9 +55,8 @@ class Adapted:
 
     def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
         """Return the probabilities for features of the adapted body."""
-        weight, bias = (self.params[f"head.{part}"].double().cpu() for part in ("weight", "bias"))
-        logits = torch.as_tensor(features).double() @ weight.T + bias
-        return logits.softmax(-1).numpy()
+        head = {name: value.double().cpu() for name, value in self.params.items() if name.startswith("head.")}
+        return scores(head, torch.as_tensor(features).double()).softmax(-1).numpy()
 
     def predict(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[str]:
         """Return the most probable label of each text."""

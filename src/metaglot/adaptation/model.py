@@ -12,6 +12,7 @@ from torch import Tensor
 
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.effort import AUTO, Effort, effort_called
+from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import filler
 from metaglot.data.folders import RUN, is_dir, is_run, read_run
 from metaglot.errors import MetaglotError
@@ -72,7 +73,8 @@ class Model:
     @property
     def metric(self) -> str:
         """How prototypes compare: cosine, unless it was meta-trained with another metric."""
-        return str(_inner(_inner(self.provenance, "algorithm"), "options").get("metric", "cosine"))
+        algorithm = _inner(self.provenance, "algorithm")
+        return prototype_metric(str(algorithm.get("name")), _inner(algorithm, "options"))
 
     def base(self) -> "Model":
         """Return the untouched backbone; the model itself if nothing was meta-learnt."""

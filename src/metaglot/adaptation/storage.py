@@ -24,6 +24,7 @@ from metaglot.adaptation.model import Model, load_model
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
+from metaglot.models.heads import head_size
 from metaglot.models.load import Precision
 from metaglot.version import __version__
 
@@ -138,9 +139,8 @@ def _read(folder: Path) -> _Saved:
     labels = tuple(plain["labels"])
     if not all(isinstance(label, str) for label in labels) or len(set(labels)) < len(labels):
         raise ValueError("labels that are not distinct strings")
-    for name in ("head.weight", "head.bias"):
-        if weights[name].shape[:1] != (len(labels),) or weights[name].ndim != (2 if name == "head.weight" else 1):
-            raise ValueError(f"{len(labels)} labels, but {name} of shape {list(weights[name].shape)}")
+    if head_size(weights)[0] != len(labels):
+        raise ValueError(f"{len(labels)} labels, but a head of {head_size(weights)[0]}")
     return _Saved(
         version=plain["format"],
         source=str(plain["model_source"]),
@@ -181,7 +181,7 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
 def _check(folder: Path, saved: _Saved, model: Model) -> None:
     if saved.version != FORMAT:
         raise MetaglotError(f"{folder}: written in format {saved.version}, this version reads {FORMAT}")
-    if saved.weights["head.weight"].shape[1] != model.backbone.learner.hidden_size:
+    if head_size(saved.weights)[1] != model.backbone.learner.hidden_size:
         raise MetaglotError(f"{folder}: its head does not fit the model {model.name}")
     if saved.fingerprint != model.fingerprint():
         raise MetaglotError(

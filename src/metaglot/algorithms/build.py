@@ -1,26 +1,35 @@
 """An algorithm from plain values, as a recipe or a saved run gives them."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from metaglot.algorithms.anil import anil
+from metaglot.algorithms.boil import boil
+from metaglot.algorithms.cavia import cavia
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.imaml import imaml
 from metaglot.algorithms.joint import Joint
+from metaglot.algorithms.leo import leo
+from metaglot.algorithms.leopard import leopard
 from metaglot.algorithms.maml import fomaml, maml
 from metaglot.algorithms.maml_plus_plus import maml_plus_plus
+from metaglot.algorithms.matching import matchingnet
 from metaglot.algorithms.meta_curvature import meta_curvature
 from metaglot.algorithms.meta_sgd import meta_sgd
 from metaglot.algorithms.metanet import metanet_1, metanet_n
+from metaglot.algorithms.metaoptnet import metaoptnet
+from metaglot.algorithms.proto_maml import protomaml
 from metaglot.algorithms.protonet import protonet
+from metaglot.algorithms.r2d2 import r2d2
 from metaglot.algorithms.reml import reml
 from metaglot.algorithms.reptile import reptile
 from metaglot.algorithms.sequential_reptile import SequentialReptile, sequential_reptile
 from metaglot.algorithms.transfer import joint, transfer
+from metaglot.algorithms.warpgrad import warpgrad
 from metaglot.errors import MetaglotError
-from metaglot.models import All, Head, HeadOnly, Lora, Named, Prototypes, Scope, Zeros
+from metaglot.models import HEADS, SCOPES, Prototypes
 
 T = TypeVar("T")
 
@@ -40,36 +49,65 @@ ALGORITHMS: dict[str, Any] = {
     "reml": reml,
     "metanet-1": metanet_1,
     "metanet-n": metanet_n,
+    "matchingnet": matchingnet,
+    "r2d2": r2d2,
+    "metaoptnet": metaoptnet,
+    "leopard": leopard,
+    "cavia": cavia,
+    "leo": leo,
+    "warpgrad": warpgrad,
+    "boil": boil,
+    "protomaml": protomaml,
 }
 
 
 def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> GradientBased | Joint | SequentialReptile:
     """Return the algorithm `name` with its options.
 
-    Options are those of the function of that name; `head` is `zeros`, `prototypes` or `euclidean-prototypes`;
-    `scope` is `all`, `head`, a list of name patterns, or `{lora: {rank: 8, targets: [query, value]}}`.
+    Options are those of the function of that name; `head` and `scope` are names of `HEADS` and `SCOPES`, or such a name
+    with options, as in `{generated: {layers: 3}}`; a list of name patterns is the scope `named`.
     Raises MetaglotError for unknown names and options, with the nearest known ones.
     """
     make = ALGORITHMS.get(name)
     if make is None:
         raise MetaglotError(f"unknown algorithm {name!r}{_near(name, ALGORITHMS)}; there are: {', '.join(ALGORITHMS)}")
+    return _made(f"algorithm {name}: ", make, options or {})
+
+
+def prototype_metric(name: str, options: Mapping[str, Any]) -> str:
+    """Return how the prototypes of an algorithm compare: cosine for one without any, or one that cannot be built."""
+    try:
+        made = build_algorithm(name, options)
+    except MetaglotError:
+        return "cosine"
+    inner = made.fine_tune if isinstance(made, Joint) else made.alone if isinstance(made, SequentialReptile) else made
+    head = inner.head
+    return head.metric if isinstance(head, Prototypes) else "cosine"
+
+
+def _made(where: str, make: Callable[..., T], options: Mapping[str, Any]) -> T:
+    """Return what `make` makes of plain values; `where` ends in what separates it from an option's name."""
     known = inspect.signature(make).parameters
-    values = dict(options or {})
+    values = dict(options)
     for key, value in values.items():
         if key not in known:
-            raise MetaglotError(
-                f"algorithm {name}: unknown option {key!r}{_near(key, known)}; it has {', '.join(known)}"
-            )
-        values[key] = _value(f"algorithm {name}: {key}", key, value, known[key])
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise MetaglotError(f"{where[:-1].rstrip(':')}: unknown option {key!r}{_near(key, known)}; {has}")
+        values[key] = _value(where + key, key, value, known[key])
+    missing = [key for key, option in known.items() if option.default is option.empty and key not in values]
+    if missing:
+        raise MetaglotError(f"{where}{missing[0]}: nothing given; it is needed")
     return make(**values)
 
 
 def _value(where: str, key: str, value: Any, option: inspect.Parameter) -> Any:
     default = option.default
     if key == "head":
-        return _head(where, value)
+        return _chosen(where, value, HEADS)
     if key == "scope":
-        return _scope(where, value)
+        return _chosen(where, {"named": value} if isinstance(value, list) and value else value, SCOPES)
+    if get_origin(option.annotation) is tuple:
+        return _names(where, value)
     if get_origin(option.annotation) is Literal:
         return _one_of(where, value, {choice: choice for choice in get_args(option.annotation)})
     if isinstance(default, bool):
@@ -91,39 +129,35 @@ def _typed(where: str, value: Any, kind: Any) -> Any:
     return value
 
 
-def _head(where: str, value: Any) -> Head:
-    heads: dict[str, Head] = {
-        "zeros": Zeros(),
-        "prototypes": Prototypes(),
-        "euclidean-prototypes": Prototypes(metric="euclidean"),
-    }
-    return _one_of(where, value, heads)
-
-
 def _one_of(where: str, value: Any, choices: Mapping[str, T]) -> T:
     if not isinstance(value, str) or value not in choices:
         raise MetaglotError(f"{where}: expected one of {', '.join(choices)}, got {value!r}{_near(str(value), choices)}")
     return choices[value]
 
 
-def _scope(where: str, value: Any) -> Scope:
-    if value == "all":
-        return All()
-    if value == "head":
-        return HeadOnly()
-    if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
-        return Named(tuple(value))
-    if isinstance(value, Mapping) and set(value) == {"lora"} and isinstance(value["lora"], Mapping):
-        options = dict(value["lora"])
-        if set(options) <= {"rank", "targets"}:
-            rank, targets = options.get("rank", 8), options.get("targets", ["query", "value"])
-            if not isinstance(targets, list):
-                raise MetaglotError(f"{where}.lora.targets: expected a list of names, got {targets!r}")
-            return Lora(rank=_typed(f"{where}.lora.rank", rank, int), targets=tuple(map(str, targets)))
-    raise MetaglotError(
-        f"{where}: expected all, head, a list of name patterns, or {{lora: {{rank: 8, targets: [query, value]}}}}; "
-        f"got {value!r}"
-    )
+def _names(where: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise MetaglotError(f"{where}: expected a list of names, got {value!r}")
+    return tuple(value)
+
+
+def _chosen(where: str, value: Any, choices: Mapping[str, Callable[..., T]]) -> T:
+    """Return the choice of a name, or of a name with options; a list of options is a list of name patterns."""
+    name, options = next(iter(value.items())) if isinstance(value, Mapping) and len(value) == 1 else (value, {})
+    if not isinstance(name, str) or name not in choices:
+        near = _near(str(name), choices)
+        patterns = ", a list of name patterns" if "named" in choices else ""
+        raise MetaglotError(
+            f"{where}: expected one of {', '.join(choices)}{patterns}, or one with options as in "
+            f"{{{EXAMPLES[where.rpartition(' ')[2]]}}}; got {value!r}{near}"
+        )
+    options = {"patterns": options} if isinstance(options, list) else options
+    if not isinstance(options, Mapping):
+        raise MetaglotError(f"{where}.{name}: expected options by name, got {options!r}")
+    return _made(f"{where}.{name}.", choices[name], options)
+
+
+EXAMPLES = {"head": "generated: {layers: 3}", "scope": "lora: {rank: 8, targets: [query, value]}"}
 
 
 def _near(name: str, known: Mapping[str, Any]) -> str:

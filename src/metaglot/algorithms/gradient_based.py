@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from metaglot.algorithms.why_not import why_not
+from metaglot.algorithms.why_not import cannot_step, why_not
 from metaglot.errors import MetaglotError
 from metaglot.inner import Estimator, Inner, InnerLoop, Rule, first_order
-from metaglot.models.heads import Head
+from metaglot.models.heads import Head, resolved
 from metaglot.models.learner import float_parameters
 from metaglot.models.rows import touched
 from metaglot.models.scopes import HeadOnly, Scope
@@ -61,19 +61,25 @@ class GradientBased:
         return start | dict(self.rule.learnt(moving, steps=self.steps, seed=fold(seed, "rule")))
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
-        """Return the adapted head and the scope's moved parameters; no graph is kept."""
+        """Return the adapted head and the scope's moved parameters; no graph is kept.
+
+        Raises MetaglotError for steps that the head cannot take.
+        """
         budget = budget or Budget()
         steps = self.steps if budget.steps is None else budget.steps
+        if reason := cannot_step(self.head, steps):
+            raise MetaglotError(reason)
         loop = replace(self.inner.loop, steps=steps, batch_size=budget.batch_size, order=seed)
         with torch.no_grad():
             inner = self.inner._replace(loop=loop)
             support = inner.support(problem, meta, support, seed=None)
             start = inner.start(problem, meta, support, seed=None)
         if steps == 0:
-            return Fast({name: value for name, value in start.items() if name not in meta}, {}, ())
+            changed = {name: value for name, value in start.items() if name not in meta}
+            return Fast(resolved(changed, meta), {}, ())
         dropout_seed = seed if self.dropout else None
         fast = loop.run(problem, meta, start, support, seed=dropout_seed, create_graph=False)
-        return fast._replace(params={name: value.detach() for name, value in fast.params.items()})
+        return fast._replace(params=resolved(fast.params, meta))
 
     def meta_grad(
         self, problems: Sequence[Problem], meta: Params, episodes: Sequence[Episode], *, step: int, seed: int

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from metaglot.inner import (
+    Adam,
     Adjoint,
     Curvature,
     Estimator,
@@ -12,12 +13,14 @@ from metaglot.inner import (
     LayerRates,
     MetaNet,
     MetaSgd,
+    Momentum,
     Recurrent,
     Rule,
+    Sgd,
     Towards,
 )
-from metaglot.models.heads import Head, Zeros
-from metaglot.models.scopes import HeadOnly, Lora, Scope
+from metaglot.models.heads import Head, Latent, Matching, Zeros
+from metaglot.models.scopes import Context, HeadOnly, Lora, Scope
 
 
 class Choices(Protocol):
@@ -53,8 +56,11 @@ def _steps(c: Choices) -> str | None:
 
 
 def _towards(c: Choices) -> str | None:
-    if isinstance(c.estimator, Towards) and (c.steps == 0 or isinstance(c.scope, HeadOnly)):
-        return "Reptile moves the start to where the inner loop went: it needs steps ≥ 1 and a scope beyond the head"
+    if isinstance(c.estimator, Towards) and (c.steps == 0 or isinstance(c.scope, HeadOnly | Context)):
+        return (
+            "Reptile moves the start to where the inner loop went: it needs steps ≥ 1 and a scope beyond the head (a "
+            "context begins anew in each task)"
+        )
     return None
 
 
@@ -91,7 +97,7 @@ def _learning(c: Choices) -> str | None:
 
 
 def _writing(c: Choices) -> str | None:
-    if not isinstance(c.rule, MetaNet) or c.steps == 0:
+    if not isinstance(c.rule, MetaNet):
         return None
     if not isinstance(c.scope, Lora):
         return "the meta-network writes LoRA weights; use scope={lora: {rank: 8, targets: [query, value]}}"
@@ -103,4 +109,35 @@ def _writing(c: Choices) -> str | None:
     return None
 
 
-CHECKS: Sequence[Callable[[Choices], str | None]] = (_steps, _towards, _weights, _proximal, _learning, _writing)
+def cannot_step(head: Head, steps: int) -> str | None:
+    """Return the reason why a head cannot be moved by so many steps, or None."""
+    if isinstance(head, Matching) and steps > 0:
+        return (
+            f"matching compares with the support examples themselves: there is no layer for {steps} inner steps to "
+            "move; use steps=0, or head=prototypes"
+        )
+    return None
+
+
+def _head(c: Choices) -> str | None:
+    if reason := cannot_step(c.head, c.steps):
+        return reason
+    if isinstance(c.head, Latent) and c.steps > 0 and isinstance(c.rule, MetaSgd | MetaNet):
+        return "the rule learns rates for the weight and bias of a head, a latent one has a code; use the rule sgd"
+    return None
+
+
+def _frozen_head(c: Choices) -> str | None:
+    if not isinstance(c.rule, Sgd | Adam | Momentum) or c.rule.head_lr != 0 or c.steps == 0:
+        return None
+    if isinstance(c.scope, HeadOnly):
+        return "head_lr=0 keeps the head as it starts, and the scope moves nothing else; use scope=all"
+    if isinstance(c.head, Zeros):
+        return "head_lr=0 keeps the head as it starts, and zeros tell no class from another; use head=prototypes"
+    return None
+
+
+CHECKS: Sequence[Callable[[Choices], str | None]] = (
+    *(_steps, _towards, _weights, _proximal, _learning, _writing),
+    *(_head, _frozen_head),
+)

@@ -1,21 +1,32 @@
 """Any Hugging Face backbone as a learner; scopes, heads, low-rank updates."""
 
-from metaglot.models.heads import Head, Prototypes, Zeros
+from metaglot.models.heads import HEADS, Generated, Head, Latent, Matching, Prototypes, Ridge, Svm, Zeros
 from metaglot.models.learner import HfLearner
 from metaglot.models.load import Backbone, Runtime, load_backbone
-from metaglot.models.scopes import All, HeadOnly, Lora, Named, Scope
+from metaglot.models.scopes import SCOPES, All, AllBut, BiasNorm, Context, HeadOnly, Lora, Named, Scope, Warp
 
 __all__ = [
+    "HEADS",
+    "SCOPES",
     "All",
+    "AllBut",
     "Backbone",
+    "BiasNorm",
+    "Context",
+    "Generated",
     "Head",
     "HeadOnly",
     "HfLearner",
+    "Latent",
     "Lora",
+    "Matching",
     "Named",
     "Prototypes",
+    "Ridge",
     "Runtime",
     "Scope",
+    "Svm",
+    "Warp",
     "Zeros",
     "load_backbone",
 ]

@@ -14,7 +14,9 @@ from torch.nn.utils.stateless import (
 
 from metaglot.errors import MetaglotError
 from metaglot.models.checkpointing import checkpointed
+from metaglot.models.context import in_context
 from metaglot.models.lora import apply_lora
+from metaglot.models.warp import apply_warp
 from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
 
@@ -112,7 +114,7 @@ class HfLearner:
     def _substituted(self, params: Params, *, training: bool) -> Generator[None]:
         body = {name.removeprefix(BODY): value for name, value in params.items() if name.startswith(BODY)}
         frozen = dict(self.module.named_parameters())
-        given = apply_lora(body, params, frozen)
+        given = apply_warp(apply_lora(body, params, frozen), params, frozen, self.module)
         unknown = sorted(given.keys() - frozen.keys())
         if unknown:
             raise MetaglotError(
@@ -122,7 +124,7 @@ class HfLearner:
         before = self.module.training
         self.module.train(training)
         try:
-            with _reparametrize_module(self.module, given, tie_weights=True):
+            with _reparametrize_module(self.module, given, tie_weights=True), in_context(self.module, params):
                 yield
         finally:
             self.module.train(before)

@@ -1,15 +1,19 @@
 """Scopes: what the inner loop moves.  The rest is the learnt mapping that it moves in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Protocol
 
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
+from metaglot.models.context import context_init, context_start
 from metaglot.models.lora import PREFIX, lora_init
+from metaglot.models.warp import PREFIX as WARP
+from metaglot.models.warp import bias_of, warp_init
 from metaglot.types import Params
 
 OWN = "algorithm."
@@ -38,7 +42,7 @@ class All:
 
     def start(self, meta: Params) -> Params:
         """Return `body.*`."""
-        return {name: value for name, value in meta.items() if name.startswith("body.")}
+        return body_of(meta)
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,50 @@ class Named:
 
     def start(self, meta: Params) -> Params:
         """Return the matching `body.*`."""
-        body = {name: value for name, value in meta.items() if name.startswith("body.")}
+        body = body_of(meta)
         return {name: body[name] for name in match_names(body, self.patterns)}
+
+
+@dataclass(frozen=True)
+class AllBut:
+    """Every parameter of the body but those that match a pattern: warp layers, which only the outer loop learns.
+
+    Flennerhag et al. 2020 (WarpGrad), https://arxiv.org/abs/1909.00025
+    """
+
+    patterns: tuple[str, ...]
+
+    def init(self, body: Params, *, seed: int) -> Params:
+        """Return nothing; raise MetaglotError for patterns that match nothing, or leave nothing to move."""
+        Named(self.patterns).init(body, seed=seed)
+        if not self.start(body):
+            raise MetaglotError(f"the patterns {', '.join(self.patterns)} match the whole body: nothing would move")
+        return {}
+
+    def start(self, meta: Params) -> Params:
+        """Return the `body.*` that match no pattern."""
+        body = body_of(meta)
+        kept = set(match_names(body, self.patterns))
+        return {name: value for name, value in body.items() if name not in kept}
+
+
+@dataclass(frozen=True)
+class BiasNorm:
+    """All biases, and the gains of all normalisation layers: the parameters that are vectors.
+
+    Ben Zaken et al. 2022 (BitFit), https://arxiv.org/abs/2106.10199, moves the biases alone.
+    """
+
+    def init(self, body: Params, *, seed: int) -> Params:
+        """Return nothing; raise MetaglotError for a body without any."""
+        del seed
+        if not self.start(body):
+            raise MetaglotError("the body has no bias and no normalisation layer; use the scope all or lora")
+        return {}
+
+    def start(self, meta: Params) -> Params:
+        """Return the `body.*` that are vectors or called a bias (XLNet's are a vector for each attention head)."""
+        return {name: value for name, value in body_of(meta).items() if value.ndim == 1 or name.endswith("bias")}
 
 
 @dataclass(frozen=True)
@@ -93,6 +139,59 @@ class Lora:
         """Return `lora.*`."""
         prefix = OWN + PREFIX
         return {name.removeprefix(OWN): value for name, value in meta.items() if name.startswith(prefix)}
+
+
+@dataclass(frozen=True)
+class Context:
+    """A context vector of so many numbers, zero at the start of every task (`models/context.py`)."""
+
+    size: int = 32
+
+    def init(self, body: Params, *, seed: int) -> Params:
+        """Return the map from the context to the input embeddings, `algorithm.context.weight`."""
+        return context_init(body, size=self.size, seed=seed)
+
+    def start(self, meta: Params) -> Params:
+        """Return `context.code` [size]."""
+        return context_start(meta)
+
+
+@dataclass(frozen=True)
+class Warp:
+    """The weight matrices that match `targets` and their biases, behind learnt matrices (`models/warp.py`)."""
+
+    targets: tuple[str, ...] = ("query", "value")
+
+    def init(self, body: Params, *, seed: int) -> Params:
+        """Return `algorithm.warp.*`."""
+        del seed
+        return warp_init(body, targets=self.targets)
+
+    def start(self, meta: Params) -> Params:
+        """Return the wrapped `body.*`; their warps stay."""
+        names = [name.removeprefix(WARP) for name in meta if name.startswith(WARP)]
+        wanted = {f"body.{name}" for weight in names for name in (weight, bias_of(weight))}
+        return {name: value for name, value in meta.items() if name in wanted}
+
+
+SCOPES: Mapping[str, Callable[..., Scope]] = MappingProxyType(
+    {
+        "all": All,
+        "head": HeadOnly,
+        "named": Named,
+        "all-but": AllBut,
+        "bias-norm": BiasNorm,
+        "lora": Lora,
+        "context": Context,
+        "warp": Warp,
+    }
+)
+"""By the names of recipes; each takes its fields as options."""
+
+
+def body_of(meta: Params) -> dict[str, Tensor]:
+    """Return `body.*`."""
+    return {name: value for name, value in meta.items() if name.startswith("body.")}
 
 
 def match_names(params: dict[str, Tensor] | Params, patterns: Sequence[str]) -> list[str]:

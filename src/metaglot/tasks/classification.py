@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from metaglot.models.heads import scores
 from metaglot.tasks.batches import pad_rows
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo
 
@@ -28,8 +29,8 @@ class Classification:
         return HeadSpec(inputs=hidden_size, outputs=len(task.labels), level="pooled")
 
     def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, C]
-        """Return pooled · head.weightᵀ + head.bias."""
-        return outputs.pooled @ params["head.weight"].T + params["head.bias"]
+        """Return pooled · head.weightᵀ + head.bias, or what stands for it in a head of another form."""
+        return scores(params, outputs.pooled)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B
         """Return the cross-entropy."""

@@ -1,0 +1,26 @@
+"""WarpGrad (as T-Net): learnt matrices behind the layers that the inner loop moves precondition its steps.
+
+    y = T (W x + b),   W ← W − lr Tᵀ (∂L/∂y) xᵀ,   T learnt by the outer loop alone
+
+Lee and Choi 2018 (T-Net), https://arxiv.org/abs/1801.05558; Flennerhag et al. 2020 (WarpGrad),
+https://arxiv.org/abs/1909.00025.  The outer gradient is that of the query loss after the steps, as in T-Net; WarpGrad's
+own objective along the path is `weights` of `GradientBased`.  Whole layers as warps: `maml` with the scope all-but.
+"""
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.inner import Sgd, unrolled
+from metaglot.models import Head, Prototypes, Warp
+
+
+def warpgrad(
+    *,
+    lr: float = 1e-2,
+    head_lr: float | None = None,
+    steps: int = 3,
+    targets: tuple[str, ...] = ("query", "value"),
+    head: Head = Prototypes(),
+    dropout: bool = True,
+) -> GradientBased:
+    """Return gradient descent on the weights that `targets` match, behind learnt warps, with the exact gradient."""
+    rule = Sgd(lr=lr, head_lr=head_lr)
+    return GradientBased(Warp(tuple(targets)), head, rule, steps=steps, estimator=unrolled, dropout=dropout)

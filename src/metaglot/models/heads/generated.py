@@ -1,0 +1,88 @@
+"""Generated: a meta-network writes weight and bias of each class from the set of its support features.
+
+    r_c = [mean of t(x) over the class; its variance],   (Δw_c, Δb_c) = g(r_c),
+    w_c = s·(μ_c/‖μ_c‖ + Δw_c),   b_c = s·Δb_c,   μ_c the mean of x over the class
+
+g is linear (one layer) or a perceptron with GELU (many); t(x) = x + V tanh(U x) is optional and learnt.  The last
+layer starts at zero, so that an untrained generator is the prototype head.  Nothing depends on the order of examples
+or classes.  Bansal et al. 2020 (LEOPARD), https://arxiv.org/abs/1911.03863, whose generator has no prototype beside it.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu, linear, normalize
+
+from metaglot.errors import MetaglotError
+from metaglot.models.heads.head import OWN
+from metaglot.models.heads.prototypes import class_means, scale_of, scale_start
+from metaglot.seeds import torch_generator
+from metaglot.types import Batch, Params, Problem
+
+LAYER = OWN + "generator."
+TRANSFORM = OWN + "transform."
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A generator of one layer or many, around the scaled prototypes."""
+
+    layers: int = 1
+    hidden: int = 64  # width between layers, and of the transformation
+    moment: bool = False  # the variance of the class beside its mean
+    transform: bool = False  # a learnt map of each example before pooling
+    scale: float = 10.0
+
+    def init(self, width: int, *, seed: int) -> Params:
+        """Return scale, generator and transformation; raise MetaglotError for no layer or no width."""
+        if self.layers < 1 or self.hidden < 1:
+            raise MetaglotError(f"a generator needs layers ≥ 1 and hidden ≥ 1, got {self.layers} and {self.hidden}")
+        sizes = [width * (2 if self.moment else 1), *[self.hidden] * (self.layers - 1), width + 1]
+        start = scale_start(self.scale, "a generated head")
+        for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+            last = i == self.layers - 1
+            start[f"{LAYER}{i}.weight"] = torch.zeros(outputs, inputs) if last else _random(inputs, outputs, seed, i)
+            if not last:  # there a bias would be the same for every class, which a softmax does not see
+                start[f"{LAYER}{i}.bias"] = torch.zeros(outputs)
+        if self.transform:
+            start[TRANSFORM + "in"] = _random(width, self.hidden, seed, "in")
+            start[TRANSFORM + "out"] = torch.zeros(width, self.hidden)
+        return start
+
+    def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
+        """Return the generated layer."""
+        features, labels = problem.features(meta, support, seed=seed), support["labels"]
+        classes = problem.head_spec.outputs
+        written = generate(meta, class_sets(meta, features, labels, classes))  # [C, D + 1]
+        scale = scale_of(meta, self.scale, features)
+        prototypes = normalize(class_means(features, labels, classes), dim=-1)
+        return {"head.weight": scale * (prototypes + written[:, :-1]), "head.bias": scale * written[:, -1]}
+
+
+def class_sets(meta: Params, features: Tensor, labels: Tensor, classes: int) -> Tensor:  # [S, D] -> [C, D or 2 D]
+    """Return what is known of each class: the mean of its examples, and their variance if the generator reads it."""
+    width = features.shape[1]
+    if TRANSFORM + "in" in meta:
+        into, out = (meta[TRANSFORM + part].to(features.dtype) for part in ("in", "out"))
+        features = features + linear(torch.tanh(linear(features, into)), out)
+    means = class_means(features, labels, classes)
+    if meta[f"{LAYER}0.weight"].shape[1] == width:
+        return means
+    spread = class_means((features - means[labels]).pow(2), labels, classes)
+    return torch.cat([means, spread], dim=-1)
+
+
+def generate(meta: Params, known: Tensor) -> Tensor:  # [C, D or 2 D] -> [C, D + 1]
+    """Return the generator's output for each class."""
+    count = sum(name.startswith(LAYER) and name.endswith(".weight") for name in meta)
+    for i in range(count):
+        known = linear(gelu(known) if i else known, meta[f"{LAYER}{i}.weight"].to(known.dtype))
+        known = known + meta[f"{LAYER}{i}.bias"].to(known.dtype) if i < count - 1 else known
+    return known
+
+
+def _random(inputs: int, outputs: int, seed: int, *parts: int | str) -> Tensor:  # [outputs, inputs]
+    return torch.randn(outputs, inputs, generator=torch_generator(seed, "generator", *parts)) / math.sqrt(inputs)

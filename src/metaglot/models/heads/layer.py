@@ -1,0 +1,48 @@
+"""From any form of `head.*` to scores, and to a plain layer where there is one."""
+
+from torch import Tensor
+
+from metaglot.models.heads.latent import CODE, decoded
+from metaglot.models.heads.matching import KEYS, SCALE, VALUES, attention_scores
+from metaglot.types import Params
+
+
+def scores(params: Params, features: Tensor) -> Tensor:  # [B, D] -> [B, C]
+    """Return the scores of a head: x Wᵀ + b, or log attention mass where it is a support set."""
+    if KEYS in params:
+        return attention_scores(params, features)
+    weight, bias = linear_layer(params)
+    return features @ weight.T + bias
+
+
+def linear_layer(params: Params) -> tuple[Tensor, Tensor]:  # [C, D], [C]
+    """Return weight and bias of a head: its own, or what its code is decoded to."""
+    return decoded(params) if CODE in params else (params["head.weight"], params["head.bias"])
+
+
+def resolved(params: Params, meta: Params) -> dict[str, Tensor]:
+    """Return adapted parameters whose head stands without meta-parameters: a code becomes a layer.
+
+    A support set (`head.keys`, `head.values`, `head.scale`) has no layer and stays.
+    """
+    plain = dict(params)
+    if CODE in params:
+        del plain[CODE]
+        plain["head.weight"], plain["head.bias"] = linear_layer({**meta, **params})
+    # Contiguous, so that a saved one gives the same products bit for bit.
+    return {name: value.detach().contiguous() for name, value in plain.items()}
+
+
+def head_size(params: Params) -> tuple[int, int]:
+    """Return classes and features of a resolved head; raise ValueError or KeyError where its tensors do not fit."""
+    parts = [params[name] for name in ((VALUES, KEYS, SCALE) if KEYS in params else ("head.weight", "head.bias"))]
+    shapes = [tuple(part.shape) for part in parts]
+    if KEYS in params:
+        (count, classes), (keys, width), scale = shapes
+        fits = count == keys and scale == ()
+    else:
+        (classes, width), bias = shapes
+        fits = bias == (classes,)
+    if not fits:
+        raise ValueError(f"a head of tensors that do not fit: {shapes}")
+    return classes, width

@@ -1,0 +1,60 @@
+"""Ridge: the head is the solution of a regularised least-squares problem, found in closed form.
+
+    W = argmin ‖X W − Y‖² + λ‖W‖² = (XᵀX + λI)⁻¹ XᵀY = Xᵀ(XXᵀ + λI)⁻¹ Y,   scores = α·x W + β
+
+X [S, D] are the support features, Y [S, C] the labels as one-hot rows; of the two forms the smaller system is solved.
+λ, α (by their logarithms) and β are learnt.  β is one number for all classes: it has no effect under a softmax, and is
+there for losses that read a score by itself.  Bertinetto et al. 2019 (R2D2), https://arxiv.org/abs/1805.08136
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from metaglot.models.heads.head import OWN
+from metaglot.models.heads.prototypes import log_of
+from metaglot.types import Batch, Params, Problem
+
+LOG_LAMBDA, LOG_ALPHA, BETA = (f"{OWN}ridge.{name}" for name in ("log_lambda", "log_scale", "bias"))
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Ridge regression on one-hot labels; differentiable in the features and in λ."""
+
+    penalty: float = 1.0  # λ at the start
+    scale: float = 10.0  # α at the start
+
+    def init(self, width: int, *, seed: int) -> Params:
+        """Return log λ, log α and β = 0; raise MetaglotError where λ or α is not positive."""
+        del width, seed
+        return {
+            LOG_LAMBDA: log_of(self.penalty, "the penalty of a ridge head", "1 is usual"),
+            LOG_ALPHA: log_of(self.scale, "the scale of a ridge head", "10 is usual"),
+            BETA: torch.zeros(()),
+        }
+
+    def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
+        """Return the solution as a linear layer."""
+        features = problem.features(meta, support, seed=seed)
+        targets = one_hot(support["labels"], problem.head_spec.outputs).to(features.dtype)
+        solution = ridge(features, targets, meta[LOG_LAMBDA].exp())
+        return {
+            "head.weight": meta[LOG_ALPHA].exp() * solution.T,
+            "head.bias": meta[BETA].to(features.dtype).repeat(targets.shape[1]),
+        }
+
+
+def ridge(features: Tensor, targets: Tensor, penalty: Tensor) -> Tensor:  # [S, D], [S, C], [] -> [D, C]
+    """Return argmin over W of ‖X W − Y‖² + λ‖W‖², by the smaller of the two systems."""
+    count, width = features.shape
+    if count < width:
+        return features.T @ _solve(features @ features.T, penalty, targets)
+    return _solve(features.T @ features, penalty, features.T @ targets)
+
+
+def _solve(square: Tensor, penalty: Tensor, right: Tensor) -> Tensor:
+    eye = torch.eye(square.shape[0], dtype=square.dtype, device=square.device)
+    return torch.cholesky_solve(right, torch.linalg.cholesky(square + penalty * eye))
