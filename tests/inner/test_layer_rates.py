@@ -16,6 +16,7 @@ LAYERS = {
     "body.transformer.h.11.ln_1.bias": "transformer.h.11",
     "body.embeddings.word_embeddings.weight": "embeddings",
     "body.x": "x",
+    "context": "context",
     "head.weight": "head",
     "head.bias": "head",
 }

@@ -52,7 +52,7 @@ def layer_of(name: str) -> str:
     """Return the layer that a parameter belongs to."""
     if name.startswith("head."):
         return HEAD_LAYER
-    parts = name.split(".")[1:]  # without body or lora
+    parts = name.split(".")[1:] or [name]  # without body or lora
     for at, part in enumerate(parts):
         if part.isdigit():
             return ".".join(parts[: at + 1])
