@@ -27,7 +27,7 @@ def evaluate(
     shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
     draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 10,
     queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 500,
-    efforts: Annotated[str, typer.Option(help="Of ours: instant, fast, thorough; several with commas.")] = "fast",
+    efforts: Annotated[str, typer.Option(help="Of ours: instant, fast, thorough, auto; several with commas.")] = "fast",
     against: Annotated[
         str,
         typer.Option(
