@@ -265,7 +265,7 @@ def small_recipe(tmp_path, monkeypatch, tiny, write_csv) -> Path:
     return tmp_path / "small.yaml"
 
 
-TALLY = pytest.StashKey[Counter[str]]()  # bad inputs: tried, mishandled
+TALLY = pytest.StashKey[Counter[str]]()  # bad inputs: tried, mishandled; combinations of choices: ran, refused
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -289,5 +289,10 @@ def pytest_testnodedown(node: object) -> None:
 
 def pytest_terminal_summary(terminalreporter) -> None:
     counted = terminalreporter.config.stash[TALLY]
-    if counted:
+    if counted["combinations"]:
+        terminalreporter.write_line(
+            f"algorithm matrix: {counted['combinations']} combinations ran, {counted['agreed']} agreed with the unrolled "
+            f"gradient, {counted['refused']} refused with a reason"
+        )
+    if counted["tried"]:
         terminalreporter.write_line(f"bad inputs: {counted['tried']} tried, {counted['mishandled']} mishandled")

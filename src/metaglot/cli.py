@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from metaglot import cli_adapt, cli_data, cli_demo, cli_evaluate, cli_report, cli_reproduce, cli_train
+from metaglot import cli_adapt, cli_algorithms, cli_data, cli_demo, cli_evaluate, cli_report, cli_reproduce, cli_train
 from metaglot.errors import MetaglotError, printable
 from metaglot.version import __version__
 
@@ -28,6 +28,8 @@ app.command("predict")(cli_adapt.predict)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.command("reproduce")(cli_reproduce.reproduce)
 app.command("report")(cli_report.report)
+app.command("algorithms")(cli_algorithms.algorithms)
+app.command("check-gradient")(cli_algorithms.check_gradient)
 app.add_typer(cli_data.app, name="data")
 
 

@@ -1,0 +1,155 @@
+"""A meta-gradient against finite differences: ⟨∇L, d⟩ and (8(L(h) − L(−h)) − (L(2h) − L(−2h)))/12h, d of length one.
+
+L is the weighted query loss after the inner loop, computed without any gradient through it, on one episode of random
+tokens, in float64 and without dropout.  For an estimate that is not meant to be exact there is nothing to confirm:
+its cosine with the exact gradient is told instead.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.joint import Joint
+from metaglot.algorithms.sequential_reptile import SequentialReptile
+from metaglot.algorithms.why_not import why_not
+from metaglot.inner import unrolled
+from metaglot.seeds import fold, generator, torch_generator
+from metaglot.tasks import Classification
+from metaglot.types import Episode, Learner, Params, Problem, TaskInfo
+
+TOLERANCE = 1e-5  # relative, of an exact gradient along a direction
+STEP = 1e-3  # h, along a direction of length one
+NOISE = 0.05  # on what is not of the body, whose starts of zeros would hide derivatives
+INFO = TaskInfo("synthetic", "synthetic", ("first", "second", "third"), (0, 1, 2))
+KINDS = {
+    "first-order": "first order: every inner step is taken to have the identity for a derivative",
+    "reptile": "the way back from where the inner loop went, not a gradient of the query loss",
+    "implicit": "the gradient at the solution of the inner problem, exact once the inner loop has converged there",
+    "finite-differences": "the exact gradient up to finite differences of support gradients",
+}
+
+
+class Along(NamedTuple):
+    """The derivative along one direction."""
+
+    gradient: float  # ⟨∇L, d⟩
+    difference: float
+    error: float  # relative
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found."""
+
+    estimator: str
+    exact: bool
+    kind: str
+    along: tuple[Along, ...] = ()  # of an exact gradient
+    cosine: float | None = None  # with the exact gradient, of an estimate
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether an exact gradient agrees with the differences; None for an estimate."""
+        return all(one.error <= TOLERANCE for one in self.along) if self.exact else None
+
+
+def check_gradient(
+    algorithm: GradientBased | Joint | SequentialReptile, learner: Learner, *, directions: int = 3, seed: int = 0
+) -> Checked:
+    """Return how the algorithm's meta-gradient compares; the learner's parameters should be float64.
+
+    Raises MetaglotError for choices that are refused.
+    """
+    algorithm = _still(algorithm)
+    episode = synthetic_episode(learner, seed=seed)
+    problem = Problem(learner, episode.family, INFO)
+    meta = _noisy(algorithm.init(learner, [INFO], seed=seed), seed)
+    found = algorithm.meta_grad([problem], meta, [episode], step=0, seed=seed).grads
+    alone = algorithm.alone if isinstance(algorithm, SequentialReptile) else algorithm
+    if isinstance(alone, GradientBased) and not alone.estimator.exact:
+        truth = replace(alone, estimator=unrolled)
+        cosine = None
+        if why_not(truth) is None:
+            cosine = _cosine(found, truth.meta_grad([problem], meta, [episode], step=0, seed=seed).grads)
+        return Checked(alone.estimator.name, exact=False, kind=KINDS[alone.estimator.name], cosine=cosine)
+
+    def judged(at: Params) -> float:
+        if isinstance(alone, Joint):
+            return float(alone.meta_grad([problem], at, [episode], step=0, seed=seed).records[0]["loss"])
+        return query_loss(alone, problem, at, episode)
+
+    along = tuple(_along(found, meta, judged, fold(seed, "direction", i)) for i in range(directions))
+    name = "plain" if isinstance(alone, Joint) or alone.steps == 0 else alone.estimator.name
+    return Checked(name, exact=True, kind="the gradient of the query loss", along=along)
+
+
+def query_loss(algorithm: GradientBased, problem: Problem, meta: Params, episode: Episode) -> float:
+    """Return Σ_t w_t L(φ_t; query), nats, as its first episode weighs them, without dropout."""
+    inner = algorithm.inner._replace(weights=algorithm.weights)
+    with torch.no_grad():
+        start = inner.start(problem, meta, episode.support, seed=None)
+    total = 0.0
+    for fast in inner.loop.walk(problem, meta, start, episode.support, seed=None, create_graph=False):
+        weight = inner.weight_after(len(fast.trace))
+        if weight:  # at once: the next step may update in place
+            with torch.no_grad():
+                total += weight * float(problem.loss({**meta, **fast.params}, episode.query))
+    return total
+
+
+def synthetic_episode(learner: Learner, *, seed: int, tokens: int = 6) -> Episode:
+    """Return three classes, two examples each to learn from and two to be judged on, of random tokens."""
+    embedding = learner.embedding
+    rows = len(learner.body()[f"body.{embedding.name}"]) if embedding else tokens
+    rng, family = generator(seed, "synthetic"), Classification()
+
+    def part() -> Sequence[dict[str, object]]:
+        texts = rng.integers(1, rows, size=(6, tokens))
+        return [{"input_ids": [int(t) for t in text], "label": i % 3} for i, text in enumerate(texts)]
+
+    return Episode(INFO, family, family.collate(part()), family.collate(part()))
+
+
+def _still(algorithm: GradientBased | Joint | SequentialReptile) -> GradientBased | Joint | SequentialReptile:
+    """Return the algorithm without dropout, at its own estimator from the first episode on."""
+    if isinstance(algorithm, GradientBased):
+        return replace(algorithm, dropout=False, warm_up=0)
+    if isinstance(algorithm, SequentialReptile):
+        return replace(algorithm, alone=replace(algorithm.alone, dropout=False))
+    return replace(algorithm, dropout=False)
+
+
+def _noisy(meta: Params, seed: int) -> dict[str, Tensor]:
+    own = {name for name in meta if not name.startswith("body.")}
+    noise = {n: _random(v, fold(seed, "noise", n)) for n, v in meta.items() if n in own}
+    return {
+        name: value.double() + NOISE * noise[name] if name in own else value.double() for name, value in meta.items()
+    }
+
+
+def _along(grads: Params, meta: Params, judged: Callable[[Params], float], seed: int) -> Along:
+    raw = {name: _random(value, fold(seed, name)) for name, value in meta.items()}
+    length = float(torch.stack([value.square().sum() for value in raw.values()]).sum().sqrt())
+
+    def at(distance: float) -> float:
+        return judged({name: value + distance * STEP / length * raw[name] for name, value in meta.items()})
+
+    difference = (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * STEP)
+    gradient = float(torch.stack([(grads[name] * raw[name]).sum() for name in meta]).sum()) / length
+    return Along(gradient, difference, abs(gradient - difference) / max(abs(difference), 1e-12))
+
+
+def _random(like: Tensor, seed: int) -> Tensor:
+    drawn = torch.randn(like.shape, generator=torch_generator(seed), dtype=torch.float64)
+    return drawn.to(like.device)
+
+
+def _cosine(found: Params, truth: Params) -> float | None:
+    both = [(found[name].flatten(), truth[name].flatten()) for name in truth]
+    dot = sum(float(a @ b) for a, b in both)
+    sizes = [sum(float(pair[k] @ pair[k]) for pair in both) ** 0.5 for k in (0, 1)]
+    return dot / (sizes[0] * sizes[1]) if all(sizes) else None

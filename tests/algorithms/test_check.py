@@ -1,0 +1,88 @@
+"""Checks of meta-gradients: what holds, what is told of estimates, and that a wrong one is found."""
+
+from dataclasses import replace
+
+import pytest
+
+from metaglot.algorithms import ALGORITHMS, build_algorithm
+from metaglot.algorithms.check import TOLERANCE, check_gradient
+from metaglot.algorithms.describe import describe, papers_in
+from metaglot.algorithms.maml import maml
+from metaglot.inner import Adjoint, FirstOrder
+
+ESTIMATES = {"fomaml": "first-order", "reptile": "reptile", "sequential-reptile": "reptile", "imaml": "implicit"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_holds_or_is_an_estimate_by_design(bert, name):
+    found = check_gradient(build_algorithm(name), bert, directions=1)
+    if name in ESTIMATES:
+        assert found.holds is None
+        assert found.estimator == ESTIMATES[name]
+        assert found.along == ()
+        assert found.cosine is not None
+        assert -1 <= found.cosine < 0.9999999
+        return
+    if not found.exact:  # an estimate by its own choice, with a reason
+        assert found.kind
+        return
+    assert found.holds
+    (along,) = found.along
+    assert abs(along.difference) > 1e-8, "a derivative this small shows nothing"
+    assert along.error <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["protonet", "maml", "maml++", "joint"])
+def test_exact_ones_hold_in_every_direction(bert, name):
+    found = check_gradient(build_algorithm(name), bert, directions=2)
+    assert found.holds
+    assert len(found.along) == 2
+    assert found.along[0].difference != found.along[1].difference
+
+
+def test_a_gradient_that_is_not_what_it_says_is_found(bert):
+    """First order that calls itself exact, and an exact one whose loop takes a step less."""
+    false = replace(maml(lr=0.1, steps=2), estimator=FirstOrder(exact=True))
+    found = check_gradient(false, bert)
+    assert found.exact
+    assert found.holds is False
+    assert all(one.error > 1e-3 for one in found.along)
+    assert check_gradient(replace(false, estimator=Adjoint()), bert).holds
+
+
+def test_first_order_nears_the_exact_gradient_as_the_rate_falls(bert):
+    algorithms = [build_algorithm("fomaml", {"lr": lr, "steps": 2, "head": "prototypes"}) for lr in (0.1, 1e-2, 1e-4)]
+    cosines = [check_gradient(one, bert).cosine for one in algorithms]
+    assert cosines[0] < cosines[1] < cosines[2]
+    assert cosines[2] > 0.9999
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_is_described(name):
+    found = describe(name)
+    assert found.name == name
+    assert found.papers, "its file names a paper as `Author et al. YEAR, URL`"
+    assert all(paper.url.startswith("https://") and not paper.url.endswith((".", ",")) for paper in found.papers)
+    assert found.summary
+    for choice in (found.scope, found.head, found.rule):
+        assert choice == choice.lower(), f"{choice}: a choice that its dict does not name"
+    assert "unknown" not in found.cost
+
+
+def test_costs():
+    assert describe("maml").cost == ("1 gradient, 1 product", "a graph a step")
+    assert describe("fomaml").cost == ("1 gradient", "no")
+    assert describe("protonet").cost == ("none", "no")
+    assert describe("anil").cost.passes == "none through the body"
+    assert describe("imaml").cost == ("1 gradient, and 5 products in all", "no")
+    assert describe("protonet").estimator == "plain"
+    assert (describe("reptile").scope, describe("reptile").head, describe("reptile").rule) == ("all", "zeros", "sgd")
+
+
+def test_papers_are_read_from_prose():
+    said = "Triantafillou et al. 2020, https://arxiv.org/abs/1903.03096. As Li and Malik 2017 said (https://x.org/a)."
+    assert papers_in(said) == (
+        ("Triantafillou et al. 2020", "https://arxiv.org/abs/1903.03096"),
+        ("Li and Malik 2017", "https://x.org/a"),
+    )
