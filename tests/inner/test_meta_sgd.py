@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metaglot.inner import MetaSgd, Sgd
+from metaglot.inner import Curvature, LayerRates, MetaNet, MetaSgd, Recurrent, Sgd
 from metaglot.inner.rule import RATE
 from metaglot.models import All, HeadOnly, Lora
 
@@ -21,6 +21,18 @@ def test_its_rates_have_the_shapes_of_what_moves(draw):
         "head.bias": (),
     }
     assert {float(v.min()) for v in found.values()} == {float(v.max()) for v in found.values()} == {1.0}
+
+
+@pytest.mark.parametrize("rule", [MetaSgd(), MetaNet(), LayerRates(), Recurrent(), Curvature()], ids=repr)
+def test_a_head_of_another_form_moves_too(draw, rule):
+    """Such as the code of a latent head, with the rate of a head's weight."""
+    moving = draw({"lora.w.a": (2, 4), "lora.w.b": (3, 2), "head.weight": (0, 4), "head.bias": (0,)})
+    meta = {n: v.double() for n, v in rule.learnt(moving, steps=1, seed=0).items()}
+    meta |= {n: 2 * v for n, v in meta.items() if n in (RATE + "head.weight", RATE + "head")}
+    fast, grads = draw({"head.code": (5, 3)}), draw({"head.code": (5, 3)}, 1)
+    moved, _ = rule.update(meta, fast, grads, LOSS, rule.init(meta, fast), 0)
+    rate = rule.lr * (1 if isinstance(rule, Curvature) else 2)
+    assert torch.allclose(moved["head.code"], fast["head.code"] - rate * grads["head.code"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -3,8 +3,8 @@
 L = I + Λ/√m and R = I + P/√n: Λ and P are learnt and start from zeros, so the rule starts as gradient descent.  (The
 roots let an outer Adam, which moves all m² entries at once, move a wide matrix no more than a small one.)  Vectors
 are multiplied elementwise.  Embeddings have R alone (their rows are tokens), as has a side above `limit`; the head's
-weight [C, D] has an R of D × D that all tasks share.  It learns m² + n² numbers for each matrix: for a scope of whole
-layers more than the layers themselves have, for LoRA m² + n² + 2r² a pair.
+weight [C, D] has an R of D × D that all tasks share, and a head of another form moves by its gradient.  It learns
+m² + n² numbers for each matrix: for a scope of whole layers more than these have, for LoRA m² + n² + 2r² a pair.
 
 Park and Oliva 2019, https://arxiv.org/abs/1902.03356
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, rate_of
+from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, learnt_rate, rate_of
 from metaglot.types import Params, RuleState
 
 
@@ -39,5 +39,5 @@ class MetaSgd:
         """Return θ − lr·α ∘ g."""
         del loss, step
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
-        rates = {name: rate_of(name, self.lr, self.head_lr) * meta[RATE + name] for name in fast}
+        rates = {name: rate_of(name, self.lr, self.head_lr) * learnt_rate(meta, name) for name in fast}
         return {name: value - rates[name] * grads[name] for name, value in fast.items()}, state

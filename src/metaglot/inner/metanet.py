@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, rate_of
+from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, learnt_rate, rate_of
 from metaglot.seeds import torch_generator
 from metaglot.types import Params, RuleState
 
@@ -83,7 +83,7 @@ class MetaNet:
             side, way = _side(name), grads[name]
             if side in self._written:
                 way = self._way(meta, side, way, value) if side == "b" else self._way(meta, side, way.T, value.T).T
-            moved[name] = value - rate_of(name, self.lr, self.head_lr) * meta[RATE + name] * way
+            moved[name] = value - rate_of(name, self.lr, self.head_lr) * learnt_rate(meta, name) * way
         return moved, state
 
     def _way(self, meta: Params, side: str, grad: Tensor, value: Tensor) -> Tensor:  # [rows, r] twice -> [rows, r]

@@ -63,6 +63,12 @@ def rate_of(name: str, lr: float, head_lr: float | None) -> float:
     return head_lr if head_lr is not None and name.split(".")[0] == "head" else lr
 
 
+def learnt_rate(meta: Params, name: str) -> Tensor:
+    """Return the learnt rate of a parameter; what a head of another form moves has the rate of `head.weight`."""
+    of_head = name.startswith("head.") and name not in HEAD
+    return meta[RATE + (HEAD[0] if of_head else name)]
+
+
 def head_rates() -> dict[str, Tensor]:
     """Return a learnt rate for each tensor of the head, one number each, since its classes differ by task."""
     return {RATE + name: torch.ones(()) for name in HEAD}
