@@ -177,6 +177,9 @@ def test_paths(recipe, files, monkeypatch):
         read_set(settings, one.model_copy(update={"path": "$METAGLOT_ABSENT/one.csv"}))
 
 
+ONE, TWO = (dump_recipe(parse_recipe({"data": {"train": ["x"]}, "seed": seed})) for seed in (1, 2))
+
+
 class TestRunFiles:
     """What stands beside the checkpoints, and when a folder is refused."""
 
@@ -184,7 +187,7 @@ class TestRunFiles:
 
     def test_written_and_written_again(self, tmp_path):
         for _ in range(2):
-            write_run_files(tmp_path / "run", "seed: 1\n", self.DESCRIPTION)
+            write_run_files(tmp_path / "run", ONE, self.DESCRIPTION)
         assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
             "config.yaml",
             "environment.json",
@@ -194,25 +197,25 @@ class TestRunFiles:
         assert environment["torch"] == torch.__version__
 
     def test_another_recipe(self, tmp_path):
-        write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        write_run_files(tmp_path, ONE, self.DESCRIPTION)
         with pytest.raises(MetaglotError, match=r"another recipe.*--force"):
-            write_run_files(tmp_path, "seed: 2\n", self.DESCRIPTION)
-        assert (tmp_path / "config.yaml").read_text() == "seed: 1\n"
+            write_run_files(tmp_path, TWO, self.DESCRIPTION)
+        assert (tmp_path / "config.yaml").read_text() == ONE
 
     def test_other_data(self, tmp_path):
-        write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        write_run_files(tmp_path, ONE, self.DESCRIPTION)
         other = {**self.DESCRIPTION, "fingerprints": {"one": "bb"}}
-        write_run_files(tmp_path, "seed: 1\n", other)  # nothing was trained yet
+        write_run_files(tmp_path, ONE, other)  # nothing was trained yet
         (tmp_path / "checkpoints").mkdir()
         with pytest.raises(MetaglotError, match="data are not what the run began with"):
-            write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+            write_run_files(tmp_path, ONE, self.DESCRIPTION)
         assert json.loads((tmp_path / "model.json").read_text()) == other
 
     def test_a_torn_model_json_is_written_anew(self, tmp_path):
-        write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        write_run_files(tmp_path, ONE, self.DESCRIPTION)
         (tmp_path / "checkpoints").mkdir()
         (tmp_path / "model.json").write_text('{"form')
-        write_run_files(tmp_path, "seed: 1\n", self.DESCRIPTION)
+        write_run_files(tmp_path, ONE, self.DESCRIPTION)
         assert json.loads((tmp_path / "model.json").read_text()) == self.DESCRIPTION
 
 

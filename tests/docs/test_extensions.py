@@ -78,7 +78,9 @@ def test_the_recipe_page_has_every_key_with_its_default() -> None:
     for group, values in plain.items():
         for key, value in values.items() if isinstance(values, dict) else ():
             default = told[f"{group}.{key}"].strip("`")
-            if isinstance(value, int | float):
+            if isinstance(value, bool):
+                assert default.lower() == str(value).lower(), key
+            elif isinstance(value, int | float):
                 assert float(default) == value, key
                 checked += 1
     assert checked >= 15
