@@ -291,8 +291,8 @@ def pytest_terminal_summary(terminalreporter) -> None:
     counted = terminalreporter.config.stash[TALLY]
     if counted["combinations"]:
         terminalreporter.write_line(
-            f"algorithm matrix: {counted['combinations']} combinations ran, {counted['agreed']} agreed with the unrolled "
-            f"gradient, {counted['refused']} refused with a reason"
+            f"algorithm matrix: {counted['combinations']} combinations ran, {counted['agreed']} agreed with the "
+            f"unrolled gradient, {counted['refused']} refused with a reason"
         )
     if counted["tried"]:
         terminalreporter.write_line(f"bad inputs: {counted['tried']} tried, {counted['mishandled']} mishandled")

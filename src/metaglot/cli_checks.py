@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from metaglot.data.draws import Draws
 
 EFFORTS = ("instant", "fast", "thorough", "auto")  # tested to be the names of adaptation.EFFORTS and auto
+BASELINES = ("tfidf", "frozen-proto", "frozen-lr", "knn", "finetune", "multitask", "lora", "bitfit", "setfit")
+GROUPS = ("frozen", "peft")  # both tested to be those of evaluation.names
 QUICK = 16 << 20  # bytes of a file that is read as a check, before it is read again
 UNEVEN = 5  # times as many examples as the smallest class: worth a word
 NAMED = 5  # classes named in a note
@@ -25,6 +27,19 @@ def check_efforts(names: Sequence[str]) -> None:
     for name in names:
         if name not in EFFORTS:
             raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join(EFFORTS)}")
+
+
+def check_baselines(names: Sequence[str], *, multitask: str | None) -> None:
+    """Raise MetaglotError for a baseline that there is not, and for multitask without its model."""
+    known = (*BASELINES, *GROUPS)
+    unknown = ", ".join(repr(name) for name in names if name not in known)
+    if unknown:
+        raise MetaglotError(f"--against: unknown baseline {unknown}; choose from {', '.join(known)}")
+    if "multitask" in names and multitask is None:
+        raise MetaglotError(
+            "--against multitask fine-tunes a model trained on all tasks jointly: name its run directory with "
+            "--multitask (train one with the algorithm joint), or leave multitask out"
+        )
 
 
 def check_count(option: str, count: int | None, *, most: int) -> None:

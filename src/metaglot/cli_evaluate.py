@@ -59,7 +59,7 @@ def evaluate(
 
       metaglot evaluate builtin:minilm tickets.csv --shots 5 --efforts instant,thorough --out results/tickets
     """
-    from metaglot.cli_checks import check_count, check_efforts, check_tasks, read_task
+    from metaglot.cli_checks import check_baselines, check_count, check_efforts, check_tasks, read_task
     from metaglot.data.folders import check_model, check_results_target
 
     wanted = _numbers("--shots", shots)
@@ -67,6 +67,7 @@ def evaluate(
     check_count("--queries", queries, most=1_000_000_000)
     check_count("--threads", threads, most=1024)
     check_efforts(_words(efforts))
+    check_baselines(_words(against), multitask=multitask)
     if not _words(efforts) and not _words(against):
         raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
     check_results_target(out)

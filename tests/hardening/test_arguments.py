@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaglot.adaptation import AUTO, EFFORTS
+from metaglot.cli_checks import BASELINES, GROUPS
 from metaglot.cli_checks import EFFORTS as NAMED
+from metaglot.evaluation import names
 
 pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
 MANY = pytest.mark.parametrize("cases", [40, pytest.param(650, marks=pytest.mark.slow)])
@@ -128,6 +130,7 @@ def test_goals_that_cannot_be_met(handled, desk, goal):
 
 def test_the_names_of_efforts_told_before_torch_are_all():
     assert (*EFFORTS, AUTO) == NAMED
+    assert (names.NAMES, tuple(names.GROUPS)) == (BASELINES, GROUPS)
 
 
 def test_more_shots_than_examples_is_said_once(handled, tiny, desk):
