@@ -1,0 +1,220 @@
+"""Algorithms side by side: each trained with the same CPU minutes, each judged as it adapts by itself.
+
+    METAGLOT_DATA=… python benchmarks/compare.py --out results/compare
+    METAGLOT_DATA=… python benchmarks/compare.py --algorithms protonet,fomaml,reml --minutes 10 --out results/few
+    … --option fomaml.lr=0.05 --option reml.steps=3     settings of an algorithm beyond its defaults
+    … --set training.meta_batch=2                       settings of the recipe, for all
+
+Training is recipes/compare.yaml with the algorithm's name put in; each run stands in OUT/runs/NAME.  A new task is
+adapted by the algorithm's own `adapt`, with its own steps: not by the efforts of `metaglot adapt`, which are the same
+for all.  Results stand in OUT/results.jsonl.  Killed, the same command goes on where it stopped; an algorithm that
+fails is told and the others go on.  The table (OUT/table.md, or --json) has the mean accuracy over the tasks of a group
+with 95 % intervals over draws, the training steps that fitted into the budget, and the CPU seconds of a fit.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from metaglot.adaptation import Adapted, Model, load_model
+from metaglot.adaptation.checks import check_examples
+from metaglot.adaptation.effort import Effort
+from metaglot.algorithms import ALGORITHMS, GradientBased, Joint, SequentialReptile, build_algorithm
+from metaglot.assembly import assemble, write_run_files
+from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
+from metaglot.data.seen import seen_of, write_seen
+from metaglot.data.yamltext import parse_yaml
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import evaluate_into, read_results
+from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.method import Fitted
+from metaglot.evaluation.baselines.ours import OnFeatures
+from metaglot.evaluation.protocol import Plan, TaskSet
+from metaglot.evaluation.store import Result
+from metaglot.evaluation.summary import cpu_seconds, macro
+from metaglot.training import run
+
+DEFAULT = [name for name in ALGORITHMS if name != "transfer"]  # transfer trains on exactly one set
+GROUPS = ("dev", "leopard")  # folders of $METAGLOT_DATA
+
+
+@dataclass(frozen=True)
+class AsTrained:
+    """A meta-trained model adapted by the algorithm that trained it."""
+
+    name: str
+    trained: Model
+    algorithm: GradientBased | Joint | SequentialReptile
+    options: Mapping[str, Any]
+    queries: Remembered
+
+    @property
+    def model(self) -> str:
+        return self.trained.backbone.name
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        return {"options": dict(self.options), "weights": self.trained.fingerprint()}
+
+    def fit(
+        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
+    ) -> Fitted:
+        del shot
+        texts, labels, pairs = check_examples(texts, labels, pairs)
+        names = tuple(sorted(set(labels)))
+        batch = self.trained.collate(texts, pairs, [names.index(label) for label in labels])
+        meta = {**self.trained.params, **self.trained.meta}
+        fast = self.algorithm.adapt(self.trained.problem(names), meta, batch, seed=seed)
+        adapted = Adapted(self.trained, names, fast.params, Effort(steps=len(fast.trace)), seed)
+        return OnFeatures(adapted, self.queries) if adapted.head_only else adapted
+
+
+class Trained(NamedTuple):
+    """How far a run came."""
+
+    steps: int
+    cpu_minutes: float
+
+
+def recipe_of(name: str, options: Mapping[str, Any], args: argparse.Namespace) -> Recipe:
+    """Return the recipe with the algorithm, its options and the budget put in."""
+    path = str(packaged_recipes().get(args.recipe, args.recipe))
+    named = [f"name=compare-{name}", f"algorithm={json.dumps({'name': name, 'options': dict(options)})}"]
+    budget = [] if args.minutes is None else [f"budget.cpu_minutes={args.minutes}"]
+    return load_recipe(path, [*args.set, *named, *budget])
+
+
+def trained(recipe: Recipe, folder: Path) -> Trained:
+    """Train in a folder, from where it stands, and return how far it came."""
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    assembled = assemble(recipe)
+    write_run_files(folder, dump_recipe(recipe), assembled.description)
+    write_seen(folder, seen_of(assembled.texts))
+    *_, last = run(assembled.plan, folder)
+    return Trained(last.state.step, last.state.cpu_seconds / 60)
+
+
+def task_sets(groups: Sequence[str]) -> dict[str, list[TaskSet]]:
+    """Return the tasks of each group: a folder of $METAGLOT_DATA, or NAME=FOLDER."""
+    found: dict[str, list[TaskSet]] = {}
+    for group in groups:
+        name, given, folder = group.partition("=")
+        path = Path(folder) if given else Path(os.environ["METAGLOT_DATA"]) / name
+        files = sorted(file for file in path.iterdir() if file.suffix in {".parquet", ".csv", ".jsonl"})
+        found[name] = [TaskSet.load(file) for file in files]
+    return found
+
+
+def compared(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) -> Iterator[dict[str, object]]:
+    """Train and judge one algorithm after the other; yield a row of the table for each."""
+    plan = Plan(args.shots, args.draws, args.queries, args.seed)
+    tasks = [task for group in groups.values() for task in group]
+    for name in args.algorithms:
+        options = args.option.get(name, {})
+        try:
+            recipe = recipe_of(name, options, args)
+            done = trained(recipe, args.out / "runs" / name)
+            model = load_model(args.out / "runs" / name)
+            method = AsTrained(name, model, build_algorithm(name, options), options, Remembered(model))
+            for result in evaluate_into(args.out, tasks, [method], plan):
+                print(f"{name}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
+        except MetaglotError as error:
+            yield {"algorithm": name, "error": str(error)}
+            continue
+        rows = [row for row in read_results(args.out) if row.method == name]
+        yield {"algorithm": name, "steps": done.steps, "cpu_minutes": done.cpu_minutes, **judged(rows, groups, args)}
+
+
+def judged(rows: Sequence[Result], groups: Mapping[str, Sequence[TaskSet]], args: argparse.Namespace) -> dict[str, Any]:
+    """Return `accuracy` by group and shot, with its interval over draws, and `cpu_seconds` of a fit by shot."""
+    accuracy: dict[str, Any] = {}
+    for group, tasks in groups.items():
+        mine = [row for row in rows if row.task in {task.name for task in tasks}]
+        means = {shot: macro(mine, shot, rows[0].method) for shot in args.shots}
+        accuracy[group] = {
+            str(shot): {"mean": found.mean, "half": found.half if found.n > 1 else None, "draws": found.n}
+            for shot, found in means.items()
+            if found
+        }
+    seconds = {str(shot): cpu_seconds(rows, shot, rows[0].method) for shot in args.shots}
+    return {"accuracy": accuracy, "cpu_seconds": seconds}
+
+
+def table(rows: Sequence[Mapping[str, Any]], groups: Sequence[str], shots: Sequence[int]) -> str:
+    """Return the rows as Markdown: accuracy in per cent ± half the interval."""
+    names = ["algorithm", "steps", *(f"{group} {shot}" for group in groups for shot in shots), "CPU-s to adapt"]
+    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
+    for row in rows:
+        if "error" in row:
+            lines.append(f"| {row['algorithm']} | failed: {row['error']} |")
+            continue
+        cells = [_cell(row["accuracy"][group].get(str(shot))) for group in groups for shot in shots]
+        seconds = ", ".join(f"{row['cpu_seconds'][str(shot)]:.2f}" for shot in shots)
+        lines.append("| " + " | ".join([row["algorithm"], str(row["steps"]), *cells, seconds]) + " |")
+    return "\n".join([*lines, "", f"CPU-s to adapt: the median at {', '.join(map(str, shots))} shots."])
+
+
+def _cell(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    half = "" if found["half"] is None else f" ± {100 * found['half']:.1f}"
+    return f"{100 * found['mean']:.1f}{half}"
+
+
+def _options(given: Sequence[str]) -> dict[str, dict[str, Any]]:
+    options: dict[str, dict[str, Any]] = {}
+    for one in given:
+        key, found, value = one.partition("=")
+        name, dot, option = key.partition(".")
+        if not (found and dot) or name not in ALGORITHMS:
+            raise MetaglotError(f"--option {one!r}: expected ALGORITHM.key=value, e.g. fomaml.lr=0.05")
+        options.setdefault(name, {})[option] = parse_yaml(value, f"--option {one[:60]!r}")
+    return options
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--algorithms", type=lambda text: text.split(","), default=DEFAULT)
+    parser.add_argument("--recipe", default="compare", help="a name or a file")
+    parser.add_argument("--minutes", type=float, help="of CPU for each; the recipe's own if absent")
+    parser.add_argument("--groups", type=lambda text: text.split(","), default=GROUPS, help="dev, leopard, NAME=FOLDER")
+    parser.add_argument("--shots", type=lambda text: [int(word) for word in text.split(",")], default=[4, 8, 16])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--option", action="append", default=[])
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args(given)
+    args.option = _options(args.option)
+    unknown = [name for name in args.algorithms if name not in ALGORITHMS]
+    if unknown:
+        raise MetaglotError(f"unknown algorithm {unknown[0]!r}; there are: {', '.join(ALGORITHMS)}")
+    return args
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    args = arguments(given)
+    groups = task_sets(args.groups)
+    rows = list(compared(args, groups))
+    said = table(rows, list(groups), args.shots)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "compare.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    (args.out / "table.md").write_text(said + "\n", "utf-8")
+    print(json.dumps(rows) if args.json else said)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MetaglotError as error:
+        sys.exit(f"compare: {error}")
