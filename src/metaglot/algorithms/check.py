@@ -16,7 +16,7 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.sequential_reptile import SequentialReptile
 from metaglot.algorithms.why_not import why_not
-from metaglot.inner import unrolled
+from metaglot.inner import Recurrent, unrolled
 from metaglot.seeds import fold, generator, torch_generator
 from metaglot.tasks import Classification
 from metaglot.types import Episode, Learner, Params, Problem, TaskInfo
@@ -31,6 +31,7 @@ KINDS = {
     "implicit": "the gradient at the solution of the inner problem, exact once the inner loop has converged there",
     "finite-differences": "the exact gradient up to finite differences of support gradients",
 }
+READS = "the exact gradient but for what the recurrent rule reads, which counts as constant"
 
 
 class Along(NamedTuple):
@@ -70,12 +71,12 @@ def check_gradient(
     meta = _noisy(algorithm.init(learner, [INFO], seed=seed), seed)
     found = algorithm.meta_grad([problem], meta, [episode], step=0, seed=seed).grads
     alone = algorithm.alone if isinstance(algorithm, SequentialReptile) else algorithm
-    if isinstance(alone, GradientBased) and not alone.estimator.exact:
-        truth = replace(alone, estimator=unrolled)
+    if isinstance(alone, GradientBased) and (truth := exact_of(alone)) != alone:
         cosine = None
         if why_not(truth) is None:
             cosine = _cosine(found, truth.meta_grad([problem], meta, [episode], step=0, seed=seed).grads)
-        return Checked(alone.estimator.name, exact=False, kind=KINDS[alone.estimator.name], cosine=cosine)
+        kind = KINDS.get(alone.estimator.name, READS)
+        return Checked(alone.estimator.name, exact=False, kind=kind, cosine=cosine)
 
     def judged(at: Params) -> float:
         if isinstance(alone, Joint):
@@ -85,6 +86,16 @@ def check_gradient(
     along = tuple(_along(found, meta, judged, fold(seed, "direction", i)) for i in range(directions))
     name = "plain" if isinstance(alone, Joint) or alone.steps == 0 else alone.estimator.name
     return Checked(name, exact=True, kind="the gradient of the query loss", along=along)
+
+
+def exact_of(algorithm: GradientBased) -> GradientBased:
+    """Return the algorithm with the gradient of its query loss; itself if that is what it has."""
+    rule, estimator = algorithm.rule, algorithm.estimator
+    return replace(
+        algorithm,
+        rule=replace(rule, through=True) if isinstance(rule, Recurrent) else rule,
+        estimator=estimator if estimator.exact else unrolled,
+    )
 
 
 def query_loss(algorithm: GradientBased, problem: Problem, meta: Params, episode: Episode) -> float:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from metaglot.algorithms.build import ALGORITHMS
+from metaglot.algorithms.check import exact_of
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.sequential_reptile import SequentialReptile
@@ -70,7 +71,7 @@ def describe(name: str) -> Described:
         named(alone.rule, RULES) if alone.steps else NONE,
         alone.steps,
         estimator,
-        exact=alone.estimator.exact,
+        exact=exact_of(alone) == alone,
         papers=papers,
         cost=cost_of(alone),
     )
