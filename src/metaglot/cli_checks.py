@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 EFFORTS = ("instant", "fast", "thorough", "auto")  # tested to be the names of adaptation.EFFORTS and auto
 BASELINES = ("tfidf", "frozen-proto", "frozen-lr", "knn", "finetune", "multitask", "lora", "bitfit", "setfit")
 GROUPS = ("frozen", "peft")  # both tested to be those of evaluation.names
+ALGORITHMS = (
+    *("joint", "transfer", "protonet", "matchingnet", "protomaml", "maml", "fomaml", "maml++", "anil", "boil"),
+    *("meta-sgd", "meta-curvature", "reptile", "sequential-reptile", "imaml", "r2d2", "metaoptnet", "leopard"),
+    *("warpgrad", "cavia", "leo", "reml", "metanet-1", "metanet-n"),
+)  # tested to be those of metaglot.algorithms
 QUICK = 16 << 20  # bytes of a file that is read as a check, before it is read again
 UNEVEN = 5  # times as many examples as the smallest class: worth a word
 NAMED = 5  # classes named in a note
@@ -40,6 +46,14 @@ def check_baselines(names: Sequence[str], *, multitask: str | None) -> None:
             "--against multitask fine-tunes a model trained on all tasks jointly: name its run directory with "
             "--multitask (train one with the algorithm joint), or leave multitask out"
         )
+
+
+def check_algorithm(name: str) -> None:
+    """Raise MetaglotError for a meta-learner that there is not, with the nearest one."""
+    if name not in ALGORITHMS:
+        close = get_close_matches(name, ALGORITHMS, n=1, cutoff=0.5)
+        near = f" (did you mean {close[0]!r}?)" if close else ""
+        raise MetaglotError(f"algorithm.name: unknown algorithm {name!r}{near}; there are: {', '.join(ALGORITHMS)}")
 
 
 def check_count(option: str, count: int | None, *, most: int) -> None:

@@ -46,7 +46,7 @@ def pretrain(
 
       metaglot pretrain english --out runs/short --resume
     """
-    from metaglot.cli_checks import check_recipe_data
+    from metaglot.cli_checks import check_algorithm, check_recipe_data
     from metaglot.config import dump_recipe, load_recipe, packaged_recipes
     from metaglot.data.folders import check_model
 
@@ -54,6 +54,7 @@ def pretrain(
     settings = load_recipe(path, overrides or [])
     folder = out or Path("runs") / settings.name
     prepare_folder(folder, resume=resume, force=force)
+    check_algorithm(settings.algorithm.name)
     check_recipe_data(settings)
     check_model(settings.model.name)
     import torch

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaglot import cli_checks as checks
 from metaglot.adaptation import AUTO, EFFORTS
+from metaglot.algorithms import ALGORITHMS
 from metaglot.cli_checks import BASELINES, GROUPS
 from metaglot.cli_checks import EFFORTS as NAMED
 from metaglot.evaluation import names
@@ -128,7 +130,9 @@ def test_goals_that_cannot_be_met(handled, desk, goal):
     handled(*arguments, naming=("--goal",), keeps=desk, code=2)
 
 
-def test_the_names_of_efforts_told_before_torch_are_all():
+def test_the_names_told_before_torch_are_all():
+    assert set(checks.ALGORITHMS) == set(ALGORITHMS)
+    assert len(checks.ALGORITHMS) == len(ALGORITHMS)
     assert (*EFFORTS, AUTO) == NAMED
     assert (names.NAMES, tuple(names.GROUPS)) == (BASELINES, GROUPS)
 
