@@ -40,6 +40,7 @@ class Assembled(NamedTuple):
 def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
     """Return the plan of a recipe; raise MetaglotError where data, model or algorithm are not as it says."""
     algorithm = build_algorithm(recipe.algorithm.name, recipe.algorithm.options)
+    _check_combine(recipe, together=algorithm.together)
     m = recipe.model
     runtime = Runtime(m.precision, m.attention, m.device, algorithm.second_order, m.checkpointing)
     say(f"loading {recipe.model.name}")
@@ -156,6 +157,14 @@ def read_set(recipe: Recipe, settings: SetSettings) -> Any:
     if path.startswith("builtin:"):
         return load_builtin(path.removeprefix("builtin:"))
     return read_table(path, mapping=settings.columns or None)
+
+
+def _check_combine(recipe: Recipe, *, together: bool) -> None:
+    """Refuse to combine where there is one gradient only."""
+    t = recipe.training
+    if t.combine != "mean" and (together or t.meta_batch == 1):
+        why = f"{recipe.algorithm.name} gives one for all episodes" if together else "meta_batch is 1"
+        raise MetaglotError(f"training.combine: {t.combine} needs several gradients a step, and {why}; use mean")
 
 
 def _check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from metaglot.config import TrainingSettings
+from metaglot.assembly import assemble
+from metaglot.config import TrainingSettings, load_recipe
+from metaglot.errors import MetaglotError
 from metaglot.training import COMBINES, run
 from metaglot.training.surgery import layer_of
 from metaglot.types import MetaGrad
@@ -167,3 +169,10 @@ def test_a_run_is_resumed_to_the_bit(make_plan, tmp_path, name):
     state = load_file(tmp_path / "whole/checkpoints/step-6/combine.safetensors")
     assert int(state["draws"]) == 6
     assert len(state) > 1 or name == "pcgrad"
+
+
+@pytest.mark.parametrize("changes", [["training.meta_batch=1"], ["algorithm.name=sequential-reptile"]])
+def test_one_gradient_cannot_be_combined(small_recipe, changes):
+    recipe = load_recipe(small_recipe, ["training.combine=pcgrad", "training.meta_batch=2", *changes])
+    with pytest.raises(MetaglotError, match="pcgrad needs several gradients a step"):
+        assemble(recipe)
