@@ -16,6 +16,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -69,16 +70,16 @@ class SetFit:
         """Return the body and head trained on the support set; the library's own arguments, but for silence."""
         del shot
         from datasets import Dataset
-        from setfit import SetFitModel, Trainer, TrainingArguments  # pyright: ignore[reportMissingImports]  # an extra
         from transformers.trainer_callback import ProgressCallback
 
+        library = cast("Any", import_module("setfit"))  # an extra; by name, for this module is called the same
         names, numbers = numbered(labels)
         rows = {"text": self.joined(texts, pairs), "label": [int(number) for number in numbers]}
         with tempfile.TemporaryDirectory() as folder, _seeded(seed, self.start) as small:
-            model = SetFitModel(deepcopy(self.body), LogisticRegression())
+            model = library.SetFitModel(deepcopy(self.body), LogisticRegression())
             quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "logging_strategy": "no"}
-            arguments = TrainingArguments(output_dir=folder, seed=small, show_progress_bar=False, **quiet)
-            trainer = cast("Any", Trainer(model, arguments, Dataset.from_dict(rows)))
+            arguments = library.TrainingArguments(output_dir=folder, seed=small, show_progress_bar=False, **quiet)
+            trainer = library.Trainer(model, arguments, Dataset.from_dict(rows))
             trainer.st_trainer.remove_callback(ProgressCallback)
             trainer.train()
         return FittedSetFit(names, self, model)
