@@ -1,10 +1,7 @@
 """`metaglot reproduce`: the same bytes from the same command, and what is said where they are not the same."""
 
-import csv
 import json
 import shutil
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from metaglot import cli_record
-from metaglot.cli import main
-from metaglot.data.builtin import fetch
-from metaglot.errors import MetaglotError
 
-WORDS = {
-    "billing": ["invoice", "refund", "payment", "receipt", "charge"],
-    "technical": ["crash", "error", "bug", "screen", "login"],
-    "delivery": ["parcel", "courier", "shipping", "package", "tracking"],
-}
 RECIPE = """
 name: small
 seed: 0
@@ -34,72 +23,40 @@ algorithm: {name: fomaml, options: {steps: 1, lr: 0.05, head: prototypes}}
 training: {steps: 5, meta_batch: 2, warmup: 0, save_every: 2, lr: 1e-3}
 validation: {every: 2, episodes: 3, shots: 2, queries: 2, ways: [2, 3]}
 """
-Said = tuple[int, str, str]
-Call = Callable[..., Said]
+Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(name="call")
-def _call(monkeypatch, capsys) -> Call:
+def _call(metaglot) -> Call:
     """A function that calls the command line in this process and returns exit code, stdout and stderr."""
-    handler = signal.getsignal(signal.SIGINT)
     threads = torch.get_num_threads()
 
-    def call(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["metaglot", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        signal.signal(signal.SIGINT, handler)
+    def call(*arguments: object) -> tuple[int, str, str]:
+        said = metaglot(*arguments)
         torch.set_num_threads(threads)
-        return (int(ended.value.code or 0), *capsys.readouterr())
+        return said
 
     return call
 
 
-def write(path: str, per_class: int, start: int = 0) -> None:
-    with Path(path).open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("text", "label"))
-        for label, words in WORDS.items():
-            for i in range(per_class):
-                rows.writerow((f"{words[i % 5]} and {words[(i + 1) % 5]}, number {start + i}", label))
-
-
 @pytest.fixture(name="place", scope="module")
-def _place(tmp_path_factory) -> Path:
+def _place(tmp_path_factory, metaglot, write_csv, tiny) -> Path:
     """A folder with a run and an evaluation that were made once for all tests here."""
-    try:
-        fetch("tiny")
-    except MetaglotError as error:
-        pytest.skip(f"builtin:tiny cannot be had: {error}")
+    del tiny  # skips where it cannot be had
     place = tmp_path_factory.mktemp("place")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        write("train.csv", 8)
-        write("held.csv", 8, 100)
+        write_csv(Path("train.csv"), 8)
+        write_csv(Path("held.csv"), 8, start=100)
         Path("small.yaml").write_text(RECIPE)
-        evaluation = [
-            "evaluate",
-            "run",
-            "train.csv",
-            "held.csv",
-            "--draws",
-            "2",
-            "--queries",
-            "6",
-            "--out",
-            "results",
-            "-q",
-        ]
+        evaluation = ["evaluate", "run", "train.csv", "held.csv", "--out", "results", "-q"]
+        evaluation += ["--draws", "2", "--queries", "6"]
         for command in (
             ["pretrain", "small.yaml", "seed=3", "--out", "run", "-q"],
             [*evaluation, "--shots", "1,2", "--against", "tfidf,frozen,knn", "--efforts", "instant"],
             [*evaluation, "--shots", "1", "--against", "bitfit", "--efforts", "fast"],
         ):
-            patch.setattr(sys, "argv", ["metaglot", *command])
-            with pytest.raises(SystemExit) as ended:
-                main()
-            assert not ended.value.code, command
+            assert metaglot(*command).code == 0, command
     return place
 
 
@@ -192,9 +149,9 @@ def test_tampered_metrics(call, here):
 
 
 @pytest.mark.parametrize("folder", ["run", "results"])
-def test_other_data(call, here, folder):
+def test_other_data(call, here, folder, write_csv):
     """Said before anything is computed."""
-    write("train.csv", 9)
+    write_csv(Path("train.csv"), 9)
     code, found = verdict(call, folder, "--out", "second")
     assert (code, found["compared"]) == (1, "data")
     assert all(line.startswith("data train") for line in found["differences"])

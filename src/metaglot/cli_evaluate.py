@@ -112,17 +112,22 @@ def evaluate(
     if as_json:
         typer.echo((out / "results.jsonl").read_text("utf-8"), nl=False)
     elif not quiet:
-        from rich.console import Console
-
-        from metaglot.evaluation import terminal
-        from metaglot.evaluation.leakage import leakage_grids
-        from metaglot.evaluation.table import terminal_grid
-
-        Console().print(terminal(results, leave_out=_words(leave_out), by_task=by_task))
-        Console().print(*(terminal_grid(grid) for grid in leakage_grids(leakage)))
-        if not leakage.known:
-            typer.echo(f"leakage unknown: {leakage.model} names no training text")
+        _show(results, leakage, leave_out=_words(leave_out), by_task=by_task)
         typer.echo(f"results, table.md and report.html in {out}")
+
+
+def _show(results: "list[Result]", leakage: "Leakage", *, leave_out: list[str], by_task: bool) -> None:
+    """Print the tables, and what of the tasks the model has seen."""
+    from rich.console import Console
+
+    from metaglot.evaluation import terminal
+    from metaglot.evaluation.leakage import leakage_grids
+    from metaglot.evaluation.table import terminal_grid
+
+    Console().print(terminal(results, leave_out=leave_out, by_task=by_task))
+    Console().print(*(terminal_grid(grid) for grid in leakage_grids(leakage)))
+    if not leakage.known:
+        typer.echo(f"leakage unknown: {leakage.model} names no training text")
 
 
 def look_for_overlap(model: str, task_sets: "list[TaskSet]", *, exclude: bool) -> "tuple[Sequence[TaskSet], Overlap]":

@@ -7,22 +7,21 @@ import pytest
 
 from metaglot.adaptation import AUTO, EFFORTS
 from metaglot.adaptation import choice as module
-from metaglot.adaptation.choice import JUDGED, choose, halves
+from metaglot.adaptation.choice import JUDGED, choose
+from metaglot.adaptation.held_out import folds_of
 
 
-@pytest.mark.parametrize("sizes", [(2, 2), (3, 5, 2), (16, 16, 16, 16), (4, 7)])
-def test_halves_take_every_example_and_every_class_equally(sizes):
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("sizes", [(4, 4), (4, 5, 7), (16, 16, 16, 16)])
+def test_folds_take_every_example_and_every_class_equally(sizes, count):
     labels = [str(c) for c, size in enumerate(sizes) for _ in range(size)]
-    judged: Counter[int] = Counter()
-    seen = list(halves(labels, 3))
-    for inside, outside in seen:
+    found = folds_of(labels, count, 3, "x")
+    assert sorted(row for _, outside in found for row in outside) == list(range(len(labels)))
+    for inside, outside in found:
         assert sorted(inside + outside) == list(range(len(labels)))
-        counts = Counter(labels[i] for i in inside)
-        assert all(abs(counts[c] - labels.count(c) / 2) <= 0.5 for c in set(labels))
-        judged.update(outside)
-    assert set(judged.values()) == {len(seen) // 2}, "each example is judged once a halving"
-    assert sum(judged.values()) >= JUDGED
-    assert seen == list(halves(labels, 3)) != list(halves(labels, 4))
+        counts = Counter(labels[i] for i in outside)
+        assert all(abs(counts[c] - labels.count(c) / count) < 1 for c in set(labels))
+    assert found == folds_of(labels, count, 3, "x") != folds_of(labels, count, 4, "x")
 
 
 def test_one_example_of_a_class_leaves_nothing_to_judge_on(model, sentences):

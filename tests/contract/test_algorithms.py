@@ -5,54 +5,27 @@ An algorithm joins by being in `ALGORITHMS`.
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torch import Tensor
+from tests.contract.cases import (
+    CASES,
+    EVERY,
+    UNMOVED,
+    Case,
+    Untouched,
+    adapt,
+    judge,
+    same,
+    start,
+)
 
-from metaglot.algorithms import ALGORITHMS, GradientBased, Joint
+from metaglot.algorithms import ALGORITHMS
 from metaglot.errors import MetaglotError
-from metaglot.models import All, HeadOnly, HfLearner, Lora, Named, Prototypes, Zeros
 from metaglot.models.heads import head_size
 from metaglot.seeds import generator
 from metaglot.tasks import Shape, draw_episode, sources_of
-from metaglot.types import Batch, Budget, Episode, Fast, MetaGrad, Params, Problem
-
-HEADS = {"zeros": Zeros(), "prototypes": Prototypes()}
-SCOPES = {"all": All(), "head": HeadOnly(), "named": Named(("encoder.layer.1.*",)), "lora": Lora(rank=2)}
-WRITERS = ("metanet-1", "metanet-n")  # they write LoRA weights from gradients, which a head of zeros holds back
-REFUSED = {("reptile", "head"), ("sequential-reptile", "head")}
-REFUSED |= {("boil", "head")}
-REFUSED |= {(name, choice) for name in WRITERS for choice in ("all", "head", "named", "zeros")}
-UNMOVED = {"matchingnet"}  # its head is the support set
-UNTOUCHED = ("pooler.", "token_type_embeddings")  # BERT's pooler is never used
-
-
-class Case(NamedTuple):
-    name: str
-    head: str | None
-    scope: str | None
-
-    def make(self, **options: Any) -> GradientBased | Joint:
-        chosen = {"head": HEADS.get(self.head or ""), "scope": SCOPES.get(self.scope or "")}
-        return ALGORITHMS[self.name](**{k: v for k, v in chosen.items() if v is not None}, **options)
-
-    def __str__(self) -> str:
-        return "-".join(part for part in self if part)
-
-
-def cases() -> list[Case]:
-    found = []
-    for name, make in ALGORITHMS.items():
-        options = inspect.signature(make).parameters
-        for head in HEADS if "head" in options else [None]:
-            found += [Case(name, head, scope) for scope in (SCOPES if "scope" in options else [None])]
-    return found
-
-
-EVERY = cases()
-CASES = [case for case in EVERY if not {(case.name, case.scope), (case.name, case.head)} & REFUSED]
+from metaglot.types import Batch, Budget, Params, Problem
 
 
 def test_every_algorithm_is_here():
@@ -70,80 +43,6 @@ def test_what_is_refused_says_why(case, here):
 @pytest.fixture(params=CASES, ids=str)
 def case(request) -> Case:
     return request.param
-
-
-class World(NamedTuple):
-    """What an algorithm is given."""
-
-    problems: list[Problem]
-    episodes: list[Episode]
-    infos: list
-
-
-@pytest.fixture(scope="module")
-def episodes(toy, family) -> list[Episode]:
-    (source,) = sources_of(toy)
-    shapes = (Shape((3, 3), (2, 2), 2), Shape((2, 2), (3, 3), 1))
-    return [draw_episode(source, family, shape, generator(i, "contract")) for i, shape in enumerate(shapes)]
-
-
-def world(learner: HfLearner, toy, episodes: list[Episode]) -> World:
-    return World([Problem(learner, e.family, e.task) for e in episodes], episodes, [s.info for s in sources_of(toy)])
-
-
-@pytest.fixture(scope="module")
-def here(bert, toy, episodes) -> World:
-    return world(bert, toy, episodes)
-
-
-def start(case: Case, here: World, **options: Any) -> tuple[GradientBased | Joint, dict[str, Tensor]]:
-    algorithm = case.make(**options)
-    return algorithm, noisy(algorithm.init(here.problems[0].learner, here.infos, seed=0))
-
-
-def noisy(meta: Params) -> dict[str, Tensor]:
-    """Persistent heads start from zeros, which hold the body's gradient back: here they have learnt something."""
-    rng = torch.Generator().manual_seed(0)
-    return {
-        n: v + 0.1 * torch.randn(v.shape, generator=rng, dtype=v.dtype) if n.startswith("heads.") else v
-        for n, v in meta.items()
-    }
-
-
-def judge(algorithm, meta: Params, here: World, *, step: int = 5, seed: int = 1) -> MetaGrad:
-    return algorithm.meta_grad(here.problems, meta, here.episodes, step=step, seed=seed)
-
-
-def adapt(algorithm, meta: Params, here: World, **options: Any) -> Fast:
-    return algorithm.adapt(here.problems[0], meta, here.episodes[0].support, **{"seed": 1, **options})
-
-
-def same(a: Params, b: Params) -> bool:
-    return list(a) == list(b) and all(torch.equal(a[n], b[n]) for n in a)
-
-
-class Untouched:
-    """Remembers inputs, module and generators; `check` says whether all are bitwise as they were."""
-
-    def __init__(self, meta: Params, here: World) -> None:
-        self.given: list[Params] = [meta]
-        for episode in here.episodes:
-            self.given += [episode.support, episode.query]
-        self.module = here.problems[0].learner.module
-        self.given.append(dict(self.module.state_dict()))
-        self.copies = [{n: v.clone() for n, v in part.items()} for part in self.given]
-        self.needs = [{n: v.requires_grad for n, v in part.items()} for part in self.given]
-        torch.manual_seed(11)
-        self.rng = torch.get_rng_state()
-
-    def check(self) -> None:
-        for given, copy, needs in zip(self.given, self.copies, self.needs, strict=True):
-            assert same(given, copy)
-            assert {n: v.requires_grad for n, v in given.items()} == needs
-            assert all(v.grad is None for v in given.values())
-        assert torch.equal(torch.get_rng_state(), self.rng)
-        assert not any(part.training for part in self.module.modules())
-        assert not any(value.requires_grad or value.grad is not None for value in self.module.parameters())
 
 
 @pytest.mark.parametrize("leaves", [False, True], ids=["", "requires_grad"])
@@ -328,91 +227,3 @@ def test_adapting_learns_a_separable_support_set(case, here, separable):
     budget = Budget(steps=5 * len(fast.trace))
     longer, _ = judged(algorithm.adapt(problem, meta, support, seed=0, budget=budget).params)
     assert longer < loss
-
-
-WRONG = {
-    "a pattern": (Named(("encoder.layer.5.*",)), r"'encoder.layer.5.\*' matches no parameter"),
-    "no pattern": (Named(()), "at least one pattern"),
-    "a target": (Lora(targets=("queri",)), "'queri' matches no weight matrix"),
-    "no target": (Lora(targets=()), "at least one target"),
-    "a rank": (Lora(rank=0), "rank of at least 1"),
-}
-SCOPED = [name for name, make in ALGORITHMS.items() if "scope" in inspect.signature(make).parameters]
-SCOPED = [name for name in SCOPED if name not in WRITERS]  # they refuse other scopes before any name is looked up
-
-
-@pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("name", SCOPED)
-def test_a_wrong_scope_is_an_error_that_names_the_way_out(name, wrong, here):
-    scope, message = WRONG[wrong]
-    with pytest.raises(MetaglotError, match=message):
-        ALGORITHMS[name](scope=scope).init(here.problems[0].learner, here.infos, seed=0)
-    assert len(SCOPED) >= 3
-
-
-STEPPED = [name for name, make in ALGORITHMS.items() if {"steps", "head"} <= set(inspect.signature(make).parameters)]
-
-
-@pytest.mark.parametrize("name", STEPPED)
-@pytest.mark.parametrize(("steps", "message"), [(0, "use head=prototypes or steps"), (-1, "-1 steps; use 0 or more")])
-def test_a_loop_that_cannot_learn_is_refused(name, steps, message, here):
-    with pytest.raises(MetaglotError, match=message):
-        ALGORITHMS[name](steps=steps, head=Zeros()).init(here.problems[0].learner, here.infos, seed=0)
-    assert len(STEPPED) >= 6
-
-
-@pytest.mark.parametrize("options", [{"scope": HeadOnly()}, {"steps": 0, "head": Prototypes()}], ids=str)
-def test_reptile_without_a_way_is_refused(options, here):
-    with pytest.raises(MetaglotError, match="Reptile moves the start"):
-        ALGORITHMS["reptile"](**options).init(here.problems[0].learner, here.infos, seed=0)
-
-
-def test_transfer_takes_one_source(here, make_toy):
-    two = [*here.infos, *(s.info for s in sources_of(make_toy(name="other")))]
-    with pytest.raises(MetaglotError, match=r"exactly one source, got 2 \(other, toy\).* joint"):
-        ALGORITHMS["transfer"]().init(here.problems[0].learner, two, seed=0)
-    meta = ALGORITHMS["joint"]().init(here.problems[0].learner, two, seed=0)
-    assert {n for n in meta if n.startswith("heads.")} == {
-        f"heads.{name}.{part}" for name in ("toy", "other") for part in ("weight", "bias")
-    }
-
-
-@pytest.mark.parametrize("scale", [0.0, -1.0])
-def test_a_scale_that_is_not_positive_is_refused(here, scale):
-    with pytest.raises(MetaglotError, match="scale"):
-        ALGORITHMS["protonet"](scale=scale).init(here.problems[0].learner, here.infos, seed=0)
-
-
-OTHERS = {
-    "gpt2": (Named(("transformer.h.1.*",)), Lora(rank=2, targets=("c_attn",))),
-    "xlnet": (Named(("layer.1.*",)), Lora(rank=2, targets=("layer_1", "layer_2"))),
-}
-
-
-@pytest.mark.parametrize("backbone", OTHERS)
-@pytest.mark.parametrize(
-    "kind",
-    ["protonet", "fomaml", "maml", "named", "lora", "joint", "reptile", "cavia", "warpgrad", "metaoptnet", "leo"],
-)
-def test_other_backbones(backbone, kind, request, toy, episodes):
-    learner: HfLearner = request.getfixturevalue(backbone)
-    here = world(learner, toy, episodes)
-    named, lora = OTHERS[backbone]
-    options = {"named": {"scope": named}, "lora": {"scope": lora}, "fomaml": {}, "maml": {"steps": 2}}
-    options["warpgrad"] = {"targets": lora.targets}
-    name = kind if kind in ALGORITHMS else "fomaml"
-    head = {"head": Prototypes()} if "head" in inspect.signature(ALGORITHMS[name]).parameters else {}
-    algorithm = ALGORITHMS[name](**head, **options.get(kind, {}))
-    meta = noisy(algorithm.init(learner, here.infos, seed=0))
-    watch = Untouched(meta, here)
-    found = judge(algorithm, meta, here)
-    fast = adapt(algorithm, meta, here)
-    watch.check()
-    assert same(found.grads, judge(algorithm, meta, here).grads)
-    assert set(found.grads) == set(meta)
-    assert all(bool(g.isfinite().all()) for g in found.grads.values())
-    assert sum(bool(g.any()) for g in found.grads.values()) >= 10
-    assert same(fast.params, adapt(algorithm, meta, here).params)
-    logits = here.problems[0].logits({**meta, **fast.params}, here.episodes[0].query)
-    assert logits.shape == (6, 3)
-    assert bool(logits.isfinite().all())

@@ -86,9 +86,9 @@ def test_differentiating_inside_a_vmap_is_right(regression, slope):
     assert derivative({n: v.sum(0) for n, v in each.items()}, along) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.xfail(strict=False, reason="a vmap over tasks loses terms of layer norm's second derivative in torch")
+@pytest.mark.xfail(strict=True, reason="a vmap over tasks loses terms of layer norm's second derivative in torch")
 def test_differentiating_behind_a_vmap(regression, slope):
-    """The trap: 1.6 % off with torch 2.x, and nothing says so; should it pass one day, vmap is a choice again."""
+    """The trap: 1.6 % off, and nothing says so; the day torch mends it this fails, and vmap is a choice again."""
     along, expected = slope
     leaves = {n: v.clone().requires_grad_() for n, v in regression.theta.items()}
     total = vmap(regression.judged, in_dims=(None, 0, 0, 0))(leaves, *regression.tasks()).sum()

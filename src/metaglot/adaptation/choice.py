@@ -6,15 +6,16 @@ of the paired difference: closed form is the default, since where both are as go
 takes half the steps of `thorough`, on half the examples.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from metaglot.adaptation.effort import EFFORTS, Effort
+from metaglot.adaptation.held_out import Examples, folds_of, right_outside
 from metaglot.adaptation.model import Model
-from metaglot.seeds import fold, generator
+from metaglot.seeds import fold
 
 JUDGED = 32  # examples judged at least, over all halvings
 
@@ -47,35 +48,15 @@ def choose(
     fewest = min(labels.count(label) for label in set(labels))
     if fewest < 2:
         return Choice("instant", None, None, 0.0, "a class has one example, so none can be set aside")
+    examples = Examples(texts, labels, pairs)
     right: list[list[bool]] = [[], []]
-    for number, (inside, outside) in enumerate(halves(labels, seed)):
-        told = [labels[i] for i in inside]
-        for effort, found in zip(candidates(), right, strict=True):
-            adapted = model.adapt(
-                [texts[i] for i in inside], told, pairs=_of(pairs, inside), effort=effort, seed=fold(seed, number)
-            )
-            predicted = adapted.predict([texts[i] for i in outside], _of(pairs, outside))
-            found += [label == labels[i] for label, i in zip(predicted, outside, strict=True)]
+    for number in range(-(-JUDGED // len(labels))):
+        for k, half in enumerate(folds_of(labels, 2, seed, "halves", number)):
+            for effort, found in zip(candidates(), right, strict=True):
+                found += right_outside(model, examples, half, effort, seed=fold(seed, number, k))
     ahead = np.array(right[1], dtype=float) - np.array(right[0], dtype=float)
     error = float(ahead.std(ddof=1) / np.sqrt(len(ahead)))
     gain = float(ahead.mean())
     steps = gain > 0 and gain >= error
     said = f"gradient steps {100 * gain:+.1f} ± {100 * error:.1f} points on examples set aside"
     return Choice("thorough" if steps else "instant", float(np.mean(right[0])), float(np.mean(right[1])), error, said)
-
-
-def halves(labels: Sequence[str], seed: int) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield (inside, outside) rows, each class halved; both halves of a halving take both parts."""
-    for number in range(-(-JUDGED // len(labels))):
-        first: list[int] = []
-        for label in sorted(set(labels)):
-            members = [i for i, one in enumerate(labels) if one == label]
-            order = generator(seed, "halves", number, label).permutation(members)
-            first += [int(i) for i in order[: len(members) // 2]]
-        second = sorted(set(range(len(labels))) - set(first))
-        yield sorted(first), second
-        yield second, sorted(first)
-
-
-def _of(pairs: Sequence[str] | None, rows: Sequence[int]) -> list[str] | None:
-    return None if pairs is None else [pairs[i] for i in rows]

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Sequence
 
-import numpy as np
-
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.checks import check_examples
 from metaglot.adaptation.effort import EFFORTS, Effort, longer
+from metaglot.adaptation.held_out import Examples, folds_of, right_outside
 from metaglot.adaptation.model import Model
 from metaglot.errors import MetaglotError
-from metaglot.seeds import fold, generator
+from metaglot.seeds import fold
 
 LADDER: tuple[Effort, ...] = (*EFFORTS.values(), longer(EFFORTS["thorough"], 3), longer(EFFORTS["thorough"], 10))
 
@@ -61,20 +60,8 @@ def cross_validated(
     if fewest < 2:
         rare = sorted({label for label in labels if labels.count(label) < 2})
         raise MetaglotError(f"a goal needs two examples of each class to test itself; {rare[0]!r} has one")
-    part = np.zeros(len(labels), dtype=int)
-    for label in sorted(set(labels)):
-        members = np.array([i for i, one in enumerate(labels) if one == label])
-        part[generator(seed, "folds", label).permutation(members)] = np.arange(len(members)) % min(folds, fewest)
-    right = 0
-    for k in range(min(folds, fewest)):
-        inside, outside = np.flatnonzero(part != k).tolist(), np.flatnonzero(part == k).tolist()
-        adapted = model.adapt(
-            [texts[i] for i in inside],
-            [labels[i] for i in inside],
-            pairs=None if pairs is None else [pairs[i] for i in inside],
-            effort=effort,
-            seed=fold(seed, "fold", k),
-        )
-        predicted = adapted.predict([texts[i] for i in outside], None if pairs is None else [pairs[i] for i in outside])
-        right += sum(label == labels[i] for label, i in zip(predicted, outside, strict=True))
-    return right / len(labels)
+    examples = Examples(texts, labels, pairs)
+    right: list[bool] = []
+    for k, part in enumerate(folds_of(labels, min(folds, fewest), seed, "folds")):
+        right += right_outside(model, examples, part, effort, seed=fold(seed, "fold", k))
+    return sum(right) / len(right)

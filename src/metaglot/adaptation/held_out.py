@@ -1,0 +1,42 @@
+"""Adapting to some of the examples and judging on the others, with folds that spread each class evenly."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from metaglot.adaptation.effort import Effort
+from metaglot.adaptation.model import Model
+from metaglot.seeds import generator
+
+
+class Examples(NamedTuple):
+    """Checked examples."""
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+    pairs: Sequence[str] | None
+
+    def at(self, rows: Sequence[int]) -> "Examples":
+        """Return those in some rows."""
+        pairs = None if self.pairs is None else [self.pairs[i] for i in rows]
+        return Examples([self.texts[i] for i in rows], [self.labels[i] for i in rows], pairs)
+
+
+def folds_of(labels: Sequence[str], count: int, seed: int, *purpose: int | str) -> list[tuple[list[int], list[int]]]:
+    """Return (inside, outside) rows of each fold; every row is outside once.  A function of the seed."""
+    part = np.zeros(len(labels), dtype=int)
+    for label in sorted(set(labels)):
+        members = np.array([i for i, one in enumerate(labels) if one == label])
+        part[generator(seed, *purpose, label).permutation(members)] = np.arange(len(members)) % count
+    return [(np.flatnonzero(part != k).tolist(), np.flatnonzero(part == k).tolist()) for k in range(count)]
+
+
+def right_outside(
+    model: Model, examples: Examples, fold: tuple[list[int], list[int]], effort: Effort, *, seed: int
+) -> list[bool]:
+    """Return for each example outside whether the model adapted to those inside is right about it."""
+    inside, outside = (examples.at(rows) for rows in fold)
+    adapted = model.adapt(inside.texts, inside.labels, pairs=inside.pairs, effort=effort, seed=seed)
+    predicted = adapted.predict(outside.texts, outside.pairs)
+    return [guess == label for guess, label in zip(predicted, outside.labels, strict=True)]

@@ -1,0 +1,106 @@
+"""What every algorithm refuses, and other backbones than BERT."""
+
+import inspect
+
+import pytest
+from tests.contract.cases import (
+    WRITERS,
+    Untouched,
+    adapt,
+    judge,
+    noisy,
+    same,
+    world,
+)
+
+from metaglot.algorithms import ALGORITHMS
+from metaglot.errors import MetaglotError
+from metaglot.models import HeadOnly, HfLearner, Lora, Named, Prototypes, Zeros
+from metaglot.tasks import sources_of
+
+WRONG = {
+    "a pattern": (Named(("encoder.layer.5.*",)), r"'encoder.layer.5.\*' matches no parameter"),
+    "no pattern": (Named(()), "at least one pattern"),
+    "a target": (Lora(targets=("queri",)), "'queri' matches no weight matrix"),
+    "no target": (Lora(targets=()), "at least one target"),
+    "a rank": (Lora(rank=0), "rank of at least 1"),
+}
+SCOPED = [name for name, make in ALGORITHMS.items() if "scope" in inspect.signature(make).parameters]
+SCOPED = [name for name in SCOPED if name not in WRITERS]  # they refuse other scopes before any name is looked up
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", SCOPED)
+def test_a_wrong_scope_is_an_error_that_names_the_way_out(name, wrong, here):
+    scope, message = WRONG[wrong]
+    with pytest.raises(MetaglotError, match=message):
+        ALGORITHMS[name](scope=scope).init(here.problems[0].learner, here.infos, seed=0)
+    assert len(SCOPED) >= 3
+
+
+STEPPED = [name for name, make in ALGORITHMS.items() if {"steps", "head"} <= set(inspect.signature(make).parameters)]
+
+
+@pytest.mark.parametrize("name", STEPPED)
+@pytest.mark.parametrize(("steps", "message"), [(0, "use head=prototypes or steps"), (-1, "-1 steps; use 0 or more")])
+def test_a_loop_that_cannot_learn_is_refused(name, steps, message, here):
+    with pytest.raises(MetaglotError, match=message):
+        ALGORITHMS[name](steps=steps, head=Zeros()).init(here.problems[0].learner, here.infos, seed=0)
+    assert len(STEPPED) >= 6
+
+
+@pytest.mark.parametrize("options", [{"scope": HeadOnly()}, {"steps": 0, "head": Prototypes()}], ids=str)
+def test_reptile_without_a_way_is_refused(options, here):
+    with pytest.raises(MetaglotError, match="Reptile moves the start"):
+        ALGORITHMS["reptile"](**options).init(here.problems[0].learner, here.infos, seed=0)
+
+
+def test_transfer_takes_one_source(here, make_toy):
+    two = [*here.infos, *(s.info for s in sources_of(make_toy(name="other")))]
+    with pytest.raises(MetaglotError, match=r"exactly one source, got 2 \(other, toy\).* joint"):
+        ALGORITHMS["transfer"]().init(here.problems[0].learner, two, seed=0)
+    meta = ALGORITHMS["joint"]().init(here.problems[0].learner, two, seed=0)
+    assert {n for n in meta if n.startswith("heads.")} == {
+        f"heads.{name}.{part}" for name in ("toy", "other") for part in ("weight", "bias")
+    }
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0])
+def test_a_scale_that_is_not_positive_is_refused(here, scale):
+    with pytest.raises(MetaglotError, match="scale"):
+        ALGORITHMS["protonet"](scale=scale).init(here.problems[0].learner, here.infos, seed=0)
+
+
+OTHERS = {
+    "gpt2": (Named(("transformer.h.1.*",)), Lora(rank=2, targets=("c_attn",))),
+    "xlnet": (Named(("layer.1.*",)), Lora(rank=2, targets=("layer_1", "layer_2"))),
+}
+
+
+@pytest.mark.parametrize("backbone", OTHERS)
+@pytest.mark.parametrize(
+    "kind",
+    ["protonet", "fomaml", "maml", "named", "lora", "joint", "reptile", "cavia", "warpgrad", "metaoptnet", "leo"],
+)
+def test_other_backbones(backbone, kind, request, toy, episodes):
+    learner: HfLearner = request.getfixturevalue(backbone)
+    here = world(learner, toy, episodes)
+    named, lora = OTHERS[backbone]
+    options = {"named": {"scope": named}, "lora": {"scope": lora}, "fomaml": {}, "maml": {"steps": 2}}
+    options["warpgrad"] = {"targets": lora.targets}
+    name = kind if kind in ALGORITHMS else "fomaml"
+    head = {"head": Prototypes()} if "head" in inspect.signature(ALGORITHMS[name]).parameters else {}
+    algorithm = ALGORITHMS[name](**head, **options.get(kind, {}))
+    meta = noisy(algorithm.init(learner, here.infos, seed=0))
+    watch = Untouched(meta, here)
+    found = judge(algorithm, meta, here)
+    fast = adapt(algorithm, meta, here)
+    watch.check()
+    assert same(found.grads, judge(algorithm, meta, here).grads)
+    assert set(found.grads) == set(meta)
+    assert all(bool(g.isfinite().all()) for g in found.grads.values())
+    assert sum(bool(g.any()) for g in found.grads.values()) >= 10
+    assert same(fast.params, adapt(algorithm, meta, here).params)
+    logits = here.problems[0].logits({**meta, **fast.params}, here.episodes[0].query)
+    assert logits.shape == (6, 3)
+    assert bool(logits.isfinite().all())
