@@ -7,7 +7,7 @@ Protocol, and each arrow between them is a pure function or an iterator.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -170,6 +170,20 @@ class TaskDistribution(Protocol):
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
         """Return the snapshot after a step; a sampler that does not learn returns it unchanged."""
+        ...
+
+
+@runtime_checkable
+class LearnsFromModel(Protocol):
+    """A task distribution that also reads the model; what it finds is in its snapshot, so a resume is exact."""
+
+    @property
+    def every(self) -> int:
+        """Steps between two readings, 0 for none; the first stands before step 0."""
+        ...
+
+    def refresh(self, snapshot: Snapshot, learner: Learner, params: Params, *, step: int) -> Snapshot:
+        """Return the snapshot remade with the model as it is after `step` steps: a pure function."""
         ...
 
 
