@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from metaglot.config import dump_recipe, expand, load_recipe, packaged_recipes, parse_recipe
 from metaglot.errors import MetaglotError
@@ -131,9 +132,9 @@ def test_a_wrong_value_is_named_with_what_was_expected(recipe, text, said):
 
 def test_data_must_be_there(recipe):
     for data, said in [
-        ("", "data is missing"),
-        ("data: {}\n", r"data\.train is missing"),
-        ("data: {train: []}\n", "train"),
+        ("", "data.train: it must name at least one set"),
+        ("data: {}\n", "data.train: it must name"),
+        ("data: {train: []}\n", "data.train: it must name"),
     ]:
         with pytest.raises(MetaglotError, match=said):
             recipe("seed: 1", data=data)
@@ -236,3 +237,33 @@ def test_environment_variables(monkeypatch):
         expand("$METAGLOT_ABSENT/train")
     with pytest.raises(MetaglotError, match=r"a\$ b: .*\$\$"):
         expand("a$ b")
+
+
+def test_tasks_and_text_fit_each_other(recipe):
+    labelled, text = "data: {train: [a.csv]}\n", "text: {corpora: [books]}\n"
+    for given, said in [
+        (labelled + "tasks: [smlmt]\n" + text, "data.train: no task uses it"),
+        ("tasks: [smlmt]\n", "smlmt is made from raw text, and `text` names none"),
+        (labelled + text, "text: no task uses it"),
+        (text + "tasks: [supervised]\n", r"data\.train: it must name"),
+        (text + "tasks: [{kind: plain, weight: 0}]\n", "at least one needs a weight above zero"),
+        (
+            text + "tasks: [{kind: smlmt, wrods: uniform}]\n",
+            r"unknown key tasks\.0\.smlmt\.wrods \(did you mean 'words'",
+        ),
+        (text + "tasks: [smltm]\n", "smlmt"),
+        (text + "tasks: [plain]\nmodel: {name: x, scratch: {type: bert}}\n", "either a name or scratch"),
+    ]:
+        with pytest.raises(MetaglotError, match=said):
+            recipe(given, data="")
+
+
+def test_a_recipe_from_text_alone(recipe):
+    found = recipe(
+        "text: {corpora: [books]}\nmodel: {scratch: {type: gpt2, config: {n_layer: 2}}}\n"
+        "tasks: [smlmt, {kind: plain, weight: 0.5, until: 0.1, bound: 4.0}]\n",
+        data="",
+    )
+    assert [task.kind for task in found.tasks] == ["smlmt", "plain"]
+    assert found.model.scratch.config == {"n_layer": 2}
+    assert parse_recipe(yaml.safe_load(dump_recipe(found))) == found

@@ -105,6 +105,7 @@ CLEVER = {
     "levels without end": ("a: " + "[" * 60 + "]" * 60, "nested too deep"),
     "a number of 5,000 digits": ("seed: " + "1" * 5000, "not valid YAML: Exceeds the limit"),
     "a month 99": ("name: 2020-99-99", "not valid YAML: month must be"),
+    "a number of nothing": ("seed: !!int", "not valid YAML: string index"),
     "two megabytes": ("# " + "x" * (2 << 20), "more than 1 MiB"),
     "a thousand mistakes": ("".join(f"k{i}: 1\n" for i in range(1000)), r"and \d+ more"),
     "NaN": ("budget: {cpu_minutes: .nan}", r"budget\.cpu_minutes: .*finite"),

@@ -26,7 +26,7 @@ def parse_yaml(text: str, where: str) -> Any:
         value: object = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise MetaglotError(f"{where}: not valid YAML: {' '.join(str(error).split())[:400]}") from error
-    except (ValueError, OverflowError) as error:  # a date with 99 months, a number of 5,000 digits
+    except (ValueError, OverflowError, LookupError) as error:  # month 99, a number of 5,000 digits, `!!int` of nothing
         raise MetaglotError(f"{where}: not valid YAML: {str(error)[:200]}") from error
     except RecursionError as error:
         raise MetaglotError(f"{where}: nested too deep; settings stand at most {DEPTH} levels deep") from error

@@ -1,0 +1,180 @@
+"""The settings of a recipe: frozen, and strict about types and names."""
+
+import math
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from metaglot.config.strict import MOST, Range, Strict, check_range
+from metaglot.config.tasks import EpisodeSettings, TaskSettings
+from metaglot.config.text import TextSettings
+from metaglot.data.yamltext import shown
+
+
+class ScratchSettings(Strict):
+    """A model of random weights, from a Hugging Face config."""
+
+    type: str = "bert"  # bert, roberta, gpt2, llama, …
+    config: dict[str, Any] = Field(default={})  # of that type: hidden_size, num_hidden_layers, …
+    tokenizer: str = ""  # a checkpoint to take it from; one is trained from the text if empty
+    vocabulary: int = Field(default=8192, ge=64, le=MOST)  # tokens of one that is trained
+    lowercase: bool = True  # for an encoder's tokenizer that is trained
+
+
+class ModelSettings(Strict):
+    """The backbone: a checkpoint, or one with random weights."""
+
+    name: str = "builtin:minilm"
+    scratch: ScratchSettings | None = None  # in place of a name
+    max_length: int = Field(default=96, ge=4, le=8192)  # tokens
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    attention: Literal["auto", "eager", "sdpa"] = "auto"
+    checkpointing: bool = False  # recompute layers on the way back: less memory, more time
+    device: str = "auto"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ModelSettings":
+        if self.scratch is not None and self.name != ModelSettings.model_fields["name"].default:
+            raise ValueError("either a name or scratch, not both")
+        return self
+
+
+class SetSettings(Strict):
+    """A labelled set and what of it becomes tasks."""
+
+    path: str  # a file, a folder, hub:ID or builtin:NAME; relative to data.root
+    name: str = ""  # the file's name if empty
+    columns: dict[str, str] = Field(default={})
+    group_by: tuple[str, ...] = Field(default=(), strict=False)
+    languages: tuple[str, ...] = Field(default=(), strict=False)
+    splits: tuple[str, ...] = Field(default=(), strict=False)
+    domains: tuple[str, ...] = Field(default=(), strict=False)
+    classes: tuple[str, ...] = Field(default=(), strict=False)
+    without: tuple[str, ...] = Field(default=(), strict=False)
+    min_per_class: int = Field(default=10, ge=2, le=MOST)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class DataSettings(Strict):
+    """Sets to meta-train on, and sets kept aside."""
+
+    root: str = ""  # may hold $METAGLOT_DATA
+    train: tuple[SetSettings, ...] = Field(default=(), strict=False)
+    validation: tuple[SetSettings, ...] = Field(default=(), strict=False)
+    mixture: Literal["uniform", "size", "sqrt"] = "sqrt"
+
+
+class AlgorithmSettings(Strict):
+    """The meta-learner, by name, and its options."""
+
+    name: str = "protonet"
+    options: dict[str, Any] = Field(default={})
+
+    @model_validator(mode="after")
+    def _finite(self) -> "AlgorithmSettings":
+        for key, value in self.options.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"options.{key}: expected a finite number, got {value}")
+            if isinstance(value, int) and abs(value) > MOST:
+                raise ValueError(f"options.{key}: expected at most {MOST:,}, got {shown(value)}")
+        return self
+
+
+class TrainingSettings(Strict):
+    """The outer loop."""
+
+    steps: int = Field(default=1000, ge=1, le=MOST)
+    meta_batch: int = Field(default=4, ge=1, le=MOST)
+    lr: float = Field(default=5e-5, gt=0)
+    head_lr: float = Field(default=1e-3, gt=0)
+    algorithm_lr: float = Field(default=1e-2, gt=0)
+    warmup: int = Field(default=50, ge=0, le=MOST)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float | None = Field(default=1.0, gt=0)
+    freeze: tuple[str, ...] = Field(default=(), strict=False)
+    combine: Literal["mean", "pcgrad", "gradvac"] = "mean"  # how the gradients of a meta-batch become one
+    save_every: int = Field(default=200, ge=1, le=MOST)
+    keep: int = Field(default=2, ge=1, le=MOST)
+    trackers: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = Field(default=(), strict=False)
+
+
+class ValidationSettings(Strict):
+    """How often and on what the run is tested."""
+
+    every: int = Field(default=200, ge=1, le=MOST)
+    episodes: int = Field(default=40, ge=1, le=MOST)
+    ways: Range = Field(default=(2, 8), strict=False)
+    shots: int = Field(default=5, ge=1, le=MOST)
+    queries: int = Field(default=8, ge=1, le=MOST)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "ValidationSettings":
+        check_range("ways", self.ways, least=2)
+        return self
+
+
+class GoalSettings(Strict):
+    """Training ends once validation meets it."""
+
+    metric: Literal["accuracy"] = "accuracy"
+    at_least: float = Field(gt=0, le=1)
+    shots: int = Field(default=5, ge=1, le=MOST)
+
+
+class BudgetSettings(Strict):
+    """Training ends here at the latest, whatever `training.steps` says."""
+
+    cpu_minutes: float | None = Field(default=None, gt=0)
+
+
+class Recipe(Strict):
+    """A whole meta-training run."""
+
+    name: str = "run"
+    description: str = ""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    threads: int | None = Field(default=None, ge=1, le=1024)  # of torch; its own choice if absent
+    model: ModelSettings = ModelSettings()
+    data: DataSettings = DataSettings()
+    text: TextSettings | None = None
+    tasks: tuple[TaskSettings, ...] = Field(default=(), strict=False)  # what episodes come from; `data` alone if absent
+    episodes: EpisodeSettings = EpisodeSettings()
+    algorithm: AlgorithmSettings = AlgorithmSettings()
+    training: TrainingSettings = TrainingSettings()
+    validation: ValidationSettings = ValidationSettings()
+    goal: GoalSettings | None = None
+    budget: BudgetSettings = BudgetSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _a_folder_name(cls, name: str) -> str:
+        if not name.strip() or name in {".", ".."} or len(name) > 100 or not name.isprintable() or {*"/\\"} & {*name}:
+            raise ValueError("expected a name that a folder can have: no slash, no line break, at most 100 letters")
+        return name
+
+    @model_validator(mode="after")
+    def _tasks_have_data(self) -> "Recipe":
+        kinds = [task.kind for task in self.tasks] or ["supervised"]
+        if "supervised" in kinds and not self.data.train:
+            raise ValueError("data.train: it must name at least one set (or list `tasks` that are made from text)")
+        if self.tasks and "supervised" not in kinds and self.data.train:
+            raise ValueError("data.train: no task uses it; add `supervised` to tasks")
+        from_text = [kind for kind in kinds if kind != "supervised"]
+        if from_text and self.text is None:
+            raise ValueError(f"tasks: {from_text[0]} is made from raw text, and `text` names none")
+        if self.text is not None and not from_text:
+            raise ValueError("text: no task uses it; list some under `tasks`, such as smlmt or plain")
+        if self.tasks and not any(task.weight for task in self.tasks):
+            raise ValueError("tasks: at least one needs a weight above zero")
+        return self
+
+    @model_validator(mode="after")
+    def _goal_needs_validation(self) -> "Recipe":
+        if self.goal is not None and not self.data.validation:
+            raise ValueError("goal: it is judged on held-out tasks, so data.validation must name at least one set")
+        return self

@@ -1,0 +1,119 @@
+"""What episodes come from: labelled sets, tasks made from raw text, the plain objective; each with its weight."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from metaglot.config.strict import MOST, Range, Strict, check_range
+
+
+class EpisodeSettings(Strict):
+    """The size of an episode."""
+
+    ways: Range = Field(default=(2, 8), strict=False)
+    shots: Range = Field(default=(1, 8), strict=False)
+    queries: int = Field(default=4, ge=1, le=MOST)  # a class
+    max_support: int = Field(default=64, ge=2, le=MOST)
+    max_query: int = Field(default=64, ge=2, le=MOST)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "EpisodeSettings":
+        check_range("ways", self.ways, least=2)
+        check_range("shots", self.shots, least=1)
+        for key, most in (("max_support", self.max_support), ("max_query", self.max_query)):
+            if most < self.ways[0]:
+                raise ValueError(f"{key}: {most} examples cannot hold one of each of {self.ways[0]} classes (ways)")
+        return self
+
+
+class Weighted(Strict):
+    """How often episodes of a kind come."""
+
+    weight: float = Field(default=1.0, ge=0)  # share of the episodes, relative to the other kinds
+    until: float | None = Field(default=None, ge=0)  # the weight at the end of training, reached linearly
+
+
+class Supervised(Weighted):
+    """Tasks from the labelled sets in `data`."""
+
+    kind: Literal["supervised"] = "supervised"
+
+
+class MaskedWords(Weighted):
+    """SMLMT: which of N words is missing from a sentence (Bansal et al. 2020)."""
+
+    kind: Literal["smlmt"] = "smlmt"
+    words: Literal["uniform", "log-frequency", "clusters", "curriculum"] = "log-frequency"
+    min_count: int = Field(default=20, ge=2, le=MOST)  # sentences that a word must stand in
+    max_words: int = Field(default=20_000, ge=2, le=MOST)  # the most frequent ones
+    clusters: int = Field(default=100, ge=1, le=MOST)  # of words, by the model's view of their sentences
+    within: float = Field(default=0.8, ge=0, le=1)  # share of episodes whose words come from one cluster
+    clustered: int = Field(default=2000, ge=2, le=MOST)  # words that are clustered, the most frequent ones
+    sentences: int = Field(default=4, ge=1, le=MOST)  # of each word, for its place among the clusters
+    every: int = Field(default=200, ge=1, le=MOST)  # steps between two clusterings of the curriculum
+    episodes: EpisodeSettings | None = None  # the recipe's own if absent
+
+
+class SentenceClusters(Weighted):
+    """Classes are clusters of sentences, found by the model before training."""
+
+    kind: Literal["sentence-clusters"] = "sentence-clusters"
+    clusters: tuple[Annotated[int, Field(ge=2, le=MOST)], ...] = Field(default=(20, 50, 100), strict=False)
+    sentences: int = Field(default=20_000, ge=100, le=MOST)  # at most so many are clustered
+    episodes: EpisodeSettings | None = None
+
+
+class Documents(Weighted):
+    """Which document does a sentence come from."""
+
+    kind: Literal["documents"] = "documents"
+    episodes: EpisodeSettings | None = None
+
+
+class Domains(Weighted):
+    """Which author or domain does a sentence come from."""
+
+    kind: Literal["domains"] = "domains"
+    episodes: EpisodeSettings | None = None
+
+
+class Pairs(Weighted):
+    """Do two sentences come from the same passage."""
+
+    kind: Literal["pairs"] = "pairs"
+    hard: float = Field(default=0.5, ge=0, le=1)  # share of the other pairs that are of one domain
+    episodes: EpisodeSettings | None = None
+
+
+Objective = Literal["auto", "masked-lm", "causal-lm"]  # auto: what the model was made for
+
+
+class DomainText(Weighted):
+    """Adapt to some passages of a domain, then predict the tokens of others."""
+
+    kind: Literal["domain-lm"] = "domain-lm"
+    objective: Objective = "auto"
+    support: int = Field(default=4, ge=1, le=MOST)  # blocks of text
+    query: int = Field(default=4, ge=1, le=MOST)
+
+
+class Plain(Weighted):
+    """The plain objective, without any adaptation: language modelling."""
+
+    kind: Literal["plain"] = "plain"
+    objective: Objective = "auto"
+    batch: int = Field(default=16, ge=1, le=MOST)  # blocks of text
+    masked: float = Field(default=0.15, gt=0, lt=1)  # share of the tokens that a masked LM must find
+    whole_words: bool = True  # mask all tokens of a word, or none
+    bound: float | None = Field(default=None, gt=0)  # nats; more of these episodes come while the loss is above it
+
+
+def _kind(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+TaskSettings = Annotated[
+    Supervised | MaskedWords | SentenceClusters | Documents | Domains | Pairs | DomainText | Plain,
+    Field(discriminator="kind"),
+    BeforeValidator(_kind),
+]
