@@ -95,7 +95,7 @@ def trained(recipe: Recipe, folder: Path) -> Trained:
     """Train in a folder, from where it stands, and return how far it came."""
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    assembled = assemble(recipe)
+    assembled = assemble(recipe, run=folder)
     write_run_files(folder, dump_recipe(recipe), assembled.description)
     write_seen(folder, seen_of(assembled.texts))
     *_, last = run(assembled.plan, folder)

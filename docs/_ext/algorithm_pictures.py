@@ -133,12 +133,13 @@ def _back(facts: Facts, end: int) -> str:
     dashes, colour, said = {
         "plain": ("", EXACT, "exact, no inner step"),
         "unrolled": ("", EXACT, "exact, through every step"),
+        "auto": ("", EXACT, "exact, through every step"),
         "adjoint": ("", EXACT, "exact, step by step back"),
         "first-order": ("6 4", ROUGH, "first order: past the steps"),
         "reptile": ("2 3", ROUGH, "θ − φ, no query loss"),
         "implicit": ("10 3", ROUGH, "implicit: at the solution, λ holds it to θ"),
     }[facts.estimator]
-    if facts.estimator == "unrolled" and not facts.exact:
+    if facts.estimator in {"unrolled", "auto"} and not facts.exact:
         colour, said = ROUGH, "through every step, but not what the rule reads"
     if facts.steps and facts.rule != "sgd":
         said += f"; rule {facts.rule}"

@@ -13,6 +13,7 @@ import pyarrow as pa
 from metaglot.algorithms import build_algorithm
 from metaglot.config import Recipe, SetSettings, dump_recipe, load_recipe, set_path
 from metaglot.data.builtin import load_builtin
+from metaglot.data.folders import latest
 from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
 from metaglot.data.store import tokenise
@@ -21,6 +22,8 @@ from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.load import check_length
 from metaglot.tasks import Classification, Selection, Shape, Source, SupervisedTasks, sources_of
 from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
+from metaglot.training.estimator import earlier, settled
+from metaglot.training.need import Largest
 from metaglot.version import __version__
 
 Say = Callable[[str], None]
@@ -37,8 +40,11 @@ class Assembled(NamedTuple):
     texts: tuple[Part, ...]  # what `train` is made of
 
 
-def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
-    """Return the plan of a recipe; raise MetaglotError where data, model or algorithm are not as it says."""
+def assemble(recipe: Recipe, say: Say = lambda _: None, *, run: Path | None = None) -> Assembled:
+    """Return the plan of a recipe; raise MetaglotError where data, model or algorithm are not as it says.
+
+    `run` is the folder of a run that may go on, or be done again: what it chose at its start is kept.
+    """
     algorithm = build_algorithm(recipe.algorithm.name, recipe.algorithm.options)
     _check_combine(recipe, together=algorithm.together)
     m = recipe.model
@@ -57,10 +63,14 @@ def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
     shots = recipe.goal.shots if recipe.goal else settings.shots
     held_shape = Shape(settings.ways, (shots, shots), settings.queries, 512, 512)
     t = recipe.training
+    tasks = SupervisedTasks(train, family, shape, recipe.data.mixture)
+    chosen = settled(algorithm, backbone.learner, tasks, _largest(recipe), record=_earlier(run), freeze=t.freeze)
+    if chosen.said:
+        say(chosen.said)
     plan = Plan(
         learner=backbone.learner,
-        algorithm=algorithm,
-        train=SupervisedTasks(train, family, shape, recipe.data.mixture),
+        algorithm=chosen.algorithm,
+        train=tasks,
         validation=SupervisedTasks(validation, family, held_shape, "uniform") if validation else None,
         optimisation=Optimisation(
             t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip
@@ -83,6 +93,7 @@ def assemble(recipe: Recipe, say: Say = lambda _: None) -> Assembled:
         "fingerprints": hashes,
         "validation": sorted({source.info.dataset for source in validation}),
         "validation_fingerprints": held_hashes,
+        **({} if chosen.record is None else {"estimator": dict(chosen.record)}),
     }
     return Assembled(plan, backbone, train, validation, description, _parts(train, tables))
 
@@ -139,6 +150,18 @@ def _sources(
         )
         sources += sources_of(examples, select)
     return tuple(sources), hashes, tables
+
+
+def _largest(recipe: Recipe) -> Largest:
+    """Return the size of the largest episode that a recipe allows."""
+    e = recipe.episodes
+    support, query = min(e.max_support, e.ways[1] * e.shots[1]), min(e.max_query, e.ways[1] * e.queries)
+    return Largest(support, query, recipe.model.max_length)
+
+
+def _earlier(folder: Path | None) -> Mapping[str, Any] | None:
+    """Return the estimator that a run began with, if it chose one."""
+    return None if folder is None else earlier(_description(folder / "model.json"), trained=latest(folder) is not None)
 
 
 def _parts(sources: Sequence[Source], tables: Mapping[str, pa.Table]) -> tuple[Part, ...]:

@@ -122,7 +122,7 @@ def _pretrain_again(again: Again) -> Verdict:
     newest, recipe = latest(again.run), load_recipe(again.run / "config.yaml")
     if newest is None:
         raise MetaglotError(f"{again.run}: no checkpoint there yet, so nothing to compare with; resume the run")
-    assembled = assemble(recipe, again.say)
+    assembled = assemble(recipe, again.say, run=again.run)
     held = assembled.description["fingerprints"] | assembled.description["validation_fingerprints"]
     if changed := _unlike(again.recorded.data, held):
         return [f"data {name}: {before}, now {now}" for name, before, now in changed], "data"

@@ -72,7 +72,7 @@ def pretrain(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     say = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
-    assembled = assemble(settings, say)
+    assembled = assemble(settings, say, run=None if force else folder)
     if force and folder.is_dir():  # only now: a mistake costs no run
         shutil.rmtree(folder)
     write_run_files(folder, dump_recipe(settings), assembled.description)

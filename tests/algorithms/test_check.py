@@ -81,7 +81,10 @@ def test_every_algorithm_is_described(name):
 
 
 def test_costs():
-    assert describe("maml").cost == ("1 gradient, 1 product", "a graph a step")
+    assert describe("maml").cost == (
+        "1 gradient, 1 product; 2 gradients where memory is short",
+        "a graph a step, or a state",
+    )
     assert describe("fomaml").cost == ("1 gradient", "no")
     assert describe("protonet").cost == ("none", "no")
     assert describe("anil").cost.passes == "none through the body"

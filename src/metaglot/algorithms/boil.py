@@ -9,7 +9,7 @@ the prototypes of the unadapted body, with a learnt scale.
 from typing import Literal
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import Sgd, unrolled
+from metaglot.inner import ESTIMATORS, EstimatorName, Sgd
 from metaglot.models import All, Prototypes, Scope
 
 
@@ -20,7 +20,10 @@ def boil(
     metric: Literal["cosine", "euclidean"] = "cosine",
     scope: Scope = All(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return BOIL with the exact gradient."""
     rule = Sgd(lr=lr, head_lr=0.0)
-    return GradientBased(scope, Prototypes(metric=metric), rule, steps=steps, estimator=unrolled, dropout=dropout)
+    return GradientBased(
+        scope, Prototypes(metric=metric), rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
+    )

@@ -7,7 +7,7 @@ from the support set and moves too; `head_lr: 0` leaves it there and moves the c
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import Sgd, unrolled
+from metaglot.inner import ESTIMATORS, EstimatorName, Sgd
 from metaglot.models import Context, Head, Prototypes
 
 
@@ -19,7 +19,8 @@ def cavia(
     size: int = 32,
     head: Head = Prototypes(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return CAVIA with a context of `size` numbers and the exact gradient."""
     rule = Sgd(lr=lr, head_lr=head_lr)
-    return GradientBased(Context(size), head, rule, steps=steps, estimator=unrolled, dropout=dropout)
+    return GradientBased(Context(size), head, rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout)

@@ -16,7 +16,7 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.sequential_reptile import SequentialReptile
 from metaglot.algorithms.why_not import why_not
-from metaglot.inner import Recurrent, unrolled
+from metaglot.inner import Auto, Recurrent, unrolled
 from metaglot.seeds import fold, generator, torch_generator
 from metaglot.tasks import Classification
 from metaglot.types import Episode, Learner, Params, Problem, TaskInfo
@@ -126,9 +126,10 @@ def synthetic_episode(learner: Learner, *, seed: int, tokens: int = 6) -> Episod
 
 
 def _still(algorithm: GradientBased | Joint | SequentialReptile) -> GradientBased | Joint | SequentialReptile:
-    """Return the algorithm without dropout, at its own estimator from the first episode on."""
+    """Return the algorithm without dropout, at its own estimator from the first episode on; auto is unrolled."""
     if isinstance(algorithm, GradientBased):
-        return replace(algorithm, dropout=False, warm_up=0)
+        estimator = unrolled if isinstance(algorithm.estimator, Auto) else algorithm.estimator
+        return replace(algorithm, dropout=False, warm_up=0, estimator=estimator)
     if isinstance(algorithm, SequentialReptile):
         return replace(algorithm, alone=replace(algorithm.alone, dropout=False))
     return replace(algorithm, dropout=False)

@@ -11,7 +11,7 @@ from metaglot.algorithms.check import exact_of
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.sequential_reptile import SequentialReptile
-from metaglot.inner import RULES, Adjoint, FirstOrder, Implicit, Towards, Unrolled
+from metaglot.inner import RULES, Adjoint, Auto, FirstOrder, Implicit, Towards, Unrolled
 from metaglot.models import HEADS, SCOPES, HeadOnly
 
 NAMED = re.compile(r"((?:[A-Z][\w-]+(?: et al\.| and [A-Z][\w-]+)? )(?:\([^()]*\) )?\d{4})[^;.]*?(https?://[^\s,;)]+)")
@@ -103,6 +103,8 @@ def cost_of(algorithm: GradientBased) -> Cost:
     match algorithm.estimator:
         case Unrolled():
             return Cost("1 gradient, 1 product", "a graph a step")
+        case Auto():
+            return Cost("1 gradient, 1 product; 2 gradients where memory is short", "a graph a step, or a state")
         case Adjoint() as adjoint:
             tested = 4 if getattr(adjoint.product, "tolerance", None) is not None else 2
             passes = "2 gradients, 1 product" if adjoint.exact else f"{2 + tested} gradients"

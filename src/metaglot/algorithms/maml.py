@@ -6,7 +6,7 @@ Finn et al. 2017, https://arxiv.org/abs/1703.03400; from prototypes: Triantafill
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import Sgd, first_order, unrolled
+from metaglot.inner import ESTIMATORS, EstimatorName, Sgd, first_order
 from metaglot.models import All, Head, Scope, Zeros
 
 
@@ -19,10 +19,13 @@ def maml(
     scope: Scope = All(),
     clip: float | None = None,
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
-    """Return MAML with the exact gradient, unrolled."""
+    """Return MAML with the exact gradient, found in the way that `estimator` names."""
     rule = Sgd(lr=lr, head_lr=head_lr, clip=clip)
-    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=unrolled, dropout=dropout)
+    return GradientBased(
+        scope=scope, head=head, rule=rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
+    )
 
 
 def fomaml(

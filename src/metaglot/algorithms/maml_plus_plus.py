@@ -10,7 +10,7 @@ Antoniou et al. 2019, https://arxiv.org/abs/1810.09502
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import LayerRates, unrolled
+from metaglot.inner import ESTIMATORS, EstimatorName, LayerRates
 from metaglot.models import All, Head, Scope, Zeros
 
 
@@ -24,6 +24,7 @@ def maml_plus_plus(
     head: Head = Zeros(),
     scope: Scope = All(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return MAML++ with the exact gradient; rates start at `lr`."""
     return GradientBased(
@@ -31,7 +32,7 @@ def maml_plus_plus(
         head=head,
         rule=LayerRates(lr=lr, head_lr=head_lr, per_step=True),
         steps=steps,
-        estimator=unrolled,
+        estimator=ESTIMATORS[estimator](),
         dropout=dropout,
         weights=(1 / steps,) * steps if steps > 0 else None,
         annealed=annealed,

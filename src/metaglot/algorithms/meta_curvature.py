@@ -6,7 +6,7 @@ Park and Oliva 2019, https://arxiv.org/abs/1902.03356
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import Curvature, unrolled
+from metaglot.inner import ESTIMATORS, Curvature, EstimatorName
 from metaglot.models import All, Head, Scope, Zeros
 
 
@@ -19,7 +19,10 @@ def meta_curvature(
     head: Head = Zeros(),
     scope: Scope = All(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return Meta-Curvature with the exact gradient; sides of a matrix longer than `limit` are left as they are."""
     rule = Curvature(lr=lr, head_lr=head_lr, limit=limit)
-    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=unrolled, dropout=dropout)
+    return GradientBased(
+        scope=scope, head=head, rule=rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
+    )

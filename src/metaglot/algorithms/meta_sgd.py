@@ -6,7 +6,7 @@ Li et al. 2017, https://arxiv.org/abs/1707.09835
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import MetaSgd, unrolled
+from metaglot.inner import ESTIMATORS, EstimatorName, MetaSgd
 from metaglot.models import All, Head, Scope, Zeros
 
 
@@ -19,7 +19,10 @@ def meta_sgd(
     scope: Scope = All(),
     clip: float | None = None,
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return Meta-SGD with the exact gradient; rates start at `lr`.  (The paper takes one step.)"""
     rule = MetaSgd(lr=lr, head_lr=head_lr, clip=clip)
-    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=unrolled, dropout=dropout)
+    return GradientBased(
+        scope=scope, head=head, rule=rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
+    )

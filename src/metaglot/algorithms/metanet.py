@@ -7,7 +7,7 @@ Munkhdalai and Yu 2017, https://arxiv.org/abs/1703.00837; what is different here
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import MetaNet, unrolled
+from metaglot.inner import ESTIMATORS, EstimatorName, MetaNet
 from metaglot.models import Head, Lora, Prototypes, Scope
 
 
@@ -19,10 +19,13 @@ def metanet_1(
     head: Head = Prototypes(),
     scope: Scope = Lora(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return a meta-network of one layer: a linear map of each row of the gradient."""
     rule = MetaNet(lr=lr, head_lr=head_lr, layers=1)
-    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=unrolled, dropout=dropout)
+    return GradientBased(
+        scope=scope, head=head, rule=rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
+    )
 
 
 def metanet_n(
@@ -35,7 +38,10 @@ def metanet_n(
     head: Head = Prototypes(),
     scope: Scope = Lora(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return a meta-network of so many layers, `hidden` wide."""
     rule = MetaNet(lr=lr, head_lr=head_lr, layers=layers, hidden=hidden)
-    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=unrolled, dropout=dropout)
+    return GradientBased(
+        scope=scope, head=head, rule=rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
+    )

@@ -7,6 +7,7 @@ from typing import Literal
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.maml import maml
+from metaglot.inner import EstimatorName
 from metaglot.models import All, Prototypes, Scope
 
 
@@ -19,7 +20,8 @@ def protomaml(
     scale: float = 10.0,
     scope: Scope = All(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return MAML from prototypes, with the exact gradient."""
     head = Prototypes(metric=metric, scale=scale)
-    return maml(lr=lr, head_lr=head_lr, steps=steps, head=head, scope=scope, dropout=dropout)
+    return maml(lr=lr, head_lr=head_lr, steps=steps, head=head, scope=scope, dropout=dropout, estimator=estimator)

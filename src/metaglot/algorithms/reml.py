@@ -8,7 +8,7 @@ https://openreview.net/forum?id=rJY0-Kcll.
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import Recurrent, unrolled
+from metaglot.inner import ESTIMATORS, EstimatorName, Recurrent
 from metaglot.models import Head, Lora, Scope, Zeros
 
 
@@ -21,6 +21,7 @@ def reml(
     head: Head = Zeros(),
     scope: Scope = Lora(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return a recurrent rule with the exact gradient; memory grows with what moves, so LoRA moves by default."""
     return GradientBased(
@@ -28,7 +29,7 @@ def reml(
         head=head,
         rule=Recurrent(lr=lr, head_lr=head_lr, hidden=hidden),
         steps=steps,
-        estimator=unrolled,
+        estimator=ESTIMATORS[estimator](),
         dropout=dropout,
         weights=(1.0,) * steps if steps > 0 else None,
     )

@@ -8,7 +8,7 @@ own objective along the path is `weights` of `GradientBased`.  Whole layers as w
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import Sgd, unrolled
+from metaglot.inner import ESTIMATORS, EstimatorName, Sgd
 from metaglot.models import Head, Prototypes, Warp
 
 
@@ -20,7 +20,10 @@ def warpgrad(
     targets: tuple[str, ...] = ("query", "value"),
     head: Head = Prototypes(),
     dropout: bool = True,
+    estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return gradient descent on the weights that `targets` match, behind learnt warps, with the exact gradient."""
     rule = Sgd(lr=lr, head_lr=head_lr)
-    return GradientBased(Warp(tuple(targets)), head, rule, steps=steps, estimator=unrolled, dropout=dropout)
+    return GradientBased(
+        Warp(tuple(targets)), head, rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
+    )

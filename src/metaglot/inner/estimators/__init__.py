@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from metaglot.inner.estimators.adjoint import Adjoint
+from metaglot.inner.estimators.auto import Auto
 from metaglot.inner.estimators.first_order import FirstOrder
 from metaglot.inner.estimators.implicit import Implicit
 from metaglot.inner.estimators.parts import Estimate, Estimator, Inner
@@ -15,8 +17,12 @@ unrolled = Unrolled()
 first_order = FirstOrder()
 reptile = Towards()
 
+EstimatorName = Literal["auto", "unrolled", "adjoint", "mixed", "finite-differences", "first-order"]
+"""What algorithms that differentiate through their steps take as the option `estimator`."""
+
 ESTIMATORS: Mapping[str, Callable[[], Estimator]] = MappingProxyType(
     {
+        "auto": Auto,
         "unrolled": Unrolled,
         "adjoint": Adjoint,
         "mixed": lambda: Adjoint(keep=2),
@@ -30,8 +36,10 @@ ESTIMATORS: Mapping[str, Callable[[], Estimator]] = MappingProxyType(
 __all__ = [
     "ESTIMATORS",
     "Adjoint",
+    "Auto",
     "Estimate",
     "Estimator",
+    "EstimatorName",
     "ExactProduct",
     "FiniteProduct",
     "FirstOrder",

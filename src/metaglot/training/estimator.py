@@ -1,0 +1,104 @@
+"""The estimator `auto` becomes unrolled, mixed or adjoint, once a run, by what they need and what memory is free.
+
+All are exact, and the more graphs are kept the quicker.  They differ by rounding, so the choice is part of what makes a
+run the same run: it is recorded in the run folder, and a run that goes on keeps it whatever memory is free by then.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.inner import Adjoint, Auto, Estimator, unrolled
+from metaglot.models.scopes import HeadOnly
+from metaglot.training.memory import free_memory
+from metaglot.training.need import Largest, Need, measured
+from metaglot.types import Algorithm, Episode, Learner, TaskDistribution
+
+SHARE = 0.7  # of the free memory that a choice may fill; the rest is for what is not counted, and for others
+DRAWN = 4  # episodes looked at for one to measure
+
+
+class Choice(NamedTuple):
+    """An algorithm whose estimator is settled."""
+
+    algorithm: Algorithm
+    said: str = ""  # a line for the user; nothing where there was nothing to choose
+    record: Mapping[str, Any] | None = None  # for the run folder
+
+
+def settled(
+    algorithm: Algorithm,
+    learner: Learner,
+    tasks: TaskDistribution,
+    largest: Largest,
+    *,
+    record: Mapping[str, Any] | None = None,
+    freeze: Sequence[str] = (),
+    free: int | None = None,
+) -> Choice:
+    """Return the algorithm with its estimator chosen, where it is `auto`; by an earlier choice if `record` holds one.
+
+    `freeze` are the patterns of the body that are not meta-learnt; `free` is in bytes, and measured if absent.
+    """
+    if not isinstance(algorithm, GradientBased) or not isinstance(algorithm.estimator, Auto):
+        return Choice(algorithm)
+    if algorithm.steps == 0 or isinstance(algorithm.scope, HeadOnly) or algorithm.proximal:
+        return Choice(replace(algorithm, estimator=unrolled))  # its graphs are small, or no other one will do
+    if record is not None:
+        found = _called(record)
+        return Choice(replace(algorithm, estimator=found), f"estimator: {_name(found)}, as this run began", record)
+    need = measured(algorithm, learner, _episode(tasks, learner), largest, freeze=freeze)
+    free = free_memory(learner.device) if free is None else free
+    found, said = choose(need, free)
+    estimator: dict[str, Any] = {"name": found.name, "keep": found.keep if isinstance(found, Adjoint) else None}
+    estimator |= {"unrolled_bytes": need.kept(need.steps) + need.held, "free_bytes": free}
+    return Choice(replace(algorithm, estimator=found), f"estimator: {said}", estimator)
+
+
+def choose(need: Need, free: int | None) -> tuple[Estimator, str]:
+    """Return the quickest estimator that fits, and the choice in words."""
+    whole = need.kept(need.steps) + need.held
+    if free is None:
+        return unrolled, f"unrolled, which needs about {_size(whole)}; what memory is free cannot be told here"
+    room = SHARE * free - need.held
+    if need.kept(need.steps) <= room:
+        return unrolled, f"unrolled, which needs about {_size(whole)} of the {_size(free)} that are free"
+    keep = next((k for k in range(need.steps - 1, 0, -1) if need.kept(k) <= room), 0)
+    found = Adjoint(keep=keep)
+    why = f"{_name(found)}, because unrolled needs about {_size(whole)} and {_size(free)} are free"
+    least = need.kept(keep)
+    if least > room:
+        why += (
+            f"; it needs about {_size(least + need.held)} itself, which may not do: lower episodes.max_support or "
+            "model.max_length, or set model.checkpointing"
+        )
+    return found, why
+
+
+def earlier(described: Mapping[str, Any], *, trained: bool) -> Mapping[str, Any] | None:
+    """Return the choice that a run's model.json records; unrolled for a run trained before choices were recorded."""
+    record = described.get("estimator")
+    if isinstance(record, Mapping):
+        return record
+    return {"name": "unrolled", "keep": None} if trained else None
+
+
+def _episode(tasks: TaskDistribution, learner: Learner) -> Episode:
+    """Return one of a few episodes, that with the most texts."""
+    drawn = [tasks(0, n, {}) for n in range(DRAWN)]
+    most = max(drawn, key=lambda episode: episode.support["input_ids"].shape[0])
+    return most.to(learner.device)
+
+
+def _called(record: Mapping[str, Any]) -> Estimator:
+    return unrolled if record.get("name") == "unrolled" else Adjoint(keep=int(record.get("keep") or 0))
+
+
+def _name(estimator: Estimator) -> str:
+    kept = estimator.keep if isinstance(estimator, Adjoint) else 0
+    return f"{estimator.name} with {kept} of the graphs kept" if kept else estimator.name
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,111 @@
+"""Free memory: of the machine, and within control groups, from a made-up /proc and /sys."""
+
+import builtins
+from pathlib import Path
+
+import pytest
+import torch
+
+from metaglot.training.memory import free_memory
+
+CPU = torch.device("cpu")
+GB = 10**9
+
+
+def write(root: Path, files: dict[str, object]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"{text}\n")
+    return root
+
+
+def machine(kib: int) -> dict[str, object]:
+    return {"proc/meminfo": f"MemTotal:       99999999 kB\nMemFree:            1000 kB\nMemAvailable:   {kib} kB"}
+
+
+def group(folder: str, limit: object, used: int, inactive: int = 0) -> dict[str, object]:
+    stat = {"memory.stat": f"anon 5\ninactive_file {inactive}\nactive_file 9"}
+    return {f"{folder}/{n}": v for n, v in {"memory.max": limit, "memory.current": used, **stat}.items()}
+
+
+def old_group(folder: str, limit: int, used: int, inactive: int = 0) -> dict[str, object]:
+    stat = {"memory.stat": f"cache 5\ntotal_inactive_file {inactive}"}
+    return {
+        f"{folder}/{n}": v for n, v in {"memory.limit_in_bytes": limit, "memory.usage_in_bytes": used, **stat}.items()
+    }
+
+
+UNLIMITED = 9_223_372_036_854_771_712  # what version 1 says where there is no limit
+CASES = {
+    "the machine alone": (machine(2_000_000), 2_048_000_000),
+    "a group below the machine": (
+        {**machine(9_000_000), "proc/self/cgroup": "0::/", **group("sys/fs/cgroup", 4 * GB, 3 * GB)},
+        GB,
+    ),
+    "file pages are given back": (
+        {**machine(9_000_000), "proc/self/cgroup": "0::/", **group("sys/fs/cgroup", 4 * GB, 3 * GB, GB // 2)},
+        3 * GB // 2,
+    ),
+    "a group without a limit": (
+        {**machine(1_000_000), "proc/self/cgroup": "0::/", **group("sys/fs/cgroup", "max", 3 * GB)},
+        1_024_000_000,
+    ),
+    "a limit further up": (
+        {
+            **machine(9_000_000),
+            "proc/self/cgroup": "0::/jobs/mine",
+            **group("sys/fs/cgroup/jobs", 2 * GB, 1 * GB),
+            **group("sys/fs/cgroup/jobs/mine", "max", 10),
+        },
+        GB,
+    ),
+    "a group that cannot be seen from here": (
+        {**machine(9_000_000), "proc/self/cgroup": "0::/../other", **group("sys/fs/cgroup", 5 * GB, 3 * GB)},
+        2 * GB,
+    ),
+    "version 1": (
+        {
+            **machine(9_000_000),
+            "proc/self/cgroup": "3:cpu,cpuacct:/docker/x\n2:memory:/docker/x\n1:name=systemd:/docker/x",
+            **old_group("sys/fs/cgroup/memory/docker/x", 3 * GB, 2 * GB, GB // 4),
+            **old_group("sys/fs/cgroup/memory", UNLIMITED, 8 * GB),
+        },
+        5 * GB // 4,
+    ),
+    "version 1, seen from within": (
+        {
+            **machine(9_000_000),
+            "proc/self/cgroup": "2:memory:/docker/x",
+            **old_group("sys/fs/cgroup/memory", 3 * GB, 2 * GB),
+        },
+        GB,
+    ),
+    "more used than allowed": (
+        {**machine(9_000_000), "proc/self/cgroup": "0::/", **group("sys/fs/cgroup", GB, 2 * GB)},
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_free_memory(tmp_path, name):
+    files, expected = CASES[name]
+    assert free_memory(CPU, root=write(tmp_path, files)) == expected
+
+
+def test_this_machine_has_some():
+    free = free_memory(CPU)
+    assert free is not None
+    assert 1e6 < free < 1e15
+
+
+def test_without_proc_and_psutil_it_cannot_be_told(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name == "psutil":
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert free_memory(CPU, root=tmp_path) is None
