@@ -35,14 +35,21 @@ class Outputs(NamedTuple):
     hidden: Tensor  # [B, T, D]
     pooled: Tensor  # [B, D]
     mask: Tensor  # [B, T], 1 where a token stands
-    logits: Tensor | None = None  # [B, T, V] of a language-model head, or [B, C] of a task head
+    logits: Tensor | None = None  # [B, T, V] or [M, V] of a language-model head, or [B, C] of a task head
+
+
+VOCABULARY = "vocabulary"
+"""The level of tasks that the learner's own language-model head scores."""
 
 
 class HeadSpec(NamedTuple):
-    """The output layer that a task needs: a linear map from `inputs` features to `outputs` scores."""
+    """The output layer that a task needs: a linear map from `inputs` features to `outputs` scores.
+
+    At the level "vocabulary" there is none to make: the learner's language-model head scores all tokens.
+    """
 
     inputs: int
-    outputs: int
+    outputs: int  # 0 at the level "vocabulary": as many as the learner has tokens
     level: str = "pooled"  # "pooled" (a text), "token" (each token), or "vocabulary" (each token, over all tokens)
 
 
@@ -89,8 +96,22 @@ class Learner(Protocol):
     def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
         """Return the outputs for a batch with `params`; names absent come from the frozen module.
 
-        With a seed, dropout is on and a function of it; without one, dropout is off.
+        With a seed, dropout is on and a function of it; without one, dropout is off.  With `logits` the language-model
+        head scores every token [B, T, V]; where the batch has `labels` [B, T], only those positions whose label is not
+        -100, [M, V] in row-major order.
         """
+        ...
+
+    def language_head(self) -> Params:
+        """Return the parameters that the language-model head has for itself as `lm.*`, detached; none of a decoder."""
+        ...
+
+    def scoring(self, params: Params) -> Params:
+        """Return what an inner loop may move of the language-model head without the body, as `lm.*`."""
+        ...
+
+    def score(self, params: Params, hidden: Tensor, batch: Batch, *, seed: int | None = None) -> Tensor:
+        """Return the logits of `forward`, from the hidden states [B, T, D] that it gave."""
         ...
 
     def generate(
@@ -200,9 +221,17 @@ class Problem:
         """The shape of the task's output layer."""
         return self.family.head_spec(self.task, self.learner.hidden_size)
 
+    @property
+    def over_vocabulary(self) -> bool:
+        """Whether the learner's own language-model head scores the task."""
+        return self.head_spec.level == VOCABULARY
+
     def outputs(self, params: Params, batch: Batch, *, seed: int | None = None) -> Outputs:
         """Return the learner's outputs with the task's scores as `logits`."""
-        outputs = self._seen(batch) or self.learner.forward(params, batch, seed=seed)
+        seen, language = self._seen(batch), self.over_vocabulary
+        if seen and language:
+            seen = seen._replace(logits=self.learner.score(params, seen.hidden, batch, seed=seed))
+        outputs = seen or self.learner.forward(params, batch, seed=seed, logits=language)
         return outputs._replace(logits=self.family.logits(params, outputs))
 
     def features(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # [B, D]

@@ -51,8 +51,21 @@ def locate(name: str) -> str:
 
 def check_model(name: str) -> None:
     """Raise MetaglotError where `load_model(name)` would, as far as the files tell without reading the weights."""
-    folder = Path(name).expanduser()
-    locate(read_run(folder).base if is_run(folder) else name)
+    locate(root_of(name))
+
+
+def root_of(name: str) -> str:
+    """Return the model that a run began from, through runs that began from runs; the name itself if it is no run.
+
+    Raises MetaglotError where a run is damaged, or began from itself.
+    """
+    seen: set[Path] = set()
+    while is_run(folder := Path(name).expanduser()):
+        if folder.resolve() in seen:
+            raise MetaglotError(f"{folder / RUN}: its base is the run itself; put the model it began from there")
+        seen.add(folder.resolve())
+        name = read_run(folder).base
+    return name
 
 
 def is_run(folder: Path) -> bool:
@@ -70,7 +83,9 @@ def read_run(folder: Path) -> Run:
         base, length = str(described["base"]), int(described["max_length"])
         if length < 1:
             raise ValueError(f"max_length {length}")
-        return Run(base, length, checkpoint, described)
+        own = folder / base  # a model made for the run goes with it, wherever it is moved
+        within = is_file(own / "config.json") and own.parent == folder
+        return Run(str(own) if within else base, length, checkpoint, described)
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise MetaglotError(f"{folder / RUN}: damaged ({error!r:.200}); resume the run to write it anew") from error
 

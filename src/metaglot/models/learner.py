@@ -15,12 +15,16 @@ from torch.nn.utils.stateless import (
 from metaglot.errors import MetaglotError
 from metaglot.models.checkpointing import checkpointed
 from metaglot.models.context import in_context
+from metaglot.models.language import LM, own_parameters, scores, substituted
 from metaglot.models.lora import apply_lora
 from metaglot.models.warp import apply_warp
 from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
 
 BODY = "body."
+OUTPUT = LM + "weight"
+"""The output embedding of a decoder where an inner loop moves it apart from the input embedding."""
+UNJUDGED = -100  # the label of a position whose token is not to be predicted
 Pooling = Literal["mean", "cls", "last"]
 
 
@@ -38,6 +42,7 @@ class HfLearner:
     bf16: bool = False  # autocast to bfloat16
     decoder: bool = False
     checkpointing: bool = False  # layers are recomputed on the way back: less memory, a third more time
+    language: nn.Module | None = None  # an encoder's language-model head (`models/language.py`)
 
     @property
     def hidden_size(self) -> int:
@@ -63,22 +68,44 @@ class HfLearner:
         """Return the module's parameters as `body.*`, detached; they share memory with the module."""
         return {BODY + name: value.detach() for name, value in self.module.named_parameters()}
 
+    def language_head(self) -> Params:
+        """Return an encoder's language-model head as `lm.*`, detached; nothing of a decoder, whose head is in the body.
+
+        A weight that is tied to the input embedding is not among them.
+        """
+        if self.language is None:
+            return {}
+        own = own_parameters(self.language, dict(self.module.named_parameters()))
+        return {LM + name: value.detach() for name, value in own.items()}
+
+    def scoring(self, params: Params) -> Params:
+        """Return the head as an inner loop moves it alone: `lm.*`, or a decoder's output embedding as `lm.weight`.
+
+        The latter is then untied: tokens are still looked up in the embedding of the body.
+        """
+        self._check_head()
+        if not self.decoder:
+            return {name: params.get(name, value) for name, value in self.language_head().items()}
+        weight = cast("Any", self.module).get_output_embeddings().weight
+        name = next(BODY + name for name, value in self.module.named_parameters() if value is weight)
+        return {OUTPUT: params.get(name, weight.detach())}
+
     def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
         """Return hidden [B, T, D] and pooled [B, D] in the parameters' precision; see `types.Learner`.
 
         Raises MetaglotError where `logits` are asked of a backbone without a language-model head.
         """
-        if logits and not self.decoder:
-            raise MetaglotError("this backbone has no language-model head; load a decoder to get logits")
+        if logits:
+            self._check_head()
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
         with (
-            self._substituted(params, training=seed is not None),
+            self._substituted(params, training=seed is not None, logits=logits),
             self._autocast(),
             _dropout(seed, self.device),
             checkpointed(self._base(), training=seed is not None) if self.checkpointing else nullcontext(),
         ):
             out = self._base()(**inputs, **self._uncached())
-            scores = cast("Any", self.module).get_output_embeddings()(out.last_hidden_state) if logits else None
+            scored = self._scored(params, _judged(out.last_hidden_state, batch)) if logits else None
         hidden = _at_least_fp32(out.last_hidden_state)
         pooled = _pool(hidden, batch["attention_mask"], self.pooling)
         if self.normalise:
@@ -87,8 +114,18 @@ class HfLearner:
             hidden=hidden,
             pooled=pooled,
             mask=batch["attention_mask"],
-            logits=scores if scores is None else _at_least_fp32(scores),
+            logits=scored if scored is None else _at_least_fp32(scored),
         )
+
+    def score(self, params: Params, hidden: Tensor, batch: Batch, *, seed: int | None = None) -> Tensor:
+        """Return the logits of `forward`, from the hidden states [B, T, D] that it gave."""
+        self._check_head()
+        with (
+            self._substituted(params, training=seed is not None, logits=True),
+            self._autocast(),
+            _dropout(seed, self.device),
+        ):
+            return _at_least_fp32(self._scored(params, _judged(hidden, batch)))
 
     def generate(
         self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None
@@ -102,6 +139,18 @@ class HfLearner:
                 **inputs, max_new_tokens=max_new_tokens, do_sample=seed is not None
             )
 
+    def _check_head(self) -> None:
+        if self.language is None and not self.decoder:
+            raise MetaglotError(
+                "this backbone has no language-model head; load it with one (Runtime(language=True)), or load a decoder"
+            )
+
+    def _scored(self, params: Params, hidden: Tensor) -> Tensor:  # [..., D] -> [..., V]
+        if self.language is not None:
+            return scores(self.language, hidden)
+        layer = cast("Any", self.module).get_output_embeddings()
+        return nn.functional.linear(hidden, params[OUTPUT], layer.bias) if OUTPUT in params else layer(hidden)
+
     def _base(self) -> nn.Module:
         return cast("Any", self.module).base_model
 
@@ -111,7 +160,7 @@ class HfLearner:
         return {"use_cache": False} if takes else {}
 
     @contextmanager
-    def _substituted(self, params: Params, *, training: bool) -> Generator[None]:
+    def _substituted(self, params: Params, *, training: bool, logits: bool = False) -> Generator[None]:
         body = {name.removeprefix(BODY): value for name, value in params.items() if name.startswith(BODY)}
         frozen = dict(self.module.named_parameters())
         given = apply_warp(apply_lora(body, params, frozen), params, frozen, self.module)
@@ -124,7 +173,13 @@ class HfLearner:
         before = self.module.training
         self.module.train(training)
         try:
-            with _reparametrize_module(self.module, given, tie_weights=True), in_context(self.module, params):
+            with (
+                _reparametrize_module(self.module, given, tie_weights=True),
+                in_context(self.module, params),
+                substituted(self.language, params, given, frozen, training=training)
+                if logits and self.language is not None
+                else nullcontext(),
+            ):
                 yield
         finally:
             self.module.train(before)
@@ -140,6 +195,12 @@ def _dropout(seed: int | None, device: torch.device) -> Generator[None]:
         return
     with seeded(seed, device):
         yield
+
+
+def _judged(hidden: Tensor, batch: Batch) -> Tensor:  # [B, T, D] -> [M, D]
+    """Return the hidden states of the positions to be judged, in row-major order; all where the batch names none."""
+    labels = batch.get("labels")
+    return hidden if labels is None or labels.shape != hidden.shape[:2] else hidden[labels != UNJUDGED]
 
 
 def _at_least_fp32(value: Tensor) -> Tensor:

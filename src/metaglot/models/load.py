@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
-from metaglot.data.folders import locate
+from metaglot.data.folders import is_run, locate, read_run, root_of
 from metaglot.errors import MetaglotError
 from metaglot.models.checkpointing import layers_of
+from metaglot.models.language import check_decoder, take_head
 from metaglot.models.learner import HfLearner, Pooling
 from metaglot.seeds import seeded
 
@@ -37,24 +40,31 @@ class Runtime(NamedTuple):
     device: str = "auto"
     second_order: bool = False  # whether an algorithm differentiates its inner gradients
     checkpointing: bool = False  # whether layers are recomputed on the way back
+    language: bool = False  # whether the language-model head is loaded too
 
 
 def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
-    """Return the backbone called `name`: `builtin:minilm`, `builtin:tiny`, a folder, or a hub id.
+    """Return the backbone called `name`: `builtin:minilm`, `builtin:tiny`, a folder, a hub id, or a run directory.
 
-    Only safetensors are read and no code of the checkpoint is run.  Raises MetaglotError where the model is
-    absent, damaged or unreadable.
+    Of a run it is the base model with what was meta-learnt of body and language-model head in its place.  Only
+    safetensors are read and no code of the checkpoint is run.  Raises MetaglotError where the model is absent, damaged
+    or unreadable, or has no language-model head of the kind that is asked for.
     """
+    if is_run(Path(name).expanduser()):
+        return _of_run(name, runtime)
     source = locate(name)
     device = pick_device(runtime.device)
     bf16 = _pick_bf16(runtime.precision, device)
-    module, decoder = _module(source, name, _pick_attention(runtime, device, bf16=bf16))
+    attention = _pick_attention(runtime, device, bf16=bf16)
+    module, decoder, made = _module(source, name, attention, language=runtime.language)
     module = module.to(device).requires_grad_(requires_grad=False).eval()
+    module, language = _parts(module, name, decoder=decoder) if runtime.language else (module, None)
     pooling, normalise = _pooling(source, name)
-    learner = HfLearner(module, pooling, normalise, bf16, decoder, _checkpointing(module, name, runtime))
+    recomputing = _checkpointing(module, name, runtime)
+    learner = HfLearner(module, pooling, normalise, bf16, decoder, recomputing, language)
     attention = cast("Any", module).config._attn_implementation
     recomputed = ", layers recomputed" if runtime.checkpointing else ""
-    notes = (f"{'bf16 autocast' if bf16 else 'fp32'}, {attention} attention, {device.type}{recomputed}",)
+    notes = (f"{'bf16 autocast' if bf16 else 'fp32'}, {attention} attention, {device.type}{recomputed}", *made)
     tokenizer = load_tokenizer(source, name, decoder=decoder)
     _check_vocabulary(tokenizer, module, name)
     return Backbone(learner, tokenizer, name, notes)
@@ -143,15 +153,51 @@ def _pick_attention(runtime: Runtime, device: torch.device, *, bf16: bool) -> st
     return "eager" if runtime.second_order or (device.type == "cpu" and bf16) else None
 
 
-def _module(source: str, name: str, attention: str | None) -> tuple[nn.Module, bool]:
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+def _of_run(name: str, runtime: Runtime) -> Backbone:
+    """Return the base model of a run with the parameters of its newest checkpoint put in."""
+    root_of(name)  # told here, a run that is its own base is an error and no endless descent
+    run = read_run(Path(name).expanduser())
+    backbone = load_backbone(run.base, runtime)
+    try:
+        learnt = load_file(run.checkpoint / "params.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise MetaglotError(f"{run.checkpoint}: the checkpoint is damaged ({error})") from error
+    own = {**backbone.learner.body(), **backbone.learner.language_head()}
+    for key, value in learnt.items():
+        if not key.startswith(("body.", "lm.") if runtime.language else "body."):
+            continue
+        if ".pooler." in key and key not in own:  # a masked-LM model has none, and nothing reads it
+            continue
+        if key not in own or own[key].shape != value.shape:
+            raise MetaglotError(f"{run.checkpoint}: its {key} does not fit the base model {run.base}")
+        own[key].copy_(value)
+    found = all(key in learnt for key in own if key.startswith("lm."))
+    return backbone._replace(name=name, notes=backbone.notes[: 1 if found else None])
+
+
+def _parts(module: nn.Module, name: str, *, decoder: bool) -> tuple[nn.Module, nn.Module | None]:
+    """Return the model that makes hidden states, and the head of an encoder."""
+    try:
+        if decoder:
+            check_decoder(module)
+            return module, None
+        return take_head(module)
+    except MetaglotError as error:
+        raise MetaglotError(f"{name}: {error}") from error
+
+
+def _module(
+    source: str, name: str, attention: str | None, *, language: bool
+) -> tuple[nn.Module, bool, tuple[str, ...]]:
+    """Return the model, whether it is a decoder, and what is to be said of weights that were made anew."""
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
 
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": _offline()}
     asked = {} if attention is None else {"attn_implementation": attention}
     try:
         config = cast("Any", AutoConfig.from_pretrained(source, **options))
         decoder = any(a.endswith(("ForCausalLM", "LMHeadModel")) for a in config.architectures or [])
-        auto = AutoModelForCausalLM if decoder else AutoModel
+        auto = AutoModelForCausalLM if decoder else AutoModelForMaskedLM if language else AutoModel
         # Weights that the file lacks are drawn at random: the same each time.
         with seeded(0, torch.device("cpu")):
             module, info = cast("Any", auto).from_pretrained(
@@ -159,13 +205,20 @@ def _module(source: str, name: str, attention: str | None) -> tuple[nn.Module, b
             )
     except Exception as error:  # safetensors, the hub and config checks raise classes without a common base
         raise MetaglotError(f"{name}: {_why(error, source)}: {_short(error)}") from error
-    lacking = sorted(n for n in info["missing_keys"] if "pooler." not in n)  # pooling here is our own
+    missing = sorted(n for n in info["missing_keys"] if "pooler." not in n)  # pooling here is our own
+    lacking = [n for n in missing if not (language and _of_head(n, module))]
     if lacking:
         raise MetaglotError(
             f"{name}: the file lacks {len(lacking)} weights of the model, such as {lacking[0]}; its config.json "
             "belongs to another model"
         )
-    return cast("nn.Module", module), decoder
+    made = f"the language-model head is new ({len(missing)} weights): {name} has none" if missing else ""
+    return cast("nn.Module", module), decoder, (made,) if made else ()
+
+
+def _of_head(weight: str, module: Any) -> bool:
+    """Whether a weight stands outside the base model."""
+    return not weight.startswith(f"{module.base_model_prefix}.")
 
 
 def _checkpointing(module: nn.Module, name: str, runtime: Runtime) -> bool:

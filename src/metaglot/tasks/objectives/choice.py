@@ -1,0 +1,33 @@
+"""The objective that a backbone is made for."""
+
+import numpy as np
+
+from metaglot.errors import MetaglotError
+from metaglot.models import Backbone
+from metaglot.tasks.objectives.causal_lm import CausalLm
+from metaglot.tasks.objectives.masked_lm import MaskedLm
+
+
+def objective_of(
+    backbone: Backbone, *, share: float = 0.15, continuation: np.ndarray | None = None
+) -> MaskedLm | CausalLm:
+    """Return causal language modelling for a decoder, and masked for an encoder with a language-model head.
+
+    Raises MetaglotError for an encoder that was loaded without one, a tokenizer that cannot mask, and a share outside
+    0 to 1.
+    """
+    tokenizer, learner = backbone.tokenizer, backbone.learner
+    padding = int(tokenizer.pad_token_id or 0)
+    if learner.decoder:
+        return CausalLm(padding)
+    if learner.language is None:
+        raise MetaglotError(f"{backbone.name}: it was loaded without its language-model head (Runtime(language=True))")
+    if tokenizer.mask_token_id is None:
+        raise MetaglotError(
+            f"{backbone.name}: its tokenizer has no token to mask with, which masked language modelling needs; set "
+            "mask_token in tokenizer_config.json, or take a decoder"
+        )
+    if not 0 < share < 1:
+        raise MetaglotError(f"the share of masked tokens must be above 0 and below 1, got {share}; 0.15 is usual")
+    special = frozenset(int(token) for token in tokenizer.all_special_ids)
+    return MaskedLm(padding, int(tokenizer.mask_token_id), len(tokenizer), special, share, continuation)

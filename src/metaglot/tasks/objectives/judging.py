@@ -1,0 +1,57 @@
+"""What the language-modelling objectives share: rows with a label a token, the loss a judged token, the metrics."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from metaglot.errors import MetaglotError
+from metaglot.tasks.batches import pad_rows
+from metaglot.types import Batch, Outputs, Row
+
+UNJUDGED = -100
+MOST = 700.0  # nats; beyond, a perplexity is no number
+
+
+def collate_labelled(rows: Sequence[Row], *, pad_token_id: int) -> dict[str, Tensor]:
+    """Return prepared rows as input_ids, attention_mask and labels [B, T]; padding is not judged."""
+    batch = pad_rows(rows, pad_token_id=pad_token_id)
+    labels = np.full(batch["input_ids"].shape, UNJUDGED, dtype=np.int64)
+    for i, row in enumerate(rows):
+        labels[i, : len(row["labels"])] = row["labels"]
+    return {**batch, "labels": torch.from_numpy(labels)}
+
+
+def judged_logits(outputs: Outputs) -> Tensor:  # [M, V]
+    """Return the learner's own scores; raise MetaglotError where it gave none."""
+    if outputs.logits is None:
+        raise MetaglotError("the learner gave no scores of tokens; load it with its language-model head")
+    return outputs.logits
+
+
+def judged_labels(batch: Batch) -> Tensor:  # [B, T] -> [M]
+    """Return the labels of the judged positions, in row-major order."""
+    labels = batch["labels"]
+    return labels[labels != UNJUDGED]
+
+
+def token_loss(logits: Tensor, batch: Batch) -> Tensor:  # nats a judged token
+    """Return the mean cross-entropy of the judged tokens, 0 where none is."""
+    labels = judged_labels(batch)
+    return cross_entropy(logits, labels) if len(labels) else logits.sum()
+
+
+def token_metrics(logits: Tensor, batch: Batch) -> Mapping[str, float]:
+    """Return loss (nats a judged token), perplexity (its exponential) and accuracy."""
+    labels = judged_labels(batch)
+    loss = float(token_loss(logits, batch))
+    right = (logits.argmax(-1) == labels).float().mean() if len(labels) else torch.zeros(())
+    return {"loss": loss, "perplexity": perplexity(loss), "accuracy": float(right)}
+
+
+def perplexity(loss: float) -> float:
+    """Return exp(loss), a finite number."""
+    return math.exp(min(loss, MOST))
