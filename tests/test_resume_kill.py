@@ -76,7 +76,7 @@ def parameters(out: Path) -> dict[str, bytes]:
 
 def records(out: Path) -> list[dict[str, object]]:
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds"}} for line in lines]
+    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds", "waited_seconds"}} for line in lines]
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def kinds(events):
 
 def metrics_of(folder):
     lines = read_metrics(folder / "metrics.jsonl")
-    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds"}} for line in lines]
+    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds", "waited_seconds"}} for line in lines]
 
 
 def killed_at(plan, folder, step):

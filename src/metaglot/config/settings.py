@@ -111,6 +111,7 @@ class ValidationSettings(Strict):
     ways: Range = Field(default=(2, 8), strict=False)
     shots: int = Field(default=5, ge=1, le=MOST)
     queries: int = Field(default=8, ge=1, le=MOST)
+    batches: int = Field(default=8, ge=1, le=MOST)  # of held-out text, for perplexity
 
     @model_validator(mode="after")
     def _ordered(self) -> "ValidationSettings":

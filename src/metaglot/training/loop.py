@@ -1,7 +1,7 @@
 """The training loop, as a generator: episodes → meta-gradients → one optimiser step."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -11,9 +11,20 @@ from torch import Tensor
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
 from metaglot.training.combine import Combine, mean
+from metaglot.training.feed import feed
 from metaglot.training.schedule import Schedule, factor
 from metaglot.training.state import State
-from metaglot.types import Algorithm, Learner, MetaGrad, Params, Problem, Record, TaskDistribution
+from metaglot.types import (
+    Algorithm,
+    Episode,
+    Learner,
+    LearnsFromModel,
+    MetaGrad,
+    Params,
+    Problem,
+    Record,
+    TaskDistribution,
+)
 
 
 @dataclass(frozen=True)
@@ -46,24 +57,26 @@ def train(
     Raises MetaglotError where a gradient is not finite, before it spoils the parameters.
     """
     optimiser = make_optimiser(state, optimisation)
-    while state.step < optimisation.steps:
-        began, wall = time.process_time(), time.perf_counter()
-        step = state.step
-        gradients = _meta_grads(state, distribution, algorithm, learner, optimisation.meta_batch)
-        merged, combined = combine(gradients, state.combine)
-        norm = _apply(optimiser, state, merged, optimisation)
-        spent = time.process_time() - began
-        state = replace(
-            state,
-            step=step + 1,
-            moments=moments_of(optimiser, state.params),
-            snapshot=distribution.update(state.snapshot, merged.records),
-            combine=combined,
-            cpu_seconds=state.cpu_seconds + spent,
-        )
-        rate = optimiser.param_groups[0]["lr"]
-        timing = {"cpu_seconds": round(spent, 4), "seconds": round(time.perf_counter() - wall, 4)}
-        yield state, {"step": state.step, **_means(merged.records), "grad_norm": norm, "lr": rate, **timing}
+    with feed(distribution, fold(state.seed, "train"), optimisation.meta_batch) as source:
+        while state.step < optimisation.steps:
+            began, wall = time.process_time(), time.perf_counter()
+            state = _refreshed(state, distribution, learner)
+            episodes, waited = source.step(state.step, state.snapshot)
+            merged, combined = combine(_meta_grads(state, episodes, algorithm, learner), state.combine)
+            norm = _apply(optimiser, state, merged, optimisation)
+            spent = time.process_time() - began
+            state = replace(
+                state,
+                step=state.step + 1,
+                moments=moments_of(optimiser, state.params),
+                snapshot=distribution.update(state.snapshot, merged.records),
+                combine=combined,
+                cpu_seconds=state.cpu_seconds + spent,
+            )
+            told = {"grad_norm": norm, "lr": optimiser.param_groups[0]["lr"], "tokens": _tokens(episodes)}
+            passed = {"cpu_seconds": spent, "seconds": time.perf_counter() - wall, "waited_seconds": waited}
+            timing = {name: round(value, 4) for name, value in passed.items()}
+            yield state, {"step": state.step, **_means(merged.records), **told, **timing}
 
 
 def make_optimiser(state: State, optimisation: Optimisation) -> torch.optim.AdamW:
@@ -95,15 +108,31 @@ def moments_of(optimiser: torch.optim.AdamW, params: Params) -> dict[str, Tensor
     }
 
 
+def _refreshed(state: State, distribution: TaskDistribution, learner: Learner) -> State:
+    """Return the state with the snapshot of a sampler that reads the model, where its time has come.
+
+    The snapshot is a function of the parameters and the step: a run that goes on from here makes the same again.
+    """
+    if not isinstance(distribution, LearnsFromModel) or state.step % distribution.every:
+        return state
+    return replace(state, snapshot=distribution.refresh(state.snapshot, learner, state.params, step=state.step))
+
+
 def _meta_grads(
-    state: State, distribution: TaskDistribution, algorithm: Algorithm, learner: Learner, count: int
+    state: State, episodes: Sequence[Episode], algorithm: Algorithm, learner: Learner
 ) -> Iterator[MetaGrad]:
-    size = count if algorithm.together else 1
-    for n in range(state.step * count, (state.step + 1) * count, size):
-        drawn = (distribution(fold(state.seed, "train"), n + i, state.snapshot) for i in range(size))
-        episodes = [episode.to(learner.device) for episode in drawn]
-        problems = [Problem(learner, episode.family, episode.task) for episode in episodes]
-        yield algorithm.meta_grad(problems, state.params, episodes, step=n, seed=fold(state.seed, "dropout"))
+    size = len(episodes) if algorithm.together else 1
+    for at in range(0, len(episodes), size):
+        here = [episode.to(learner.device) for episode in episodes[at : at + size]]
+        problems = [Problem(learner, episode.family, episode.task) for episode in here]
+        n = state.step * len(episodes) + at
+        yield algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
+
+
+def _tokens(episodes: Sequence[Episode]) -> int:
+    """Return the tokens of the episodes, without padding."""
+    batches = [batch for episode in episodes for batch in (episode.support, episode.query) if batch]
+    return sum(int(batch["attention_mask"].sum()) for batch in batches)
 
 
 def _apply(optimiser: torch.optim.AdamW, state: State, merged: MetaGrad, optimisation: Optimisation) -> float:

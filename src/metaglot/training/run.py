@@ -12,7 +12,7 @@ from metaglot.training.checkpoint import clean, latest, load, save
 from metaglot.training.combine import Combine, mean
 from metaglot.training.loop import Optimisation, train
 from metaglot.training.state import State, initial_state
-from metaglot.training.validation import Goal, Validation, validate
+from metaglot.training.validation import Goal, Validation, held_out_text, validate
 from metaglot.types import Algorithm, Learner, Record, TaskDistribution
 
 Kind = Literal["start", "step", "validation", "saved", "end"]
@@ -45,6 +45,12 @@ class Plan:
     seed: int = 0
     freeze: tuple[str, ...] = ()
     combine: Combine = mean
+    text: TaskDistribution | None = None  # held-out text, for the loss of the plain objective
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything is kept aside to be judged on."""
+        return self.validation is not None or self.text is not None
 
 
 def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -56,7 +62,7 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
     state = _begin(plan, folder)
     metrics = Metrics(folder / "metrics.jsonl", upto=state.step)
     yield Event("start", state, {"step": state.step})
-    if state.step == 0 and plan.validation is not None:
+    if state.step == 0 and plan.judged:
         state, event = _validate(plan, state, metrics)
         yield event
     if reason := _ends(plan, state, stop()):
@@ -72,7 +78,7 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
         state = replace(after, goal=goal)
         metrics.write({"kind": "step", **record})
         yield Event("step", state, record)
-        if _due(plan, state) and plan.validation is not None:
+        if _due(plan, state) and plan.judged:
             state, event = _validate(plan, state, metrics)
             goal = state.goal
             yield event
@@ -130,8 +136,11 @@ def _begin(plan: Plan, folder: Path) -> State:
 
 
 def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]:
-    assert plan.validation is not None
-    found = validate(plan.algorithm, plan.learner, state.params, plan.validation, episodes=plan.validate.episodes)
+    found: dict[str, float] = {}
+    if plan.validation is not None:
+        found |= validate(plan.algorithm, plan.learner, state.params, plan.validation, episodes=plan.validate.episodes)
+    if plan.text is not None:
+        found |= held_out_text(plan.learner, state.params, plan.text, batches=plan.validate.batches)
     record = {"kind": "validation", "step": state.step, **found, "cpu_seconds": round(state.cpu_seconds, 2)}
     metrics.write(record)
     goal = {**found, "step": float(state.step)}

@@ -18,6 +18,7 @@ class Validation:
 
     every: int = 200  # steps
     episodes: int = 40
+    batches: int = 8  # of held-out text
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,16 @@ def validate(
     if len(accuracies) > 1:
         means["ci95"] = 1.96 * stdev(accuracies) / math.sqrt(len(accuracies))
     return means
+
+
+def held_out_text(learner: Learner, meta: Params, distribution: TaskDistribution, *, batches: int) -> dict[str, float]:
+    """Return `text_loss` (nats a judged token) and `perplexity` of the plain objective on text kept aside."""
+    total, tokens = 0.0, 0
+    for n in range(batches):
+        episode = distribution(VALIDATION_SEED, n, {}).to(learner.device)
+        with torch.no_grad():
+            loss = float(Problem(learner, episode.family, episode.task).loss(meta, episode.query))
+        judged = int((episode.query["labels"] >= 0).sum())
+        total, tokens = total + loss * judged, tokens + judged
+    mean = total / max(tokens, 1)
+    return {"text_loss": mean, "perplexity": math.exp(min(mean, 700.0))}
