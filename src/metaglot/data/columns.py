@@ -40,12 +40,16 @@ def parse_columns(items: Sequence[str]) -> dict[str, str]:
     return mapping
 
 
-def picker(source: str, mapping: Mapping[str, str] | None) -> Pick:
-    """Return the function that chooses the columns to read from `source`; it raises if text is missing."""
+def picker(source: str, mapping: Mapping[str, str] | None, more: Sequence[str] = ()) -> Pick:
+    """Return the function that chooses the columns to read from `source`; it raises if text is missing.
+
+    `more` are columns of strings that are read beside the canonical ones.
+    """
     wanted = dict(mapping or {})
+    known = (*CANONICAL, *more)
     for name in wanted:
-        if name not in CANONICAL:
-            raise MetaglotError(f"unknown column {name!r}{_near(name, CANONICAL)}: choose from {', '.join(CANONICAL)}.")
+        if name not in known:
+            raise MetaglotError(f"unknown column {name!r}{_near(name, known)}: choose from {', '.join(known)}.")
 
     def pick(found: Sequence[str]) -> Mapping[str, str]:
         listing = ", ".join(repr(name) for name in found)
@@ -54,7 +58,7 @@ def picker(source: str, mapping: Mapping[str, str] | None) -> Pick:
                 raise MetaglotError(
                     f"{source}, line 1: no column {column!r} for {name}{_near(column, found)}; it has {listing}."
                 )
-        chosen = {name: wanted.get(name, name) for name in CANONICAL if wanted.get(name, name) in found}
+        chosen = {name: wanted.get(name, name) for name in known if wanted.get(name, name) in found}
         if "text" not in chosen:
             raise MetaglotError(
                 f"{source}, line 1: no column 'text'; it has {listing}.{_separator(found)}"
@@ -71,9 +75,7 @@ def canonical(raw: Raw) -> pa.Table:
     Raises a MetaglotError that names the row for a missing text, a nested value or a number that is none.
     """
     columns: dict[str, pa.ChunkedArray | pa.Array] = {}
-    for name in CANONICAL:
-        if name not in raw.columns:
-            continue
+    for name in (n for n in dict.fromkeys((*CANONICAL, *raw.columns)) if n in raw.columns):
         values = raw.columns[name]
         if isinstance(values, pa.ChunkedArray):
             columns[name] = _arrow_column(name, values, raw.where)

@@ -33,7 +33,7 @@ _CHUNK = 1 << 15  # shingles hashed at a time: they stay in the processor's cach
 _PAIRS = 1 << 18  # candidate pairs compared at a time
 
 # Scripts written without spaces: each character is a word.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
 class Signatures(NamedTuple):
@@ -57,7 +57,7 @@ def marks_of(folded: Sequence[str]) -> Marks:
     hashes, counts = _words(folded)
     starts = np.concatenate([[0], np.cumsum(counts)])
     few, many = _between(counts, LEAST - 1, SHORT_BELOW), _between(counts, LONG_FROM, 1 << 60)
-    exact = np.array([_hash(text) for text in folded], np.uint64)
+    exact = np.array([text_hash(text) for text in folded], np.uint64)
     short = Signatures(few, _signatures([hashes[starts[i] : starts[i + 1]] for i in few], long=False))
     long = Signatures(many, _signatures([hashes[starts[i] : starts[i + 1]] for i in many], long=True))
     return Marks(exact, counts, short, long)
@@ -89,6 +89,28 @@ def near_pairs(queries: Marks, texts: Marks) -> Iterator[tuple[Ints, Ints]]:
         for left, right in _candidates(values, kept.values):
             near = similarity(values[left], kept.values[right]) >= least[left]
             yield rows[left[near]], kept.rows[right[near]]
+
+
+def near_earlier(marks: Marks) -> np.ndarray:  # [N] bool
+    """Return which texts are near one that comes before them.
+
+    Within a band, a text is compared with the first of those that share its bytes and with the one just before it, so
+    that the work grows with the number of texts however many are alike; one that was found is looked at no more.
+    """
+    gone = np.zeros(len(marks.exact), bool)
+    for found, long in ((marks.short, False), (marks.long, True)):
+        for at in range(0, FUNCTIONS - BAND + 1, BAND):
+            left = np.flatnonzero(~gone[found.rows])
+            keys = _band(found.values[left], at)
+            order = np.argsort(keys, kind="stable")
+            same = np.flatnonzero(np.diff(keys[order]) == 0) + 1  # places that share their bytes with the place before
+            new = np.ones(len(order), bool)
+            new[same] = False
+            first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+            for other in (first[same], same - 1):
+                pairs = left[order[same]], left[order[other]]
+                gone[found.rows[pairs[0][_alike(found, marks.words, pairs, long=long)]]] = True
+    return gone
 
 
 def equal_pairs(keys: np.ndarray, theirs: np.ndarray) -> Iterator[tuple[Ints, Ints]]:
@@ -132,6 +154,23 @@ def joined(parts: Sequence[Marks]) -> Marks:
 
     exact, words = np.concatenate([p.exact for p in parts]), np.concatenate([p.words for p in parts])
     return Marks(exact, words, all_of([p.short for p in parts]), all_of([p.long for p in parts]))
+
+
+def text_hash(text: str) -> int:
+    """Return 64 bits that stand for a text, the same on every machine."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _alike(found: Signatures, words: Ints, pairs: tuple[Ints, Ints], *, long: bool) -> np.ndarray:  # [pairs] bool
+    """Return which pairs of signatures are near, whichever of the two is asked about."""
+    near = np.zeros(len(pairs[0]), bool)
+    for start in range(0, len(near), _PAIRS):
+        a, b = (side[start : start + _PAIRS] for side in pairs)
+        fewer, more = np.sort([words[found.rows[a]], words[found.rows[b]]], axis=0)
+        least = np.full(len(a), LONG_LIKE) if long else threshold(fewer)
+        here = (more >= LOOK_LONG) if long else (more >= LEAST) & (fewer < LOOK_LONG)
+        near[start : start + _PAIRS] = here & (similarity(found.values[a], found.values[b]) >= least)
+    return near
 
 
 def _candidates(queries: U8, texts: U8) -> Iterator[tuple[Ints, Ints]]:
@@ -201,7 +240,7 @@ def _words(texts: Sequence[str]) -> tuple[U64, Ints]:
     hashes: list[int] = []
     counts = np.zeros(len(texts), np.int64)
     for number, text in enumerate(texts):
-        spaced = text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
+        spaced = text if text.isascii() else UNSPACED.sub(r" \g<0> ", text)
         words = spaced.replace("\0", " ").split()
         hashes += [known[word] for word in words]
         counts[number] = len(words)
@@ -210,12 +249,8 @@ def _words(texts: Sequence[str]) -> tuple[U64, Ints]:
 
 class _WordHashes(dict[str, int]):
     def __missing__(self, word: str) -> int:
-        self[word] = _hash(word)
+        self[word] = text_hash(word)
         return self[word]
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
 def _between(counts: Ints, low: int, high: int) -> Ints:

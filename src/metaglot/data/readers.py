@@ -6,6 +6,7 @@ and row (int64), the number of the row in the file, from 0.
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -31,21 +32,23 @@ ENTRIES = 50_000  # of a folder that is looked through
 NOT_DATA = ("readme", "license", "licence", "dataset_info", "dataset_infos", "state", "dataset_dict")
 
 
-def read_table(source: str | Path, *, mapping: Mapping[str, str] | None = None) -> pa.Table:
+def read_table(source: str | Path, *, mapping: Mapping[str, str] | None = None, more: Sequence[str] = ()) -> pa.Table:
     """Return the rows of a csv, tsv, json, jsonl, parquet or txt file, a folder or `hub:ID[@config][:split]`.
 
-    `mapping` is {canonical name: column of the file}; other columns go by their canonical name.
+    `mapping` is {canonical name: column of the file}; other columns go by their canonical name.  `more` names
+    columns of strings that are read, where they are there, beside the canonical ones.
     Numbers and booleans of other columns than text become strings: 1, and 1.0 where all are whole, is "1".
     Every row has a text; other values may be null.  Raises a MetaglotError that names the file and line.
     """
     name = str(source)
-    pick = picker(name, mapping)
+    picks = partial(picker, mapping=mapping, more=more)
+    pick = picks(name)
     if name.startswith("hub:"):
         found = hub_set(name)
         return _joined(name, [(split, canonical(from_arrow(t, pick(t.schema.names), name))) for split, t in found])
     path = Path(source)
     try:
-        return _folder(path, mapping) if path.is_dir() else _file(path, pick)
+        return _folder(path, picks) if path.is_dir() else _file(path, pick)
     except OSError as error:  # a name too long, a folder that may not be listed
         raise MetaglotError(unreadable(path, error)) from error
 
@@ -79,9 +82,9 @@ def _file(path: Path, pick: Pick) -> pa.Table:
     return canonical(FORMATS[kind](path, pick))
 
 
-def _folder(path: Path, mapping: Mapping[str, str] | None) -> pa.Table:
+def _folder(path: Path, picks: Callable[[str], Pick]) -> pa.Table:
     if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
-        pick = picker(str(path), mapping)
+        pick = picks(str(path))
         found = saved_folder(path)
         return _joined(path, [(split, canonical(from_arrow(t, pick(t.schema.names), str(path)))) for split, t in found])
     files = data_files(path)
@@ -90,7 +93,7 @@ def _folder(path: Path, mapping: Mapping[str, str] | None) -> pa.Table:
         raise MetaglotError(f"{path}: a folder without data files ({', '.join(FORMATS)}). Give the path of a file.")
     if len(kinds) > 1:
         raise MetaglotError(f"{path}: a folder with several formats ({', '.join(kinds)}). Give the path of one file.")
-    return _joined(path, [(_split(path, file), _file(file, picker(str(file), mapping))) for file in files])
+    return _joined(path, [(_split(path, file), _file(file, picks(str(file)))) for file in files])
 
 
 def _joined(source: object, parts: Sequence[tuple[str | None, pa.Table]]) -> pa.Table:

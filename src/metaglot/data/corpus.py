@@ -1,0 +1,222 @@
+"""Raw text as a corpus: texts (paragraphs, as a rule) with their document, domain and language, filtered."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, cast, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metaglot.data.duplicates import near_repeats, repeats
+from metaglot.data.readers import SPLITS, data_files, read_table
+from metaglot.data.textfiles import decode
+from metaglot.errors import MetaglotError
+from metaglot.seeds import generator
+
+Duplicates = Literal["keep", "exact", "near"]
+RUN = 32  # texts of one domain that count as a document where nothing says which it is
+FILTERS = ("short", "long", "language", "domain", "duplicate", "near-duplicate")
+
+_BLANK_LINES = re.compile(r"\r?\n(?:[ \t]*\r?\n)+")
+
+
+class Corpus(NamedTuple):
+    """Texts in the order of their source."""
+
+    name: str
+    table: pa.Table  # text, domain, lang (strings, the last two may be null), document int32, row int64
+    removed: Mapping[str, int]  # how many texts each of FILTERS took away
+
+
+class Cleaning(NamedTuple):
+    """Which texts of a source make the corpus."""
+
+    languages: tuple[str, ...] = ()  # keep these only (texts without a language stay); all if empty
+    domains: tuple[str, ...] = ()  # keep these only; all if empty
+    without_domains: tuple[str, ...] = ()
+    min_chars: int = 40
+    max_chars: int = 20_000
+    duplicates: Duplicates = "exact"  # of a text and its (near) copies only the first is kept
+
+
+def read_corpus(
+    path: str | Path,
+    cleaning: Cleaning = Cleaning(),
+    *,
+    name: str = "",
+    columns: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
+    """Return the texts of any source that `read_table` reads, stripped of white space at their ends and filtered.
+
+    `document` numbers the documents from 0 by the order they begin in: the values of a column `document` (within a
+    domain) where there is one, else runs of RUN texts of one domain.  A .txt file of a folder is a document, its
+    paragraphs parted by blank lines (where it has none, each line is one), its domain the folder it lies in; a
+    single .txt file is cut to runs.  `columns` is as in `read_table`.  `progress(done, total)` counts texts compared.
+
+    Raises MetaglotError where no text is left, and for a language or domain that the source does not have.
+    """
+    _check(cleaning)
+    name = name or (str(path) if str(path).startswith("hub:") else Path(path).stem)
+    files = _text_files(str(path))
+    table = _paragraphs(Path(path), files) if files else read_table(path, mapping=columns, more=("document",))
+    table = _plain(table)
+    removed: dict[str, int] = dict.fromkeys(FILTERS, 0)
+    for kind, keep in _filters(table, cleaning, name).items():
+        table, removed[kind] = _kept(table, keep(table))
+    if cleaning.duplicates == "exact":
+        table, removed["duplicate"] = _kept(table, ~repeats(table["text"], progress=progress))
+    elif cleaning.duplicates == "near":
+        same, near = near_repeats(table["text"], progress=progress)
+        table, removed["duplicate"] = _kept(table, ~same)
+        table, removed["near-duplicate"] = _kept(table, ~near[~same])
+    if not len(table):
+        raise MetaglotError(f"{name}: no text is left: {_said(removed)}. Loosen the filters, or mend the source.")
+    numbers = _renumbered(table["document"].to_numpy())
+    return Corpus(name, table.set_column(3, "document", pa.array(numbers)), removed)
+
+
+def split_corpus(corpus: Corpus, share: float, *, seed: int) -> tuple[Corpus, Corpus]:
+    """Return the corpus without, and with only, about `share` of its documents, drawn by `seed`; at least one each.
+
+    Documents keep their numbers.  Raises MetaglotError for a corpus of one document.
+    """
+    if not 0 < share < 1:
+        raise MetaglotError(f"the share to hold out is {share}; it lies between 0 and 1.")
+    documents = corpus.table["document"].to_numpy()
+    found = np.unique(documents)
+    if len(found) < 2:
+        raise MetaglotError(
+            f"{corpus.name}: all of it is one document, and documents are held out whole. Give several files, or a "
+            "column `document`."
+        )
+    size = min(max(round(share * len(found)), 1), len(found) - 1)
+    held = np.isin(documents, generator(seed, "held-out documents").permutation(found)[:size])
+    first, second = (corpus._replace(table=corpus.table.filter(pa.array(part))) for part in (~held, held))
+    return first, second
+
+
+def codes_of(column: pa.ChunkedArray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return each value of a column of strings as its number [N] int32 among the distinct ones, and these, sorted.
+
+    A null is -1.
+    """
+    names = sorted(cast("list[str]", column.unique().drop_null().to_pylist()))
+    found = cast(
+        "pa.ChunkedArray", pc.call_function("index_in", [column], pc.SetLookupOptions(pa.array(names, "string")))
+    )
+    return found.fill_null(-1).to_numpy().astype(np.int32), tuple(names)
+
+
+def _check(cleaning: Cleaning) -> None:
+    if not 0 < cleaning.min_chars <= cleaning.max_chars:
+        low, high = cleaning.min_chars, cleaning.max_chars
+        raise MetaglotError(f"min_chars is {low} and max_chars is {high}; needed is 0 < min_chars <= max_chars.")
+    if cleaning.duplicates not in get_args(Duplicates):
+        known = ", ".join(get_args(Duplicates))
+        raise MetaglotError(f"duplicates is {cleaning.duplicates!r}; choose from {known}.")
+
+
+def _text_files(path: str) -> list[Path]:
+    """Return the .txt files that a path means; none where it means anything else."""
+    found = Path(path)
+    if path.startswith("hub:") or not found.exists():
+        return []  # the readers say what is wrong
+    files = data_files(found) if found.is_dir() else [found]
+    plain = [f for f in files if f.name.lower().removesuffix(".gz").endswith((".txt", ".text"))]
+    return plain if len(plain) == len(files) else []
+
+
+def _paragraphs(path: Path, files: Sequence[Path]) -> pa.Table:
+    texts, documents, domains = list[str](), list[str | None](), list[str | None]()
+    for file in files:
+        text = decode(file)
+        parts = [part for part in _BLANK_LINES.split(text) if part.strip()]
+        if len(parts) == 1:
+            parts = [line for line in text.split("\n") if line.strip()]
+        folder = file.relative_to(path).parts[0] if path.is_dir() and file.parent != path else None
+        texts += [" ".join(part.split()) for part in parts]
+        documents += [str(file) if len(files) > 1 else None] * len(parts)
+        domains += [None if folder is None or folder.lower() in SPLITS else folder] * len(parts)
+    columns = {"text": texts, "document": documents, "domain": domains}
+    arrays = {n: pa.array(values, pa.string()) for n, values in columns.items()}
+    return pa.table({**arrays, "row": pa.array(np.arange(len(texts)))})
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Return the columns of a corpus, whichever of them the source has, documents numbered."""
+    none = pa.chunked_array([pa.nulls(len(table), pa.string())])
+    domain, lang = (table[n] if n in table.column_names else none for n in ("domain", "lang"))
+    text = pc.call_function("utf8_trim_whitespace", [table["text"]])
+    named = table["document"] if "document" in table.column_names else none
+    numbers = pa.array(_documents(codes_of(named)[0], codes_of(domain)[0]))
+    return pa.table({"text": text, "domain": domain, "lang": lang, "document": numbers, "row": table["row"]})
+
+
+def _documents(named: np.ndarray, domain: np.ndarray) -> np.ndarray:  # [N] int32
+    """Return the number of each text's document; `named` is -1 where the source does not say."""
+    where = np.arange(len(named))
+    begins = np.ones(len(named), bool)
+    begins[1:] = (domain[1:] != domain[:-1]) | (named[1:] != named[:-1])
+    run = np.maximum.accumulate(np.where(begins, where, 0))  # where the run of a text begins
+    pieces = np.cumsum((where - run) % RUN == 0)
+    keys = np.where(named >= 0, named.astype(np.int64) * (domain.max(initial=0) + 2) + domain + 1, -pieces)
+    return _renumbered(keys)
+
+
+def _renumbered(keys: np.ndarray) -> np.ndarray:  # [N] int32
+    """Return the numbers of equal keys, from 0 by the order they are met in."""
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int32)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[number]
+
+
+def _filters(table: pa.Table, cleaning: Cleaning, name: str) -> dict[str, Callable[[pa.Table], np.ndarray]]:
+    """Return for each of the first FILTERS the function from a table to the texts [N] bool that it keeps."""
+    _check_known(table["lang"], cleaning.languages, f"{name}: no text in the language")
+    _check_known(table["domain"], (*cleaning.domains, *cleaning.without_domains), f"{name}: no text of the domain")
+
+    def speaks(some: pa.Table) -> np.ndarray:
+        return _among(some["lang"], cleaning.languages) | some["lang"].is_null().to_numpy()
+
+    def belongs(some: pa.Table) -> np.ndarray:
+        wanted = _among(some["domain"], cleaning.domains) if cleaning.domains else np.ones(len(some), bool)
+        return wanted & ~_among(some["domain"], cleaning.without_domains)
+
+    return {
+        "short": lambda some: _chars(some) >= cleaning.min_chars,
+        "long": lambda some: _chars(some) <= cleaning.max_chars,
+        "language": speaks if cleaning.languages else lambda some: np.ones(len(some), bool),
+        "domain": belongs,
+    }
+
+
+def _chars(table: pa.Table) -> np.ndarray:
+    return pc.call_function("utf8_length", [table["text"]]).to_numpy()
+
+
+def _among(column: pa.ChunkedArray, values: Sequence[str]) -> np.ndarray:
+    chosen = pc.SetLookupOptions(pa.array(values, pa.string()))
+    return pc.call_function("is_in", [column], chosen).to_numpy()
+
+
+def _check_known(column: pa.ChunkedArray, wanted: Sequence[str], what: str) -> None:
+    known = sorted(cast("list[str]", column.unique().drop_null().to_pylist()))
+    for one in wanted:
+        if one not in known:
+            near = difflib.get_close_matches(one, known, n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            there = f"it has {', '.join(known[:40])}{' …' if len(known) > 40 else ''}" if known else "none is stated"
+            raise MetaglotError(f"{what} {one!r}{hint}; {there}.")
+
+
+def _kept(table: pa.Table, keep: np.ndarray) -> tuple[pa.Table, int]:
+    return table.filter(pa.array(keep)), int((~keep).sum())
+
+
+def _said(removed: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in removed.items() if count) or "the source is empty"
