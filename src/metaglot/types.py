@@ -200,11 +200,14 @@ class LearnsFromModel(Protocol):
 
     @property
     def every(self) -> int:
-        """Steps between two readings, 0 for none; the first stands before step 0."""
+        """Steps between two readings, at least 1; the first stands before step 0."""
         ...
 
     def refresh(self, snapshot: Snapshot, learner: Learner, params: Params, *, step: int) -> Snapshot:
-        """Return the snapshot remade with the model as it is after `step` steps: a pure function."""
+        """Return the snapshot remade with the model as it is after `step` steps, a pure function.
+
+        Where nothing is read from the model, that is the very snapshot given.
+        """
         ...
 
 
