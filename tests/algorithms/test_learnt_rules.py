@@ -13,7 +13,7 @@ from metaglot.algorithms.meta_sgd import meta_sgd
 from metaglot.algorithms.metanet import metanet_n
 from metaglot.algorithms.reml import reml
 from metaglot.errors import MetaglotError
-from metaglot.inner import RULES, Curvature, LayerRates, MetaNet, MetaSgd, Momentum, Recurrent, first_order
+from metaglot.inner import RULES, Curvature, LayerRates, MetaNet, MetaSgd, Momentum, Recurrent
 from metaglot.inner.curvature import SCALE
 from metaglot.inner.estimators import Implicit, Towards
 from metaglot.inner.recurrent import LSTM
@@ -95,16 +95,44 @@ def test_maml_plus_plus_weighs_the_query_loss_of_every_step(step, weights):
     assert close(grads[RATE + "b"][-1], last[2:].sum())
 
 
-def test_maml_plus_plus_warms_up_by_first_order_and_its_rates_rest():
+def test_maml_plus_plus_warms_up_by_first_order_and_its_rates_learn():
+    """φ_s = θ − Σ_{t<s} r_t∘g_t with constant g_t: ∂L/∂r_t = −Σ_{s>t} w_s ∇L_q(φ_s)∘g_t."""
     case, algorithm = Case(3), maml_plus_plus(lr=0.2, steps=STEPS, annealed=0, warm_up=4)
     meta = with_rule(algorithm)
     rates = [0.2 * rate for rate in rates_by_step(meta)]
     points, _ = path(case, rates)
     warm, then = (found(algorithm, case, meta, step=step) for step in (3, 4))
-    assert close(warm["theta"], sum(case.A2 @ (point - case.c2) for point in points[1:]) / 3)
-    assert not warm[RATE + "a"].any()
-    assert not close(warm["theta"], then["theta"])
-    assert bool(then[RATE + "a"].all())
+    outer = [case.A2 @ (point - case.c2) / 3 for point in points[1:]]
+    assert close(warm["theta"], sum(outer))
+    by_rate = [-0.2 * (case.A @ (points[t] - case.c)) * sum(outer[t:]) for t in range(STEPS)]
+    assert close(warm[RATE + "a"], torch.stack([by[:2].sum() for by in by_rate]))
+    assert close(warm[RATE + "b"], torch.stack([by[2:].sum() for by in by_rate]))
+    assert bool(warm[RATE + "a"].all())
+    for name in ("theta", RATE + "b"):
+        assert not close(warm[name], then[name]), "after the warm-up the gradient is exact"
+    assert close(warm[RATE + "a"][-1:], then[RATE + "a"][-1:]), "of the last step's rates first order is exact"
+
+
+def test_first_order_meta_sgd():
+    case, algorithm = Case(5), meta_sgd(lr=0.2, steps=STEPS, estimator="first-order")
+    meta = with_rule(algorithm)
+    rate = 0.2 * torch.cat([meta[RATE + f"body.{part}"] for part in PARTS])
+    points, _ = path(case, [rate] * STEPS)
+    outer = case.A2 @ (points[-1] - case.c2)
+    grads = found(algorithm, case, meta)
+    assert close(grads["theta"], outer)
+    moves = sum(case.A @ (point - case.c) for point in points[:-1])
+    assert close(torch.cat([grads[RATE + f"body.{part}"] for part in PARTS]), -0.2 * moves * outer)
+
+
+def test_with_one_step_first_order_of_the_rates_is_exact():
+    case = Case(6)
+    made = [meta_sgd(lr=0.2, steps=1, estimator=name) for name in ("first-order", "unrolled")]
+    meta = with_rule(made[0])
+    rough, exact = (found(algorithm, case, meta) for algorithm in made)
+    rates = [name for name in meta if name.startswith(RATE)]
+    assert all(close(rough[name], exact[name]) for name in rates)
+    assert not close(rough["theta"], exact["theta"])
 
 
 def test_reml_starts_as_maml_judged_after_every_step():
@@ -125,12 +153,12 @@ LEARNING = {"meta-sgd": MetaSgd(), "layer-rates": LayerRates(), "curvature": Cur
 
 
 @pytest.mark.parametrize("rule", [*LEARNING, "meta-network"])
-@pytest.mark.parametrize("estimator", [first_order, Towards(), Implicit()], ids=lambda e: e.name)
+@pytest.mark.parametrize("estimator", [Towards(), Implicit()], ids=lambda e: e.name)
 def test_estimators_that_would_never_teach_the_rule_are_refused(rule, estimator):
     learning = LEARNING.get(rule, MetaNet())
     options = {"proximal": 1.0} if estimator.name == "implicit" else {}
     choices = GradientBased(Lora(), Prototypes(), learning, 2, estimator, **options)
-    assert "would never change; use the estimator unrolled or adjoint" in str(why_not(choices))
+    assert "would never change; use the estimator unrolled, adjoint or first-order" in str(why_not(choices))
     assert why_not(GradientBased(Lora(), Prototypes(), Momentum(), 2, estimator, **options)) is None
 
 

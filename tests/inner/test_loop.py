@@ -117,7 +117,7 @@ def test_prototypes_start_from_the_features_of_the_scope_that_moves(problem, ber
 
 def test_estimators_by_name():
     assert all(make().name == name for name, make in ESTIMATORS.items())
-    assert len(ESTIMATORS) == 7
+    assert len(ESTIMATORS) == 8
     assert [ESTIMATORS[e.name]() for e in (unrolled, first_order, reptile)] == [unrolled, first_order, reptile]
 
 

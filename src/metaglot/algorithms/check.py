@@ -26,7 +26,7 @@ STEP = 1e-3  # h, along a direction of length one
 NOISE = 0.05  # on what is not of the body, whose starts of zeros would hide derivatives
 INFO = TaskInfo("synthetic", "synthetic", ("first", "second", "third"), (0, 1, 2))
 KINDS = {
-    "first-order": "first order: every inner step is taken to have the identity for a derivative",
+    "first-order": "first order: inner gradients count as constants",
     "reptile": "the way back from where the inner loop went, not a gradient of the query loss",
     "implicit": "the gradient at the solution of the inner problem, exact once the inner loop has converged there",
     "finite-differences": "the exact gradient up to finite differences of support gradients",

@@ -3,8 +3,7 @@
     (w_c, b_c) = g({f(x_i) : y_i = c}),   φ_{t+1} = φ_t − α_layer ∇L(φ_t; support)
 
 Bansal et al. 2020, https://arxiv.org/abs/1911.03863.  Theirs moves the layers above a chosen one: name them as the
-scope, e.g. encoder.layer.5.*, and takes first-order gradients: `estimator: first-order`.  Here the generator starts as
-prototypes (`models/heads/generated.py`).
+scope, e.g. encoder.layer.5.*.  Here the generator starts as prototypes (`models/heads/generated.py`).
 """
 
 from metaglot.algorithms.gradient_based import GradientBased

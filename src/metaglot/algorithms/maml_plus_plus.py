@@ -3,8 +3,8 @@
     φ_{t+1,l} = φ_{t,l} − lr·α_{l,t} ∇_l L(φ_t; support),  min over θ and α of Σ_t w_t L(φ_t; query)
 
 A learnt rate α for each layer l and step t; a query loss after every step, whose weights w go from 1/T each to the
-last step alone within `annealed` episodes; and first-order gradients for the first `warm_up` episodes, in which the
-rates rest.  The paper's batch normalisation per step has no counterpart in layer-normed Transformers.
+last step alone within `annealed` episodes; and first-order gradients for the first `warm_up` episodes, which teach the
+rates all the same.  The paper's batch normalisation per step has no counterpart in layer-normed Transformers.
 
 Antoniou et al. 2019, https://arxiv.org/abs/1810.09502
 """

@@ -8,7 +8,6 @@ from metaglot.inner import (
     Adjoint,
     Curvature,
     Estimator,
-    FirstOrder,
     Implicit,
     LayerRates,
     MetaNet,
@@ -88,10 +87,10 @@ def _proximal(c: Choices) -> str | None:
 
 def _learning(c: Choices) -> str | None:
     learning = isinstance(c.rule, MetaSgd | LayerRates | Curvature | Recurrent | MetaNet)
-    if learning and c.steps > 0 and isinstance(c.estimator, FirstOrder | Towards | Implicit):
+    if learning and c.steps > 0 and isinstance(c.estimator, Towards | Implicit):
         return (
-            f"the estimator {c.estimator.name} takes the inner steps for constants, so what the rule itself learns "
-            "would never change; use the estimator unrolled or adjoint, or the rule sgd"
+            f"the estimator {c.estimator.name} looks only at where the inner loop ends, so what the rule itself learns "
+            "would never change; use the estimator unrolled, adjoint or first-order, or the rule sgd"
         )
     return None
 

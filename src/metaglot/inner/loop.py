@@ -43,21 +43,30 @@ class InnerLoop:
         return deque(steps, maxlen=1).pop()
 
     def walk(
-        self, problem: Problem, meta: Params, start: Params, support: Batch, *, seed: int | None, create_graph: bool
+        self,
+        problem: Problem,
+        meta: Params,
+        start: Params,
+        support: Batch,
+        *,
+        seed: int | None,
+        create_graph: bool,
+        constant: bool = False,
     ) -> Iterator[Fast]:
         """Yield the start, and what stands after each step.
 
         Without `create_graph` a rule may update tensors in place: what is yielded is valid until the next step.
+        `constant` takes gradients and losses for constants, so that the graph is that of the rule alone.
         """
         fast = Fast({n: _own(v, create_graph) for n, v in start.items()}, self.rule.init(meta, start), ())
         yield fast
-        anchor = {name: value if create_graph else value.detach() for name, value in start.items()}
+        recorded = create_graph and not constant
+        anchor = {name: value if recorded else value.detach() for name, value in start.items()}
         for step, batch in enumerate(self.batches(support)):
             step_seed = None if seed is None else fold(seed, "inner", step)
             waits = step == 0 and body_waits(problem, start)
-            fast = self.step(
-                problem, meta, fast, batch, anchor=anchor, seed=step_seed, create_graph=create_graph, waits=waits
-            )
+            graph = {"create_graph": create_graph, "constant": constant}
+            fast = self.step(problem, meta, fast, batch, anchor=anchor, seed=step_seed, waits=waits, **graph)
             yield fast
 
     def step(
@@ -71,16 +80,21 @@ class InnerLoop:
         seed: int | None,
         create_graph: bool,
         waits: bool = False,
+        constant: bool = False,
     ) -> Fast:
-        """Return what one step makes of `fast`; its number is the length of the trace.  See `body_waits`."""
+        """Return what one step makes of `fast`; its number is the length of the trace.  See `body_waits`, `walk`."""
         params, number = fast.params, len(fast.trace)
-        if not create_graph:
+        recorded = create_graph and not constant
+        if not recorded:
             params = {name: value.detach().requires_grad_() for name, value in params.items()}
-        loss, grads = self.gradient(problem, meta, params, batch, seed=seed, create_graph=create_graph, waits=waits)
+        loss, grads = self.gradient(problem, meta, params, batch, seed=seed, create_graph=recorded, waits=waits)
         with torch.set_grad_enabled(create_graph):
             if self.proximal:
-                grads = {name: grad + self.proximal * (params[name] - anchor[name]) for name, grad in grads.items()}
-            moved, state = self.rule.update(meta, params, grads, loss, fast.rule_state, number)
+                pull = {name: self.proximal * (params[name] - anchor[name]) for name in grads}
+                grads = {name: grad + (pull[name].detach() if constant else pull[name]) for name, grad in grads.items()}
+            moved, state = self.rule.update(
+                meta, fast.params if constant else params, grads, loss, fast.rule_state, number
+            )
         return Fast(dict(moved), state, (*fast.trace, TraceStep(number, float(loss.detach()))))
 
     def gradient(

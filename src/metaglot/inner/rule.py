@@ -8,7 +8,10 @@ from torch import Tensor
 from metaglot.types import Params, RuleState
 
 HEAD = ("head.weight", "head.bias")
-RATE = "algorithm.rule.rate."
+LEARNT = "algorithm.rule."
+"""What a rule learns stands under this name."""
+
+RATE = LEARNT + "rate."
 """Learnt rates stand under this name, as multiples of the rule's own `lr` or `head_lr`.
 
 They start at 1: an outer Adam moves every parameter by about its own rate, whatever the size, and rates differ by

@@ -62,7 +62,7 @@ class Adjoint:
 
     def __call__(self, inner: Inner, problem: Problem, meta: Params, episode: Episode, seed: int | None) -> Estimate:
         """Return the meta-gradient; unrolled where only the head moves, for then graphs are small."""
-        if inner.body_rests(meta) and self.exact:
+        if inner.body_rests(meta):
             return Unrolled()(inner, problem, meta, episode, seed)
         leaves = leaves_of(meta)
         start = inner.start(problem, leaves, episode.support, seed=seed)
