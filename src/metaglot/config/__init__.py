@@ -8,11 +8,17 @@ from metaglot.config.loading import (
     parse_recipe,
     set_path,
 )
-from metaglot.config.settings import Recipe, SetSettings, TrainingSettings
+from metaglot.config.settings import Recipe, ScratchSettings, SetSettings, TrainingSettings
+from metaglot.config.tasks import EpisodeSettings
+from metaglot.config.text import CorpusSettings, TextSettings
 
 __all__ = [
+    "CorpusSettings",
+    "EpisodeSettings",
     "Recipe",
+    "ScratchSettings",
     "SetSettings",
+    "TextSettings",
     "TrainingSettings",
     "dump_recipe",
     "expand",

@@ -67,6 +67,7 @@ class Documents(Weighted):
     """Which document does a sentence come from."""
 
     kind: Literal["documents"] = "documents"
+    within_domain: bool = False  # all documents of an episode are of one domain, which is harder
     episodes: EpisodeSettings | None = None
 
 
@@ -85,23 +86,18 @@ class Pairs(Weighted):
     episodes: EpisodeSettings | None = None
 
 
-Objective = Literal["auto", "masked-lm", "causal-lm"]  # auto: what the model was made for
-
-
 class DomainText(Weighted):
     """Adapt to some passages of a domain, then predict the tokens of others."""
 
     kind: Literal["domain-lm"] = "domain-lm"
-    objective: Objective = "auto"
     support: int = Field(default=4, ge=1, le=MOST)  # blocks of text
     query: int = Field(default=4, ge=1, le=MOST)
 
 
 class Plain(Weighted):
-    """The plain objective, without any adaptation: language modelling."""
+    """The plain objective, without any adaptation: masked language modelling of an encoder, causal of a decoder."""
 
     kind: Literal["plain"] = "plain"
-    objective: Objective = "auto"
     batch: int = Field(default=16, ge=1, le=MOST)  # blocks of text
     masked: float = Field(default=0.15, gt=0, lt=1)  # share of the tokens that a masked LM must find
     whole_words: bool = True  # mask all tokens of a word, or none

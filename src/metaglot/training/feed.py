@@ -5,6 +5,8 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+import torch
+
 from metaglot.types import Episode, Snapshot, TaskDistribution
 
 
@@ -28,7 +30,7 @@ class Feed:
         began = time.perf_counter()
         episodes = self._taken(number, snapshot)
         waited = time.perf_counter() - began
-        settled = self._last is None or self._last is snapshot
+        settled = self._last is None or _same(self._last, snapshot)
         self._last = snapshot
         if settled:
             self._ahead = (number + 1, snapshot, self._pool.submit(self._drawn, number + 1, snapshot))
@@ -36,13 +38,19 @@ class Feed:
 
     def _taken(self, number: int, snapshot: Snapshot) -> list[Episode]:
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == number and ahead[1] is snapshot:
+        if ahead is not None and ahead[0] == number and _same(ahead[1], snapshot):
             return ahead[2].result()
         return self._drawn(number, snapshot)
 
     def _drawn(self, step: int, snapshot: Snapshot) -> list[Episode]:
         first = step * self._count
         return [self._distribution(self._seed, first + i, snapshot) for i in range(self._count)]
+
+
+def _same(first: Snapshot, second: Snapshot) -> bool:
+    if first is second:
+        return True
+    return first.keys() == second.keys() and all(torch.equal(v, second[n]) for n, v in first.items())
 
 
 @contextmanager

@@ -162,5 +162,7 @@ def _base_rate(name: str, optimisation: Optimisation) -> float:
 
 
 def _means(records: tuple[Record, ...]) -> dict[str, float]:
-    names = {k: None for record in records for k, v in record.items() if isinstance(v, float)}
-    return {name: fmean(float(r[name]) for r in records if name in r) for name in names}
+    """Return the mean of each number over the records that have it, apart for episodes of the plain objective."""
+    told = [{f"plain_{k}" if "plain" in r else k: v for k, v in r.items() if isinstance(v, float)} for r in records]
+    names = dict.fromkeys(name for numbers in told for name in numbers)
+    return {name: fmean(numbers[name] for numbers in told if name in numbers) for name in names}

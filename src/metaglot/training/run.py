@@ -12,7 +12,7 @@ from metaglot.training.checkpoint import clean, latest, load, save
 from metaglot.training.combine import Combine, mean
 from metaglot.training.loop import Optimisation, train
 from metaglot.training.state import State, initial_state
-from metaglot.training.validation import Goal, Validation, held_out_text, validate
+from metaglot.training.validation import Goal, HeldOutText, Validation, held_out_text, validate
 from metaglot.types import Algorithm, Learner, Record, TaskDistribution
 
 Kind = Literal["start", "step", "validation", "saved", "end"]
@@ -45,7 +45,7 @@ class Plan:
     seed: int = 0
     freeze: tuple[str, ...] = ()
     combine: Combine = mean
-    text: TaskDistribution | None = None  # held-out text, for the loss of the plain objective
+    text: HeldOutText | None = None  # held-out text, for the loss of the plain objective
 
     @property
     def judged(self) -> bool:
@@ -140,7 +140,7 @@ def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]
     if plan.validation is not None:
         found |= validate(plan.algorithm, plan.learner, state.params, plan.validation, episodes=plan.validate.episodes)
     if plan.text is not None:
-        found |= held_out_text(plan.learner, state.params, plan.text, batches=plan.validate.batches)
+        found |= held_out_text(plan.learner, state.params, plan.text)
     record = {"kind": "validation", "step": state.step, **found, "cpu_seconds": round(state.cpu_seconds, 2)}
     metrics.write(record)
     goal = {**found, "step": float(state.step)}

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Protocol
 
 import torch
 
@@ -18,7 +19,6 @@ class Validation:
 
     every: int = 200  # steps
     episodes: int = 40
-    batches: int = 8  # of held-out text
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,20 @@ def validate(
     return means
 
 
-def held_out_text(learner: Learner, meta: Params, distribution: TaskDistribution, *, batches: int) -> dict[str, float]:
+class HeldOutText(TaskDistribution, Protocol):
+    """Batches 0 … count - 1 of text that is kept aside (`tasks/plain.py`)."""
+
+    @property
+    def count(self) -> int:
+        """How many batches there are."""
+        ...
+
+
+def held_out_text(learner: Learner, meta: Params, text: HeldOutText) -> dict[str, float]:
     """Return `text_loss` (nats a judged token) and `perplexity` of the plain objective on text kept aside."""
     total, tokens = 0.0, 0
-    for n in range(batches):
-        episode = distribution(VALIDATION_SEED, n, {}).to(learner.device)
+    for n in range(text.count):
+        episode = text(VALIDATION_SEED, n, {}).to(learner.device)
         with torch.no_grad():
             loss = float(Problem(learner, episode.family, episode.task).loss(meta, episode.query))
         judged = int((episode.query["labels"] >= 0).sum())
