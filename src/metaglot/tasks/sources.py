@@ -79,6 +79,26 @@ def sources_of(examples: Examples, select: Selection = Selection()) -> list[Sour
     return sources
 
 
+def source_by_code(
+    examples: Examples, codes: np.ndarray, names: Sequence[str], *, name: str, min_per_class: int = 10
+) -> Source:
+    """Return a task whose classes are the codes ≥ 0 of the examples; `names` has a name for each code.
+
+    Raises MetaglotError unless two codes have `min_per_class` examples each.
+    """
+    order = np.argsort(codes, kind="stable")
+    found, starts = np.unique(codes[order], return_index=True)
+    members = np.split(order, starts[1:])
+    kept = [(int(c), m) for c, m in zip(found, members, strict=True) if c >= 0 and len(m) >= min_per_class]
+    if len(kept) < 2:
+        raise MetaglotError(
+            f"{name}: {len(kept)} classes have {min_per_class} examples, and a task needs two; give more text, or ask "
+            "for fewer examples a class"
+        )
+    info = TaskInfo(name, name, tuple(names[c] for c, _ in kept), tuple(c for c, _ in kept))
+    return Source(info, examples, tuple(m for _, m in kept))
+
+
 def split_classes(source: Source, shares: Sequence[float], *, seed: int) -> list[Source]:
     """Return class-disjoint parts of a source, the classes shuffled by `seed` and cut by `shares`.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ class SupervisedTasks:
         """Return episode n: classes balanced, support and query disjoint."""
         del snapshot
         rng = generator(seed, "episode", n)
-        source = self.sources[rng.choice(len(self.sources), p=mixture_weights(self.sources, self.mixture))]
+        source = self.sources[rng.choice(len(self.sources), p=self._weights)]
         return draw_episode(source, self.family, self.shape, rng)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
@@ -50,21 +51,22 @@ class SupervisedTasks:
         del records
         return snapshot
 
+    @cached_property
+    def _weights(self) -> np.ndarray:
+        return mixture_weights(self.sources, self.mixture)
+
 
 def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Generator) -> Episode:
     """Return an episode of a source, drawn with `rng`.
 
     Raises MetaglotError if the source is too small for an episode, or the shape makes no sense.
     """
-    _check(shape)
-    most = min(shape.ways[1], len(source.members), shape.max_support, shape.max_query)
-    ways = int(rng.integers(min(shape.ways[0], most), most + 1))
+    ways = draw_ways(shape, len(source.members), rng)
     chosen = rng.choice(len(source.members), ways, replace=False)
     smallest = min(len(source.members[c]) for c in chosen)
     if smallest < 2:
         raise MetaglotError(f"{source.info.name}: a class with one example cannot have both support and query")
-    shots = min(int(rng.integers(shape.shots[0], shape.shots[1] + 1)), shape.max_support // ways, smallest - 1)
-    queries = max(1, min(shape.queries, shape.max_query // ways, smallest - shots))
+    shots, queries = draw_shots(shape, ways, smallest, rng)
     support: list[tuple[int, int]] = []
     query: list[tuple[int, int]] = []
     for label, c in enumerate(chosen):
@@ -72,6 +74,19 @@ def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Ge
         support += [(int(i), label) for i in members[:shots]]
         query += [(int(i), label) for i in members[shots:]]
     return _episode(source, family, [int(c) for c in chosen], support, query)
+
+
+def draw_ways(shape: Shape, classes: int, rng: np.random.Generator) -> int:
+    """Return N, uniform over its range as far as there are classes and room; raise MetaglotError for a wrong shape."""
+    _check(shape)
+    most = min(shape.ways[1], classes, shape.max_support, shape.max_query)
+    return int(rng.integers(min(shape.ways[0], most), most + 1))
+
+
+def draw_shots(shape: Shape, ways: int, smallest: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Return (K, queries a class): K uniform over its range, both lowered to the room and to the smallest class."""
+    shots = min(int(rng.integers(shape.shots[0], shape.shots[1] + 1)), shape.max_support // ways, smallest - 1)
+    return shots, max(1, min(shape.queries, shape.max_query // ways, smallest - shots))
 
 
 def _check(shape: Shape) -> None:

@@ -1,0 +1,52 @@
+"""What task distributions over raw text ask of it (`data.sentences`, `data.occurrences`, `data.blocks` have it)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from metaglot.tasks.sources import Examples
+from metaglot.types import Family, Row
+
+
+class Sentences(Protocol):
+    """Tokenised sentences, in the order of the corpus."""
+
+    @property
+    def examples(self) -> Examples: ...  # noqa: D102
+    @property
+    def document(self) -> np.ndarray: ...  # [n]  # noqa: D102
+    @property
+    def domain(self) -> np.ndarray: ...  # [n], -1 where there is none  # noqa: D102
+    @property
+    def domains(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+class Words(Protocol):
+    """Where each word stands."""
+
+    @property
+    def words(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def counts(self) -> np.ndarray: ...  # [W] sentences that hold the word  # noqa: D102
+    def sentences(self, word: int) -> np.ndarray: ...  # ascending  # noqa: D102
+    def spans(self, word: int, sentence: int) -> list[tuple[int, int]]: ...  # (start, stop) in tokens  # noqa: D102
+
+
+class Blocks(Protocol):
+    """Packed text: pieces of one length."""
+
+    @property
+    def domain(self) -> np.ndarray: ...  # [n], -1 where there is none  # noqa: D102
+    @property
+    def domains(self) -> tuple[str, ...]: ...  # noqa: D102
+    def __len__(self) -> int: ...
+    def rows(self, indices: Sequence[int] | np.ndarray) -> Sequence[Row]: ...  # noqa: D102
+
+
+class LanguageFamily(Family, Protocol):
+    """A family whose labels are made from the tokens themselves (masked or next)."""
+
+    def prepare(self, rows: Sequence[Row], rng: np.random.Generator) -> Sequence[Row]:
+        """Return rows with one label a token, -100 where nothing is judged."""
+        ...
