@@ -1,4 +1,4 @@
-"""Mixtures: shares and their schedule, parts that count for themselves, a bound by dual ascent, readings of the model."""
+"""Mixtures: shares and schedule, parts that count for themselves, a bound by dual ascent, readings of the model."""
 
 import math
 from collections import Counter
