@@ -6,10 +6,10 @@
     … --set training.meta_batch=2                       settings of the recipe, for all
 
 Training is recipes/compare.yaml with the algorithm's name put in; each run stands in OUT/runs/NAME.  A new task is
-adapted by the algorithm's own `adapt`, with its own steps: not by the efforts of `metaglot adapt`, which are the same
-for all.  Results stand in OUT/results.jsonl.  Killed, the same command goes on where it stopped; an algorithm that
-fails is told and the others go on.  The table (OUT/table.md, or --json) has the mean accuracy over the tasks of a group
-with 95 % intervals over draws, the training steps that fitted into the budget, and the CPU seconds of a fit.
+adapted with the effort as-trained, by the algorithm itself with its own steps; the other efforts would be the same for
+all.  Results stand in OUT/results.jsonl.  Killed, the same command goes on where it stopped; an algorithm that fails is
+told and the others go on.  The table (OUT/table.md, or --json) has the mean accuracy over the tasks of a group with
+95 % intervals over draws, the training steps that fitted into the budget, and the CPU seconds of a fit.
 """
 
 import argparse
@@ -23,10 +23,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from metaglot.adaptation import Adapted, Model, load_model
-from metaglot.adaptation.checks import check_examples
-from metaglot.adaptation.effort import Effort
-from metaglot.algorithms import ALGORITHMS, GradientBased, Joint, SequentialReptile, build_algorithm
+from metaglot.adaptation import AS_TRAINED, Model, load_model
+from metaglot.algorithms import ALGORITHMS
 from metaglot.assembly import assemble, write_run_files
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.seen import seen_of, write_seen
@@ -51,7 +49,6 @@ class AsTrained:
 
     name: str
     trained: Model
-    algorithm: GradientBased | Joint | SequentialReptile
     options: Mapping[str, Any]
     queries: Remembered
 
@@ -67,12 +64,7 @@ class AsTrained:
         self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
     ) -> Fitted:
         del shot
-        texts, labels, pairs = check_examples(texts, labels, pairs)
-        names = tuple(sorted(set(labels)))
-        batch = self.trained.collate(texts, pairs, [names.index(label) for label in labels])
-        meta = {**self.trained.params, **self.trained.meta}
-        fast = self.algorithm.adapt(self.trained.problem(names), meta, batch, seed=seed)
-        adapted = Adapted(self.trained, names, fast.params, Effort(steps=len(fast.trace)), seed)
+        adapted = self.trained.adapt(texts, labels, pairs=pairs, effort=AS_TRAINED, seed=seed)
         return OnFeatures(adapted, self.queries) if adapted.head_only else adapted
 
 
@@ -96,7 +88,7 @@ def trained(recipe: Recipe, folder: Path) -> Trained:
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     assembled = assemble(recipe, run=folder)
-    write_run_files(folder, dump_recipe(recipe), assembled.description)
+    write_run_files(folder, dump_recipe(recipe), assembled.description, base=assembled.base)
     write_seen(folder, seen_of(assembled.texts))
     *_, last = run(assembled.plan, folder)
     return Trained(last.state.step, last.state.cpu_seconds / 60)
@@ -123,7 +115,7 @@ def compared(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) 
             recipe = recipe_of(name, options, args)
             done = trained(recipe, args.out / "runs" / name)
             model = load_model(args.out / "runs" / name)
-            method = AsTrained(name, model, build_algorithm(name, options), options, Remembered(model))
+            method = AsTrained(name, model, options, Remembered(model))
             for result in evaluate_into(args.out, tasks, [method], plan):
                 print(f"{name}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
         except MetaglotError as error:

@@ -21,7 +21,11 @@ def adapt(
     *,
     out: Annotated[Path, typer.Option(help="Where the adapted model is saved.")],
     effort: Annotated[
-        str, typer.Option(help="instant (closed form), fast or thorough (gradient steps), auto (chosen by trying).")
+        str,
+        typer.Option(
+            help="instant (closed form), fast or thorough (gradient steps), auto (chosen by trying), as-trained (by "
+            "the algorithm that trained the run)."
+        ),
     ] = "fast",
     goal: Annotated[float | None, typer.Option(help="Go on until cross-validated accuracy is this, e.g. 0.9.")] = None,
     seconds: Annotated[float, typer.Option(help="CPU seconds that a goal may take.")] = 120.0,
@@ -48,7 +52,7 @@ def adapt(
     table = _read(examples, columns)
     labels = _labels(table, examples)
     texts, pairs = _texts(table)
-    _check(out, effort=effort, goal=goal, seconds=seconds, force=force)
+    _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
     check_model(model)
     say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
     for note in notes_on(texts, labels, pairs):
@@ -126,11 +130,11 @@ def predict(
             typer.echo(f"{printable(adapted.labels[best])}\t{row[best]:.3f}\t{shown}")
 
 
-def _check(out: Path, *, effort: str, goal: float | None, seconds: float, force: bool) -> None:
+def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: float, force: bool) -> None:
     from metaglot.cli_checks import check_efforts
     from metaglot.data.folders import check_target
 
-    check_efforts([effort])
+    check_efforts([effort], model)
     if goal is not None and not 0 < goal <= 1:
         raise MetaglotError(f"--goal {goal}: expected an accuracy above 0 and at most 1, e.g. 0.9")
     if not seconds >= 0:

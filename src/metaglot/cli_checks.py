@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metaglot.config import Recipe
     from metaglot.data.draws import Draws
 
-EFFORTS = ("instant", "fast", "thorough", "auto")  # tested to be the names of adaptation.EFFORTS and auto
+EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained")  # tested to be the names that adaptation takes
 BASELINES = ("tfidf", "frozen-proto", "frozen-lr", "knn", "finetune", "multitask", "lora", "bitfit", "setfit")
 GROUPS = ("frozen", "peft")  # both tested to be those of evaluation.names
 ALGORITHMS = (
@@ -28,11 +28,15 @@ UNEVEN = 5  # times as many examples as the smallest class: worth a word
 NAMED = 5  # classes named in a note
 
 
-def check_efforts(names: Sequence[str]) -> None:
-    """Raise MetaglotError for an effort that there is not."""
+def check_efforts(names: Sequence[str], model: str) -> None:
+    """Raise MetaglotError for an effort that there is not, and for as-trained where no algorithm trained the model."""
+    from metaglot.data.trained import check_trained
+
     for name in names:
         if name not in EFFORTS:
             raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join(EFFORTS)}")
+    if "as-trained" in names:
+        check_trained(model)
 
 
 def check_baselines(names: Sequence[str], *, multitask: str | None) -> None:

@@ -27,7 +27,9 @@ def evaluate(
     shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
     draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 10,
     queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 500,
-    efforts: Annotated[str, typer.Option(help="Of ours: instant, fast, thorough, auto; several with commas.")] = "fast",
+    efforts: Annotated[
+        str, typer.Option(help="Of ours: instant, fast, thorough, auto, as-trained; several, with commas.")
+    ] = "fast",
     against: Annotated[
         str,
         typer.Option(
@@ -66,7 +68,7 @@ def evaluate(
     check_count("--draws", draws, most=100_000)
     check_count("--queries", queries, most=1_000_000_000)
     check_count("--threads", threads, most=1024)
-    check_efforts(_words(efforts))
+    check_efforts(_words(efforts), model)
     check_baselines(_words(against), multitask=multitask)
     if not _words(efforts) and not _words(against):
         raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaglot import cli_checks as checks
-from metaglot.adaptation import AUTO, EFFORTS
+from metaglot.adaptation import AS_TRAINED, AUTO, EFFORTS
 from metaglot.algorithms import ALGORITHMS
 from metaglot.cli_checks import BASELINES, GROUPS
 from metaglot.cli_checks import EFFORTS as NAMED
@@ -133,7 +133,7 @@ def test_goals_that_cannot_be_met(handled, desk, goal):
 def test_the_names_told_before_torch_are_all():
     assert set(checks.ALGORITHMS) == set(ALGORITHMS)
     assert len(checks.ALGORITHMS) == len(ALGORITHMS)
-    assert (*EFFORTS, AUTO) == NAMED
+    assert (*EFFORTS, AUTO, AS_TRAINED) == NAMED
     assert (names.NAMES, tuple(names.GROUPS)) == (BASELINES, GROUPS)
 
 

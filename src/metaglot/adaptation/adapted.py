@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation.checks import check_labelled, check_texts
-from metaglot.adaptation.effort import Effort
+from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.model import Model
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import LOG_SCALE, prototype_layer, scores
@@ -33,7 +33,7 @@ class Adapted:
     model: Model
     labels: tuple[str, ...]
     params: Params  # changed parameters and head.*
-    effort: Effort
+    effort: Effort | AsTrained
     seed: int = 0
     sums: Tensor | None = None  # [C, D], sums of unit features by class, where the head is closed-form
     counts: tuple[int, ...] = ()  # examples of each class
@@ -67,8 +67,8 @@ class Adapted:
     ) -> "Adapted":
         """Return a new adaptation with these examples too; new labels become new classes.
 
-        A closed-form one only adds to its class means. One that took gradient steps starts again from all
-        examples, and raises MetaglotError if it was loaded from a folder that does not hold them.
+        A closed-form one only adds to its class means. Any other starts again from all examples, and raises
+        MetaglotError if it was loaded from a folder that does not hold them.
         """
         from metaglot.adaptation.storage import data_hash  # storage builds on this module
 
@@ -131,14 +131,20 @@ class Adapted:
 
 
 def adapt_model(
-    model: Model, texts: list[str], labels: list[str], pairs: list[str] | None, effort: Effort, *, seed: int
+    model: Model,
+    texts: list[str],
+    labels: list[str],
+    pairs: list[str] | None,
+    effort: Effort | AsTrained,
+    *,
+    seed: int,
 ) -> Adapted:
     """Return the model adapted with an effort to checked examples."""
     from metaglot.adaptation.storage import provenance_of
 
     provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
     names = tuple(sorted(set(labels)))
-    if effort.steps == 0:
+    if effort.closed_form:
         empty = Adapted(model, (), {}, effort, seed, torch.zeros(0, model.backbone.learner.hidden_size))
         made = empty._closed_form(texts, labels, pairs)  # pyright: ignore[reportPrivateUsage]
         return replace(made, provenance=provenance)

@@ -30,7 +30,7 @@ Adapted from `{facts.get("model", adapted.model.name)}` with {sum(adapted.counts
 
 - base: {facts.get("base", "?")}
 - meta-trained on: {sets}
-- effort: {adapted.effort.steps} gradient steps{_why(facts)}; seed {adapted.seed}
+- effort: {_effort(adapted)}{_why(facts)}; seed {adapted.seed}
 - SHA-256 of the examples: {facts.get("data_sha256", "?")}
 - made with {versions}
 
@@ -41,6 +41,12 @@ Adapted.load("this/folder").predict(["a text"])
 
 It knows only the classes above and gives every text one of them.
 """
+
+
+def _effort(adapted: "Adapted") -> str:
+    steps = f"{adapted.effort.steps} gradient steps"
+    algorithm = getattr(adapted.effort, "algorithm", None)
+    return steps if algorithm is None else f"as meta-trained, by {algorithm} ({steps})"
 
 
 def _why(facts: Mapping[str, Any]) -> str:

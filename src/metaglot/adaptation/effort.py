@@ -1,18 +1,22 @@
 """Efforts: how much work an adaptation does, from closed form to a thorough fine-tune."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
-from metaglot.algorithms import GradientBased
+from metaglot.algorithms import GradientBased, Joint, SequentialReptile, build_algorithm
 from metaglot.errors import MetaglotError
 from metaglot.inner import Adam, first_order
 from metaglot.models import All, HeadOnly, Named, Prototypes, Scope
 from metaglot.types import Budget, Params
 
-EffortName = Literal["instant", "fast", "thorough", "auto"]
+EffortName = Literal["instant", "fast", "thorough", "auto", "as-trained"]
 
 AUTO = "auto"
 """Instant or thorough, as cross-validation inside the support set finds (`choice.py`)."""
+
+AS_TRAINED = "as-trained"
+"""What the algorithm that meta-trained the model does with a support set, with its own head, rule and steps."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,46 @@ class Effort:
         head = Prototypes(metric="euclidean" if metric == "euclidean" else "cosine")
         return GradientBased(self._scope(body), head, rule, steps=self.steps, estimator=first_order)
 
+    @property
+    def closed_form(self) -> bool:
+        """Whether class means are all there is, so that examples can be added to them."""
+        return self.steps == 0
+
     def _scope(self, body: Params) -> Scope:
         if self.steps == 0:
             return HeadOnly()
         moved = tuple(name for name in body if not any(part in name for part in self.freeze))
         return Named(moved) if self.freeze and moved else All()
+
+
+@dataclass(frozen=True)
+class AsTrained:
+    """The effort as-trained of a model: its algorithm, by name and options."""
+
+    algorithm: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """How many gradient steps it takes."""
+        made = self.strategy()
+        inner = (
+            made.fine_tune if isinstance(made, Joint) else made.alone if isinstance(made, SequentialReptile) else made
+        )
+        return inner.steps
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether examples can be added to what it made: they cannot, it starts again."""
+        return False
+
+    def budget(self) -> Budget:
+        """Return no bounds: the algorithm has its own."""
+        return Budget()
+
+    def strategy(self) -> GradientBased | Joint | SequentialReptile:
+        """Return the algorithm."""
+        return build_algorithm(self.algorithm, self.options)
 
 
 EFFORTS: dict[str, Effort] = {
@@ -57,7 +96,7 @@ The steps of `fast` are as many as fit in two CPU seconds (`benchmarks/effort_co
 def effort_called(name: str) -> Effort:
     """Return the effort of that name; raise MetaglotError for another."""
     if name not in EFFORTS:
-        raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join((*EFFORTS, AUTO))}")
+        raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join((*EFFORTS, AUTO, AS_TRAINED))}")
     return EFFORTS[name]
 
 

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation.checks import check_examples, check_texts
-from metaglot.adaptation.effort import AUTO, Effort, effort_called
+from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, effort_called
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import filler
 from metaglot.data.folders import RUN, is_dir, is_run, read_run
+from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.load import check_length, positions_of
@@ -153,12 +154,13 @@ class Model:
         labels: Sequence[str],
         *,
         pairs: Sequence[str] | None = None,
-        effort: str | Effort = "fast",
+        effort: str | Effort | AsTrained = "fast",
         seed: int = 0,
     ) -> "Adapted":
         """Return the model adapted to these examples; the model itself stays as it is.
 
-        Raises MetaglotError for unknown efforts, fewer than two classes, or lists of unlike length.
+        Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
+        classes, or lists of unlike length.
         """
         from metaglot.adaptation.adapted import adapt_model  # both build on this module
         from metaglot.adaptation.choice import choose
@@ -168,11 +170,17 @@ class Model:
             choice = choose(self, texts, labels, pairs, seed=seed)
             adapted = adapt_model(self, texts, labels, pairs, effort_called(choice.effort), seed=seed)
             return replace(adapted, provenance={**adapted.provenance, "choice": choice._asdict()})
-        chosen = effort_called(effort) if isinstance(effort, str) else effort
+        chosen = self.effort(effort) if isinstance(effort, str) else effort
         return adapt_model(self, texts, labels, pairs, chosen, seed=seed)
 
-    def fit(self, batch: Batch, problem: Problem, effort: Effort, *, seed: int) -> Fast:
+    def effort(self, name: str) -> Effort | AsTrained:
+        """Return the effort of that name; raise MetaglotError for another, and where as-trained has no algorithm."""
+        return AsTrained(*trained_by(self.provenance, self.name)) if name == AS_TRAINED else effort_called(name)
+
+    def fit(self, batch: Batch, problem: Problem, effort: Effort | AsTrained, *, seed: int) -> Fast:
         """Return what an effort makes of a support batch."""
+        if isinstance(effort, AsTrained):  # what was frozen in meta-training does not stand in `meta`, and stays
+            return effort.strategy().adapt(problem, self.meta, batch, seed=seed)
         body = self.params
         strategy = effort.strategy(body, self.metric)
         return strategy.adapt(problem, {**self.meta, **body}, batch, seed=seed, budget=effort.budget())

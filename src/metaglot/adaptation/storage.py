@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.adapted import Adapted, Examples
 from metaglot.adaptation.card import model_card
-from metaglot.adaptation.effort import Effort
+from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.model import Model, load_model
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.errors import MetaglotError
@@ -46,7 +46,7 @@ def provenance_of(
     labels: Sequence[str],
     pairs: Sequence[str] | None,
     *,
-    effort: Effort,
+    effort: Effort | AsTrained,
     seed: int,
 ) -> dict[str, Any]:
     """Return what an adaptation came from."""
@@ -110,7 +110,8 @@ def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
     over = model or load_model(saved.source, Runtime(precision=saved.precision))
     _check(folder, saved, over)
     device = over.backbone.learner.device
-    params = {name: value.to(device) for name, value in saved.weights.items() if name != SUMS}
+    # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
+    params = {name: value.clone().to(device) for name, value in saved.weights.items() if name != SUMS}
     sums = saved.weights[SUMS].to(device) if SUMS in saved.weights else None
     return Adapted(
         over, saved.labels, params, saved.effort, saved.seed, sums, saved.counts, saved.examples, saved.provenance
@@ -125,7 +126,7 @@ class _Saved(NamedTuple):
     fingerprint: str  # of the model
     labels: tuple[str, ...]
     counts: tuple[int, ...]
-    effort: Effort
+    effort: Effort | AsTrained
     seed: int
     precision: Precision  # auto where an earlier version did not note it
     provenance: dict[str, Any]
@@ -197,7 +198,9 @@ def _source(model: Model) -> str:
     return str(Path(model.backbone.name).resolve())
 
 
-def _effort(saved: dict[str, Any]) -> Effort:
+def _effort(saved: dict[str, Any]) -> Effort | AsTrained:
+    if "algorithm" in saved:
+        return AsTrained(str(saved["algorithm"]), dict(saved["options"]))
     return Effort(
         steps=int(saved["steps"]),
         lr=float(saved["lr"]),

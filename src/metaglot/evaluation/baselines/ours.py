@@ -7,7 +7,7 @@ import numpy as np
 
 from metaglot.adaptation import Adapted, Model
 from metaglot.adaptation.choice import auto_settings
-from metaglot.adaptation.effort import AUTO, effort_called
+from metaglot.adaptation.effort import AUTO
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted, Method
 
@@ -15,11 +15,11 @@ from metaglot.evaluation.baselines.method import Fitted, Method
 def ours(trained: Model, efforts: Sequence[str]) -> tuple[Method, ...]:
     """Return the model at each effort; efforts that leave the body alone share the features of the queries.
 
-    Raises MetaglotError for an unknown effort.
+    Raises MetaglotError for an unknown effort, and for as-trained where no algorithm trained the model.
     """
     queries = Remembered(trained)
     for effort in efforts:
-        settings_of(effort)
+        settings_of(effort, trained)
     return tuple(Ours(trained, effort, queries) for effort in dict.fromkeys(efforts))
 
 
@@ -33,7 +33,7 @@ class Ours:
 
     @property
     def name(self) -> str:
-        """Its name in tables: ours-instant, ours-fast, ours-thorough, ours-auto."""
+        """Its name in tables: ours-instant, ours-fast, ours-thorough, ours-auto, ours-as-trained."""
         return f"ours-{self.effort}"
 
     @property
@@ -44,7 +44,7 @@ class Ours:
     @property
     def settings(self) -> Mapping[str, object]:
         """The recorded choices."""
-        return {"effort": settings_of(self.effort), "weights": self.trained.fingerprint()}
+        return {"effort": settings_of(self.effort, self.trained), "weights": self.trained.fingerprint()}
 
     def fit(
         self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
@@ -72,6 +72,6 @@ class OnFeatures:
         return self.adapted.proba_of_features(self.queries.features(texts, pairs))
 
 
-def settings_of(effort: str) -> Mapping[str, object]:
+def settings_of(effort: str, trained: Model) -> Mapping[str, object]:
     """Return what an effort does; raise MetaglotError for an unknown one."""
-    return auto_settings() if effort == AUTO else asdict(effort_called(effort))
+    return auto_settings() if effort == AUTO else asdict(trained.effort(effort))
