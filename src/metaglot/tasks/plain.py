@@ -1,0 +1,101 @@
+"""The plain objective: batches of packed text and no support set; in training, and on held-out text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metaglot.errors import MetaglotError
+from metaglot.seeds import generator
+from metaglot.tasks.passes import met
+from metaglot.tasks.text import Blocks, LanguageFamily
+from metaglot.types import Episode, Record, Snapshot, TaskInfo
+
+HELD_OUT_SEED = 20_001  # the same masks in every run, whatever its seed
+
+
+@dataclass(frozen=True)
+class PlainText:
+    """Episode n is the n-th batch of shuffled passes over the blocks: every block is met equally often.
+
+    A mixture numbers the episodes of each part, so that this holds there as well.
+    """
+
+    blocks: Blocks
+    family: LanguageFamily
+    batch: int  # blocks
+    name: str = "plain"
+
+    @property
+    def tasks(self) -> Sequence[TaskInfo]:
+        """One task."""
+        return [_task(self.name, self.family)]
+
+    def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
+        """Return an episode with an empty support set; what is masked differs from pass to pass."""
+        del snapshot
+        count = _some(self.blocks, self.name)
+        indices = met(np.arange(n * self.batch, (n + 1) * self.batch), count, seed=seed)
+        return _episode(self.blocks, indices, self.family, generator(seed, "masks", n), self.name)
+
+    def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
+        """Return the snapshot: this sampler learns nothing."""
+        del records
+        return snapshot
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Batches 0 … `count` - 1 of held-out text with fixed masks, spread evenly over it; whatever the seed."""
+
+    blocks: Blocks
+    family: LanguageFamily
+    batch: int  # blocks
+    batches: int  # at most
+    name: str = "held-out"
+
+    @property
+    def count(self) -> int:
+        """How many batches there are: `batches`, or as many as the text fills."""
+        return min(self.batches, -(-_some(self.blocks, self.name) // self.batch))
+
+    @property
+    def tasks(self) -> Sequence[TaskInfo]:
+        """One task."""
+        return [_task(self.name, self.family)]
+
+    def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
+        """Return batch n with an empty support set; after the last one the first again."""
+        del seed, snapshot
+        n %= self.count
+        chosen = min(self.count * self.batch, len(self.blocks))
+        places = np.arange(n, chosen, self.count)
+        indices = places * len(self.blocks) // chosen
+        return _episode(self.blocks, indices, self.family, generator(HELD_OUT_SEED, "masks", n), self.name)
+
+    def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
+        """Return the snapshot: this sampler learns nothing."""
+        del records
+        return snapshot
+
+
+def _task(name: str, family: LanguageFamily) -> TaskInfo:
+    return TaskInfo(name, name, (), (), family=family.name)
+
+
+def _some(blocks: Blocks, name: str) -> int:
+    if not len(blocks):
+        raise MetaglotError(f"{name}: the text fills no block; give more text, or make blocks shorter")
+    return len(blocks)
+
+
+def _episode(
+    blocks: Blocks, indices: np.ndarray, family: LanguageFamily, rng: np.random.Generator, name: str
+) -> Episode:
+    return Episode(
+        task=_task(name, family),
+        family=family,
+        support={},
+        query=family.collate(family.prepare(blocks.rows(indices), rng)),
+        rows={"support": (), "query": tuple(indices.tolist())},
+    )
