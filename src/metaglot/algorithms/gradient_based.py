@@ -8,11 +8,13 @@ import torch
 from metaglot.algorithms.why_not import cannot_step, why_not
 from metaglot.errors import MetaglotError
 from metaglot.inner import Estimator, Inner, InnerLoop, Rule, first_order
-from metaglot.models.heads import Head, resolved
+from metaglot.models.heads import Head, OwnHead, resolved
+from metaglot.models.heads.own import cannot_read
 from metaglot.models.learner import float_parameters
-from metaglot.models.rows import touched
+from metaglot.models.rows import of_task, touched
 from metaglot.models.scopes import HeadOnly, Scope
 from metaglot.seeds import fold
+from metaglot.tasks.objectives import of_language
 from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, TaskInfo
 
 
@@ -47,17 +49,29 @@ class GradientBased:
         """What an estimator differentiates."""
         return Inner(self.scope, self.head, InnerLoop(self.rule, self.steps, chunk=self.chunk, proximal=self.proximal))
 
+    def inner_of(self, problem: Problem) -> Inner:
+        """Return what an estimator differentiates on a problem: over the vocabulary, the learner's own head."""
+        return self.inner._replace(head=self._own_head) if problem.over_vocabulary else self.inner
+
+    @property
+    def _own_head(self) -> OwnHead:
+        return OwnHead(moves=isinstance(self.scope, HeadOnly))
+
     def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
-        """Return the body and what scope, head and rule need; raise MetaglotError for a combination refused."""
-        del task_infos
+        """Return the body and what scope, head and rule need; raise MetaglotError for a combination refused.
+
+        Where any of the tasks is language modelling, the learner's own head `lm.*` is among it.
+        """
         reason = why_not(self)
         if reason:
             raise MetaglotError(reason)
         body = float_parameters(learner.body())
-        start = {**body, **self.scope.init(body, seed=seed)}
+        own = learner.language_head() if of_language(task_infos) else {}
+        start = {**body, **own, **self.scope.init(body, seed=seed)}
         start |= self.head.init(learner.hidden_size, seed=fold(seed, "head"))
         no_classes = {"head.weight": torch.empty(0, learner.hidden_size), "head.bias": torch.empty(0)}
-        moving = {**self.scope.start(start), **no_classes}
+        alone = learner.scoring(start) if of_language(task_infos) and self._own_head.moves else {}
+        moving = {**self.scope.start(start), **alone, **no_classes}
         return start | dict(self.rule.learnt(moving, steps=self.steps, seed=fold(seed, "rule")))
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
@@ -67,11 +81,12 @@ class GradientBased:
         """
         budget = budget or Budget()
         steps = self.steps if budget.steps is None else budget.steps
-        if reason := cannot_step(self.head, steps):
+        meta, inner = of_task(problem, meta), self.inner_of(problem)
+        if reason := cannot_step(inner.head, steps):
             raise MetaglotError(reason)
-        loop = replace(self.inner.loop, steps=steps, batch_size=budget.batch_size, order=seed)
+        loop = replace(inner.loop, steps=steps, batch_size=budget.batch_size, order=seed)
         with torch.no_grad():
-            inner = self.inner._replace(loop=loop)
+            inner = inner._replace(loop=loop)
             support = inner.support(problem, meta, support, seed=None)
             start = inner.start(problem, meta, support, seed=None)
         if steps == 0:
@@ -87,11 +102,14 @@ class GradientBased:
         """Return the mean of the episodes' meta-gradients by the chosen estimator; `step` counts episodes."""
         total = {name: torch.zeros_like(value) for name, value in meta.items()}
         estimator = first_order if step < self.warm_up else self.estimator
-        inner = self.inner._replace(weights=self._weights_at(step))
+        weights = self._weights_at(step)
         records = []
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
             episode_seed = fold(seed, "episode", step, i) if self.dropout else None
             small = touched(problem, meta, episode)
+            if reason := cannot_read(problem, self.steps):
+                raise MetaglotError(reason)
+            inner = self.inner_of(problem)._replace(weights=weights)
             grads, record = estimator(inner, problem, small.meta, small.episode, episode_seed)
             small.add(total, grads, share=1 / len(episodes))
             records.append(record)

@@ -21,6 +21,7 @@ from metaglot.models.rows import touched
 from metaglot.models.scopes import All
 from metaglot.seeds import fold
 from metaglot.tasks.batches import concatenate
+from metaglot.tasks.objectives import OBJECTIVES
 from metaglot.types import Batch, Budget, Episode, Fast, HeadSpec, Learner, MetaGrad, Params, Problem, TaskInfo
 
 
@@ -55,6 +56,8 @@ class Joint:
         """Return the body, a zero head for each data set, and what fine-tuning needs."""
         sizes: dict[str, int] = {}
         for info in task_infos:
+            if info.family in OBJECTIVES:  # the learner's own head scores it
+                continue
             sizes[info.dataset] = max(sizes.get(info.dataset, 0), max(info.classes) + 1)
         if self.single_source and len(sizes) != 1:
             raise MetaglotError(
@@ -85,7 +88,8 @@ class Joint:
             leaves = {name: value.detach().requires_grad_() for name, value in small.meta.items()}
             batch = concatenate(small.episode.support, small.episode.query)
             dropout_seed = fold(seed, "episode", step, i) if self.dropout else None
-            logits = problem.logits({**leaves, **self._head(leaves, problem.task)}, batch, seed=dropout_seed)
+            head = {} if problem.over_vocabulary else self._head(leaves, problem.task)
+            logits = problem.logits({**leaves, **head}, batch, seed=dropout_seed)
             grads = gradients(problem.family.loss(logits, batch), leaves)
             small.add(total, grads, share=1 / len(episodes))
             metrics = problem.family.metrics(logits.detach(), batch)

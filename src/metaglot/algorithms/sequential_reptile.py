@@ -85,7 +85,11 @@ class SequentialReptile:
     ) -> Loop:
         shared = {name: value.clone() for name, value in self.alone.scope.start(meta).items()}
         heads = tuple(
-            dict(self.alone.head.start(problem, {**meta, **shared}, episode.support, seed=_of_head(seed)))
+            dict(
+                self.alone.inner_of(problem).head.start(
+                    problem, {**meta, **shared}, episode.support, seed=_of_head(seed)
+                )
+            )
             for problem, episode, seed in zip(problems, episodes, seeds, strict=True)
         )
         return Loop(shared, heads, self.alone.rule.init(meta, _all(shared, heads)))

@@ -75,7 +75,8 @@ def check_decoder(whole: nn.Module) -> None:
 def scores(head: nn.Module, hidden: Tensor) -> Tensor:  # [..., D] -> [..., V]
     """Return what a head makes of hidden states."""
     rows = hidden.reshape(1, -1, hidden.shape[-1])
-    return cast("Any", head)(inputs_embeds=rows).logits.reshape(*hidden.shape[:-1], -1)
+    found: Tensor = cast("Any", head)(inputs_embeds=rows).logits
+    return found.reshape(*hidden.shape[:-1], found.shape[-1])
 
 
 def own_parameters(head: nn.Module, body: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from metaglot.models.language import LM
 from metaglot.types import Episode, Params, Problem
-
-VOCABULARY = "vocabulary"  # the level of heads that score every token of the vocabulary
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,12 @@ class Touched:
 def touched(problem: Problem, meta: Params, episode: Episode) -> Touched:
     """Return what is left of meta-parameters and episode over the touched rows; all where that cannot be done.
 
-    It cannot where the head scores the vocabulary, where low-rank or warp parameters belong to the embedding, and
-    where fewer rows are touched than the number of the padding row.
+    It cannot where the learner's own head scores the vocabulary (tied to the embedding, it reads every row), where
+    low-rank or warp parameters belong to the embedding, and where fewer rows are touched than the number of the padding
+    row.
     """
-    embedding = problem.learner.embedding
-    if embedding is None or problem.head_spec.level == VOCABULARY:
+    meta, embedding = of_task(problem, meta), problem.learner.embedding
+    if embedding is None or problem.over_vocabulary:
         return Touched(meta, episode)
     weight = meta.get(f"body.{embedding.name}")
     names = [n for n in meta if n.endswith(embedding.name)]
@@ -58,6 +58,13 @@ def touched(problem: Problem, meta: Params, episode: Episode) -> Touched:
     support, query = ({**part, "input_ids": number[part["input_ids"]]} for part in (episode.support, episode.query))
     small = {name: value.detach()[rows] if name in kept else value for name, value in meta.items()}
     return Touched(small, replace(episode, support=support, query=query), rows, kept)
+
+
+def of_task(problem: Problem, meta: Params) -> Params:
+    """Return the meta-parameters that a task has a use for: no language-model head where another scores it."""
+    if problem.over_vocabulary or not any(name.startswith(LM) for name in meta):
+        return meta
+    return {name: value for name, value in meta.items() if not name.startswith(LM)}
 
 
 def _with_padding(ids: Tensor, padding: int | None) -> Tensor | None:  # [U] -> [U'] or None

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from metaglot.errors import MetaglotError
 from metaglot.models.context import context_init, context_start
+from metaglot.models.language import LM
 from metaglot.models.lora import PREFIX, lora_init
 from metaglot.models.warp import PREFIX as WARP
 from metaglot.models.warp import bias_of, warp_init
@@ -33,7 +34,7 @@ class Scope(Protocol):
 
 @dataclass(frozen=True)
 class All:
-    """Every parameter of the body."""
+    """Every parameter of the body, and of the language-model head where it stands among the meta-parameters."""
 
     def init(self, body: Params, *, seed: int) -> Params:
         """Return nothing: the body is enough."""
@@ -41,13 +42,13 @@ class All:
         return {}
 
     def start(self, meta: Params) -> Params:
-        """Return `body.*`."""
-        return body_of(meta)
+        """Return `body.*` and `lm.*`."""
+        return with_head_of(meta)
 
 
 @dataclass(frozen=True)
 class HeadOnly:
-    """Nothing but the head (ANIL)."""
+    """Nothing but the head (ANIL); of a task over the vocabulary, the learner's language-model head."""
 
     def init(self, body: Params, *, seed: int) -> Params:
         """Return nothing."""
@@ -119,8 +120,8 @@ class BiasNorm:
         return {}
 
     def start(self, meta: Params) -> Params:
-        """Return the `body.*` that are vectors or called a bias (XLNet's are a vector for each attention head)."""
-        return {name: value for name, value in body_of(meta).items() if value.ndim == 1 or name.endswith("bias")}
+        """Return what of `body.*` and `lm.*` is a vector or called a bias (XLNet's are a vector for each head)."""
+        return {name: value for name, value in with_head_of(meta).items() if value.ndim == 1 or name.endswith("bias")}
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,11 @@ SCOPES: Mapping[str, Callable[..., Scope]] = MappingProxyType(
 def body_of(meta: Params) -> dict[str, Tensor]:
     """Return `body.*`."""
     return {name: value for name, value in meta.items() if name.startswith("body.")}
+
+
+def with_head_of(meta: Params) -> dict[str, Tensor]:
+    """Return `body.*` and the language-model head `lm.*`."""
+    return {name: value for name, value in meta.items() if name.startswith(("body.", LM))}
 
 
 def match_names(params: dict[str, Tensor] | Params, patterns: Sequence[str]) -> list[str]:

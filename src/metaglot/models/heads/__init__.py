@@ -9,6 +9,7 @@ from metaglot.models.heads.head import Head
 from metaglot.models.heads.latent import Latent
 from metaglot.models.heads.layer import head_size, linear_layer, resolved, scores
 from metaglot.models.heads.matching import Matching
+from metaglot.models.heads.own import OwnHead
 from metaglot.models.heads.prototypes import LOG_SCALE, Prototypes, class_means, prototype_layer
 from metaglot.models.heads.ridge import Ridge, ridge
 from metaglot.models.heads.svm import Svm, svm
@@ -35,6 +36,7 @@ __all__ = [
     "Head",
     "Latent",
     "Matching",
+    "OwnHead",
     "Prototypes",
     "Ridge",
     "Svm",
