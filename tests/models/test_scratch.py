@@ -1,0 +1,137 @@
+"""Models of random weights: the folder loads, is the same each time, and says what is wrong with its settings."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tests.models.test_load import PLAIN, WORDS, tokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+
+from metaglot.errors import MetaglotError
+from metaglot.models import load_backbone
+from metaglot.models.scratch import is_decoder, make_backbone
+from metaglot.tasks.objectives import CausalLm, MaskedLm, objective_of
+
+LANGUAGE = PLAIN._replace(language=True)
+SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+WIDE = {**SMALL, "intermediate_size": 32}
+NARROW = {**WIDE, "embedding_size": 8}
+ENCODERS = {
+    "bert": WIDE,
+    "roberta": WIDE,
+    "electra": NARROW,
+    "albert": NARROW,
+    "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
+    "modernbert": WIDE,
+    "deberta-v2": WIDE,
+}
+DECODERS = {
+    "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2},
+    "llama": WIDE,
+    "qwen2": {**WIDE, "num_key_value_heads": 2},
+}
+BERT = {"pad_token": "[PAD]", "mask_token": "w0", "cls_token": "w1", "sep_token": "w2"}
+GPT = {"eos_token": "[EOS]", "bos_token": "[EOS]", "pad_token": "[EOS]"}
+
+
+def made(kind: str, folder: Path, *, seed: int = 0, **more) -> Path:
+    special = GPT if kind in DECODERS else BERT
+    return make_backbone(kind, {**{**ENCODERS, **DECODERS}[kind], **more}, tokenizer(**special), folder, seed=seed)
+
+
+@pytest.mark.parametrize("kind", [*ENCODERS, *DECODERS])
+def test_a_model_of_each_kind_loads_with_its_head(kind, tmp_path):
+    folder = made(kind, tmp_path / "a" / "model")
+    assert is_decoder(kind) == (kind in DECODERS)
+    backbone = load_backbone(str(folder), LANGUAGE)
+    learner = backbone.learner
+    assert (learner.decoder, learner.hidden_size) == (kind in DECODERS, 16)
+    assert len(backbone.notes) == 1, "the head is that of the file"
+    batch = {"input_ids": torch.tensor([[5, 6, 7, 8]]), "attention_mask": torch.ones(1, 4, dtype=torch.int64)}
+    auto = AutoModelForCausalLM if learner.decoder else AutoModelForMaskedLM
+    whole = auto.from_pretrained(folder).eval()
+    scores = learner.forward({}, batch, logits=True).logits
+    assert scores.shape == (1, 4, len(WORDS))
+    assert torch.allclose(scores, whole(**batch).logits, atol=1e-5)
+    config = AutoConfig.from_pretrained(folder)
+    assert config.vocab_size == len(WORDS)
+    if learner.decoder:
+        assert config.eos_token_id == 2
+        assert config.pad_token_id is None, "the end of a text must keep an embedding"
+        assert learner.embedding.padding is None
+        assert isinstance(objective_of(backbone), CausalLm)
+    else:
+        assert config.pad_token_id == 0
+        objective = objective_of(backbone, share=0.2)
+        assert isinstance(objective, MaskedLm)
+        assert (objective.mask_token_id, objective.vocabulary_size, objective.share) == (3, len(WORDS), 0.2)
+        assert objective.special == {0, 1, 3, 4, 5}
+    plain = load_backbone(str(folder), PLAIN)
+    assert torch.allclose(plain.learner.forward({}, batch).pooled, learner.forward({}, batch).pooled, atol=1e-6)
+    assert sum(v.numel() for v in learner.body().values()) > 1000
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    a, b, other = (made("bert", tmp_path / n, seed=s) for n, s in (("a", 0), ("b", 0), ("c", 1)))
+    names = {path.name for path in a.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+    assert all((a / name).read_bytes() == (b / name).read_bytes() for name in names)
+    assert (a / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes()
+    torch.manual_seed(4)
+    state = torch.get_rng_state()
+    made("bert", tmp_path / "d")
+    assert torch.equal(state, torch.get_rng_state())
+    assert not list(tmp_path.glob(".*")), "nothing is left beside"
+
+
+def test_settings_by_another_name_and_a_larger_vocabulary(tmp_path):
+    values = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 64}
+    folder = make_backbone("gpt2", values, tokenizer(**GPT), tmp_path / "m", seed=0)
+    learner = load_backbone(str(folder), PLAIN).learner
+    assert learner.hidden_size == 16
+    assert len(learner.body()[f"body.{learner.embedding.name}"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("bret", {}, r"'bret' \(did you mean 'bert'\?\).*gpt2"),
+        ("", {}, "such as bert"),
+        ("xlm", {}, "kind 'xlm'"),
+        ("gemma3", {}, "kind 'gemma3'"),
+        ("bart", {}, "bart is an encoder with a decoder"),
+        ("bert", {"hiden_size": 16}, r"unknown setting 'hiden_size'; did you mean hidden_size"),
+        ("bert", {"zzzz": 16}, r"unknown setting 'zzzz'; it has .*num_hidden_layers"),
+        ("bert", {"pad_token_id": 3}, "pad_token_id is not yours to set"),
+        ("bert", {"is_decoder": True}, "is_decoder is not yours to set"),
+        ("bert", {"vocab_size": 10}, "vocab_size is below the 23 tokens"),
+        ("bert", {"hidden_size": "many"}, "given: hidden_size.*expected int"),
+        ("bert", {"hidden_size": 15, "num_attention_heads": 2}, "15"),
+        ("bert", {"hidden_act": "magic"}, "magic"),
+        ("bert", {**WIDE, "num_hidden_layers": 0}, "without layers"),
+        ("bert", {**WIDE, "hidden_size": 0}, "no model can be made"),
+        ("bert", {"vocab_size": "many"}, "no model can be made|vocab_size"),
+    ],
+)
+def test_what_cannot_be_made_says_why(tmp_path, kind, values, said):
+    with pytest.raises(MetaglotError, match=said):
+        make_backbone(kind, values, tokenizer(**BERT), tmp_path / "m", seed=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path):
+    with pytest.raises(MetaglotError, match="exists"):
+        make_backbone("bert", WIDE, tokenizer(**BERT), tmp_path, seed=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_objective_needs_a_head_and_a_mask(tmp_path):
+    folder = made("bert", tmp_path / "m")
+    with pytest.raises(MetaglotError, match="loaded without its language-model head"):
+        objective_of(load_backbone(str(folder), PLAIN))
+    backbone = load_backbone(str(folder), LANGUAGE)
+    with pytest.raises(MetaglotError, match=r"above 0 and below 1, got 1\.5"):
+        objective_of(backbone, share=1.5)
+    bare = make_backbone("bert", WIDE, tokenizer(pad_token="[PAD]"), tmp_path / "bare", seed=0)
+    with pytest.raises(MetaglotError, match="no token to mask with"):
+        objective_of(load_backbone(str(bare), LANGUAGE))
