@@ -112,6 +112,7 @@ class GradientBased:
             inner = self.inner_of(problem)._replace(weights=weights)
             grads, record = estimator(inner, problem, small.meta, small.episode, episode_seed)
             small.add(total, grads, share=1 / len(episodes))
+            del grads  # else it stands while the next one is found
             records.append(record)
         return MetaGrad(total, tuple(records))
 

@@ -26,6 +26,7 @@ def mean(meta_grads: Iterable[MetaGrad], state: Params) -> tuple[MetaGrad, Param
                 total[name].add_(grad)
             else:
                 total[name] = grad.clone()
+        del meta_grad  # else it stands while the next one is found
     return MetaGrad({name: value.div_(count) for name, value in total.items()}, tuple(records)), state
 
 

@@ -25,7 +25,7 @@ from metaglot.inner.estimators.parts import (
     judge,
     leaves_of,
     points_of,
-    pulled_back,
+    reached,
     record_of,
 )
 from metaglot.inner.estimators.products import ExactProduct, FiniteProduct, Product, Step, Through
@@ -71,15 +71,18 @@ class Adjoint:
         steps = [Step(b, _seed(seed, t), waits and t == 0) for t, b in enumerate(inner.loop.batches(episode.support))]
         recomputed = max(0, len(steps) - self.keep)
         forward = _Forward(inner.loop, problem, meta, steps[:recomputed], self.stored)
-        middle = forward.run(Fast(_still(start), _still(state), ()))
-        total, at, judged, trace = _tail(inner, problem, meta, steps[recomputed:], middle, episode, seed)
+        # The middle is handed on and not held: it is as large as any state.
+        total, at, judged, trace = _tail(
+            inner, problem, meta, steps[recomputed:], forward.run(start, state), episode, seed
+        )
         for t in reversed(range(recomputed)):
             before = forward.state(t)
             at = _back(Through(inner.loop, problem, meta, steps[t]), before, at, total, self.product)
             if weight := inner.weight_after(t):
                 at = _plus_query(problem, meta, before, weight, (episode, seed), at, total)
         outputs = {**_tagged("f", start), **_tagged("s", state)}
-        add_to(total, pulled_back(outputs, {**_tagged("f", at.params), **_tagged("s", at.state)}, leaves))
+        add_to(total, reached(outputs, {**_tagged("f", at.params), **_tagged("s", at.state)}, leaves))
+        total |= {name: torch.zeros_like(value) for name, value in meta.items() if name not in total}
         return total, record_of(problem, trace, judged.logits, episode)
 
 
@@ -100,12 +103,15 @@ class _Forward:
         self._kept: dict[int, Fast] = {}
         self._segment: dict[int, Fast] = {}
 
-    def run(self, start: Fast) -> Fast:
+    def run(self, start: Params, state: Params) -> Fast:
         """Return the state after all steps."""
-        last = start
-        for t, last in self._walk(start, len(self._steps)):
-            if t % self._stride == 0 and t < len(self._steps):
-                self._kept[t] = _copy(last)
+        first = Fast(_detached(start), _detached(state), ())
+        self._kept[0] = first  # itself: the walk changes a copy
+        last = first
+        for t, fast in self._walk(_copy(first), len(self._steps)):
+            if t % self._stride == 0 and 0 < t < len(self._steps):
+                self._kept[t] = _copy(fast)
+            last = fast
         return last
 
     def state(self, t: int) -> Fast:
@@ -142,7 +148,8 @@ def _tail(
         visited.append(after)
     judged = judge(problem, leaves, points_of(inner, visited), episode, seed)
     moving = {**_tagged("f", first.params), **_tagged("s", first.rule_state)}
-    found = gradients(judged.loss, {**_tagged("m", leaves), **moving})
+    own = {name: value for name, value in leaves.items() if name not in first.params}
+    found = gradients(judged.loss, {**_tagged("m", own), **moving})
     at = _At(_untagged("f", found), _untagged("s", found))
     return _untagged("m", found), at, judged, visited[-1].trace
 
@@ -154,10 +161,11 @@ def _back(through: Through, before: Fast, at: _At, total: dict[str, Tensor], pro
     grads, loss = leaves_of(gradient.grads), gradient.loss.detach().requires_grad_()
     with torch.enable_grad():
         moved, after = through.loop.rule.update(leaves, fast, grads, loss, state, len(before.trace))
-    inputs = {**_tagged("f", fast), **_tagged("s", state), **_tagged("g", grads), **_tagged("m", leaves), "loss": loss}
-    outputs = {**_tagged("f", moved), **_tagged("s", after)}
-    found = pulled_back(outputs, {**_tagged("f", at.params), **_tagged("s", at.state)}, inputs)
+    moving = {**_tagged("f", fast), **_tagged("s", state), **_tagged("g", grads), "loss": loss}
+    outputs, adjoints = ({**_tagged("f", f), **_tagged("s", s)} for f, s in ((moved, after), (at.params, at.state)))
+    found = reached(outputs, adjoints, {**moving, **_tagged("m", leaves)})
     add_to(total, _untagged("m", found))
+    found = {name: found[name] if name in found else torch.zeros_like(value) for name, value in moving.items()}
     own, of_meta = gradient.pull(_untagged("g", found), found["loss"])
     add_to(total, of_meta)
     params = _untagged("f", found)
@@ -176,7 +184,8 @@ def _plus_query(
 ) -> _At:
     leaves, fast = leaves_of(meta), leaves_of(before.params)
     judged = judge(problem, leaves, [(weight, fast)], *judged_on)
-    found = gradients(judged.loss, {**_tagged("m", leaves), **_tagged("f", fast)})
+    own = {name: value for name, value in leaves.items() if name not in fast}
+    found = gradients(judged.loss, {**_tagged("m", own), **_tagged("f", fast)})
     add_to(total, _untagged("m", found))
     params = dict(at.params)
     add_to(params, _untagged("f", found))
@@ -185,6 +194,11 @@ def _plus_query(
 
 def _seed(seed: int | None, step: int) -> int | None:
     return None if seed is None else fold(seed, "inner", step)
+
+
+def _detached(values: Params) -> dict[str, Tensor]:
+    """Return the values themselves, of no graph."""
+    return {name: value.detach() for name, value in values.items()}
 
 
 def _still(values: Params) -> dict[str, Tensor]:

@@ -80,8 +80,10 @@ class ExactProduct:
         loop, problem, meta, (batch, seed, waits) = through
         parts = list(loop.chunks(batch, seed))
         if len(parts) == 1:
-            leaves, roots = leaves_of(fast), leaves_of(meta)
-            loss, grads = loop.gradient(problem, roots, leaves, batch, seed=seed, create_graph=True, waits=waits)
+            leaves, roots = leaves_of(fast), _roots(meta, fast)
+            loss, grads = loop.gradient(
+                problem, {**meta, **roots}, leaves, batch, seed=seed, create_graph=True, waits=waits
+            )
             detached = {name: grad.detach() for name, grad in grads.items()}
             return Gradient(loss.detach(), detached, lambda g, w: _pull({**grads, "": loss}, g, w, leaves, roots))
         loss, grads = through.gradient(fast)
@@ -89,8 +91,8 @@ class ExactProduct:
         def pull(toward: Params, loss_weight: Tensor) -> Pulled:
             own, of_meta = dict[str, Tensor](), dict[str, Tensor]()
             for part, share, part_seed in parts:
-                leaves, roots = leaves_of(fast), leaves_of(meta)
-                value = share * problem.loss({**roots, **leaves}, part, seed=part_seed)
+                leaves, roots = leaves_of(fast), _roots(meta, fast)
+                value = share * problem.loss({**meta, **roots, **leaves}, part, seed=part_seed)
                 outputs = {**gradients(value, leaves, create_graph=True), "": value}
                 found = _pull(outputs, toward, loss_weight, leaves, roots)
                 add_to(own, found[0])
@@ -140,7 +142,7 @@ def _both(through: Through, fast: Params, toward: Params, epsilon: float) -> Pul
     own, of_meta = dict[str, Tensor](), dict[str, Tensor]()
     for part, share, part_seed in loop.chunks(batch, seed):
         leaves = leaves_of({n: v + epsilon * toward[n] if n in toward else v for n, v in fast.items()})
-        roots = leaves_of({n: v for n, v in meta.items() if n not in fast})
+        roots = _roots(meta, fast)
         loss = share * problem.loss({**meta, **roots, **leaves}, part, seed=part_seed)
         found = gradients(loss, {**leaves, **roots})
         add_to(own, {n: found[n] for n in leaves})
@@ -152,6 +154,11 @@ def _difference(through: Through, fast: Params, toward: Params, epsilon: float) 
     plus, minus = (_both(through, fast, toward, sign * epsilon) for sign in (1, -1))
     own, of_meta = ({n: (a[n] - b[n]) / (2 * epsilon) for n in a} for a, b in zip(plus, minus, strict=True))
     return own, of_meta
+
+
+def _roots(meta: Params, fast: Params) -> dict[str, Tensor]:
+    """Return as leaves what of the meta-parameters is read: those that nothing stands over."""
+    return leaves_of({name: value for name, value in meta.items() if name not in fast})
 
 
 def _scaled(pulled: Pulled, factor: Tensor) -> Pulled:
