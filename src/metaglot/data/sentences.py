@@ -26,6 +26,7 @@ class Sentences:
     document: np.ndarray  # [n] int32
     domain: np.ndarray  # [n] int32, in `domains`; -1 where there is none
     domains: tuple[str, ...]  # sorted
+    max_length: int = 0  # tokens that a longer sentence was cut to; 0: it is not known whether any was
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -49,7 +50,7 @@ def tokenise_sentences(
         raise MetaglotError(f"{corpus.name}: no sentence has {min_words} words. Lower min_words, or give other text.")
     examples = tokenise(table, tokenizer, name=corpus.name, max_length=max_length, progress=progress)
     domain, domains = codes_of(corpus.table["domain"])
-    return Sentences(examples, corpus.table["document"].to_numpy()[at], domain[at], domains)
+    return Sentences(examples, corpus.table["document"].to_numpy()[at], domain[at], domains, max_length)
 
 
 def _cut(corpus: Corpus, min_words: int) -> tuple[pa.Table, np.ndarray]:
