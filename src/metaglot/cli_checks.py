@@ -67,9 +67,10 @@ def check_count(option: str, count: int | None, *, most: int) -> None:
 
 
 def check_recipe_data(recipe: "Recipe") -> None:
-    """Raise MetaglotError for a set of a recipe that is absent or, where it is small, cannot be read."""
-    from metaglot.config import set_path
+    """Raise MetaglotError for a set or corpus of a recipe that is absent or, where it is small, cannot be read."""
+    from metaglot.config import set_path, text_path
     from metaglot.data.builtin import BUILTINS
+    from metaglot.data.rawfiles import is_there
     from metaglot.data.readers import read_table
 
     for one in (*recipe.data.train, *recipe.data.validation):
@@ -81,6 +82,10 @@ def check_recipe_data(recipe: "Recipe") -> None:
                 raise MetaglotError(f"data: no built-in set {name!r}; there are {', '.join(sets)}")
         elif not path.startswith("hub:") and not (Path(path).is_file() and Path(path).stat().st_size > QUICK):
             read_table(path, mapping=one.columns or None)
+    for corpus in recipe.text.corpora if recipe.text else ():
+        path = text_path(recipe.text, corpus)
+        if not path.startswith("hub:") and not is_there(Path(path)):
+            raise MetaglotError(f"{path}: no such file or folder (text.corpora); name one of raw text")
 
 
 def read_task(path: Path, columns: str | None) -> "tuple[str, pa.Table, Draws]":

@@ -126,7 +126,7 @@ def _pretrain_again(again: Again) -> Verdict:
     held = assembled.description["fingerprints"] | assembled.description["validation_fingerprints"]
     if changed := _unlike(again.recorded.data, held):
         return [f"data {name}: {before}, now {now}" for name, before, now in changed], "data"
-    write_run_files(again.folder, dump_recipe(recipe), assembled.description)
+    write_run_files(again.folder, dump_recipe(recipe), assembled.description, base=assembled.base)
     plan = replace(assembled.plan, cpu_minutes=None)  # a budget of time may end at another step
     step = int(newest.name.removeprefix("step-"))
     watch(_until(step, plan, again.folder), step, quiet=again.quiet)

@@ -16,7 +16,9 @@ from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
     from metaglot.training import Event
+    from metaglot.types import Record
 
+WAITING = 0.02  # share of a step's time from which on it is told
 EXIT = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
 
 
@@ -56,7 +58,8 @@ def pretrain(
     prepare_folder(folder, resume=resume, force=force)
     check_algorithm(settings.algorithm.name)
     check_recipe_data(settings)
-    check_model(settings.model.name)
+    if settings.model.scratch is None:
+        check_model(settings.model.name)
     import torch
 
     from metaglot.assembly import assemble, write_run_files
@@ -72,10 +75,11 @@ def pretrain(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     say = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
-    assembled = assemble(settings, say, run=None if force else folder)
+    with bars(quiet=quiet or as_json) as bar:
+        assembled = assemble(settings, say, run=None if force else folder, bar=bar)
     if force and folder.is_dir():  # only now: a mistake costs no run
         shutil.rmtree(folder)
-    write_run_files(folder, dump_recipe(settings), assembled.description)
+    write_run_files(folder, dump_recipe(settings), assembled.description, base=assembled.base)
     write_seen(folder, seen_of(assembled.texts))
     described = assembled.description
     record_command(folder, context, described["fingerprints"] | described["validation_fingerprints"])
@@ -132,6 +136,29 @@ def stop_flag() -> Generator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
+    """Give a function of (what, done, total) that shows a bar for each thing that is done, with the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
+        known: dict[str, TaskID] = {}
+
+        def bar(what: str, done: int, total: int) -> None:
+            if what not in known:
+                known[what] = progress.add_task(what, total=total)
+            progress.update(known[what], completed=done, total=total)
+
+        yield bar
+
+
 def watch(events: "Iterator[Event]", steps: int, *, quiet: bool) -> "Event":
     """Show a progress bar with time left, and return the last event."""
     from rich.console import Console
@@ -150,18 +177,38 @@ def watch(events: "Iterator[Event]", steps: int, *, quiet: bool) -> "Event":
         notes = {"step": "", "validation": ""}
         for last in events:
             if last.kind == "step":
-                notes["step"] = f"loss {last.record['loss']:.3f}"
+                notes["step"] = _step_note(last.record)
             elif last.kind == "validation":
-                notes["validation"] = f"held-out accuracy {100 * last.record['accuracy']:.1f} %"
+                notes["validation"] = held_out_note(last.record)
                 if not progress.console.is_terminal and not quiet:
                     progress.console.print(f"step {last.state.step}: {notes['validation']}")
             progress.update(task, completed=last.state.step, note=" · ".join(n for n in notes.values() if n))
     return last
 
 
+def _step_note(record: "Record") -> str:
+    """Return the loss of a step, the tokens a second, and the share of time waited for episodes if it is worth it."""
+    seconds = float(record["seconds"])
+    losses = [f"{name.replace('_', ' ')} {record[name]:.3f}" for name in ("loss", "plain_loss") if name in record]
+    speed = f"{float(record['tokens']) / seconds:,.0f} tokens/s" if seconds else ""
+    waiting = float(record["waited_seconds"]) / seconds if seconds else 0.0
+    waited = f"waiting {waiting:.0%}" if waiting > WAITING else ""
+    return " · ".join(note for note in (*losses, speed, waited) if note)
+
+
+def held_out_note(record: "Record") -> str:
+    """Return what a validation found: accuracy on held-out tasks, perplexity of held-out text."""
+    notes: list[str] = []
+    if "accuracy" in record:
+        notes.append(f"held-out accuracy {100 * float(record['accuracy']):.1f} %")
+    if "perplexity" in record:
+        notes.append(f"held-out perplexity {float(record['perplexity']):.1f}")
+    return ", ".join(notes)
+
+
 def _said(outcome: dict[str, Any]) -> str:
-    reached = outcome["validation"].get("accuracy")
-    held_out = f", held-out accuracy {100 * reached:.1f} %" if reached is not None else ""
+    found = held_out_note(outcome["validation"])
+    held_out = f", {found}" if found else ""
     how = {
         "done": "done",
         "goal": "the goal is met",

@@ -104,7 +104,7 @@ def _same(folder: Path, recipe: Recipe) -> bool:
 def _train(recipe: Recipe, folder: Path, talk: Talk) -> None:
     talk(f"1/3  Meta-training on tasks made of {len(recipe.data.train)} labelled sets")
     assembled = assemble(recipe, lambda text: talk(f"     {text}"), run=folder)
-    write_run_files(folder, dump_recipe(recipe), assembled.description)
+    write_run_files(folder, dump_recipe(recipe), assembled.description, base=assembled.base)
     write_seen(folder, seen_of(assembled.texts))
     with stop_flag() as stop:
         last = watch(run(assembled.plan, folder, stop=stop), assembled.plan.optimisation.steps, quiet=talk.quiet)

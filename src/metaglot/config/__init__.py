@@ -7,6 +7,7 @@ from metaglot.config.loading import (
     packaged_recipes,
     parse_recipe,
     set_path,
+    text_path,
 )
 from metaglot.config.settings import Recipe, ScratchSettings, SetSettings, TrainingSettings
 from metaglot.config.tasks import EpisodeSettings
@@ -26,4 +27,5 @@ __all__ = [
     "packaged_recipes",
     "parse_recipe",
     "set_path",
+    "text_path",
 ]

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from metaglot.config.settings import Recipe, SetSettings
+from metaglot.config.text import CorpusSettings, TextSettings
 from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.data.yamltext import parse_yaml, shown
 from metaglot.errors import MetaglotError
@@ -49,15 +50,24 @@ def parse_recipe(raw: Mapping[str, Any], overrides: Sequence[str] = (), *, where
 
 def set_path(recipe: Recipe, settings: SetSettings) -> str:
     """Return where a set is read from: `builtin:…`, `hub:…`, or a path with data.root and $VARIABLES filled in."""
-    if settings.path.startswith(("builtin:", "hub:")):
-        return settings.path
-    if not settings.path.strip():
-        raise MetaglotError("data: a set has an empty path; name a file, a folder, hub:ID or builtin:NAME")
-    path = Path(expand(settings.path))
-    if recipe.data.root and not path.is_absolute():
-        path = Path(expand(recipe.data.root)) / path
-    parquet = path.with_suffix(".parquet")
-    return str(parquet if not path.suffix and not is_there(path) and is_there(parquet) else path)
+    return _found(settings.path, recipe.data.root, "data: a set")
+
+
+def text_path(settings: TextSettings, corpus: CorpusSettings) -> str:
+    """Return where a corpus is read from: `hub:…`, or a path with text.root and $VARIABLES filled in."""
+    return _found(corpus.path, settings.root, "text: a corpus")
+
+
+def _found(path: str, root: str, what: str) -> str:
+    if path.startswith(("builtin:", "hub:")):
+        return path
+    if not path.strip():
+        raise MetaglotError(f"{what} has an empty path; name a file, a folder, hub:ID or builtin:NAME")
+    place = Path(expand(path))
+    if root and not place.is_absolute():
+        place = Path(expand(root)) / place
+    parquet = place.with_suffix(".parquet")
+    return str(parquet if not place.suffix and not is_there(place) and is_there(parquet) else place)
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -1,0 +1,68 @@
+"""What a run directory says of itself: config.yaml, environment.json, model.json."""
+
+import hashlib
+import json
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+from metaglot.config import dump_recipe, load_recipe
+from metaglot.data.cache import atomic_folder
+from metaglot.errors import MetaglotError
+from metaglot.version import __version__
+
+BASE = "base"  # folder of a model that was made for the run
+
+
+def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any], *, base: Path | None = None) -> None:
+    """Write config.yaml, environment.json and model.json, or check that they say the same as this run.
+
+    `base` is the folder of a model that was made for the run: it is copied into it.
+    Raises MetaglotError if the folder holds another run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "config.yaml"
+    if config.is_file() and dump_recipe(load_recipe(config)) != recipe_text:  # keys of later versions have defaults
+        raise MetaglotError(f"{folder} holds a run of another recipe; use another --out, or --force to start over")
+    described = description_in(folder / "model.json")
+    changed = [key for key in ("fingerprints", "validation_fingerprints") if described.get(key) != description.get(key)]
+    if described and changed and (folder / "checkpoints").is_dir():
+        raise MetaglotError(
+            f"{folder}: the data are not what the run began with ({', '.join(changed)} in model.json differ); put them "
+            "back, use another --out, or --force to start over"
+        )
+    if base is not None and not (folder / BASE).is_dir():
+        with atomic_folder(folder / BASE) as part:
+            shutil.copytree(base, part, dirs_exist_ok=True)
+    environment = {"metaglot": __version__, "python": platform.python_version(), "machine": platform.machine()}
+    environment |= _versions()
+    for name, text in (
+        ("model.json", json.dumps(description, indent=1, ensure_ascii=False) + "\n"),
+        ("environment.json", json.dumps(environment, indent=1) + "\n"),
+        ("config.yaml", recipe_text),
+    ):
+        part = folder / f".{name}.part"
+        part.write_text(text, "utf-8")
+        part.replace(folder / name)
+
+
+def description_in(file: Path) -> dict[str, Any]:
+    """Return what a model.json says; nothing where it is absent or was cut short."""
+    try:
+        return dict(json.loads(file.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _versions() -> dict[str, str]:
+    import torch
+    import transformers
+
+    digest = hashlib.sha256(torch.__config__.show().encode()).hexdigest()[:16]
+    return {
+        "torch": torch.__version__,
+        "torch_build": digest,
+        "transformers": transformers.__version__,
+        "threads": str(torch.get_num_threads()),
+    }

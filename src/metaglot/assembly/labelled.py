@@ -1,0 +1,95 @@
+"""Labelled sets of a recipe as sources of tasks, and what must not be on both sides."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from metaglot.assembly.voice import Voice
+from metaglot.config import Recipe, SetSettings, set_path
+from metaglot.data.builtin import load_builtin
+from metaglot.data.readers import read_table
+from metaglot.data.seen import Part
+from metaglot.data.store import tokenise
+from metaglot.errors import MetaglotError
+from metaglot.models import Backbone
+from metaglot.tasks import Selection, Source, sources_of
+
+
+def labelled_sources(
+    recipe: Recipe, sets: Sequence[SetSettings], backbone: Backbone, voice: Voice
+) -> tuple[tuple[Source, ...], dict[str, str], dict[str, pa.Table]]:
+    """Return the tasks of the sets, the hash of each set, and its table."""
+    sources: list[Source] = []
+    tables: dict[str, pa.Table] = {}
+    hashes: dict[str, str] = {}
+    for settings in sets:
+        name = settings.name or settings.path.removeprefix("builtin:").rsplit("/", 1)[-1].split(".")[0]
+        table = read_set(recipe, settings)
+        voice.say(f"reading {name}: {table.num_rows} rows")
+        examples = tokenise(table, backbone.tokenizer, name=name, max_length=recipe.model.max_length)
+        check_names(hashes, {name: examples.fingerprint})
+        hashes[name], tables[name] = examples.fingerprint, table
+        select = Selection(
+            group_by=settings.group_by,
+            languages=settings.languages,
+            splits=settings.splits,
+            domains=settings.domains,
+            classes=settings.classes,
+            without=settings.without,
+            min_per_class=settings.min_per_class,
+        )
+        sources += sources_of(examples, select)
+    return tuple(sources), hashes, tables
+
+
+def parts_of(sources: Sequence[Source], tables: Mapping[str, pa.Table]) -> tuple[Part, ...]:
+    """Return the rows and class names of each set that became tasks."""
+    parts: list[Part] = []
+    for name, table in tables.items():
+        mine = [source for source in sources if source.info.dataset == name]
+        rows = np.unique(np.concatenate([members for source in mine for members in source.members]))
+        parts.append(Part(name, table, rows, tuple(sorted({label for source in mine for label in source.info.labels}))))
+    return tuple(parts)
+
+
+def read_set(recipe: Recipe, settings: SetSettings) -> Any:
+    """Return the canonical table of a set in a recipe."""
+    path = set_path(recipe, settings)
+    if path.startswith("builtin:"):
+        return load_builtin(path.removeprefix("builtin:"))
+    return read_table(path, mapping=settings.columns or None)
+
+
+def check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:
+    """Refuse one name for two sets: their heads and their classes would be taken for the same."""
+    for name, fingerprint in more.items():
+        if known.get(name, fingerprint) != fingerprint:
+            raise MetaglotError(
+                f"data: two different sets are called {name}; give one of them a name of its own: {{path: …, name: …}}"
+            )
+
+
+def check_disjoint(train: Sequence[Source], validation: Sequence[Source]) -> None:
+    """Refuse a class of one task on both sides, and a text of one set on both sides."""
+    taught = {(s.info.dataset, c, s.info.name) for s in train for c in s.info.classes}
+    both = sorted(
+        {key[0] for s in validation for c in s.info.classes if (key := (s.info.dataset, c, s.info.name)) in taught}
+    )
+    if both:
+        raise MetaglotError(
+            f"data: {', '.join(both)} stands in training and in validation with the same classes of the same tasks; "
+            "choose other classes, domains or sets"
+        )
+    rows: dict[str, set[int]] = {}
+    for source in train:
+        rows.setdefault(source.info.dataset, set()).update(int(i) for members in source.members for i in members)
+    for source in validation:
+        held = {int(i) for members in source.members for i in members}
+        shared = rows.get(source.info.dataset, set[int]()) & held
+        if shared:
+            raise MetaglotError(
+                f"data: {len(shared)} texts of {source.info.name} stand in training and in validation; choose other "
+                "classes, domains or sets"
+            )

@@ -1,0 +1,166 @@
+"""The plan of a recipe."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metaglot.algorithms import build_algorithm
+from metaglot.algorithms.hybrid import Hybrid
+from metaglot.assembly.folder import BASE, description_in
+from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, parts_of
+from metaglot.assembly.scratch import made_from_scratch
+from metaglot.assembly.tasks import Tasks, has_plain, needs_language, shape_of, tasks_of
+from metaglot.assembly.text import Material, RawText, read_text
+from metaglot.assembly.voice import Bar, Voice, no_bar, silent
+from metaglot.config import Recipe
+from metaglot.data.folders import latest
+from metaglot.data.seen import Part
+from metaglot.errors import MetaglotError
+from metaglot.models import Backbone, Runtime, load_backbone
+from metaglot.models.load import check_length
+from metaglot.tasks import Classification, Shape, Source, SupervisedTasks
+from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
+from metaglot.training.estimator import Choice, earlier, settled
+from metaglot.training.need import Largest
+from metaglot.types import Algorithm
+
+
+class Assembled(NamedTuple):
+    """A plan, with what it was made of."""
+
+    plan: Plan
+    backbone: Backbone
+    train: tuple[Source, ...]
+    validation: tuple[Source, ...]
+    description: dict[str, Any]  # for model.json
+    texts: tuple[Part, ...]  # what training reads
+    base: Path | None = None  # folder of a model that was made for the run
+
+
+def assemble(
+    recipe: Recipe, say: Callable[[str], None] = silent, *, run: Path | None = None, bar: Bar = no_bar
+) -> Assembled:
+    """Return the plan of a recipe; raise MetaglotError where data, model or algorithm are not as it says.
+
+    `run` is the folder of a run that may go on, or be done again: what it chose at its start is kept.  `say` is given
+    lines, `bar` the progress of what takes long.
+    """
+    voice = Voice(say, bar)
+    algorithm = build_algorithm(recipe.algorithm.name, recipe.algorithm.options)
+    _check_combine(recipe, together=algorithm.together)
+    text = None if recipe.text is None else read_text(recipe.text, voice)
+    backbone, base = _backbone(recipe, text, voice, second_order=algorithm.second_order)
+    train, hashes, tables = labelled_sources(recipe, recipe.data.train, backbone, voice)
+    validation, held_hashes, _ = labelled_sources(recipe, recipe.data.validation, backbone, voice)
+    check_names(hashes, held_hashes)
+    check_disjoint(train, validation)
+    if text is not None:
+        check_names({**hashes, **held_hashes}, text.fingerprints)
+    family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
+    supervised = SupervisedTasks(train, family, shape_of(recipe.episodes), recipe.data.mixture) if train else None
+    material = None
+    if recipe.text is not None and text is not None:
+        check_length(backbone, recipe.text.length, "text.length")
+        material = Material(recipe, recipe.text, text, backbone, voice)
+    tasks = tasks_of(recipe, supervised, material)
+    chosen = _settled(recipe, algorithm, backbone, tasks, run)
+    if chosen.said:
+        say(chosen.said)
+    plan = _plan(recipe, backbone, chosen.algorithm, tasks, validation)
+    description = {
+        "format": 1,
+        "base": recipe.model.name if base is None else BASE,
+        "max_length": recipe.model.max_length,
+        "algorithm": recipe.algorithm.model_dump(mode="json"),
+        "data": sorted({*(source.info.dataset for source in train), *(text.fingerprints if text else ())}),
+        "fingerprints": {**hashes, **(text.fingerprints if text else {})},
+        "validation": sorted({source.info.dataset for source in validation}),
+        "validation_fingerprints": held_hashes,
+        **({} if chosen.record is None else {"estimator": dict(chosen.record)}),
+    }
+    texts = (*parts_of(train, tables), *(text.parts if text else ()))
+    return Assembled(plan, backbone, train, validation, description, texts, base)
+
+
+def _backbone(
+    recipe: Recipe, text: RawText | None, voice: Voice, *, second_order: bool
+) -> tuple[Backbone, Path | None]:
+    """Return the model, and its folder if it was made for this run."""
+    m = recipe.model
+    runtime = Runtime(m.precision, m.attention, m.device, second_order, m.checkpointing, needs_language(recipe))
+    name, base = m.name, None
+    if m.scratch is not None:
+        base = made_from_scratch(m.scratch, text.train.table if text else None, seed=recipe.seed, voice=voice)
+        name = str(base)
+    voice.say("making a model of random weights" if base else f"loading {name}")
+    backbone = load_backbone(name, runtime)
+    for note in backbone.notes[:1]:
+        voice.say(f"running in {note}")
+    for note in backbone.notes[1:]:
+        voice.say(note)
+    check_length(backbone, m.max_length, "model")
+    return backbone, base
+
+
+def _settled(recipe: Recipe, algorithm: Any, backbone: Backbone, tasks: Tasks, run: Path | None) -> Choice:
+    """Return the algorithm, its estimator chosen; with the plain objective beside it where that is among the tasks."""
+    chosen = Choice(algorithm)
+    if tasks.episodic is not None:
+        chosen = settled(
+            algorithm,
+            backbone.learner,
+            tasks.episodic,
+            _largest(recipe),
+            record=_earlier(run),
+            freeze=recipe.training.freeze,
+        )
+    return chosen._replace(algorithm=Hybrid(chosen.algorithm)) if has_plain(recipe) else chosen
+
+
+def _plan(
+    recipe: Recipe, backbone: Backbone, algorithm: Algorithm, tasks: Tasks, validation: tuple[Source, ...]
+) -> Plan:
+    t, v = recipe.training, recipe.validation
+    shots = recipe.goal.shots if recipe.goal else v.shots
+    family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
+    held = Shape(v.ways, (shots, shots), v.queries, 512, 512)
+    return Plan(
+        learner=backbone.learner,
+        algorithm=algorithm,
+        train=tasks.all,
+        validation=SupervisedTasks(validation, family, held, "uniform") if validation else None,
+        optimisation=Optimisation(
+            t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip
+        ),
+        validate=Validation(v.every, v.episodes),
+        goal=Goal(recipe.goal.metric, recipe.goal.at_least, recipe.goal.shots) if recipe.goal else None,
+        cpu_minutes=recipe.budget.cpu_minutes,
+        save_every=t.save_every,
+        keep=t.keep,
+        seed=recipe.seed,
+        freeze=t.freeze,
+        combine=COMBINES[t.combine],
+        text=tasks.held_out,
+    )
+
+
+def _largest(recipe: Recipe) -> Largest:
+    """Return the size of the largest episode that a recipe allows."""
+    e = recipe.episodes
+    support, query = min(e.max_support, e.ways[1] * e.shots[1]), min(e.max_query, e.ways[1] * e.queries)
+    return Largest(support, query, recipe.model.max_length)
+
+
+def _earlier(folder: Path | None) -> Mapping[str, Any] | None:
+    """Return the estimator that a run began with, if it chose one."""
+    return (
+        None if folder is None else earlier(description_in(folder / "model.json"), trained=latest(folder) is not None)
+    )
+
+
+def _check_combine(recipe: Recipe, *, together: bool) -> None:
+    """Refuse to combine where there is one gradient only."""
+    t = recipe.training
+    if t.combine != "mean" and (together or t.meta_batch == 1):
+        why = f"{recipe.algorithm.name} gives one for all episodes" if together else "meta_batch is 1"
+        raise MetaglotError(f"training.combine: {t.combine} needs several gradients a step, and {why}; use mean")

@@ -1,0 +1,175 @@
+"""The kinds of tasks that a recipe names, as one distribution over episodes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from metaglot.assembly.text import Material
+from metaglot.config import EpisodeSettings, Recipe
+from metaglot.config import tasks as kinds
+from metaglot.errors import MetaglotError
+from metaglot.seeds import fold
+from metaglot.tasks import Classification, MixtureOf, Shape, SupervisedTasks
+from metaglot.tasks.clusters import SentenceClustering, WordClustering, cluster_sentences, cluster_words
+from metaglot.tasks.documents import document_sources
+from metaglot.tasks.domain_lm import DomainText, Passages
+from metaglot.tasks.domains import domain_source
+from metaglot.tasks.joining import joining_of
+from metaglot.tasks.mixture import Bound
+from metaglot.tasks.pairs import Closeness, SentencePairs
+from metaglot.tasks.plain import HeldOut, PlainText
+from metaglot.tasks.smlmt import MaskedWords
+from metaglot.tasks.words import Clusters, Curriculum, LogFrequency, Uniform, WordSampler
+from metaglot.types import TaskDistribution
+
+LANGUAGE = ("plain", "domain-lm")  # kinds that the language-model head scores
+
+
+class Tasks(NamedTuple):
+    """What episodes come from."""
+
+    all: TaskDistribution
+    episodic: TaskDistribution | None  # those with a support set
+    held_out: HeldOut | None  # text for the loss of the plain objective
+
+
+def shape_of(settings: EpisodeSettings) -> Shape:
+    """Return the size of episodes."""
+    return Shape(settings.ways, settings.shots, settings.queries, settings.max_support, settings.max_query)
+
+
+def has_plain(recipe: Recipe) -> bool:
+    """Whether the plain objective is among the tasks."""
+    return any(task.kind == "plain" for task in recipe.tasks)
+
+
+def needs_language(recipe: Recipe) -> bool:
+    """Whether any task is scored by the language-model head."""
+    return any(task.kind in LANGUAGE for task in recipe.tasks)
+
+
+def tasks_of(recipe: Recipe, supervised: SupervisedTasks | None, material: Material | None) -> Tasks:
+    """Return the distribution that a recipe's `tasks` describe; the labelled sets alone where it lists none."""
+    if not recipe.tasks:
+        assert supervised is not None
+        return Tasks(supervised, supervised, None)
+    made = [_made(recipe, task, supervised, material, n) for n, task in enumerate(recipe.tasks)]
+    with_support = [i for i, task in enumerate(recipe.tasks) if task.kind != "plain" and task.weight]
+    episodic = MixtureOf(tuple(made[i] for i in with_support), (1.0,) * len(with_support)) if with_support else None
+    plain = next((task for task in recipe.tasks if isinstance(task, kinds.Plain)), None)
+    held_out = _held_out(recipe, plain, material) if plain is not None and material is not None else None
+    return Tasks(made[0] if len(made) == 1 else _mixed(recipe, made), episodic, held_out)
+
+
+def _mixed(recipe: Recipe, parts: Sequence[TaskDistribution]) -> MixtureOf:
+    weights = tuple(task.weight for task in recipe.tasks)
+    until = tuple(task.weight if task.until is None else task.until for task in recipe.tasks)
+    bounds = [
+        Bound(n, task.bound)
+        for n, task in enumerate(recipe.tasks)
+        if isinstance(task, kinds.Plain) and task.bound is not None
+    ]
+    over = recipe.training.steps * recipe.training.meta_batch if until != weights else 0
+    return MixtureOf(tuple(parts), weights, until, over, bounds[0] if bounds else None)
+
+
+def _held_out(recipe: Recipe, plain: kinds.Plain, material: Material) -> HeldOut | None:
+    blocks = material.held_out
+    if blocks is None or not len(blocks):
+        return None
+    family = material.objective(masked=plain.masked, whole_words=plain.whole_words)
+    return HeldOut(blocks, family, plain.batch, recipe.validation.batches)
+
+
+def _made(
+    recipe: Recipe,
+    task: kinds.TaskSettings,
+    supervised: SupervisedTasks | None,
+    material: Material | None,
+    number: int,
+) -> TaskDistribution:
+    if isinstance(task, kinds.Supervised):
+        assert supervised is not None
+        return supervised
+    assert material is not None
+    try:
+        return MAKERS[task.kind](_Of(recipe, material, fold(recipe.seed, "tasks", number)), task)
+    except MetaglotError as error:
+        raise MetaglotError(f"tasks.{number} ({task.kind}): {error}") from error
+
+
+class _Of(NamedTuple):
+    recipe: Recipe
+    material: Material
+    seed: int
+
+    @property
+    def family(self) -> Classification:
+        return Classification(pad_token_id=int(self.material.backbone.tokenizer.pad_token_id or 0))
+
+    def shape(self, own: EpisodeSettings | None) -> Shape:
+        return shape_of(own or self.recipe.episodes)
+
+
+def _masked_words(of: _Of, task: kinds.MaskedWords) -> TaskDistribution:
+    index = of.material.index(min_count=task.min_count, max_words=task.max_words)
+    return MaskedWords(
+        of.material.sentences, index, of.family, of.shape(task.episodes), _words(of, task, index), of.material.mask
+    )
+
+
+def _words(of: _Of, task: kinds.MaskedWords, index: Any) -> WordSampler:
+    options = WordClustering(task.clusters, task.clustered, task.sentences)
+    if task.words == "clusters":
+        learner = of.material.backbone.learner
+        of.material.voice.say(f"clustering {min(task.clustered, len(index.words)):,} words")
+        found = cluster_words(
+            of.material.masked(index), of.family, learner, learner.body(), options, seed=fold(of.seed, "words")
+        )
+        return Clusters(found, task.within)
+    if task.words == "curriculum":
+        return Curriculum(options, task.within, task.every, of.seed)
+    return Uniform() if task.words == "uniform" else LogFrequency()
+
+
+def _sentence_clusters(of: _Of, task: kinds.SentenceClusters) -> TaskDistribution:
+    learner, examples = of.material.backbone.learner, of.material.sentences.examples
+    options = SentenceClustering(task.clusters, task.sentences)
+    of.material.voice.say(f"clustering {min(task.sentences, len(examples)):,} sentences")
+    found = cluster_sentences(examples, of.family, learner, learner.body(), options, seed=of.seed)
+    return SupervisedTasks(tuple(found), of.family, of.shape(task.episodes), "uniform")
+
+
+def _documents(of: _Of, task: kinds.Documents) -> TaskDistribution:
+    found = document_sources(of.material.sentences, per_domain=task.within_domain)
+    return SupervisedTasks(tuple(found), of.family, of.shape(task.episodes), "size")
+
+
+def _domains(of: _Of, task: kinds.Domains) -> TaskDistribution:
+    found = domain_source(of.material.sentences)
+    return SupervisedTasks((found,), of.family, of.shape(task.episodes), "uniform")
+
+
+def _pairs(of: _Of, task: kinds.Pairs) -> TaskDistribution:
+    joining = joining_of(of.material.backbone.tokenizer, max_length=of.recipe.model.max_length)
+    close = Closeness(hard=task.hard)
+    return SentencePairs(of.material.sentences, of.family, of.shape(task.episodes), joining, close)
+
+
+def _domain_text(of: _Of, task: kinds.DomainText) -> TaskDistribution:
+    return DomainText(of.material.blocks, of.material.objective(), Passages(task.support, task.query))
+
+
+def _plain(of: _Of, task: kinds.Plain) -> TaskDistribution:
+    family = of.material.objective(masked=task.masked, whole_words=task.whole_words)
+    return PlainText(of.material.blocks, family, task.batch)
+
+
+MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {
+    "smlmt": _masked_words,
+    "sentence-clusters": _sentence_clusters,
+    "documents": _documents,
+    "domains": _domains,
+    "pairs": _pairs,
+    "domain-lm": _domain_text,
+    "plain": _plain,
+}
