@@ -205,11 +205,18 @@ def test_a_head_that_gives_other_logits_is_refused(monkeypatch):
     whole.get_submodule("bert").register_forward_hook(lambda m, i, o: _seen(whole, o))
     with pytest.raises(MetaglotError, match="it gives other logits"):
         take_head(whole)
-    gpt2 = decoder().module
-    check_decoder(gpt2)
-    gpt2.register_forward_hook(lambda m, i, o: o.__class__(logits=torch.tanh(o.logits)))
-    with pytest.raises(MetaglotError, match="it gives other logits"):
-        check_decoder(gpt2)
+
+
+@pytest.mark.parametrize(("kind", "plain"), [("gpt2", True), ("llama", True), ("gemma2", False), ("cohere", False)])
+def test_a_decoder_that_does_more_to_its_logits_is_refused(kind, plain):
+    more = {} if kind == "gpt2" else {"num_key_value_heads": 2, "head_dim": 8}
+    module = decoder(kind, **more).module
+    if plain:
+        check_decoder(module)
+    else:
+        with pytest.raises(MetaglotError, match=r"ForCausalLM cannot be run apart .*it gives other logits"):
+            check_decoder(module)
+    assert not module.base_model._forward_hooks
 
 
 class _Twice(torch.nn.Module):

@@ -25,6 +25,7 @@ from metaglot.types import Params
 
 LM = "lm."
 PROBE = 4  # tokens on which a head is compared with the model that it was taken from
+LARGE = 1e3  # what hidden states are multiplied by to find a bound
 
 
 class Handed(nn.Module):
@@ -63,13 +64,24 @@ def take_head(whole: nn.Module) -> tuple[nn.Module, nn.Module]:
 def check_decoder(whole: nn.Module) -> None:
     """Raise MetaglotError unless a decoder's logits are its output embedding of the last hidden state.
 
-    Some decoders scale or bound them beyond that.
+    Some decoders scale or bound them beyond that; a bound shows where the hidden states are large.
     """
     model, inputs = cast("Any", whole), _probe(whole)
-    with torch.no_grad():
-        hidden = model.base_model(**inputs).last_hidden_state
-        if not _close(model.get_output_embeddings()(hidden), model(**inputs).logits):
-            raise _inseparable(whole, "it gives other logits")
+    seen: list[Tensor] = []
+
+    def enlarge(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        seen.append(LARGE * output[0])
+        output["last_hidden_state"] = seen[0]
+        return output
+
+    handle = cast("nn.Module", model.base_model).register_forward_hook(enlarge)
+    try:
+        with torch.no_grad():
+            same = _close(model(**inputs).logits, model.get_output_embeddings()(seen[0]))
+    finally:
+        handle.remove()
+    if not same:
+        raise _inseparable(whole, "it gives other logits")
 
 
 def scores(head: nn.Module, hidden: Tensor) -> Tensor:  # [..., D] -> [..., V]

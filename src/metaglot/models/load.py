@@ -212,8 +212,17 @@ def _module(
             f"{name}: the file lacks {len(lacking)} weights of the model, such as {lacking[0]}; its config.json "
             "belongs to another model"
         )
-    made = f"the language-model head is new ({len(missing)} weights): {name} has none" if missing else ""
-    return cast("nn.Module", module), decoder, (made,) if made else ()
+    return cast("nn.Module", module), decoder, _made_anew(module, set(missing), name)
+
+
+def _made_anew(module: nn.Module, missing: set[str], name: str) -> tuple[str, ...]:
+    """Return what is to be said of a language-model head that the file lacks, wholly or in part."""
+    head = [n for n, _ in module.named_parameters() if _of_head(n, module)]  # a weight with two names comes once
+    new = [n for n in head if n in missing]
+    if not new:
+        return ()
+    whole = len(new) == len(head)
+    return (f"the language-model head is new: {name} has {'none' if whole else f'no {new[0]}'}",)
 
 
 def _of_head(weight: str, module: Any) -> bool:
