@@ -74,7 +74,9 @@ def ours_step(module: Any, tasks: Any, contender: Any, *, steps: int = STEPS) ->
     learner = HfLearner(module.requires_grad_(requires_grad=False), bf16=contender.precision == "bf16")
     estimator = Adjoint(stored=1) if contender.estimator == "adjoint-1" else ESTIMATORS[contender.estimator]()
     pull = 1.0 if contender.estimator == "implicit" else 0.0
-    algorithm = GradientBased(All(), Zeros(), Sgd(lr=RATE), steps, estimator, dropout=False, proximal=pull)
+    algorithm = GradientBased(
+        All(), Zeros(), Sgd(lr=RATE), steps, estimator, dropout=False, proximal=pull, precise=True
+    )
     info = TaskInfo("t", "t", tuple(map(str, range(WAYS))), tuple(range(WAYS)))
     family = Classification()
     episodes = [Episode(info, family, support, query) for support, query in tasks]

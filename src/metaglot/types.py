@@ -93,6 +93,10 @@ class Learner(Protocol):
         """Return the frozen module's own parameters under the names `body.*`, detached."""
         ...
 
+    def precise(self) -> "Learner":
+        """Return the learner in full precision."""
+        ...
+
     def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
         """Return the outputs for a batch with `params`; names absent come from the frozen module.
 

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from metaglot.algorithms import GradientBased
 from metaglot.inner import Adam, Adjoint, Estimator, FirstOrder, Rule, Sgd, Unrolled
-from metaglot.models import All, Prototypes, Runtime, load_backbone
+from metaglot.models import All, Prototypes, Runtime, Zeros, load_backbone
 from metaglot.tasks import Classification
 from metaglot.types import Batch, Episode, Params, Problem, TaskInfo
 
@@ -86,6 +86,18 @@ def test_exact_maml_under_bf16_autocast(world, estimator):
     assert gap(found, truth) > 1e-6, "autocast was on"
     first = gradient(replace(PLAIN, estimator=FirstOrder()), world)
     assert gap(found, truth) < gap(first, truth), "nearer to the exact gradient than first order is"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("estimator", [Unrolled(), Adjoint(), FirstOrder()], ids=lambda e: e.name)
+def test_a_query_loss_in_full_precision_brings_it_nearer(world, estimator):
+    rough, precise = (replace(PLAIN, head=Zeros(), estimator=estimator, precise=flag) for flag in (False, True))
+    truth = gradient(rough, world)
+    assert gap(gradient(precise, world), truth) < 1e-6, "in fp32 it changes nothing"
+    assert gap(gradient(precise, world, bf16=True), truth) < 0.9 * gap(gradient(rough, world, bf16=True), truth)
+    chosen = gradient(replace(rough, precise=None), world, bf16=True)
+    expected = precise if rough.second_order else rough
+    assert gap(chosen, gradient(expected, world, bf16=True)) < 1e-6, "second order is precise by itself"
 
 
 class Live(TorchDispatchMode):

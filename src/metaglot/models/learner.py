@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import torch
@@ -63,6 +63,10 @@ class HfLearner:
     def device(self) -> torch.device:
         """Where the parameters live."""
         return next(self.module.parameters()).device
+
+    def precise(self) -> "HfLearner":
+        """Return the learner in fp32: the same module and parameters, without autocast."""
+        return replace(self, bf16=False)
 
     def body(self) -> Params:
         """Return the module's parameters as `body.*`, detached; they share memory with the module."""

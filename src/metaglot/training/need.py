@@ -99,7 +99,7 @@ def measured(
     meta = initial_state(algorithm, learner, [drawn.task], seed=0, freeze=freeze).params
     small = touched(problem, meta, whole)
     seed = 0 if algorithm.dropout else None
-    a, b = (parts_of(algorithm.inner, problem, small.meta, _first(small.episode, few), seed) for few in FEW)
+    a, b = (parts_of(algorithm.inner_of(problem), problem, small.meta, _first(small.episode, few), seed) for few in FEW)
     texts, weights = largest.support, algorithm.weights or (1.0,)
     chunk = texts if algorithm.chunk is None else min(texts, algorithm.chunk)
     return Need(
@@ -139,7 +139,7 @@ def parts_of(inner: Inner, problem: Problem, meta: Params, episode: Episode, see
             graph.hold(fast.rule_state)
             marks.append(graph.bytes)
         assert fast is not None
-        judge(problem, leaves, [(1.0, fast.params)], episode, seed)
+        judge(inner.judging(problem), leaves, [(1.0, fast.params)], episode, seed)
         marks.append(graph.bytes)
     state = sum(value.nbytes for value in (*fast.params.values(), *fast.rule_state.values()))
     return Parts(marks[0], marks[1] - marks[0], marks[2] - marks[1], marks[3] - marks[2], state)

@@ -79,7 +79,7 @@ class Adjoint:
             before = forward.state(t)
             at = _back(Through(inner.loop, problem, meta, steps[t]), before, at, total, self.product)
             if weight := inner.weight_after(t):
-                at = _plus_query(problem, meta, before, weight, (episode, seed), at, total)
+                at = _plus_query(inner.judging(problem), meta, before, weight, (episode, seed), at, total)
         outputs = {**_tagged("f", start), **_tagged("s", state)}
         add_to(total, reached(outputs, {**_tagged("f", at.params), **_tagged("s", at.state)}, leaves))
         total |= {name: torch.zeros_like(value) for name, value in meta.items() if name not in total}
@@ -146,7 +146,7 @@ def _tail(
             problem, leaves, visited[-1], batch, anchor={}, seed=step_seed, create_graph=True, waits=waits
         )
         visited.append(after)
-    judged = judge(problem, leaves, points_of(inner, visited), episode, seed)
+    judged = judge(inner.judging(problem), leaves, points_of(inner, visited), episode, seed)
     moving = {**_tagged("f", first.params), **_tagged("s", first.rule_state)}
     own = {name: value for name, value in leaves.items() if name not in first.params}
     found = gradients(judged.loss, {**_tagged("m", own), **moving})

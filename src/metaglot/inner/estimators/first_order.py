@@ -32,7 +32,7 @@ class FirstOrder:
         walk = _taught if learnt else _carried
         visited = list(walk(inner, problem, {**meta, **learnt}, start, support, seed))
         points = [(inner.weight_after(len(fast.trace)), fast.params) for fast in visited]
-        judged = judge(problem, leaves, points, episode, seed)
+        judged = judge(inner.judging(problem), leaves, points, episode, seed)
         return gradients(judged.loss, leaves), record_of(problem, visited[-1].trace, judged.logits, episode)
 
 

@@ -38,7 +38,7 @@ class Implicit:
         still = {name: value.detach() for name, value in start.items()}
         fast = inner.loop.run(problem, meta, still, episode.support, seed=seed, create_graph=False)
         at = leaves_of(fast.params)
-        judged = judge(problem, leaves, [(1.0, at)], episode, seed)
+        judged = judge(inner.judging(problem), leaves, [(1.0, at)], episode, seed)
         found = gradients(judged.loss, {**_meta_tagged(leaves), **at})
         total = {name: found[f"meta {name}"] for name in leaves}
         outer = {name: found[name] for name in at}

@@ -1,6 +1,7 @@
 """What estimators share: the thing they differentiate, the query loss over visited points, and the record."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol, cast
 
 import torch
@@ -22,6 +23,11 @@ class Inner(NamedTuple):
     head: Head
     loop: InnerLoop
     weights: tuple[float, ...] | None = None  # of the query loss after each step (MAML++, REML); the last if None
+    precise: bool = False  # the query loss in full precision, whatever the inner loop runs in
+
+    def judging(self, problem: Problem) -> Problem:
+        """Return the problem as the query loss is taken on it."""
+        return replace(problem, learner=problem.learner.precise()) if self.precise else problem
 
     def body_rests(self, meta: Params) -> bool:
         """Whether nothing but the head moves."""

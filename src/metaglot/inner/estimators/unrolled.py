@@ -24,5 +24,5 @@ class Unrolled:
         support = inner.support(problem, leaves, episode.support, seed=seed)
         start = inner.start(problem, leaves, support, seed=seed)
         visited = list(inner.loop.walk(problem, leaves, start, support, seed=seed, create_graph=True))
-        judged = judge(problem, leaves, points_of(inner, visited), episode, seed)
+        judged = judge(inner.judging(problem), leaves, points_of(inner, visited), episode, seed)
         return gradients(judged.loss, leaves), record_of(problem, visited[-1].trace, judged.logits, episode)
