@@ -26,19 +26,20 @@ def recipe_page(recipe: type[BaseModel]) -> str:
 
 
 def groups(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield the settings within settings, with the dotted key that leads there."""
+    """Yield the settings within settings, with the dotted key that leads there; kinds of one key in turn."""
     for name, field in model.model_fields.items():
-        inner = _model_in(field.annotation)
-        if inner is not None:
-            yield prefix + name, inner
-            yield from groups(inner, f"{prefix}{name}.")
+        inner = _models_in(field.annotation)
+        for one in inner:
+            key = f"{prefix}{name}" if len(inner) == 1 else f"{prefix}{name}: {one.model_fields['kind'].default}"
+            yield key, one
+            if len(inner) == 1:
+                yield from groups(one, f"{prefix}{name}.")
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_model_in(part) for part in getattr(annotation, "__args__", ()))
-    return next((one for one in found if one is not None), None)
+        return [annotation]
+    return [one for part in getattr(annotation, "__args__", ()) for one in _models_in(part)]
 
 
 def _section(prefix: str, model: type[BaseModel]) -> str:
@@ -49,7 +50,8 @@ def _section(prefix: str, model: type[BaseModel]) -> str:
 
 
 def _fields(model: type[BaseModel]) -> Iterator[re.Match[str]]:
-    found = (FIELD.match(line) for line in inspect.getsource(model).splitlines())
+    bases = [base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and base is not BaseModel]
+    found = (FIELD.match(line) for base in bases for line in inspect.getsource(base).splitlines())
     return (match for match in found if match and match["name"] in model.model_fields)
 
 

@@ -54,11 +54,14 @@ class MaskedWords(Weighted):
     episodes: EpisodeSettings | None = None  # the recipe's own if absent
 
 
+Partitions = tuple[Annotated[int, Field(ge=2, le=MOST)], ...]
+
+
 class SentenceClusters(Weighted):
     """Classes are clusters of sentences, found by the model before training."""
 
     kind: Literal["sentence-clusters"] = "sentence-clusters"
-    clusters: tuple[Annotated[int, Field(ge=2, le=MOST)], ...] = Field(default=(20, 50, 100), strict=False)
+    clusters: Partitions = Field(default=(20, 50, 100), strict=False)  # a partition for each number
     sentences: int = Field(default=20_000, ge=100, le=MOST)  # at most so many are clustered
     episodes: EpisodeSettings | None = None
 
