@@ -1,6 +1,5 @@
 """The index of words against a search by hand, for the three ways that tokenizers mark where words begin."""
 
-import json
 import time
 import unicodedata
 from collections import Counter
@@ -14,38 +13,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
 from metaglot.data import store, units
 from metaglot.data.occurrences import WordIndex, continuations, index_words
-from metaglot.data.pieces import pieces_of
 from metaglot.data.sentences import Sentences
-from metaglot.data.vocabulary import train_tokenizer
 from metaglot.errors import MetaglotError
 
-WORDS = [
-    *("the", "The", "a", "cat", "cats", "concatenate", "dog", "sun", "sunflower", "flower", "constitution", "naïve"),
-    *("zażółć", "gęślą", "кошка", "कुत्ता", "हिन्दी", "他来了", "Straße", "antidisestablishment", "x", "don", "t"),
-]
-ODD = [
-    "cat,",
-    "(dog)",
-    "sun.",
-    "don't",
-    "cat3",
-    "3cat",
-    "42",
-    "it's",
-    '"The',
-    "sun-flower",
-    "—",
-    "żx",
-    "\u01f0q",
-    "a_b",
-]
-PLAIN = [" ".join(np.random.default_rng(i).choice([*WORDS, *ODD], 12)) for i in range(200)]
-FEW = [*["sun flower cat the con st it"] * 3, " ".join(sorted(set("".join(PLAIN))))]  # all characters, few words
 KINDS = ["wordpiece", "cased", "bytes", "space", "space-bytes", "left"]
 
 
@@ -55,43 +28,6 @@ class Found(NamedTuple):
     word: str
     last: bool  # nothing follows it
     begins: bool  # nothing stands before it
-
-
-def spaced(*, punctuation: bool, fallback: bool) -> Any:
-    """A sentencepiece-like tokenizer; without `punctuation` its tokens may mix letters and other characters."""
-    made = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=fallback, fuse_unk=not fallback))
-    metaspace = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
-    split = [pre_tokenizers.Punctuation("isolated")] if punctuation else []
-    made.pre_tokenizer = pre_tokenizers.Sequence([metaspace, *split])  # pyright: ignore
-    made.decoder = decoders.Sequence(  # pyright: ignore
-        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
-    )
-    single = [f"<0x{b:02X}>" for b in range(256)] if fallback else []
-    trainer = trainers.BpeTrainer(
-        vocab_size=(320 if fallback else 70) if punctuation else 180,
-        special_tokens=["<unk>", "</s>", *single],
-        show_progress=False,
-    )
-    made.train_from_iterator([t for t in PLAIN if "他" not in t and "\u01f0" not in t], trainer)
-    spec = json.loads(made.to_str())
-    spec["added_tokens"] = [one for one in spec["added_tokens"] if "0x" not in one["content"]]
-    made = Tokenizer.from_str(json.dumps(spec))
-    return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", eos_token="</s>", pad_token="</s>")
-
-
-@pytest.fixture(scope="module")
-def tokenizers() -> dict[str, Any]:
-    made = {
-        "wordpiece": train_tokenizer(FEW, kind="wordpiece", size=300),
-        "cased": train_tokenizer(FEW, kind="wordpiece", size=300, lowercase=False),
-        "bytes": train_tokenizer(PLAIN, kind="bpe", size=275, lowercase=False),
-        "left": train_tokenizer(PLAIN, kind="bpe", size=275),
-        "space": spaced(punctuation=True, fallback=False),
-        "space-bytes": spaced(punctuation=True, fallback=True),
-        "mixed": spaced(punctuation=False, fallback=False),
-    }
-    made["left"].truncation_side = "left"
-    return made
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -177,15 +113,19 @@ def check_spans(index: WordIndex, sentences: Sentences, tokenizer: Any, counts: 
     return checked
 
 
-sentence_texts = st.lists(st.sampled_from([*WORDS, *ODD]), min_size=1, max_size=14).map(" ".join)
+def texts_from(words: list[str]) -> st.SearchStrategy[list[str]]:
+    sentence = st.lists(st.sampled_from(words), min_size=1, max_size=14).map(" ".join)
+    return st.lists(sentence, min_size=1, max_size=20)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25)
 @given(data=st.data())
-def test_the_index_is_what_a_search_by_hand_finds(kind: str, data: st.DataObject, tokenizers: dict[str, Any]) -> None:
+def test_the_index_is_what_a_search_by_hand_finds(
+    kind: str, data: st.DataObject, tokenizers: dict[str, Any], odd_words: list[str]
+) -> None:
     tokenizer = tokenizers[kind]
-    texts = data.draw(st.lists(sentence_texts, min_size=1, max_size=20))
+    texts = data.draw(texts_from(odd_words))
     max_length, min_count = data.draw(st.sampled_from([8, 20, 80])), data.draw(st.integers(1, 3))
     sentences = made_of(texts, tokenizer, max_length)
     expected, counts = expected_of(sentences, tokenizer)
@@ -202,10 +142,12 @@ def test_the_index_is_what_a_search_by_hand_finds(kind: str, data: st.DataObject
 
 
 @settings(max_examples=25)
-@given(texts=st.lists(sentence_texts, min_size=1, max_size=20))
-def test_a_word_within_a_token_of_more_spoils_the_sentence(texts: list[str], tokenizers: dict[str, Any]) -> None:
+@given(data=st.data())
+def test_a_word_within_a_token_of_more_spoils_the_sentence(
+    data: st.DataObject, tokenizers: dict[str, Any], odd_words: list[str]
+) -> None:
     tokenizer = tokenizers["mixed"]
-    sentences = made_of(texts, tokenizer, 200)
+    sentences = made_of(data.draw(texts_from(odd_words)), tokenizer, 200)
     expected, counts = expected_of(sentences, tokenizer)
     index = indexed(sentences, tokenizer, 1)
     if index is None:
@@ -218,11 +160,11 @@ def test_a_word_within_a_token_of_more_spoils_the_sentence(texts: list[str], tok
             assert any(not t.isalpha() and any(c.isalpha() for c in t) for t in tokens)
 
 
-def test_there_are_tokens_of_more_and_words_of_several(tokenizers: dict[str, Any]) -> None:
+def test_there_are_tokens_of_more_and_words_of_several(tokenizers: dict[str, Any], odd_texts: list[str]) -> None:
     mixed = [t.lstrip("▁") for t in tokenizers["mixed"].get_vocab()]
     assert any(not t.isalpha() and any(c.isalpha() for c in t) for t in mixed if "<" not in t)
     for kind in KINDS:
-        sentences = made_of(PLAIN, tokenizers[kind], 80)
+        sentences = made_of(odd_texts, tokenizers[kind], 80)
         index = index_words(sentences, tokenizers[kind], min_count=2)
         assert set(index.length.tolist()) >= {1, 2, 3}
         assert {"cat", "dog", "sun"} <= set(index.words)
@@ -255,9 +197,11 @@ def test_commonest_words_only(tokenizers: dict[str, Any]) -> None:
             index_words(sentences, tokenizer, **wrong)
 
 
-def test_batches_do_not_show(tokenizers: dict[str, Any], own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_do_not_show(
+    tokenizers: dict[str, Any], odd_texts: list[str], own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store, "BATCH", 50)  # rows of a record batch
-    texts = PLAIN[:-7]
+    texts = odd_texts[:-7]
     tokenizer, said = tokenizers["bytes"], list[tuple[int, int]]()
     sentences = made_of(texts, tokenizer, 200)
     whole = index_words(sentences, tokenizer, min_count=2, progress=lambda done, total: said.append((done, total)))
@@ -273,11 +217,11 @@ def test_batches_do_not_show(tokenizers: dict[str, Any], own_cache: Path, monkey
 
 
 def test_made_once_and_anew_when_damaged(
-    tokenizers: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tokenizers: dict[str, Any], odd_texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("METAGLOT_CACHE", str(tmp_path))
     tokenizer = tokenizers["space"]
-    sentences = made_of(PLAIN, tokenizer, 60)
+    sentences = made_of(odd_texts, tokenizer, 60)
     first, said = index_words(sentences, tokenizer), list[int]()
     index_words(sentences, tokenizer, progress=lambda done, total: said.append(done))
     assert said == []
@@ -291,9 +235,9 @@ def test_made_once_and_anew_when_damaged(
         assert path.read_bytes() == content
 
 
-def test_an_episode_is_read_in_less_than_a_millisecond(tokenizers: dict[str, Any]) -> None:
+def test_an_episode_is_read_in_less_than_a_millisecond(tokenizers: dict[str, Any], odd_words: list[str]) -> None:
     tokenizer = tokenizers["wordpiece"]
-    texts = [" ".join(words) for words in np.random.default_rng(0).choice(WORDS, (5000, 9))]
+    texts = [" ".join(words) for words in np.random.default_rng(0).choice(odd_words[:12], (5000, 9))]
     sentences = made_of(texts, tokenizer, 40)
     index = index_words(sentences, tokenizer)
     rng = np.random.default_rng(0)
@@ -307,32 +251,6 @@ def test_an_episode_is_read_in_less_than_a_millisecond(tokenizers: dict[str, Any
             assert all(index.spans(word, sentence) for sentence in pick.tolist())
         spent.append(time.perf_counter() - start)
     assert min(spent) < 1e-3
-
-
-@pytest.mark.parametrize("kind", [*KINDS, "mixed"])
-def test_continuations(kind: str, tokenizers: dict[str, Any]) -> None:
-    tokenizer = tokenizers[kind]
-    goes_on = continuations(tokenizer)
-    assert len(goes_on) == len(tokenizer)
-    assert not goes_on[tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id]
-    for text in PLAIN[:40]:
-        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-        parts = [ids[a:b] for a, b in _stretches(goes_on[ids])]
-        for word in (word for part in parts for word in by_hand(text_of(part, tokenizer))):
-            assert word.word in {w.word for w in by_hand(text_of(ids, tokenizer))}
-
-
-def _stretches(goes_on: np.ndarray) -> list[tuple[int, int]]:
-    starts = [i for i, more in enumerate(goes_on) if not more or i == 0]
-    return list(zip(starts, [*starts[1:], len(goes_on)], strict=True))
-
-
-def test_tokenizers_that_do_not_tell() -> None:
-    suffix = Tokenizer(models.BPE({"a</w>": 0, "a": 1}, [], end_of_word_suffix="</w>"))
-    with pytest.raises(MetaglotError, match="do not tell where words begin"):
-        pieces_of(PreTrainedTokenizerFast(tokenizer_object=suffix))
-    with pytest.raises(MetaglotError, match=r"tokenizer\.json"):
-        continuations(object())
 
 
 def test_whole_words_are_never_continued(tokenizer: Any) -> None:

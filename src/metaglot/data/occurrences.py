@@ -93,8 +93,8 @@ def index_words(
 def continuations(tokenizer: Any) -> np.ndarray:  # [V] bool
     """Return which tokens go on the word that the token before them belongs to.
 
-    Those are WordPiece's ##, and of byte-level BPE and sentencepiece tokens that begin with no space but with a letter,
-    a mark upon one or a digit.  Raises MetaglotError as `pieces_of` does.
+    Those are tokens that begin with a letter, a mark upon one or a digit, and with no sign of a new word: with ## in
+    WordPiece, without Ġ in byte-level BPE, without ▁ in sentencepiece.  Raises MetaglotError as `pieces_of` does.
     """
     return pieces_of(tokenizer).goes_on
 

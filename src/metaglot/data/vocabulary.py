@@ -51,8 +51,8 @@ def _wordpiece(texts: Sequence[str], size: int, *, lowercase: bool) -> "PreTrain
     from transformers import PreTrainedTokenizerFast
 
     draft = _bert(models.WordPiece(unk_token="[UNK]"), lowercase=lowercase)
-    characters = _characters(texts, cast("Any", draft).normalizer, int(size * CHARACTERS / 2))
-    known = [*BERT_TOKENS, *characters, *(PREFIX + c for c in characters)]
+    characters = _characters(texts, draft, int(size * CHARACTERS / 2))
+    known = [*BERT_TOKENS, *characters, *(PREFIX + c for c in characters if len(_pieces("a" + c, draft)) == 1)]
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
         min_frequency=LEAST,
@@ -89,16 +89,22 @@ def _bert(model: Any, *, lowercase: bool) -> "Tokenizer":
     return made
 
 
-def _characters(texts: Iterable[str], normalizer: Any, most: int) -> list[str]:
-    """Return the commonest characters of the normalised texts, by number; no white space."""
+def _characters(texts: Iterable[str], draft: "Tokenizer", most: int) -> list[str]:
+    """Return the commonest characters of the texts as the tokenizer sees them, by number; no white space."""
     raw: Counter[str] = Counter()
     for text in texts:
         raw.update(text)
     found: Counter[str] = Counter()
     for character, count in raw.items():
-        for one in normalizer.normalize_str(character).split():
-            found.update(dict.fromkeys(one, count))
+        for piece in _pieces(character, draft):
+            found.update(dict.fromkeys(piece, count))
     return sorted(sorted(found, key=lambda c: (-found[c], c))[:most])
+
+
+def _pieces(text: str, draft: "Tokenizer") -> list[str]:
+    """Return the normalised pieces that a text is split into before words are cut."""
+    parts = cast("Any", draft)
+    return [piece for piece, _ in parts.pre_tokenizer.pre_tokenize_str(parts.normalizer.normalize_str(text))]
 
 
 def _bpe(texts: Sequence[str], size: int, *, lowercase: bool) -> "PreTrainedTokenizerFast":
