@@ -1,0 +1,67 @@
+"""The arms of text_tasks.py, as changes to one recipe: the same model, text, episodes, rates and CPU minutes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+LABELLED = [
+    {"path": "arsc", "group_by": ["domain"]},
+    *("clinc150", "debian-sections-en", "huffpost41", "mr", "reuters31", "searchsnippets8", "snips", "sst5", "subj"),
+    {"path": "fewrel-val", "group_by": ["domain"]},
+    {"path": "masakhanews", "languages": ["eng"]},
+]
+EPISODES = {"ways": [2, 6], "shots": [1, 6], "queries": 4, "max_support": 24, "max_query": 24}
+PLAIN = {"kind": "plain", "batch": 16}
+WARM = "warm"  # the language-model head alone, the body frozen: what arms with the plain objective go on from
+
+
+def smlmt(words: str, **more: object) -> dict[str, Any]:
+    return {"kind": "smlmt", "words": words, "every": 100, **more}
+
+
+ARMS: Mapping[str, list[dict[str, Any]]] = {
+    "untouched": [],
+    "mlm": [PLAIN],
+    "smlmt-uniform": [smlmt("uniform")],
+    "smlmt-log": [smlmt("log-frequency")],
+    "smlmt-clusters": [smlmt("clusters")],
+    "smlmt-curriculum": [smlmt("curriculum")],
+    "smlmt-mlm": [smlmt("log-frequency", weight=0.7), {**PLAIN, "weight": 0.3}],
+    "domains": [{"kind": "domains"}, {"kind": "documents"}],
+    "labelled": [{"kind": "supervised"}],
+    "hybrid": [{"kind": "supervised", "weight": 0.6}, smlmt("log-frequency", weight=0.25), {**PLAIN, "weight": 0.15}],
+}
+"""The tasks of each arm."""
+
+
+def recipe_of(arm: str, *, model: str, seed: int, minutes: float, length: int) -> dict[str, Any]:
+    """Return the recipe of an arm, or of `warm`, as plain values."""
+    tasks = [PLAIN] if arm == WARM else ARMS[arm]
+    kinds = {task["kind"] for task in tasks}
+    labelled = {"data": {"root": "$METAGLOT_DATA/train", "train": LABELLED}} if "supervised" in kinds else {}
+    return {
+        "name": f"{arm}-{seed}",
+        "seed": seed,
+        "threads": 1,
+        "model": {"name": model, "max_length": length},
+        "text": {"root": "$METAGLOT_DATA/text", "corpora": ["books"], "length": length},
+        "tasks": tasks,
+        **labelled,
+        "episodes": EPISODES,
+        "algorithm": {"name": "joint" if kinds == {"plain"} else "protonet"},
+        "training": {
+            "steps": 1_000_000,  # the budget ends it
+            "meta_batch": 4,
+            "lr": 1e-3 if arm == WARM else 1e-4,
+            "warmup": 40,
+            "schedule": "constant",
+            "save_every": 50,
+            "freeze": ["*"] if arm == WARM else [],
+        },
+        "validation": {"every": 50, "batches": 8},
+        "budget": {"cpu_minutes": minutes},
+    }
+
+
+def needs_warm(arm: str) -> bool:
+    """Whether an arm trains a language-model head."""
+    return any(task["kind"] == "plain" for task in ARMS[arm])

@@ -1,0 +1,234 @@
+"""Meta-pre-training from raw text: arms of equal CPU time from one base model, judged on tasks never seen.
+
+    METAGLOT_DATA=… python benchmarks/text_tasks.py --base builtin:tiny --out results/tiny
+    … --arms untouched,mlm,smlmt-log --seeds 0 --minutes 2 --draws 2        a quick look
+    … --set algorithm.name=fomaml --only smlmt-log --label smlmt-log-fomaml  a variation under a name of its own
+
+Every arm goes on from one base with the same optimiser, rates and CPU minutes (benchmarks/text/arms.py).  Arms with
+the plain objective go on from `warm`: the base with its language-model head trained, the body frozen.  Judged are the
+folders dev and leopard of $METAGLOT_DATA: in closed form (effort instant) at --shots, and by gradient steps (effort
+thorough) at --gradient-shots.  Killed, the same command goes on where it stopped.  OUT has runs, results.jsonl in
+`closed` and `gradient`, and table.md.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from text.arms import ARMS, WARM, needs_warm, recipe_of
+
+from metaglot.adaptation import Model, load_model
+from metaglot.assembly import assemble, write_run_files
+from metaglot.config import Recipe, dump_recipe, parse_recipe
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import evaluate_into, read_results
+from metaglot.evaluation.baselines.method import Fitted, Method
+from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.protocol import Plan, TaskSet
+from metaglot.evaluation.statistics import paired_difference, t_interval
+from metaglot.evaluation.store import Result
+from metaglot.training import run
+from metaglot.training.run import read_metrics
+
+EFFORTS = {"closed": "instant", "gradient": "thorough"}
+AGAINST = ("untouched", "mlm")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A trained arm at one effort, under a name that says its seed."""
+
+    name: str  # ARM@SEED
+    inner: Method
+
+    @property
+    def model(self) -> str:
+        return self.inner.model
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        return self.inner.settings
+
+    def fit(
+        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
+    ) -> Fitted:
+        return self.inner.fit(texts, pairs, labels, shot=shot, seed=seed)
+
+
+def trained(recipe: Recipe, folder: Path) -> None:
+    """Train in a folder, from where it stands, until its budget ends."""
+    torch.set_num_threads(recipe.threads or 1)
+    assembled = assemble(recipe, lambda text: print(f"{recipe.name}: {text}", file=sys.stderr))
+    write_run_files(folder, dump_recipe(recipe), assembled.description, base=assembled.base)
+    for event in run(assembled.plan, folder):
+        if event.kind == "validation":
+            print(f"{recipe.name}: step {event.state.step} {dict(event.record)}", file=sys.stderr)
+
+
+def model_of(arm: str, seed: int, args: argparse.Namespace) -> Model:
+    """Return the model of an arm, trained now if it is not yet."""
+    if not ARMS[arm]:
+        return replace(load_model(args.base), max_length=args.length)
+    base = args.base
+    if needs_warm(arm):
+        warm = args.out / "runs" / f"{WARM}-{seed}"
+        trained(_recipe(WARM, args.base, seed, args.warm_minutes, args, ()), warm)
+        base = str(warm)
+    folder = args.out / "runs" / f"{args.label or arm}-{seed}"
+    trained(_recipe(arm, base, seed, args.minutes, args, args.set), folder)
+    return load_model(folder)
+
+
+def _recipe(arm: str, base: str, seed: int, minutes: float, args: argparse.Namespace, changes: Sequence[str]) -> Recipe:
+    values = recipe_of(arm, model=base, seed=seed, minutes=minutes, length=args.length)
+    return parse_recipe(values, changes, where=f"arm {arm}")
+
+
+def judged(model: Model, name: str, tasks: Sequence[TaskSet], args: argparse.Namespace) -> None:
+    """Write the results of an arm at both efforts."""
+    for kind, effort in EFFORTS.items():
+        shots = args.shots if kind == "closed" else args.gradient_shots
+        (method,) = ours(model, [effort])
+        plan = Plan(shots, args.draws, args.queries, args.data_seed)
+        for result in evaluate_into(args.out / kind, tasks, [Arm(name, method)], plan) if shots else ():
+            print(f"{name} {kind}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
+
+
+def task_sets(groups: Sequence[str]) -> dict[str, list[TaskSet]]:
+    found: dict[str, list[TaskSet]] = {}
+    for group in groups:
+        files = sorted((Path(os.environ["METAGLOT_DATA"]) / group).glob("*.parquet"))
+        found[group] = [TaskSet.load(file) for file in files]
+    return found
+
+
+Scores = dict[tuple[str, int, int], float]
+
+
+def over_seeds(results: Sequence[Result], arm: str, shot: int, tasks: Sequence[str]) -> tuple[Scores, list[float]]:
+    """Return the accuracy of each task and draw, mean over seeds, and the macro mean of each seed."""
+    seeds = sorted({r.method for r in results if r.method.rpartition("@")[0] == arm})
+    mine = {s: {(r.task, r.shot, r.draw): r.accuracy for r in results if r.method == s} for s in seeds}
+    mine = {s: {k: v for k, v in found.items() if k[1] == shot and k[0] in tasks} for s, found in mine.items()}
+    shared = set[tuple[str, int, int]].intersection(*map(set, mine.values())) if mine else set()
+    means = {key: fmean(found[key] for found in mine.values()) for key in shared}
+    return means, [fmean(found[key] for key in shared) for found in mine.values() if shared]
+
+
+def rows_of(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each arm, group, effort and number of shots: the mean, seeds, and what it gains."""
+    for kind in EFFORTS:
+        if not (args.out / kind / "results.jsonl").is_file():
+            continue
+        results = read_results(args.out / kind)
+        arms = list(dict.fromkeys(r.method.rpartition("@")[0] for r in results))
+        for group, sets in groups.items():
+            names = [task.name for task in sets]
+            for shot in sorted({r.shot for r in results}):
+                found = {arm: over_seeds(results, arm, shot, names) for arm in arms}
+                for arm, (means, seeds) in found.items():
+                    gains = {
+                        other: paired_difference(means, found[other][0])
+                        for other in AGAINST
+                        if other != arm and other in found and found[other][0].keys() == means.keys() and means
+                    }
+                    yield {
+                        "effort": kind,
+                        "group": group,
+                        "shot": shot,
+                        "arm": arm,
+                        "mean": fmean(means.values()) if means else None,
+                        "seeds": seeds,
+                        "half_over_seeds": t_interval(seeds).half if len(seeds) > 1 else None,
+                        "gain": {o: {"mean": g.mean, "low": g.low, "high": g.high} for o, g in gains.items()},
+                    }
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows as Markdown: means ± the interval over seeds, gains with their intervals over draws."""
+    lines = [
+        "| tasks | effort | shots | arm | accuracy | over untouched | over MLM |",
+        "|---|---|---:|---|---:|---:|---:|",
+    ]
+    for row in rows:
+        if row["mean"] is None:
+            continue
+        half = "" if row["half_over_seeds"] is None else f" ± {100 * row['half_over_seeds']:.1f}"
+        gains = [
+            f"{100 * g['mean']:+.1f} [{100 * g['low']:.1f}, {100 * g['high']:.1f}]" if g else ""
+            for g in (row["gain"].get(other) for other in AGAINST)
+        ]
+        cells = [row["group"], row["effort"], row["shot"], row["arm"], f"{100 * row['mean']:.1f}{half}", *gains]
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return "\n".join([*lines, "", "± over seeds; gains are paired, in points, with 95 % intervals over draws."])
+
+
+def perplexities(out: Path) -> str:
+    """Return held-out perplexity at the first and last validation of each run that has any."""
+    lines = ["| run | steps | CPU-s | perplexity at first | at last |", "|---|---:|---:|---:|---:|"]
+    for folder in sorted((out / "runs").glob("*")):
+        records = read_metrics(folder / "metrics.jsonl")
+        found = [r for r in records if r.get("kind") == "validation" and "perplexity" in r]
+        steps = max((int(r["step"]) for r in records), default=0)
+        spent = sum(float(r["cpu_seconds"]) for r in records if r.get("kind") == "step")
+        ends = [f"{float(found[i]['perplexity']):.1f}" for i in (0, -1)] if found else ["", ""]
+        lines.append(f"| {folder.name} | {steps} | {spent:.0f} | {ends[0]} | {ends[1]} |")
+    return "\n".join(lines)
+
+
+def numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")] if text else []
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", default="builtin:tiny", help="a model, a folder or a run")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--arms", "--only", type=lambda text: text.split(","), default=list(ARMS))
+    parser.add_argument("--label", default="", help="another name for the one arm that --set changes")
+    parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
+    parser.add_argument("--minutes", type=float, default=10.0, help="of CPU for each training")
+    parser.add_argument("--warm-minutes", type=float, default=3.0, help="of CPU for a new language-model head")
+    parser.add_argument("--length", type=int, default=64, help="tokens")
+    parser.add_argument("--groups", type=lambda text: text.split(","), default=["leopard", "dev"])
+    parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
+    parser.add_argument("--gradient-shots", type=numbers, default=[8])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--data-seed", type=int, default=0, help="of draws and queries")
+    parser.add_argument("--set", action="append", default=[], help="a change to the recipe of the arm")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args(given)
+    unknown = [arm for arm in args.arms if arm not in ARMS]
+    if unknown:
+        raise MetaglotError(f"unknown arm {unknown[0]!r}; there are: {', '.join(ARMS)}")
+    if (args.label or args.set) and (len(args.arms) != 1 or not args.label):
+        raise MetaglotError("--set changes one arm (--only ARM), under a name of its own (--label NAME)")
+    return args
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    args = arguments(given)
+    groups = task_sets(args.groups)
+    tasks = [task for sets in groups.values() for task in sets]
+    for seed in args.seeds:
+        for arm in args.arms:
+            judged(model_of(arm, seed, args), f"{args.label or arm}@{seed if ARMS[arm] else 0}", tasks, args)
+    rows = list(rows_of(args, groups))
+    said = f"{table(rows)}\n\n{perplexities(args.out)}"
+    (args.out / "table.md").write_text(said + "\n", "utf-8")
+    print(json.dumps(rows) if args.json else said)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MetaglotError as error:
+        sys.exit(f"text_tasks: {error}")
