@@ -8,6 +8,8 @@ import pytest
 
 from metaglot.algorithms import ALGORITHMS
 from metaglot.algorithms.describe import describe
+from metaglot.inner import ESTIMATORS, RULES
+from metaglot.models import HEADS, SCOPES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "algorithms.md").read_text("utf-8")
@@ -54,3 +56,16 @@ def test_a_picture_is_what_its_choices_draw(name, pictures):
 
 def test_no_picture_is_left_of_an_algorithm_that_is_gone(pictures):
     assert {file.name for file in pictures.FOLDER.iterdir()} == {pictures.file_of(name).name for name in ALGORITHMS}
+
+
+def test_the_four_choices_are_all_told():
+    page = (DOCS / "concepts" / "four-choices.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    named = {name for row in rows for name in re.findall(r"`([\w+-]+)`", row.split("|")[1])}
+    for choices in (SCOPES, HEADS, RULES, ALGORITHMS):
+        assert set(choices) <= named
+    assert all(f"`{name}`" in page for name in ESTIMATORS)
+    for name in ALGORITHMS:
+        said = describe(name)
+        cells = [f"`{name}`", said.scope, said.head, said.rule, str(said.steps), said.estimator]
+        assert f"| {' | '.join(cells)} |" in rows
