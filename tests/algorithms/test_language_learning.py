@@ -17,6 +17,7 @@ from metaglot.inner.loop import body_waits
 from metaglot.models import All, BiasNorm, HeadOnly, HfLearner, Lora, Prototypes, Scope, Zeros
 from metaglot.models.rows import touched
 from metaglot.tasks.batches import concatenate
+from metaglot.training.need import Largest, measured
 from metaglot.types import Batch, Budget, Episode, Params, Problem
 
 TARGETS = {"bert": ("query", "value"), "albert": ("query", "value"), "gpt2": ("c_attn",)}
@@ -269,3 +270,10 @@ def test_joint_training_reads_text_under_the_learners_own_head(episode):
     assert all(torch.allclose(found.grads[n], expected[n], rtol=1e-9, atol=1e-12) for n in meta)
     transfer = Joint(single_source=True).init(learner, [p.task for p in problems], seed=0)
     assert transfer.keys() == meta.keys()
+
+
+@pytest.mark.parametrize("named", ["maml", "protomaml", "boil"])
+def test_the_memory_of_a_language_modelling_episode_is_measured(learner, domain, named):
+    least, most = (measured(build_algorithm(named), learner, domain, Largest(n, n, 16)) for n in (4, 16))
+    assert 0 < least.step < most.step
+    assert 0 < least.query < most.query
