@@ -30,11 +30,11 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 MASK = 3
 
 
-def whole_encoder(kind: str, *, dtype: torch.dtype = torch.float64, **more: Any) -> nn.Module:
+def whole_encoder(kind: str, *, dtype: torch.dtype = torch.float64, attention: str = "eager", **more: Any) -> nn.Module:
     """Return a random masked-LM model of the kind, not taken apart."""
     values = {**SHAPE, **SPECIAL, **KINDS.get(kind, {}), **more}
     config = AutoConfig.for_model(kind, **values)
-    config._attn_implementation = "eager"
+    config._attn_implementation = attention
     return random_module(lambda: AutoModelForMaskedLM.from_config(config), dtype=dtype)
 
 
@@ -44,11 +44,11 @@ def encoder(kind: str = "bert", *, dtype: torch.dtype = torch.float64, **more: A
     return HfLearner(base, language=head)
 
 
-def decoder(kind: str = "gpt2", **more: Any) -> HfLearner:
+def decoder(kind: str = "gpt2", *, attention: str = "eager", **more: Any) -> HfLearner:
     """Return a random decoder."""
     names = {"gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 40}}
     config = AutoConfig.for_model(kind, **{**SHAPE, **SPECIAL, "pad_token_id": None, **names.get(kind, {}), **more})
-    config._attn_implementation = "eager"
+    config._attn_implementation = attention
     return HfLearner(random_module(lambda: AutoModelForCausalLM.from_config(config)), decoder=True)
 
 

@@ -277,3 +277,18 @@ def test_the_memory_of_a_language_modelling_episode_is_measured(learner, domain,
     least, most = (measured(build_algorithm(named), learner, domain, Largest(n, n, 16)) for n in (4, 16))
     assert 0 < least.step < most.step
     assert 0 < least.query < most.query
+
+
+@pytest.mark.parametrize("estimator", [Unrolled(), Adjoint(), first_order], ids=lambda e: e.name)
+def test_fused_attention_will_do_where_only_the_head_moves(name, estimator):
+    """Second derivatives are of the head alone, so the loader need not ask for eager attention."""
+    fused, eager = (
+        decoder(attention=kind) if name == "gpt2" else encoder(name, attention=kind) for kind in ("sdpa", "eager")
+    )
+    assert fused.module.config._attn_implementation == "sdpa"
+    episode = passages(fused)
+    algorithm = replace(PLAIN, scope=HeadOnly(), estimator=estimator)
+    assert not algorithm.second_order
+    meta = started(algorithm, problem_of(eager, episode))
+    a, b = (judged(algorithm, problem_of(one, episode), meta, episode).grads for one in (fused, eager))
+    assert all(torch.allclose(a[n], b[n], rtol=1e-6, atol=1e-9) for n in meta)
