@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaglot.data import store, units
+from metaglot.data import places, store, units
 from metaglot.data.occurrences import WordIndex, continuations, index_words
 from metaglot.data.sentences import Sentences
 from metaglot.errors import MetaglotError
@@ -207,10 +207,12 @@ def test_batches_do_not_show(
     whole = index_words(sentences, tokenizer, min_count=2, progress=lambda done, total: said.append((done, total)))
     assert said == [(len(texts), 2 * len(texts)), (2 * len(texts), 2 * len(texts))]
     monkeypatch.setattr(units, "STEP", 1)
+    monkeypatch.setattr(places, "SLICE", 7)
     monkeypatch.setenv("METAGLOT_CACHE", str(own_cache / "other"))
     parts = index_words(sentences, tokenizer, min_count=2)
     for name in ("words", "counts", "length", "first", "sentence", "begin", "start", "size"):
         assert np.array_equal(getattr(parts, name), getattr(whole, name))
+    assert all(getattr(whole, name).dtype.kind in "iu" for name in ("counts", "first", "sentence", "begin", "start"))
     expected, _ = expected_of(sentences, tokenizer)
     for word, text in enumerate(whole.words):
         assert whole.sentences(word).tolist() == expected[text]

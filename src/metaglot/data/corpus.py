@@ -65,8 +65,11 @@ def read_corpus(
     table = _paragraphs(Path(path), files) if files else read_table(path, mapping=columns, more=("document",))
     table = _plain(table)
     removed: dict[str, int] = dict.fromkeys(FILTERS, 0)
+    left = np.ones(len(table), bool)
     for kind, keep in _filters(table, cleaning, name).items():
-        table, removed[kind] = _kept(table, keep(table))
+        removed[kind] = int((left & ~keep).sum())
+        left &= keep
+    table, _ = _kept(table, left)
     if cleaning.duplicates == "exact":
         table, removed["duplicate"] = _kept(table, ~repeats(table["text"], progress=progress))
     elif cleaning.duplicates == "near":
@@ -175,28 +178,19 @@ def _renumbered(keys: np.ndarray) -> np.ndarray:  # [N] int32
     return rank[number]
 
 
-def _filters(table: pa.Table, cleaning: Cleaning, name: str) -> dict[str, Callable[[pa.Table], np.ndarray]]:
-    """Return for each of the first FILTERS the function from a table to the texts [N] bool that it keeps."""
+def _filters(table: pa.Table, cleaning: Cleaning, name: str) -> dict[str, np.ndarray]:
+    """Return for each of the first FILTERS the texts [N] bool that it keeps."""
     _check_known(table["lang"], cleaning.languages, f"{name}: no text in the language")
     _check_known(table["domain"], (*cleaning.domains, *cleaning.without_domains), f"{name}: no text of the domain")
-
-    def speaks(some: pa.Table) -> np.ndarray:
-        return _among(some["lang"], cleaning.languages) | some["lang"].is_null().to_numpy()
-
-    def belongs(some: pa.Table) -> np.ndarray:
-        wanted = _among(some["domain"], cleaning.domains) if cleaning.domains else np.ones(len(some), bool)
-        return wanted & ~_among(some["domain"], cleaning.without_domains)
-
+    chars, everything = pc.call_function("utf8_length", [table["text"]]).to_numpy(), np.ones(len(table), bool)
+    speaks = _among(table["lang"], cleaning.languages) | table["lang"].is_null().to_numpy()
+    wanted = _among(table["domain"], cleaning.domains) if cleaning.domains else everything
     return {
-        "short": lambda some: _chars(some) >= cleaning.min_chars,
-        "long": lambda some: _chars(some) <= cleaning.max_chars,
-        "language": speaks if cleaning.languages else lambda some: np.ones(len(some), bool),
-        "domain": belongs,
+        "short": chars >= cleaning.min_chars,
+        "long": chars <= cleaning.max_chars,
+        "language": speaks if cleaning.languages else everything,
+        "domain": wanted & ~_among(table["domain"], cleaning.without_domains),
     }
-
-
-def _chars(table: pa.Table) -> np.ndarray:
-    return pc.call_function("utf8_length", [table["text"]]).to_numpy()
 
 
 def _among(column: pa.ChunkedArray, values: Sequence[str]) -> np.ndarray:
@@ -215,7 +209,8 @@ def _check_known(column: pa.ChunkedArray, wanted: Sequence[str], what: str) -> N
 
 
 def _kept(table: pa.Table, keep: np.ndarray) -> tuple[pa.Table, int]:
-    return table.filter(pa.array(keep)), int((~keep).sum())
+    """Return the table with the rows to keep only, and how many went; nothing is copied where none goes."""
+    return (table if keep.all() else table.filter(pa.array(keep))), int((~keep).sum())
 
 
 def _said(removed: Mapping[str, int]) -> str:

@@ -116,8 +116,7 @@ def _make(
 
     lexicon = lexicon_of(kinds_of([kinds_among(some) for some in read(0)]), pieces, min_count)
     layout = layout_of(len(lexicon.words), len(examples), longest)
-    keys = np.concatenate([keys_of(some, lexicon, layout) for some in read(len(examples))])
-    keys.sort()
+    keys = keys_of(read(len(examples)), lexicon, layout)
     places = places_of(keys, layout, min_count=min_count, max_words=max_words)
     if not len(places.chosen):
         raise MetaglotError(

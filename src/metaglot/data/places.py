@@ -3,6 +3,7 @@
 key = word | sentence | start | size | spoilt      (from the highest bits to the lowest one)
 """
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from metaglot.data.lexicon import Lexicon
 from metaglot.data.units import Units, find, ranges
 from metaglot.errors import MetaglotError
+
+SLICE = 1 << 21  # keys read at a time
 
 
 class Layout(NamedTuple):
@@ -43,14 +46,18 @@ def layout_of(words: int, sentences: int, longest: int) -> Layout:
     return layout
 
 
-def keys_of(units: Units, lexicon: Lexicon, layout: Layout) -> np.ndarray:  # [O] int64
-    """Return the keys of the words among some units; a word that a unit only holds, or that was cut, is spoilt."""
-    found, kind = find(units, lexicon.kinds)
-    is_word = lexicon.word[kind] >= 0
-    whole = _packed(units, found[is_word], lexicon.word[kind[is_word]], units.cut[found[is_word]], layout)
-    held = np.diff(lexicon.begin)[kind]
-    words = lexicon.hidden[ranges(lexicon.begin[kind], held)]
-    return np.concatenate([whole, _packed(units, np.repeat(found, held), words, np.ones(len(words), bool), layout)])
+def keys_of(units: Iterable[Units], lexicon: Lexicon, layout: Layout) -> np.ndarray:  # [O] int64
+    """Return the sorted keys of the words among some units; a word that a unit only holds, or is cut, is spoilt."""
+    each = np.diff(lexicon.begin) + (lexicon.word >= 0)
+    keys = np.empty(int((each * lexicon.kinds.uses).sum()), np.int64)  # in place: there are very many
+    count = 0
+    for some in units:
+        for part in _keys(some, lexicon, layout):
+            keys[count : count + len(part)] = part
+            count += len(part)
+    keys = keys[:count]
+    keys.sort()
+    return keys
 
 
 def places_of(keys: np.ndarray, layout: Layout, *, min_count: int, max_words: int) -> Places:
@@ -58,28 +65,73 @@ def places_of(keys: np.ndarray, layout: Layout, *, min_count: int, max_words: in
 
     A sentence with a spoilt place of a word is none of that word's sentences.
     """
-    pair = keys >> layout.start + layout.size + 1
-    begin = np.flatnonzero(np.concatenate([np.ones(min(1, len(pair)), bool), pair[1:] != pair[:-1]]))
-    pair = pair[begin]
-    good = np.bitwise_or.reduceat(keys, begin) & 1 == 0 if len(begin) else np.zeros(0, bool)
-    word = pair >> layout.sentence
-    counts = np.bincount(word[good])
+    last = int(keys[-1]) >> sum(layout) + 1 if len(keys) else 0
+    counts = np.zeros(last + 1, np.int64)
+    for some in _slices(keys, layout):
+        pairs = _pairs(some, layout)
+        counts += np.bincount(pairs.word[pairs.good], minlength=len(counts))
     chosen = np.sort(np.argsort(-counts, kind="stable")[:max_words])
     chosen = chosen[counts[chosen] >= min_count]
-    wanted = np.zeros(int(word[-1]) + 1 if len(word) else 0, bool)
+    wanted = np.zeros(len(counts), bool)
     wanted[chosen] = True
-    good &= wanted[word]
-    held = np.diff(np.append(begin, len(keys)))
-    keys = keys[np.repeat(good, held)]
-    longest = np.min_scalar_type((1 << layout.start) - 1)
-    return Places(
-        chosen=chosen,
-        counts=counts[chosen],
-        first=np.concatenate([[0], np.cumsum(counts[chosen])]),
-        sentence=(pair[good] & (1 << layout.sentence) - 1).astype(np.int32),
-        begin=np.concatenate([[0], np.cumsum(held[good])]).astype(np.min_scalar_type(len(keys))),
-        start=(keys >> layout.size + 1 & (1 << layout.start) - 1).astype(longest),
-        size=(keys >> 1 & (1 << layout.size) - 1).astype(longest),
+    parts = [_read(some, wanted, layout) for some in _slices(keys, layout)]
+    sentence, held, start, size = (np.concatenate(column) for column in zip(*parts, strict=True))
+    first, begin = (np.concatenate([[0], np.cumsum(one, dtype=np.int64)]) for one in (counts[chosen], held))
+    return Places(chosen, counts[chosen], first, sentence, begin.astype(np.min_scalar_type(begin[-1])), start, size)
+
+
+class _Pairs(NamedTuple):
+    """The pairs of words and sentences among some sorted keys."""
+
+    word: np.ndarray
+    sentence: np.ndarray
+    held: np.ndarray  # places of the word in the sentence
+    good: np.ndarray  # bool: none of them is spoilt
+
+
+def _slices(keys: np.ndarray, layout: Layout) -> Iterator[np.ndarray]:
+    """Yield views of the keys, about SLICE of them, that cut no pair."""
+    low = layout.start + layout.size + 1
+    at = 0
+    while at < len(keys) or not at:
+        stop = min(at + SLICE, len(keys))
+        if stop < len(keys):
+            stop = int(np.searchsorted(keys, ((keys[stop] >> low) + 1) << low))
+        yield keys[at:stop]
+        at = max(stop, 1)
+
+
+def _pairs(keys: np.ndarray, layout: Layout) -> _Pairs:
+    pair = keys >> layout.start + layout.size + 1
+    begin = np.flatnonzero(np.concatenate([np.ones(min(1, len(pair)), bool), pair[1:] != pair[:-1]]))
+    spoilt = np.bitwise_or.reduceat(keys, begin) & 1 if len(begin) else np.zeros(0, np.int64)
+    pair = pair[begin]
+    sentence = pair & (1 << layout.sentence) - 1
+    return _Pairs(pair >> layout.sentence, sentence, np.diff(np.append(begin, len(keys))), spoilt == 0)
+
+
+def _read(keys: np.ndarray, wanted: np.ndarray, layout: Layout) -> tuple[np.ndarray, ...]:
+    """Return of the wanted words the sentences and how often each holds its word, the starts and the sizes."""
+    pairs = _pairs(keys, layout)
+    good = pairs.good & wanted[pairs.word]
+    keys = keys[np.repeat(good, pairs.held)]
+    kind = np.min_scalar_type((1 << layout.start) - 1)
+    start = (keys >> layout.size + 1 & (1 << layout.start) - 1).astype(kind)
+    size = (keys >> 1 & (1 << layout.size) - 1).astype(kind)
+    return pairs.sentence[good].astype(np.int32), pairs.held[good].astype(kind), start, size
+
+
+def _keys(units: Units, lexicon: Lexicon, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Return the keys of units that are words, and of words within other units."""
+    found, kind = find(units, lexicon.kinds)
+    whole = np.flatnonzero(lexicon.word[kind] >= 0)
+    at = found[whole]
+    held = np.diff(lexicon.begin)[kind]
+    words = lexicon.hidden[ranges(lexicon.begin[kind], held)]
+    spoilt = np.ones(len(words), bool)
+    return (
+        _packed(units, at, lexicon.word[kind[whole]], units.cut[at], layout),
+        _packed(units, np.repeat(found, held), words, spoilt, layout),
     )
 
 

@@ -18,7 +18,7 @@ from metaglot.data.store import TextSet
 from metaglot.errors import MetaglotError
 
 U64 = np.ndarray[Any, np.dtype[np.uint64]]
-STEP = 32  # record batches read at a time
+STEP = 8  # record batches read at a time
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
