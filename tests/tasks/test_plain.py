@@ -59,10 +59,10 @@ def test_passes_follow_one_another(count, seed, batch):
     assert np.array_equal(np.concatenate(pieces), whole)
 
 
-@pytest.mark.parametrize("count", [3, 4, 5, 24, 100])
+@pytest.mark.parametrize("count", [3, 4, 5, 24])
 def test_every_place_of_a_pass_is_as_likely(count):
-    """Over 4000 passes, where the first and the last block stand, and what follows on block 0."""
-    whole = met(np.arange(4000 * count), count, seed=5).reshape(4000, count)
+    """Over 1500 passes, where the first and the last block stand, and what follows on block 0."""
+    whole = met(np.arange(1500 * count), count, seed=5).reshape(1500, count)
     for block in (0, count - 1):
         assert chisquare(np.bincount(np.where(whole == block)[1], minlength=count)).pvalue > 0.001
     rows, places = np.where(whole[:, :-1] == 0)
