@@ -92,7 +92,7 @@ def _made(
         return supervised
     assert material is not None
     try:
-        return MAKERS[task.kind](_Of(recipe, material, fold(recipe.seed, "tasks", number)), task)
+        return MAKERS[task.kind](_Of(recipe, material, number), task)
     except MetaglotError as error:
         raise MetaglotError(f"tasks.{number} ({task.kind}): {error}") from error
 
@@ -100,7 +100,11 @@ def _made(
 class _Of(NamedTuple):
     recipe: Recipe
     material: Material
-    seed: int
+    number: int
+
+    @property
+    def seed(self) -> int:
+        return fold(self.recipe.seed, "tasks", self.number)
 
     @property
     def family(self) -> Classification:
@@ -112,9 +116,10 @@ class _Of(NamedTuple):
 
 def _masked_words(of: _Of, task: kinds.MaskedWords) -> TaskDistribution:
     index = of.material.index(min_count=task.min_count, max_words=task.max_words)
-    return MaskedWords(
-        of.material.sentences, index, of.family, of.shape(task.episodes), _words(of, task, index), of.material.mask
-    )
+    words, mask = _words(of, task, index), of.material.mask
+    first = next(n for n, other in enumerate(of.recipe.tasks) if other.kind == "smlmt") == of.number
+    name = "smlmt" if first else f"smlmt-{of.number}"
+    return MaskedWords(of.material.sentences, index, of.family, of.shape(task.episodes), words, mask, name)
 
 
 def _words(of: _Of, task: kinds.MaskedWords, index: Any) -> WordSampler:
