@@ -21,6 +21,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
 import torch
 from text.arms import ARMS, WARM, needs_warm, recipe_of
 

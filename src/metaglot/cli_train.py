@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from metaglot.training import Event
     from metaglot.types import Record
 
+LOSSES = ("loss", "domain_loss", "plain_loss")
 WAITING = 0.02  # share of a step's time from which on it is told
 EXIT = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
 
@@ -189,7 +190,7 @@ def watch(events: "Iterator[Event]", steps: int, *, quiet: bool) -> "Event":
 def _step_note(record: "Record") -> str:
     """Return the loss of a step, the tokens a second, and the share of time waited for episodes if it is worth it."""
     seconds = float(record["seconds"])
-    losses = [f"{name.replace('_', ' ')} {record[name]:.3f}" for name in ("loss", "plain_loss") if name in record]
+    losses = [f"{name.replace('_', ' ')} {record[name]:.3f}" for name in LOSSES if name in record]
     speed = f"{float(record['tokens']) / seconds:,.0f} tokens/s" if seconds else ""
     waiting = float(record["waited_seconds"]) / seconds if seconds else 0.0
     waited = f"waiting {waiting:.0%}" if waiting > WAITING else ""

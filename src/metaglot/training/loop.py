@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
+from metaglot.tasks.objectives import OBJECTIVES
 from metaglot.training.combine import Combine, mean
 from metaglot.training.feed import feed
 from metaglot.training.schedule import Schedule, factor
@@ -162,7 +163,14 @@ def _base_rate(name: str, optimisation: Optimisation) -> float:
 
 
 def _means(records: tuple[Record, ...]) -> dict[str, float]:
-    """Return the mean of each number over the records that have it, apart for episodes of the plain objective."""
-    told = [{f"plain_{k}" if "plain" in r else k: v for k, v in r.items() if isinstance(v, float)} for r in records]
+    """Return the mean of each number over the records that have it, apart for each kind of loss."""
+    told = [{_kind(r) + k: v for k, v in r.items() if isinstance(v, float)} for r in records]
     names = dict.fromkeys(name for numbers in told for name in numbers)
     return {name: fmean(numbers[name] for numbers in told if name in numbers) for name in names}
+
+
+def _kind(record: Record) -> str:
+    """Return a prefix for numbers of the plain objective, and of language modelling that was adapted to."""
+    if "plain" in record:
+        return "plain_"
+    return "domain_" if record.get("family") in OBJECTIVES else ""
