@@ -38,6 +38,9 @@ CURVES: Mapping[str, Curve] = MappingProxyType(
     {
         "accuracy": Curve("Accuracy on validation tasks, %", "validation", 100.0),
         "loss": Curve("Meta-training loss, nats", "step"),
+        "domain_loss": Curve("Loss on other text of the domain, adapted, nats a token", "step"),
+        "plain_loss": Curve("Loss of the plain objective, nats a token", "step"),
+        "perplexity": Curve("Perplexity of held-out text", "validation"),
     }
 )
 

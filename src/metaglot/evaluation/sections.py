@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from metaglot.evaluation.charts import (
+    CURVES,
     calibration_chart,
     cpu_chart,
     curves_chart,
@@ -75,7 +76,7 @@ _THICK = "Thick bars are 95 % intervals over draws, thin ones over tasks and dra
 
 
 def _training(material: Material) -> Section:
-    charts = [curves_chart(material.curves, name) for name in ("accuracy", "loss")]
+    charts = [curves_chart(material.curves, name) for name in CURVES]
     many = len(material.learnt) > 1
     charts += [
         rates_chart(learnt, title=f"Learnt rates of {run}" if many else "Learnt rates")
