@@ -113,7 +113,9 @@ def main() -> None:
     locate(given.tokenizer)  # fetched before the cache moves
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "text.parquet"
-        subprocess.run([sys.executable, __file__, "--mb", str(given.mb), "--write", str(path)], check=True)
+        made = subprocess.run([sys.executable, __file__, "--mb", str(given.mb), "--write", str(path)], check=False)
+        if made.returncode:
+            raise SystemExit(made.returncode)  # it has said why
         source = str(locate(given.tokenizer))
         os.environ["METAGLOT_CACHE"] = str(Path(folder) / "cache")
         run(path, given.duplicates, source)

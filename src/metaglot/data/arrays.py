@@ -82,7 +82,9 @@ def _view(batch: pa.RecordBatch, noted: Mapping[bytes, bytes]) -> np.ndarray:
     raw = np.frombuffer(b"" if data is None else data, np.uint8)
     length = int(np.frombuffer(batch.column(0).buffers()[1], np.int64)[1])
     shape = tuple(int(n) for n in json.loads(noted[b"shape"]))
-    return raw[:length].view(np.dtype(noted[b"dtype"].decode())).reshape(shape)
+    array = raw[:length].view(np.dtype(noted[b"dtype"].decode())).reshape(shape)
+    array.setflags(write=False)  # an empty one would not be
+    return array
 
 
 def _bytes(array: np.ndarray) -> np.ndarray:
