@@ -82,8 +82,8 @@ def check_recipe_data(recipe: "Recipe") -> None:
                 raise MetaglotError(f"data: no built-in set {name!r}; there are {', '.join(sets)}")
         elif not path.startswith("hub:") and not (Path(path).is_file() and Path(path).stat().st_size > QUICK):
             read_table(path, mapping=one.columns or None)
-    for corpus in recipe.text.corpora if recipe.text else ():
-        path = text_path(recipe.text, corpus)
+    text = recipe.text
+    for path in (text_path(text, corpus) for corpus in text.corpora) if text is not None else ():
         if not path.startswith("hub:") and not is_there(Path(path)):
             raise MetaglotError(f"{path}: no such file or folder (text.corpora); name one of raw text")
 

@@ -5,8 +5,9 @@ any level above the process, and file pages that the kernel can drop are counted
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -43,8 +44,8 @@ def _machine(root: Path) -> int | None:
     found = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
     if found is not None:
         return 1024 * int(found)
-    try:  # not Linux
-        import psutil
+    try:  # not Linux; psutil is optional
+        psutil: Any = import_module("psutil")
     except ImportError:
         return None
     return int(psutil.virtual_memory().available)
