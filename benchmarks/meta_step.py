@@ -24,8 +24,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 OURS = {
-    2: ("unrolled", "adjoint", "mixed"),
-    1: ("first-order",),
+    (2, "fp32"): ("unrolled", "adjoint", "mixed"),
+    (2, "bf16"): ("unrolled", "adjoint", "mixed"),
+    (1, "fp32"): ("first-order",),
+    (1, "bf16"): ("first-order", "first-order-precise"),  # the second: the query loss in fp32
 }
 PEERS = ("torch.func", "higher", "torchopt")
 
@@ -46,7 +48,9 @@ def contenders(orders: list[int]) -> list[Contender]:
         for order in orders
         for precision in ("fp32", "bf16")
         for peer in (*present, "metaglot")
-        for estimator in (OURS[order] if peer == "metaglot" else ("unrolled" if order == 2 else "first-order",))
+        for estimator in (
+            OURS[order, precision] if peer == "metaglot" else ("unrolled" if order == 2 else "first-order",)
+        )
     ]
 
 

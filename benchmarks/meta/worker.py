@@ -72,7 +72,9 @@ def _peer(module: Any, tasks: Any, contender: Any, size: Any) -> Any:
 def ours_step(module: Any, tasks: Any, contender: Any, *, steps: int = STEPS) -> Any:
     """Return our step: the meta-gradient over the tasks and Adam."""
     learner = HfLearner(module.requires_grad_(requires_grad=False), bf16=contender.precision == "bf16")
-    estimator = Adjoint(stored=1) if contender.estimator == "adjoint-1" else ESTIMATORS[contender.estimator]()
+    name = contender.estimator.removesuffix("-precise")
+    precise = True if name != contender.estimator else None  # None: where gradients are second order
+    estimator = Adjoint(stored=1) if contender.estimator == "adjoint-1" else ESTIMATORS[name]()
     pull = 1.0 if contender.estimator == "implicit" else 0.0
     algorithm = GradientBased(
         All(), Zeros(), Sgd(lr=RATE), steps, estimator, dropout=False, proximal=pull, precise=True

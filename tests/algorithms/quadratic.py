@@ -25,6 +25,9 @@ class Point:
     device: torch.device = CPU
     embedding: None = None
 
+    def precise(self) -> "Point":
+        return self
+
     def body(self) -> Params:
         return {"body.a": torch.zeros(2).double(), "body.b": torch.zeros(3).double(), "body.idle": torch.ones(2)}
 

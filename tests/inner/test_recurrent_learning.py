@@ -29,6 +29,9 @@ class Points:
     device: torch.device = CPU
     embedding: None = None
 
+    def precise(self) -> "Points":
+        return self
+
     def body(self) -> Params:
         return {"body.x": torch.zeros(MANY, D)}
 

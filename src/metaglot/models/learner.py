@@ -66,7 +66,7 @@ class HfLearner:
 
     def precise(self) -> "HfLearner":
         """Return the learner in fp32: the same module and parameters, without autocast."""
-        return replace(self, bf16=False)
+        return replace(self, bf16=False) if self.bf16 else self
 
     def body(self) -> Params:
         """Return the module's parameters as `body.*`, detached; they share memory with the module."""
