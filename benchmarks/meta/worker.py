@@ -77,7 +77,7 @@ def ours_step(module: Any, tasks: Any, contender: Any, *, steps: int = STEPS) ->
     estimator = Adjoint(stored=1) if contender.estimator == "adjoint-1" else ESTIMATORS[name]()
     pull = 1.0 if contender.estimator == "implicit" else 0.0
     algorithm = GradientBased(
-        All(), Zeros(), Sgd(lr=RATE), steps, estimator, dropout=False, proximal=pull, precise=True
+        All(), Zeros(), Sgd(lr=RATE), steps, estimator, dropout=False, proximal=pull, precise=precise
     )
     info = TaskInfo("t", "t", tuple(map(str, range(WAYS))), tuple(range(WAYS)))
     family = Classification()
