@@ -26,7 +26,8 @@ def keys() -> list[str]:
     for name, field in Recipe.model_fields.items():
         inner = getattr(field.annotation, "model_fields", {})
         found += [f"{name}.{one}" for one in inner]
-    return [*found, "goal.at_least", "budget.cpu_minutes", "data.train.0", "algorithm.options.lr", "nonsense"]
+    found += ["goal.at_least", "budget.cpu_minutes", "data.train.0", "algorithm.options.lr", "nonsense"]
+    return [*found, "model.scratch.type", "model.scratch.config", "text.corpora", "text.length", "text.held_out"]
 
 
 @MANY
@@ -42,6 +43,35 @@ def test_any_value_under_any_key(cases, answered):
                 at = at.setdefault(parent, {}) if isinstance(at, dict) else {}
             if isinstance(at, dict):
                 at[last] = value
+        made = answered(lambda: parse_recipe(values, where="mine.yaml"), naming=("mine.yaml",))
+        assert made is None or isinstance(made, Recipe)
+
+    run()
+
+
+@MANY
+def test_any_task(cases, answered):
+    kinds = [
+        "smlmt",
+        "plain",
+        "pairs",
+        "domain-lm",
+        "documents",
+        "domains",
+        "sentence-clusters",
+        "supervised",
+        "nothing",
+    ]
+    names = st.sampled_from(
+        ["kind", "weight", "until", "words", "clusters", "batch", "bound", "episodes", "hard", "odd"]
+    )
+    task = st.dictionaries(names, VALUE | st.sampled_from(kinds), max_size=3) | st.sampled_from(kinds) | VALUE
+
+    @settings(max_examples=cases)
+    @given(st.lists(task, max_size=3), st.booleans(), st.booleans())
+    def run(tasks, labelled, text):
+        values = {"tasks": tasks} | ({"data": {"train": ["nowhere.csv"]}} if labelled else {})
+        values |= {"text": {"corpora": ["nowhere.txt"]}} if text else {}
         made = answered(lambda: parse_recipe(values, where="mine.yaml"), naming=("mine.yaml",))
         assert made is None or isinstance(made, Recipe)
 
