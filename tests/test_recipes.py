@@ -89,6 +89,7 @@ def test_it_runs_two_steps(name, tmp_path):
     assert load_model(tmp_path).embed(["a text"]).shape[0] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, file in RECIPES.items() if load_recipe(file).text is not None])
 def test_made_from_text_it_goes_on_bit_for_bit(name, tmp_path):
     recipe = small(name)
