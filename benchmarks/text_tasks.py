@@ -25,6 +25,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import torch
+from compare import task_sets
 from text.arms import ARMS, WARM, needs_warm, recipe_of
 
 from metaglot.adaptation import Model, load_model
@@ -102,14 +103,6 @@ def judged(model: Model, name: str, tasks: Sequence[TaskSet], args: argparse.Nam
         plan = Plan(shots, args.draws, args.queries, args.data_seed)
         for result in evaluate_into(args.out / kind, tasks, [Arm(name, method)], plan) if shots else ():
             print(f"{name} {kind}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
-
-
-def task_sets(groups: Sequence[str]) -> dict[str, list[TaskSet]]:
-    found: dict[str, list[TaskSet]] = {}
-    for group in groups:
-        files = sorted((Path(os.environ["METAGLOT_DATA"]) / group).glob("*.parquet"))
-        found[group] = [TaskSet.load(file) for file in files]
-    return found
 
 
 Scores = dict[tuple[str, int, int], float]

@@ -67,19 +67,26 @@ def assemble(
     if chosen.said:
         say(chosen.said)
     plan = _plan(recipe, backbone, chosen.algorithm, tasks, validation)
-    description = {
-        "format": 1,
-        "base": recipe.model.name if base is None else BASE,
-        "max_length": recipe.model.max_length,
-        "algorithm": recipe.algorithm.model_dump(mode="json"),
+    described = _description(recipe, chosen, base)
+    described |= {
         "data": sorted({*(source.info.dataset for source in train), *(text.fingerprints if text else ())}),
         "fingerprints": {**hashes, **(text.fingerprints if text else {})},
         "validation": sorted({source.info.dataset for source in validation}),
         "validation_fingerprints": held_hashes,
-        **({} if chosen.record is None else {"estimator": dict(chosen.record)}),
     }
     texts = (*parts_of(train, tables), *(text.parts if text else ()))
-    return Assembled(plan, backbone, train, validation, description, texts, base)
+    return Assembled(plan, backbone, train, validation, described, texts, base)
+
+
+def _description(recipe: Recipe, chosen: Choice, base: Path | None) -> dict[str, Any]:
+    """Return what model.json says of the model and the algorithm."""
+    return {
+        "format": 1,
+        "base": recipe.model.name if base is None else BASE,
+        "max_length": recipe.model.max_length,
+        "algorithm": recipe.algorithm.model_dump(mode="json"),
+        **({} if chosen.record is None else {"estimator": dict(chosen.record)}),
+    }
 
 
 def _backbone(

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from metaglot.errors import MetaglotError
 from metaglot.tasks.batches import pad_rows
-from metaglot.types import Batch, Outputs, Row
+from metaglot.types import VOCABULARY, Batch, HeadSpec, Outputs, Params, Row, TaskInfo
 
 UNJUDGED = -100
 MOST = 700.0  # nats; beyond, a perplexity is no number
@@ -55,3 +55,29 @@ def token_metrics(logits: Tensor, batch: Batch) -> Mapping[str, float]:
 def perplexity(loss: float) -> float:
     """Return exp(loss), a finite number."""
     return math.exp(min(loss, MOST))
+
+
+class OverVocabulary:
+    """What families share whose tokens the learner's own language-model head scores."""
+
+    def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
+        """Return that the learner's own head scores the vocabulary."""
+        del task
+        return HeadSpec(inputs=hidden_size, outputs=0, level=VOCABULARY)
+
+    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [M, V]
+        """Return the scores of the judged positions."""
+        del params
+        return judged_logits(outputs)
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats a judged token
+        """Return the cross-entropy of the judged tokens."""
+        return token_loss(logits, batch)
+
+    def predict(self, logits: Tensor) -> Tensor:  # [M]
+        """Return the likeliest token of each judged position."""
+        return logits.argmax(-1)
+
+    def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
+        """Return loss, perplexity and accuracy."""
+        return token_metrics(logits, batch)

@@ -5,20 +5,19 @@
 Devlin et al. 2019, https://arxiv.org/abs/1810.04805; whole words: https://github.com/google-research/bert (May 2019).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from torch import Tensor
 
-from metaglot.tasks.objectives.judging import UNJUDGED, collate_labelled, judged_logits, token_loss, token_metrics
-from metaglot.types import VOCABULARY, Batch, HeadSpec, Outputs, Params, Row, TaskInfo
+from metaglot.tasks.objectives.judging import UNJUDGED, OverVocabulary, collate_labelled
+from metaglot.types import Batch, Row
 
 MASKED, RANDOM = 0.8, 0.1  # of the hidden tokens; the rest is left
 
 
 @dataclass(frozen=True)
-class MaskedLm:
+class MaskedLm(OverVocabulary):
     """The family of tasks that a learner with a masked-LM head solves by predicting hidden tokens."""
 
     pad_token_id: int
@@ -41,28 +40,6 @@ class MaskedLm:
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Return prepared rows as input_ids, attention_mask and labels [B, T]; token_type_ids where rows have them."""
         return collate_labelled(rows, pad_token_id=self.pad_token_id)
-
-    def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
-        """Return that the learner's own head scores the vocabulary."""
-        del task
-        return HeadSpec(inputs=hidden_size, outputs=0, level=VOCABULARY)
-
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [M, V]
-        """Return the scores of the judged positions."""
-        del params
-        return judged_logits(outputs)
-
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats a judged token
-        """Return the cross-entropy of the judged tokens."""
-        return token_loss(logits, batch)
-
-    def predict(self, logits: Tensor) -> Tensor:  # [M]
-        """Return the likeliest token of each judged position."""
-        return logits.argmax(-1)
-
-    def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
-        """Return loss, perplexity and accuracy."""
-        return token_metrics(logits, batch)
 
     def _hidden(self, row: Row, rng: np.random.Generator) -> Row:
         ids = np.asarray(row["input_ids"], dtype=np.int64)
