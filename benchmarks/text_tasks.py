@@ -24,13 +24,12 @@ from typing import Any
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-import torch
 from compare import task_sets
 from text.arms import ARMS, WARM, needs_warm, recipe_of
+from text.train import numbers, trained, words
 
 from metaglot.adaptation import Model, load_model
-from metaglot.assembly import assemble, write_run_files
-from metaglot.config import Recipe, dump_recipe, parse_recipe
+from metaglot.config import Recipe, parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
 from metaglot.evaluation.baselines.method import Fitted, Method
@@ -38,7 +37,6 @@ from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import paired_difference, t_interval
 from metaglot.evaluation.store import Result
-from metaglot.training import run
 from metaglot.training.run import read_metrics
 
 EFFORTS = {"closed": "instant", "gradient": "thorough"}
@@ -64,16 +62,6 @@ class Arm:
         self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
     ) -> Fitted:
         return self.inner.fit(texts, pairs, labels, shot=shot, seed=seed)
-
-
-def trained(recipe: Recipe, folder: Path) -> None:
-    """Train in a folder, from where it stands, until its budget ends."""
-    torch.set_num_threads(recipe.threads or 1)
-    assembled = assemble(recipe, lambda text: print(f"{recipe.name}: {text}", file=sys.stderr))
-    write_run_files(folder, dump_recipe(recipe), assembled.description, base=assembled.base)
-    for event in run(assembled.plan, folder):
-        if event.kind == "validation":
-            print(f"{recipe.name}: step {event.state.step} {dict(event.record)}", file=sys.stderr)
 
 
 def model_of(arm: str, seed: int, args: argparse.Namespace) -> Model:
@@ -179,21 +167,17 @@ def perplexities(out: Path) -> str:
     return "\n".join(lines)
 
 
-def numbers(text: str) -> list[int]:
-    return [int(word) for word in text.split(",")] if text else []
-
-
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="builtin:tiny", help="a model, a folder or a run")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--arms", "--only", type=lambda text: text.split(","), default=list(ARMS))
+    parser.add_argument("--arms", "--only", type=words, default=list(ARMS))
     parser.add_argument("--label", default="", help="another name for the one arm that --set changes")
     parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=10.0, help="of CPU for each training")
     parser.add_argument("--warm-minutes", type=float, default=3.0, help="of CPU for a new language-model head")
     parser.add_argument("--length", type=int, default=64, help="tokens")
-    parser.add_argument("--groups", type=lambda text: text.split(","), default=["leopard", "dev"])
+    parser.add_argument("--groups", type=words, default=["leopard", "dev"])
     parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
     parser.add_argument("--gradient-shots", type=numbers, default=[8])
     parser.add_argument("--draws", type=int, default=5)

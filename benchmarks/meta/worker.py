@@ -14,10 +14,16 @@ from torch import Tensor
 from meta.peers import PEERS, Classifier
 from meta.workload import RATE, STEPS, WAYS, WORKLOADS, make_module, make_tasks
 from metaglot.algorithms import GradientBased
-from metaglot.inner import ESTIMATORS, Adjoint, Sgd
+from metaglot.inner import ESTIMATORS, Adjoint, Estimator, FiniteProduct, Sgd
 from metaglot.models import All, HfLearner, Zeros
 from metaglot.tasks import Classification
 from metaglot.types import Episode, Problem, TaskInfo
+
+VARIANTS: dict[str, Callable[[], Estimator]] = {
+    "adjoint-1": lambda: Adjoint(stored=1),
+    # Unchecked: on random weights the check refuses some numbers of steps, and only the memory is asked for here.
+    "finite-differences": lambda: Adjoint(product=FiniteProduct(tolerance=None)),
+}
 
 
 def measure(contender: Any, workload: str, folder: str) -> dict[str, float]:
@@ -74,7 +80,7 @@ def ours_step(module: Any, tasks: Any, contender: Any, *, steps: int = STEPS) ->
     learner = HfLearner(module.requires_grad_(requires_grad=False), bf16=contender.precision == "bf16")
     name = contender.estimator.removesuffix("-precise")
     precise = True if name != contender.estimator else None  # None: where gradients are second order
-    estimator = Adjoint(stored=1) if contender.estimator == "adjoint-1" else ESTIMATORS[name]()
+    estimator = {**ESTIMATORS, **VARIANTS}[name]()
     pull = 1.0 if contender.estimator == "implicit" else 0.0
     algorithm = GradientBased(
         All(), Zeros(), Sgd(lr=RATE), steps, estimator, dropout=False, proximal=pull, precise=precise

@@ -11,6 +11,12 @@ LABELLED = [
 ]
 EPISODES = {"ways": [2, 6], "shots": [1, 6], "queries": 4, "max_support": 24, "max_query": 24}
 PLAIN = {"kind": "plain", "batch": 16}
+DECODER = {
+    "type": "gpt2",
+    "vocabulary": 8192,
+    "config": {"n_embd": 320, "n_layer": 7, "n_head": 5, "n_positions": 256},
+}
+"""11 million parameters, from random weights."""
 WARM = "warm"  # the language-model head alone, the body frozen: what arms with the plain objective go on from
 
 
