@@ -7,7 +7,7 @@ Protocol, and each arrow between them is a pure function or an iterator.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -24,9 +24,7 @@ Row = Mapping[str, Any]
 Record = Mapping[str, float | int | str]
 """What is worth logging of one step on one task."""
 
-
-OUTPUTS = "outputs."
-"""Of a learner's outputs that stand in a batch."""
+OUTPUTS = "outputs."  # of a learner's outputs that stand in a batch
 
 
 class Outputs(NamedTuple):
@@ -38,8 +36,7 @@ class Outputs(NamedTuple):
     logits: Tensor | None = None  # [B, T, V] or [M, V] of a language-model head, or [B, C] of a task head
 
 
-VOCABULARY = "vocabulary"
-"""The level of tasks that the learner's own language-model head scores."""
+VOCABULARY = "vocabulary"  # the level of tasks that the learner's own language-model head scores
 
 
 class HeadSpec(NamedTuple):
@@ -172,10 +169,11 @@ class Episode:
         """Return the episode with its tensors on `device`."""
         if device.type == "cpu":
             return self
-        support = {name: value.to(device) for name, value in self.support.items()}
-        query = {name: value.to(device) for name, value in self.query.items()}
+        support, query = ({name: value.to(device) for name, value in b.items()} for b in (self.support, self.query))
         return replace(self, support=support, query=query)
 
+
+RuleState = Mapping[str, Tensor]  # what an inner rule carries from step to step
 
 Snapshot = Mapping[str, Tensor]
 """What a sampler has learnt so far; empty for one that does not learn."""
@@ -195,23 +193,6 @@ class TaskDistribution(Protocol):
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
         """Return the snapshot after a step; a sampler that does not learn returns it unchanged."""
-        ...
-
-
-@runtime_checkable
-class LearnsFromModel(Protocol):
-    """A task distribution that also reads the model; what it finds is in its snapshot, so a resume is exact."""
-
-    @property
-    def every(self) -> int:
-        """Steps between two readings, at least 1; the first stands before step 0."""
-        ...
-
-    def refresh(self, snapshot: Snapshot, learner: Learner, params: Params, *, step: int) -> Snapshot:
-        """Return the snapshot remade with the model as it is after `step` steps, a pure function.
-
-        Where nothing is read from the model, that is the very snapshot given.
-        """
         ...
 
 
@@ -265,9 +246,6 @@ class Problem:
         logits = self.outputs(params, batch, seed=seed).logits
         assert logits is not None
         return logits
-
-
-RuleState = Mapping[str, Tensor]
 
 
 class TraceStep(NamedTuple):

@@ -14,10 +14,11 @@ from scipy.stats import chisquare
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
 from metaglot.tasks import Classification, MixtureOf
+from metaglot.tasks.learning import LearnsFromModel
 from metaglot.tasks.mixture import MEAN, SHIFT, WINDOW, Bound
 from metaglot.training.checkpoint import load, save
 from metaglot.training.state import State
-from metaglot.types import Episode, LearnsFromModel, TaskInfo
+from metaglot.types import Episode, TaskInfo
 
 CPU = torch.device("cpu")
 

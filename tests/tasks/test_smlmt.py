@@ -14,10 +14,10 @@ from tests.tasks.synthetic import CLS, MASK, SEP, MadeUpWords, encoded, made_up_
 from metaglot.errors import MetaglotError
 from metaglot.tasks import Classification, Shape
 from metaglot.tasks.clusters import WordClustering
+from metaglot.tasks.learning import LearnsFromModel
 from metaglot.tasks.masked import MaskedText
 from metaglot.tasks.smlmt import MaskedWords
 from metaglot.tasks.words import ASSIGNMENT, Clusters, Curriculum, LogFrequency, Uniform
-from metaglot.types import LearnsFromModel
 
 TEXT, INDEX = made_up_text(sentences=600)
 SEEDS = st.integers(0, 2**63 - 1)

@@ -19,7 +19,8 @@ import torch
 
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold, generator
-from metaglot.types import Episode, Learner, LearnsFromModel, Params, Record, Snapshot, TaskDistribution, TaskInfo
+from metaglot.tasks.learning import LearnsFromModel
+from metaglot.types import Episode, Learner, Params, Record, Snapshot, TaskDistribution, TaskInfo
 
 WINDOW = 4096  # episodes whose parts are drawn together
 MEAN, SHIFT = "bound.mean", "bound.shift"  # in the snapshot

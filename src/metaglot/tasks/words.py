@@ -28,7 +28,7 @@ class WordSampler(Protocol):
 
 @runtime_checkable
 class LearningSampler(Protocol):
-    """A word sampler that reads the model (`types.LearnsFromModel`)."""
+    """A word sampler that reads the model (`tasks.learning.LearnsFromModel`)."""
 
     @property
     def every(self) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
+from metaglot.tasks.learning import LearnsFromModel
 from metaglot.tasks.objectives import OBJECTIVES
 from metaglot.training.combine import Combine, mean
 from metaglot.training.feed import feed
@@ -19,7 +20,6 @@ from metaglot.types import (
     Algorithm,
     Episode,
     Learner,
-    LearnsFromModel,
     MetaGrad,
     Params,
     Problem,
