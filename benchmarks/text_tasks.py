@@ -2,13 +2,15 @@
 
     METAGLOT_DATA=… python benchmarks/text_tasks.py --base builtin:tiny --out results/tiny
     … --arms untouched,mlm,smlmt-log --seeds 0 --minutes 2 --draws 2        a quick look
+    … --arms scratch-plain,scratch-smlmt --out results/decoder             decoders of random weights
     … --set algorithm.name=fomaml --only smlmt-log --label smlmt-log-fomaml  a variation under a name of its own
 
-Every arm goes on from one base with the same optimiser, rates and CPU minutes (benchmarks/text/arms.py).  Arms with
-the plain objective go on from `warm`: the base with its language-model head trained, the body frozen.  Judged are the
-folders dev and leopard of $METAGLOT_DATA: in closed form (effort instant) at --shots, and by gradient steps (effort
-thorough) at --gradient-shots.  Killed, the same command goes on where it stopped.  OUT has runs, results.jsonl in
-`closed` and `gradient`, and table.md.
+Arms whose name begins with scratch- make a decoder of random weights; beside accuracy they show the steps to the same
+held-out loss.  Every other arm goes on from one base.  All have the same optimiser, rates and CPU minutes
+(benchmarks/text/arms.py).  Arms with the plain objective go on from `warm`: the base with its language-model head
+trained, the body frozen.  Judged are the folders dev and leopard of $METAGLOT_DATA: in closed form (effort instant) at
+--shots, and by gradient steps (effort thorough) at --gradient-shots.  Killed, the same command goes on where it
+stopped.  OUT has runs, results.jsonl in `closed` and `gradient`, table.md, and pictures.
 """
 
 import argparse
@@ -25,7 +27,8 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from compare import task_sets
-from text.arms import ARMS, WARM, needs_warm, recipe_of
+from text.arms import ARMS, WARM, from_scratch, needs_warm, recipe_of
+from text.curves import loss_picture, perplexities, steps_to_same_loss
 from text.train import numbers, trained, words
 
 from metaglot.adaptation import Model, load_model
@@ -34,13 +37,14 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
 from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.drawing.lines import Series, line_chart
 from metaglot.evaluation.protocol import Plan, TaskSet
-from metaglot.evaluation.statistics import paired_difference, t_interval
+from metaglot.evaluation.statistics import Scores, macro_interval, t_interval
+from metaglot.evaluation.statistics.intervals import differences
 from metaglot.evaluation.store import Result
-from metaglot.training.run import read_metrics
 
 EFFORTS = {"closed": "instant", "gradient": "thorough"}
-AGAINST = ("untouched", "mlm")
+AGAINST = ("untouched", "mlm", "scratch-plain")
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,6 @@ def judged(model: Model, name: str, tasks: Sequence[TaskSet], args: argparse.Nam
             print(f"{name} {kind}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
 
 
-Scores = dict[tuple[str, int, int], float]
-
-
 def over_seeds(results: Sequence[Result], arm: str, shot: int, tasks: Sequence[str]) -> tuple[Scores, list[float]]:
     """Return the accuracy of each task and draw, mean over seeds, and the macro mean of each seed."""
     seeds = sorted({r.method for r in results if r.method.rpartition("@")[0] == arm})
@@ -119,7 +120,7 @@ def rows_of(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) -
                 found = {arm: over_seeds(results, arm, shot, names) for arm in arms}
                 for arm, (means, seeds) in found.items():
                     gains = {
-                        other: paired_difference(means, found[other][0])
+                        other: _gain(found[arm], found[other])
                         for other in AGAINST
                         if other != arm and other in found and found[other][0].keys() == means.keys() and means
                     }
@@ -131,47 +132,63 @@ def rows_of(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) -
                         "mean": fmean(means.values()) if means else None,
                         "seeds": seeds,
                         "half_over_seeds": t_interval(seeds).half if len(seeds) > 1 else None,
-                        "gain": {o: {"mean": g.mean, "low": g.low, "high": g.high} for o, g in gains.items()},
+                        "gain": gains,
                     }
+
+
+def _gain(mine: tuple[Scores, list[float]], other: tuple[Scores, list[float]]) -> dict[str, Any]:
+    """Return the paired gain in the macro mean, its interval over draws, and over seeds if there are several."""
+    draws = macro_interval(differences(mine[0], other[0]))
+    seeds = t_interval([seed - fmean(other[1]) for seed in mine[1]]) if len(mine[1]) > 1 else None
+    return {
+        "mean": draws.mean,
+        "draws": [draws.low, draws.high],
+        "seeds": None if seeds is None else [seeds.low, seeds.high],
+    }
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the rows as Markdown: means ± the interval over seeds, gains with their intervals over draws."""
+    shown = [other for other in AGAINST if any(other in row["gain"] for row in rows)]
     lines = [
-        "| tasks | effort | shots | arm | accuracy | over untouched | over MLM |",
-        "|---|---|---:|---|---:|---:|---:|",
+        "| tasks | effort | shots | arm | accuracy |" + "".join(f" over {other} |" for other in shown),
+        "|---|---|---:|---|---:|" + "---:|" * len(shown),
     ]
     for row in rows:
         if row["mean"] is None:
             continue
         half = "" if row["half_over_seeds"] is None else f" ± {100 * row['half_over_seeds']:.1f}"
-        gains = [
-            f"{100 * g['mean']:+.1f} [{100 * g['low']:.1f}, {100 * g['high']:.1f}]" if g else ""
-            for g in (row["gain"].get(other) for other in AGAINST)
-        ]
+        gains = [_said(row["gain"].get(other)) for other in shown]
         cells = [row["group"], row["effort"], row["shot"], row["arm"], f"{100 * row['mean']:.1f}{half}", *gains]
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join([*lines, "", "± over seeds; gains are paired, in points, with 95 % intervals over draws."])
+    foot = "± over seeds; gains are paired, in points, with 95 % intervals: [over draws], (over training seeds)."
+    return "\n".join([*lines, "", foot])
 
 
-def perplexities(out: Path) -> str:
-    """Return held-out perplexity at the first and last validation of each run that has any."""
-    lines = ["| run | steps | CPU-s | perplexity at first | at last |", "|---|---:|---:|---:|---:|"]
-    for folder in sorted((out / "runs").glob("*")):
-        records = read_metrics(folder / "metrics.jsonl")
-        found = [r for r in records if r.get("kind") == "validation" and "perplexity" in r]
-        steps = max((int(r["step"]) for r in records), default=0)
-        spent = sum(float(r["cpu_seconds"]) for r in records if r.get("kind") == "step")
-        ends = [f"{float(found[i]['perplexity']):.1f}" for i in (0, -1)] if found else ["", ""]
-        lines.append(f"| {folder.name} | {steps} | {spent:.0f} | {ends[0]} | {ends[1]} |")
-    return "\n".join(lines)
+def _said(gain: Mapping[str, Any] | None) -> str:
+    if gain is None:
+        return ""
+    low, high = (100 * end for end in gain["draws"])
+    over_seeds = "" if gain["seeds"] is None else " ({:+.1f}, {:+.1f})".format(*(100 * end for end in gain["seeds"]))
+    return f"{100 * gain['mean']:+.1f} [{low:+.1f}, {high:+.1f}]{over_seeds}"
+
+
+def picture(rows: Sequence[Mapping[str, Any]], group: str) -> str:
+    """Return accuracy in closed form against shots, a line for each arm, as SVG."""
+    shown = [row for row in rows if row["group"] == group and row["effort"] == "closed" and row["mean"] is not None]
+    shots = sorted({row["shot"] for row in shown})
+    lines = []
+    for style, arm in enumerate(dict.fromkeys(row["arm"] for row in shown)):
+        mine = {row["shot"]: 100 * row["mean"] for row in shown if row["arm"] == arm}
+        lines.append(Series(arm, [float(shot) for shot in mine], list(mine.values()), style=style))
+    return line_chart(lines, title=f"Accuracy on {group}, %", x="shots", log=True, marks=shots)
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="builtin:tiny", help="a model, a folder or a run")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--arms", "--only", type=words, default=list(ARMS))
+    parser.add_argument("--arms", "--only", type=words, default=[a for a in ARMS if not from_scratch(a)])
     parser.add_argument("--label", default="", help="another name for the one arm that --set changes")
     parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=10.0, help="of CPU for each training")
@@ -201,9 +218,13 @@ def main(given: Sequence[str] | None = None) -> None:
     for seed in args.seeds:
         for arm in args.arms:
             judged(model_of(arm, seed, args), f"{args.label or arm}@{seed if ARMS[arm] else 0}", tasks, args)
-    rows = list(rows_of(args, groups))
-    said = f"{table(rows)}\n\n{perplexities(args.out)}"
+    shown = {**groups, "all": tasks} if len(groups) > 1 else groups
+    rows = list(rows_of(args, shown))
+    said = "\n\n".join(filter(None, [table(rows), perplexities(args.out), steps_to_same_loss(args.out)]))
     (args.out / "table.md").write_text(said + "\n", "utf-8")
+    for group in shown:
+        (args.out / f"{group}.svg").write_text(picture(rows, group), "utf-8")
+    (args.out / "loss.svg").write_text(loss_picture(args.out), "utf-8")
     print(json.dumps(rows) if args.json else said)
 
 

@@ -35,6 +35,13 @@ ARMS: Mapping[str, list[dict[str, Any]]] = {
     "domains": [{"kind": "domains"}, {"kind": "documents"}],
     "labelled": [{"kind": "supervised"}],
     "hybrid": [{"kind": "supervised", "weight": 0.6}, smlmt("log-frequency", weight=0.25), {**PLAIN, "weight": 0.15}],
+    "scratch-plain": [PLAIN],
+    "scratch-smlmt": [{**PLAIN, "weight": 0.8}, smlmt("log-frequency", weight=0.2)],
+    "scratch-hybrid": [
+        {**PLAIN, "weight": 0.7},
+        smlmt("log-frequency", weight=0.15),
+        {"kind": "supervised", "weight": 0.15},
+    ],
 }
 """The tasks of each arm."""
 
@@ -44,11 +51,12 @@ def recipe_of(arm: str, *, model: str, seed: int, minutes: float, length: int) -
     tasks = [PLAIN] if arm == WARM else ARMS[arm]
     kinds = {task["kind"] for task in tasks}
     labelled = {"data": {"root": "$METAGLOT_DATA/train", "train": LABELLED}} if "supervised" in kinds else {}
+    scratch = from_scratch(arm)
     return {
         "name": f"{arm}-{seed}",
         "seed": seed,
         "threads": 1,
-        "model": {"name": model, "max_length": length},
+        "model": {"max_length": length, **({"scratch": DECODER} if scratch else {"name": model})},
         "text": {"root": "$METAGLOT_DATA/text", "corpora": ["books"], "length": length},
         "tasks": tasks,
         **labelled,
@@ -57,7 +65,7 @@ def recipe_of(arm: str, *, model: str, seed: int, minutes: float, length: int) -
         "training": {
             "steps": 1_000_000,  # the budget ends it
             "meta_batch": 4,
-            "lr": 1e-3 if arm == WARM else 1e-4,
+            "lr": 1e-3 if scratch or arm == WARM else 1e-4,
             "warmup": 40,
             "schedule": "constant",
             "save_every": 50,
@@ -68,6 +76,11 @@ def recipe_of(arm: str, *, model: str, seed: int, minutes: float, length: int) -
     }
 
 
+def from_scratch(arm: str) -> bool:
+    """Whether an arm makes a decoder of random weights."""
+    return arm.startswith("scratch-")
+
+
 def needs_warm(arm: str) -> bool:
-    """Whether an arm trains a language-model head."""
-    return any(task["kind"] == "plain" for task in ARMS[arm])
+    """Whether an arm trains the language-model head of a base that has none, or one that was used otherwise."""
+    return not from_scratch(arm) and any(task["kind"] == "plain" for task in ARMS[arm])
