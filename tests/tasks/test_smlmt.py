@@ -23,8 +23,10 @@ TEXT, INDEX = made_up_text(sentences=600)
 SEEDS = st.integers(0, 2**63 - 1)
 
 
-def masked_words(shape=Shape((2, 3), (1, 3), 2), words=Uniform(), text=TEXT, index=INDEX, **more) -> MaskedWords:
-    return MaskedWords(text, index, Classification(), shape, words, MASK, **more)
+def masked_words(
+    shape=Shape((2, 3), (1, 3), 2), words=Uniform(), text=TEXT, index=INDEX, mask=MASK, **more
+) -> MaskedWords:
+    return MaskedWords(text, index, Classification(), shape, words, mask, **more)
 
 
 @st.composite
@@ -41,9 +43,9 @@ def shapes(draw) -> Shape:
 
 @pytest.mark.parametrize("words", [Uniform(), LogFrequency(), Clusters(np.arange(12) % 3, 0.8)])
 @settings(max_examples=40)
-@given(seed=SEEDS, n=st.integers(0, 2**40), shape=shapes())
-def test_any_episode_keeps_its_promises(words, seed, n, shape):
-    episode = masked_words(shape, words)(seed, n, {})
+@given(seed=SEEDS, n=st.integers(0, 2**40), shape=shapes(), mask=st.sampled_from([MASK, None]))
+def test_any_episode_keeps_its_promises(words, seed, n, shape, mask):
+    episode = masked_words(shape, words, mask=mask)(seed, n, {})
     ways = len(episode.task.labels)
     support, query = episode.support["labels"].tolist(), episode.query["labels"].tolist()
     shots, queries = len(support) // ways, len(query) // ways
@@ -63,9 +65,10 @@ def test_any_episode_keeps_its_promises(words, seed, n, shape):
     for row, label, tokens in zip(rows, support + query, texts, strict=True):
         word = episode.task.classes[label]
         assert episode.task.labels[label] == INDEX.words[word]
-        # The word alone of those in the episode, and one mask wherever it stood: nothing else is changed.
+        # The word alone of those in the episode, and one mask or none wherever it stood: nothing else is changed.
         assert chosen & set(TEXT.texts[row]) == {word}
-        parts = [(MASK,) if w == word else tokens_of(w) for w in TEXT.texts[row]]
+        hidden = () if mask is None else (mask,)
+        parts = [hidden if w == word else tokens_of(w) for w in TEXT.texts[row]]
         assert tokens == (CLS, *(token for part in parts for token in part), SEP)
         assert not set(tokens_of(word)) & set(tokens)
 

@@ -116,7 +116,7 @@ class _Of(NamedTuple):
 
 def _masked_words(of: _Of, task: kinds.MaskedWords) -> TaskDistribution:
     index = of.material.index(min_count=task.min_count, max_words=task.max_words)
-    words, mask = _words(of, task, index), of.material.mask
+    words, mask = _words(of, task, index), of.material.mask if task.hide == "mask" else None
     first = next(n for n, other in enumerate(of.recipe.tasks) if other.kind == "smlmt") == of.number
     name = "smlmt" if first else f"smlmt-{of.number}"
     return MaskedWords(of.material.sentences, index, of.family, of.shape(task.episodes), words, mask, name)

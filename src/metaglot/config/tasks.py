@@ -44,6 +44,7 @@ class MaskedWords(Weighted):
 
     kind: Literal["smlmt"] = "smlmt"
     words: Literal["uniform", "log-frequency", "clusters", "curriculum"] = "log-frequency"
+    hide: Literal["mask", "remove"] = "mask"  # remove: no sign of its place, so nothing that later texts lack
     min_count: int = Field(default=20, ge=2, le=MOST)  # sentences that a word must stand in
     max_words: int = Field(default=20_000, ge=2, le=MOST)  # the most frequent ones
     clusters: int = Field(default=100, ge=1, le=MOST)  # of words, by the model's view of their sentences

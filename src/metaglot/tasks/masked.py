@@ -1,4 +1,4 @@
-"""Sentences with a word masked everywhere it stands."""
+"""Sentences with a word masked, or taken out, everywhere it stands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class MaskedText:
 
     sentences: Sentences
     index: Words
-    mask_token_id: int  # for a tokenizer without one: its unknown or its end-of-text token
+    mask_token_id: int | None  # what stands in the place of a word (decoders: the end-of-text token); None: nothing
 
     def rows(self, word: int, positions: Sequence[int] | np.ndarray) -> list[Row]:
-        """Return sentences that hold the word, each place of it one mask, however many tokens it has.
+        """Return sentences that hold the word, each place of it one mask or none, however many tokens it has.
 
         As many masks as tokens would tell a long word from a short one.
         """
@@ -29,6 +29,7 @@ class MaskedText:
         ids = np.array(row["input_ids"], dtype=np.int64)
         keep = np.ones(len(ids), dtype=bool)
         for start, stop in self.index.spans(word, position):
-            ids[start] = self.mask_token_id
-            keep[start + 1 : stop] = False
+            keep[start:stop] = False
+            if self.mask_token_id is not None:
+                ids[start], keep[start] = self.mask_token_id, True
         return {"input_ids": ids[keep], "label": 0}

@@ -5,6 +5,8 @@ out of the text: a sentence with two of the episode's words is not used (the oth
 its class would be a matter of taste), and a place of the word is one mask, however many tokens the word has (their
 number would tell the class).  The labels are shuffled over the words, so that only the support set says which is which.
 
+Without a mask token the word is taken out: what is learnt cannot lean on the mask, which no later text has.
+
 Bansal et al. 2020, https://arxiv.org/abs/2009.08445
 """
 
@@ -43,7 +45,7 @@ class MaskedWords:
     family: Family
     shape: Shape
     words: WordSampler
-    mask_token_id: int  # for a tokenizer without one (decoders): its unknown or its end-of-text token
+    mask_token_id: int | None  # None takes the word out and leaves no trace of its place
     name: str = "smlmt"
 
     @property
