@@ -79,6 +79,24 @@ def test_a_plan_as_the_recipe_says(recipe):
     assert len(episode.rows["support"]) == 4  # two ways, two shots
 
 
+@pytest.mark.parametrize(
+    ("episodes", "said"),
+    [
+        ({"ways": [2, 3], "shots": [1, 5]}, None),  # the least that is asked for is there
+        ({"ways": [3, 3], "shots": [1, 5]}, "1 of 2 tasks have fewer than 3 classes (as two: 2)"),
+        (
+            {"ways": [2, 2], "shots": [6, 6]},
+            "2 of 2 tasks have fewer than 6 examples to learn a class from (as one: 5)",
+        ),
+    ],
+)
+def test_it_is_said_where_episodes_must_be_smaller_than_asked_for(recipe, episodes, said):
+    lines = []
+    assemble(recipe(("one.csv", "two.csv"), (), episodes=episodes), lines.append)
+    notes = [line for line in lines if line.startswith("episodes:")]
+    assert notes == ([f"episodes: {said}: their episodes have as many as there are"] if said else [])
+
+
 def test_the_shots_of_a_goal_are_those_of_validation(recipe):
     plan = assemble(recipe(goal={"at_least": 0.5, "shots": 3})).plan
     assert len(plan.validation(0, 0, {}).rows["support"]) == 6

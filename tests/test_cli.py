@@ -146,6 +146,13 @@ def test_evaluate(metaglot, tiny, tmp_path, write_csv):
     assert "<html" in page
     assert "http-equiv" not in page.lower() or "refresh" not in page.lower()
     assert not [word for word in ("<script src", 'href="http', 'src="http') if word in page]
+    assert "longer than" not in said.err
+    long = tmp_path / "long.csv"
+    long.write_text(
+        "text,label\n" + "".join(f"{word} {'on and ' * 200}{i},{word}\n" for word in "ab" for i in range(5))
+    )
+    cut = metaglot("evaluate", tiny, long, "--shots", "1", *options[:-1], tmp_path / "long")
+    assert "note: long: 100 % of the texts are longer than" in cut.err
     again = metaglot("evaluate", tiny, *tasks, "--shots", "1,2", *options, "--json")
     assert again.out == first  # timings too: nothing was done again
     more = metaglot("evaluate", tiny, *tasks, "--shots", "1,2,3", *options, "--quiet")

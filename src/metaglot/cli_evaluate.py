@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from metaglot.evaluation.protocol import Cell
 
 
+SAMPLE = 500  # texts of a task, at most, that are looked at for their length
+
+
 def evaluate(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="A run directory, builtin:minilm, a Hugging Face folder or hub id.")],
@@ -99,6 +102,8 @@ def evaluate(
     joint = load_model(multitask) if multitask else None
     methods = (*ours(loaded, _words(efforts)), *baselines(_words(against), loaded.base(), multitask=joint))
     plan = Plan(wanted, draws, queries, seed)
+    for note in [] if quiet else cut_notes(loaded, task_sets):
+        typer.echo(f"note: {printable(note)}", err=True)
     task_sets, overlap = look_for_overlap(model, task_sets, exclude=exclude_overlap)
     planned = set(cells([task.name for task in task_sets], [method.name for method in methods], plan))
     done = 0 if force else _done(out, planned)
@@ -144,6 +149,20 @@ def look_for_overlap(model: str, task_sets: "list[TaskSet]", *, exclude: bool) -
             "does (an older one gets them by --resume)"
         )
     return (without_overlap(task_sets, overlap) if exclude else task_sets), overlap
+
+
+def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
+    """Return a line for each task with texts longer than the model reads, by a sample of them."""
+    notes = []
+    for task in task_sets:
+        texts, pairs = task.sample(SAMPLE)
+        if cut := model.cut(texts, pairs):
+            about = "about " if len(texts) < len(task.table) else ""
+            share = f"{about}{100 * cut / len(texts):.0f} % of the texts"
+            notes.append(
+                f"{task.name}: {share} are longer than {model.max_length} tokens; what comes after is not read"
+            )
+    return notes
 
 
 def keep_leakage(out: Path, leakage: "Leakage", results: "list[Result]") -> "Leakage":

@@ -14,7 +14,7 @@ from metaglot.data.seen import Part
 from metaglot.data.store import tokenise
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone
-from metaglot.tasks import Selection, Source, sources_of
+from metaglot.tasks import Selection, Shape, Source, sources_of
 
 
 def labelled_sources(
@@ -42,6 +42,21 @@ def labelled_sources(
         )
         sources += sources_of(examples, select)
     return tuple(sources), hashes, tables
+
+
+def lowered(sources: Sequence[Source], shape: Shape) -> str:
+    """Return what to say where the least ways or shots asked for are more than some tasks have; else nothing."""
+    few = {s.info.name: len(s.members) for s in sources if len(s.members) < shape.ways[0]}
+    small = {s.info.name: least - 1 for s in sources if (least := min(map(len, s.members))) <= shape.shots[0]}
+    parts = []
+    for found, what, asked in (
+        (few, "classes", shape.ways[0]),
+        (small, "examples to learn a class from", shape.shots[0]),
+    ):
+        if found:
+            name, has = next(iter(found.items()))
+            parts.append(f"{len(found)} of {len(sources)} tasks have fewer than {asked} {what} (as {name}: {has})")
+    return f"{'; '.join(parts)}: their episodes have as many as there are" if parts else ""
 
 
 def parts_of(sources: Sequence[Source], tables: Mapping[str, pa.Table]) -> tuple[Part, ...]:

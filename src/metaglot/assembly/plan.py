@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.hybrid import Hybrid
 from metaglot.assembly.folder import BASE, description_in
-from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, parts_of
+from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, lowered, parts_of
 from metaglot.assembly.scratch import made_from_scratch
 from metaglot.assembly.tasks import Tasks, has_plain, needs_language, shape_of, tasks_of
 from metaglot.assembly.text import Material, RawText, read_text
@@ -57,7 +57,10 @@ def assemble(
     if text is not None:
         check_names({**hashes, **held_hashes}, text.fingerprints)
     family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
-    supervised = SupervisedTasks(train, family, shape_of(recipe.episodes), recipe.data.mixture) if train else None
+    shape = shape_of(recipe.episodes)
+    supervised = SupervisedTasks(train, family, shape, recipe.data.mixture) if train else None
+    if note := lowered(train, shape):
+        say(f"episodes: {note}")
     material = None
     if recipe.text is not None and text is not None:
         check_length(backbone, recipe.text.length, "text.length")

@@ -49,6 +49,11 @@ class TaskSet:
         except MetaglotError as error:
             raise MetaglotError(f"{source}: {error}") from error
 
+    def sample(self, count: int) -> tuple[list[str], list[str] | None]:
+        """Return at most `count` texts, spread evenly over the table, and their pairs if it has any."""
+        rows = self.table.take(list(range(0, len(self.table), -(-len(self.table) // count))))
+        return rows["text"].to_pylist(), _pairs(rows)
+
     def support(self, shot: int, draw: int) -> "Examples":
         """Return support number `draw`, counted from 0, of `shot` examples a class.
 
