@@ -11,7 +11,10 @@ from metaglot.adaptation import load_model
 from metaglot.assembly import assemble, read_set, write_run_files
 from metaglot.config import dump_recipe, parse_recipe
 from metaglot.errors import MetaglotError
+from metaglot.models import load_backbone
+from metaglot.models.averaging import averaged
 from metaglot.training import run
+from metaglot.training.validation import validate
 
 WORDS = {"fruit": "apple pear plum", "tool": "hammer saw drill", "beast": "horse cow goat"}
 
@@ -95,6 +98,34 @@ def test_it_is_said_where_episodes_must_be_smaller_than_asked_for(recipe, episod
     assemble(recipe(("one.csv", "two.csv"), (), episodes=episodes), lines.append)
     notes = [line for line in lines if line.startswith("episodes:")]
     assert notes == ([f"episodes: {said}: their episodes have as many as there are"] if said else [])
+
+
+def test_a_run_may_be_averaged_with_its_base(recipe, tmp_path):
+    """Half-way between the base and the weights of the checkpoint, in every way of loading it and in validation."""
+    made = assemble(settings := recipe(training={"steps": 2, "lr": 1e-2, "warmup": 0, "average_with_base": 0.25}))
+    base, whole = made.backbone.learner.body(), tmp_path / "out"
+    base = {name: value.clone() for name, value in base.items() if ".pooler." not in name}
+    write_run_files(whole, dump_recipe(settings), made.description)
+    *_, tested, _, _ = events = list(run(made.plan, whole))
+    trained = events[-1].state.params
+    moved = [name for name in base if not torch.equal(base[name], trained[name])]
+    assert len(moved) > 10
+    expected = {name: 0.25 * base[name] + 0.75 * trained[name] for name in base}
+    assert all(torch.allclose(load_model(whole).meta[name], expected[name]) for name in base)
+    body = load_backbone(str(whole)).learner.body()
+    assert all(torch.allclose(body[name], expected[name]) for name in base)
+    assert load_model(whole).fingerprint() == load_model(whole).fingerprint()
+    assert tested.kind == "validation"
+    for share, same in ((0.25, True), (0.0, False)):
+        weights = averaged(base, trained, share)
+        again = validate(made.plan.algorithm, made.backbone.learner, weights, made.plan.validation, episodes=2)
+        assert (tested.record["loss"] == again["loss"]) == same
+
+
+def test_random_weights_are_nothing_to_average_with():
+    scratch = {"scratch": {"type": "bert", "config": {"hidden_size": 16, "num_attention_heads": 2}}}
+    with pytest.raises(MetaglotError, match="average_with_base"):
+        parse_recipe({"model": scratch, "data": {"train": ["a"]}, "training": {"average_with_base": 0.5}})
 
 
 def test_the_shots_of_a_goal_are_those_of_validation(recipe):

@@ -88,6 +88,7 @@ def _description(recipe: Recipe, chosen: Choice, base: Path | None) -> dict[str,
         "base": recipe.model.name if base is None else BASE,
         "max_length": recipe.model.max_length,
         "algorithm": recipe.algorithm.model_dump(mode="json"),
+        **({"average_with_base": recipe.training.average_with_base} if recipe.training.average_with_base else {}),
         **({} if chosen.record is None else {"estimator": dict(chosen.record)}),
     }
 
@@ -151,6 +152,7 @@ def _plan(
         freeze=t.freeze,
         combine=COMBINES[t.combine],
         text=tasks.held_out,
+        average=t.average_with_base,
     )
 
 

@@ -97,6 +97,7 @@ class TrainingSettings(Strict):
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float | None = Field(default=1.0, gt=0)
     freeze: tuple[str, ...] = Field(default=(), strict=False)
+    average_with_base: float = Field(default=0.0, ge=0, lt=1)  # share of the base model in the weights that are tested
     combine: Literal["mean", "pcgrad", "gradvac"] = "mean"  # how the gradients of a meta-batch become one
     save_every: int = Field(default=200, ge=1, le=MOST)
     keep: int = Field(default=2, ge=1, le=MOST)
@@ -172,6 +173,12 @@ class Recipe(Strict):
             raise ValueError("text: no task uses it; list some under `tasks`, such as smlmt or plain")
         if self.tasks and not any(task.weight for task in self.tasks):
             raise ValueError("tasks: at least one needs a weight above zero")
+        return self
+
+    @model_validator(mode="after")
+    def _base_to_average_with(self) -> "Recipe":
+        if self.training.average_with_base and self.model.scratch is not None:
+            raise ValueError("training.average_with_base: the base has random weights (model.scratch); leave it out")
         return self
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ class Run(NamedTuple):
     max_length: int
     checkpoint: Path  # the newest
     described: dict[str, Any]
+    average_with_base: float = 0.0  # share of the base in the weights as they are loaded
 
 
 def locate(name: str) -> str:
@@ -85,7 +86,10 @@ def read_run(folder: Path) -> Run:
             raise ValueError(f"max_length {length}")
         own = folder / base  # a model made for the run goes with it, wherever it is moved
         within = is_file(own / "config.json") and own.parent == folder
-        return Run(str(own) if within else base, length, checkpoint, described)
+        share = float(described.get("average_with_base", 0.0))
+        if not 0 <= share < 1:
+            raise ValueError(f"average_with_base {share}")
+        return Run(str(own) if within else base, length, checkpoint, described, share)
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise MetaglotError(f"{folder / RUN}: damaged ({error!r:.200}); resume the run to write it anew") from error
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from metaglot.data.folders import is_run, locate, read_run, root_of
 from metaglot.errors import MetaglotError
+from metaglot.models.averaging import averaged
 from metaglot.models.checkpointing import layers_of
 from metaglot.models.language import check_decoder, take_head
 from metaglot.models.learner import HfLearner, Pooling
@@ -163,6 +164,7 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
     except (OSError, SafetensorError) as error:
         raise MetaglotError(f"{run.checkpoint}: the checkpoint is damaged ({error})") from error
     own = {**backbone.learner.body(), **backbone.learner.language_head()}
+    fitting = {}
     for key, value in learnt.items():
         if not key.startswith(("body.", "lm.") if runtime.language else "body."):
             continue
@@ -170,6 +172,8 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
             continue
         if key not in own or own[key].shape != value.shape:
             raise MetaglotError(f"{run.checkpoint}: its {key} does not fit the base model {run.base}")
+        fitting[key] = value.to(own[key].device)
+    for key, value in averaged(own, fitting, run.average_with_base).items():
         own[key].copy_(value)
     found = all(key in learnt for key in own if key.startswith("lm."))
     return backbone._replace(name=name, notes=backbone.notes[: 1 if found else None])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from metaglot.errors import MetaglotError
+from metaglot.models.averaging import averaged
 from metaglot.training.checkpoint import clean, latest, load, save
 from metaglot.training.combine import Combine, mean
 from metaglot.training.loop import Optimisation, train
@@ -46,6 +47,7 @@ class Plan:
     freeze: tuple[str, ...] = ()
     combine: Combine = mean
     text: HeldOutText | None = None  # held-out text, for the loss of the plain objective
+    average: float = 0.0  # share of the base model in the weights that are tested, and later loaded
 
     @property
     def judged(self) -> bool:
@@ -137,10 +139,12 @@ def _begin(plan: Plan, folder: Path) -> State:
 
 def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]:
     found: dict[str, float] = {}
+    learner = plan.learner
+    meta = averaged({**learner.body(), **learner.language_head()}, state.params, plan.average)
     if plan.validation is not None:
-        found |= validate(plan.algorithm, plan.learner, state.params, plan.validation, episodes=plan.validate.episodes)
+        found |= validate(plan.algorithm, learner, meta, plan.validation, episodes=plan.validate.episodes)
     if plan.text is not None:
-        found |= held_out_text(plan.learner, state.params, plan.text)
+        found |= held_out_text(learner, meta, plan.text)
     record = {"kind": "validation", "step": state.step, **found, "cpu_seconds": round(state.cpu_seconds, 2)}
     metrics.write(record)
     goal = {**found, "step": float(state.step)}
