@@ -9,7 +9,8 @@ Training is recipes/compare.yaml with the algorithm's name put in; each run stan
 adapted with the effort as-trained, by the algorithm itself with its own steps; the other efforts would be the same for
 all.  Results stand in OUT/results.jsonl.  Killed, the same command goes on where it stopped; an algorithm that fails is
 told and the others go on.  The table (OUT/table.md, or --json) has the mean accuracy over the tasks of a group with
-95 % intervals over draws, the training steps that fitted into the budget, and the CPU seconds of a fit.
+95 % intervals over draws, the training steps that fitted into the budget, and the CPU seconds of a fit; a second one
+what each gains over the first algorithm named.
 """
 
 import argparse
@@ -35,8 +36,9 @@ from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
 from metaglot.evaluation.baselines.ours import OnFeatures
 from metaglot.evaluation.protocol import Plan, TaskSet
+from metaglot.evaluation.statistics import Interval, differences, macro_interval
 from metaglot.evaluation.store import Result
-from metaglot.evaluation.summary import cpu_seconds, macro
+from metaglot.evaluation.summary import cpu_seconds, macro, scores
 from metaglot.training import run
 
 DEFAULT = [name for name in ALGORITHMS if name != "transfer"]  # transfer trains on exactly one set
@@ -154,6 +156,28 @@ def table(rows: Sequence[Mapping[str, Any]], groups: Sequence[str], shots: Seque
     return "\n".join([*lines, "", f"CPU-s to adapt: the median at {', '.join(map(str, shots))} shots."])
 
 
+def beside(results: Sequence[Result], first: str, groups: Mapping[str, Sequence[TaskSet]], shots: Sequence[int]) -> str:
+    """Return, as Markdown, what each gains over the first on the same draws, in points with 95 % intervals."""
+    names = [f"over {first}", *(f"{group} {shot}" for group in groups for shot in shots)]
+    lines = ["| " + " | ".join(names) + " |", "|---|" + "---:|" * (len(names) - 1)]
+    for name in dict.fromkeys(row.method for row in results if row.method != first):
+        cells = []
+        for tasks in groups.values():
+            mine = [row for row in results if row.task in {task.name for task in tasks}]
+            for shot in shots:
+                pair = [scores(mine, method, shot) for method in (name, first)]
+                whole = all(len({task for task, _, _ in found}) == len(tasks) for found in pair)
+                gain = macro_interval(differences(*pair)) if whole else None
+                cells.append("" if gain is None else _gain(gain))
+        lines.append("| " + " | ".join([name, *cells]) + " |")
+    return "\n".join(lines)
+
+
+def _gain(gain: Interval) -> str:
+    interval = f" [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" if gain.n > 1 else ""
+    return f"{100 * gain.mean:+.1f}{interval}"
+
+
 def _cell(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
@@ -198,7 +222,8 @@ def main(given: Sequence[str] | None = None) -> None:
     args = arguments(given)
     groups = task_sets(args.groups)
     rows = list(compared(args, groups))
-    said = table(rows, list(groups), args.shots)
+    results = [row for row in read_results(args.out) if row.method in args.algorithms]
+    said = f"{table(rows, list(groups), args.shots)}\n\n{beside(results, args.algorithms[0], groups, args.shots)}"
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "compare.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
     (args.out / "table.md").write_text(said + "\n", "utf-8")
