@@ -2,6 +2,7 @@
 
     METAGLOT_DATA=… python benchmarks/text_tasks.py --base builtin:tiny --out results/tiny
     … --arms untouched,mlm,smlmt-log --seeds 0 --minutes 2 --draws 2        a quick look
+    … --arms mlm-averaged,smlmt-log-averaged       the same runs, their weights averaged half and half with the base
     … --arms scratch-plain,scratch-smlmt --out results/decoder             decoders of random weights
     … --set algorithm.name=fomaml --only smlmt-log --label smlmt-log-fomaml  a variation under a name of its own
 
@@ -27,7 +28,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from compare import task_sets
-from text.arms import ARMS, WARM, from_scratch, needs_warm, recipe_of
+from text.arms import ARMS, AVERAGED, WARM, from_scratch, needs_warm, plain_name, recipe_of
 from text.curves import loss_picture, perplexities, steps_to_same_loss
 from text.train import numbers, trained, words
 
@@ -42,6 +43,7 @@ from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import Scores, macro_interval, t_interval
 from metaglot.evaluation.statistics.intervals import differences
 from metaglot.evaluation.store import Result
+from metaglot.models.averaging import averaged
 
 EFFORTS = {"closed": "instant", "gradient": "thorough"}
 AGAINST = ("untouched", "mlm", "scratch-plain")
@@ -70,8 +72,11 @@ class Arm:
 
 def model_of(arm: str, seed: int, args: argparse.Namespace) -> Model:
     """Return the model of an arm, trained now if it is not yet."""
-    if not ARMS[arm]:
+    if not ARMS[plain_name(arm)]:
         return replace(load_model(args.base), max_length=args.length)
+    if arm.endswith(AVERAGED):
+        model, base = model_of(plain_name(arm), seed, args), load_model(args.base).backbone.learner.body()
+        return replace(model, meta=averaged(base, model.meta, 0.5))
     base = args.base
     if needs_warm(arm):
         warm = args.out / "runs" / f"{WARM}-{seed}"
@@ -203,7 +208,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], help="a change to the recipe of the arm")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(given)
-    unknown = [arm for arm in args.arms if arm not in ARMS]
+    unknown = [arm for arm in args.arms if plain_name(arm) not in ARMS]
     if unknown:
         raise MetaglotError(f"unknown arm {unknown[0]!r}; there are: {', '.join(ARMS)}")
     if (args.label or args.set) and (len(args.arms) != 1 or not args.label):
@@ -217,7 +222,9 @@ def main(given: Sequence[str] | None = None) -> None:
     tasks = [task for sets in groups.values() for task in sets]
     for seed in args.seeds:
         for arm in args.arms:
-            judged(model_of(arm, seed, args), f"{args.label or arm}@{seed if ARMS[arm] else 0}", tasks, args)
+            judged(
+                model_of(arm, seed, args), f"{args.label or arm}@{seed if ARMS[plain_name(arm)] else 0}", tasks, args
+            )
     shown = {**groups, "all": tasks} if len(groups) > 1 else groups
     rows = list(rows_of(args, shown))
     said = "\n\n".join(filter(None, [table(rows), perplexities(args.out), steps_to_same_loss(args.out)]))
