@@ -96,14 +96,14 @@ def trained(recipe: Recipe, folder: Path) -> Trained:
     return Trained(last.state.step, last.state.cpu_seconds / 60)
 
 
-def task_sets(groups: Sequence[str]) -> dict[str, list[TaskSet]]:
+def task_sets(groups: Sequence[str], leave_out: Sequence[str] = ()) -> dict[str, list[TaskSet]]:
     """Return the tasks of each group: a folder of $METAGLOT_DATA, or NAME=FOLDER."""
     found: dict[str, list[TaskSet]] = {}
     for group in groups:
         name, given, folder = group.partition("=")
         path = Path(folder) if given else Path(os.environ["METAGLOT_DATA"]) / name
         files = sorted(file for file in path.iterdir() if file.suffix in {".parquet", ".csv", ".jsonl"})
-        found[name] = [TaskSet.load(file) for file in files]
+        found[name] = [TaskSet.load(file) for file in files if file.stem not in leave_out]
     return found
 
 
@@ -203,6 +203,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--recipe", default="compare", help="a name or a file")
     parser.add_argument("--minutes", type=float, help="of CPU for each; the recipe's own if absent")
     parser.add_argument("--groups", type=lambda text: text.split(","), default=GROUPS, help="dev, leopard, NAME=FOLDER")
+    parser.add_argument("--leave-out", type=lambda text: text.split(","), default=[], help="tasks of the groups")
     parser.add_argument("--shots", type=lambda text: [int(word) for word in text.split(",")], default=[4, 8, 16])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--queries", type=int, default=200)
@@ -220,7 +221,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(given: Sequence[str] | None = None) -> None:
     args = arguments(given)
-    groups = task_sets(args.groups)
+    groups = task_sets(args.groups, args.leave_out)
     rows = list(compared(args, groups))
     results = [row for row in read_results(args.out) if row.method in args.algorithms]
     said = f"{table(rows, list(groups), args.shots)}\n\n{beside(results, args.algorithms[0], groups, args.shots)}"

@@ -27,23 +27,22 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 import torch
 from text.arms import DECODER
 from text.train import numbers, trained, words
-from text.unseen import Trained, Unseen, candidates, load_trained, losses, unseen
+from text.unseen import Trained, candidates, load_trained, losses, unseen
 
 from metaglot.config import Recipe, parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.drawing.lines import Series, line_chart
-from metaglot.evaluation.statistics import Scores, macro_interval
-from metaglot.evaluation.statistics.intervals import differences
+from metaglot.evaluation.statistics import Scores, differences, macro_interval
 from metaglot.tasks.domain_lm import Passages
+from metaglot.types import Episode
 
 TEST = ("Jane Austen", "Jules Verne", "Mark Twain", "Plato", "python-enhancement-proposals")
 VALIDATION = ("Charles Darwin", "Herman Melville", "Lewis Carroll")
 BASE, LENGTH = "base", 128
-FIRST_ORDER = {"estimator": "first-order"}
 ARMS: Mapping[str, dict[str, Any]] = {
     "plain": {"name": "joint"},
     "fomaml": {"name": "fomaml", "options": {"steps": 5}},
-    "rates": {"name": "maml++", "options": {"steps": 5, **FIRST_ORDER}},
+    "rates": {"name": "maml++", "options": {"steps": 5, "estimator": "first-order"}},
     "reptile": {"name": "reptile", "options": {"steps": 5}},
 }
 """The algorithm of each arm; those that meta-learn get their inner rate from `base`."""
@@ -114,9 +113,10 @@ def judged(arm: str, seed: int, args: argparse.Namespace) -> None:
     # One choice for an arm, not for a seed: what a user could do once.
     rules = chosen(arm, model, args)
     rows = []
+    episodes = _authors(model, TEST, args.episodes, args)
     for name in dict.fromkeys(rules.values()):
         marks = [step for step in args.steps if rules[step] == name]
-        for author, n, episode in _authors(model, TEST, args.episodes, args):
+        for author, n, episode in episodes:
             for step, loss in losses(model, candidates(model)[name], episode, marks).items():
                 rows.append(
                     {"arm": arm, "seed": seed, "author": author, "n": n, "steps": step, "rule": name, "loss": loss}
@@ -125,7 +125,9 @@ def judged(arm: str, seed: int, args: argparse.Namespace) -> None:
         file.write("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _authors(model: Trained, authors: Sequence[str], count: int, args: argparse.Namespace) -> Unseen:
+def _authors(
+    model: Trained, authors: Sequence[str], count: int, args: argparse.Namespace
+) -> list[tuple[str, int, Episode]]:
     shape = Passages(args.support, args.query)
     root = "$METAGLOT_DATA/text"
     return unseen(model.backbone, root, authors, shape=shape, count=count, length=LENGTH)
@@ -227,8 +229,21 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def check_settings(args: argparse.Namespace) -> None:
+    """Keep what the numbers depend on in OUT/settings.json; refuse a folder that was begun with something else."""
+    names = ("minutes", "base_minutes", "support", "query", "steps", "episodes", "tuning_episodes")
+    wanted = {name: getattr(args, name) for name in names}
+    file = args.out / "settings.json"
+    args.out.mkdir(parents=True, exist_ok=True)
+    held = json.loads(file.read_text("utf-8")) if file.is_file() else wanted
+    if other := [name for name in names if held.get(name) != wanted[name]]:
+        raise MetaglotError(f"{file}: {other[0]} is {held.get(other[0])}, not {wanted[other[0]]}; use another --out")
+    file.write_text(json.dumps(wanted, indent=1) + "\n", "utf-8")
+
+
 def main(given: Sequence[str] | None = None) -> None:
     args = arguments(given)
+    check_settings(args)
     torch.set_num_threads(1)
     trained(recipe_of(BASE, 0, 0.0, args), args.out / "runs" / BASE)
     base = load_trained(args.out / "runs" / BASE)

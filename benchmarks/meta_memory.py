@@ -5,7 +5,7 @@
 One task of workload W1 (`meta_step.py`), bf16 autocast, one thread; a process for each point; the peak of resident
 memory minus what the process holds before.  `adjoint-1` remembers one state and recomputes the others; `implicit`
 pulls towards the start, and its conjugate gradients do not grow with the steps; `finite-differences` runs in fp32,
-without its check of the step size, which doubles its time and may refuse random weights.
+without its check of the step size, which may refuse random weights.
 """
 
 import argparse

@@ -40,8 +40,7 @@ from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.drawing.lines import Series, line_chart
 from metaglot.evaluation.protocol import Plan, TaskSet
-from metaglot.evaluation.statistics import Scores, macro_interval, t_interval
-from metaglot.evaluation.statistics.intervals import differences
+from metaglot.evaluation.statistics import Scores, differences, macro_interval, t_interval
 from metaglot.evaluation.store import Result
 from metaglot.models.averaging import averaged
 
@@ -211,6 +210,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     unknown = [arm for arm in args.arms if plain_name(arm) not in ARMS]
     if unknown:
         raise MetaglotError(f"unknown arm {unknown[0]!r}; there are: {', '.join(ARMS)}")
+    baseless = [arm for arm in args.arms if arm.endswith(AVERAGED) and (from_scratch(arm) or not ARMS[plain_name(arm)])]
+    if baseless:
+        raise MetaglotError(f"{baseless[0]}: nothing was trained from a base there; leave {AVERAGED} out")
     if (args.label or args.set) and (len(args.arms) != 1 or not args.label):
         raise MetaglotError("--set changes one arm (--only ARM), under a name of its own (--label NAME)")
     return args
@@ -222,9 +224,8 @@ def main(given: Sequence[str] | None = None) -> None:
     tasks = [task for sets in groups.values() for task in sets]
     for seed in args.seeds:
         for arm in args.arms:
-            judged(
-                model_of(arm, seed, args), f"{args.label or arm}@{seed if ARMS[plain_name(arm)] else 0}", tasks, args
-            )
+            name = f"{args.label or arm}@{seed if ARMS[plain_name(arm)] else 0}"
+            judged(model_of(arm, seed, args), name, tasks, args)
     shown = {**groups, "all": tasks} if len(groups) > 1 else groups
     rows = list(rows_of(args, shown))
     said = "\n\n".join(filter(None, [table(rows), perplexities(args.out), steps_to_same_loss(args.out)]))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from metaglot.config import load_recipe, packaged_recipes
+
 LABELLED = [
     {"path": "arsc", "group_by": ["domain"]},
     *("clinc150", "debian-sections-en", "huffpost41", "mr", "reuters31", "searchsnippets8", "snips", "sst5", "subj"),
@@ -11,12 +13,9 @@ LABELLED = [
 ]
 EPISODES = {"ways": [2, 6], "shots": [1, 6], "queries": 4, "max_support": 24, "max_query": 24}
 PLAIN = {"kind": "plain", "batch": 16}
-DECODER = {
-    "type": "gpt2",
-    "vocabulary": 8192,
-    "config": {"n_embd": 320, "n_layer": 7, "n_head": 5, "n_positions": 256},
-}
+DECODER = load_recipe(packaged_recipes()["scratch-decoder"]).model.model_dump(mode="json")["scratch"]
 """11 million parameters, from random weights."""
+AVERAGED = "-averaged"  # what an arm is called whose body is averaged, half and half, with the base
 WARM = "warm"  # the language-model head alone, the body frozen: what arms with the plain objective go on from
 
 
@@ -87,9 +86,6 @@ def recipe_of(arm: str, *, model: str, seed: int, minutes: float, length: int) -
         "validation": {"every": 50, "batches": 8},
         "budget": {"cpu_minutes": minutes},
     }
-
-
-AVERAGED = "-averaged"  # what an arm is called whose body is averaged, half and half, with the base
 
 
 def plain_name(arm: str) -> str:

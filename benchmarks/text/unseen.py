@@ -1,6 +1,6 @@
 """Adapting a language model to authors it never met: the query loss along the way, for rules and their rates."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,57 +22,43 @@ EPISODES = 77_000  # seed of the passages: the same for every model
 
 
 class Trained(NamedTuple):
-    """A run as it stands, with the rule that it learnt, if it learnt any."""
+    """A run as it stands, with the rule that it was trained with, if any."""
 
     backbone: Backbone
     meta: Params
-    learnt: Rule | None
-
-
-class Unseen(NamedTuple):
-    """Episodes of authors kept from training."""
-
-    distributions: Mapping[str, DomainText]  # by author
-    count: int  # episodes of each
-
-    def __iter__(self) -> Iterator[tuple[str, int, Episode]]:  # type: ignore[override]
-        """Yield author, number and episode."""
-        for author, distribution in self.distributions.items():
-            for n in range(self.count):
-                yield author, n, distribution(EPISODES, n, {})
+    rule: Rule | None
 
 
 def candidates(trained: Trained) -> dict[str, Rule]:
-    """Return the rules that adaptation may take, by name: the one of the run, if it learns any, and usual ones."""
-    own = {} if trained.learnt is None else {"as trained": trained.learnt}
+    """Return the rules that adaptation may take, by name: the one of the run, if it has any, and usual ones."""
+    own = {} if trained.rule is None else {"as trained": trained.rule}
     descent = {f"SGD {lr:g}": Sgd(lr=lr) for lr in (0.03, 0.1, 0.3, 1.0)}
     return {**own, **descent, **{f"Adam {lr:g}": Adam(lr=lr) for lr in (1e-4, 3e-4, 1e-3)}}
 
 
 def load_trained(run: Path) -> Trained:
-    """Return the model of a run; the rule is that of its algorithm where it learns one (`algorithm.rule.*`)."""
+    """Return the model of a run, with the rule of its algorithm if it takes steps."""
     said = read_run(run)
     backbone = load_backbone(str(run), Runtime(language=True))
     learnt = load_params(said.checkpoint, device=backbone.learner.device)
     body = backbone.learner.body()
     chosen = said.described["algorithm"]
     algorithm = build_algorithm(chosen["name"], chosen["options"])
-    rule = algorithm.rule if isinstance(algorithm, GradientBased) else None
-    named = any(name.startswith("algorithm.rule.") for name in learnt)
-    return Trained(backbone, {**body, **learnt}, rule if named or chosen["name"] != "joint" else None)
+    return Trained(backbone, {**body, **learnt}, algorithm.rule if isinstance(algorithm, GradientBased) else None)
 
 
 def unseen(
     backbone: Backbone, root: str, authors: Sequence[str], *, shape: Passages, count: int, length: int
-) -> Unseen:
-    """Return the episodes of authors; the text of each is packed by itself."""
-    found = {}
+) -> list[tuple[str, int, Episode]]:
+    """Return author, number and episode, `count` of each author; the text of each is packed by itself."""
+    found = []
     for author in authors:
         corpus = CorpusSettings(path="books", name=author, domains=(author,))
         text = read_text(TextSettings(root=root, corpora=(corpus,), length=length, held_out=0.0)).train
         blocks = pack(text, backbone.tokenizer, length=length)
-        found[author] = DomainText(blocks, objective_of(backbone), shape)
-    return Unseen(found, count)
+        episodes = DomainText(blocks, objective_of(backbone), shape)
+        found += [(author, n, episodes(EPISODES, n, {})) for n in range(count)]
+    return found
 
 
 def losses(trained: Trained, rule: Rule, episode: Episode, marks: Sequence[int]) -> dict[int, float]:

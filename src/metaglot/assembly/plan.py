@@ -152,7 +152,7 @@ def _plan(
         freeze=t.freeze,
         combine=COMBINES[t.combine],
         text=tasks.held_out,
-        average=t.average_with_base,
+        average_with_base=t.average_with_base,
     )
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from metaglot.data.folders import is_run, locate, read_run, root_of
 from metaglot.errors import MetaglotError
-from metaglot.models.averaging import averaged
+from metaglot.models.averaging import UNREAD, averaged
 from metaglot.models.checkpointing import layers_of
 from metaglot.models.language import check_decoder, take_head
 from metaglot.models.learner import HfLearner, Pooling
@@ -168,7 +168,7 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
     for key, value in learnt.items():
         if not key.startswith(("body.", "lm.") if runtime.language else "body."):
             continue
-        if ".pooler." in key and key not in own:  # a masked-LM model has none, and nothing reads it
+        if UNREAD in key and key not in own:  # a masked-LM model has none, and nothing reads it
             continue
         if key not in own or own[key].shape != value.shape:
             raise MetaglotError(f"{run.checkpoint}: its {key} does not fit the base model {run.base}")

@@ -47,7 +47,7 @@ class Plan:
     freeze: tuple[str, ...] = ()
     combine: Combine = mean
     text: HeldOutText | None = None  # held-out text, for the loss of the plain objective
-    average: float = 0.0  # share of the base model in the weights that are tested, and later loaded
+    average_with_base: float = 0.0  # share of the base model in the weights that are tested, and later loaded
 
     @property
     def judged(self) -> bool:
@@ -140,7 +140,7 @@ def _begin(plan: Plan, folder: Path) -> State:
 def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]:
     found: dict[str, float] = {}
     learner = plan.learner
-    meta = averaged({**learner.body(), **learner.language_head()}, state.params, plan.average)
+    meta = averaged({**learner.body(), **learner.language_head()}, state.params, plan.average_with_base)
     if plan.validation is not None:
         found |= validate(plan.algorithm, learner, meta, plan.validation, episodes=plan.validate.episodes)
     if plan.text is not None:
