@@ -274,3 +274,29 @@ def test_a_folder_of_tasks_moves_with_its_root(recipe, files, tmp_path_factory):
     settings = recipe()
     moved = settings.model_copy(update={"data": settings.data.model_copy(update={"root": str(elsewhere)})})
     assert assemble(settings).description["fingerprints"] == assemble(moved).description["fingerprints"]
+
+
+def test_a_recipe_gives_the_names_of_classes_to_its_episodes(recipe):
+    episodes = {"ways": [2, 3], "shots": [0, 1], "queries": 1, "named": 1.0}
+    plan = assemble(recipe(episodes=episodes)).plan
+    tokenizer = load_backbone("builtin:tiny").tokenizer
+    told = [plan.train(0, n, {}) for n in range(12)]
+    for episode in told:
+        ids = episode.support["input_ids"][len(episode.rows["support"]) :]
+        assert [tokenizer.decode(row, skip_special_tokens=True) for row in ids] == list(episode.task.labels)
+    assert {len(e.rows["support"]) == 0 for e in told} == {True, False}
+
+
+def test_given_words_name_the_classes_of_a_set(recipe):
+    one = {"path": "one.csv", "names": {"fruit": "things to eat"}}
+    (source,) = assemble(recipe(train=(one,), episodes={"named": 0.5})).train
+    tokenizer = load_backbone("builtin:tiny").tokenizer
+    said = {label: tokenizer.decode(row["input_ids"][1:-1]) for label, row in zip(source.info.labels, source.names)}
+    assert said == {"fruit": "things to eat", "tool": "tool", "beast": "beast"}
+    with pytest.raises(MetaglotError, match="no class 'froot'"):
+        assemble(recipe(train=({"path": "one.csv", "names": {"froot": "x"}},), episodes={"named": 0.5}))
+
+
+def test_no_examples_without_names_are_refused(recipe):
+    with pytest.raises(MetaglotError, match="shots"):
+        recipe(episodes={"shots": [0, 1]})

@@ -12,6 +12,7 @@ from scipy.stats import chisquare
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold, generator
 from metaglot.tasks import Classification, MixtureOf, Selection, Shape, SupervisedTasks, draw_episode, sources_of
+from metaglot.tasks.sources import named, split_classes
 from metaglot.tasks.supervised import mixture_weights
 from metaglot.types import Episode
 
@@ -219,3 +220,61 @@ def test_a_mixture_keeps_a_snapshot_for_each_part(three):
     assert {n: int(v) for n, v in twice.items()} == {"0.seen": 3, "1.seen": 3}
     assert equal(both(5, 0, once), both(5, 0, dict(once)))
     assert not equal(both(5, 0, once), both(5, 0, {}))
+
+
+def spoken(texts) -> list:
+    """Return a row for each name: its letters as tokens, all above those of the toy's texts."""
+    return [{"input_ids": np.array([1000 + ord(letter) for letter in text])} for text in texts]
+
+
+def with_names(make_toy, said=None):
+    (source,) = sources_of(make_toy(classes=4, per_class=[6] * 4), Selection(min_per_class=2))
+    labels = source.info.labels
+    return named(source, dict(zip(labels, ("ash", "birch", "cedar", "")[: len(labels)], strict=True)), spoken)
+
+
+def test_the_names_of_the_classes_stand_in_a_share_of_the_supports(make_toy):
+    source = with_names(make_toy)
+    assert [row is None for row in source.names] == [False, False, False, True]
+    tasks = SupervisedTasks((source,), Classification(), Shape((2, 3), (0, 2), 1, named=0.5))
+    found = Counter()
+    for n in range(400):
+        episode = tasks(3, n, {})
+        ways, support = len(episode.task.labels), episode.support
+        real = len(episode.rows["support"])
+        names = support["labels"][real:].tolist()
+        found["all" if 3 not in episode.task.classes else "nameless", bool(names), real == 0] += 1
+        assert names in ([], list(range(ways)))  # one of each class, or none
+        for row, label in zip(range(real, real + len(names)), names, strict=True):
+            letters = support["input_ids"][row][support["attention_mask"][row].bool()]
+            word = ("ash", "birch", "cedar")[episode.task.classes[label]]
+            assert letters.tolist() == [1000 + ord(letter) for letter in word]
+        assert len(episode.query["labels"]) == ways
+        assert not (episode.query["input_ids"] >= 1000).any()
+    # A class without a name leaves its episodes without; without names there is an example at least.
+    assert not any(found[key] for key in found if key[0] == "nameless" and (key[1] or key[2]))
+    assert not found["all", False, True]
+    assert found["all", True, True] > 20
+    shares = found["all", True, True] + found["all", True, False], found["all", False, False]
+    assert chisquare(shares).pvalue > 0.01
+
+
+def test_names_follow_their_classes(make_toy):
+    source = with_names(make_toy)
+    for part in split_classes(source, (0.5, 0.5), seed=1):
+        assert part.names == tuple(source.names[c] for c in part.info.classes)
+
+
+def test_episodes_without_names_are_what_they_were(make_toy):
+    source = with_names(make_toy)
+    plain = SupervisedTasks((source,), Classification(), Shape((2, 3), (1, 2), 1))
+    (bare,) = sources_of(make_toy(classes=4, per_class=[6] * 4), Selection(min_per_class=2))
+    assert all(
+        equal(plain(0, n, {}), SupervisedTasks((bare,), Classification(), plain.shape)(0, n, {})) for n in range(20)
+    )
+
+
+def test_words_for_a_label_that_is_not_there_are_an_error(make_toy):
+    (source,) = sources_of(make_toy(classes=2, per_class=[6, 6]), Selection(min_per_class=2))
+    with pytest.raises(MetaglotError, match="no class 'oak' to be named"):
+        named(source, {"oak": "a tree"}, spoken)

@@ -1,6 +1,7 @@
 """Labelled sets of a recipe as sources of tasks, and what must not be on both sides."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ import pyarrow as pa
 from metaglot.assembly.voice import Voice
 from metaglot.config import Recipe, SetSettings, set_path
 from metaglot.data.builtin import load_builtin
+from metaglot.data.encode import Encoder
 from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
-from metaglot.data.store import tokenise
+from metaglot.data.store import CHARS, tokenise
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone
 from metaglot.tasks import Selection, Shape, Source, sources_of
+from metaglot.tasks.sources import named
 
 
 def labelled_sources(
@@ -40,8 +43,24 @@ def labelled_sources(
             without=settings.without,
             min_per_class=settings.min_per_class,
         )
-        sources += sources_of(examples, select)
+        found = sources_of(examples, select)
+        if recipe.episodes.named and not _has_pairs(table):  # the name of a relation is not a pair that has it
+            found = [named(source, settings.names, partial(_encoded, recipe, backbone)) for source in found]
+        sources += found
     return tuple(sources), hashes, tables
+
+
+def _has_pairs(table: pa.Table) -> bool:
+    return "text_pair" in table.column_names and table["text_pair"].null_count < table.num_rows
+
+
+def _encoded(recipe: Recipe, backbone: Backbone, texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return texts as rows of tokens."""
+    if not texts:
+        return []
+    limit = recipe.model.max_length
+    ids = Encoder(backbone.tokenizer, max_length=limit, max_chars=CHARS * limit).encode(texts, None)["input_ids"]
+    return [{"input_ids": np.array(one, dtype=np.int64)} for one in ids.to_pylist()]
 
 
 def lowered(sources: Sequence[Source], shape: Shape) -> str:

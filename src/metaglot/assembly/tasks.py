@@ -34,7 +34,8 @@ class Tasks(NamedTuple):
 
 def shape_of(settings: EpisodeSettings) -> Shape:
     """Return the size of episodes."""
-    return Shape(settings.ways, settings.shots, settings.queries, settings.max_support, settings.max_query)
+    sizes = (settings.ways, settings.shots, settings.queries, settings.max_support, settings.max_query)
+    return Shape(*sizes, named=settings.named)
 
 
 def has_plain(recipe: Recipe) -> bool:

@@ -15,11 +15,12 @@ class EpisodeSettings(Strict):
     queries: int = Field(default=4, ge=1, le=MOST)  # a class
     max_support: int = Field(default=64, ge=2, le=MOST)
     max_query: int = Field(default=64, ge=2, le=MOST)
+    named: float = Field(default=0.0, ge=0, le=1)  # share of them whose support has each class's name as an example
 
     @model_validator(mode="after")
     def _ordered(self) -> "EpisodeSettings":
         check_range("ways", self.ways, least=2)
-        check_range("shots", self.shots, least=1)
+        check_range("shots", self.shots, least=0 if self.named else 1)  # a name can stand for examples
         for key, most in (("max_support", self.max_support), ("max_query", self.max_query)):
             if most < self.ways[0]:
                 raise ValueError(f"{key}: {most} examples cannot hold one of each of {self.ways[0]} classes (ways)")

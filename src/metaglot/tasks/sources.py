@@ -1,6 +1,6 @@
 """Labelled sets as sources of tasks: which rows belong to which class of which task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
+from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.types import Row, TaskInfo
@@ -34,6 +35,7 @@ class Source:
     info: TaskInfo
     examples: Examples
     members: tuple[np.ndarray, ...]  # for each class the positions of its examples
+    names: tuple[Row | None, ...] = ()  # for each class its name, tokenised; None where the name says nothing
 
     def __len__(self) -> int:
         return sum(len(m) for m in self.members)
@@ -99,6 +101,23 @@ def source_by_code(
     return Source(info, examples, tuple(m for _, m in kept))
 
 
+def named(source: Source, said: Mapping[str, str], encode: Callable[[Sequence[str]], Sequence[Row]]) -> Source:
+    """Return a source that knows the names of its classes, where they say something.
+
+    `said` has words for labels that have none, `encode` tokenises.  Raises MetaglotError for words of a label that the
+    set lacks.
+    """
+    unknown = sorted(set(said) - set(source.examples.labels))
+    if unknown:
+        known = ", ".join(source.examples.labels[:20])
+        raise MetaglotError(f"{source.examples.name}: no class {unknown[0]!r} to be named; it has {known}")
+    # Of all labels of the set, so that a name does not depend on which classes were chosen.
+    words = dict(zip(source.examples.labels, names_of(source.examples.labels, said), strict=True))
+    mine = [words[label] for label in source.info.labels]
+    rows = iter(encode([one for one in mine if one]))
+    return replace(source, names=tuple(next(rows) if one else None for one in mine))
+
+
 def split_classes(source: Source, shares: Sequence[float], *, seed: int) -> list[Source]:
     """Return class-disjoint parts of a source, the classes shuffled by `seed` and cut by `shares`.
 
@@ -135,6 +154,7 @@ def _with_classes(source: Source, chosen: Sequence[int]) -> Source:
         source,
         info=replace(info, labels=labels, classes=classes),
         members=tuple(source.members[i] for i in chosen),
+        names=tuple(source.names[i] for i in chosen) if source.names else (),
     )
 
 

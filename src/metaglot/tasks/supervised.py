@@ -10,7 +10,7 @@ import numpy as np
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.tasks.sources import Source
-from metaglot.types import Episode, Family, Record, Snapshot, TaskInfo
+from metaglot.types import Episode, Family, Record, Row, Snapshot, TaskInfo
 
 Mixture = Literal["uniform", "size", "sqrt"]
 
@@ -23,6 +23,7 @@ class Shape(NamedTuple):
     queries: int = 4  # a class
     max_support: int = 64  # examples; K is lowered to stay within
     max_query: int = 64
+    named: float = 0.0  # share of episodes whose support has the name of each class too, where names say something
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,23 @@ def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Ge
     smallest = min(len(source.members[c]) for c in chosen)
     if smallest < 2:
         raise MetaglotError(f"{source.info.name}: a class with one example cannot have both support and query")
-    shots, queries = draw_shots(shape, ways, smallest, rng)
+    names = _names(source, shape, chosen, rng)
+    shots, queries = draw_shots(shape, ways, smallest, rng, least=0 if names else 1)
     support: list[tuple[int, int]] = []
     query: list[tuple[int, int]] = []
     for label, c in enumerate(chosen):
         members = rng.choice(source.members[c], shots + queries, replace=False)
         support += [(int(i), label) for i in members[:shots]]
         query += [(int(i), label) for i in members[shots:]]
-    return _episode(source, family, [int(c) for c in chosen], support, query)
+    return _episode(source, family, [int(c) for c in chosen], support, query, names)
+
+
+def _names(source: Source, shape: Shape, chosen: Sequence[int], rng: np.random.Generator) -> list[Row]:
+    """Return the names of the classes, or none of them."""
+    if not shape.named or rng.random() >= shape.named or not source.names:
+        return []
+    found = [source.names[c] for c in chosen]
+    return [] if None in found else [row for row in found if row is not None]
 
 
 def draw_ways(shape: Shape, classes: int, rng: np.random.Generator) -> int:
@@ -83,17 +93,21 @@ def draw_ways(shape: Shape, classes: int, rng: np.random.Generator) -> int:
     return int(rng.integers(min(shape.ways[0], most), most + 1))
 
 
-def draw_shots(shape: Shape, ways: int, smallest: int, rng: np.random.Generator) -> tuple[int, int]:
+def draw_shots(
+    shape: Shape, ways: int, smallest: int, rng: np.random.Generator, *, least: int = 1
+) -> tuple[int, int]:
     """Return (K, queries a class): K uniform over its range, both lowered to the room and to the smallest class."""
-    shots = min(int(rng.integers(shape.shots[0], shape.shots[1] + 1)), shape.max_support // ways, smallest - 1)
+    drawn = max(least, int(rng.integers(shape.shots[0], shape.shots[1] + 1)))
+    shots = min(drawn, shape.max_support // ways, smallest - 1)
     return shots, max(1, min(shape.queries, shape.max_query // ways, smallest - shots))
 
 
 def _check(shape: Shape) -> None:
-    ordered = 2 <= shape.ways[0] <= shape.ways[1] and 1 <= shape.shots[0] <= shape.shots[1]
+    least = 0 if shape.named else 1  # a name can stand for examples
+    ordered = 2 <= shape.ways[0] <= shape.ways[1] and least <= shape.shots[0] <= shape.shots[1]
     if not (ordered and shape.queries >= 1 and min(shape.max_support, shape.max_query) >= 2):
         raise MetaglotError(
-            "episodes need 2 ≤ ways[0] ≤ ways[1], 1 ≤ shots[0] ≤ shots[1], queries ≥ 1, max_support ≥ 2 and "
+            f"episodes need 2 ≤ ways[0] ≤ ways[1], {least} ≤ shots[0] ≤ shots[1], queries ≥ 1, max_support ≥ 2 and "
             f"max_query ≥ 2; got {shape}"
         )
 
@@ -117,6 +131,7 @@ def _episode(
     chosen: list[int],
     support: list[tuple[int, int]],
     query: list[tuple[int, int]],
+    names: Sequence[Row],
 ) -> Episode:
     info = source.info
     task = TaskInfo(
@@ -128,10 +143,11 @@ def _episode(
     )
     rows = source.examples.rows([i for i, _ in support + query])
     labelled = [{**row, "label": label} for row, (_, label) in zip(rows, support + query, strict=True)]
+    spoken = [{**row, "label": label} for label, row in enumerate(names)]
     return Episode(
         task=task,
         family=family,
-        support=family.collate(labelled[: len(support)]),
+        support=family.collate([*labelled[: len(support)], *spoken]),
         query=family.collate(labelled[len(support) :]),
         rows={"support": tuple(i for i, _ in support), "query": tuple(i for i, _ in query)},
     )
