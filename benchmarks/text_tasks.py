@@ -20,6 +20,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -94,60 +95,73 @@ def _recipe(arm: str, base: str, seed: int, minutes: float, args: argparse.Names
 def judged(model: Model, name: str, tasks: Sequence[TaskSet], args: argparse.Namespace) -> None:
     """Write the results of an arm at both efforts."""
     for kind, effort in EFFORTS.items():
-        shots = args.shots if kind == "closed" else args.gradient_shots
+        shots, draws = (args.shots, args.draws) if kind == "closed" else (args.gradient_shots, args.gradient_draws)
         (method,) = ours(model, [effort])
-        plan = Plan(shots, args.draws, args.queries, args.data_seed)
+        plan = Plan(shots, draws or args.draws, args.queries, args.data_seed)
         for result in evaluate_into(args.out / kind, tasks, [Arm(name, method)], plan) if shots else ():
             print(f"{name} {kind}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
 
 
-def over_seeds(results: Sequence[Result], arm: str, shot: int, tasks: Sequence[str]) -> tuple[Scores, list[float]]:
-    """Return the accuracy of each task and draw, mean over seeds, and the macro mean of each seed."""
-    seeds = sorted({r.method for r in results if r.method.rpartition("@")[0] == arm})
-    mine = {s: {(r.task, r.shot, r.draw): r.accuracy for r in results if r.method == s} for s in seeds}
-    mine = {s: {k: v for k, v in found.items() if k[1] == shot and k[0] in tasks} for s, found in mine.items()}
-    shared = set[tuple[str, int, int]].intersection(*map(set, mine.values())) if mine else set()
-    means = {key: fmean(found[key] for found in mine.values()) for key in shared}
-    return means, [fmean(found[key] for key in shared) for found in mine.values() if shared]
+def over_seeds(results: Sequence[Result], arm: str, shot: int, tasks: Sequence[str]) -> list[Scores]:
+    """Return the accuracy of each task and draw, for each seed of an arm; of the draws that all its seeds have."""
+    mine = [r for r in results if r.method.rpartition("@")[0] == arm and r.shot == shot and r.task in tasks]
+    seeds = sorted({r.method for r in mine})
+    found = [{(r.task, r.shot, r.draw): r.accuracy for r in mine if r.method == seed} for seed in seeds]
+    return _shared(found)
+
+
+def _shared(found: Sequence[Scores]) -> list[Scores]:
+    """Return the same keys of each."""
+    keys = set[tuple[str, int, int]].intersection(*(set(one) for one in found)) if found else set()
+    return [{key: one[key] for key in one if key in keys} for one in found] if keys else []
+
+
+def mean_scores(seeds: Sequence[Scores]) -> Scores:
+    """Return the mean over seeds of each task and draw."""
+    return {key: fmean(one[key] for one in seeds) for key in seeds[0]}
 
 
 def rows_of(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) -> Iterator[dict[str, Any]]:
     """Yield a row for each arm, group, effort and number of shots: the mean, seeds, and what it gains."""
     for kind in EFFORTS:
-        if not (args.out / kind / "results.jsonl").is_file():
-            continue
-        results = read_results(args.out / kind)
+        file = args.out / kind / "results.jsonl"
+        results = read_results(args.out / kind) if file.is_file() else []
         arms = list(dict.fromkeys(r.method.rpartition("@")[0] for r in results))
-        for group, sets in groups.items():
-            names = [task.name for task in sets]
-            for shot in sorted({r.shot for r in results}):
-                found = {arm: over_seeds(results, arm, shot, names) for arm in arms}
-                for arm, (means, seeds) in found.items():
-                    gains = {
-                        other: _gain(found[arm], found[other])
-                        for other in AGAINST
-                        if other != arm and other in found and found[other][0].keys() == means.keys() and means
-                    }
-                    yield {
-                        "effort": kind,
-                        "group": group,
-                        "shot": shot,
-                        "arm": arm,
-                        "mean": fmean(means.values()) if means else None,
-                        "seeds": seeds,
-                        "half_over_seeds": t_interval(seeds).half if len(seeds) > 1 else None,
-                        "gain": gains,
-                    }
+        for group, shot in product(groups, sorted({r.shot for r in results})):
+            names = [task.name for task in groups[group]]
+            found = {arm: over_seeds(results, arm, shot, names) for arm in arms}
+            for arm, seeds in found.items():
+                if seeds:
+                    yield {"effort": kind, "group": group, "shot": shot, "arm": arm, **_row(arm, found)}
 
 
-def _gain(mine: tuple[Scores, list[float]], other: tuple[Scores, list[float]]) -> dict[str, Any]:
-    """Return the paired gain in the macro mean, its interval over draws, and over seeds if there are several."""
-    draws = macro_interval(differences(mine[0], other[0]))
-    seeds = t_interval([seed - fmean(other[1]) for seed in mine[1]]) if len(mine[1]) > 1 else None
+def _row(arm: str, found: Mapping[str, Sequence[Scores]]) -> dict[str, Any]:
+    seeds = [fmean(one.values()) for one in found[arm]]
+    gains = {other: _gain(found[arm], found[other]) for other in AGAINST if other != arm and found.get(other)}
+    return {
+        "mean": fmean(seeds),
+        "seeds": seeds,
+        "half_over_seeds": t_interval(seeds).half if len(seeds) > 1 else None,
+        "gain": {other: gain for other, gain in gains.items() if gain is not None},
+    }
+
+
+def _gain(mine: Sequence[Scores], other: Sequence[Scores]) -> dict[str, Any] | None:
+    """Return the paired gain in the macro mean, its interval over draws, and over seeds if there are several.
+
+    Of the draws that both have, since one arm may have been judged on more; None where they have none.
+    """
+    both = _shared([*mine, *other])
+    if not both:
+        return None
+    against = mean_scores(both[len(mine) :])
+    draws = macro_interval(differences(mean_scores(both[: len(mine)]), against))
+    seeds = [fmean(differences(one, against).values()) for one in both[: len(mine)]]
+    over = t_interval(seeds) if len(seeds) > 1 else None
     return {
         "mean": draws.mean,
         "draws": [draws.low, draws.high],
-        "seeds": None if seeds is None else [seeds.low, seeds.high],
+        "seeds": None if over is None else [over.low, over.high],
     }
 
 
@@ -159,8 +173,6 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         "|---|---|---:|---|---:|" + "---:|" * len(shown),
     ]
     for row in rows:
-        if row["mean"] is None:
-            continue
         half = "" if row["half_over_seeds"] is None else f" ± {100 * row['half_over_seeds']:.1f}"
         gains = [_said(row["gain"].get(other)) for other in shown]
         cells = [row["group"], row["effort"], row["shot"], row["arm"], f"{100 * row['mean']:.1f}{half}", *gains]
@@ -179,7 +191,7 @@ def _said(gain: Mapping[str, Any] | None) -> str:
 
 def picture(rows: Sequence[Mapping[str, Any]], group: str) -> str:
     """Return accuracy in closed form against shots, a line for each arm, as SVG."""
-    shown = [row for row in rows if row["group"] == group and row["effort"] == "closed" and row["mean"] is not None]
+    shown = [row for row in rows if row["group"] == group and row["effort"] == "closed"]
     shots = sorted({row["shot"] for row in shown})
     lines = []
     for style, arm in enumerate(dict.fromkeys(row["arm"] for row in shown)):
@@ -202,6 +214,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
     parser.add_argument("--gradient-shots", type=numbers, default=[8])
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--gradient-draws", type=int, default=0, help="by gradient steps, which are dear; as --draws")
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--data-seed", type=int, default=0, help="of draws and queries")
     parser.add_argument("--set", action="append", default=[], help="a change to the recipe of the arm")
