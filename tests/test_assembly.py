@@ -291,8 +291,12 @@ def test_given_words_name_the_classes_of_a_set(recipe):
     one = {"path": "one.csv", "names": {"fruit": "things to eat"}}
     (source,) = assemble(recipe(train=(one,), episodes={"named": 0.5})).train
     tokenizer = load_backbone("builtin:tiny").tokenizer
-    said = {label: tokenizer.decode(row["input_ids"][1:-1]) for label, row in zip(source.info.labels, source.names)}
-    assert said == {"fruit": "things to eat", "tool": "tool", "beast": "beast"}
+    said = [tokenizer.decode(row["input_ids"][1:-1]) for row in source.names]
+    assert dict(zip(source.info.labels, said, strict=True)) == {
+        "fruit": "things to eat",
+        "tool": "tool",
+        "beast": "beast",
+    }
     with pytest.raises(MetaglotError, match="no class 'froot'"):
         assemble(recipe(train=({"path": "one.csv", "names": {"froot": "x"}},), episodes={"named": 0.5}))
 

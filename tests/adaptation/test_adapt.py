@@ -53,10 +53,10 @@ def test_the_order_of_the_examples_does_not_name_the_labels(model, sentences):
     assert forwards.predict_proba(new) == pytest.approx(backwards.predict_proba(new), abs=1e-5)
 
 
-def test_instant_is_the_nearest_mean(model, sentences):
+def test_without_steps_a_prototype_head_is_the_nearest_mean(model, sentences):
     texts, labels = sentences(4)
     new, _ = sentences(5, seed=1)
-    adapted = model.adapt(texts, labels, effort="instant")
+    adapted = model.adapt(texts, labels, effort=Effort(steps=0))
     features = model.embed(texts)
     means = np.stack(
         [features[[i for i, one in enumerate(labels) if one == label]].mean(0) for label in adapted.labels]
@@ -242,12 +242,11 @@ def test_the_scale_that_a_run_learnt_is_used(make_run, sentences):
     trained = load_model(make_run(options={"scale": 50.0}), PLAIN)
     soft = trained.base()
     texts, labels = sentences(3)
-    head = trained.adapt(texts, labels, effort="instant").params["head.weight"]
+    head = trained.adapt(texts, labels, effort=Effort(steps=0)).params["head.weight"]
     scale = float(trained.meta["algorithm.head.log_scale"].exp())
     assert head.norm(dim=1).tolist() == pytest.approx([scale] * 3, rel=1e-5)
-    assert soft.adapt(texts, labels, effort="instant").params["head.weight"].norm(dim=1).tolist() == pytest.approx(
-        [10] * 3
-    )
+    untaught = soft.adapt(texts, labels, effort=Effort(steps=0)).params["head.weight"]
+    assert untaught.norm(dim=1).tolist() == pytest.approx([10] * 3)
     assert abs(scale - 50) < 20
 
 

@@ -35,16 +35,18 @@ def test_in_two_goes_as_in_one(model, first, more):
     start = model.adapt(*first, effort="instant")
     once = start.add_examples(*more)
     twice = start.add_examples(more[0][:1], more[1][:1]).add_examples(more[0][1:], more[1][1:])
-    assert torch.allclose(once.sums, twice.sums, atol=1e-6)
+    new = [*first[0], *more[0], "the saw near a cow"]
+    assert once.predict_proba(new) == pytest.approx(twice.predict_proba(new), abs=1e-6)
     assert (once.labels, once.counts) == (twice.labels, twice.counts)
 
 
 def test_the_adaptation_itself_stays(model, first, more):
     adapted = model.adapt(*first, effort="instant")
-    before = {name: value.clone() for name, value in adapted.params.items()}, adapted.sums.clone(), adapted.counts
+    known = [value.clone() for value in adapted.known]
+    before = {name: value.clone() for name, value in adapted.params.items()}, known, adapted.counts
     adapted.add_examples(*more)
     assert all(torch.equal(value, adapted.params[name]) for name, value in before[0].items())
-    assert torch.equal(adapted.sums, before[1])
+    assert all(torch.equal(one, other) for one, other in zip(adapted.known, before[1], strict=True))
     assert adapted.counts == before[2]
 
 
@@ -58,6 +60,19 @@ def test_closed_form_after_loading_without_texts(model, first, more, tmp_path):
     again = Adapted.load(there.save(tmp_path / "more"), model=model)
     assert again.labels == ("fruit", "tool", "beast")
     assert np.array_equal(again.predict_proba(first[0]), there.predict_proba(first[0]))
+
+
+@pytest.mark.parametrize("effort", ["instant", "fast"])
+@pytest.mark.parametrize("names", [True, False, {"fruit": "one apple", "tool": "one saw"}])
+def test_a_new_class_is_named_as_the_others_are(model, first, more, names, effort):
+    added = model.adapt(*first, effort=effort, names=names).add_examples(*more)
+    named = {added.labels[int(c)] for c in added.known.numbers[added.known.spoken]}
+    assert named == (set(added.labels) if names else set())
+    given = {**names, "beast": "beast"} if isinstance(names, dict) else names
+    scratch = model.adapt([*first[0], *more[0]], [*first[1], *more[1]], effort=effort, names=given)
+    order = [scratch.labels.index(label) for label in added.labels]
+    new = [*first[0], "the saw near a cow"]
+    assert added.predict_proba(new) == pytest.approx(scratch.predict_proba(new)[:, order], abs=1e-6)
 
 
 @pytest.mark.parametrize("saved", [False, True])

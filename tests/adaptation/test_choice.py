@@ -50,7 +50,7 @@ class Judge:
     def __init__(self, instant: float, thorough: float) -> None:
         self.rates = {0: instant, EFFORTS["thorough"].steps // 2: thorough}
 
-    def adapt(self, texts, labels, *, pairs, effort, seed):
+    def adapt(self, texts, labels, *, pairs, effort, seed, names):
         rate = self.rates[effort.steps]
 
         class Fitted:

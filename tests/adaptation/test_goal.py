@@ -8,6 +8,7 @@ import pytest
 
 from metaglot.adaptation import EFFORTS, goal
 from metaglot.adaptation.goal import LADDER, adapt_until, cross_validated
+from metaglot.adaptation.held_out import Examples
 from metaglot.errors import MetaglotError
 
 
@@ -18,7 +19,7 @@ def scored(monkeypatch):
     def fix(*accuracies: float) -> list[int]:
         tried: list[int] = []
 
-        def found(model, texts, labels, pairs, effort, *, seed):
+        def found(model, examples, effort, *, seed):
             tried.append(LADDER.index(effort))
             return accuracies[LADDER.index(effort)]
 
@@ -61,9 +62,9 @@ def test_for_real(model, sentences):
     texts, labels = sentences(6)
     adapted, reached = adapt_until(model, texts, labels, None, goal=0.5, cpu_seconds=20)
     assert reached >= 0.5
-    assert reached == cross_validated(model, texts, labels, None, adapted.effort, seed=0)
+    assert reached == cross_validated(model, Examples(texts, labels, None), adapted.effort, seed=0)
     rung = LADDER.index(adapted.effort)
-    assert all(cross_validated(model, texts, labels, None, e, seed=0) < 0.5 for e in LADDER[:rung])
+    assert all(cross_validated(model, Examples(texts, labels, None), e, seed=0) < 0.5 for e in LADDER[:rung])
     assert adapted.counts == (6, 6, 6)  # the final one learns from every example
     again, _ = adapt_until(model, texts, labels, None, goal=0.5, cpu_seconds=20)
     assert np.array_equal(again.predict_proba(texts), adapted.predict_proba(texts))
@@ -75,7 +76,8 @@ class Parrot:
 
     lessons: list[tuple[list[str], list[str], list[str] | None]] = field(default_factory=list)
 
-    def adapt(self, texts, labels, *, pairs=None, effort, seed):
+    def adapt(self, texts, labels, *, pairs=None, effort, seed, names):
+        assert names is True
         self.lessons.append((texts, labels, pairs))
         return Taught(dict(zip(texts, labels, strict=True)))
 
@@ -94,7 +96,8 @@ def test_every_example_is_set_aside_once(sizes, folds):
     labels = ["a"] * sizes[0] + ["b"] * sizes[1]
     texts = [f"text {i}" for i in range(len(labels))]
     model = Parrot()
-    accuracy = cross_validated(model, texts, labels, [text[::-1] for text in texts], EFFORTS["instant"], seed=0)
+    examples = Examples(texts, labels, [text[::-1] for text in texts])
+    accuracy = cross_validated(model, examples, EFFORTS["instant"], seed=0)
     assert accuracy == sizes[0] / len(labels)  # nothing that is judged was taught
     assert len(model.lessons) == folds
     aside = [text for taught, _, _ in model.lessons for text in set(texts) - set(taught)]

@@ -77,7 +77,13 @@ def test_the_folder_holds_no_more_than_it_says(model, sentences, tmp_path):
 
 def test_what_instant_saves(model, sentences, tmp_path):
     folder = model.adapt(*sentences(3), effort="instant").save(tmp_path / "out")
-    assert sorted(load_file(folder / "weights.safetensors")) == ["closed_form.sums", "head.bias", "head.weight"]
+    assert sorted(load_file(folder / "weights.safetensors")) == [
+        "head.bias",
+        "head.weight",
+        "known.features",
+        "known.numbers",
+        "known.spoken",
+    ]
     plain = json.loads((folder / "adapted.json").read_text("utf-8"))
     assert (plain["labels"], plain["counts"]) == (["beast", "fruit", "tool"], [3, 3, 3])
     provenance = plain["provenance"]
@@ -228,6 +234,16 @@ def without_head(folder):
     save_file({k: v for k, v in weights.items() if k != "head.weight"}, folder / "weights.safetensors")
 
 
+def fewer_features(folder):
+    weights = load_file(folder / "weights.safetensors")
+    save_file({**weights, "known.features": weights["known.features"][1:].clone()}, folder / "weights.safetensors")
+
+
+def without_numbers(folder):
+    weights = load_file(folder / "weights.safetensors")
+    save_file({k: v for k, v in weights.items() if k != "known.numbers"}, folder / "weights.safetensors")
+
+
 def fewer_labels(folder):
     edit(folder, lambda plain: plain["labels"].pop())
 
@@ -243,6 +259,8 @@ DAMAGE = {
     "no weights": lambda folder: (folder / "weights.safetensors").unlink(),
     "no head": without_head,
     "fewer labels": fewer_labels,
+    "fewer features": fewer_features,
+    "no numbers": without_numbers,
     "torn json": lambda folder: (folder / "adapted.json").write_text('{"format": 1,'),
     "a list": lambda folder: (folder / "adapted.json").write_text("[]"),
     "bytes": lambda folder: (folder / "adapted.json").write_bytes(b"\xff\xfe"),
@@ -268,7 +286,7 @@ def test_a_damaged_folder(model, sentences, tmp_path, kind):
 def test_a_later_format(model, sentences, tmp_path):
     folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
     edit(folder, lambda plain: plain.update(format=99))
-    with pytest.raises(MetaglotError, match="written in format 99, this version reads 1"):
+    with pytest.raises(MetaglotError, match="written in format 99, this version reads 2"):
         Adapted.load(folder, model=model)
 
 

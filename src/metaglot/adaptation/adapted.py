@@ -10,11 +10,16 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation.checks import check_labelled, check_texts
+from metaglot.adaptation.closed_form import FITTED, Known, blend, prototypes
+from metaglot.adaptation.closed_form import known as known_rows
 from metaglot.adaptation.effort import AsTrained, Effort
-from metaglot.adaptation.model import Model
+from metaglot.adaptation.model import Model, Names
+from metaglot.data.names import names_of, words_of
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import LOG_SCALE, prototype_layer, scores
 from metaglot.types import Params
+
+MOST_OFTEN = 8  # times that an example of a rare class stands among those of gradient steps
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Adapted:
     params: Params  # changed parameters and head.*
     effort: Effort | AsTrained
     seed: int = 0
-    sums: Tensor | None = None  # [C, D], sums of unit features by class, where the head is closed-form
+    known: Known | None = None  # what a head in closed form was made of
     counts: tuple[int, ...] = ()  # examples of each class
     examples: Examples = field(default_factory=Examples)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -67,7 +72,7 @@ class Adapted:
     ) -> "Adapted":
         """Return a new adaptation with these examples too; new labels become new classes.
 
-        A closed-form one only adds to its class means. Any other starts again from all examples, and raises
+        A closed-form one only adds to the features it knows. Any other starts again from all examples, and raises
         MetaglotError if it was loaded from a folder that does not hold them.
         """
         from metaglot.adaptation.storage import data_hash  # storage builds on this module
@@ -75,8 +80,8 @@ class Adapted:
         old = self.examples
         if old.texts and (old.pairs is None) != (pairs is None):
             raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
-        if self.sums is not None:
-            added = self._closed_form(texts, labels, pairs)
+        if self.effort.closed_form:
+            added = self._with(texts, labels, pairs)
             new_hash = data_hash(texts, labels, pairs)
             history = [*self.provenance.get("added", []), new_hash]
             return replace(added, provenance={**self.provenance, "added": history})
@@ -87,8 +92,14 @@ class Adapted:
             )
         texts, labels, pairs = check_labelled(texts, labels, pairs)
         merged = None if pairs is None or old.pairs is None else [*old.pairs, *pairs]
+        given = self.provenance.get("names", True)
         return self.model.adapt(
-            [*old.texts, *texts], [*old.labels, *labels], pairs=merged, effort=self.effort, seed=self.seed
+            [*old.texts, *texts],
+            [*old.labels, *labels],
+            pairs=merged,
+            effort=self.effort,
+            seed=self.seed,
+            names=given,
         )
 
     def save(self, folder: str | Path, *, keep_examples: bool = False, force: bool = False) -> Path:
@@ -107,27 +118,29 @@ class Adapted:
 
         return load_adapted(Path(folder), model=model)
 
-    def _closed_form(self, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> "Adapted":
+    def _with(self, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> "Adapted":
+        """Return a closed-form adaptation with more examples; new labels come after the old ones."""
         texts, labels, pairs = check_labelled(texts, labels, pairs)
-        assert self.sums is not None
-        names = (*self.labels, *sorted(set(labels) - set(self.labels)))
-        features = self.model.features(self.model.meta, texts, pairs)
-        sums = torch.zeros(len(names), features.shape[1], device=features.device)
-        sums[: len(self.labels)] = self.sums
-        counts = [*self.counts, *[0] * (len(names) - len(self.labels))]
-        for feature, label in zip(features, labels, strict=True):
-            at = names.index(label)
-            sums[at] += feature
-            counts[at] += 1
+        assert self.known is not None
+        new = sorted(set(labels) - set(self.labels))
+        names = (*self.labels, *new)
+        numbers = [names.index(label) for label in labels]
+        known = self.known.plus(features_of(self.model, {}, texts, pairs, numbers))
+        if self.known.spoken.any():
+            words = {names.index(label): words_of(label) for label in new}
+            known = known.plus(names_as(self.model, {}, {c: said for c, said in words.items() if said}))
+        counts = [*self.counts, *[0] * len(new)]
+        for number in numbers:
+            counts[number] += 1
         old = self.examples
-        known = old.texts or not sum(self.counts)
+        remembered = old.texts or not sum(self.counts)
         examples = Examples(
-            (*old.texts, *texts) if known else (),
-            (*old.labels, *labels) if known else (),
-            (*(old.pairs or ()), *pairs) if known and pairs is not None else None,
+            (*old.texts, *texts) if remembered else (),
+            (*old.labels, *labels) if remembered else (),
+            (*(old.pairs or ()), *pairs) if remembered and pairs is not None else None,
         )
-        head = closed_form_head(self.model, sums, counts)
-        return replace(self, labels=names, params=head, sums=sums, counts=tuple(counts), examples=examples)
+        head = head_of(self.model, self.effort, known, len(names))
+        return replace(self, labels=names, params=head, known=known, counts=tuple(counts), examples=examples)
 
 
 def adapt_model(
@@ -138,26 +151,81 @@ def adapt_model(
     effort: Effort | AsTrained,
     *,
     seed: int,
+    names: Names = True,
+    beta: float | None = None,
 ) -> Adapted:
-    """Return the model adapted with an effort to checked examples."""
+    """Return the model adapted with an effort to checked examples.
+
+    `beta` is how far scores are to be trusted after gradient steps, if somebody found out (`closed_form.py`).
+    """
     from metaglot.adaptation.storage import provenance_of
 
+    classes = tuple(sorted(set(labels)))
+    said = spoken(classes, effort, names) if pairs is None else {}
     provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
-    names = tuple(sorted(set(labels)))
-    if effort.closed_form:
-        empty = Adapted(model, (), {}, effort, seed, torch.zeros(0, model.backbone.learner.hidden_size))
-        made = empty._closed_form(texts, labels, pairs)  # pyright: ignore[reportPrivateUsage]
-        return replace(made, provenance=provenance)
-    number = {name: i for i, name in enumerate(names)}
-    batch = model.collate(texts, pairs, [number[label] for label in labels])
-    fast = model.fit(batch, model.problem(names), effort, seed=seed)
+    if said or names is False:
+        provenance |= {"names": {classes[c]: words for c, words in said.items()} or False}
+    numbers = [classes.index(label) for label in labels]
+    counts = tuple(labels.count(name) for name in classes)
     examples = Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))
-    counts = tuple(labels.count(name) for name in names)
-    return Adapted(model, names, fast.params, effort, seed, None, counts, examples, provenance)
+    if effort.closed_form:
+        known = features_of(model, {}, texts, pairs, numbers).plus(names_as(model, {}, said))
+        params: Params = head_of(model, effort, known, len(classes))
+        return Adapted(model, classes, params, effort, seed, known, counts, examples, provenance)
+    rows = evened([*numbers, *said])
+    batch = model.collate(
+        [[*texts, *said.values()][i] for i in rows],
+        None if pairs is None else [pairs[i] for i in rows],
+        [[*numbers, *said][i] for i in rows],
+    )
+    moved = model.fit(batch, model.problem(classes), effort, seed=seed).params
+    known = None
+    if effort.head == "blend":
+        known = features_of(model, moved, texts, pairs, numbers).plus(names_as(model, moved, said))
+        moved = {name: value for name, value in moved.items() if not name.startswith("head.")}
+        moved |= blend(known, len(classes), model.metric, beta=FITTED if beta is None else beta)
+    return Adapted(model, classes, moved, effort, seed, known, counts, examples, provenance)
 
 
-def closed_form_head(model: Model, sums: Tensor, counts: Sequence[int]) -> dict[str, Tensor]:
-    """Return the prototype head of class sums [C, D], with the scale that the model learnt."""
-    means = sums / torch.tensor(counts, device=sums.device)[:, None].clamp(min=1)
-    scale = model.meta[LOG_SCALE].exp() if LOG_SCALE in model.meta else sums.new_tensor(10.0)
-    return prototype_layer(means, scale, model.metric)
+def spoken(classes: Sequence[str], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
+    """Return the name of each class by its number; none unless every class has one, so that none is favoured."""
+    if not effort.names or names is False:
+        return {}
+    words = names_of(classes, names if isinstance(names, Mapping) else None)
+    return dict(enumerate(words)) if all(words) else {}
+
+
+def features_of(
+    model: Model, moved: Params, texts: Sequence[str], pairs: Sequence[str] | None, numbers: Sequence[int]
+) -> Known:
+    """Return the features of examples, with the parameters that adaptation moved."""
+    features = model.features({**model.meta, **moved}, texts, pairs)
+    return known_rows(features, torch.tensor(numbers, device=features.device), spoken=False)
+
+
+def names_as(model: Model, moved: Params, said: Mapping[int, str]) -> Known:
+    """Return the features of the classes' names."""
+    device = model.backbone.learner.device
+    if not said:
+        empty = torch.zeros(0, model.backbone.learner.hidden_size, device=device)
+        return known_rows(empty, torch.zeros(0, dtype=torch.long, device=device), spoken=True)
+    features = model.features({**model.meta, **moved}, list(said.values()), None)
+    return known_rows(features, torch.tensor(list(said), device=device), spoken=True)
+
+
+def head_of(model: Model, effort: Effort | AsTrained, known: Known, classes: int) -> dict[str, Tensor]:
+    """Return the head that an effort in closed form makes."""
+    if effort.head == "blend":
+        return blend(known, classes, model.metric)
+    scale = model.meta[LOG_SCALE].exp() if LOG_SCALE in model.meta else known.features.new_tensor(10.0)
+    return prototype_layer(prototypes(known, classes).float(), scale, model.metric)
+
+
+def evened(numbers: Sequence[int]) -> list[int]:
+    """Return the rows for gradient steps: those of rare classes several times, so that no class is drowned."""
+    members: dict[int, list[int]] = {}
+    for row, number in enumerate(numbers):
+        members.setdefault(number, []).append(row)
+    most = max(map(len, members.values()))
+    again = {number: min(MOST_OFTEN, max(1, round(most / len(rows)))) for number, rows in members.items()}
+    return [row for row, number in enumerate(numbers) for _ in range(again[number])]

@@ -31,7 +31,7 @@ Adapted from `{facts.get("model", adapted.model.name)}` with {sum(adapted.counts
 - base: {facts.get("base", "?")}
 - meta-trained on: {sets}
 - effort: {_effort(adapted)}{_why(facts)}; seed {adapted.seed}
-- SHA-256 of the examples: {facts.get("data_sha256", "?")}
+{_names(facts)}{_known(adapted)}- SHA-256 of the examples: {facts.get("data_sha256", "?")}
 - made with {versions}
 
 ```python
@@ -41,6 +41,17 @@ Adapted.load("this/folder").predict(["a text"])
 
 It knows only the classes above and gives every text one of them.
 """
+
+
+def _names(facts: Mapping[str, Any]) -> str:
+    names = facts.get("names")
+    return "- the name of each class stood beside its examples as one more\n" if names else ""
+
+
+def _known(adapted: "Adapted") -> str:
+    if adapted.known is None:
+        return ""
+    return f"- weights.safetensors holds a feature vector of each example (width {adapted.known.features.shape[1]})\n"
 
 
 def _effort(adapted: "Adapted") -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from metaglot.adaptation.effort import EFFORTS, Effort
 from metaglot.adaptation.held_out import Examples, folds_of, right_outside
-from metaglot.adaptation.model import Model
+from metaglot.adaptation.model import Model, Names
 from metaglot.seeds import fold
 
 JUDGED = 32  # examples judged at least, over all halvings
@@ -42,13 +42,19 @@ def auto_settings() -> dict[str, object]:
 
 
 def choose(
-    model: Model, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None, *, seed: int
+    model: Model,
+    texts: Sequence[str],
+    labels: Sequence[str],
+    pairs: Sequence[str] | None,
+    *,
+    seed: int,
+    names: Names = True,
 ) -> Choice:
     """Return the effort for these examples; a function of the seed."""
     fewest = min(labels.count(label) for label in set(labels))
     if fewest < 2:
         return Choice("instant", None, None, 0.0, "a class has one example, so none can be set aside")
-    examples = Examples(texts, labels, pairs)
+    examples = Examples(texts, labels, pairs, names)
     right: list[list[bool]] = [[], []]
     for number in range(-(-JUDGED // len(labels))):
         for k, half in enumerate(folds_of(labels, 2, seed, "halves", number)):

@@ -10,6 +10,7 @@ from metaglot.inner import Adam, first_order
 from metaglot.models import All, HeadOnly, Named, Prototypes, Scope
 from metaglot.types import Budget, Params
 
+HeadName = Literal["prototypes", "blend", "own"]
 EffortName = Literal["instant", "fast", "thorough", "auto", "as-trained"]
 
 AUTO = "auto"
@@ -21,13 +22,15 @@ AS_TRAINED = "as-trained"
 
 @dataclass(frozen=True)
 class Effort:
-    """Gradient steps from a prototype head: how many, how large, on what."""
+    """Gradient steps from a prototype head, how many, how large, on what; then the head that stays."""
 
     steps: int
     lr: float = 0.0
     head_lr: float = 0.0
     batch_size: int = 16
     freeze: tuple[str, ...] = ()  # patterns of the body that stay
+    head: HeadName = "prototypes"  # that stays; blend: in closed form after the steps, calibrated (closed_form.py)
+    names: bool = False  # the name of each class is one more example of it, if all say something
 
     def budget(self) -> Budget:
         """Return the steps and batch size."""
@@ -41,7 +44,7 @@ class Effort:
 
     @property
     def closed_form(self) -> bool:
-        """Whether class means are all there is, so that examples can be added to them."""
+        """Whether the features of the examples are all it needs, so that others can be added to them."""
         return self.steps == 0
 
     def _scope(self, body: Params) -> Scope:
@@ -72,6 +75,16 @@ class AsTrained:
         """Whether examples can be added to what it made: they cannot, it starts again."""
         return False
 
+    @property
+    def head(self) -> HeadName:
+        """Which head stays: the algorithm's own."""
+        return "own"
+
+    @property
+    def names(self) -> bool:
+        """Whether names of classes are examples of them: not to an algorithm, which has its own support."""
+        return False
+
     def budget(self) -> Budget:
         """Return no bounds: the algorithm has its own."""
         return Budget()
@@ -82,9 +95,9 @@ class AsTrained:
 
 
 EFFORTS: dict[str, Effort] = {
-    "instant": Effort(steps=0),
-    "fast": Effort(steps=6, lr=5e-5, head_lr=5e-5, batch_size=16, freeze=("embeddings",)),
-    "thorough": Effort(steps=40, lr=1e-4, head_lr=1e-4, batch_size=32, freeze=("embeddings",)),
+    "instant": Effort(0, head="blend", names=True),
+    "fast": Effort(6, 5e-5, 5e-5, 16, freeze=("embeddings",), head="blend", names=True),
+    "thorough": Effort(40, 1e-4, 1e-4, 32, freeze=("embeddings",), head="blend", names=True),
 }
 """By name.  Rates and steps follow `benchmarks/tune.py` on a run of recipes/english.yaml: of {5e-5, 1e-4} × {8, 20, 40}
 on three sets that nothing trains on, the best short and the best long one.  There, over 5 draws, `fast` reached 68.0,

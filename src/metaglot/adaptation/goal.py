@@ -7,7 +7,7 @@ from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.checks import check_examples
 from metaglot.adaptation.effort import EFFORTS, Effort, longer
 from metaglot.adaptation.held_out import Examples, folds_of, right_outside
-from metaglot.adaptation.model import Model
+from metaglot.adaptation.model import Model, Names
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
 
@@ -23,6 +23,7 @@ def adapt_until(
     goal: float,
     cpu_seconds: float = 120.0,
     seed: int = 0,
+    names: Names = True,
 ) -> tuple[Adapted, float]:
     """Return the adaptation by the least effort whose cross-validated accuracy meets the goal, and that accuracy.
 
@@ -34,7 +35,7 @@ def adapt_until(
     best: tuple[float, Effort] | None = None
     for effort in LADDER:
         before = time.process_time()
-        accuracy = cross_validated(model, texts, labels, pairs, effort, seed=seed)
+        accuracy = cross_validated(model, Examples(texts, labels, pairs, names), effort, seed=seed)
         if best is None or accuracy > best[0]:
             best = accuracy, effort
         spent, step = time.process_time() - began, time.process_time() - before
@@ -42,25 +43,16 @@ def adapt_until(
         if best[0] >= goal or spent + step > cpu_seconds:
             break
     assert best is not None
-    return model.adapt(texts, labels, pairs=pairs, effort=best[1], seed=seed), best[0]
+    return model.adapt(texts, labels, pairs=pairs, effort=best[1], seed=seed, names=names), best[0]
 
 
-def cross_validated(
-    model: Model,
-    texts: Sequence[str],
-    labels: Sequence[str],
-    pairs: Sequence[str] | None,
-    effort: Effort,
-    *,
-    seed: int,
-    folds: int = 4,
-) -> float:
+def cross_validated(model: Model, examples: Examples, effort: Effort, *, seed: int, folds: int = 4) -> float:
     """Return the accuracy on examples set aside in turn, each class spread evenly over the folds."""
+    labels = examples.labels
     fewest = min(labels.count(label) for label in set(labels))
     if fewest < 2:
         rare = sorted({label for label in labels if labels.count(label) < 2})
         raise MetaglotError(f"a goal needs two examples of each class to test itself; {rare[0]!r} has one")
-    examples = Examples(texts, labels, pairs)
     right: list[bool] = []
     for k, part in enumerate(folds_of(labels, min(folds, fewest), seed, "folds")):
         right += right_outside(model, examples, part, effort, seed=fold(seed, "fold", k))

@@ -1,12 +1,12 @@
 """Adapting to some of the examples and judging on the others, with folds that spread each class evenly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from metaglot.adaptation.effort import Effort
-from metaglot.adaptation.model import Model
+from metaglot.adaptation.model import Model, Names
 from metaglot.seeds import generator
 
 
@@ -16,11 +16,12 @@ class Examples(NamedTuple):
     texts: Sequence[str]
     labels: Sequence[str]
     pairs: Sequence[str] | None
+    names: Names = True  # of the classes
 
     def at(self, rows: Sequence[int]) -> "Examples":
         """Return those in some rows."""
         pairs = None if self.pairs is None else [self.pairs[i] for i in rows]
-        return Examples([self.texts[i] for i in rows], [self.labels[i] for i in rows], pairs)
+        return Examples([self.texts[i] for i in rows], [self.labels[i] for i in rows], pairs, self.names)
 
 
 def folds_of(labels: Sequence[str], count: int, seed: int, *purpose: int | str) -> list[tuple[list[int], list[int]]]:
@@ -37,6 +38,9 @@ def right_outside(
 ) -> list[bool]:
     """Return for each example outside whether the model adapted to those inside is right about it."""
     inside, outside = (examples.at(rows) for rows in fold)
-    adapted = model.adapt(inside.texts, inside.labels, pairs=inside.pairs, effort=effort, seed=seed)
+    given, names = set(inside.labels), inside.names
+    if isinstance(names, Mapping):
+        names = {label: words for label, words in names.items() if label in given}
+    adapted = model.adapt(inside.texts, inside.labels, pairs=inside.pairs, effort=effort, seed=seed, names=names)
     predicted = adapted.predict(outside.texts, outside.pairs)
     return [guess == label for guess, label in zip(predicted, outside.labels, strict=True)]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LENGTH = 128  # tokens of a text, unless a run says otherwise or the backbone takes fewer
 BATCH = 64  # texts at a time in inference
+Names = bool | Mapping[str, str]
+"""Whether names of classes help to learn them, where they say something; or words for labels that say nothing."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,13 @@ class Model:
         pairs: Sequence[str] | None = None,
         effort: str | Effort | AsTrained = "fast",
         seed: int = 0,
+        names: Names = True,
     ) -> "Adapted":
         """Return the model adapted to these examples; the model itself stays as it is.
+
+        The name of each class is one more example of it, if all names are words (`card_arrival` is, `3` is not) and
+        texts are no pairs: it is what helps most with one example or two.  `names` may give words for labels, as
+        {"1": "positive"}; False leaves names out.
 
         Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
         classes, or lists of unlike length.
@@ -168,11 +175,11 @@ class Model:
 
         texts, labels, pairs = check_examples(texts, labels, pairs)
         if effort == AUTO:
-            choice = choose(self, texts, labels, pairs, seed=seed)
-            adapted = adapt_model(self, texts, labels, pairs, effort_called(choice.effort), seed=seed)
+            choice = choose(self, texts, labels, pairs, seed=seed, names=names)
+            adapted = adapt_model(self, texts, labels, pairs, effort_called(choice.effort), seed=seed, names=names)
             return replace(adapted, provenance={**adapted.provenance, "choice": choice._asdict()})
         chosen = self.effort(effort) if isinstance(effort, str) else effort
-        return adapt_model(self, texts, labels, pairs, chosen, seed=seed)
+        return adapt_model(self, texts, labels, pairs, chosen, seed=seed, names=names)
 
     def effort(self, name: str) -> Effort | AsTrained:
         """Return the effort of that name; raise MetaglotError for another, and where as-trained has no algorithm."""

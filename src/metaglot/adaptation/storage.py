@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.adapted import Adapted, Examples
 from metaglot.adaptation.card import model_card
+from metaglot.adaptation.closed_form import Known
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.model import Model, load_model
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
@@ -28,8 +29,8 @@ from metaglot.models.heads import head_size
 from metaglot.models.load import Precision
 from metaglot.version import __version__
 
-FORMAT = 1
-SUMS = "closed_form.sums"
+FORMAT = 2
+KNOWN = "known."  # features of the examples
 PRECISIONS: Mapping[object, Precision] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -111,10 +112,11 @@ def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
     _check(folder, saved, over)
     device = over.backbone.learner.device
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
-    params = {name: value.clone().to(device) for name, value in saved.weights.items() if name != SUMS}
-    sums = saved.weights[SUMS].to(device) if SUMS in saved.weights else None
+    weights = {name: value.clone().to(device) for name, value in saved.weights.items()}
+    params = {name: value for name, value in weights.items() if not name.startswith(KNOWN)}
+    known = Known(*(weights[KNOWN + part] for part in Known._fields)) if len(params) < len(weights) else None
     return Adapted(
-        over, saved.labels, params, saved.effort, saved.seed, sums, saved.counts, saved.examples, saved.provenance
+        over, saved.labels, params, saved.effort, saved.seed, known, saved.counts, saved.examples, saved.provenance
     )
 
 
@@ -142,6 +144,7 @@ def _read(folder: Path) -> _Saved:
         raise ValueError("labels that are not distinct strings")
     if head_size(weights)[0] != len(labels):
         raise ValueError(f"{len(labels)} labels, but a head of {head_size(weights)[0]}")
+    _check_known(weights)
     return _Saved(
         version=plain["format"],
         source=str(plain["model_source"]),
@@ -157,10 +160,17 @@ def _read(folder: Path) -> _Saved:
     )
 
 
+def _check_known(weights: Mapping[str, torch.Tensor]) -> None:
+    shapes = [weights[KNOWN + part].shape for part in Known._fields if KNOWN + part in weights]
+    if shapes and not (len(shapes) == 3 and len(shapes[0]) == 2 and shapes[1] == shapes[2] == shapes[0][:1]):
+        raise ValueError(f"features of examples that do not fit: {[tuple(shape) for shape in shapes]}")
+
+
 def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
     weights = {name: value.detach().cpu().contiguous() for name, value in sorted(adapted.params.items())}
-    if adapted.sums is not None:
-        weights[SUMS] = adapted.sums.cpu().contiguous()
+    if adapted.known is not None:
+        parts = adapted.known._asdict().items()
+        weights |= {KNOWN + name: part.cpu().contiguous() for name, part in parts}
     save_file(weights, part / "weights.safetensors")
     plain = {
         "format": FORMAT,
@@ -207,6 +217,8 @@ def _effort(saved: dict[str, Any]) -> Effort | AsTrained:
         head_lr=float(saved["head_lr"]),
         batch_size=int(saved["batch_size"]),
         freeze=tuple(saved["freeze"]),
+        head=saved["head"],
+        names=bool(saved["names"]),
     )
 
 

@@ -67,7 +67,7 @@ def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Ge
     smallest = min(len(source.members[c]) for c in chosen)
     if smallest < 2:
         raise MetaglotError(f"{source.info.name}: a class with one example cannot have both support and query")
-    names = _names(source, shape, chosen, rng)
+    names = _names(source, shape, chosen.tolist(), rng)
     shots, queries = draw_shots(shape, ways, smallest, rng, least=0 if names else 1)
     support: list[tuple[int, int]] = []
     query: list[tuple[int, int]] = []
@@ -93,9 +93,7 @@ def draw_ways(shape: Shape, classes: int, rng: np.random.Generator) -> int:
     return int(rng.integers(min(shape.ways[0], most), most + 1))
 
 
-def draw_shots(
-    shape: Shape, ways: int, smallest: int, rng: np.random.Generator, *, least: int = 1
-) -> tuple[int, int]:
+def draw_shots(shape: Shape, ways: int, smallest: int, rng: np.random.Generator, *, least: int = 1) -> tuple[int, int]:
     """Return (K, queries a class): K uniform over its range, both lowered to the room and to the smallest class."""
     drawn = max(least, int(rng.integers(shape.shots[0], shape.shots[1] + 1)))
     shots = min(drawn, shape.max_support // ways, smallest - 1)

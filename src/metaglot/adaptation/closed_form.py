@@ -1,0 +1,134 @@
+"""The head that an adaptation ends with, in closed form from features, and how far its scores are to be trusted.
+
+    s_c(x) = cos(x, μ_c) + f_c(x),      f = argmin_f Σ_i v_i ‖f(x_i) − y_i‖² + λ‖W‖²,  f(x) = W(x − μ) + b
+    p(c | x) = softmax_c( β·s(x) ),     β = argmin −Σ_i log p(y_i | x_i; head made without i) + π (log β − log β₀)²
+
+prototypes plus ridge regression of the class indicators y_i, in which every class weighs the same (v_i): both are
+linear in x, and so is their sum.  Prototypes are steadier with one example or two, ridge regression better with many.
+β is found on examples that the head was made without, and drawn to β₀, since a few examples say little.  Ridge
+regression as a few-shot head: Bertinetto et al. 2019, https://arxiv.org/abs/1805.08136; temperature scaling: Guo et al.
+2017, https://arxiv.org/abs/1706.04599.
+
+λ, β₀ and π were chosen on development sets (benchmarks/closed_form.py).
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize, one_hot
+
+from metaglot.models.heads import prototype_layer
+from metaglot.models.heads.ridge import ridge
+
+PENALTY = 1.0  # λ
+CONFIDENCE = 8.5  # β₀ of features that no gradient step has moved
+FITTED = 2.0  # β₀ of features that were moved to tell these very examples apart
+TRUST = 2.0  # π
+FOLDS = 5  # at most
+RANGE = (-2.0, 6.0)  # of log β
+
+
+class Known(NamedTuple):
+    """What a head is made of: features of the examples, and of the classes' names."""
+
+    features: Tensor  # [n, D], unit length
+    numbers: Tensor  # [n], the class of each
+    spoken: Tensor  # [n] bool, the feature of a name and not of an example
+
+    def at(self, rows: Tensor) -> "Known":
+        """Return some rows, by number or by mask."""
+        return Known(self.features[rows], self.numbers[rows], self.spoken[rows])
+
+    def plus(self, other: "Known") -> "Known":
+        """Return the rows of both."""
+        return Known(*(torch.cat(both) for both in zip(self, other, strict=True)))
+
+
+def known(features: Tensor, numbers: Tensor, *, spoken: bool) -> Known:  # [n, D], [n]
+    """Return features of examples, or of names."""
+    unit = normalize(features.float(), dim=-1)
+    return Known(unit, numbers, torch.full_like(numbers, spoken, dtype=torch.bool))
+
+
+def blend(rows: Known, classes: int, metric: str, *, beta: float | None = None) -> dict[str, Tensor]:
+    """Return the head, float32: weight [C, D] and bias [C], with this β or the one that is found on the rows."""
+    weight, bias = layer(rows, classes, metric)
+    if beta is None:
+        beta = confidence(*held_out(rows, classes, metric), start=CONFIDENCE)
+    return {"head.weight": (beta * weight).float(), "head.bias": (beta * bias).float()}
+
+
+def layer(rows: Known, classes: int, metric: str) -> tuple[Tensor, Tensor]:  # [C, D], [C], float64
+    """Return weight and bias of s, before β."""
+    means = prototypes(rows, classes)
+    near = prototype_layer(means, means.new_tensor(1.0), metric)
+    weight, bias = _ridge(rows, classes)
+    return near["head.weight"] + weight, near["head.bias"] + bias
+
+
+def prototypes(rows: Known, classes: int) -> Tensor:  # [C, D], float64
+    """Return the mean feature of each class; zeros for one without any."""
+    among = one_hot(rows.numbers, classes).double()
+    return among.T @ rows.features.double() / among.sum(0).clamp(min=1)[:, None]
+
+
+def balance(numbers: Tensor, classes: int) -> Tensor:  # [n] -> [n], float64, their mean is 1
+    """Return weights under which every class that is there weighs the same."""
+    counts = torch.bincount(numbers, minlength=classes).double()
+    return len(numbers) / float((counts > 0).sum()) / counts[numbers]
+
+
+def _ridge(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C]
+    weights = balance(rows.numbers, classes)[:, None]
+    features, targets = rows.features.double(), one_hot(rows.numbers, classes).double()
+    centre, level = ((weights * of).mean(0) for of in (features, targets))
+    root = weights.sqrt()
+    solution = ridge(root * (features - centre), root * (targets - level), features.new_tensor(PENALTY))  # [D, C]
+    return solution.T, level - centre @ solution
+
+
+def held_out(rows: Known, classes: int, metric: str) -> tuple[Tensor, Tensor]:  # [m, C], [m]
+    """Return scores s of examples by heads made without them, and their classes; those that can be set aside.
+
+    The examples of a class go round the folds, so that a fold sets aside as many of each class; names stay in.
+    """
+    fold = folds(rows, classes)
+    scores, numbers = [rows.features.new_zeros(0, classes).double()], [rows.numbers.new_zeros(0)]
+    for k in range(int(fold.max()) + 1 if len(fold) else 0):
+        inside, outside = rows.at(fold != k), rows.at(fold == k)
+        left = torch.bincount(inside.numbers, minlength=classes) > 0
+        outside = outside.at(left[outside.numbers])
+        if len(outside.numbers) and int(left.sum()) > 1:
+            weight, bias = layer(inside, classes, metric)
+            scores.append(outside.features.double() @ weight.T + bias)
+            numbers.append(outside.numbers)
+    return torch.cat(scores), torch.cat(numbers)
+
+
+def folds(rows: Known, classes: int) -> Tensor:  # [n]
+    """Return the fold of each row, −1 for names."""
+    most = int(torch.bincount(rows.numbers[~rows.spoken], minlength=1).max())
+    # With names even the only example of a class can be set aside: its name stands for it.
+    count = min(FOLDS, max(most, 1 if rows.spoken.any() else 2))
+    fold = torch.full_like(rows.numbers, -1)
+    for c in range(classes):
+        members = torch.nonzero((rows.numbers == c) & ~rows.spoken)[:, 0]
+        members = members[rows.features[members, 0].argsort(stable=True)]  # the order they were given in is nothing
+        fold[members] = torch.arange(len(members), device=fold.device) % count
+    return fold
+
+
+def confidence(scores: Tensor, numbers: Tensor, *, start: float) -> float:  # [m, C], [m]
+    """Return β; `start` where there is no example to learn it from."""
+    if not len(numbers):
+        return start
+
+    def cost(log: float) -> float:
+        loss = cross_entropy(math.exp(log) * scores, numbers, reduction="sum")
+        return float(loss) + TRUST * (log - math.log(start)) ** 2
+
+    found: Any = minimize_scalar(cost, bounds=RANGE, method="bounded")
+    return math.exp(float(found.x))
