@@ -136,8 +136,8 @@ def test_evaluate(metaglot, tiny, tmp_path, write_csv):
     assert said.code == 0
     first = (tmp_path / "r" / "results.jsonl").read_text()
     rows = [json.loads(line) for line in first.splitlines()]
-    assert len(rows) == 2 * 2 * 2 * 4  # tasks, shots, draws, methods
-    assert {row["method"] for row in rows} == {"tfidf", "frozen-proto", "frozen-lr", "ours-instant"}
+    assert len(rows) == 2 * 2 * 2 * 5  # tasks, shots, draws, methods
+    assert {row["method"] for row in rows} == {"tfidf", "frozen-proto", "frozen-lr", "frozen-instant", "ours-instant"}
     assert all(0 <= row["accuracy"] <= 1 and row["queries"] == 9 for row in rows)
     table = (tmp_path / "r" / "table.md").read_text()
     assert "ours-instant" in table

@@ -36,7 +36,7 @@ def evaluate(
     against: Annotated[
         str,
         typer.Option(
-            help="tfidf, frozen (-proto, -lr), knn, finetune, multitask, peft (lora, bitfit), setfit (extra)."
+            help="tfidf, frozen (-proto, -lr, -instant), knn, finetune, multitask, peft (lora, bitfit), setfit (extra)."
         ),
     ] = "tfidf,frozen,finetune",
     multitask: Annotated[

@@ -146,7 +146,7 @@ def test_ours_instant_shares_the_features_of_the_queries(model: Model, texts: Te
 
 def test_names_of_baselines(model: Model) -> None:
     chosen = baselines(["tfidf", "frozen", "frozen-lr", "finetune"], model)
-    assert [method.name for method in chosen] == ["tfidf", "frozen-proto", "frozen-lr", "finetune"]
+    assert [method.name for method in chosen] == ["tfidf", "frozen-proto", "frozen-lr", "frozen-instant", "finetune"]
     with pytest.raises(MetaglotError, match="Choose from: tfidf"):
         baselines(["forest"], model)
     with pytest.raises(MetaglotError, match="algorithm: joint"):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-NAMES = ("tfidf", "frozen-proto", "frozen-lr", "knn", "finetune", "multitask", "lora", "bitfit", "setfit")
+NAMES = ("tfidf", "frozen-proto", "frozen-lr", "frozen-instant", "knn", "finetune", "multitask", "lora", "bitfit", "setfit")
 """The keys of BASELINES."""
 
-FROZEN = ("frozen-proto", "frozen-lr")
-"""The arms on the untouched backbone's features that a table shows the better of."""
+FROZEN = ("frozen-proto", "frozen-lr", "frozen-instant")
+"""The arms on the untouched backbone's features that a table shows the best of."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"frozen": FROZEN, "peft": ("lora", "bitfit")})
 """Names for several baselines at once."""

@@ -12,6 +12,7 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.bitfit import bitfit
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.finetune import FINETUNE_BY_SHOT, FineTune, Tuned
+from metaglot.evaluation.baselines.frozen_instant import FrozenInstant
 from metaglot.evaluation.baselines.frozen_lr import FrozenLR
 from metaglot.evaluation.baselines.frozen_proto import FrozenProto
 from metaglot.evaluation.baselines.knn import Knn
@@ -37,6 +38,7 @@ BASELINES: Mapping[str, Callable[[Start], Method]] = MappingProxyType(
         "tfidf": lambda _: Tfidf(),
         "frozen-proto": lambda start: FrozenProto(start.queries),
         "frozen-lr": lambda start: FrozenLR(start.queries),
+        "frozen-instant": lambda start: FrozenInstant(start.backbone, start.queries),
         "knn": lambda start: Knn(start.queries),
         "finetune": lambda start: FineTune(start.backbone),
         "multitask": lambda start: multitask(start.multitask),
@@ -69,6 +71,7 @@ __all__ = [
     "GROUPS",
     "FineTune",
     "Fitted",
+    "FrozenInstant",
     "FrozenLR",
     "FrozenProto",
     "Knn",

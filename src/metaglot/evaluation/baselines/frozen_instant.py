@@ -1,0 +1,38 @@
+"""The effort `instant` on the untouched backbone: what its head and the names of the classes do without meta-training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from metaglot.adaptation import Model
+from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.method import Fitted
+from metaglot.evaluation.baselines.ours import Ours
+
+
+@dataclass(frozen=True)
+class FrozenInstant:
+    """Prototypes, ridge regression and names of classes on frozen features."""
+
+    backbone: Model
+    queries: Remembered
+    name: str = "frozen-instant"
+
+    @property
+    def model(self) -> str:
+        """The backbone's name."""
+        return self.backbone.name
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The recorded choices."""
+        return self._ours.settings
+
+    def fit(
+        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
+    ) -> Fitted:
+        """Return the adapted backbone."""
+        return self._ours.fit(texts, pairs, labels, shot=shot, seed=seed)
+
+    @property
+    def _ours(self) -> Ours:
+        return Ours(self.backbone, "instant", self.queries)
