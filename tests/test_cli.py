@@ -87,6 +87,28 @@ def test_as_json(metaglot, tiny, examples, tmp_path, effort, write_csv):
     assert sum(row["label"] == label for row, label in zip(rows, truth, strict=True)) >= 9
 
 
+def test_unknown_and_why(metaglot, tiny, examples, tmp_path):
+    out = tmp_path / "mine"
+    metaglot("adapt", tiny, examples, "--out", out, "--effort", "instant", "--keep-examples", "--quiet")
+    asked = ("--text", "refund the invoice", "--text", "a giraffe sang in the moonlight")
+    said = metaglot("predict", out, *asked, "--unknown", "none", "--explain", "--json")
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    assert rows[0]["in_scope"] > rows[1]["in_scope"]
+    for row in rows:
+        best = max(row["probabilities"], key=row["probabilities"].__getitem__)
+        assert row["label"] == (best if row["in_scope"] >= 0.5 else "none")
+        assert [set(one) for one in row["why"]] == [{"text", "label", "number", "weight"}] * 3
+    lines = metaglot("predict", out, *asked, "--explain").out.splitlines()
+    assert [line.startswith("\t") for line in lines] == [False, True, True, True] * 2
+    assert any("(example " in line and ": " in line for line in lines)
+
+
+def test_names_may_be_left_out(metaglot, tiny, examples, tmp_path):
+    for flag, names in (("--names", ["billing", "delivery", "technical"]), ("--no-names", [])):
+        said = metaglot("adapt", tiny, examples, "--out", tmp_path / flag, "--effort", "instant", "--json", flag)
+        assert list(json.loads(said.out)["names"]) == names
+
+
 def test_columns_of_ones_own(metaglot, tiny, tmp_path, write_csv):
     file = write_csv(tmp_path / "tickets.csv", 3, header=("body", "team"))
     columns = ("--columns", "text=body,label=team")

@@ -31,6 +31,7 @@ def adapt(
     seconds: Annotated[float, typer.Option(help="CPU seconds that a goal may take.")] = 120.0,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     columns: Columns = None,
+    names: Annotated[bool, typer.Option(help="Let the names of the classes help, where all of them are words.")] = True,
     keep_examples: Annotated[bool, typer.Option(help="Save the texts too, to add classes later.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")] = False,
     quiet: Quiet = False,
@@ -66,14 +67,22 @@ def adapt(
     if cut := loaded.cut(texts, pairs):
         say(_cut(cut, len(texts), loaded.max_length))
     if goal is None:
-        adapted, reached = loaded.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed), None
+        adapted, reached = loaded.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names), None
     else:
-        adapted, reached = adapt_until(loaded, texts, labels, pairs, goal=goal, cpu_seconds=seconds, seed=seed)
+        adapted, reached = adapt_until(
+            loaded, texts, labels, pairs, goal=goal, cpu_seconds=seconds, seed=seed, names=names
+        )
     adapted.save(out, keep_examples=keep_examples, force=force)
     met = goal is None or (reached is not None and reached >= goal)
     outcome: dict[str, Any] = {"out": str(out), "labels": list(adapted.labels), "examples": len(texts)}
     choice = adapted.provenance.get("choice")
-    outcome |= {"steps": adapted.effort.steps, "cross_validated_accuracy": reached, "goal_met": met, "choice": choice}
+    outcome |= {
+        "names": adapted.provenance.get("names") or {},
+        "steps": adapted.effort.steps,
+        "cross_validated_accuracy": reached,
+        "goal_met": met,
+        "choice": choice,
+    }
     if as_json:
         typer.echo(json.dumps(outcome, ensure_ascii=False))
     elif not quiet:
@@ -92,6 +101,10 @@ def predict(
     file: Annotated[Path | None, typer.Argument(help="A file with texts (csv, jsonl, txt: one a line, …).")] = None,
     *,
     text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
+    unknown: Annotated[
+        str | None, typer.Option(help="The label of texts that are likelier of none of the classes, e.g. unknown.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
     columns: Columns = None,
     as_json: Json = False,
 ) -> None:
@@ -102,6 +115,8 @@ def predict(
       metaglot predict my-model --text "where is my parcel?"
 
       metaglot predict my-model new.csv --json > predictions.jsonl
+
+      metaglot predict my-model new.csv --unknown other --explain
     """
     if (file is None) == (not text):
         raise MetaglotError("give either --text (once or more) or a file of texts")
@@ -118,16 +133,27 @@ def predict(
     if cut := adapted.model.cut(texts, pairs) if texts else 0:
         typer.echo(f"note: {_cut(cut, len(texts), adapted.model.max_length)}", err=True)
     probabilities = adapted.predict_proba(texts, pairs)
-    for one, row in zip(texts, probabilities, strict=True):
+    known = None if unknown is None else adapted.in_scope(texts, pairs)
+    for i, (one, row) in enumerate(zip(texts, probabilities, strict=True)):
         best = int(row.argmax())
+        label = adapted.labels[best] if known is None or known[i] >= 0.5 else str(unknown)
+        why = adapted.explain(one, None if pairs is None else pairs[i]) if explain else None
         if as_json:
             spread = {label: round(float(p), 6) for label, p in zip(adapted.labels, row, strict=True)}
-            typer.echo(
-                json.dumps({"text": one, "label": adapted.labels[best], "probabilities": spread}, ensure_ascii=False)
-            )
-        else:
-            shown = printable(" ".join(one.split()))
-            typer.echo(f"{printable(adapted.labels[best])}\t{row[best]:.3f}\t{shown}")
+            said: dict[str, Any] = {"text": one, "label": label, "probabilities": spread}
+            said |= {} if known is None else {"in_scope": round(float(known[i]), 6)}
+            said |= {} if why is None else {"why": [evidence._asdict() for evidence in why.evidence]}
+            typer.echo(json.dumps(said, ensure_ascii=False))
+            continue
+        typer.echo(f"{printable(label)}\t{row[best]:.3f}\t{printable(' '.join(one.split()))}")
+        for evidence in () if why is None else why.evidence:
+            typer.echo(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
+
+
+def _shown(evidence: Any) -> str:
+    of = "name" if evidence.number is None else f"example {evidence.number + 1}"
+    text = f": {' '.join(evidence.text.split())}" if evidence.text else ""
+    return printable(f"{evidence.label} ({of}){text}")
 
 
 def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: float, force: bool) -> None:

@@ -3,6 +3,19 @@
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS, AsTrained, Effort
+from metaglot.adaptation.explanation import Evidence, Explanation
 from metaglot.adaptation.model import Model, load_model
 
-__all__ = ["AS_TRAINED", "AUTO", "EFFORTS", "Adapted", "AsTrained", "Choice", "Effort", "Model", "load_model"]
+__all__ = [
+    "AS_TRAINED",
+    "AUTO",
+    "EFFORTS",
+    "Adapted",
+    "AsTrained",
+    "Choice",
+    "Effort",
+    "Evidence",
+    "Explanation",
+    "Model",
+    "load_model",
+]

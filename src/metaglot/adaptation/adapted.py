@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from metaglot.adaptation.checks import check_labelled, check_texts
-from metaglot.adaptation.closed_form import FITTED, Known, blend, prototypes
+from metaglot.adaptation.closed_form import FITTED, Known, blend, layer, prototypes
 from metaglot.adaptation.closed_form import known as known_rows
 from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
 from metaglot.adaptation.model import Model, Names
+from metaglot.adaptation.outside import in_scope
 from metaglot.data.names import names_of, words_of
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import LOG_SCALE, prototype_layer, scores
@@ -63,9 +66,65 @@ class Adapted:
         head = {name: value.double().cpu() for name, value in self.params.items() if name.startswith("head.")}
         return scores(head, torch.as_tensor(features).double()).softmax(-1).numpy()
 
-    def predict(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[str]:
-        """Return the most probable label of each text."""
-        return [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
+    def predict(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, unknown: str | None = None
+    ) -> list[str]:
+        """Return the most probable label of each text; with `unknown`, this for texts that are likelier of none."""
+        found = [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
+        if unknown is None:
+            return found
+        known = self.in_scope(texts, pairs)
+        return [label if p >= 0.5 else unknown for label, p in zip(found, known, strict=True)]
+
+    def in_scope(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n]
+        """Return the probability that each text is of one of the classes, as the support set alone tells.
+
+        Raises MetaglotError where it cannot tell: from one example a class without names, or a head of another form.
+        """
+        if not isinstance(texts, str) and len(texts) == 0:
+            return np.zeros(0)
+        return in_scope(self._rows("what lies outside the classes"), len(self.labels), self._features(texts, pairs))
+
+    def explain(self, text: str, pair: str | None = None, *, count: int = 3) -> Explanation:
+        """Return the label of a text, the runner-up, and the examples that weigh most between the two.
+
+        Raises MetaglotError for a head of another form than the efforts' own.
+        """
+        rows = self._rows("a prediction")
+        (feature,) = self._features([text], None if pair is None else [pair])
+        chances = self.proba_of_features(feature[None].numpy())[0]
+        first, second = (int(i) for i in np.argsort(-chances, kind="stable")[:2])
+        weights, bias = gaps(rows, len(self.labels), self.model.metric, feature, over=(first, second))
+        beta = self._beta(rows)
+        chosen = heaviest(weights, count)
+        evidence = tuple(self._evidence(rows, row, beta * float(weights[row])) for row in chosen)
+        rest = beta * (float(weights.sum()) + bias) - sum(one.weight for one in evidence)
+        return Explanation(self.labels[first], float(chances[first]), self.labels[second], evidence, rest)
+
+    def _rows(self, what: str) -> Known:
+        if self.known is None or self.effort.head != "blend":
+            raise MetaglotError(
+                f"{what} cannot be told from this head; adapt with an effort that ends in closed form: instant, fast, "
+                "thorough or auto"
+            )
+        return Known(*(part.cpu() for part in self.known))
+
+    def _features(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D], unit length
+        check_texts(texts, pairs)
+        features = self.model.features({**self.model.meta, **self.params}, texts, pairs)
+        return normalize(features.float().cpu(), dim=-1)
+
+    def _beta(self, rows: Known) -> float:
+        weight, _ = layer(rows, len(self.labels), self.model.metric)
+        return float(self.params["head.weight"].double().norm() / weight.norm())
+
+    def _evidence(self, rows: Known, row: int, weight: float) -> Evidence:
+        label = self.labels[int(rows.numbers[row])]
+        if rows.spoken[row]:
+            said = self.provenance.get("names") or {}
+            return Evidence(said.get(label) or words_of(label), label, None, weight)
+        number = int((~rows.spoken[:row]).sum())
+        return Evidence(self.examples.texts[number] if self.examples.texts else "", label, number, weight)
 
     def add_examples(
         self, texts: Sequence[str], labels: Sequence[str], *, pairs: Sequence[str] | None = None

@@ -9,7 +9,7 @@ linear in x, and so is their sum.  Prototypes are steadier with one example or t
 regression as a few-shot head: Bertinetto et al. 2019, https://arxiv.org/abs/1805.08136; temperature scaling: Guo et al.
 2017, https://arxiv.org/abs/1706.04599.
 
-λ, β₀ and π were chosen on development sets (benchmarks/closed_form.py).
+λ, β₀ and π were chosen on development sets.
 """
 
 import math
@@ -65,7 +65,7 @@ def layer(rows: Known, classes: int, metric: str) -> tuple[Tensor, Tensor]:  # [
     """Return weight and bias of s, before β."""
     means = prototypes(rows, classes)
     near = prototype_layer(means, means.new_tensor(1.0), metric)
-    weight, bias = _ridge(rows, classes)
+    weight, bias = regression(rows, classes)
     return near["head.weight"] + weight, near["head.bias"] + bias
 
 
@@ -81,7 +81,8 @@ def balance(numbers: Tensor, classes: int) -> Tensor:  # [n] -> [n], float64, th
     return len(numbers) / float((counts > 0).sum()) / counts[numbers]
 
 
-def _ridge(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C]
+def regression(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C], float64
+    """Return W and b of the balanced ridge regression."""
     weights = balance(rows.numbers, classes)[:, None]
     features, targets = rows.features.double(), one_hot(rows.numbers, classes).double()
     centre, level = ((weights * of).mean(0) for of in (features, targets))

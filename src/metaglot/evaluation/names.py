@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-NAMES = ("tfidf", "frozen-proto", "frozen-lr", "frozen-instant", "knn", "finetune", "multitask", "lora", "bitfit", "setfit")
+NAMES = (
+    "tfidf",
+    "frozen-proto",
+    "frozen-lr",
+    "frozen-instant",
+    "knn",
+    "finetune",
+    "multitask",
+    "lora",
+    "bitfit",
+    "setfit",
+)
 """The keys of BASELINES."""
 
 FROZEN = ("frozen-proto", "frozen-lr", "frozen-instant")

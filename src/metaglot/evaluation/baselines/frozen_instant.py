@@ -1,4 +1,4 @@
-"""The effort `instant` on the untouched backbone: what its head and the names of the classes do without meta-training."""
+"""The effort `instant` on the untouched backbone: what its head and the classes' names do without meta-training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

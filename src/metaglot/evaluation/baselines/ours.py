@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from metaglot.adaptation import Adapted, Model
+from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.choice import auto_settings
 from metaglot.adaptation.effort import AUTO
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted, Method
 
 
-def ours(trained: Model, efforts: Sequence[str]) -> tuple[Method, ...]:
+def ours(trained: Model, efforts: Sequence[str | Effort]) -> tuple[Method, ...]:
     """Return the model at each effort; efforts that leave the body alone share the features of the queries.
 
     Raises MetaglotError for an unknown effort, and for as-trained where no algorithm trained the model.
@@ -28,13 +28,13 @@ class Ours:
     """The meta-trained model, adapted with an effort."""
 
     trained: Model
-    effort: str
+    effort: str | Effort
     queries: Remembered
 
     @property
     def name(self) -> str:
-        """Its name in tables: ours-instant, ours-fast, ours-thorough, ours-auto, ours-as-trained."""
-        return f"ours-{self.effort}"
+        """Its name in tables: ours-instant, ours-fast, ours-thorough, ours-auto, ours-as-trained; ours-own."""
+        return f"ours-{self.effort if isinstance(self.effort, str) else 'own'}"
 
     @property
     def model(self) -> str:
@@ -72,6 +72,8 @@ class OnFeatures:
         return self.adapted.proba_of_features(self.queries.features(texts, pairs))
 
 
-def settings_of(effort: str, trained: Model) -> Mapping[str, object]:
+def settings_of(effort: str | Effort, trained: Model) -> Mapping[str, object]:
     """Return what an effort does; raise MetaglotError for an unknown one."""
-    return auto_settings() if effort == AUTO else asdict(trained.effort(effort))
+    if effort == AUTO:
+        return auto_settings()
+    return asdict(trained.effort(effort) if isinstance(effort, str) else effort)
