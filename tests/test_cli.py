@@ -181,7 +181,7 @@ def test_evaluate(metaglot, tiny, tmp_path, write_csv):
     assert (more.code, more.out) == (0, "")
     later = (tmp_path / "r" / "results.jsonl").read_text()
     assert later.startswith(first)
-    assert len(later.splitlines()) == 48
+    assert len(later.splitlines()) == 60
 
 
 def test_pretrain_then_adapt(metaglot, small_recipe, examples):

@@ -45,15 +45,13 @@ def test_what_is_outside_is_told(spread, classes, shots):
 def test_the_three_numbers(spread):
     rows, inside, _ = spread(2, 3)
     x, (a, b) = rows.features.double(), (rows.features[:3].double().mean(0), rows.features[3:].double().mean(0))
-    cos = torch.nn.functional.cosine_similarity
-    one = inside[0].double()
-    middle = (a + b) / 2
-    expected = [
-        max(cos(one, a, 0), cos(one, b, 0)),
-        max(cos(one - middle, a - middle, 0), cos(one - middle, b - middle, 0)),
-        (x @ one).max(),
-    ]
-    assert similarities(rows, 2, inside[:1].double())[0].tolist() == pytest.approx(expected, abs=1e-9)
+    one, middle = inside[0].double(), (a + b) / 2
+
+    def near(by):
+        return max(float(torch.nn.functional.cosine_similarity(one - by, mean - by, 0)) for mean in (a, b))
+
+    expected = [near(0 * middle), near(middle), float((x @ one).max())]
+    assert similarities(rows, 2, inside[:1].double())[0].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("effort", ["instant", "fast"])
