@@ -91,9 +91,9 @@ def test_a_run_again_into_a_folder(call, here):
 
 
 def test_an_evaluation_again(call, here):
-    """Both commands that filled the folder: 2 tasks, 2 draws, (2 shots of 5 methods, 1 shot of 2)."""
+    """Both commands that filled the folder: 2 tasks, 2 draws, (2 shots of 6 methods, 1 shot of 2)."""
     code, out, err = call("reproduce", "results", "--out", "second")
-    assert (code, out) == (0, "equal: 48 rows of results.jsonl\n")
+    assert (code, out) == (0, "equal: 56 rows of results.jsonl\n")
     assert "metaglot evaluate" in err
     first, second = (
         [
@@ -103,7 +103,7 @@ def test_an_evaluation_again(call, here):
         for name in ("results", "second")
     )
     assert first == second
-    assert len(first) == 48
+    assert len(first) == 56
 
 
 def test_a_tampered_row(call, here):
@@ -124,7 +124,7 @@ def test_an_evaluation_that_was_cut_short(call, here):
     file = Path("results/results.jsonl")
     file.write_text("".join(line + "\n" for line in file.read_text().splitlines()[:40]))
     code, out, _ = call("reproduce", "results", "-q")
-    assert (code, "8 more that the command makes were never written" in out) == (0, True)
+    assert (code, "16 more that the command makes were never written" in out) == (0, True)
 
 
 def test_tampered_parameters(call, here):

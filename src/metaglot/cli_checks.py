@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from metaglot.data.draws import Draws
 
 EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained")  # tested to be the names that adaptation takes
-BASELINES = ("tfidf", "frozen-proto", "frozen-lr", "knn", "finetune", "multitask", "lora", "bitfit", "setfit")
+BASELINES = (
+    "tfidf",
+    "frozen-proto",
+    "frozen-lr",
+    "frozen-instant",
+    "knn",
+    "finetune",
+    "multitask",
+    "lora",
+    "bitfit",
+    "setfit",
+)
 GROUPS = ("frozen", "peft")  # both tested to be those of evaluation.names
 ALGORITHMS = (
     *("joint", "transfer", "protonet", "matchingnet", "protomaml", "maml", "fomaml", "maml++", "anil", "boil"),

@@ -157,6 +157,7 @@ BAD: list[tuple[str, bytes, str, str]] = [  # name, content, line or place, what
     ("nested.jsonl", b'{"text": "a", "label": ["x"]}\n', "line 1", "not a string"),
     ("surrogate.jsonl", b'{"text": "a"}\n{"text": "\\ud800"}\n', "line 2", "surrogate"),
     ("shot.csv", b"text,shot\na,4\nb,four\n", "line 3", "not a whole number"),
+    ("large.json", b'[{"text": "a", "draw": 9223372036854775296}]', "line 1", "at most 18 digits"),
     ("digits.jsonl", b'{"text": "a", "label": ' + b"1" * 5000 + b"}\n", "line 1", "cannot be read"),
     ("deep.jsonl", b"[" * 100_000 + b"\n", "line 1", "cannot be read"),
     ("text.parquet", b"text,label\na,b\n", "line 1", "not readable as Parquet"),

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
+LARGEST = 10**18  # beyond it stands a slip of the finger, or no 64 bits hold it
 INTEGERS = ("shot", "draw")
 CANONICAL = STRINGS + INTEGERS
 LABEL_KINDS: Mapping[type, str] = {str: "string", bool: "truth value", int: "number", float: "number"}
@@ -134,11 +135,11 @@ def _integer(name: str, value: object, where: Callable[[int], str], row: int) ->
         return None
     try:
         number = float(str(value))
-        if number.is_integer() and not isinstance(value, bool):
+        if number.is_integer() and abs(number) < LARGEST and not isinstance(value, bool):
             return int(number)
     except (ValueError, OverflowError):
         pass
-    raise MetaglotError(f"{where(row)}: {name} is {value!r:.60}, not a whole number.")
+    raise MetaglotError(f"{where(row)}: {name} is {value!r:.60}, not a whole number (of at most 18 digits).")
 
 
 def _arrow_column(name: str, values: pa.ChunkedArray, where: Callable[[int], str]) -> pa.ChunkedArray | pa.Array:
