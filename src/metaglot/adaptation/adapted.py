@@ -70,11 +70,12 @@ class Adapted:
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, unknown: str | None = None
     ) -> list[str]:
         """Return the most probable label of each text; with `unknown`, this for texts that are likelier of none."""
-        found = [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
-        if unknown is None:
-            return found
-        known = self.in_scope(texts, pairs)
-        return [label if p >= 0.5 else unknown for label, p in zip(found, known, strict=True)]
+        if unknown is None or (not isinstance(texts, str) and len(texts) == 0):
+            return [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
+        rows, features = self._rows("what lies outside the classes"), self._features(texts, pairs)
+        found = self.proba_of_features(features.numpy()).argmax(-1)
+        known = in_scope(rows, len(self.labels), features)
+        return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(found, known, strict=True)]
 
     def in_scope(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n]
         """Return the probability that each text is of one of the classes, as the support set alone tells.
