@@ -17,6 +17,7 @@ from metaglot.adaptation.closed_form import (
     balance,
     blend,
     confidence,
+    fitted,
     folds,
     held_out,
     known,
@@ -133,3 +134,9 @@ def test_rare_classes_come_more_often_in_gradient_steps():
     assert [sum(numbers[row] == c for row in rows) for c in range(3)] == [40, 40, 2 * MOST_OFTEN]
     assert set(rows) == set(range(52))
     assert evened([0, 1, 1, 0]) == [0, 1, 2, 3]
+
+
+def test_confidence_falls_with_gradient_steps():
+    assert fitted(6) == pytest.approx(3)
+    assert fitted(40) == pytest.approx(2, abs=0.1)
+    assert fitted(1) > fitted(6) > fitted(40) > fitted(400) > 1

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaglot.adaptation.checks import check_labelled, check_texts
-from metaglot.adaptation.closed_form import FITTED, Known, blend, layer, prototypes
+from metaglot.adaptation.closed_form import Known, blend, fitted, layer, prototypes
 from metaglot.adaptation.closed_form import known as known_rows
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
@@ -243,7 +243,7 @@ def adapt_model(
     if effort.head == "blend":
         known = features_of(model, moved, texts, pairs, numbers).plus(names_as(model, moved, said))
         moved = {name: value for name, value in moved.items() if not name.startswith("head.")}
-        moved |= blend(known, len(classes), model.metric, beta=FITTED if beta is None else beta)
+        moved |= blend(known, len(classes), model.metric, beta=fitted(effort.steps) if beta is None else beta)
     return Adapted(model, classes, moved, effort, seed, known, counts, examples, provenance)
 
 
