@@ -20,7 +20,7 @@ from metaglot.adaptation.closed_form import (
     fitted,
     folds,
     held_out,
-    known,
+    known_rows,
     layer,
 )
 
@@ -33,8 +33,8 @@ def clouds(counts, *, seed: int = 0, spread: float = 0.6, names: bool = False) -
     centres = torch.randn(len(counts), WIDTH, generator=draws)
     numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
     noise = spread * torch.randn(len(numbers), WIDTH, generator=draws)
-    rows = known(centres[numbers] + noise, numbers, spoken=False)
-    return rows.plus(known(centres, torch.arange(len(counts)), spoken=True)) if names else rows
+    rows = known_rows(centres[numbers] + noise, numbers, spoken=False)
+    return rows.plus(known_rows(centres, torch.arange(len(counts)), spoken=True)) if names else rows
 
 
 @pytest.mark.parametrize("counts", [(4, 4, 4), (1, 1), (2, 9, 3), (40, 30)])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from metaglot.adaptation import Adapted
-from metaglot.adaptation.closed_form import known, layer
+from metaglot.adaptation.closed_form import known_rows, layer
 from metaglot.adaptation.explanation import biases, contributions
 
 
@@ -14,8 +14,8 @@ from metaglot.adaptation.explanation import biases, contributions
 def test_what_the_examples_add_is_the_score(metric, counts):
     draws = torch.Generator().manual_seed(0)
     numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
-    rows = known(torch.randn(len(numbers), 10, generator=draws), numbers, spoken=False)
-    rows = rows.plus(known(torch.randn(len(counts), 10, generator=draws), torch.arange(len(counts)), spoken=True))
+    rows = known_rows(torch.randn(len(numbers), 10, generator=draws), numbers, spoken=False)
+    rows = rows.plus(known_rows(torch.randn(len(counts), 10, generator=draws), torch.arange(len(counts)), spoken=True))
     feature = torch.nn.functional.normalize(torch.randn(10, generator=draws), dim=0)
     weight, bias = layer(rows, len(counts), metric)
     added = contributions(rows, len(counts), metric, feature)

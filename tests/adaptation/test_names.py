@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from metaglot.adaptation import Adapted, Effort
+from metaglot.errors import MetaglotError
 
 EFFORTS = ["instant", "fast"]
 
@@ -39,6 +40,18 @@ def test_words_can_be_given(model, effort):
     read = model.adapt(texts, ["grape", "saw"], effort=effort)
     assert np.array_equal(given.predict_proba(texts), read.predict_proba(texts))
     assert given.labels == ("1", "2")
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_words_for_no_label_are_a_mistake(model, effort):
+    with pytest.raises(MetaglotError, match="words for '3', which is no label of the examples; they have 1, 2"):
+        model.adapt(["the apple", "one hammer"], ["1", "2"], effort=effort, names={"1": "grape", "3": "saw"})
+
+
+def test_a_class_that_comes_later_and_says_the_same_has_no_name(model):
+    first = model.adapt(["the apple", "one hammer"], ["grape", "saw"], effort="instant")
+    added = first.add_examples(["a cow"], ["GRAPE"])
+    assert added.known.numbers[added.known.spoken].tolist() == [0, 1]
 
 
 def test_pairs_and_efforts_of_ones_own_have_none(model):

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from metaglot.adaptation import Adapted, Effort
-from metaglot.adaptation.closed_form import known
+from metaglot.adaptation.closed_form import known_rows
 from metaglot.adaptation.outside import in_scope, similarities
 from metaglot.errors import MetaglotError
 
@@ -23,7 +23,7 @@ def spread():
             return centres[numbers] + 0.5 * torch.randn(len(numbers), 16, generator=draws)
 
         numbers = torch.arange(classes).repeat_interleave(shots)
-        rows = known(around(numbers), numbers, spoken=False)
+        rows = known_rows(around(numbers), numbers, spoken=False)
         inside, outside = (
             torch.nn.functional.normalize(around(start + torch.arange(200) % classes), dim=-1) for start in (0, classes)
         )

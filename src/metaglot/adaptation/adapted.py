@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaglot.adaptation.checks import check_labelled, check_texts
-from metaglot.adaptation.closed_form import Known, blend, fitted, layer, prototypes
-from metaglot.adaptation.closed_form import known as known_rows
+from metaglot.adaptation.closed_form import Known, blend, fitted, known_rows, layer, prototypes
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
 from metaglot.adaptation.model import Model, Names
@@ -187,8 +186,9 @@ class Adapted:
         numbers = [names.index(label) for label in labels]
         known = self.known.plus(features_of(self.model, {}, texts, pairs, numbers))
         if self.known.spoken.any():
-            words = {names.index(label): words_of(label) for label in new}
-            known = known.plus(names_as(self.model, {}, {c: said for c, said in words.items() if said}))
+            words = names_of(names, self.provenance.get("names"))
+            said = {c: words[c] for c in range(len(self.labels), len(names)) if words[c]}
+            known = known.plus(names_as(self.model, {}, said))
         counts = [*self.counts, *[0] * len(new)]
         for number in numbers:
             counts[number] += 1
@@ -212,16 +212,12 @@ def adapt_model(
     *,
     seed: int,
     names: Names = True,
-    beta: float | None = None,
 ) -> Adapted:
-    """Return the model adapted with an effort to checked examples.
-
-    `beta` is how far scores are to be trusted after gradient steps, if somebody found out (`closed_form.py`).
-    """
+    """Return the model adapted with an effort to checked examples; raise MetaglotError for names of no label."""
     from metaglot.adaptation.storage import provenance_of
 
     classes = tuple(sorted(set(labels)))
-    said = spoken(classes, effort, names) if pairs is None else {}
+    said = spoken(classes, effort, names if pairs is None else False)
     provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
     if said or names is False:
         provenance |= {"names": {classes[c]: words for c, words in said.items()} or False}
@@ -243,15 +239,21 @@ def adapt_model(
     if effort.head == "blend":
         known = features_of(model, moved, texts, pairs, numbers).plus(names_as(model, moved, said))
         moved = {name: value for name, value in moved.items() if not name.startswith("head.")}
-        moved |= blend(known, len(classes), model.metric, beta=fitted(effort.steps) if beta is None else beta)
+        moved |= blend(known, len(classes), model.metric, beta=fitted(effort.steps))
     return Adapted(model, classes, moved, effort, seed, known, counts, examples, provenance)
 
 
 def spoken(classes: Sequence[str], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
     """Return the name of each class by its number; none unless every class has one, so that none is favoured."""
+    given = names if isinstance(names, Mapping) else {}
+    if unknown := sorted(set(given) - set(classes)):
+        raise MetaglotError(
+            f"names has words for {unknown[0]!r}, which is no label of the examples; they have "
+            f"{', '.join(classes[:20])}"
+        )
     if not effort.names or names is False:
         return {}
-    words = names_of(classes, names if isinstance(names, Mapping) else None)
+    words = names_of(classes, given)
     return dict(enumerate(words)) if all(words) else {}
 
 

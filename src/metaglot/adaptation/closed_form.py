@@ -47,7 +47,7 @@ class Known(NamedTuple):
         return Known(*(torch.cat(both) for both in zip(self, other, strict=True)))
 
 
-def known(features: Tensor, numbers: Tensor, *, spoken: bool) -> Known:  # [n, D], [n]
+def known_rows(features: Tensor, numbers: Tensor, *, spoken: bool) -> Known:  # [n, D], [n]
     """Return features of examples, or of names."""
     unit = normalize(features.float(), dim=-1)
     return Known(unit, numbers, torch.full_like(numbers, spoken, dtype=torch.bool))
