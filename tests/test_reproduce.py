@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from metaglot import cli_record
+from metaglot.evaluation.store import COSTS
 
 RECIPE = """
 name: small
@@ -97,7 +98,7 @@ def test_an_evaluation_again(call, here):
     assert "metaglot evaluate" in err
     first, second = (
         [
-            {k: v for k, v in json.loads(line).items() if k != "cpu_seconds"}
+            {k: v for k, v in json.loads(line).items() if k not in COSTS}
             for line in Path(f"{name}/results.jsonl").read_text().splitlines()
         ]
         for name in ("results", "second")
@@ -111,6 +112,7 @@ def test_a_tampered_row(call, here):
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     rows[7]["accuracy"] = 0.123
     rows[8]["cpu_seconds"] += 5  # not compared
+    rows[8]["peak_mb"] = 1.0
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     code, out, _ = call("reproduce", "results", "-q")
     assert code == 1

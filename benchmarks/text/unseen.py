@@ -1,6 +1,7 @@
 """Adapting a language model to authors it never met: the query loss along the way, for rules and their rates."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from metaglot.training.checkpoint import load_params
 from metaglot.types import Episode, Params, Problem
 
 EPISODES = 77_000  # seed of the passages: the same for every model
+DIVERGED = 50.0  # nats a token: what a rule that diverged is said to lose
 
 
 class Trained(NamedTuple):
@@ -62,7 +64,7 @@ def unseen(
 
 
 def losses(trained: Trained, rule: Rule, episode: Episode, marks: Sequence[int]) -> dict[int, float]:
-    """Return the query loss in nats a token after each of `marks` steps of a rule on the support set."""
+    """Return the query loss in nats a token after each of `marks` steps on the support set; at most DIVERGED."""
     learner = trained.backbone.learner
     problem = Problem(learner, episode.family, episode.task)
     algorithm = GradientBased(All(), Zeros(), rule, max(marks), first_order, dropout=False)
@@ -74,5 +76,6 @@ def losses(trained: Trained, rule: Rule, episode: Episode, marks: Sequence[int])
     for step, fast in enumerate(walk):
         if step in marks:
             with torch.no_grad():
-                found[step] = float(problem.loss({**trained.meta, **fast.params}, episode.query))
+                loss = float(problem.loss({**trained.meta, **fast.params}, episode.query))
+                found[step] = min(loss, DIVERGED) if isfinite(loss) else DIVERGED
     return found

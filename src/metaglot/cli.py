@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from metaglot import cli_adapt, cli_algorithms, cli_data, cli_demo, cli_evaluate, cli_report, cli_reproduce, cli_train
+from metaglot import (
+    cli_adapt,
+    cli_algorithms,
+    cli_bench,
+    cli_data,
+    cli_demo,
+    cli_evaluate,
+    cli_report,
+    cli_reproduce,
+    cli_train,
+)
 from metaglot.errors import MetaglotError, printable
 from metaglot.version import __version__
 
@@ -26,6 +36,7 @@ app.command("pretrain")(cli_train.pretrain)
 app.command("adapt")(cli_adapt.adapt)
 app.command("predict")(cli_adapt.predict)
 app.command("evaluate")(cli_evaluate.evaluate)
+app.command("bench")(cli_bench.bench)
 app.command("reproduce")(cli_reproduce.reproduce)
 app.command("report")(cli_report.report)
 app.command("algorithms")(cli_algorithms.algorithms)

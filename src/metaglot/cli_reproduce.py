@@ -15,13 +15,14 @@ from metaglot.cli_record import Recorded, environment, hashes_of, read_command
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
+    from metaglot.evaluation import Cell
     from metaglot.training import Event, Plan
 
 SHOWN = 5  # differences told
 
 
 def reproduce(
-    run: Annotated[Path, typer.Argument(help="An output folder of `metaglot pretrain` or `metaglot evaluate`.")],
+    run: Annotated[Path, typer.Argument(help="An output folder of `metaglot pretrain`, `evaluate` or `bench`.")],
     *,
     out: Annotated[Path | None, typer.Option(help="Folder for the second run; a temporary one if absent.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and nothing but the verdict.")] = False,
@@ -39,7 +40,7 @@ def reproduce(
     """
     recorded = read_command(run)
     if recorded.command not in AGAIN:
-        raise MetaglotError(f"{run}: made by `metaglot {recorded.command}`; reproduce knows {' and '.join(AGAIN)}")
+        raise MetaglotError(f"{run}: made by `metaglot {recorded.command}`; reproduce knows {', '.join(AGAIN)}")
     with _folder(out) as folder:
         again = Again(run, folder, recorded, quiet or as_json)
         _set_threads(recorded)
@@ -181,20 +182,36 @@ def _evaluate_again(again: Again) -> Verdict:
     data = again.recorded.data
     if changed := _unlike(data, hashes_of([Path(path) for path in data])):
         return [f"data {name}: {before}, now {now}" for name, before, now in changed], "data"
-    rows = {result.cell: _row(asdict(result)) for result in read_results(again.run)}
     for asked in again.recorded.asked:
         again.say(f"metaglot {' '.join(asked.arguments)}")
         app(_with(asked.arguments, "--quiet", "--out", str(again.folder)), standalone_mode=False)
-    second = {result.cell: _row(asdict(result)) for result in read_results(again.folder)}
-    differences = _settings(again.run, again.folder)
-    for cell, row in rows.items():
-        where = f"results.jsonl, {cell.task}, {cell.shot} shots, draw {cell.draw}, {cell.method}"
-        got = second.get(cell)
+    differences: list[str] = []
+    rows = lacking = 0
+    for group in _groups(again.run):
+        run, folder = again.run / group, again.folder / group
+        before, now = ({r.cell: _row(asdict(r)) for r in read_results(one)} for one in (run, folder))
+        differences += [*_settings(run, folder), *_cells(str(group / "results.jsonl"), before, now)]
+        rows, lacking = rows + len(before), lacking + len(now.keys() - before.keys())
+    cut = f"; {lacking} more that the command makes were never written" if lacking else ""
+    return differences, f"{rows} rows of results.jsonl{cut}"
+
+
+def _groups(run: Path) -> list[Path]:
+    """Return where the results of a folder lie: in it, or for a benchmark in the folder of each group."""
+    found = sorted(file.parent.relative_to(run) for file in [*run.glob("results.jsonl"), *run.glob("*/results.jsonl")])
+    if not found:
+        raise MetaglotError(f"{run}: no results there yet, so nothing to compare with; give its command again")
+    return found
+
+
+def _cells(file: str, before: "Mapping[Cell, Mapping[str, Any]]", now: "Mapping[Cell, Mapping[str, Any]]") -> list[str]:
+    differences: list[str] = []
+    for cell, row in before.items():
+        where = f"{file}, {cell.task}, {cell.shot} shots, draw {cell.draw}, {cell.method}"
+        got = now.get(cell)
         differences += [f"{where}: no such row now"] if got is None else []
         differences += [f"{where}: {name} {was}, now {is_now}" for name, was, is_now in _unlike(row, got or row)]
-    lacking = len(second.keys() - rows.keys())
-    cut = f"; {lacking} more that the command makes were never written" if lacking else ""
-    return differences, f"{len(rows)} rows of results.jsonl{cut}"
+    return differences
 
 
 def _with(arguments: list[str], *options: str) -> list[str]:
@@ -203,7 +220,9 @@ def _with(arguments: list[str], *options: str) -> list[str]:
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if not name.endswith("seconds")}
+    from metaglot.evaluation.store import COSTS
+
+    return {name: value for name, value in row.items() if name not in COSTS}
 
 
 def _settings(run: Path, folder: Path) -> list[str]:
@@ -217,4 +236,5 @@ def _settings(run: Path, folder: Path) -> list[str]:
 AGAIN: Mapping[str, Callable[[Again], Verdict]] = {
     "pretrain": _pretrain_again,
     "evaluate": _evaluate_again,
+    "bench": _evaluate_again,
 }

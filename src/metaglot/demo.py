@@ -12,7 +12,7 @@ from rich.console import Console
 
 from metaglot.adaptation import Model, load_model
 from metaglot.assembly import assemble, write_run_files
-from metaglot.cli_evaluate import progress
+from metaglot.cli_judging import progress
 from metaglot.cli_train import stop_flag, watch
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.builtin import load_builtin

@@ -30,7 +30,7 @@ from metaglot.evaluation.leakage import (
     without_overlap,
     write_leakage,
 )
-from metaglot.evaluation.run import query_rows
+from metaglot.evaluation.protocol import query_rows
 
 PLAN = Plan(shots=(1, 3), draws=2, queries=20, seed=5)
 

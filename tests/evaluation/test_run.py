@@ -12,6 +12,8 @@ import pytest
 
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Cell, Plan, TaskSet, cells, evaluate, evaluate_into, read_results
+from metaglot.evaluation.protocol import Limit
+from metaglot.evaluation.store import COSTS
 
 PLAN = Plan(shots=(1, 3), draws=2, queries=20, seed=5)
 
@@ -24,7 +26,7 @@ def _job(guess: Callable[..., Any], task: Callable[..., TaskSet]) -> Callable[..
 
 def _bare(path: Path) -> list[dict[str, object]]:
     rows = [json.loads(line) for line in (path / "results.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k != "cpu_seconds"} for row in rows]
+    return [{k: v for k, v in row.items() if k not in COSTS} for row in rows]
 
 
 def test_one_row_a_cell_draw_by_draw(job: Callable[..., Any]) -> None:
@@ -44,11 +46,38 @@ def test_every_method_sees_the_same_support_and_seed_and_draws_differ(job: Calla
 
 def test_same_seed_same_results_and_another_seed_others(job: Callable[..., Any]) -> None:
     one, again, other = (
-        [replace(r, cpu_seconds=0, seed=0) for r in evaluate(*job(), plan)]
+        [replace(r, cpu_seconds=0, peak_mb=None, seed=0) for r in evaluate(*job(), plan)]
         for plan in (PLAN, PLAN, PLAN._replace(seed=6))
     )
     assert one == again
     assert one != other
+
+
+def test_a_dear_method_gets_less_of_the_plan(job: Callable[..., Any]) -> None:
+    whole = list(evaluate(*job(), PLAN))
+    less = list(evaluate(*job(), PLAN._replace(limits=(("strong", Limit((3,), 1, frozenset({"two"}))),))))
+    assert [r.cell for r in less if r.method == "strong"] == [Cell("one", 3, 0, "strong")]
+    assert [r.cell for r in less if r.method == "weak"] == [r.cell for r in whole if r.method == "weak"]
+    assert {r.cell: r.accuracy for r in less}.items() <= {r.cell: r.accuracy for r in whole}.items()
+
+
+def test_memory_is_that_of_the_fit(task: Callable[..., TaskSet]) -> None:
+    class Large:
+        name, model = "large", "none"
+        settings: dict[str, object] = {}  # noqa: RUF012
+
+        def fit(self, texts: Sequence[str], pairs: object, labels: Sequence[str], *, shot: int, seed: int) -> "Large":
+            self.labels = tuple(sorted(set(labels)))
+            assert np.ones(shot * 30_000_000).sum()  # 240 MB for each shot, given back
+            return self
+
+        def predict_proba(self, texts: Sequence[str], pairs: object = None) -> np.ndarray:
+            return np.full((len(texts), len(self.labels)), 1 / len(self.labels))
+
+    large, small = evaluate([task("one")], [Large()], Plan((2, 1), 1, 5, 0))
+    if large.peak_mb is None or small.peak_mb is None:
+        pytest.skip("memory is told on Linux only")
+    assert large.peak_mb - small.peak_mb == pytest.approx(229, abs=60)
 
 
 def test_queries_are_never_in_a_support(task: Callable[..., TaskSet]) -> None:

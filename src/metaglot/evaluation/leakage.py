@@ -16,8 +16,7 @@ from metaglot.data.folding import folded
 from metaglot.data.seen import Found, Seen, find_seen
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.grids import Grid, Text
-from metaglot.evaluation.protocol import Plan, TaskSet
-from metaglot.evaluation.run import query_rows
+from metaglot.evaluation.protocol import Plan, TaskSet, query_rows
 
 LEAKAGE = "leakage.json"
 FORMAT = 1

@@ -16,6 +16,7 @@ import pyarrow as pa
 from metaglot.data.draws import Draws, draws_of
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
+from metaglot.seeds import fold
 
 
 class Examples(NamedTuple):
@@ -105,6 +106,14 @@ class TaskSet:
         return digest.hexdigest()
 
 
+class Limit(NamedTuple):
+    """How much less of a plan a method gets, since it is dear."""
+
+    shots: tuple[int, ...] | None = None  # these alone
+    draws: int | None = None  # at most
+    without: frozenset[str] = frozenset()  # tasks
+
+
 class Plan(NamedTuple):
     """How much is evaluated."""
 
@@ -112,6 +121,7 @@ class Plan(NamedTuple):
     draws: int  # supports for each shot
     queries: int  # at most, for each task
     seed: int
+    limits: tuple[tuple[str, Limit], ...] = ()  # (method, how much less)
 
 
 class Cell(NamedTuple):
@@ -125,11 +135,23 @@ class Cell(NamedTuple):
 
 def cells(tasks: Sequence[str], methods: Sequence[str], plan: Plan) -> Iterator[Cell]:
     """Yield every cell, draw by draw, so that an evaluation that is cut short is balanced."""
+    limits = dict(plan.limits)
     for draw in range(plan.draws):
         for task in tasks:
             for shot in plan.shots:
                 for method in methods:
-                    yield Cell(task, shot, draw, method)
+                    if _within(limits.get(method, Limit()), task, shot, draw):
+                        yield Cell(task, shot, draw, method)
+
+
+def _within(limit: Limit, task: str, shot: int, draw: int) -> bool:
+    shots = limit.shots is None or shot in limit.shots
+    return shots and (limit.draws is None or draw < limit.draws) and task not in limit.without
+
+
+def query_rows(task_set: TaskSet, plan: Plan) -> np.ndarray:
+    """Return the positions of the queries that a plan judges on."""
+    return task_set.queries(plan.queries, fold(plan.seed, "queries", task_set.name))
 
 
 def unique(task_sets: Sequence[TaskSet]) -> dict[str, TaskSet]:

@@ -16,6 +16,8 @@ from metaglot.evaluation.protocol import Cell
 
 RESULTS = "results.jsonl"
 SETTINGS = "settings.json"
+COSTS = frozenset({"cpu_seconds", "peak_mb"})  # what of a row is measured, and never twice the same
+LATER = frozenset({"bins", "peak_mb"})  # what rows of older versions lack
 OVERLAP = "overlap"  # the setting that says whether texts seen in meta-training were "kept" or "excluded"
 
 
@@ -36,6 +38,7 @@ class Result:
     seed: int
     model: str
     bins: tuple[Bin, ...] = ()  # of the confidence; older rows have none
+    peak_mb: float | None = None  # most memory of the process while it adapted; None where that cannot be told
 
     @property
     def cell(self) -> Cell:
@@ -118,8 +121,9 @@ def _whole_lines(file: Path) -> Sequence[bytes]:
 def _parsed(line: bytes, file: Path, number: int) -> Result:
     try:
         row = json.loads(line)
-        bins = tuple(Bin(*one) for one in row.get("bins", ()))
-        return Result(**{field.name: row[field.name] for field in fields(Result) if field.name != "bins"}, bins=bins)
+        bins, peak = tuple(Bin(*one) for one in row.get("bins", ())), row.get("peak_mb")
+        given = {field.name: row[field.name] for field in fields(Result) if field.name not in LATER}
+        return Result(**given, bins=bins, peak_mb=peak)
     except (ValueError, KeyError, TypeError) as error:
         raise MetaglotError(
             f"{file}, line {number}: not a result ({error}). Remove the line, or start afresh with --force."

@@ -1,0 +1,255 @@
+"""`metaglot bench`: a model against every baseline on folders of tasks, the cost told first."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metaglot.cli_judging import Labelled, Manner, Ready, kept, lacking, numbers_of, ready, results_into, told, words_of
+from metaglot.cli_limits import limits_of
+from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    from metaglot.evaluation import Plan, Result
+    from metaglot.evaluation.grids import Grid
+    from metaglot.evaluation.job import Job
+
+SETFIT_SHOTS, SETFIT_DRAWS = 8, 3
+KINDS = {".parquet", ".csv", ".tsv", ".jsonl"}
+LOOSE = "tasks"  # the group of files that were named one by one
+DEAR = 30  # classes beyond which SetFit's pairs take hours
+AGAINST = "tfidf,frozen,finetune,lora"
+
+
+def bench(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A run directory, builtin:minilm, a Hugging Face folder or hub id.")],
+    tasks: Annotated[list[Path], typer.Argument(help="Folders of labelled files, each a group of its own; or files.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for a folder of each group, table.md and pictures; resumed.")],
+    shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
+    draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 5,
+    queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 300,
+    max_length: Annotated[int | None, typer.Option(help="Tokens that every method reads; the model's if absent.")] = 96,
+    efforts: Annotated[str, typer.Option(help="Of ours; the first is compared with the others.")] = (
+        "auto,instant,fast,thorough"
+    ),
+    against: Annotated[
+        str | None, typer.Option(help=f"Baselines. Default: {AGAINST}, setfit if it is installed.", show_default=False)
+    ] = None,
+    multitask: Annotated[
+        str | None, typer.Option(help="A run of the algorithm joint, for the baseline multitask.")
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Less for a dear method: METHOD:shots=8,draws=3,without=TASK+TASK. "
+            f"Default: setfit at 8 shots, 3 draws, without tasks of more than {DEAR} classes.",
+            show_default=False,
+        ),
+    ] = None,
+    leave_out: Annotated[str, typer.Option(help="Tasks that the macro means are also shown without.")] = "",
+    seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
+    jobs: Annotated[int | None, typer.Option(help="Processes; as many as processors if absent.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the cost and stop.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Start the folder afresh.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON.")] = False,
+) -> None:
+    """Compare a model at each effort with every baseline on the same draws: accuracy, F1, calibration, time, memory.
+
+    The cost is told first; killed, the same command goes on where it stopped.
+
+    Examples:
+
+      metaglot bench builtin:minilm my-tasks --out results/mine --dry-run
+
+      metaglot bench runs/english tasks/leopard tasks/dev --out results/bench --jobs 2
+    """
+    from metaglot.cli_checks import check_count
+
+    wanted = numbers_of("--shots", shots)
+    for option, count in (("--draws", draws), ("--queries", queries), ("--max-length", max_length), ("--jobs", jobs)):
+        check_count(option, count, most=100_000)
+    default = f"{AGAINST},setfit" if find_spec("setfit") else AGAINST
+    rivals = words_of(default if against is None else against)
+    rivals += ["multitask"] if multitask and "multitask" not in rivals else []
+    check_methods(model, words_of(efforts), rivals, multitask)
+    files = grouped(tasks)
+    manner = Manner(jobs or os.cpu_count() or 1, None, False, force, quiet or as_json)
+    labelled = read_groups(files, wanted, draws, words_of(leave_out), manner)
+    from metaglot.cli_record import hashes_of, record_command
+    from metaglot.evaluation import Plan
+    from metaglot.evaluation.job import Job
+
+    job = Job(model, (), tuple(words_of(efforts)), tuple(rivals), multitask, None, max_length)
+    limits = default_limits(rivals, labelled, wanted, draws) if limit is None else limit
+    asked = all_ready(job, Plan(wanted, draws, queries, seed), files, labelled, limits, manner)
+    show_cost(cost_of(out, asked, manner), manner, as_json=as_json and dry_run, show=dry_run or not manner.quiet)
+    if dry_run:
+        return
+    hashes = hashes_of([file for group in files.values() for file in group])
+    results = {}
+    with kept():
+        for name, one in asked.items():
+            for _ in results_into(out / name, one, manner):
+                record_command(out, context, hashes, fresh=force)
+            results[name], _ = told(out / name, one, manner)
+    record_command(out, context, hashes, fresh=force)
+    tables = write_benchmark(out, results, words_of(leave_out), ours=f"ours-{words_of(efforts)[0]}")
+    show(tables, out, quiet=quiet, as_json=as_json)
+
+
+def check_methods(model: str, efforts: Sequence[str], against: Sequence[str], multitask: str | None) -> None:
+    """Raise MetaglotError for a model, an effort or a baseline that there is not."""
+    from metaglot.cli_checks import check_baselines, check_efforts
+    from metaglot.data.folders import check_model
+
+    check_efforts(efforts, model)
+    check_baselines(against, multitask=multitask)
+    if not efforts:
+        raise MetaglotError("--efforts is empty: name at least one, e.g. --efforts auto")
+    for one in (model, multitask):
+        if one:
+            check_model(one)
+
+
+def grouped(paths: Sequence[Path]) -> dict[str, list[Path]]:
+    """Return the files of each folder, by the folder's name, and files that were named one by one as a group.
+
+    Raises MetaglotError for a folder without labelled files, and for two of one name.
+    """
+    from metaglot.data.folders import is_dir
+
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        name = path.resolve().name if is_dir(path) else LOOSE
+        files = sorted(file for file in path.iterdir() if file.suffix in KINDS) if is_dir(path) else [path]
+        if not files:
+            raise MetaglotError(f"{path}: no labelled file there ({', '.join(sorted(KINDS))})")
+        if name in found and name != LOOSE:
+            raise MetaglotError(f"two folders are called {name!r}, and groups need distinct names; rename one")
+        found.setdefault(name, []).extend(files)
+    return found
+
+
+def read_groups(
+    files: Mapping[str, Sequence[Path]], shots: Sequence[int], draws: int, leave_out: Sequence[str], manner: Manner
+) -> "dict[str, list[Labelled]]":
+    """Return the tasks of each group; raise MetaglotError for what cannot be read or drawn."""
+    from metaglot.cli_checks import check_tasks, read_task
+
+    labelled = {name: [read_task(file, None) for file in group] for name, group in files.items()}
+    every = [task for found in labelled.values() for task in found]
+    for note in check_tasks(every, shots, draws):
+        manner.say(note)
+    if unknown := sorted(set(leave_out) - {name for name, _, _ in every}):
+        raise MetaglotError(f"--leave-out {unknown[0]}: no such task; they are named after their files")
+    return labelled
+
+
+def default_limits(
+    against: Sequence[str], labelled: "Mapping[str, Sequence[Labelled]]", shots: Sequence[int], draws: int
+) -> list[str]:
+    """Return what SetFit is limited to, for its pairs grow with the square of the examples: 8 shots or the nearest."""
+    if "setfit" not in against:
+        return []
+    shot = min(shots, key=lambda k: abs(k - SETFIT_SHOTS))
+    dear = [name for found in labelled.values() for name, _, rule in found if len(rule.labels) > DEAR]
+    without = f",without={'+'.join(dear)}" if dear else ""
+    return [f"setfit:shots={shot},draws={min(SETFIT_DRAWS, draws)}{without}"]
+
+
+def all_ready(
+    job: "Job",
+    plan: "Plan",
+    files: Mapping[str, Sequence[Path]],
+    labelled: "Mapping[str, Sequence[Labelled]]",
+    limits: Sequence[str],
+    manner: Manner,
+) -> dict[str, Ready]:
+    """Return what is to be judged of each group, the model loaded once."""
+    model = job.load()
+    methods = [method.name for method in job.methods(model)]
+    tasks = [name for found in labelled.values() for name, _, _ in found]
+    plan = plan._replace(limits=limits_of(limits, methods, tasks))
+    return {
+        name: ready(replace(job, tasks=tuple(files[name])), plan, found, manner, model=model)
+        for name, found in labelled.items()
+    }
+
+
+def cost_of(out: Path, asked: Mapping[str, Ready], manner: Manner) -> dict[str, float]:
+    """Return the CPU seconds of each method for what the folder lacks, about."""
+    from metaglot.evaluation.estimate import estimated, seconds_of
+
+    total: dict[str, float] = {}
+    for name, one in asked.items():
+        left = lacking(out / name, one, manner)
+        seconds = {task.name: seconds_of(one.model, task) for task in one.task_sets} if left else {}
+        for method, spent in estimated(left, one.task_sets, one.methods, one.plan, seconds).items():
+            total[method] = total.get(method, 0.0) + spent
+    return total
+
+
+def show_cost(cost: Mapping[str, float], manner: Manner, *, as_json: bool, show: bool) -> None:
+    """Print the estimate: to standard output as JSON, else beside the progress."""
+    if as_json:
+        typer.echo(json.dumps({"cpu_seconds": cost, "jobs": manner.jobs}))
+    elif show and cost:
+        total = sum(cost.values())
+        parts = ", ".join(f"{name} {_minutes(one)}" for name, one in sorted(cost.items(), key=lambda x: -x[1]))
+        many = f", {_minutes(total / manner.jobs)} with {manner.jobs} processes" if manner.jobs > 1 else ""
+        typer.echo(f"about {_minutes(total)} of CPU{many} ({parts}); roughly, within a factor of two", err=True)
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def write_benchmark(
+    out: Path, results: "Mapping[str, Sequence[Result]]", leave_out: Sequence[str], *, ours: str
+) -> "list[Grid]":
+    """Write table.md and a picture of each group; return the tables."""
+    from metaglot.data.cache import write_whole
+    from metaglot.evaluation.benchmark import benchmark
+    from metaglot.evaluation.charts import shots_chart
+    from metaglot.evaluation.summary import tasks_of, without
+    from metaglot.evaluation.table import markdown_grid
+
+    groups = dict(results)
+    for name, found in results.items():
+        fewer = [task for task in tasks_of(found) if task in leave_out]
+        if fewer and len(fewer) < len(tasks_of(found)):
+            groups[f"{name} without {', '.join(fewer)}"] = without(found, fewer)
+    tables = benchmark(groups, ours)
+    write_whole(out / "table.md", "\n".join(map(markdown_grid, tables)))
+    for name, found in results.items():
+        if picture := shots_chart(found):
+            write_whole(out / f"{name}.svg", picture)
+    return tables
+
+
+def show(tables: "Sequence[Grid]", out: Path, *, quiet: bool, as_json: bool) -> None:
+    """Print the tables, or as JSON."""
+    from rich.console import Console
+
+    from metaglot.evaluation.table import terminal_grid
+
+    if as_json:
+        rows = {
+            grid.title: [dict(zip(grid.columns, (c.text for c in row), strict=True)) for row in grid.rows]
+            for grid in tables
+        }
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+    elif not quiet:
+        for grid in tables:
+            Console().print(terminal_grid(grid))
+        typer.echo(f"table.md, pictures and a report.html for each group in {out}")

@@ -1,0 +1,97 @@
+"""What an evaluation will cost, told before it begins: work of each method, times what a text costs here.
+
+A text is embedded (forward) or trained on (forward, backward and its share of an optimiser's step).  Both are timed on
+texts of each task.  The estimate is rough, within a factor of two or so: it is there to tell minutes from hours.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from metaglot.adaptation import EFFORTS, Effort, Model
+from metaglot.adaptation.choice import candidates
+from metaglot.adaptation.effort import AUTO
+from metaglot.evaluation.baselines import FineTune, Method, Ours, SetFit, Tfidf
+from metaglot.evaluation.baselines.finetune import tuned_for
+from metaglot.evaluation.protocol import Cell, Plan, TaskSet
+
+PROBE, STEPS = 16, 2  # texts of a timed batch, and timed steps
+FULL_PRECISION = 2.0  # what SetFit's fp32 costs beside bf16 where the machine has it
+
+
+class Work(NamedTuple):
+    """Texts that a fit and its judgement pass through the model."""
+
+    embedded: float
+    trained: float = 0.0
+
+
+class Seconds(NamedTuple):
+    """CPU seconds of a text of a task."""
+
+    embedding: float
+    training: float
+
+
+def work_of(method: Method, *, shot: int, classes: int, queries: int) -> Work:
+    """Return the work of a fit to `shot` examples of each class and of judging, where that needs the model anew."""
+    support = shot * classes
+    if isinstance(method, Tfidf):
+        return Work(0)
+    if isinstance(method, FineTune):
+        steps = tuned_for(shot, method.by_shot).steps
+        return Work(support + queries, steps * support / -(-support // method.batch_size))
+    if isinstance(method, SetFit):
+        alike = classes * shot * (shot + 1) // 2  # with itself too
+        pairs = 2 * max(alike, support * (support - 1) // 2 - classes * shot * (shot - 1) // 2)
+        return Work(support + queries, 2 * pairs * FULL_PRECISION)
+    return _ours(method, support, queries) if isinstance(method, Ours) else Work(support)
+
+
+def _ours(method: Ours, support: int, queries: int) -> Work:
+    if isinstance(method.effort, str) and method.effort == AUTO:
+        probed = [_stepped(effort, support // 2, support // 2) for effort in candidates() for _ in range(2)]
+        final = _stepped(EFFORTS["thorough"], support, queries)
+        return Work(sum(w.embedded for w in (*probed, final)), sum(w.trained for w in (*probed, final)))
+    effort = method.trained.effort(method.effort) if isinstance(method.effort, str) else method.effort
+    return _stepped(effort, support, queries) if isinstance(effort, Effort) else Work(support + queries, 10 * support)
+
+
+def _stepped(effort: Effort, support: int, queries: int) -> Work:
+    if effort.steps == 0:
+        return Work(support)
+    return Work(support + queries, effort.steps * min(effort.batch_size, support))
+
+
+def seconds_of(model: Model, task: TaskSet) -> Seconds:
+    """Return what a text of a task costs here, timed on a few of its texts with the untouched backbone."""
+    texts, pairs = task.sample(PROBE)
+    base = model.base()
+    base.embed(texts, pairs)  # the first call is dearer
+    began = time.process_time()
+    base.embed(texts, pairs)
+    embedding = (time.process_time() - began) / len(texts)
+    labels = [str(i % 2) for i in range(len(texts))]
+    steps = FineTune(base).trajectory(texts, pairs, labels, lr=0.0, stops=[1, 1 + STEPS], seed=0)
+    next(steps)
+    began = time.process_time()
+    next(steps)
+    return Seconds(embedding, (time.process_time() - began) / (STEPS * len(texts)))
+
+
+def estimated(
+    left: Iterable[Cell],
+    tasks: Sequence[TaskSet],
+    methods: Sequence[Method],
+    plan: Plan,
+    seconds: Mapping[str, Seconds],
+) -> dict[str, float]:
+    """Return the CPU seconds of each method for the cells that are left."""
+    by_name, rules = {method.name: method for method in methods}, {task.name: task.draws for task in tasks}
+    found: defaultdict[str, float] = defaultdict(float)
+    for cell in left:
+        work = work_of(by_name[cell.method], shot=cell.shot, classes=len(rules[cell.task].labels), queries=plan.queries)
+        cost = seconds[cell.task]
+        found[cell.method] += work.embedded * cost.embedding + work.trained * cost.training
+    return dict(found)

@@ -1,0 +1,73 @@
+"""One cell after the other: fit a method to the support, judge it on the queries."""
+
+import time
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from metaglot.errors import MetaglotError
+from metaglot.evaluation.baselines.method import Method
+from metaglot.evaluation.metrics import judge
+from metaglot.evaluation.peak import forget_peak, peak_mb
+from metaglot.evaluation.protocol import Cell, Examples, Plan, TaskSet, cells, query_rows, unique
+from metaglot.evaluation.store import Result
+from metaglot.seeds import fold
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The tasks and methods of a plan, by name; the queries of a task are the same for every cell."""
+
+    tasks: Mapping[str, TaskSet]
+    methods: Mapping[str, Method]
+    plan: Plan
+    queries: Mapping[str, Examples]
+
+    @classmethod
+    def of(cls, task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: Plan) -> "Judge":
+        """Return it; raise MetaglotError for names used twice, and before hours of work for what cannot be drawn."""
+        tasks, by_name = unique(task_sets), {method.name: method for method in methods}
+        if not by_name or len(by_name) < len(methods):
+            names = ", ".join(method.name for method in methods) or "none"
+            raise MetaglotError(f"Methods need distinct names, and at least one is needed; got: {names}.")
+        _check(plan, task_sets)
+        queries = {name: task_set.examples(query_rows(task_set, plan)) for name, task_set in tasks.items()}
+        return cls(tasks, by_name, plan, queries)
+
+    def cells(self, done: Container[Cell] = frozenset[Cell]()) -> Iterator[Cell]:
+        """Yield the plan's cells that are not done."""
+        return (cell for cell in cells(list(self.tasks), list(self.methods), self.plan) if cell not in done)
+
+    def __call__(self, cell: Cell) -> Result:
+        """Return the result of a cell; a function of the plan's seed, its costs apart."""
+        task_set, method, seed = self.tasks[cell.task], self.methods[cell.method], self.plan.seed
+        queries, support = self.queries[cell.task], task_set.support(cell.shot, cell.draw)
+        fit_seed = fold(seed, "fit", cell.task, cell.shot, cell.draw)
+        forget_peak()
+        before = time.process_time()
+        fitted = method.fit(support.texts, support.pairs, support.labels, shot=cell.shot, seed=fit_seed)
+        seconds, peak = time.process_time() - before, peak_mb()
+        metrics = judge(fitted.labels, fitted.predict_proba(queries.texts, queries.pairs), queries.labels)
+        return Result(
+            *cell,
+            accuracy=metrics.accuracy,
+            macro_f1=metrics.macro_f1,
+            ece=metrics.ece,
+            cpu_seconds=round(seconds, 4),
+            queries=len(queries.labels),
+            support=len(support.labels),
+            seed=seed,
+            model=method.model,
+            bins=metrics.bins,
+            peak_mb=peak,
+        )
+
+
+def _check(plan: Plan, task_sets: Sequence[TaskSet]) -> None:
+    bad = [f"shots {shot}" for shot in plan.shots if shot < 1]
+    bad += [] if plan.shots else ["no shots"]
+    bad += [f"{name} {value}" for name, value in (("draws", plan.draws), ("queries", plan.queries)) if value < 1]
+    if bad:
+        raise MetaglotError(f"Shots, draws and queries must each be 1 or more; got {', '.join(bad)}.")
+    for task_set in task_sets:
+        for shot in plan.shots:
+            task_set.support(shot, plan.draws - 1)
