@@ -31,6 +31,7 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 from compare import task_sets
 from text.arms import ARMS, AVERAGED, WARM, from_scratch, needs_warm, plain_name, recipe_of
 from text.curves import loss_picture, perplexities, steps_to_same_loss
+from text.tables import gain_picture, tables
 from text.train import numbers, trained, words
 
 from metaglot.adaptation import Effort, Model, load_model
@@ -39,7 +40,6 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
 from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.ours import ours
-from metaglot.evaluation.drawing.lines import Series, line_chart
 from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import Scores, differences, macro_interval, t_interval
 from metaglot.evaluation.store import Result
@@ -165,41 +165,6 @@ def _gain(mine: Sequence[Scores], other: Sequence[Scores]) -> dict[str, Any] | N
     }
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the rows as Markdown: means ± the interval over seeds, gains with their intervals over draws."""
-    shown = [other for other in AGAINST if any(other in row["gain"] for row in rows)]
-    lines = [
-        "| tasks | effort | shots | arm | accuracy |" + "".join(f" over {other} |" for other in shown),
-        "|---|---|---:|---|---:|" + "---:|" * len(shown),
-    ]
-    for row in rows:
-        half = "" if row["half_over_seeds"] is None else f" ± {100 * row['half_over_seeds']:.1f}"
-        gains = [_said(row["gain"].get(other)) for other in shown]
-        cells = [row["group"], row["effort"], row["shot"], row["arm"], f"{100 * row['mean']:.1f}{half}", *gains]
-        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    foot = "± over seeds; gains are paired, in points, with 95 % intervals: [over draws], (over training seeds)."
-    return "\n".join([*lines, "", foot])
-
-
-def _said(gain: Mapping[str, Any] | None) -> str:
-    if gain is None:
-        return ""
-    low, high = (100 * end for end in gain["draws"])
-    over_seeds = "" if gain["seeds"] is None else " ({:+.1f}, {:+.1f})".format(*(100 * end for end in gain["seeds"]))
-    return f"{100 * gain['mean']:+.1f} [{low:+.1f}, {high:+.1f}]{over_seeds}"
-
-
-def picture(rows: Sequence[Mapping[str, Any]], group: str) -> str:
-    """Return accuracy in closed form against shots, a line for each arm, as SVG."""
-    shown = [row for row in rows if row["group"] == group and row["effort"] == "closed"]
-    shots = sorted({row["shot"] for row in shown})
-    lines = []
-    for style, arm in enumerate(dict.fromkeys(row["arm"] for row in shown)):
-        mine = {row["shot"]: 100 * row["mean"] for row in shown if row["arm"] == arm}
-        lines.append(Series(arm, [float(shot) for shot in mine], list(mine.values()), style=style))
-    return line_chart(lines, title=f"Accuracy on {group}, %", x="shots", log=True, marks=shots)
-
-
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="builtin:tiny", help="a model, a folder or a run")
@@ -241,10 +206,10 @@ def main(given: Sequence[str] | None = None) -> None:
             judged(model_of(arm, seed, args), name, tasks, args)
     shown = {**groups, "all": tasks} if len(groups) > 1 else groups
     rows = list(rows_of(args, shown))
-    said = "\n\n".join(filter(None, [table(rows), perplexities(args.out), steps_to_same_loss(args.out)]))
+    said = "\n\n".join(filter(None, [tables(rows, AGAINST), perplexities(args.out), steps_to_same_loss(args.out)]))
     (args.out / "table.md").write_text(said + "\n", "utf-8")
     for group in shown:
-        (args.out / f"{group}.svg").write_text(picture(rows, group), "utf-8")
+        (args.out / f"{group}.svg").write_text(gain_picture(rows, group, AGAINST), "utf-8")
     (args.out / "loss.svg").write_text(loss_picture(args.out), "utf-8")
     print(json.dumps(rows) if args.json else said)
 
