@@ -58,7 +58,7 @@ def adapt(
     say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
     for note in notes_on(texts, labels, pairs):
         say(note)
-    from metaglot.adaptation import load_model
+    from metaglot.adaptation import Expected, load_model
     from metaglot.adaptation.goal import adapt_until
 
     loaded = load_model(model)
@@ -88,7 +88,9 @@ def adapt(
     elif not quiet:
         reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
         if choice is not None:
-            typer.echo(f"effort {choice['effort']}: {choice['reason']}")
+            typer.echo(f"auto: {choice['reason']}")
+            if choice["expected"] is not None:
+                typer.echo(Expected(**choice["expected"]).said())
         typer.echo(f"{len(texts)} examples of {len(adapted.labels)} classes{reach} → {out}")
         typer.echo(f"try: metaglot predict {out} --text 'a new text'")
     if not met:

@@ -1,13 +1,18 @@
 """The effort `auto`: halves of the support set, and what it decides."""
 
+import json
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from metaglot.adaptation import AUTO, EFFORTS
+from metaglot.adaptation import AUTO, Adapted
 from metaglot.adaptation import choice as module
-from metaglot.adaptation.choice import JUDGED, choose
+from metaglot.adaptation.choice import CLOSED, MANY, SOME, choose, step_seconds
+from metaglot.adaptation.closed_form import Known
+from metaglot.adaptation.expected import Expected
 from metaglot.adaptation.held_out import folds_of
 
 
@@ -27,54 +32,95 @@ def test_folds_take_every_example_and_every_class_equally(sizes, count):
 def test_one_example_of_a_class_leaves_nothing_to_judge_on(model, sentences):
     texts, labels = sentences(1)
     choice = choose(model, texts, labels, None, seed=0)
-    assert (choice.effort, choice.instant, choice.thorough) == ("instant", None, None)
+    assert (choice.effort, choice.measured, choice.expected) == (CLOSED, None, None)
     assert "one example" in choice.reason
 
 
 @pytest.mark.parametrize("per_class", [2, 6])
-def test_auto_is_the_effort_that_it_chose(model, sentences, per_class):
+def test_auto_is_what_it_chose_and_says_so(model, sentences, tmp_path, per_class):
     texts, labels = sentences(per_class)
     adapted = model.adapt(texts, labels, effort=AUTO, seed=1)
     choice = choose(model, texts, labels, None, seed=1)
-    assert adapted.provenance["choice"] == choice._asdict()
-    same = model.adapt(texts, labels, effort=choice.effort, seed=1)
-    assert adapted.effort == EFFORTS[choice.effort]
-    assert np.array_equal(adapted.predict_proba(texts), same.predict_proba(texts))
-    assert 0 <= choice.instant <= 1
-    assert 0 <= choice.thorough <= 1
+    record = adapted.provenance["choice"]
+    assert record == choice.record() == json.loads(json.dumps(record))
+    assert adapted.effort == choice.effort
+    assert choice.error > 0
+    if choice.effort is SOME:  # its own confidence, over the usual one
+        same = model.adapt(texts, labels, effort=SOME, seed=1)
+        ratio = adapted.params["head.weight"] / same.params["head.weight"]
+        assert torch.allclose(ratio, torch.full_like(ratio, choice.beta / module.fitted(12)), rtol=1e-4)
+    again = model.adapt(texts, labels, effort=AUTO, seed=1)
+    assert np.array_equal(again.predict_proba(texts), adapted.predict_proba(texts))
+    adapted.save(tmp_path / "saved")
+    assert Adapted.load(tmp_path / "saved", model=model).provenance["choice"] == record
+    card = (tmp_path / "saved" / "README.md").read_text()
+    assert choice.reason in card
+    assert Expected(**record["expected"]).said() in card
+
+
+@pytest.mark.parametrize(("seconds", "effort"), [(0.0, CLOSED), (1.5, SOME)])
+def test_what_does_not_fit_the_budget_is_not_tried(model, sentences, monkeypatch, seconds, effort):
+    texts, labels = sentences(6)
+    monkeypatch.setattr(module, "step_seconds", lambda *_: 1.0 / SOME.steps)  # the steps take 1 s, to try them 3
+    monkeypatch.setattr(module, "tried", lambda *_: pytest.fail("tried"))
+    choice = choose(model, texts, labels, None, seed=0, seconds=seconds)
+    assert choice.effort is effort
+    assert f"over {seconds:g} s" in choice.reason
+
+
+def test_nominal_seconds_are_work_and_not_time(model, sentences):
+    texts, _ = sentences(20)
+    short, long = (step_seconds(model, [" ".join([text] * n) for text in texts], None) for n in (1, 3))
+    assert 1.5 < long / short < 3.1
+    assert step_seconds(model, texts[:8], None) == pytest.approx(short / 2, rel=0.3)
+    assert short == step_seconds(model, texts, None)
 
 
 class Judge:
-    """A model whose gradient steps are right as often as told."""
+    """A model whose closed form and gradient steps are right as often as told."""
 
-    def __init__(self, instant: float, thorough: float) -> None:
-        self.rates = {0: instant, EFFORTS["thorough"].steps // 2: thorough}
+    def __init__(self, closed: float, stepped: float) -> None:
+        self.rates = {0: closed, SOME.steps: stepped}
+        self.metric, self.params = "cosine", {"body.w": torch.zeros(4, 4)}
+
+    def collate(self, texts, pairs, numbers):
+        return {"attention_mask": torch.ones(len(texts), 5)}
 
     def adapt(self, texts, labels, *, pairs, effort, seed, names):
-        rate = self.rates[effort.steps]
+        rate, classes = self.rates[effort.steps], tuple(sorted(set(labels)))
 
-        class Fitted:
-            def predict(self, texts, pairs):
-                chances = np.random.default_rng(seed).permutation(len(texts)) < rate * len(texts)
-                return [text if good else "?" for text, good in zip(texts, chances, strict=True)]
+        def predict_proba(texts, pairs):  # texts are their labels
+            good = np.random.default_rng(seed).permutation(len(texts)) < round(rate * len(texts))
+            chances = np.array([[label == text for label in classes] for text in texts], dtype=float)
+            return np.where(good[:, None], 0.1 + 0.8 * chances, 0.9 - 0.8 * chances)
 
-        return Fitted()
+        numbers = torch.tensor([classes.index(label) for label in labels])
+        known = Known(torch.eye(len(classes))[numbers], numbers, torch.zeros(len(numbers), dtype=torch.bool))
+        return SimpleNamespace(labels=classes, predict_proba=predict_proba, known=known, counts=(2,))
 
 
 @pytest.mark.parametrize(
-    ("instant", "thorough", "chosen"),
-    [(0.4, 0.8, "thorough"), (0.8, 0.8, "instant"), (0.8, 0.4, "instant"), (0.9, 0.92, "instant")],
+    ("closed", "stepped", "per_class", "effort"),
+    [
+        (0.4, 0.8, 32, MANY),
+        (0.7, 0.75, 32, SOME),
+        (0.75, 0.75, 32, SOME),  # as on most tasks
+        (0.8, 0.4, 32, CLOSED),
+        (0.75, 0.5, 2, SOME),  # four examples tell nothing
+    ],
 )
-def test_gradient_steps_must_be_clearly_ahead(instant, thorough, chosen):
-    labels = ["a"] * 16 + ["b"] * 16
-    choice = choose(Judge(instant, thorough), labels, labels, None, seed=0)  # texts are their labels
-    assert choice.effort == chosen
-    assert choice.instant == pytest.approx(instant, abs=0.07)
-    assert choice.thorough == pytest.approx(thorough, abs=0.07)
-    assert choice.error == 0 or choice.error < 0.2
+def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(closed, stepped, per_class, effort):
+    labels = ["a"] * per_class + ["b"] * per_class
+    choice = choose(Judge(closed, stepped), labels, labels, None, seed=0)
+    assert choice.effort is effort
+    assert choice.measured == pytest.approx(stepped - closed, abs=0.05 if per_class > 2 else 0.6)
+    precise, usual = 1 / choice.error**2, 1 / module.SPREAD**2
+    assert choice.likely == pytest.approx((choice.measured * precise + module.USUAL * usual) / (precise + usual))
+    assert (choice.beta is not None) == (effort is SOME)
+    assert f"{100 * choice.likely:+.1f}" in choice.reason
 
 
 def test_the_settings_name_all_that_decides():
     settings = module.auto_settings()
-    assert settings["judged"] == JUDGED
-    assert [candidate["steps"] for candidate in settings["candidates"]] == [0, EFFORTS["thorough"].steps // 2]
+    assert [candidate["steps"] for candidate in settings["candidates"]] == [0, 12, 40]
+    assert {"usual", "spread", "far", "seconds"} <= settings.keys()

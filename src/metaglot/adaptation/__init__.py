@@ -3,6 +3,7 @@
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS, AsTrained, Effort
+from metaglot.adaptation.expected import Expected
 from metaglot.adaptation.explanation import Evidence, Explanation
 from metaglot.adaptation.model import Model, load_model
 
@@ -15,6 +16,7 @@ __all__ = [
     "Choice",
     "Effort",
     "Evidence",
+    "Expected",
     "Explanation",
     "Model",
     "load_model",

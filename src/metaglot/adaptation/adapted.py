@@ -212,8 +212,12 @@ def adapt_model(
     *,
     seed: int,
     names: Names = True,
+    beta: float | None = None,
 ) -> Adapted:
-    """Return the model adapted with an effort to checked examples; raise MetaglotError for names of no label."""
+    """Return the model adapted with an effort to checked examples; raise MetaglotError for names of no label.
+
+    `beta` is the confidence of a head made after gradient steps; what is usual after so many if absent.
+    """
     from metaglot.adaptation.storage import provenance_of
 
     classes = tuple(sorted(set(labels)))
@@ -239,7 +243,7 @@ def adapt_model(
     if effort.head == "blend":
         known = features_of(model, moved, texts, pairs, numbers).plus(names_as(model, moved, said))
         moved = {name: value for name, value in moved.items() if not name.startswith("head.")}
-        moved |= blend(known, len(classes), model.metric, beta=fitted(effort.steps))
+        moved |= blend(known, len(classes), model.metric, beta=beta or fitted(effort.steps))
     return Adapted(model, classes, moved, effort, seed, known, counts, examples, provenance)
 
 

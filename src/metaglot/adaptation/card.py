@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from metaglot.adaptation.expected import Expected
+
 if TYPE_CHECKING:
     from metaglot.adaptation.adapted import Adapted
 
@@ -62,7 +64,10 @@ def _effort(adapted: "Adapted") -> str:
 
 def _why(facts: Mapping[str, Any]) -> str:
     choice = facts.get("choice")
-    return f" (chosen: {choice['reason']})" if choice else ""
+    if not choice:
+        return ""
+    found = choice.get("expected")
+    return f" (chosen: {choice['reason']})" + (f"\n- {Expected(**found).said()}" if found else "")
 
 
 def _cell(label: str) -> str:

@@ -1,44 +1,62 @@
-"""The effort `auto`: closed form or gradient steps, as cross-validation inside the support set finds.
+"""The effort `auto`: how far to adapt, as the first gradient steps tell on examples set aside.
 
-Both efforts are fitted to one half of the examples and judged on the other, in turn, on the same halves; small
-support sets are halved several times.  Gradient steps are chosen where they are ahead by at least one standard error
-of the paired difference: closed form is the default, since where both are as good it costs a hundredth.  The probe
-takes half the steps of `thorough`, on half the examples.
+    g ~ N(γ, τ²)        what 12 steps bring over closed form, in accuracy, on tasks like those of development
+    d | g ~ N(g, σ²)    the same, measured: fitted to one half of the examples, judged on the other, in turn
+    E[g | d] = (γ/τ² + d/σ²) / (1/τ² + 1/σ²)
+
+A few examples tell little, so that what other tasks taught decides until there are enough: closed form where E[g | d]
+is not positive, 40 steps where it is large (what the first steps move far, more steps move further), else 12.  σ² is
+that of a difference of paired counts, (right only with steps + right only without + 1) / n².  The steps' confidence β
+is found on the same examples set aside.
+
+The budget is nominal, 6 floating-point operations for each parameter and token at RATE, so that the choice is a
+function of the examples and the seed and not of what else the machine does.
+
+γ, τ and the bounds were chosen on development sets (docs/tuning.md).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import NamedTuple
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
-import numpy as np
+import torch
 
+from metaglot.adaptation.closed_form import confidence, fitted
 from metaglot.adaptation.effort import EFFORTS, Effort
-from metaglot.adaptation.held_out import Examples, folds_of, right_outside
+from metaglot.adaptation.expected import Expected, expected
+from metaglot.adaptation.held_out import Examples, folds_of, outside
 from metaglot.adaptation.model import Model, Names
 from metaglot.seeds import fold
 
-JUDGED = 32  # examples judged at least, over all halvings
+CLOSED = EFFORTS["instant"]
+SOME, MANY = (Effort(steps, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True) for steps in (12, 40))
+USUAL, SPREAD = 0.04, 0.05  # γ, τ
+FAR = 0.06  # E[g | d] beyond which 40 steps are taken
+RATE = 60e9  # operations a second
+SECONDS = 20.0
 
 
 class Choice(NamedTuple):
-    """An effort, and what cross-validation said of the two candidates."""
+    """How far to adapt, and what speaks for it."""
 
-    effort: str
-    instant: float | None  # accuracy on the halves set aside; None where nothing could be set aside
-    thorough: float | None
-    error: float  # standard error of the paired difference
+    effort: Effort
+    measured: float | None  # d; None where nothing was set aside
+    error: float | None  # σ
+    likely: float  # E[g | d], or γ
+    beta: float | None  # None: as the effort has it
+    expected: Expected | None
     reason: str
 
-
-def candidates() -> tuple[Effort, Effort]:
-    """Return closed form, and the probe of gradient steps."""
-    thorough = EFFORTS["thorough"]
-    return EFFORTS["instant"], replace(thorough, steps=thorough.steps // 2)
+    def record(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        effort = {**asdict(self.effort), "freeze": list(self.effort.freeze)}
+        return {**self._asdict(), "effort": effort, "expected": self.expected and self.expected._asdict()}
 
 
 def auto_settings() -> dict[str, object]:
     """Return what `auto` chooses between, and how."""
-    return {"candidates": [asdict(effort) for effort in candidates()], "judged": JUDGED}
+    bounds = {"usual": USUAL, "spread": SPREAD, "far": FAR, "seconds": SECONDS}
+    return {"candidates": [asdict(effort) for effort in (CLOSED, SOME, MANY)], **bounds}
 
 
 def choose(
@@ -49,20 +67,58 @@ def choose(
     *,
     seed: int,
     names: Names = True,
+    seconds: float = SECONDS,
 ) -> Choice:
-    """Return the effort for these examples; a function of the seed."""
-    fewest = min(labels.count(label) for label in set(labels))
-    if fewest < 2:
-        return Choice("instant", None, None, 0.0, "a class has one example, so none can be set aside")
+    """Return how far to adapt to these examples; a function of the seed."""
     examples = Examples(texts, labels, pairs, names)
-    right: list[list[bool]] = [[], []]
-    for number in range(-(-JUDGED // len(labels))):
-        for k, half in enumerate(folds_of(labels, 2, seed, "halves", number)):
-            for effort, found in zip(candidates(), right, strict=True):
-                found += right_outside(model, examples, half, effort, seed=fold(seed, number, k))
-    ahead = np.array(right[1], dtype=float) - np.array(right[0], dtype=float)
-    error = float(ahead.std(ddof=1) / np.sqrt(len(ahead)))
-    gain = float(ahead.mean())
-    steps = gain > 0 and gain >= error
-    said = f"gradient steps {100 * gain:+.1f} ± {100 * error:.1f} points on examples set aside"
-    return Choice("thorough" if steps else "instant", float(np.mean(right[0])), float(np.mean(right[1])), error, said)
+    whole = model.adapt(texts, labels, pairs=pairs, effort=CLOSED, seed=seed, names=names)
+    known, per_class = whole.known, len(texts) / len(whole.labels)
+    assert known is not None
+
+    def chosen(effort: Effort, reason: str, *rest: Any) -> Choice:
+        measured, error, likely, beta = rest or (None, None, USUAL if effort.steps else 0.0, None)
+        gain = likely if effort.steps else 0.0
+        found = expected(known, len(whole.labels), model.metric, per_class=per_class, gain=gain)
+        return Choice(effort, measured, error, likely, beta, found, reason)
+
+    if min(whole.counts) < 2:
+        return chosen(CLOSED, "closed form, since a class has one example, so that none can be set aside")
+    step = step_seconds(model, texts, pairs)
+    if step * SOME.steps > seconds:
+        return chosen(CLOSED, f"closed form, since {SOME.steps} gradient steps would take over {seconds:g} s")
+    share = min(1.0, len(texts) / 2 / SOME.batch_size)
+    if step * SOME.steps * (1 + 2 * share) > seconds:
+        said = f"{SOME.steps} gradient steps, as most tasks want; to try them first would take over {seconds:g} s"
+        return chosen(SOME, said)
+    measured, error, beta = tried(model, examples, seed)
+    likely = (USUAL / SPREAD**2 + measured / error**2) / (1 / SPREAD**2 + 1 / error**2)
+    far = likely > FAR and step * MANY.steps <= seconds
+    effort = CLOSED if likely <= 0 else MANY if far else SOME
+    what = f"{effort.steps} gradient steps" if effort.steps else "closed form"
+    told = f"{100 * measured:+.1f} ± {100 * error:.1f} points by {SOME.steps} steps on examples set aside"
+    said = f"{what}: {told}, {100 * USUAL:+.0f} ± {100 * SPREAD:.0f} on other tasks, so likely {100 * likely:+.1f}"
+    return chosen(effort, said, measured, error, likely, beta if effort is SOME else None)
+
+
+def tried(model: Model, examples: Examples, seed: int) -> tuple[float, float, float]:
+    """Return d, σ and β of 12 steps, from two halves."""
+    right: list[tuple[bool, bool]] = []
+    scores, numbers = [], []
+    for k, half in enumerate(folds_of(examples.labels, 2, seed, "halves")):
+        closed, stepped = (
+            outside(model, examples, half, effort, seed=fold(seed, "half", k)) for effort in (CLOSED, SOME)
+        )
+        right += zip(closed.right, stepped.right, strict=True)
+        scores.append(stepped.scores / fitted(SOME.steps))
+        numbers.append(stepped.numbers)
+    lost, won = (sum(pair == wanted for pair in right) for wanted in ((True, False), (False, True)))
+    beta = confidence(torch.cat(scores), torch.cat(numbers), start=fitted(SOME.steps))
+    return (won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), beta
+
+
+def step_seconds(model: Model, texts: Sequence[str], pairs: Sequence[str] | None) -> float:
+    """Return the nominal seconds of a step of SOME on texts of this length."""
+    tokens = model.collate(texts, pairs, [0] * len(texts))["attention_mask"].sum().item()
+    embedded = {name for name in model.params if "embeddings" in name}
+    size = sum(value.numel() for name, value in model.params.items() if name not in embedded)
+    return 6 * size * tokens / len(texts) * min(len(texts), SOME.batch_size) / RATE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.checks import check_examples
 from metaglot.adaptation.effort import EFFORTS, Effort, longer
-from metaglot.adaptation.held_out import Examples, folds_of, right_outside
+from metaglot.adaptation.held_out import Examples, folds_of, outside
 from metaglot.adaptation.model import Model, Names
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
@@ -55,5 +55,5 @@ def cross_validated(model: Model, examples: Examples, effort: Effort, *, seed: i
         raise MetaglotError(f"a goal needs two examples of each class to test itself; {rare[0]!r} has one")
     right: list[bool] = []
     for k, part in enumerate(folds_of(labels, min(folds, fewest), seed, "folds")):
-        right += right_outside(model, examples, part, effort, seed=fold(seed, "fold", k))
+        right += outside(model, examples, part, effort, seed=fold(seed, "fold", k)).right
     return sum(right) / len(right)

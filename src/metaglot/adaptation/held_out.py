@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.model import Model, Names
@@ -33,14 +35,23 @@ def folds_of(labels: Sequence[str], count: int, seed: int, *purpose: int | str) 
     return [(np.flatnonzero(part != k).tolist(), np.flatnonzero(part == k).tolist()) for k in range(count)]
 
 
-def right_outside(
+class Outside(NamedTuple):
+    """What a model adapted to the examples inside says of those outside."""
+
+    scores: Tensor  # [m, C], float64
+    numbers: Tensor  # [m], the class of each
+    right: list[bool]
+
+
+def outside(
     model: Model, examples: Examples, fold: tuple[list[int], list[int]], effort: Effort, *, seed: int
-) -> list[bool]:
-    """Return for each example outside whether the model adapted to those inside is right about it."""
-    inside, outside = (examples.at(rows) for rows in fold)
+) -> Outside:
+    """Return how the examples outside are judged; each of their classes must have one inside."""
+    inside, judged = (examples.at(rows) for rows in fold)
     given, names = set(inside.labels), inside.names
     if isinstance(names, Mapping):
         names = {label: words for label, words in names.items() if label in given}
     adapted = model.adapt(inside.texts, inside.labels, pairs=inside.pairs, effort=effort, seed=seed, names=names)
-    predicted = adapted.predict(outside.texts, outside.pairs)
-    return [guess == label for guess, label in zip(predicted, outside.labels, strict=True)]
+    scores = torch.as_tensor(adapted.predict_proba(judged.texts, judged.pairs)).clamp(min=1e-30).log()
+    numbers = torch.tensor([adapted.labels.index(label) for label in judged.labels])
+    return Outside(scores, numbers, (scores.argmax(1) == numbers).tolist())

@@ -176,8 +176,8 @@ class Model:
         texts, labels, pairs = check_examples(texts, labels, pairs)
         if effort == AUTO:
             choice = choose(self, texts, labels, pairs, seed=seed, names=names)
-            adapted = adapt_model(self, texts, labels, pairs, effort_called(choice.effort), seed=seed, names=names)
-            return replace(adapted, provenance={**adapted.provenance, "choice": choice._asdict()})
+            adapted = adapt_model(self, texts, labels, pairs, choice.effort, seed=seed, names=names, beta=choice.beta)
+            return replace(adapted, provenance={**adapted.provenance, "choice": choice.record()})
         chosen = self.effort(effort) if isinstance(effort, str) else effort
         return adapt_model(self, texts, labels, pairs, chosen, seed=seed, names=names)
 
