@@ -84,6 +84,8 @@ MISTAKES = {
     "left out": (["near", "--out", "o", "--leave-out", "five"], "--leave-out five: no such task"),
     "too long": (["near", "--out", "o", "--max-length", "9999"], "--max-length: max_length is 9999 tokens, but"),
     "no jobs": (["near", "--out", "o", "--jobs", "0"], "--jobs 0: expected 1 or more"),
+    "out is taken": (["near", "--out", "near"], "--out near: it exists and holds something else"),
+    "out is a file": (["near", "--out", "near/one.csv"], "--out near/one.csv: it exists and holds something else"),
     "no file": (["nowhere.csv", "--out", "o"], "nowhere.csv: no such file"),
 }
 

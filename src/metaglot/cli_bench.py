@@ -35,7 +35,7 @@ def bench(
     shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
     draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 5,
     queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 300,
-    max_length: Annotated[int | None, typer.Option(help="Tokens that every method reads; the model's if absent.")] = 96,
+    max_length: Annotated[int, typer.Option(help="Tokens of a text that every method reads.")] = 96,
     efforts: Annotated[str, typer.Option(help="Of ours; the first is compared with the others.")] = (
         "auto,instant,fast,thorough"
     ),
@@ -80,6 +80,7 @@ def bench(
     rivals = words_of(default if against is None else against)
     rivals += ["multitask"] if multitask and "multitask" not in rivals else []
     check_methods(model, words_of(efforts), rivals, multitask)
+    check_target(out)
     files = grouped(tasks)
     manner = Manner(jobs or os.cpu_count() or 1, None, False, force, quiet or as_json)
     labelled = read_groups(files, wanted, draws, words_of(leave_out), manner)
@@ -90,7 +91,8 @@ def bench(
     job = Job(model, (), tuple(words_of(efforts)), tuple(rivals), multitask, None, max_length)
     limits = default_limits(rivals, labelled, wanted, draws) if limit is None else limit
     asked = all_ready(job, Plan(wanted, draws, queries, seed), files, labelled, limits, manner)
-    show_cost(cost_of(out, asked, manner), manner, as_json=as_json and dry_run, show=dry_run or not manner.quiet)
+    if dry_run or not manner.quiet:
+        show_cost(cost_of(out, asked, manner), manner, as_json=as_json and dry_run)
     if dry_run:
         return
     hashes = hashes_of([file for group in files.values() for file in group])
@@ -117,6 +119,16 @@ def check_methods(model: str, efforts: Sequence[str], against: Sequence[str], mu
     for one in (model, multitask):
         if one:
             check_model(one)
+
+
+def check_target(out: Path) -> None:
+    """Raise MetaglotError for a folder that holds something else than a benchmark."""
+    from metaglot.data.folders import is_dir
+    from metaglot.data.rawfiles import is_there
+
+    begun = is_dir(out) and (not any(out.iterdir()) or any(out.glob("*/settings.json")))
+    if is_there(out) and not begun:
+        raise MetaglotError(f"--out {out}: it exists and holds something else than a benchmark; choose another folder")
 
 
 def grouped(paths: Sequence[Path]) -> dict[str, list[Path]]:
@@ -186,22 +198,29 @@ def all_ready(
 
 def cost_of(out: Path, asked: Mapping[str, Ready], manner: Manner) -> dict[str, float]:
     """Return the CPU seconds of each method for what the folder lacks, about."""
+    from rich.console import Console
+    from rich.progress import track
+
     from metaglot.evaluation.estimate import estimated, seconds_of
 
     total: dict[str, float] = {}
     for name, one in asked.items():
         left = lacking(out / name, one, manner)
-        seconds = {task.name: seconds_of(one.model, task) for task in one.task_sets} if left else {}
+        tasks = [task for task in one.task_sets if any(cell.task == task.name for cell in left)]
+        timed = track(
+            tasks, f"timing texts of {name}", console=Console(stderr=True), disable=manner.quiet, transient=True
+        )
+        seconds = {task.name: seconds_of(one.model, task) for task in timed}
         for method, spent in estimated(left, one.task_sets, one.methods, one.plan, seconds).items():
             total[method] = total.get(method, 0.0) + spent
     return total
 
 
-def show_cost(cost: Mapping[str, float], manner: Manner, *, as_json: bool, show: bool) -> None:
+def show_cost(cost: Mapping[str, float], manner: Manner, *, as_json: bool) -> None:
     """Print the estimate: to standard output as JSON, else beside the progress."""
     if as_json:
         typer.echo(json.dumps({"cpu_seconds": cost, "jobs": manner.jobs}))
-    elif show and cost:
+    elif cost:
         total = sum(cost.values())
         parts = ", ".join(f"{name} {_minutes(one)}" for name, one in sorted(cost.items(), key=lambda x: -x[1]))
         many = f", {_minutes(total / manner.jobs)} with {manner.jobs} processes" if manner.jobs > 1 else ""

@@ -1,5 +1,7 @@
 """Arguments of every wrong kind: each command says which one, before a model is loaded, and touches nothing."""
 
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,10 +86,10 @@ def test_bad_options(cases, command, handled, desk):
 @pytest.mark.parametrize("cases", [20, pytest.param(250, marks=pytest.mark.slow)])
 def test_models_that_are_none(cases, handled, desk, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    inside = st.sampled_from(["taken", "saved", "examples.csv", "builtin:", "builtin:tin", "hub:x", "a/b/c", "../x"])
+    inside = ["taken", "saved", "examples.csv", "builtin:", "builtin:tin", "hub:x", "a/b/c", "../x", "~", "~0", "~/x"]
 
     @settings(max_examples=cases)
-    @given(ODD.filter(lambda word: not word.startswith("-")) | inside)
+    @given(ODD.filter(lambda word: not word.startswith("-")) | st.sampled_from(inside))
     def run(name):
         handled(
             "adapt",
@@ -95,7 +97,7 @@ def test_models_that_are_none(cases, handled, desk, monkeypatch):
             "examples.csv",
             "--out",
             "x",
-            naming=(name.strip(), "no such model", "no built-in"),
+            naming=(name.strip(), "no such model", "no built-in", os.path.expanduser(name.strip())),
             keeps=desk,
             code=2,
         )

@@ -15,6 +15,7 @@ from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, effo
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import filler
 from metaglot.data.folders import RUN, is_dir, is_run, read_run
+from metaglot.data.rawfiles import expanded
 from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
@@ -199,7 +200,7 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
 
     Raises MetaglotError where it is absent or damaged.
     """
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not is_run(folder):
         source = str(folder.resolve()) if is_dir(folder) else str(name)
         backbone = load_backbone(str(name), runtime)

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from metaglot.data.rawfiles import expanded
 from metaglot.errors import MetaglotError
 
 STALE = 24 * 3600  # seconds after which a temporary file has no writer any more
@@ -20,9 +21,9 @@ STALE = 24 * 3600  # seconds after which a temporary file has no writer any more
 def cache_dir() -> Path:
     """Return the cache folder: $METAGLOT_CACHE, else $XDG_CACHE_HOME/metaglot, else the platform's own."""
     if chosen := os.environ.get("METAGLOT_CACHE"):
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg).expanduser() / "metaglot"
+        return expanded(xdg) / "metaglot"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "metaglot"
     if sys.platform == "win32":
@@ -33,7 +34,7 @@ def cache_dir() -> Path:
 def data_dir() -> Path | None:
     """Return $METAGLOT_DATA, a folder of labelled sets, or None if it is not set."""
     chosen = os.environ.get("METAGLOT_DATA")
-    return Path(chosen).expanduser() if chosen else None
+    return expanded(chosen) if chosen else None
 
 
 @contextmanager

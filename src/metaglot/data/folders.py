@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from metaglot.data.builtin import BUILTINS, fetch
+from metaglot.data.rawfiles import expanded
 from metaglot.errors import MetaglotError
 
 ADAPTED = "adapted.json"
@@ -35,7 +36,7 @@ def locate(name: str) -> str:
     """
     if name.startswith("builtin:"):
         return str(_builtin(name.removeprefix("builtin:")))
-    path = Path(name).expanduser()
+    path = expanded(name)
     if name and is_dir(path):
         if not (path / "config.json").is_file():
             raise MetaglotError(
@@ -61,7 +62,7 @@ def root_of(name: str) -> str:
     Raises MetaglotError where a run is damaged, or began from itself.
     """
     seen: set[Path] = set()
-    while is_run(folder := Path(name).expanduser()):
+    while is_run(folder := expanded(name)):
         if folder.resolve() in seen:
             raise MetaglotError(f"{folder / RUN}: its base is the run itself; put the model it began from there")
         seen.add(folder.resolve())

@@ -33,6 +33,11 @@ def check_regular(path: Path) -> None:
         raise MetaglotError(f"{path}: cannot be read: {kind}, not a file. {way}")
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with a leading ~ or ~user put in full; as it is where there is no such user."""
+    return Path(os.path.expanduser(path))
+
+
 def is_there(path: Path) -> bool:
     """Return whether anything goes by that path; a path that cannot be does not."""
     try:

@@ -1,10 +1,10 @@
 """Which algorithm meta-trained a model, as its model.json says; free of heavy imports."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from metaglot.data.folders import check_model, is_run, read_run
+from metaglot.data.rawfiles import expanded
 from metaglot.errors import MetaglotError
 
 
@@ -27,5 +27,5 @@ def trained_by(described: Mapping[str, Any], model: str) -> tuple[str, dict[str,
 def check_trained(model: str) -> None:
     """Raise MetaglotError for a model that the effort as-trained cannot adapt."""
     check_model(model)
-    folder = Path(model).expanduser()
+    folder = expanded(model)
     trained_by(read_run(folder).described if is_run(folder) else {}, model)
