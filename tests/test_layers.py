@@ -7,8 +7,8 @@ import metaglot
 
 ROOT = Path(metaglot.__file__).parent
 ORDER = (
-    *("version", "errors", "seeds", "types", "data", "models", "tasks", "inner", "algorithms", "training"),
-    *("adaptation", "evaluation", "search", "export", "serving", "config", "assembly", "cli"),
+    *("version", "errors", "seeds", "method_names", "types", "data", "models", "tasks", "inner", "algorithms"),
+    *("training", "adaptation", "evaluation", "search", "export", "serving", "config", "assembly", "cli"),
 )
 
 

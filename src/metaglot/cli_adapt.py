@@ -28,7 +28,10 @@ def adapt(
         ),
     ] = "fast",
     goal: Annotated[float | None, typer.Option(help="Go on until cross-validated accuracy is this, e.g. 0.9.")] = None,
-    seconds: Annotated[float, typer.Option(help="CPU seconds that a goal may take.")] = 120.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="CPU seconds that a goal (120 if absent) or auto (about 20) may take.", show_default=False),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     columns: Columns = None,
     names: Annotated[bool, typer.Option(help="Let the names of the classes help, where all of them are words.")] = True,
@@ -59,7 +62,7 @@ def adapt(
     for note in notes_on(texts, labels, pairs):
         say(note)
     from metaglot.adaptation import Expected, load_model
-    from metaglot.adaptation.goal import adapt_until
+    from metaglot.adaptation.goal import GOAL_SECONDS, adapt_until
 
     loaded = load_model(model)
     if not (quiet or as_json):
@@ -67,10 +70,12 @@ def adapt(
     if cut := loaded.cut(texts, pairs):
         say(_cut(cut, len(texts), loaded.max_length))
     if goal is None:
-        adapted, reached = loaded.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names), None
+        reached = None
+        adapted = loaded.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds)
     else:
+        budget = GOAL_SECONDS if seconds is None else seconds
         adapted, reached = adapt_until(
-            loaded, texts, labels, pairs, goal=goal, cpu_seconds=seconds, seed=seed, names=names
+            loaded, texts, labels, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names
         )
     adapted.save(out, keep_examples=keep_examples, force=force)
     met = goal is None or (reached is not None and reached >= goal)
@@ -158,14 +163,14 @@ def _shown(evidence: Any) -> str:
     return printable(f"{evidence.label} ({of}){text}")
 
 
-def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: float, force: bool) -> None:
+def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: float | None, force: bool) -> None:
     from metaglot.cli_checks import check_efforts
     from metaglot.data.folders import check_target
 
     check_efforts([effort], model)
     if goal is not None and not 0 < goal <= 1:
         raise MetaglotError(f"--goal {goal}: expected an accuracy above 0 and at most 1, e.g. 0.9")
-    if not seconds >= 0:
+    if seconds is not None and not seconds >= 0:
         raise MetaglotError(f"--seconds {seconds}: expected 0 or more, e.g. 120")
     check_target(out, force=force)
 

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from metaglot.evaluation import Plan, Result
     from metaglot.evaluation.grids import Grid
     from metaglot.evaluation.job import Job
+    from metaglot.evaluation.protocol import Limit
 
 SETFIT_SHOTS, SETFIT_DRAWS = 8, 3
 KINDS = {".parquet", ".csv", ".tsv", ".jsonl"}
 LOOSE = "tasks"  # the group of files that were named one by one
+MOST_JOBS = 8  # unless asked for: each process holds the model
 DEAR = 30  # classes beyond which SetFit's pairs take hours
 AGAINST = "tfidf,frozen,finetune,lora"
 
@@ -55,7 +57,9 @@ def bench(
     ] = None,
     leave_out: Annotated[str, typer.Option(help="Tasks that the macro means are also shown without.")] = "",
     seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
-    jobs: Annotated[int | None, typer.Option(help="Processes; as many as processors if absent.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help=f"Processes of one thread; as many as processors if absent, at most {MOST_JOBS}.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the cost and stop.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Start the folder afresh.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
@@ -82,15 +86,15 @@ def bench(
     check_methods(model, words_of(efforts), rivals, multitask)
     check_target(out)
     files = grouped(tasks)
-    manner = Manner(jobs or os.cpu_count() or 1, None, False, force, quiet or as_json)
+    many = jobs or min(MOST_JOBS, os.cpu_count() or 1)
+    manner = Manner(many, many, False, force, quiet or as_json)  # one thread for each process, be it one or several
     labelled = read_groups(files, wanted, draws, words_of(leave_out), manner)
     from metaglot.cli_record import hashes_of, record_command
     from metaglot.evaluation import Plan
     from metaglot.evaluation.job import Job
 
     job = Job(model, (), tuple(words_of(efforts)), tuple(rivals), multitask, None, max_length)
-    limits = default_limits(rivals, labelled, wanted, draws) if limit is None else limit
-    asked = all_ready(job, Plan(wanted, draws, queries, seed), files, labelled, limits, manner)
+    asked = all_ready(job, Plan(wanted, draws, queries, seed), files, labelled, limit, manner)
     if dry_run or not manner.quiet:
         show_cost(cost_of(out, asked, manner), manner, as_json=as_json and dry_run)
     if dry_run:
@@ -165,16 +169,12 @@ def read_groups(
     return labelled
 
 
-def default_limits(
-    against: Sequence[str], labelled: "Mapping[str, Sequence[Labelled]]", shots: Sequence[int], draws: int
-) -> list[str]:
+def default_limit(labelled: "Mapping[str, Sequence[Labelled]]", shots: Sequence[int]) -> "Limit":
     """Return what SetFit is limited to, for its pairs grow with the square of the examples: 8 shots or the nearest."""
-    if "setfit" not in against:
-        return []
-    shot = min(shots, key=lambda k: abs(k - SETFIT_SHOTS))
+    from metaglot.evaluation.protocol import Limit
+
     dear = [name for found in labelled.values() for name, _, rule in found if len(rule.labels) > DEAR]
-    without = f",without={'+'.join(dear)}" if dear else ""
-    return [f"setfit:shots={shot},draws={min(SETFIT_DRAWS, draws)}{without}"]
+    return Limit((min(shots, key=lambda k: abs(k - SETFIT_SHOTS)),), SETFIT_DRAWS, frozenset(dear))
 
 
 def all_ready(
@@ -182,14 +182,15 @@ def all_ready(
     plan: "Plan",
     files: Mapping[str, Sequence[Path]],
     labelled: "Mapping[str, Sequence[Labelled]]",
-    limits: Sequence[str],
+    limits: Sequence[str] | None,
     manner: Manner,
 ) -> dict[str, Ready]:
     """Return what is to be judged of each group, the model loaded once."""
     model = job.load()
     methods = [method.name for method in job.methods(model)]
     tasks = [name for found in labelled.values() for name, _, _ in found]
-    plan = plan._replace(limits=limits_of(limits, methods, tasks))
+    usual = (("setfit", default_limit(labelled, plan.shots)),)
+    plan = plan._replace(limits=usual if limits is None else limits_of(limits, methods, tasks))
     return {
         name: ready(replace(job, tasks=tuple(files[name])), plan, found, manner, model=model)
         for name, found in labelled.items()
@@ -224,7 +225,7 @@ def show_cost(cost: Mapping[str, float], manner: Manner, *, as_json: bool) -> No
         total = sum(cost.values())
         parts = ", ".join(f"{name} {_minutes(one)}" for name, one in sorted(cost.items(), key=lambda x: -x[1]))
         many = f", {_minutes(total / manner.jobs)} with {manner.jobs} processes" if manner.jobs > 1 else ""
-        typer.echo(f"about {_minutes(total)} of CPU{many} ({parts}); roughly, within a factor of two", err=True)
+        typer.echo(f"about {_minutes(total)} of CPU{many} ({parts}); a rough estimate", err=True)
 
 
 def _minutes(seconds: float) -> str:

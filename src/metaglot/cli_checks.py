@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from metaglot.data.yamltext import shown
 from metaglot.errors import MetaglotError
+from metaglot.method_names import GROUPS, NAMES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,19 +17,6 @@ if TYPE_CHECKING:
     from metaglot.data.draws import Draws
 
 EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained")  # tested to be the names that adaptation takes
-BASELINES = (
-    "tfidf",
-    "frozen-proto",
-    "frozen-lr",
-    "frozen-instant",
-    "knn",
-    "finetune",
-    "multitask",
-    "lora",
-    "bitfit",
-    "setfit",
-)
-GROUPS = ("frozen", "peft")  # both tested to be those of evaluation.names
 ALGORITHMS = (
     *("joint", "transfer", "protonet", "matchingnet", "protomaml", "maml", "fomaml", "maml++", "anil", "boil"),
     *("meta-sgd", "meta-curvature", "reptile", "sequential-reptile", "imaml", "r2d2", "metaoptnet", "leopard"),
@@ -52,7 +40,7 @@ def check_efforts(names: Sequence[str], model: str) -> None:
 
 def check_baselines(names: Sequence[str], *, multitask: str | None) -> None:
     """Raise MetaglotError for a baseline that there is not, and for multitask without its model."""
-    known = (*BASELINES, *GROUPS)
+    known = (*NAMES, *GROUPS)
     unknown = ", ".join(repr(name) for name in names if name not in known)
     if unknown:
         raise MetaglotError(f"--against: unknown baseline {unknown}; choose from {', '.join(known)}")

@@ -32,7 +32,7 @@ def test_folds_take_every_example_and_every_class_equally(sizes, count):
 def test_one_example_of_a_class_leaves_nothing_to_judge_on(model, sentences):
     texts, labels = sentences(1)
     choice = choose(model, texts, labels, None, seed=0)
-    assert (choice.effort, choice.measured, choice.expected) == (CLOSED, None, None)
+    assert (choice.effort, choice.trial, choice.expected) == (CLOSED, None, None)
     assert "one example" in choice.reason
 
 
@@ -44,7 +44,7 @@ def test_auto_is_what_it_chose_and_says_so(model, sentences, tmp_path, per_class
     record = adapted.provenance["choice"]
     assert record == choice.record() == json.loads(json.dumps(record))
     assert adapted.effort == choice.effort
-    assert choice.error > 0
+    assert choice.trial.error > 0
     if choice.effort is SOME:  # its own confidence, over the usual one
         same = model.adapt(texts, labels, effort=SOME, seed=1)
         ratio = adapted.params["head.weight"] / same.params["head.weight"]
@@ -66,6 +66,7 @@ def test_what_does_not_fit_the_budget_is_not_tried(model, sentences, monkeypatch
     choice = choose(model, texts, labels, None, seed=0, seconds=seconds)
     assert choice.effort is effort
     assert f"over {seconds:g} s" in choice.reason
+    assert model.adapt(texts, labels, effort=AUTO, seconds=seconds).effort is effort
 
 
 def test_nominal_seconds_are_work_and_not_time(model, sentences):
@@ -113,14 +114,16 @@ def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(closed, stepped
     labels = ["a"] * per_class + ["b"] * per_class
     choice = choose(Judge(closed, stepped), labels, labels, None, seed=0)
     assert choice.effort is effort
-    assert choice.measured == pytest.approx(stepped - closed, abs=0.05 if per_class > 2 else 0.6)
-    precise, usual = 1 / choice.error**2, 1 / module.SPREAD**2
-    assert choice.likely == pytest.approx((choice.measured * precise + module.USUAL * usual) / (precise + usual))
+    assert choice.trial.measured == pytest.approx(stepped - closed, abs=0.05 if per_class > 2 else 0.6)
+    precise, usual = 1 / choice.trial.error**2, 1 / module.SPREAD**2
+    assert choice.trial.likely == pytest.approx(
+        (choice.trial.measured * precise + module.USUAL * usual) / (precise + usual)
+    )
     assert (choice.beta is not None) == (effort is SOME)
-    assert f"{100 * choice.likely:+.1f}" in choice.reason
+    assert f"{100 * choice.trial.likely:+.1f}" in choice.reason
 
 
 def test_the_settings_name_all_that_decides():
     settings = module.auto_settings()
     assert [candidate["steps"] for candidate in settings["candidates"]] == [0, 12, 40]
-    assert {"usual", "spread", "far", "seconds"} <= settings.keys()
+    assert {"usual", "spread", "far", "rate", "seconds"} <= settings.keys()

@@ -17,7 +17,7 @@ from metaglot.evaluation.baselines import FrozenProto, Knn, Remembered
 from metaglot.evaluation.baselines.bitfit import BITFIT_BY_SHOT, bitfit
 from metaglot.evaluation.baselines.lora import LORA_BY_SHOT, lora, targets_in
 from metaglot.evaluation.baselines.vectors import Vectors
-from metaglot.evaluation.names import GROUPS, NAMES
+from metaglot.method_names import GROUPS, NAMES
 
 Texts = Callable[..., tuple[list[str], list[str]]]
 

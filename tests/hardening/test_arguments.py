@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from metaglot import cli_checks as checks
 from metaglot.adaptation import AS_TRAINED, AUTO, EFFORTS
 from metaglot.algorithms import ALGORITHMS
-from metaglot.cli_checks import BASELINES, GROUPS
 from metaglot.cli_checks import EFFORTS as NAMED
-from metaglot.evaluation import names
 
 pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
 MANY = pytest.mark.parametrize("cases", [40, pytest.param(650, marks=pytest.mark.slow)])
@@ -136,7 +134,6 @@ def test_the_names_told_before_torch_are_all():
     assert set(checks.ALGORITHMS) == set(ALGORITHMS)
     assert len(checks.ALGORITHMS) == len(ALGORITHMS)
     assert (*EFFORTS, AUTO, AS_TRAINED) == NAMED
-    assert (names.NAMES, tuple(names.GROUPS)) == (BASELINES, GROUPS)
 
 
 def test_more_shots_than_examples_is_said_once(handled, tiny, desk):

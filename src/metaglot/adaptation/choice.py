@@ -36,26 +36,48 @@ RATE = 60e9  # operations a second
 SECONDS = 20.0
 
 
+class Trial(NamedTuple):
+    """What 12 steps brought on halves set aside."""
+
+    measured: float  # d
+    error: float  # σ
+    beta: float  # the confidence that suits them
+
+    @property
+    def likely(self) -> float:
+        """E[g | d]."""
+        prior, precision = 1 / SPREAD**2, 1 / self.error**2
+        return (USUAL * prior + self.measured * precision) / (prior + precision)
+
+
 class Choice(NamedTuple):
     """How far to adapt, and what speaks for it."""
 
     effort: Effort
-    measured: float | None  # d; None where nothing was set aside
-    error: float | None  # σ
-    likely: float  # E[g | d], or γ
-    beta: float | None  # None: as the effort has it
+    trial: Trial | None  # None where nothing was tried
     expected: Expected | None
     reason: str
 
+    @property
+    def beta(self) -> float | None:
+        """The confidence that was found for the steps taken; None where none was."""
+        return self.trial.beta if self.trial and self.effort is SOME else None
+
     def record(self) -> dict[str, Any]:
         """Return it as JSON."""
+        trial = self.trial and {**self.trial._asdict(), "likely": self.trial.likely}
         effort = {**asdict(self.effort), "freeze": list(self.effort.freeze)}
-        return {**self._asdict(), "effort": effort, "expected": self.expected and self.expected._asdict()}
+        return {
+            "effort": effort,
+            "trial": trial,
+            "expected": self.expected and self.expected._asdict(),
+            "reason": self.reason,
+        }
 
 
 def auto_settings() -> dict[str, object]:
     """Return what `auto` chooses between, and how."""
-    bounds = {"usual": USUAL, "spread": SPREAD, "far": FAR, "seconds": SECONDS}
+    bounds = {"usual": USUAL, "spread": SPREAD, "far": FAR, "rate": RATE, "seconds": SECONDS}
     return {"candidates": [asdict(effort) for effort in (CLOSED, SOME, MANY)], **bounds}
 
 
@@ -69,17 +91,16 @@ def choose(
     names: Names = True,
     seconds: float = SECONDS,
 ) -> Choice:
-    """Return how far to adapt to these examples; a function of the seed."""
+    """Return how far to adapt to these examples within nominal seconds; a function of the seed."""
     examples = Examples(texts, labels, pairs, names)
     whole = model.adapt(texts, labels, pairs=pairs, effort=CLOSED, seed=seed, names=names)
     known, per_class = whole.known, len(texts) / len(whole.labels)
     assert known is not None
 
-    def chosen(effort: Effort, reason: str, *rest: Any) -> Choice:
-        measured, error, likely, beta = rest or (None, None, USUAL if effort.steps else 0.0, None)
-        gain = likely if effort.steps else 0.0
+    def chosen(effort: Effort, reason: str, trial: Trial | None = None) -> Choice:
+        gain = (trial.likely if trial else USUAL) if effort.steps else 0.0
         found = expected(known, len(whole.labels), model.metric, per_class=per_class, gain=gain)
-        return Choice(effort, measured, error, likely, beta, found, reason)
+        return Choice(effort, trial, found, reason)
 
     if min(whole.counts) < 2:
         return chosen(CLOSED, "closed form, since a class has one example, so that none can be set aside")
@@ -90,18 +111,21 @@ def choose(
     if step * SOME.steps * (1 + 2 * share) > seconds:
         said = f"{SOME.steps} gradient steps, as most tasks want; to try them first would take over {seconds:g} s"
         return chosen(SOME, said)
-    measured, error, beta = tried(model, examples, seed)
-    likely = (USUAL / SPREAD**2 + measured / error**2) / (1 / SPREAD**2 + 1 / error**2)
-    far = likely > FAR and step * MANY.steps <= seconds
-    effort = CLOSED if likely <= 0 else MANY if far else SOME
+    trial = tried(model, examples, seed)
+    far = trial.likely > FAR and step * MANY.steps <= seconds
+    effort = CLOSED if trial.likely <= 0 else MANY if far else SOME
+    return chosen(effort, _said(effort, trial), trial)
+
+
+def _said(effort: Effort, trial: Trial) -> str:
     what = f"{effort.steps} gradient steps" if effort.steps else "closed form"
-    told = f"{100 * measured:+.1f} ± {100 * error:.1f} points by {SOME.steps} steps on examples set aside"
-    said = f"{what}: {told}, {100 * USUAL:+.0f} ± {100 * SPREAD:.0f} on other tasks, so likely {100 * likely:+.1f}"
-    return chosen(effort, said, measured, error, likely, beta if effort is SOME else None)
+    here = f"{100 * trial.measured:+.1f} ± {100 * trial.error:.1f} points by {SOME.steps} steps on examples set aside"
+    usual = f"{100 * USUAL:+.0f} ± {100 * SPREAD:.0f} on other tasks"
+    return f"{what}: {here}, {usual}, so likely {100 * trial.likely:+.1f}"
 
 
-def tried(model: Model, examples: Examples, seed: int) -> tuple[float, float, float]:
-    """Return d, σ and β of 12 steps, from two halves."""
+def tried(model: Model, examples: Examples, seed: int) -> Trial:
+    """Try 12 steps on two halves."""
     right: list[tuple[bool, bool]] = []
     scores, numbers = [], []
     for k, half in enumerate(folds_of(examples.labels, 2, seed, "halves")):
@@ -113,12 +137,11 @@ def tried(model: Model, examples: Examples, seed: int) -> tuple[float, float, fl
         numbers.append(stepped.numbers)
     lost, won = (sum(pair == wanted for pair in right) for wanted in ((True, False), (False, True)))
     beta = confidence(torch.cat(scores), torch.cat(numbers), start=fitted(SOME.steps))
-    return (won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), beta
+    return Trial((won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), beta)
 
 
 def step_seconds(model: Model, texts: Sequence[str], pairs: Sequence[str] | None) -> float:
     """Return the nominal seconds of a step of SOME on texts of this length."""
     tokens = model.collate(texts, pairs, [0] * len(texts))["attention_mask"].sum().item()
-    embedded = {name for name in model.params if "embeddings" in name}
-    size = sum(value.numel() for name, value in model.params.items() if name not in embedded)
+    size = sum(value.numel() for name, value in model.params.items() if "embeddings" not in name)
     return 6 * size * tokens / len(texts) * min(len(texts), SOME.batch_size) / RATE

@@ -11,6 +11,7 @@ from metaglot.adaptation.model import Model, Names
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
 
+GOAL_SECONDS = 120.0  # of CPU
 LADDER: tuple[Effort, ...] = (*EFFORTS.values(), longer(EFFORTS["thorough"], 3), longer(EFFORTS["thorough"], 10))
 
 
@@ -21,7 +22,7 @@ def adapt_until(
     pairs: Sequence[str] | None,
     *,
     goal: float,
-    cpu_seconds: float = 120.0,
+    cpu_seconds: float = GOAL_SECONDS,
     seed: int = 0,
     names: Names = True,
 ) -> tuple[Adapted, float]:

@@ -161,22 +161,25 @@ class Model:
         effort: str | Effort | AsTrained = "fast",
         seed: int = 0,
         names: Names = True,
+        seconds: float | None = None,
     ) -> "Adapted":
         """Return the model adapted to these examples; the model itself stays as it is.
 
         The name of each class is one more example of it, if all names are words (`card_arrival` is, `3` is not) and
         texts are no pairs: it is what helps most with one example or two.  `names` may give words for labels, as
-        {"1": "positive"}; False leaves names out.
+        {"1": "positive"}; False leaves names out.  `seconds` is what the effort auto may spend, about 20 if absent:
+        counted in work, so that the same examples and seed give the same bytes.
 
         Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
         classes, or lists of unlike length.
         """
         from metaglot.adaptation.adapted import adapt_model  # both build on this module
-        from metaglot.adaptation.choice import choose
+        from metaglot.adaptation.choice import SECONDS, choose
 
         texts, labels, pairs = check_examples(texts, labels, pairs)
         if effort == AUTO:
-            choice = choose(self, texts, labels, pairs, seed=seed, names=names)
+            budget = SECONDS if seconds is None else seconds
+            choice = choose(self, texts, labels, pairs, seed=seed, names=names, seconds=budget)
             adapted = adapt_model(self, texts, labels, pairs, choice.effort, seed=seed, names=names, beta=choice.beta)
             return replace(adapted, provenance={**adapted.provenance, "choice": choice.record()})
         chosen = self.effort(effort) if isinstance(effort, str) else effort

@@ -6,10 +6,10 @@ from statistics import fmean, median
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.comparison import BETTER
 from metaglot.evaluation.grids import Grid, Text, percent, points, tone
-from metaglot.evaluation.names import FROZEN
 from metaglot.evaluation.statistics import differences, macro_interval
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import at_shot, better_frozen, macro, methods_of, scores, shots_of, tasks_of
+from metaglot.method_names import FROZEN
 
 Groups = Mapping[str, Sequence[Result]]
 

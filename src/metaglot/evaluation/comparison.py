@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.names import FROZEN
 from metaglot.evaluation.statistics import (
     Interval,
     Key,
@@ -24,6 +23,7 @@ from metaglot.evaluation.statistics import (
 )
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import better_frozen, methods_of, ours_of, scores, shots_of
+from metaglot.method_names import FROZEN
 
 BETTER = "better frozen"
 

@@ -1,7 +1,7 @@
 """What an evaluation will cost, told before it begins: work of each method, times what a text costs here.
 
 A text is embedded (forward) or trained on (forward, backward and its share of an optimiser's step).  Both are timed on
-texts of each task.  The estimate is rough, within a factor of two or so: it is there to tell minutes from hours.
+texts of each task.  The estimate is rough: it is there to tell minutes from hours.
 """
 
 import time

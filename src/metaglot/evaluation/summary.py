@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.names import FROZEN
 from metaglot.evaluation.statistics import Interval, Ranking, Scores, macro_interval, rank_methods, t_interval
 from metaglot.evaluation.store import Result
+from metaglot.method_names import FROZEN
 
 Metric = Literal["accuracy", "macro_f1", "ece"]
 

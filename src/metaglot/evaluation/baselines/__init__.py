@@ -22,7 +22,7 @@ from metaglot.evaluation.baselines.multitask import multitask
 from metaglot.evaluation.baselines.ours import Ours, ours
 from metaglot.evaluation.baselines.setfit import SetFit, setfit
 from metaglot.evaluation.baselines.tfidf import Tfidf
-from metaglot.evaluation.names import FROZEN, GROUPS
+from metaglot.method_names import FROZEN, GROUPS
 
 
 class Start(NamedTuple):
