@@ -20,15 +20,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
+from text.train import trained
 
 from metaglot.adaptation import AS_TRAINED, Model, load_model
 from metaglot.algorithms import ALGORITHMS
-from metaglot.assembly import assemble, write_run_files
-from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
-from metaglot.data.seen import seen_of, write_seen
+from metaglot.config import Recipe, load_recipe, packaged_recipes
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
@@ -39,7 +37,6 @@ from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import Interval, differences, macro_interval
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import cpu_seconds, macro, scores
-from metaglot.training import run
 
 DEFAULT = [name for name in ALGORITHMS if name != "transfer"]  # transfer trains on exactly one set
 GROUPS = ("dev", "leopard")  # folders of $METAGLOT_DATA
@@ -70,30 +67,12 @@ class AsTrained:
         return OnFeatures(adapted, self.queries) if adapted.head_only else adapted
 
 
-class Trained(NamedTuple):
-    """How far a run came."""
-
-    steps: int
-    cpu_minutes: float
-
-
 def recipe_of(name: str, options: Mapping[str, Any], args: argparse.Namespace) -> Recipe:
     """Return the recipe with the algorithm, its options and the budget put in."""
     path = str(packaged_recipes().get(args.recipe, args.recipe))
     named = [f"name=compare-{name}", f"algorithm={json.dumps({'name': name, 'options': dict(options)})}"]
     budget = [] if args.minutes is None else [f"budget.cpu_minutes={args.minutes}"]
     return load_recipe(path, [*args.set, *named, *budget])
-
-
-def trained(recipe: Recipe, folder: Path) -> Trained:
-    """Train in a folder, from where it stands, and return how far it came."""
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    assembled = assemble(recipe, run=folder)
-    write_run_files(folder, dump_recipe(recipe), assembled.description, base=assembled.base)
-    write_seen(folder, seen_of(assembled.texts))
-    *_, last = run(assembled.plan, folder)
-    return Trained(last.state.step, last.state.cpu_seconds / 60)
 
 
 def task_sets(groups: Sequence[str], leave_out: Sequence[str] = ()) -> dict[str, list[TaskSet]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaglot.algorithms import ALGORITHMS, Joint, SequentialReptile
+from metaglot.algorithms import ALGORITHMS, CoTrained, Joint, SequentialReptile
 from metaglot.algorithms.describe import describe
 
 FOLDER = Path(__file__).parent.parent / "img" / "algorithms"
@@ -38,7 +38,7 @@ def facts_of(name: str) -> Facts:
     """Return the facts of an algorithm's defaults."""
     made: Any = ALGORITHMS[name]()
     said = describe(name)
-    alone = made.alone if isinstance(made, SequentialReptile) else made
+    alone = made.alone if isinstance(made, SequentialReptile | CoTrained) else made
     still = not isinstance(alone, Joint) and getattr(alone.rule, "head_lr", None) == 0.0
     return Facts(
         name,

@@ -17,6 +17,7 @@ from metaglot import (
     cli_evaluate,
     cli_report,
     cli_reproduce,
+    cli_shrink,
     cli_train,
 )
 from metaglot.errors import MetaglotError, printable
@@ -38,6 +39,7 @@ app.command("predict")(cli_adapt.predict)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.command("bench")(cli_bench.bench)
 app.command("reproduce")(cli_reproduce.reproduce)
+app.command("shrink")(cli_shrink.shrink)
 app.command("report")(cli_report.report)
 app.command("algorithms")(cli_algorithms.algorithms)
 app.command("check-gradient")(cli_algorithms.check_gradient)

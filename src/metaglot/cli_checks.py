@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained")  # tested to be the names that adaptation takes
 ALGORITHMS = (
-    *("joint", "transfer", "protonet", "matchingnet", "protomaml", "maml", "fomaml", "maml++", "anil", "boil"),
-    *("meta-sgd", "meta-curvature", "reptile", "sequential-reptile", "imaml", "r2d2", "metaoptnet", "leopard"),
-    *("warpgrad", "cavia", "leo", "reml", "metanet-1", "metanet-n"),
+    *("joint", "transfer", "protonet", "cotrained", "matchingnet", "protomaml", "maml", "fomaml", "maml++", "anil"),
+    *("boil", "meta-sgd", "meta-curvature", "reptile", "sequential-reptile", "imaml", "r2d2", "metaoptnet"),
+    *("leopard", "warpgrad", "cavia", "leo", "reml", "metanet-1", "metanet-n"),
 )  # tested to be those of metaglot.algorithms
 QUICK = 16 << 20  # bytes of a file that is read as a check, before it is read again
 UNEVEN = 5  # times as many examples as the smallest class: worth a word

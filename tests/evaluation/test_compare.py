@@ -1,6 +1,6 @@
 """benchmarks/compare.py, tiny: trains, judges, goes on where it stopped, tells of what fails."""
 
-import importlib.util
+import importlib
 import json
 from pathlib import Path
 
@@ -13,11 +13,9 @@ from metaglot.evaluation import read_results
 
 @pytest.fixture(scope="module")
 def compare():
-    path = Path(__file__).parents[2] / "benchmarks" / "compare.py"
-    spec = importlib.util.spec_from_file_location("compare_benchmark", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+        yield importlib.import_module("compare")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from metaglot.algorithms import GradientBased, Joint, SequentialReptile, build_algorithm
+from metaglot.algorithms import GradientBased, Made, adapting, build_algorithm
 from metaglot.errors import MetaglotError
 from metaglot.inner import Adam, first_order
 from metaglot.models import All, HeadOnly, Named, Prototypes, Scope
@@ -64,11 +64,7 @@ class AsTrained:
     @property
     def steps(self) -> int:
         """How many gradient steps it takes."""
-        made = self.strategy()
-        inner = (
-            made.fine_tune if isinstance(made, Joint) else made.alone if isinstance(made, SequentialReptile) else made
-        )
-        return inner.steps
+        return adapting(self.strategy()).steps
 
     @property
     def closed_form(self) -> bool:
@@ -89,7 +85,7 @@ class AsTrained:
         """Return no bounds: the algorithm has its own."""
         return Budget()
 
-    def strategy(self) -> GradientBased | Joint | SequentialReptile:
+    def strategy(self) -> Made:
         """Return the algorithm."""
         return build_algorithm(self.algorithm, self.options)
 

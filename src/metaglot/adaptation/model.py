@@ -20,6 +20,7 @@ from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.averaging import averaged
+from metaglot.models.delta import restored
 from metaglot.models.load import check_length, positions_of
 from metaglot.tasks import Classification
 from metaglot.training.checkpoint import load_params
@@ -211,9 +212,10 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
     run = read_run(folder)
     backbone = load_backbone(run.base, runtime)
     check_length(backbone, run.max_length, f"{folder / RUN}")
-    meta = load_params(run.checkpoint, device=backbone.learner.device)
+    own = {**backbone.learner.body(), **backbone.learner.language_head()}
+    meta = restored(own, load_params(run.checkpoint, device=backbone.learner.device))
     _check_fits(meta, backbone, run.checkpoint)
-    meta = averaged({**backbone.learner.body(), **backbone.learner.language_head()}, meta, run.average_with_base)
+    meta = averaged(own, meta, run.average_with_base)
     kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}
     provenance = {**run.described, "run": folder.name, "step": run.checkpoint.name}
     return Model(folder.name, backbone, kept, run.max_length, provenance, source=str(folder.resolve()))

@@ -1,9 +1,20 @@
 """Every meta-learner by name: short files that fix scope, head, rule and estimator."""
 
-from metaglot.algorithms.build import ALGORITHMS, build_algorithm
+from metaglot.algorithms.build import ALGORITHMS, Made, adapting, build_algorithm
+from metaglot.algorithms.cotrained import CoTrained
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.sequential_reptile import SequentialReptile
 from metaglot.algorithms.why_not import why_not
 
-__all__ = ["ALGORITHMS", "GradientBased", "Joint", "SequentialReptile", "build_algorithm", "why_not"]
+__all__ = [
+    "ALGORITHMS",
+    "CoTrained",
+    "GradientBased",
+    "Joint",
+    "Made",
+    "SequentialReptile",
+    "adapting",
+    "build_algorithm",
+    "why_not",
+]

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from metaglot.algorithms.anil import anil
 from metaglot.algorithms.boil import boil
 from metaglot.algorithms.cavia import cavia
+from metaglot.algorithms.cotrained import CoTrained, cotrained
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.imaml import imaml
 from metaglot.algorithms.joint import Joint
@@ -32,11 +33,13 @@ from metaglot.errors import MetaglotError
 from metaglot.models import HEADS, SCOPES, Prototypes
 
 T = TypeVar("T")
+Made = GradientBased | Joint | SequentialReptile | CoTrained
 
 ALGORITHMS: dict[str, Any] = {
     "joint": joint,
     "transfer": transfer,
     "protonet": protonet,
+    "cotrained": cotrained,
     "maml": maml,
     "fomaml": fomaml,
     "anil": anil,
@@ -61,7 +64,7 @@ ALGORITHMS: dict[str, Any] = {
 }
 
 
-def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> GradientBased | Joint | SequentialReptile:
+def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> Made:
     """Return the algorithm `name` with its options.
 
     Options are those of the function of that name; `head` and `scope` are names of `HEADS` and `SCOPES`, or such a name
@@ -80,9 +83,15 @@ def prototype_metric(name: str, options: Mapping[str, Any]) -> str:
         made = build_algorithm(name, options)
     except MetaglotError:
         return "cosine"
-    inner = made.fine_tune if isinstance(made, Joint) else made.alone if isinstance(made, SequentialReptile) else made
-    head = inner.head
+    head = adapting(made).head
     return head.metric if isinstance(head, Prototypes) else "cosine"
+
+
+def adapting(made: Made) -> GradientBased:
+    """Return how the algorithm adapts to one task."""
+    if isinstance(made, GradientBased):
+        return made
+    return made.fine_tune if isinstance(made, Joint) else made.alone
 
 
 def _made(where: str, make: Callable[..., T], options: Mapping[str, Any]) -> T:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from metaglot.algorithms.build import Made
+from metaglot.algorithms.cotrained import CoTrained
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.sequential_reptile import SequentialReptile
@@ -58,9 +60,7 @@ class Checked:
         return all(one.error <= TOLERANCE for one in self.along) if self.exact else None
 
 
-def check_gradient(
-    algorithm: GradientBased | Joint | SequentialReptile, learner: Learner, *, directions: int = 3, seed: int = 0
-) -> Checked:
+def check_gradient(algorithm: Made, learner: Learner, *, directions: int = 3, seed: int = 0) -> Checked:
     """Return how the algorithm's meta-gradient compares; the learner's parameters should be float64.
 
     Raises MetaglotError for choices that are refused.
@@ -79,12 +79,12 @@ def check_gradient(
         return Checked(alone.estimator.name, exact=False, kind=kind, cosine=cosine)
 
     def judged(at: Params) -> float:
-        if isinstance(alone, Joint):
-            return float(alone.meta_grad([problem], at, [episode], step=0, seed=seed).records[0]["loss"])
+        if isinstance(alone, Joint | CoTrained):
+            return alone.loss_in(alone.meta_grad([problem], at, [episode], step=0, seed=seed).records[0])
         return query_loss(alone, problem, at, episode)
 
     along = tuple(_along(found, meta, judged, fold(seed, "direction", i)) for i in range(directions))
-    name = "plain" if isinstance(alone, Joint) or alone.steps == 0 else alone.estimator.name
+    name = "plain" if isinstance(alone, Joint | CoTrained) or alone.steps == 0 else alone.estimator.name
     return Checked(name, exact=True, kind="the gradient of the query loss", along=along)
 
 
@@ -125,12 +125,12 @@ def synthetic_episode(learner: Learner, *, seed: int, tokens: int = 6) -> Episod
     return Episode(INFO, family, family.collate(part()), family.collate(part()))
 
 
-def _still(algorithm: GradientBased | Joint | SequentialReptile) -> GradientBased | Joint | SequentialReptile:
+def _still(algorithm: Made) -> Made:
     """Return the algorithm without dropout, at its own estimator from the first episode on; auto is unrolled."""
     if isinstance(algorithm, GradientBased):
         estimator = unrolled if isinstance(algorithm.estimator, Auto) else algorithm.estimator
         return replace(algorithm, dropout=False, warm_up=0, estimator=estimator)
-    if isinstance(algorithm, SequentialReptile):
+    if isinstance(algorithm, SequentialReptile | CoTrained):
         return replace(algorithm, alone=replace(algorithm.alone, dropout=False))
     return replace(algorithm, dropout=False)
 

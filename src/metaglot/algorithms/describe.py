@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from metaglot.algorithms.build import ALGORITHMS
+from metaglot.algorithms.build import ALGORITHMS, Made, adapting
 from metaglot.algorithms.check import exact_of
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
-from metaglot.algorithms.sequential_reptile import SequentialReptile
 from metaglot.inner import RULES, Adjoint, Auto, FirstOrder, Implicit, Towards, Unrolled
 from metaglot.models import HEADS, SCOPES, HeadOnly
 
@@ -50,7 +49,7 @@ class Described(NamedTuple):
 def describe(name: str) -> Described:
     """Return what the algorithm `name` is with its defaults; its name must be one of `ALGORITHMS`."""
     make = ALGORITHMS[name]
-    made: GradientBased | Joint | SequentialReptile = make()
+    made: Made = make()
     multitask = isinstance(made, Joint) and not made.single_source
     module = Joint.__module__ if multitask else make.__module__
     said = " ".join((sys.modules[module].__doc__ or "").split())
@@ -61,7 +60,7 @@ def describe(name: str) -> Described:
         choices = ("all", "one a data set", NONE, 0, "plain")
         cost = Cost(f"none; {tuned.steps} of fine-tuning on a new task", "no")
         return Described(name, summary, *choices, exact=True, papers=papers, cost=cost)
-    alone = made.alone if isinstance(made, SequentialReptile) else made
+    alone = adapting(made)
     estimator = alone.estimator.name if alone.steps or not alone.estimator.exact else "plain"
     return Described(
         name,

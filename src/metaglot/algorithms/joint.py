@@ -7,7 +7,7 @@ Ye et al. 2021 (https://arxiv.org/abs/2104.08835) it was as good as the meta-lea
 everywhere.  Multi-task BERT: Liu et al. 2019, https://arxiv.org/abs/1901.11504.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -22,7 +22,7 @@ from metaglot.models.scopes import All
 from metaglot.seeds import fold
 from metaglot.tasks.batches import concatenate
 from metaglot.tasks.objectives import OBJECTIVES
-from metaglot.types import Batch, Budget, Episode, Fast, HeadSpec, Learner, MetaGrad, Params, Problem, TaskInfo
+from metaglot.types import Batch, Budget, Episode, Fast, HeadSpec, Learner, MetaGrad, Params, Problem, Record, TaskInfo
 
 
 def fine_tuning(
@@ -54,24 +54,14 @@ class Joint:
 
     def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
         """Return the body, a zero head for each data set, and what fine-tuning needs."""
-        sizes: dict[str, int] = {}
-        for info in task_infos:
-            if info.family in OBJECTIVES:  # the learner's own head scores it
-                continue
-            sizes[info.dataset] = max(sizes.get(info.dataset, 0), max(info.classes) + 1)
+        sizes = set_sizes(task_infos)
         if self.single_source and len(sizes) != 1:
             raise MetaglotError(
                 f"transfer trains on exactly one source, got {len(sizes)} ({', '.join(sorted(sizes))}); "
                 "name one under data.train, or use the algorithm joint"
             )
         start = dict(self.fine_tune.init(learner, task_infos, seed=seed))
-        for dataset, count in sorted(sizes.items()):
-            layer = zero_layer(HeadSpec(learner.hidden_size, count), start)
-            start |= {
-                f"heads.{dataset}.weight": layer["head.weight"],
-                f"heads.{dataset}.bias": layer["head.bias"],
-            }
-        return start
+        return start | set_heads(learner, sizes, start)
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
         """Return the fine-tuned body and head."""
@@ -96,7 +86,29 @@ class Joint:
             records.append({"task": problem.task.name, "ways": len(problem.task.labels), **metrics})
         return MetaGrad(total, tuple(records))
 
+    def loss_in(self, record: Record) -> float:
+        """Return the loss that a gradient was of, from its record."""
+        return float(record["loss"])
+
     def _head(self, meta: Params, task: TaskInfo) -> dict[str, Tensor]:
         rows = torch.tensor(task.classes, device=meta[f"heads.{task.dataset}.weight"].device)
         weight, bias = meta[f"heads.{task.dataset}.weight"][rows], meta[f"heads.{task.dataset}.bias"][rows]
         return {"head.weight": self.scale * weight, "head.bias": self.scale * bias}
+
+
+def set_sizes(task_infos: Sequence[TaskInfo]) -> dict[str, int]:
+    """Return the classes of each data set; those that the learner's own head scores are left out."""
+    sizes: dict[str, int] = {}
+    for info in task_infos:
+        if info.family not in OBJECTIVES:
+            sizes[info.dataset] = max(sizes.get(info.dataset, 0), max(info.classes) + 1)
+    return sizes
+
+
+def set_heads(learner: Learner, sizes: Mapping[str, int], like: Params) -> dict[str, Tensor]:
+    """Return a zero head for each data set: `heads.<data set>.weight` [C, D] and `.bias` [C]."""
+    heads: dict[str, Tensor] = {}
+    for dataset, count in sorted(sizes.items()):
+        layer = zero_layer(HeadSpec(learner.hidden_size, count), like)
+        heads |= {f"heads.{dataset}.{name}": layer[f"head.{name}"] for name in ("weight", "bias")}
+    return heads

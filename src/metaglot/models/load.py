@@ -15,6 +15,7 @@ from metaglot.data.rawfiles import expanded
 from metaglot.errors import MetaglotError
 from metaglot.models.averaging import UNREAD, averaged
 from metaglot.models.checkpointing import layers_of
+from metaglot.models.delta import restored
 from metaglot.models.language import check_decoder, take_head
 from metaglot.models.learner import HfLearner, Pooling
 from metaglot.seeds import seeded
@@ -165,6 +166,7 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
     except (OSError, SafetensorError) as error:
         raise MetaglotError(f"{run.checkpoint}: the checkpoint is damaged ({error})") from error
     own = {**backbone.learner.body(), **backbone.learner.language_head()}
+    learnt = restored(own, learnt)
     fitting = {}
     for key, value in learnt.items():
         if not key.startswith(("body.", "lm.") if runtime.language else "body."):

@@ -1,0 +1,99 @@
+"""What of a recipe does the work: variations of it, each trained and judged on tasks never seen, beside the first.
+
+    METAGLOT_DATA=… python benchmarks/ablations.py recipes/mini-research.yaml --out results/ablations \
+        --arm as-it-is: --arm slower:training.lr=5e-5 --arm wide:'episodes.ways=[2, 16];episodes.shots=[0, 4]'
+
+An arm is NAME:key=value;key=value, changes to the recipe as `metaglot pretrain` takes them.  Judged are the folders of
+$METAGLOT_DATA in --groups, at --efforts, on the same draws.  Killed, the same command goes on where it stopped.  OUT
+has runs, a folder of results for each effort, and table.md.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+from compare import beside, judged, table, task_sets, trained
+from text.train import numbers, words
+from text_tasks import Arm
+
+from metaglot.adaptation import load_model
+from metaglot.adaptation.effort import effort_called
+from metaglot.config import load_recipe, packaged_recipes
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import evaluate_into, read_results
+from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.protocol import Plan
+
+
+class Variation(NamedTuple):
+    """An arm: its name and what it changes in the recipe."""
+
+    name: str
+    changes: tuple[str, ...]
+
+
+def variation(text: str) -> Variation:
+    """Return the arm of NAME:key=value;key=value."""
+    name, colon, changes = text.partition(":")
+    if not (name and colon):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME:key=value;key=value")
+    return Variation(name, tuple(change for change in changes.split(";") if change))
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", help="a name or a file")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--arm", action="append", type=variation, required=True)
+    parser.add_argument("--groups", type=words, default=["dev"], help="dev, leopard, NAME=FOLDER")
+    parser.add_argument("--leave-out", type=words, default=[], help="tasks of the groups")
+    parser.add_argument("--efforts", type=words, default=["instant", "fast"])
+    parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--length", type=int, default=96, help="tokens a text, when judged")
+    parser.add_argument("--seed", type=int, default=0, help="of draws and queries")
+    return parser.parse_args(given)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    args = arguments(given)
+    groups = task_sets(args.groups, args.leave_out)
+    tasks = [task for sets in groups.values() for task in sets]
+    path = str(packaged_recipes().get(args.recipe, args.recipe))
+    plan = Plan(args.shots, args.draws, args.queries, args.seed)
+    done = []
+    for name, changes in args.arm:
+        folder = args.out / "runs" / name
+        done.append((name, trained(load_recipe(path, [*changes, f"name={name}"]), folder)))
+        model = replace(load_model(folder), max_length=args.length)
+        for effort in args.efforts:
+            (method,) = ours(model, [effort_called(effort)])
+            for result in evaluate_into(args.out / effort, tasks, [Arm(name, method)], plan):
+                print(f"{name} {effort}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
+    said = []
+    for effort in args.efforts:
+        results = read_results(args.out / effort)
+        rows = [
+            {"algorithm": name, "steps": run.steps, "cpu_minutes": run.cpu_minutes}
+            | judged([row for row in results if row.method == name], groups, args)
+            for name, run in done
+        ]
+        known = [row for row in results if row.method in {name for name, _ in done}]
+        said += [f"**{effort}**", table(rows, list(groups), args.shots), beside(known, done[0][0], groups, args.shots)]
+    (args.out / "table.md").write_text("\n\n".join(said) + "\n", "utf-8")
+    print("\n\n".join(said))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MetaglotError as error:
+        sys.exit(f"ablations: {error}")

@@ -1,0 +1,56 @@
+"""A run in few bytes: `model.json`, and what it changed of its base model in low rank (`models/delta.py`)."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import save_file
+
+from metaglot.data.cache import atomic_folder
+from metaglot.data.folders import RUN, is_dir, is_run, read_run
+from metaglot.data.rawfiles import expanded
+from metaglot.errors import MetaglotError
+from metaglot.models import Runtime, load_backbone
+from metaglot.models.averaging import averaged
+from metaglot.models.delta import shrunk
+from metaglot.training.checkpoint import load_params
+
+MEGABYTE = 1 << 20
+
+
+class Smaller(NamedTuple):
+    """What came of it."""
+
+    bytes: int  # of the weights
+    kept: float  # share of the squared change of the matrices
+
+
+def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Smaller:
+    """Write a run as a difference of at most so many megabytes from its base model, which is loaded like the run.
+
+    `out` must not exist.  It is loaded, adapted and evaluated as a run is, wherever its base model is found, but cannot
+    be trained further.  Raises MetaglotError for what is no run, for one whose base was made for it alone, and where
+    even what cannot be made smaller takes more.
+    """
+    source, target = expanded(run), expanded(out)
+    if not is_run(source):
+        raise MetaglotError(f"{run}: no {RUN} there, so it is no run; name one that `metaglot pretrain` made")
+    if is_dir(target) or target.exists():
+        raise MetaglotError(f"{out} exists; choose another folder")
+    found = read_run(source)
+    if Path(found.base).parent == source:
+        raise MetaglotError(f"{run}: its base model was made for it alone, so a difference from it is of no use")
+    learner = load_backbone(found.base, Runtime(device="cpu")).learner
+    base = {**learner.body(), **learner.language_head()}
+    trained = averaged(base, load_params(found.checkpoint, device=torch.device("cpu")), found.average_with_base)
+    small = shrunk(base, trained, int(megabytes * MEGABYTE))
+    described = {key: value for key, value in found.described.items() if key != "average_with_base"}
+    described["shrunk"] = {"megabytes": megabytes, "kept": round(small.kept, 4)}
+    with atomic_folder(target) as part:
+        weights = part / "checkpoints" / found.checkpoint.name / "params.safetensors"
+        weights.parent.mkdir(parents=True)
+        save_file(small.tensors, weights)
+        (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        size = weights.stat().st_size
+    return Smaller(size, small.kept)
