@@ -28,8 +28,12 @@ def list_(*, as_json: Json = False) -> None:
     Example: metaglot data list
     """
     from metaglot.data.builtin import BUILTINS, is_fetched
+    from metaglot.data.shipped import SHIPPED
 
     builtin = [
+        {"name": n, "kind": "model", "fetched": is_fetched(e.base), "licence": e.licence, "description": e.description}
+        for n, e in SHIPPED.items()
+    ] + [
         {"name": n, "kind": e.kind, "fetched": is_fetched(n), "licence": e.licence, "description": e.description}
         for n, e in BUILTINS.items()
     ]

@@ -26,10 +26,9 @@ def shrink(
     """
     if not 0 < megabytes < float("inf"):
         raise MetaglotError(f"--megabytes {megabytes}: expected a number above 0")
-    from metaglot.data.folders import check_model, is_run
-    from metaglot.data.rawfiles import expanded
+    from metaglot.data.folders import check_model, folder_of, is_run
 
-    if is_run(expanded(run)):  # else the function itself says what is wrong
+    if is_run(folder_of(run)):  # else the function itself says what is wrong
         check_model(run)
     from metaglot.adaptation.shrinking import shrink as write
 

@@ -80,7 +80,8 @@ def test_same_seed_same_result(model, sentences, effort):
     texts, labels = sentences(8)
     one, two, other = (model.adapt(texts, labels, effort=effort, seed=seed) for seed in (3, 3, 4))
     assert same(one, two)
-    assert same(one, other) == (effort == "instant")
+    rows = len(texts) + len(set(labels))  # examples and names
+    assert same(one, other) == (effort == "instant" or EFFORTS[effort].batch_size >= rows), "batches alone are drawn"
     new, _ = sentences(2, seed=1)
     assert np.array_equal(one.predict_proba(new), two.predict_proba(new))
 

@@ -14,8 +14,8 @@ from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, effort_called
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import filler
-from metaglot.data.folders import RUN, is_dir, is_run, read_run
-from metaglot.data.rawfiles import expanded
+from metaglot.data.folders import RUN, folder_of, is_dir, is_run, read_run
+from metaglot.data.shipped import shipped_folder
 from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
@@ -204,7 +204,7 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
 
     Raises MetaglotError where it is absent or damaged.
     """
-    folder = expanded(name)
+    folder = folder_of(name)
     if not is_run(folder):
         source = str(folder.resolve()) if is_dir(folder) else str(name)
         backbone = load_backbone(str(name), runtime)
@@ -218,7 +218,8 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
     meta = averaged(own, meta, run.average_with_base)
     kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}
     provenance = {**run.described, "run": folder.name, "step": run.checkpoint.name}
-    return Model(folder.name, backbone, kept, run.max_length, provenance, source=str(folder.resolve()))
+    source = str(name) if shipped_folder(name) else str(folder.resolve())
+    return Model(folder.name, backbone, kept, run.max_length, provenance, source=source)
 
 
 def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:

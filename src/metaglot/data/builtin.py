@@ -17,6 +17,7 @@ from metaglot.data.archives import Archive, download, members, sha256, write_mem
 from metaglot.data.cache import atomic_file, atomic_folder, cache_dir
 from metaglot.data.convert import orange, vader
 from metaglot.data.readers import read_table
+from metaglot.data.shipped import SHIPPED, WEIGHTS
 from metaglot.errors import MetaglotError
 
 NEEDED = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -139,6 +140,9 @@ def fetch(
     left does no harm.  Raises a MetaglotError for an unknown name, no network, or an archive that is not the
     pinned one.
     """
+    if name in SHIPPED:  # it comes in the package; what it stands over may not be there yet
+        fetch(SHIPPED[name].base, cache=cache, progress=progress, source=source)
+        return WEIGHTS / name
     entry = _entry(name)
     target = _target(name, entry, cache)
     if target.exists():
@@ -172,7 +176,7 @@ def load_builtin(name: str, *, cache: Path | None = None) -> pa.Table:
 
 def _entry(name: str) -> Builtin:
     if name not in BUILTINS:
-        raise MetaglotError(f"no built-in {name!r}; there are {', '.join(BUILTINS)}.")
+        raise MetaglotError(f"no built-in {name!r}; there are {', '.join((*SHIPPED, *BUILTINS))}.")
     return BUILTINS[name]
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from metaglot.data.builtin import BUILTINS, fetch
 from metaglot.data.rawfiles import expanded
+from metaglot.data.shipped import SHIPPED, shipped_folder
 from metaglot.errors import MetaglotError
 
 ADAPTED = "adapted.json"
@@ -47,7 +48,9 @@ def locate(name: str) -> str:
     if is_file(path):
         raise MetaglotError(f"{name} is a file; give the folder that holds it")
     if not HUB_ID.fullmatch(name) or len(name) > 200:
-        raise MetaglotError(f"{name}: no such model folder; use builtin:minilm, builtin:tiny, a folder or a hub id")
+        raise MetaglotError(
+            f"{name}: no such model folder; use builtin:minilm, builtin:mini, builtin:tiny, a folder or a hub id"
+        )
     return name
 
 
@@ -62,12 +65,17 @@ def root_of(name: str) -> str:
     Raises MetaglotError where a run is damaged, or began from itself.
     """
     seen: set[Path] = set()
-    while is_run(folder := expanded(name)):
+    while is_run(folder := folder_of(name)):
         if folder.resolve() in seen:
             raise MetaglotError(f"{folder / RUN}: its base is the run itself; put the model it began from there")
         seen.add(folder.resolve())
         name = read_run(folder).base
     return name
+
+
+def folder_of(name: str | Path) -> Path:
+    """Return the folder that a name may mean: of a model that comes in the package, or the path itself."""
+    return shipped_folder(name) or expanded(name)
 
 
 def is_run(folder: Path) -> bool:
@@ -176,7 +184,8 @@ def _taken(folder: Path, what: str) -> bool:
 
 def _builtin(name: str) -> Path:
     if name in BUILTINS and BUILTINS[name].kind != "model":
-        models = ", ".join(f"builtin:{one}" for one, entry in BUILTINS.items() if entry.kind == "model")
+        fetched = [one for one, entry in BUILTINS.items() if entry.kind == "model"]
+        models = ", ".join(f"builtin:{one}" for one in (*SHIPPED, *fetched))
         raise MetaglotError(f"builtin:{name} is a data set, not a model; the built-in models are {models}")
     return fetch(name)
 

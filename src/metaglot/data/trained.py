@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from metaglot.data.folders import check_model, is_run, read_run
-from metaglot.data.rawfiles import expanded
+from metaglot.data.folders import check_model, folder_of, is_run, read_run
 from metaglot.errors import MetaglotError
 
 
@@ -27,5 +26,5 @@ def trained_by(described: Mapping[str, Any], model: str) -> tuple[str, dict[str,
 def check_trained(model: str) -> None:
     """Raise MetaglotError for a model that the effort as-trained cannot adapt."""
     check_model(model)
-    folder = expanded(model)
+    folder = folder_of(model)
     trained_by(read_run(folder).described if is_run(folder) else {}, model)

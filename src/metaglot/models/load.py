@@ -10,8 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from metaglot.data.folders import is_run, locate, read_run, root_of
-from metaglot.data.rawfiles import expanded
+from metaglot.data.folders import folder_of, is_run, locate, read_run, root_of
 from metaglot.errors import MetaglotError
 from metaglot.models.averaging import UNREAD, averaged
 from metaglot.models.checkpointing import layers_of
@@ -53,7 +52,7 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     safetensors are read and no code of the checkpoint is run.  Raises MetaglotError where the model is absent, damaged
     or unreadable, or has no language-model head of the kind that is asked for.
     """
-    if is_run(expanded(name)):
+    if is_run(folder_of(name)):
         return _of_run(name, runtime)
     source = locate(name)
     device = pick_device(runtime.device)
@@ -159,7 +158,7 @@ def _pick_attention(runtime: Runtime, device: torch.device, *, bf16: bool) -> st
 def _of_run(name: str, runtime: Runtime) -> Backbone:
     """Return the base model of a run with the parameters of its newest checkpoint put in."""
     root_of(name)  # told here, a run that is its own base is an error and no endless descent
-    run = read_run(expanded(name))
+    run = read_run(folder_of(name))
     backbone = load_backbone(run.base, runtime)
     try:
         learnt = load_file(run.checkpoint / "params.safetensors")

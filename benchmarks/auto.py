@@ -1,0 +1,147 @@
+"""What the effort auto chooses, what the other choices would have been worth, and whether its interval holds.
+
+    METAGLOT_DATA=… python benchmarks/auto.py builtin:mini --out results/auto
+    … --groups dev,aside=FOLDER --shots 4,8 --draws 2 --leave-out banking77
+
+For each task, number of shots and draw: the accuracy on --queries other texts in closed form, after 12 and after 40
+steps, and what `choose` said: the gain measured on halves, its error, the expected accuracy with its interval.  Then,
+for the constants in `adaptation/choice.py` and for others, the mean accuracy of what the rule takes; the best choice
+seen afterwards; how often the interval holds.  Killed, the same command goes on where it stopped.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+import torch
+from compare import task_sets
+from text.train import numbers, words
+
+from metaglot.adaptation import Model, load_model
+from metaglot.adaptation.choice import CLOSED, FAR, MANY, SOME, SPREAD, USUAL, choose
+from metaglot.errors import MetaglotError
+from metaglot.evaluation.metrics import judge
+from metaglot.evaluation.protocol import TaskSet
+from metaglot.seeds import fold
+
+STEPS = {effort.steps: effort for effort in (CLOSED, SOME, MANY)}
+Cell = Mapping[str, Any]
+
+
+def cell_of(model: Model, task: TaskSet, shot: int, draw: int, queries: int, seconds: float) -> Cell:
+    """Return the accuracy and the calibration error by steps, and what auto made of the examples."""
+    support = task.examples(task.draws.support(shot, draw))
+    asked = task.examples(task.draws.queries(queries, fold(0, "auto", task.name)))
+    seed = fold(0, "auto", task.name, shot, draw)
+    choice = choose(model, support.texts, support.labels, support.pairs, seed=seed, seconds=seconds)
+    accuracy, error = {}, {}
+    for steps, effort in STEPS.items():
+        adapted = model.adapt(support.texts, support.labels, pairs=support.pairs, effort=effort, seed=seed)
+        found = judge(adapted.labels, adapted.predict_proba(asked.texts, asked.pairs), asked.labels)
+        accuracy[str(steps)], error[str(steps)] = found.accuracy, found.ece
+    said = choice.record()
+    where = {"task": task.name, "shot": shot, "draw": draw}
+    taken = {"taken": choice.effort.steps, "trial": said["trial"], "expected": said["expected"]}
+    return {**where, "accuracy": accuracy, "ece": error, **taken}
+
+
+def cells(args: argparse.Namespace, file: Path) -> Iterator[Cell]:
+    """Yield the cells, those of the file first; the others are appended to it."""
+    done = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line] if file.exists() else []
+    yield from done
+    known = {(cell["task"], cell["shot"], cell["draw"]) for cell in done}
+    tasks = [task for sets in task_sets(args.groups, args.leave_out).values() for task in sets]
+    model = replace(load_model(args.model), max_length=args.length)
+    for draw in range(args.draws):
+        for shot in args.shots:
+            for task in tasks:
+                if (task.name, shot, draw) in known:
+                    continue
+                cell = cell_of(model, task, shot, draw, args.queries, args.seconds)
+                with file.open("a", encoding="utf-8") as opened:
+                    opened.write(json.dumps(cell) + "\n")
+                print(f"{task.name} {shot} shots: {cell['accuracy']}, took {cell['taken']}", file=sys.stderr)
+                yield cell
+
+
+def taken(cell: Cell, usual: float, spread: float, far: float) -> str:
+    """Return the steps that the rule takes with these constants."""
+    trial = cell["trial"]
+    if trial is None:
+        return str(cell["taken"])
+    prior, precision = 1 / spread**2, 1 / trial["error"] ** 2
+    likely = (usual * prior + trial["measured"] * precision) / (prior + precision)
+    return "0" if likely <= 0 else "40" if likely > far else "12"
+
+
+def mean_of(found: Sequence[Cell], steps: Mapping[int, str], what: str) -> float:
+    """Return the mean over cells, in per cent, at the steps of each."""
+    return 100 * fmean(cell[what][steps[i]] for i, cell in enumerate(found))
+
+
+def said(found: Sequence[Cell]) -> str:
+    """Return the tables as Markdown."""
+    shots = sorted({cell["shot"] for cell in found})
+    lines = ["| steps | " + " | ".join(f"{shot} shots" for shot in shots) + " | all | ECE |"]
+    lines.append("|---|" + "---:|" * (len(shots) + 2))
+    rules = {str(steps): {i: str(steps) for i in range(len(found))} for steps in STEPS}
+    rules["auto"] = {i: taken(cell, USUAL, SPREAD, FAR) for i, cell in enumerate(found)}
+    rules["the best, seen afterwards"] = {
+        i: max(cell["accuracy"], key=lambda s: cell["accuracy"][s]) for i, cell in enumerate(found)
+    }
+    for name, steps in rules.items():
+        by_shot = []
+        for shot in shots:
+            rows = [i for i, cell in enumerate(found) if cell["shot"] == shot]
+            by_shot.append(mean_of([found[i] for i in rows], {k: steps[i] for k, i in enumerate(rows)}, "accuracy"))
+        numbers_ = [*by_shot, mean_of(found, steps, "accuracy"), mean_of(found, steps, "ece")]
+        lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in numbers_) + " |")
+    lines += ["", "| γ | τ | far | auto |", "|---:|---:|---:|---:|"]
+    for usual in (0.0, 0.02, 0.04):
+        for spread in (0.03, 0.05, 0.08):
+            for far in (0.04, 0.06, 0.09):
+                steps = {i: taken(cell, usual, spread, far) for i, cell in enumerate(found)}
+                lines.append(f"| {usual} | {spread} | {far} | {mean_of(found, steps, 'accuracy'):.2f} |")
+    kept = [cell for cell in found if cell["expected"]]
+    held = [c["expected"]["low"] <= c["accuracy"][str(c["taken"])] <= c["expected"]["high"] for c in kept]
+    off = [c["accuracy"][str(c["taken"])] - c["expected"]["accuracy"] for c in kept]
+    wide = [c["expected"]["high"] - c["expected"]["low"] for c in kept]
+    if kept:
+        told = f"{100 * fmean(held):.0f} % of {len(held)} cells; it is {100 * fmean(wide):.0f} points wide on average"
+        lines += ["", f"The interval holds in {told}; the accuracy is {100 * fmean(off):+.1f} points from its middle."]
+    return "\n".join(lines)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--groups", type=words, default=["dev"], help="folders of $METAGLOT_DATA, or NAME=FOLDER")
+    parser.add_argument("--leave-out", type=words, default=["banking77"], help="tasks of the groups")
+    parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=20.0, help="that auto may take")
+    parser.add_argument("--length", type=int, default=96, help="tokens a text")
+    args = parser.parse_args(given)
+    torch.set_num_threads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    table = said(list(cells(args, args.out / "cells.jsonl")))
+    (args.out / "table.md").write_text(table + "\n", "utf-8")
+    print(table)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MetaglotError as error:
+        sys.exit(f"auto: {error}")

@@ -1,0 +1,32 @@
+"""Models that come in the package: runs shrunk to a small difference from a built-in one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A shrunk run in the package; its folder has the card and the notice too."""
+
+    description: str
+    licence: str
+    base: str  # the built-in model that it is a difference from
+
+
+SHIPPED: Mapping[str, Shipped] = {
+    "mini": Shipped(
+        description="all-MiniLM-L6-v2 meta-pretrained on labelled sets with open licences",
+        licence="Apache-2.0; what it was trained on: its card",
+        base="minilm",
+    )
+}
+
+
+def shipped_folder(name: str | Path) -> Path | None:
+    """Return the folder of the model that comes as `builtin:NAME`, or None if none comes by that name."""
+    text = str(name)
+    own = text.removeprefix("builtin:")
+    return WEIGHTS / own if own != text and own in SHIPPED else None

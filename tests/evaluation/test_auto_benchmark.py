@@ -1,0 +1,45 @@
+"""benchmarks/auto.py, tiny: real choices on a real model, and a table that adds up."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def auto():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+        yield importlib.import_module("auto")
+
+
+def test_cells_are_judged_once_and_the_table_is_their_mean(auto, tmp_path, write_csv, tiny, capsys):
+    (tmp_path / "held").mkdir()
+    write_csv(tmp_path / "held" / "task.csv", 12, start=200)
+    sizes = ["--shots", "1,4", "--draws", "1", "--queries", "8", "--groups", f"held={tmp_path / 'held'}"]
+    asked = [str(tiny), "--out", str(tmp_path / "out"), *sizes, "--length", "16"]
+    auto.main(asked)
+    before = (tmp_path / "out/cells.jsonl").read_bytes()
+    capsys.readouterr()
+    auto.main(asked)
+    assert (tmp_path / "out/cells.jsonl").read_bytes() == before
+    cells = [json.loads(line) for line in before.decode().splitlines()]
+    assert [cell["shot"] for cell in cells] == [1, 4]
+    assert cells[0]["trial"] is None, "of one example none can be set aside"
+    assert set(cells[1]["accuracy"]) == {"0", "12", "40"}
+    said = capsys.readouterr().out
+    closed = [100 * cell["accuracy"]["0"] for cell in cells]
+    assert f"| 0 | {closed[0]:.1f} | {closed[1]:.1f} | {sum(closed) / 2:.1f} |" in said
+    assert said.strip() == (tmp_path / "out/table.md").read_text("utf-8").strip()
+
+
+@pytest.mark.parametrize(("measured", "expected"), [(-0.4, "0"), (0.04, "12"), (0.3, "40")])
+def test_the_rule_is_that_of_choice(auto, measured, expected):
+    from metaglot.adaptation.choice import FAR, SPREAD, USUAL, Trial
+
+    trial = Trial(measured, 0.04, 2.0)
+    cell = {"trial": trial._asdict(), "taken": 12}
+    assert auto.taken(cell, USUAL, SPREAD, FAR) == expected
+    likely = trial.likely
+    assert expected == ("0" if likely <= 0 else "40" if likely > FAR else "12")
