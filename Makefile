@@ -7,7 +7,7 @@ DOCS_STAMP := $(VENV)/.installed-docs
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help setup demo check format test test-all docs clean
+.PHONY: help setup demo check format test test-all docs mini clean
 
 help:  ## What each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -46,6 +46,13 @@ $(DOCS_STAMP): $(STAMP)
 docs: $(DOCS_STAMP)  ## Build docs/_build/html; every warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
+
+mini: $(STAMP)  ## Train builtin:mini anew from recipes/mini.yaml (about 90 CPU-minutes; needs METAGLOT_DATA)
+	$(BIN)/metaglot pretrain mini --out runs/mini $$(test -d runs/mini/checkpoints && echo --resume)
+	rm -rf runs/mini-shrunk
+	$(BIN)/metaglot shrink runs/mini --out runs/mini-shrunk --megabytes 4
+	mkdir -p src/metaglot/weights/mini
+	cp -r runs/mini-shrunk/. src/metaglot/weights/mini/
 
 clean:  ## Remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -3,8 +3,9 @@
     METAGLOT_DATA=… python benchmarks/auto.py builtin:mini --out results/auto
     … --groups dev,aside=FOLDER --shots 4,8 --draws 2 --leave-out banking77
 
-For each task, number of shots and draw: the accuracy on --queries other texts in closed form, after 12 and after 40
-steps, and what `choose` said: the gain measured on halves, its error, the expected accuracy with its interval.  Then,
+For each task, number of shots and draw: accuracy and calibration error (10 bins of equal mass) on other texts in closed
+form, after 12 and after 40 steps, by `auto`, and by logistic regression on the same features; and what `choose`
+said: the gain measured on halves, its error, the expected accuracy with its interval.  Then,
 for the constants in `adaptation/choice.py` and for others, the mean accuracy of what the rule takes; the best choice
 seen afterwards; how often the interval holds.  Killed, the same command goes on where it stopped.
 """
@@ -22,36 +23,67 @@ from typing import Any
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
+import numpy as np
 import torch
 from compare import task_sets
 from text.train import numbers, words
 
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.choice import CLOSED, FAR, MANY, SOME, SPREAD, USUAL, choose
+from metaglot.adaptation.choice import CLOSED, MANY, SOME, choose
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.metrics import judge
-from metaglot.evaluation.protocol import TaskSet
+from metaglot.evaluation import Fitted
+from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.frozen_lr import FrozenLR
+from metaglot.evaluation.protocol import Examples, TaskSet
 from metaglot.seeds import fold
 
 STEPS = {effort.steps: effort for effort in (CLOSED, SOME, MANY)}
+BINS = 10
 Cell = Mapping[str, Any]
 
 
-def cell_of(model: Model, task: TaskSet, shot: int, draw: int, queries: int, seconds: float) -> Cell:
-    """Return the accuracy and the calibration error by steps, and what auto made of the examples."""
-    support = task.examples(task.draws.support(shot, draw))
-    asked = task.examples(task.draws.queries(queries, fold(0, "auto", task.name)))
+def error_of(probabilities: np.ndarray, right: np.ndarray) -> float:  # [n, C], [n]
+    """Return the expected calibration error over BINS bins of equal mass."""
+    confidence = probabilities.max(axis=1)
+    order = np.argsort(confidence, kind="stable")
+    parts = (rows for rows in np.array_split(order, BINS) if len(rows))
+    return float(sum(abs(right[rows].mean() - confidence[rows].mean()) * len(rows) for rows in parts) / len(order))
+
+
+def judged(fitted: Fitted, asked: Examples) -> tuple[float, float]:
+    """Return accuracy and calibration error."""
+    probabilities = fitted.predict_proba(asked.texts, asked.pairs)
+    right = np.array([fitted.labels[k] for k in probabilities.argmax(axis=1)]) == np.array(asked.labels)
+    return float(right.mean()), error_of(probabilities, right)
+
+
+def cell_of(model: Model, task: TaskSet, shot: int, draw: int, args: argparse.Namespace) -> Cell:
+    """Return accuracy and calibration error by arm, and what auto made of the examples."""
+    support = task.support(shot, draw)
+    asked = task.examples(task.queries(args.queries, fold(0, "auto", task.name)))
     seed = fold(0, "auto", task.name, shot, draw)
-    choice = choose(model, support.texts, support.labels, support.pairs, seed=seed, seconds=seconds)
-    accuracy, error = {}, {}
-    for steps, effort in STEPS.items():
-        adapted = model.adapt(support.texts, support.labels, pairs=support.pairs, effort=effort, seed=seed)
-        found = judge(adapted.labels, adapted.predict_proba(asked.texts, asked.pairs), asked.labels)
-        accuracy[str(steps)], error[str(steps)] = found.accuracy, found.ece
+    given = support.texts, support.labels
+    choice = choose(model, *given, support.pairs, seed=seed, seconds=args.seconds)
+    arms: dict[str, Fitted] = {
+        str(steps): model.adapt(*given, pairs=support.pairs, effort=effort, seed=seed)
+        for steps, effort in STEPS.items()
+    }
+    arms["auto"] = model.adapt(*given, pairs=support.pairs, effort="auto", seed=seed, seconds=args.seconds)
+    arms["regression"] = FrozenLR(Remembered(model)).fit(
+        support.texts, support.pairs, support.labels, shot=shot, seed=seed
+    )
+    found = {name: judged(fitted, asked) for name, fitted in arms.items()}
     said = choice.record()
-    where = {"task": task.name, "shot": shot, "draw": draw}
-    taken = {"taken": choice.effort.steps, "trial": said["trial"], "expected": said["expected"]}
-    return {**where, "accuracy": accuracy, "ece": error, **taken}
+    return {
+        "task": task.name,
+        "shot": shot,
+        "draw": draw,
+        "taken": choice.effort.steps,
+        "accuracy": {name: one for name, (one, _) in found.items()},
+        "ece": {name: one for name, (_, one) in found.items()},
+        "trial": said["trial"],
+        "expected": said["expected"],
+    }
 
 
 def cells(args: argparse.Namespace, file: Path) -> Iterator[Cell]:
@@ -66,7 +98,7 @@ def cells(args: argparse.Namespace, file: Path) -> Iterator[Cell]:
             for task in tasks:
                 if (task.name, shot, draw) in known:
                     continue
-                cell = cell_of(model, task, shot, draw, args.queries, args.seconds)
+                cell = cell_of(model, task, shot, draw, args)
                 with file.open("a", encoding="utf-8") as opened:
                     opened.write(json.dumps(cell) + "\n")
                 print(f"{task.name} {shot} shots: {cell['accuracy']}, took {cell['taken']}", file=sys.stderr)
@@ -93,18 +125,17 @@ def said(found: Sequence[Cell]) -> str:
     shots = sorted({cell["shot"] for cell in found})
     lines = ["| steps | " + " | ".join(f"{shot} shots" for shot in shots) + " | all | ECE |"]
     lines.append("|---|" + "---:|" * (len(shots) + 2))
-    rules = {str(steps): {i: str(steps) for i in range(len(found))} for steps in STEPS}
-    rules["auto"] = {i: taken(cell, USUAL, SPREAD, FAR) for i, cell in enumerate(found)}
-    rules["the best, seen afterwards"] = {
-        i: max(cell["accuracy"], key=lambda s: cell["accuracy"][s]) for i, cell in enumerate(found)
+    rules = {arm: dict.fromkeys(range(len(found)), arm) for arm in (*map(str, STEPS), "auto", "regression")}
+    rules["the best number of steps, seen afterwards"] = {
+        i: max(map(str, STEPS), key=lambda steps: cell["accuracy"][steps]) for i, cell in enumerate(found)
     }
     for name, steps in rules.items():
         by_shot = []
         for shot in shots:
             rows = [i for i, cell in enumerate(found) if cell["shot"] == shot]
             by_shot.append(mean_of([found[i] for i in rows], {k: steps[i] for k, i in enumerate(rows)}, "accuracy"))
-        numbers_ = [*by_shot, mean_of(found, steps, "accuracy"), mean_of(found, steps, "ece")]
-        lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in numbers_) + " |")
+        row = [*by_shot, mean_of(found, steps, "accuracy"), mean_of(found, steps, "ece")]
+        lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in row) + " |")
     lines += ["", "| γ | τ | far | auto |", "|---:|---:|---:|---:|"]
     for usual in (0.0, 0.02, 0.04):
         for spread in (0.03, 0.05, 0.08):
@@ -112,8 +143,8 @@ def said(found: Sequence[Cell]) -> str:
                 steps = {i: taken(cell, usual, spread, far) for i, cell in enumerate(found)}
                 lines.append(f"| {usual} | {spread} | {far} | {mean_of(found, steps, 'accuracy'):.2f} |")
     kept = [cell for cell in found if cell["expected"]]
-    held = [c["expected"]["low"] <= c["accuracy"][str(c["taken"])] <= c["expected"]["high"] for c in kept]
-    off = [c["accuracy"][str(c["taken"])] - c["expected"]["accuracy"] for c in kept]
+    held = [c["expected"]["low"] <= c["accuracy"]["auto"] <= c["expected"]["high"] for c in kept]
+    off = [c["accuracy"]["auto"] - c["expected"]["accuracy"] for c in kept]
     wide = [c["expected"]["high"] - c["expected"]["low"] for c in kept]
     if kept:
         told = f"{100 * fmean(held):.0f} % of {len(held)} cells; it is {100 * fmean(wide):.0f} points wide on average"

@@ -4,6 +4,7 @@ import importlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -27,11 +28,23 @@ def test_cells_are_judged_once_and_the_table_is_their_mean(auto, tmp_path, write
     cells = [json.loads(line) for line in before.decode().splitlines()]
     assert [cell["shot"] for cell in cells] == [1, 4]
     assert cells[0]["trial"] is None, "of one example none can be set aside"
-    assert set(cells[1]["accuracy"]) == {"0", "12", "40"}
+    assert set(cells[1]["accuracy"]) == {"0", "12", "40", "auto", "regression"}
+    for cell in cells:
+        assert cell["accuracy"]["auto"] == cell["accuracy"][str(cell["taken"])], "the same steps, the same seed"
     said = capsys.readouterr().out
     closed = [100 * cell["accuracy"]["0"] for cell in cells]
     assert f"| 0 | {closed[0]:.1f} | {closed[1]:.1f} | {sum(closed) / 2:.1f} |" in said
     assert said.strip() == (tmp_path / "out/table.md").read_text("utf-8").strip()
+
+
+def test_the_calibration_error_has_bins_of_equal_mass(auto):
+    confidence = np.repeat([0.6, 0.9], 10)
+    right = np.array([True, False] * 5 + [True] * 10)  # a bin of two: half right at 0.6, all right at 0.9
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    assert auto.error_of(probabilities, right) == pytest.approx((0.1 + 0.1) / 2)
+    sure = np.stack([np.ones(20), np.zeros(20)], axis=1)
+    assert auto.error_of(sure, np.ones(20, bool)) == 0
+    assert auto.error_of(sure, np.zeros(20, bool)) == 1
 
 
 @pytest.mark.parametrize(("measured", "expected"), [(-0.4, "0"), (0.04, "12"), (0.3, "40")])

@@ -16,7 +16,7 @@ from metaglot.models.averaging import averaged
 from metaglot.models.delta import shrunk
 from metaglot.training.checkpoint import load_params
 
-MEGABYTE = 1 << 20
+MEGABYTE = 10**6
 
 
 class Smaller(NamedTuple):

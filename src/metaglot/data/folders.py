@@ -48,9 +48,7 @@ def locate(name: str) -> str:
     if is_file(path):
         raise MetaglotError(f"{name} is a file; give the folder that holds it")
     if not HUB_ID.fullmatch(name) or len(name) > 200:
-        raise MetaglotError(
-            f"{name}: no such model folder; use builtin:minilm, builtin:mini, builtin:tiny, a folder or a hub id"
-        )
+        raise MetaglotError(f"{name}: no such model folder; use builtin:minilm, builtin:tiny, a folder or a hub id")
     return name
 
 

@@ -16,13 +16,16 @@ class Shipped:
     base: str  # the built-in model that it is a difference from
 
 
-SHIPPED: Mapping[str, Shipped] = {
+_ALL = {
     "mini": Shipped(
         description="all-MiniLM-L6-v2 meta-pretrained on labelled sets with open licences",
         licence="Apache-2.0; what it was trained on: its card",
         base="minilm",
     )
 }
+SHIPPED: Mapping[str, Shipped] = {
+    name: one for name, one in _ALL.items() if (WEIGHTS / name / "model.json").is_file()
+}  # a checkout may lack weights that are still to be made
 
 
 def shipped_folder(name: str | Path) -> Path | None:
