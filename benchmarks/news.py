@@ -1,0 +1,281 @@
+"""News of sports and of finance for a model that has seen neither: meta-pre-training beside plain training.
+
+    METAGLOT_DATA=… python benchmarks/news.py --out results/news
+    … --base builtin:tiny --minutes 10 --draws 3
+
+Every arm starts from one base, has the sets of recipes/news.yaml, in which no class of sports, finance, business, money
+or stocks is left, and the same CPU minutes:
+
+    meta        the recipe (ProtoNet), adapted with --effort
+    plain       masked language modelling on the same texts, then the tuned fine-tune; 3 minutes more for a new head
+    multitask   a classifier for each set, then the same fine-tune
+    untouched   the base: the tuned fine-tune, and our head in closed form (frozen-instant)
+
+The tasks are made of the classes that were taken out (agnews, of which nothing is trained on, has others beside them):
+DOMAINS names sets and label spaces.  Each class has as many queries; precision and recall are means over the classes.
+OUT has runs, results.jsonl and table.md; killed, the same command goes on where it stopped.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sklearn.metrics import precision_recall_fscore_support
+from text.arms import PLAIN
+from text.train import numbers, trained
+
+from metaglot.adaptation import Model, load_model
+from metaglot.adaptation.effort import effort_called
+from metaglot.assembly import assemble
+from metaglot.config import load_recipe, packaged_recipes, parse_recipe
+from metaglot.data.builtin import load_builtin
+from metaglot.data.draws import draws_of
+from metaglot.data.readers import read_table
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import FineTune, TaskSet
+from metaglot.evaluation.baselines import Remembered, multitask
+from metaglot.evaluation.baselines.frozen_instant import FrozenInstant
+from metaglot.evaluation.baselines.method import Method
+from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.statistics import Interval, differences, macro_interval
+from metaglot.seeds import fold, generator
+
+WARM_MINUTES = 3.0
+
+
+class Task(NamedTuple):
+    """A set, and the classes of it that are the task; with words for labels that are numbers."""
+
+    source: str  # builtin:NAME, or a file of $METAGLOT_DATA
+    labels: Mapping[str, str]
+
+
+def same(*labels: str) -> dict[str, str]:
+    return {label: label for label in labels}
+
+
+DOMAINS: Mapping[str, Mapping[str, Task]] = {
+    "sports": {
+        "newsgroups: baseball, hockey": Task("builtin:20newsgroups", same("rec.sport.baseball", "rec.sport.hockey")),
+        "agnews: sports, world, science": Task("dev/agnews-test.parquet", same("Sports", "World", "Sci/Tech")),
+    },
+    "finance": {
+        "reuters: eight topics": Task(
+            "builtin:r52", same("earn", "acq", "crude", "trade", "money-fx", "interest", "ship", "money-supply")
+        ),
+        "huffpost: business, money": Task("train/huffpost41.parquet", {"9": "business", "31": "money"}),
+        "agnews: business, world, science": Task("dev/agnews-test.parquet", same("Business", "World", "Sci/Tech")),
+    },
+}
+
+
+def task_set(name: str, task: Task) -> TaskSet:
+    """Return the task: of its set the rows of its classes, with their words."""
+    if task.source.startswith("builtin:"):
+        table = load_builtin(task.source.removeprefix("builtin:"))
+    else:
+        table = read_table(Path(os.environ["METAGLOT_DATA"]) / task.source)
+    chosen = [i for i, label in enumerate(table["label"].to_pylist()) if label in task.labels]
+    rows = table.take(pa.array(chosen))
+    plain = pa.table(
+        {
+            "text": rows["text"],
+            "label": [task.labels[label] for label in rows["label"].to_pylist()],
+            "row": rows["row"],
+        }
+    )
+    return TaskSet(name, plain, draws_of(plain))
+
+
+def balanced(task: TaskSet, count: int, seed: int) -> list[int]:
+    """Return as many query rows of each class, in a seeded order."""
+    labels = task.table["label"].to_pylist()
+    by_class: dict[str, list[int]] = {label: [] for label in sorted(set(labels))}
+    for i in map(int, task.draws.queries(len(labels), seed)):
+        by_class[labels[i]].append(i)
+    each = min(count // len(by_class), *map(len, by_class.values()))
+    return [i for rows in by_class.values() for i in generator(seed, "queries").permutation(rows)[:each].tolist()]
+
+
+def write_texts(recipe: Any, file: Path) -> None:
+    """Write the texts that the recipe trains on, without their labels."""
+    if file.exists():
+        return
+    found: dict[str, str] = {}
+    for part in assemble(recipe).texts:
+        rows = part.table.take(pa.array(part.rows))
+        pairs = rows["text_pair"].to_pylist() if "text_pair" in rows.column_names else [None] * len(rows)
+        for text, pair in zip(rows["text"].to_pylist(), pairs, strict=True):
+            found[f"{text} {pair}" if pair else text] = part.name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"text": list(found), "domain": list(found.values())}), file)
+
+
+def models_of(args: argparse.Namespace) -> dict[str, Model]:
+    """Return the model of each arm, trained now as far as it is not yet."""
+    news = str(packaged_recipes()["news"])
+    common = [f"model.name={args.base}", f"budget.cpu_minutes={args.minutes}", f"seed={args.seed}"]
+    recipe = load_recipe(news, common)
+    write_texts(recipe, args.out / "text" / "news.parquet")
+    runs = args.out / "runs"
+    trained(recipe, runs / "meta")
+    joint = ["algorithm={name: joint, options: {dropout: false, steps: 1}}", "training.average_with_base=0"]
+    trained(load_recipe(news, [*common, *joint, "episodes.named=0", "episodes.shots=[1, 8]"]), runs / "multitask")
+    for name, base, minutes in (
+        ("warm", args.base, min(args.minutes, WARM_MINUTES)),
+        ("plain", str(runs / "warm"), args.minutes),
+    ):
+        trained(parse_recipe(_language(name, base, minutes, args), where=f"arm {name}"), runs / name)
+    return {name: replace(load_model(runs / name), max_length=args.length) for name in ("meta", "plain", "multitask")}
+
+
+def _language(name: str, base: str, minutes: float, args: argparse.Namespace) -> dict[str, Any]:
+    warm = name == "warm"
+    return {
+        "name": name,
+        "seed": args.seed,
+        "threads": 1,
+        "model": {"name": base, "max_length": args.length},
+        "text": {"root": str(args.out / "text"), "corpora": ["news.parquet"], "length": 64, "min_chars": 1},
+        "tasks": [PLAIN],
+        "algorithm": {"name": "joint"},
+        "training": {
+            "steps": 1_000_000,
+            "meta_batch": 4,
+            "lr": 1e-3 if warm else 1e-4,
+            "warmup": 40,
+            "schedule": "constant",
+            "save_every": 50,
+            "freeze": ["*"] if warm else [],
+        },
+        "validation": {"every": 100, "batches": 8},
+        "budget": {"cpu_minutes": minutes},
+    }
+
+
+def methods_of(models: Mapping[str, Model], args: argparse.Namespace) -> dict[str, Method]:
+    """Return how each arm is adapted."""
+    base = models["meta"].base()
+    (meta,) = ours(models["meta"], [effort_called(args.effort)])
+    return {
+        f"meta, {args.effort}": meta,
+        "plain, fine-tuned": FineTune(models["plain"]),
+        "multitask, fine-tuned": multitask(models["multitask"]),
+        "untouched, fine-tuned": FineTune(base),
+        "untouched, closed form": FrozenInstant(base, Remembered(base)),
+    }
+
+
+def rows_of(methods: Mapping[str, Method], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield accuracy, precision and recall of each arm on each draw; those of the file first."""
+    file = args.out / "results.jsonl"
+    done = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line] if file.exists() else []
+    yield from done
+    known = {(row["arm"], row["task"], row["shot"], row["draw"]) for row in done}
+    for draw in range(args.draws):
+        for domain, tasks in DOMAINS.items():
+            for name, task in ((name, task_set(name, task)) for name, task in tasks.items()):
+                for shot in args.shots:
+                    rows = task.draws.support(shot, draw)
+                    asked = balanced(task, args.queries, fold(args.seed, "news", name))
+                    support, query = task.examples(rows), task.examples(np.array(asked))
+                    for arm, method in methods.items():
+                        if (arm, name, shot, draw) in known:
+                            continue
+                        seed = fold(args.seed, "news", name, shot, draw)
+                        fitted = method.fit(support.texts, None, support.labels, shot=shot, seed=seed)
+                        best = fitted.predict_proba(query.texts, None).argmax(axis=1)
+                        said = [fitted.labels[k] for k in best]
+                        precision, recall, _, _ = precision_recall_fscore_support(
+                            query.labels, said, average="macro", zero_division=0.0
+                        )
+                        row = {"arm": arm, "domain": domain, "task": name, "shot": shot, "draw": draw}
+                        right = fmean(a == b for a, b in zip(said, query.labels, strict=True))
+                        row |= {"accuracy": right, "precision": float(precision), "recall": float(recall)}
+                        with file.open("a", encoding="utf-8") as opened:
+                            opened.write(json.dumps(row) + "\n")
+                        print(f"{arm}: {name}, {shot} shots, {100 * right:.1f}", file=sys.stderr)
+                        yield row
+
+
+def table(rows: Sequence[Mapping[str, Any]], arms: Sequence[str]) -> str:
+    """Return the tables as Markdown: domains, then tasks, then what the first arm gains over each other."""
+    lines: list[str] = []
+    shots = sorted({row["shot"] for row in rows})
+    for key, title in (("domain", "domain"), ("task", "task")):
+        lines += ["", f"| {title} | shots | " + " | ".join(arms) + " |", "|---|---:|" + "---:|" * len(arms)]
+        for name in dict.fromkeys(row[key] for row in rows):
+            for shot in shots:
+                cells = []
+                for arm in arms:
+                    mine = [row for row in rows if (row[key], row["shot"], row["arm"]) == (name, shot, arm)]
+                    means = [_mean(mine, what) for what in ("accuracy", "precision", "recall")]
+                    cells.append(" / ".join(f"{100 * value:.1f}" for value in means))
+                lines.append(f"| {name} | {shot} | " + " | ".join(cells) + " |")
+    lines += ["", "Accuracy / precision / recall in %, the latter two means over classes."]
+    lines += ["", f"| {arms[0]}, over | " + " | ".join(f"{d}, {s} shots" for d in DOMAINS for s in shots) + " |"]
+    lines.append("|---|" + "---:|" * (len(DOMAINS) * len(shots)))
+    for arm in arms[1:]:
+        gains = [_gain(rows, arms[0], arm, domain, shot) for domain in DOMAINS for shot in shots]
+        lines.append(f"| {arm} | " + " | ".join(map(_shown, gains)) + " |")
+    return "\n".join(lines[1:])
+
+
+def _mean(rows: Sequence[Mapping[str, Any]], what: str) -> float:
+    """Return the mean over tasks of the mean over draws."""
+    tasks = dict.fromkeys(row["task"] for row in rows)
+    return fmean(fmean(row[what] for row in rows if row["task"] == task) for task in tasks)
+
+
+def _gain(rows: Sequence[Mapping[str, Any]], mine: str, other: str, domain: str, shot: int) -> Interval:
+    both = [
+        {
+            (row["task"], shot, row["draw"]): row["accuracy"]
+            for row in rows
+            if (row["arm"], row["domain"], row["shot"]) == (arm, domain, shot)
+        }
+        for arm in (mine, other)
+    ]
+    return macro_interval(differences(*both))
+
+
+def _shown(gain: Interval) -> str:
+    interval = f" [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]" if gain.n > 1 else ""
+    return f"{100 * gain.mean:+.1f}{interval}"
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--base", default="builtin:minilm")
+    parser.add_argument("--minutes", type=float, default=20.0, help="of CPU for each arm")
+    parser.add_argument("--effort", default="fast")
+    parser.add_argument("--shots", type=numbers, default=[4, 8])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--length", type=int, default=96, help="tokens a text")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(given)
+    methods = methods_of(models_of(args), args)
+    said = table(list(rows_of(methods, args)), list(methods))
+    (args.out / "table.md").write_text(said + "\n", "utf-8")
+    print(said)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MetaglotError as error:
+        sys.exit(f"news: {error}")
