@@ -22,6 +22,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -47,8 +48,9 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, TaskSet
 from metaglot.evaluation.baselines import Remembered, multitask
 from metaglot.evaluation.baselines.frozen_instant import FrozenInstant
-from metaglot.evaluation.baselines.method import Method
+from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.protocol import Examples
 from metaglot.evaluation.statistics import Interval, differences, macro_interval
 from metaglot.seeds import fold, generator
 
@@ -184,30 +186,30 @@ def rows_of(methods: Mapping[str, Method], args: argparse.Namespace) -> Iterator
     done = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line] if file.exists() else []
     yield from done
     known = {(row["arm"], row["task"], row["shot"], row["draw"]) for row in done}
-    for draw in range(args.draws):
-        for domain, tasks in DOMAINS.items():
-            for name, task in ((name, task_set(name, task)) for name, task in tasks.items()):
-                for shot in args.shots:
-                    rows = task.draws.support(shot, draw)
-                    asked = balanced(task, args.queries, fold(args.seed, "news", name))
-                    support, query = task.examples(rows), task.examples(np.array(asked))
-                    for arm, method in methods.items():
-                        if (arm, name, shot, draw) in known:
-                            continue
-                        seed = fold(args.seed, "news", name, shot, draw)
-                        fitted = method.fit(support.texts, None, support.labels, shot=shot, seed=seed)
-                        best = fitted.predict_proba(query.texts, None).argmax(axis=1)
-                        said = [fitted.labels[k] for k in best]
-                        precision, recall, _, _ = precision_recall_fscore_support(
-                            query.labels, said, average="macro", zero_division=0.0
-                        )
-                        row = {"arm": arm, "domain": domain, "task": name, "shot": shot, "draw": draw}
-                        right = fmean(a == b for a, b in zip(said, query.labels, strict=True))
-                        row |= {"accuracy": right, "precision": float(precision), "recall": float(recall)}
-                        with file.open("a", encoding="utf-8") as opened:
-                            opened.write(json.dumps(row) + "\n")
-                        print(f"{arm}: {name}, {shot} shots, {100 * right:.1f}", file=sys.stderr)
-                        yield row
+    tasks = [(domain, task_set(name, task)) for domain, named in DOMAINS.items() for name, task in named.items()]
+    for draw, (domain, task), shot in product(range(args.draws), tasks, args.shots):
+        support = task.examples(task.draws.support(shot, draw))
+        query = task.examples(np.array(balanced(task, args.queries, fold(args.seed, "news", task.name))))
+        for arm, method in methods.items():
+            if (arm, task.name, shot, draw) in known:
+                continue
+            seed = fold(args.seed, "news", task.name, shot, draw)
+            fitted = method.fit(support.texts, None, support.labels, shot=shot, seed=seed)
+            where = {"arm": arm, "domain": domain, "task": task.name, "shot": shot, "draw": draw}
+            row = where | scores(fitted, query)
+            with file.open("a", encoding="utf-8") as opened:
+                opened.write(json.dumps(row) + "\n")
+            print(f"{arm}: {task.name}, {shot} shots, {100 * row['accuracy']:.1f}", file=sys.stderr)
+            yield row
+
+
+def scores(fitted: Fitted, query: Examples) -> dict[str, float]:
+    """Return accuracy, and precision and recall as means over the classes."""
+    best = fitted.predict_proba(query.texts, None).argmax(axis=1)
+    said = [fitted.labels[k] for k in best]
+    found = precision_recall_fscore_support(query.labels, said, average="macro", zero_division=0.0)
+    right = fmean(a == b for a, b in zip(said, query.labels, strict=True))
+    return {"accuracy": right, "precision": float(found[0]), "recall": float(found[1])}
 
 
 def table(rows: Sequence[Mapping[str, Any]], arms: Sequence[str]) -> str:
