@@ -1,8 +1,10 @@
 """Made-up methods, tasks, results and a tiny random model; no data set's text."""
 
-from collections.abc import Callable, Sequence
+import importlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -133,3 +135,11 @@ def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def benchmark_called() -> Iterator[Callable[[str], ModuleType]]:
+    """Return a function from the name of a script in benchmarks/ to its module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+        yield importlib.import_module

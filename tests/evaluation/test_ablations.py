@@ -1,8 +1,6 @@
 """benchmarks/ablations.py, tiny: variations of a recipe are trained, judged and set beside the first."""
 
 import argparse
-import importlib
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +9,8 @@ from metaglot.evaluation import read_results
 
 
 @pytest.fixture(scope="module")
-def ablations():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-        yield importlib.import_module("ablations")
+def ablations(benchmark_called):
+    return benchmark_called("ablations")
 
 
 def test_arms_are_trained_judged_and_compared_and_it_goes_on(ablations, small_recipe, tmp_path, write_csv, capsys):

@@ -1,18 +1,14 @@
 """benchmarks/auto.py, tiny: real choices on a real model, and a table that adds up."""
 
-import importlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 
 @pytest.fixture(scope="module")
-def auto():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-        yield importlib.import_module("auto")
+def auto(benchmark_called):
+    return benchmark_called("auto")
 
 
 def test_cells_are_judged_once_and_the_table_is_their_mean(auto, tmp_path, write_csv, tiny, capsys):

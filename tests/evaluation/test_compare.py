@@ -1,8 +1,6 @@
 """benchmarks/compare.py, tiny: trains, judges, goes on where it stopped, tells of what fails."""
 
-import importlib
 import json
-from pathlib import Path
 
 import pytest
 
@@ -12,10 +10,8 @@ from metaglot.evaluation import read_results
 
 
 @pytest.fixture(scope="module")
-def compare():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-        yield importlib.import_module("compare")
+def compare(benchmark_called):
+    return benchmark_called("compare")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """benchmarks/news.py: nothing of its tasks is trained on; queries are balanced; the table adds up."""
 
-import importlib
 import os
 import re
 from pathlib import Path
@@ -19,10 +18,8 @@ HERE = "METAGLOT_DATA" in os.environ
 
 
 @pytest.fixture(scope="module")
-def news():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-        yield importlib.import_module("news")
+def news(benchmark_called):
+    return benchmark_called("news")
 
 
 @pytest.mark.skipif(not HERE, reason="METAGLOT_DATA is not set")
