@@ -47,7 +47,7 @@ docs: $(DOCS_STAMP)  ## Build docs/_build/html; every warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
-mini: $(STAMP)  ## Train builtin:mini anew from recipes/mini.yaml (about 90 CPU-minutes; needs METAGLOT_DATA)
+mini: $(STAMP)  ## Train what is to come as builtin:mini from recipes/mini.yaml (about 90 CPU-minutes; needs METAGLOT_DATA)
 	$(BIN)/metaglot pretrain mini --out runs/mini $$(test -d runs/mini/checkpoints && echo --resume)
 	rm -rf runs/mini-shrunk
 	$(BIN)/metaglot shrink runs/mini --out runs/mini-shrunk --megabytes 4

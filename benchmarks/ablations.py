@@ -19,8 +19,8 @@ from typing import NamedTuple
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-from compare import beside, judged, table, task_sets, trained
-from text.train import numbers, words
+from compare import beside, judged, table, task_sets
+from text.train import numbers, trained, words
 from text_tasks import Arm
 
 from metaglot.adaptation import load_model

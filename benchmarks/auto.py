@@ -1,6 +1,6 @@
 """What the effort auto chooses, what the other choices would have been worth, and whether its interval holds.
 
-    METAGLOT_DATA=… python benchmarks/auto.py builtin:mini --out results/auto
+    METAGLOT_DATA=… python benchmarks/auto.py runs/english --out results/auto
     … --groups dev,aside=FOLDER --shots 4,8 --draws 2 --leave-out banking77
 
 For each task, number of shots and draw: accuracy and calibration error (10 bins of equal mass) on other texts in closed
@@ -29,7 +29,7 @@ from compare import task_sets
 from text.train import numbers, words
 
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.choice import CLOSED, MANY, SOME, choose
+from metaglot.adaptation.choice import CLOSED, MANY, SOME
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Fitted
 from metaglot.evaluation.baselines.features import Remembered
@@ -63,22 +63,22 @@ def cell_of(model: Model, task: TaskSet, shot: int, draw: int, args: argparse.Na
     asked = task.examples(task.queries(args.queries, fold(0, "auto", task.name)))
     seed = fold(0, "auto", task.name, shot, draw)
     given = support.texts, support.labels
-    choice = choose(model, *given, support.pairs, seed=seed, seconds=args.seconds)
     arms: dict[str, Fitted] = {
         str(steps): model.adapt(*given, pairs=support.pairs, effort=effort, seed=seed)
         for steps, effort in STEPS.items()
     }
-    arms["auto"] = model.adapt(*given, pairs=support.pairs, effort="auto", seed=seed, seconds=args.seconds)
+    auto = model.adapt(*given, pairs=support.pairs, effort="auto", seed=seed, seconds=args.seconds)
+    said = auto.provenance["choice"]
+    arms["auto"] = auto
     arms["regression"] = FrozenLR(Remembered(model)).fit(
         support.texts, support.pairs, support.labels, shot=shot, seed=seed
     )
     found = {name: judged(fitted, asked) for name, fitted in arms.items()}
-    said = choice.record()
     return {
         "task": task.name,
         "shot": shot,
         "draw": draw,
-        "taken": choice.effort.steps,
+        "taken": said["effort"]["steps"],
         "accuracy": {name: one for name, (one, _) in found.items()},
         "ece": {name: one for name, (_, one) in found.items()},
         "trial": said["trial"],

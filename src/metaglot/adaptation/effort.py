@@ -40,7 +40,7 @@ class Effort:
         """Return the adaptation as an algorithm over the parameters in `body`."""
         rule = Adam(lr=self.lr, head_lr=self.head_lr)
         head = Prototypes(metric="euclidean" if metric == "euclidean" else "cosine")
-        # Without dropout: in so few steps it costs a sixth of the time and brings nothing (docs/tuning.md).
+        # Without dropout: in so few steps it brings nothing (docs/tuning.md).
         return GradientBased(self._scope(body), head, rule, steps=self.steps, estimator=first_order, dropout=False)
 
     @property

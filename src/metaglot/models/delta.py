@@ -2,8 +2,8 @@
 
     W ≈ W_base + B A,   B A the truncated singular value decomposition of W − W_base
 
-The bytes go to the singular values that bring most, σ² / (m + n), over all matrices together: no other choice of ranks
-keeps more of Σ‖W − W_base‖² in as many bytes.  Vectors are differences, whole.  What the base has none of (learnt
+The bytes go to the singular values that bring most, σ² / (m + n), over all matrices together: up to the
+last rank, no other choice keeps more of Σ‖W − W_base‖² in as many bytes.  Vectors are differences, whole.  What the base has none of (learnt
 scales, rates) stays as it is.  Low-rank changes are enough for fine-tuning: Hu et al. 2021,
 https://arxiv.org/abs/2106.09685; after the fact: Ping et al. 2024, https://arxiv.org/abs/2406.08903.
 """
@@ -63,7 +63,9 @@ def shrunk(base: Params, trained: Params, size: int) -> Shrunk:
                 tensors[DIFFERENCE + name] = change.to(STORED)
     room = size - sum(value.nbytes + HEADER for value in tensors.values())
     if room < 0:
-        raise MetaglotError(f"{size:,} bytes are too few: what cannot be made smaller takes {size - room:,}")
+        raise MetaglotError(
+            f"{size:,} bytes are too few: what cannot be made smaller takes {size - room:,}; allow more"
+        )
     ranks = _ranks(parts, room)
     for name, rank in ranks.items():
         u, values, v = parts[name]
