@@ -2,9 +2,10 @@
 
     W ≈ W_base + B A,   B A the truncated singular value decomposition of W − W_base
 
-The bytes go to the singular values that bring most, σ² / (m + n), over all matrices together: up to the
-last rank, no other choice keeps more of Σ‖W − W_base‖² in as many bytes.  Vectors are differences, whole.  What the base has none of (learnt
-scales, rates) stays as it is.  Low-rank changes are enough for fine-tuning: Hu et al. 2021,
+The bytes go to the singular values that bring most, σ² / (m + n), over all matrices together: up to the last rank, no
+other choice keeps more of Σ‖W − W_base‖² in as many bytes.  Vectors are differences, whole.  What the base has none of
+(learnt scales, rates) stays as it is.
+Low-rank changes are enough for fine-tuning: Hu et al. 2021,
 https://arxiv.org/abs/2106.09685; after the fact: Ping et al. 2024, https://arxiv.org/abs/2406.08903.
 """
 
