@@ -63,7 +63,16 @@ def test_csv_with_mark_crlf_and_long_text(tmp_path: Path) -> None:
     table = read_table(path)
     assert table["text"].to_pylist() == ["a\r\nb", long]
     assert table["label"].to_pylist() == ["x", None]
-    assert csv.field_size_limit() == 131_072
+
+
+def test_the_limit_of_the_csv_module_stays_as_it_was_also_while_an_error_is_held(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\none\ntwo,x\n")
+    with pytest.raises(MetaglotError, match="line 2") as held:
+        read_table(path)
+    assert held.tb is not None  # its frames are alive
+    assert csv.field_size_limit() == before
 
 
 def test_tsv_with_stray_quotes_is_read_line_by_line(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ MAGIC = (
 
 def read_csv(path: Path, pick: Pick) -> Raw:
     """Return the picked columns of a csv file with a header; quoted newlines are part of the text."""
-    return _grid(path, pick, _parsed(path, decode(path), ","))
+    with _long_fields():
+        return _grid(path, pick, _parsed(path, decode(path), ","))
 
 
 def read_tsv(path: Path, pick: Pick) -> Raw:
@@ -37,7 +38,8 @@ def read_tsv(path: Path, pick: Pick) -> Raw:
     (only a field that is quoted whole loses its quotes); otherwise quotes work as in csv.
     """
     text = decode(path)
-    return _grid(path, pick, _plain(text) or _parsed(path, text, "\t"))
+    with _long_fields():
+        return _grid(path, pick, _plain(text) or _parsed(path, text, "\t"))
 
 
 def read_jsonl(path: Path, pick: Pick) -> Raw:
@@ -104,18 +106,15 @@ def decode(path: Path) -> str:
 
 def _parsed(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line where the row begins, its fields); blank lines are left out."""
-    with _long_fields():
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        start = 1
-        try:
-            for fields in reader:
-                if fields:
-                    yield start, fields
-                start = reader.line_num + 1
-        except csv.Error as error:
-            raise MetaglotError(
-                f'{path}, line {start}: {error}. A text with quotes is written "like ""this""".'
-            ) from error
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    start = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield start, fields
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise MetaglotError(f'{path}, line {start}: {error}. A text with quotes is written "like ""this""".') from error
 
 
 def _plain(text: str) -> list[tuple[int, list[str]]] | None:
