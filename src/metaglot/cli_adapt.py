@@ -16,7 +16,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 
 
 def adapt(
-    model: Annotated[str, typer.Argument(help="builtin:minilm, a run directory, a Hugging Face folder or hub id.")],
+    model: Annotated[str, typer.Argument(help="builtin:mini, a run directory, a Hugging Face folder or hub id.")],
     examples: Annotated[Path, typer.Argument(help="A csv, tsv, json, jsonl or parquet file with text and label.")],
     *,
     out: Annotated[Path, typer.Option(help="Where the adapted model is saved.")],
@@ -46,7 +46,7 @@ def adapt(
 
     Examples:
 
-      metaglot adapt builtin:minilm examples.csv --out my-model
+      metaglot adapt builtin:mini examples.csv --out my-model
 
       metaglot adapt runs/english tickets.jsonl --columns text=body,label=team --effort thorough --out tickets
     """
@@ -83,6 +83,7 @@ def adapt(
     choice = adapted.provenance.get("choice")
     outcome |= {
         "names": adapted.provenance.get("names") or {},
+        "reads": adapted.provenance.get("reads"),
         "steps": adapted.effort.steps,
         "cross_validated_accuracy": reached,
         "goal_met": met,
@@ -96,6 +97,8 @@ def adapt(
             typer.echo(f"auto: {choice['reason']}")
             if choice["expected"] is not None:
                 typer.echo(Expected(**choice["expected"]).said())
+        if outcome["reads"] in ("first", "second"):
+            typer.echo(f"of two texts it reads the {outcome['reads']} alone, which tells the classes apart better")
         typer.echo(f"{len(texts)} examples of {len(adapted.labels)} classes{reach} → {out}")
         typer.echo(f"try: metaglot predict {out} --text 'a new text'")
     if not met:

@@ -225,6 +225,8 @@ def adapt_model(
     provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
     if said or names is False:
         provenance |= {"names": {classes[c]: words for c, words in said.items()} or False}
+    if pairs is not None and model.reads:
+        provenance |= {"reads": model.reads}
     numbers = [classes.index(label) for label in labels]
     counts = tuple(labels.count(name) for name in classes)
     examples = Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))

@@ -28,6 +28,7 @@ from metaglot.types import Batch, Fast, Params, Problem, TaskInfo
 
 if TYPE_CHECKING:
     from metaglot.adaptation.adapted import Adapted
+    from metaglot.adaptation.reading import Reads
 
 LENGTH = 128  # tokens of a text, unless a run says otherwise or the backbone takes fewer
 BATCH = 64  # texts at a time in inference
@@ -45,6 +46,7 @@ class Model:
     max_length: int = LENGTH  # tokens; longer texts are cut
     provenance: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""  # what `load_model` was given; absolute for a folder
+    reads: "Reads | None" = None  # which part of pairs, once an adaptation has chosen it; both before
 
     def fingerprint(self) -> str:
         """Return a SHA-256 of the weights: those of the backbone, then what was meta-learnt.
@@ -108,6 +110,7 @@ class Model:
     def cut(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> int:
         """Return how many of the texts (or pairs) are longer than `max_length` tokens, so that their rest is unread."""
         check_texts(texts, pairs)
+        texts, pairs = self._read(texts, pairs)
         # A token has one character or more, but for the few that stand around a text.
         long = [i for i, t in enumerate(texts) if len(t) + (len(pairs[i]) if pairs else 0) > self.max_length // 2]
         if not long:
@@ -121,7 +124,18 @@ class Model:
         # A text of many pages is cut before tokenising: 16 characters a token is more than any script needs.
         return 16 * self.max_length
 
+    @property
+    def reads_both(self) -> bool:
+        """Whether both texts of a pair are read."""
+        return self.reads in (None, "both")
+
+    def _read(self, texts: Sequence[str], pairs: Sequence[str] | None) -> tuple[Sequence[str], Sequence[str] | None]:
+        if pairs is None or self.reads_both:
+            return texts, pairs
+        return (texts if self.reads == "first" else pairs), None
+
     def _encoded(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Any:
+        texts, pairs = self._read(texts, pairs)
         return self.backbone.tokenizer(
             [text[: self._letters] for text in texts],
             None if pairs is None else [pair[: self._letters] for pair in pairs],
@@ -163,21 +177,28 @@ class Model:
         seed: int = 0,
         names: Names = True,
         seconds: float | None = None,
+        reads: "Reads | None" = None,
     ) -> "Adapted":
         """Return the model adapted to these examples; the model itself stays as it is.
 
         The name of each class is one more example of it, if all names are words (`card_arrival` is, `3` is not) and
         texts are no pairs: it is what helps most with one example or two.  `names` may give words for labels, as
         {"1": "positive"}; False leaves names out.  `seconds` is what the effort auto may spend, about 20 if absent:
-        counted in work, so that the same examples and seed give the same bytes.
+        counted in work, so that the same examples and seed give the same bytes.  `reads` says which part of pairs the
+        task is about: "both", "first" or "second"; found on examples set aside if absent.
 
         Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
         classes, or lists of unlike length.
         """
         from metaglot.adaptation.adapted import adapt_model  # both build on this module
         from metaglot.adaptation.choice import SECONDS, choose
+        from metaglot.adaptation.reading import reading
 
         texts, labels, pairs = check_examples(texts, labels, pairs)
+        own = effort == AS_TRAINED or isinstance(effort, AsTrained)  # reads what it was trained to
+        if pairs is not None and (reads or not (own or self.reads)):
+            chosen = reading(self, texts, labels, pairs, reads=reads)
+            return chosen.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds)
         if effort == AUTO:
             budget = SECONDS if seconds is None else seconds
             choice = choose(self, texts, labels, pairs, seed=seed, names=names, seconds=budget)
@@ -200,7 +221,7 @@ class Model:
 
 
 def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
-    """Return the model called `name`: `builtin:minilm`, `builtin:tiny`, a folder, a hub id, or a run directory.
+    """Return the model called `name`: `builtin:mini`, another built-in one, a folder, a hub id, or a run.
 
     Raises MetaglotError where it is absent or damaged.
     """

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from metaglot.adaptation.card import model_card
 from metaglot.adaptation.closed_form import Known
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.model import Model, load_model
+from metaglot.adaptation.reading import READS, Reads
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
@@ -32,6 +33,7 @@ from metaglot.version import __version__
 FORMAT = 2
 KNOWN = "known."  # features of the examples
 PRECISIONS: Mapping[object, Precision] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
+PARTS: Mapping[object, Reads | None] = {None: None, **{part: part for part in READS}}
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -110,6 +112,7 @@ def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
         raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
     over = model or load_model(saved.source, Runtime(precision=saved.precision))
     _check(folder, saved, over)
+    over = replace(over, reads=saved.reads)
     device = over.backbone.learner.device
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
     weights = {name: value.clone().to(device) for name, value in saved.weights.items()}
@@ -131,6 +134,7 @@ class _Saved(NamedTuple):
     effort: Effort | AsTrained
     seed: int
     precision: Precision  # auto where an earlier version did not note it
+    reads: Reads | None  # absent in earlier versions
     provenance: dict[str, Any]
     weights: dict[str, torch.Tensor]
     examples: Examples
@@ -154,6 +158,7 @@ def _read(folder: Path) -> _Saved:
         effort=_effort(plain["effort"]),
         seed=int(plain["seed"]),
         precision=PRECISIONS[plain.get("precision", "auto")],
+        reads=PARTS[plain.get("reads")],
         provenance=dict(plain["provenance"]),
         weights=weights,
         examples=_read_examples(folder / "examples.jsonl"),
@@ -179,6 +184,7 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
         "effort": asdict(adapted.effort),
         "seed": adapted.seed,
         "precision": adapted.model.precision,
+        "reads": adapted.model.reads,
         "model_source": _source(adapted.model),
         "model_sha256": adapted.model.fingerprint(),
         "provenance": dict(adapted.provenance),

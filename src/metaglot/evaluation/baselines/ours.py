@@ -52,7 +52,8 @@ class Ours:
         """Return the adapted model."""
         del shot
         adapted = self.trained.adapt(texts, labels, pairs=pairs, effort=self.effort, seed=seed)
-        return OnFeatures(adapted, self.queries) if adapted.head_only else adapted
+        shared = adapted.head_only and adapted.model.reads_both
+        return OnFeatures(adapted, self.queries) if shared else adapted
 
 
 @dataclass(frozen=True)
