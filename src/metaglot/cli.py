@@ -11,6 +11,7 @@ import typer
 from metaglot import (
     cli_adapt,
     cli_algorithms,
+    cli_average,
     cli_bench,
     cli_data,
     cli_demo,
@@ -26,7 +27,7 @@ from metaglot.version import __version__
 app = typer.Typer(
     name="metaglot",
     help="Meta-pretrain language models so that they learn a new text task from a handful of examples.",
-    epilog="Begin with: metaglot demo   ·   Your own data: metaglot adapt builtin:minilm examples.csv --out my-model",
+    epilog="Begin with: metaglot demo   ·   Your own data: metaglot adapt builtin:mini examples.csv --out my-model",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -39,6 +40,7 @@ app.command("predict")(cli_adapt.predict)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.command("bench")(cli_bench.bench)
 app.command("reproduce")(cli_reproduce.reproduce)
+app.command("average")(cli_average.average)
 app.command("shrink")(cli_shrink.shrink)
 app.command("report")(cli_report.report)
 app.command("algorithms")(cli_algorithms.algorithms)

@@ -77,7 +77,7 @@ def test_what_cannot_be_shrunk_is_told(make_run, tmp_path, bert_folder):
 
 def test_it_cannot_be_trained_further_and_says_so(make_run, tmp_path):
     shrink(make_run(), tmp_path / "small", megabytes=4)
-    with pytest.raises(MetaglotError, match="a shrunk run"):
+    with pytest.raises(MetaglotError, match="a shrunk or averaged run"):
         load(latest(tmp_path / "small"), device=torch.device("cpu"))
 
 

@@ -8,8 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from metaglot.data.cache import atomic_folder
-from metaglot.data.folders import RUN, folder_of, is_dir, is_run, read_run
-from metaglot.data.rawfiles import expanded
+from metaglot.data.folders import RUN, new_folder, run_at
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.averaging import averaged
@@ -33,12 +32,8 @@ def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Small
     be trained further.  Raises MetaglotError for what is no run, for one whose base was made for it alone, and where
     even what cannot be made smaller takes more.
     """
-    source, target = folder_of(run), expanded(out)
-    if not is_run(source):
-        raise MetaglotError(f"{run}: no {RUN} there, so it is no run; name one that `metaglot pretrain` made")
-    if is_dir(target) or target.exists():
-        raise MetaglotError(f"{out} exists; choose another folder")
-    found = read_run(source)
+    source, found = run_at(run)
+    target = new_folder(out)
     if Path(found.base).parent == source:
         raise MetaglotError(f"{run}: its base model was made for it alone, so a difference from it is of no use")
     learner = load_backbone(found.base, Runtime(device="cpu")).learner

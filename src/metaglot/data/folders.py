@@ -48,7 +48,7 @@ def locate(name: str) -> str:
     if is_file(path):
         raise MetaglotError(f"{name} is a file; give the folder that holds it")
     if not HUB_ID.fullmatch(name) or len(name) > 200:
-        raise MetaglotError(f"{name}: no such model folder; use builtin:minilm, builtin:tiny, a folder or a hub id")
+        raise MetaglotError(f"{name}: no such model folder; use builtin:mini, builtin:minilm, a folder or a hub id")
     return name
 
 
@@ -99,6 +99,22 @@ def read_run(folder: Path) -> Run:
         return Run(str(own) if within else base, length, checkpoint, described, share)
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise MetaglotError(f"{folder / RUN}: damaged ({error!r:.200}); resume the run to write it anew") from error
+
+
+def run_at(name: str | Path) -> tuple[Path, Run]:
+    """Return the folder of a run and what it says; raise MetaglotError for what is no run."""
+    folder = folder_of(name)
+    if not is_run(folder):
+        raise MetaglotError(f"{name}: no {RUN} there, so it is no run; name one that `metaglot pretrain` made")
+    return folder, read_run(folder)
+
+
+def new_folder(out: str | Path) -> Path:
+    """Return the path of a folder that is to be made; raise MetaglotError where something is already."""
+    target = expanded(out)
+    if is_dir(target) or target.exists():
+        raise MetaglotError(f"{out} exists; choose another folder")
+    return target
 
 
 def list_steps(run: Path) -> list[int]:

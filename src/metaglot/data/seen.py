@@ -82,6 +82,24 @@ def seen_of(parts: Sequence[Part]) -> Seen:
     return Seen(tuple(sets), joined(marks))
 
 
+def merged(several: Sequence[Seen]) -> Seen:
+    """Return what several runs have seen as one; a set that two of them have with the same texts is kept once."""
+    sets: list[SeenSet] = []
+    marks: list[Marks] = []
+    kept: dict[tuple[str, bytes], None] = {}
+    for seen in several:
+        start = 0
+        for one in seen.sets:
+            own = take(seen.marks, np.arange(start, start + one.texts))
+            start += one.texts
+            key = (one.name, np.sort(own.exact).tobytes())
+            if key not in kept:
+                kept[key] = None
+                sets.append(one)
+                marks.append(own)
+    return Seen(tuple(sets), joined(marks))
+
+
 def write_seen(run: Path, seen: Seen) -> None:
     """Write `seen/` into a run directory, whole or not at all; what stood there is replaced."""
     folder = run / FOLDER

@@ -51,11 +51,11 @@ def save(state: State, run: Path, *, keep: int = 2) -> Path:
 
 
 def load(folder: Path, *, device: torch.device) -> State:
-    """Return the state saved in a checkpoint folder; raise MetaglotError if it is damaged, or of a shrunk run."""
+    """Return the state saved in a checkpoint folder; raise MetaglotError if it is damaged, or holds weights alone."""
     if [file.name for file in folder.glob("*")] == ["params.safetensors"]:
         raise MetaglotError(
-            f"{folder}: a shrunk run, which holds weights alone and cannot go on; begin another run from it, with "
-            "model.name in a recipe"
+            f"{folder}: a shrunk or averaged run, which holds weights alone and cannot go on; begin another run from "
+            "it, with model.name in a recipe"
         )
     try:
         plain = json.loads((folder / "state.json").read_text("utf-8"))
