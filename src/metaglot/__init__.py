@@ -1,7 +1,7 @@
 """metaglot: language models that learn a new text task from a handful of examples.
 
 import metaglot
-model = metaglot.load("builtin:minilm")
+model = metaglot.load("builtin:mini")
 adapted = model.adapt(texts, labels)
 adapted.predict(["a new text"])
 """
@@ -20,8 +20,8 @@ __all__ = ["Adapted", "MetaglotError", "__version__", "load"]
 def load(name: str) -> "Model":
     """Return the model called `name`, ready to embed and adapt.
 
-    `name` is `builtin:minilm`, `builtin:tiny`, a Hugging Face folder, a hub id, or a run directory.  Raises
-    MetaglotError where it is absent or damaged.
+    `name` is `builtin:mini` (meta-pretrained), `builtin:minilm` (its base), `builtin:tiny`, a Hugging Face folder, a
+    hub id, or a run directory.  Raises MetaglotError where it is absent or damaged.
     """
     from metaglot.adaptation import load_model  # torch takes seconds to import
 

@@ -30,7 +30,7 @@ AGAINST = "tfidf,frozen,finetune,lora"
 
 def bench(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="A run directory, builtin:minilm, a Hugging Face folder or hub id.")],
+    model: Annotated[str, typer.Argument(help="A run directory, builtin:mini, a Hugging Face folder or hub id.")],
     tasks: Annotated[list[Path], typer.Argument(help="Folders of labelled files, each a group of its own; or files.")],
     *,
     out: Annotated[Path, typer.Option(help="Folder for a folder of each group, table.md and pictures; resumed.")],
@@ -71,7 +71,7 @@ def bench(
 
     Examples:
 
-      metaglot bench builtin:minilm my-tasks --out results/mine --dry-run
+      metaglot bench builtin:mini my-tasks --out results/mine --dry-run
 
       metaglot bench runs/english tasks/leopard tasks/dev --out results/bench --jobs 2
     """

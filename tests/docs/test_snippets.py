@@ -35,6 +35,7 @@ BLOCK = re.compile(r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?^```(?P<language>\
 # What is smaller here than on the page.
 WORDS = {
     "builtin:minilm": "builtin:tiny",
+    "builtin:mini": "builtin:tiny",
     "minilm": "tiny",
     "vader": "tiny",
     "english": "small.yaml",
@@ -102,7 +103,7 @@ class Runner:
         {"python": self.python, "sh": self.shell, "yaml": self.recipe}[block.language](block, where)
 
     def python(self, block: Block, where: str) -> None:
-        source = block.body.replace("builtin:minilm", WORDS["builtin:minilm"])
+        source = re.sub(r"builtin:mini(lm)?\b", WORDS["builtin:mini"], block.body)
         exec(compile(source, where, "exec"), self.scope)
 
     def recipe(self, block: Block, where: str) -> None:

@@ -234,7 +234,7 @@ def test_damage_is_told_with_the_folder(copy, kind):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("/nowhere/model", "no such model folder; use builtin:minilm"),
+        ("/nowhere/model", "no such model folder; use builtin:mini"),
         ("./model", "no such model folder"),
         ("~/no/such/model", "no such model folder"),
         ("a/b/c", "no such model folder"),

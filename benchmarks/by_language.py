@@ -1,0 +1,99 @@
+"""Accuracy by language: a model and its base, on the languages of labelled sets, 8 shots in closed form.
+
+    METAGLOT_DATA=… python benchmarks/by_language.py builtin:mini --out results/languages
+
+Sets of one language each are drawn from those of many (`--sets`).  Intervals are over draws, of the difference paired.
+Killed, the same command goes on where it stopped.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+import pyarrow.compute as pc
+import torch
+from text.train import words
+
+from metaglot.adaptation import load_model
+from metaglot.data.draws import draws_of
+from metaglot.data.readers import read_table
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import Plan, evaluate_into, read_results
+from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.protocol import TaskSet
+from metaglot.evaluation.statistics import Interval, differences, macro_interval, paired_difference, t_interval
+from metaglot.evaluation.store import Result
+from metaglot.evaluation.summary import scores
+
+METHOD = "ours-instant"
+FEWEST = 50  # rows of every class that a language needs
+SETS = ("xlmt-sentiment", "nusax-sentiment", "afrisenti", "masakhanews")
+
+
+def languages_of(name: str, root: Path) -> Iterator[TaskSet]:
+    """Yield a task of each language of a set in $METAGLOT_DATA/train."""
+    table = read_table(root / "train" / f"{name}.parquet")
+    for language in sorted(set(table["lang"].to_pylist())):
+        own = table.filter(pc.equal(table["lang"], language))
+        counts = own.group_by("label").aggregate([("label", "count")])["label_count"].to_pylist()
+        if min(counts) >= FEWEST and len(counts) > 1:
+            yield TaskSet(f"{name}, {language}", own, draws_of(own))
+
+
+def said(interval: Interval, *, signed: bool = False) -> str:
+    """Return an interval in per cent."""
+    half = "" if interval.n < 2 else f" ± {100 * interval.half:.1f}"
+    return f"{100 * interval.mean:{'+' if signed else ''}.1f}{half}"
+
+
+def rows_of(found: Mapping[str, Sequence[Result]], sets: Sequence[str], shot: int) -> Iterator[str]:
+    """Yield a row for each language, and for each set the mean over its languages."""
+    both = [scores(results, METHOD, shot) for results in found.values()]
+    for name in sets:
+        own = [{key: value for key, value in one.items() if key[0].startswith(f"{name}, ")} for one in both]
+        for task in dict.fromkeys(key[0] for key in own[0]):
+            each = [{key: value for key, value in one.items() if key[0] == task} for one in own]
+            gain = said(paired_difference(*each), signed=True)
+            yield f"| {task} | {' | '.join(said(t_interval(list(one.values()))) for one in each)} | {gain} |"
+        gain = said(macro_interval(differences(*own)), signed=True)
+        yield f"| **{name}, mean** | {' | '.join(said(macro_interval(one)) for one in own)} | {gain} |"
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Judge both models and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sets", type=words, default=list(SETS))
+    parser.add_argument("--shot", type=int, default=8)
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--length", type=int, default=96, help="tokens a text")
+    args = parser.parse_args(given)
+    torch.set_num_threads(1)
+    model = replace(load_model(args.model), max_length=args.length)
+    tasks = [task for name in args.sets for task in languages_of(name, Path(os.environ["METAGLOT_DATA"]))]
+    plan = Plan([args.shot], args.draws, args.queries, 0)
+    found: dict[str, Sequence[Result]] = {}
+    for arm, one in (("model", model), ("base", model.base())):
+        for result in evaluate_into(args.out / arm, tasks, ours(one, ["instant"]), plan):
+            print(f"{arm}: {result.task} {result.accuracy:.3f}", file=sys.stderr)
+        found[arm] = read_results(args.out / arm)
+    lines = [f"| language | {model.name} | {model.base().name} | difference |", "|---|---:|---:|---:|"]
+    lines += rows_of(found, args.sets, args.shot)
+    table = "\n".join(lines)
+    (args.out / "table.md").write_text(table + "\n", "utf-8")
+    print(table)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MetaglotError as error:
+        sys.exit(f"by_language: {error}")

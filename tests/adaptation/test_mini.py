@@ -1,0 +1,68 @@
+"""The model that comes in the package: it loads, adapts the same each time, and is as good as its card says."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from metaglot import load
+from metaglot.adaptation import Model
+from metaglot.data.shipped import WEIGHTS
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import TaskSet
+
+CARD = WEIGHTS / "mini" / "README.md"
+HERE = "METAGLOT_DATA" in os.environ
+TEXTS = ["where is my parcel", "it never came", "i was charged twice", "refund this invoice"]
+LABELS = ["delivery", "delivery", "billing", "billing"]
+
+
+@pytest.fixture(scope="module")
+def mini() -> Model:
+    try:
+        return load("builtin:mini")
+    except MetaglotError as error:
+        pytest.skip(f"its base model is not at hand: {error}")
+
+
+def test_it_is_not_its_base_and_adapts_the_same_each_time(mini, tmp_path):
+    folders = [mini.adapt(TEXTS, LABELS, effort="fast", seed=1).save(tmp_path / name) for name in ("one", "other")]
+    one, other = ((folder / "weights.safetensors").read_bytes() for folder in folders)
+    assert one == other
+    assert not np.allclose(mini.embed(TEXTS), mini.base().embed(TEXTS), atol=1e-2)
+    assert mini.adapt(TEXTS, LABELS, effort="instant").predict(["a fee on my bill"]) == ["billing"]
+
+
+def test_the_file_is_small_and_has_a_card_and_a_notice():
+    (weights,) = (WEIGHTS / "mini").glob("checkpoints/*/params.safetensors")
+    assert weights.stat().st_size <= 4 * 10**6
+    assert {"README.md", "NOTICE", "model.json"} <= {file.name for file in (WEIGHTS / "mini").iterdir()}
+
+
+def test_it_can_be_copied_and_used_as_a_run(mini, tmp_path):
+    copied = load(str(shutil.copytree(WEIGHTS / "mini", tmp_path / "copied")))
+    assert np.array_equal(copied.embed(TEXTS), mini.embed(TEXTS))
+
+
+@pytest.mark.skipif(not HERE, reason="METAGLOT_DATA is not set")
+def test_it_is_as_good_as_its_card_says(mini):
+    stated = yaml.safe_load(CARD.read_text("utf-8").split("---\n")[1])["model-index"][0]["results"]
+    assert {one["dataset"]["name"] for one in stated} == {
+        "agnews-test",
+        "trec6",
+        "tweeteval-emotion",
+        "vader-tweets-nyt",
+    }
+    found, said = [], []
+    for one in stated:
+        args = one["dataset"]["args"]
+        task = TaskSet.load(Path(os.environ["METAGLOT_DATA"]) / "dev" / f"{one['dataset']['name']}.parquet")
+        support, asked = task.support(args["shots"], args["draw"]), task.examples(task.queries(args["queries"], 0))
+        adapted = mini.adapt(support.texts, support.labels, effort=args["effort"])
+        right = [a == b for a, b in zip(adapted.predict(asked.texts), asked.labels, strict=True)]
+        found.append(100 * float(np.mean(right)))
+        said.append(one["metrics"][0]["value"])
+    assert np.mean(found) == pytest.approx(np.mean(said), abs=2)
