@@ -48,7 +48,7 @@ def test_auto_is_what_it_chose_and_says_so(model, sentences, tmp_path, per_class
     if choice.effort is SOME:  # its own confidence, over the usual one
         same = model.adapt(texts, labels, effort=SOME, seed=1)
         ratio = adapted.params["head.weight"] / same.params["head.weight"]
-        assert torch.allclose(ratio, torch.full_like(ratio, choice.beta / module.fitted(12)), rtol=1e-4)
+        assert torch.allclose(ratio, torch.full_like(ratio, choice.firmness), rtol=1e-4)
     again = model.adapt(texts, labels, effort=AUTO, seed=1)
     assert np.array_equal(again.predict_proba(texts), adapted.predict_proba(texts))
     adapted.save(tmp_path / "saved")
@@ -97,7 +97,7 @@ class Judge:
 
         numbers = torch.tensor([classes.index(label) for label in labels])
         known = Known(torch.eye(len(classes))[numbers], numbers, torch.zeros(len(numbers), dtype=torch.bool))
-        return SimpleNamespace(labels=classes, predict_proba=predict_proba, known=known, counts=(2,))
+        return SimpleNamespace(labels=classes, predict_proba=predict_proba, known=known, solver="ridge", counts=(2,))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(closed, stepped
     assert choice.trial.likely == pytest.approx(
         (choice.trial.measured * precise + module.USUAL * usual) / (precise + usual)
     )
-    assert (choice.beta is not None) == (effort is SOME)
+    assert choice.firmness == (choice.trial.firmness if effort is SOME else 1.0)
     assert f"{100 * choice.trial.likely:+.1f}" in choice.reason
 
 

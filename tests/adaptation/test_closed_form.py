@@ -10,8 +10,11 @@ from sklearn.metrics import log_loss
 
 from metaglot.adaptation.adapted import MOST_OFTEN, evened
 from metaglot.adaptation.closed_form import (
+    ABSENT,
     CONFIDENCE,
+    ENOUGH,
     FOLDS,
+    FREEDOM,
     PENALTY,
     Known,
     balance,
@@ -22,9 +25,12 @@ from metaglot.adaptation.closed_form import (
     held_out,
     known_rows,
     layer,
+    logistic,
+    solver_of,
 )
 
 WIDTH = 12
+START = CONFIDENCE["ridge"]
 
 
 def clouds(counts, *, seed: int = 0, spread: float = 0.6, names: bool = False) -> Known:
@@ -89,7 +95,10 @@ def test_what_is_set_aside_has_no_part_in_its_scores(counts, names):
 def test_the_order_of_the_examples_is_nothing():
     rows = clouds((5, 7, 3), names=True)
     other = rows.at(torch.randperm(len(rows.numbers), generator=torch.Generator().manual_seed(1)))
-    one, two = blend(rows, 3, "cosine"), blend(other, 3, "cosine")
+    (solver, beta), (same, beta_again) = solver_of(rows, 3, "cosine"), solver_of(other, 3, "cosine")
+    assert solver == same
+    one = blend(rows, 3, "cosine", solver=solver, beta=beta)
+    two = blend(other, 3, "cosine", solver=solver, beta=beta_again)
     assert all(torch.allclose(one[name], two[name], atol=1e-4) for name in one)
 
 
@@ -107,7 +116,7 @@ def test_confidence_is_what_the_labels_were_drawn_with(truth):
     draws = torch.Generator().manual_seed(0)
     scores = torch.randn(4000, 4, generator=draws, dtype=torch.float64) / 4
     numbers = torch.multinomial((truth * scores).softmax(-1), 1, generator=draws)[:, 0]
-    found = confidence(scores, numbers, start=CONFIDENCE)
+    found = confidence(scores, numbers, start=START)
     assert found == pytest.approx(truth, rel=0.1)
     losses = [log_loss(numbers, (beta * scores).softmax(-1)) for beta in (0.9 * found, found, 1.1 * found)]
     assert losses[1] < min(losses[0], losses[2])
@@ -115,17 +124,69 @@ def test_confidence_is_what_the_labels_were_drawn_with(truth):
 
 def test_few_examples_leave_confidence_near_where_it_begins():
     scores, numbers = torch.eye(2).double(), torch.tensor([0, 1])  # all right, so that the loss alone has no minimum
-    assert CONFIDENCE < confidence(scores, numbers, start=CONFIDENCE) < 2 * CONFIDENCE
+    assert START < confidence(scores, numbers, start=START) < 2 * START
     assert confidence(scores[:0], numbers[:0], start=3.0) == 3.0
 
 
 def test_blend_is_the_layer_times_its_confidence():
     rows = clouds((6, 6), spread=1.0)
-    head, (weight, bias) = blend(rows, 2, "cosine"), layer(rows, 2, "cosine")
-    beta = confidence(*held_out(rows, 2, "cosine"), start=CONFIDENCE)
+    solver, beta = solver_of(rows, 2, "cosine")
+    assert beta == confidence(*held_out(rows, 2, "cosine", solver), start=CONFIDENCE[solver])
     assert math.isfinite(beta)
+    head, (weight, bias) = blend(rows, 2, "cosine", solver=solver, beta=beta), layer(rows, 2, "cosine", solver)
     assert torch.allclose(head["head.weight"].double(), beta * weight, rtol=1e-5)
-    assert torch.allclose(blend(rows, 2, "cosine", beta=2.0)["head.bias"].double(), 2 * bias, rtol=1e-5)
+    assert torch.allclose(head["head.bias"].double(), beta * bias, rtol=1e-5)
+
+
+@pytest.mark.parametrize("counts", [(5, 5), (2, 9, 3), (4, 4, 4, 4)])
+def test_logistic_regression_is_where_its_loss_is_flat(counts):
+    rows = clouds(counts, names=True)
+    weight, bias = (part.requires_grad_() for part in logistic(rows, len(counts)))
+    losses = torch.nn.functional.cross_entropy(rows.features.double() @ weight.T + bias, rows.numbers, reduction="none")
+    # With two classes there is one logit, of norm √2 that of a half of it for each.
+    penalty = weight.pow(2).sum() / 2 * (2 if len(counts) == 2 else 1)
+    (FREEDOM * (balance(rows.numbers, len(counts)) * losses).sum() + penalty).backward()
+    assert weight.grad.abs().max() < 1e-4
+    assert bias.grad.abs().max() < 1e-4
+
+
+def test_a_class_without_rows_is_never_the_likeliest_by_logistic_regression():
+    rows = clouds((4, 0, 4))
+    weight, bias = logistic(rows, 3)
+    assert (weight[1], bias[1]) == (pytest.approx(0), ABSENT)
+    assert set((rows.features.double() @ weight.T + bias).argmax(1).tolist()) == {0, 2}
+    assert torch.equal((rows.features.double() @ weight.T + bias).argmax(1), rows.numbers)
+
+
+def stripes(classes: int, per_class: int, *, seed: int = 0) -> Known:
+    """Return classes that differ little, along directions of small variance: what class means are blind to."""
+    draws = torch.Generator().manual_seed(seed)
+    numbers = torch.arange(classes).repeat_interleave(per_class)
+    loud = torch.randn(len(numbers), 6, generator=draws)
+    told = torch.nn.functional.one_hot(numbers, classes) * 0.5 + 0.02 * torch.randn(
+        len(numbers), classes, generator=draws
+    )
+    return known_rows(torch.cat([loud, told], dim=1), numbers, spoken=False)
+
+
+def test_the_solver_is_the_one_that_tells_examples_set_aside_better_by_a_nat():
+    def lost(rows: Known, classes: int, solver) -> float:
+        scores, numbers = held_out(rows, classes, "cosine", solver)
+        beta = confidence(scores, numbers, start=CONFIDENCE[solver])
+        return log_loss(numbers, (beta * scores).softmax(-1), labels=range(classes), normalize=False)
+
+    found = set()
+    for rows, classes in [(stripes(12, 8), 12), (clouds((3, 3, 3)), 3), (clouds((6, 6), spread=1.0), 2)]:
+        gain = lost(rows, classes, "ridge") - lost(rows, classes, "logistic")
+        solver, beta = solver_of(rows, classes, "cosine")
+        assert solver == ("logistic" if gain > ENOUGH else "ridge")
+        assert beta == confidence(*held_out(rows, classes, "cosine", solver), start=CONFIDENCE[solver])
+        found.add(solver)
+    assert found == {"ridge", "logistic"}
+
+
+def test_without_an_example_to_set_aside_it_is_ridge_regression():
+    assert solver_of(clouds((1, 1, 1)), 3, "cosine") == ("ridge", START)
 
 
 def test_rare_classes_come_more_often_in_gradient_steps():

@@ -24,6 +24,18 @@ def test_what_the_examples_add_is_the_score(metric, counts):
     assert (added.sum(0) + biases(rows, len(counts), metric)).tolist() == pytest.approx(expected.tolist(), abs=1e-9)
 
 
+@pytest.mark.parametrize("counts", [(3, 3), (1, 5, 2)])
+def test_what_the_examples_add_is_the_score_of_logistic_regression(counts):
+    draws = torch.Generator().manual_seed(0)
+    numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
+    rows = known_rows(torch.randn(len(numbers), 10, generator=draws), numbers, spoken=False)
+    feature = torch.nn.functional.normalize(torch.randn(10, generator=draws), dim=0)
+    weight, bias = layer(rows, len(counts), "cosine", "logistic")
+    added = contributions(rows, len(counts), "cosine", feature, "logistic")
+    there = added.sum(0) + biases(rows, len(counts), "cosine", "logistic")
+    assert there.tolist() == pytest.approx((weight @ feature.double() + bias).tolist(), abs=1e-3)
+
+
 @pytest.mark.parametrize("effort", ["instant", "fast"])
 def test_a_prediction_is_explained(model, sentences, effort, tmp_path):
     texts, labels = sentences(4)

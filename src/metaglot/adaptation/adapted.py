@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaglot.adaptation.checks import check_labelled, check_texts
-from metaglot.adaptation.closed_form import Known, blend, fitted, known_rows, layer, prototypes
+from metaglot.adaptation.closed_form import Known, Solver, blend, fitted, known_rows, layer, prototypes, solver_of
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
 from metaglot.adaptation.model import Model, Names
 from metaglot.adaptation.outside import in_scope
 from metaglot.data.names import names_of, words_of
 from metaglot.errors import MetaglotError
+from metaglot.models.averaging import averaged
 from metaglot.models.heads import LOG_SCALE, prototype_layer, scores
 from metaglot.types import Params
 
@@ -43,6 +44,7 @@ class Adapted:
     effort: Effort | AsTrained
     seed: int = 0
     known: Known | None = None  # what a head in closed form was made of
+    solver: Solver = "ridge"  # and how
     counts: tuple[int, ...] = ()  # examples of each class
     examples: Examples = field(default_factory=Examples)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -94,7 +96,9 @@ class Adapted:
         (feature,) = self._features([text], None if pair is None else [pair])
         chances = self.proba_of_features(feature[None].numpy())[0]
         first, second = (int(i) for i in np.argsort(-chances, kind="stable")[:2])
-        weights, bias = gaps(rows, len(self.labels), self.model.metric, feature, over=(first, second))
+        weights, bias = gaps(
+            rows, len(self.labels), self.model.metric, feature, over=(first, second), solver=self.solver
+        )
         beta = self._beta(rows)
         chosen = heaviest(weights, count)
         evidence = tuple(self._evidence(rows, row, beta * float(weights[row])) for row in chosen)
@@ -115,7 +119,7 @@ class Adapted:
         return normalize(features.float().cpu(), dim=-1)
 
     def _beta(self, rows: Known) -> float:
-        weight, _ = layer(rows, len(self.labels), self.model.metric)
+        weight, _ = layer(rows, len(self.labels), self.model.metric, self.solver)
         return float(self.params["head.weight"].double().norm() / weight.norm())
 
     def _evidence(self, rows: Known, row: int, weight: float) -> Evidence:
@@ -199,8 +203,9 @@ class Adapted:
             (*old.labels, *labels) if remembered else (),
             (*(old.pairs or ()), *pairs) if remembered and pairs is not None else None,
         )
-        head = head_of(self.model, self.effort, known, len(names))
-        return replace(self, labels=names, params=head, known=known, counts=tuple(counts), examples=examples)
+        head, solver = head_of(self.model, self.effort, known, len(names))
+        more = replace(self, labels=names, params=head, known=known, counts=tuple(counts), examples=examples)
+        return replace(more, solver=solver)
 
 
 def adapt_model(
@@ -212,11 +217,11 @@ def adapt_model(
     *,
     seed: int,
     names: Names = True,
-    beta: float | None = None,
+    firmness: float = 1.0,
 ) -> Adapted:
     """Return the model adapted with an effort to checked examples; raise MetaglotError for names of no label.
 
-    `beta` is the confidence of a head made after gradient steps; what is usual after so many if absent.
+    A head made after gradient steps is `firmness` times as confident as is usual after so many.
     """
     from metaglot.adaptation.storage import provenance_of
 
@@ -232,8 +237,8 @@ def adapt_model(
     examples = Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))
     if effort.closed_form:
         known = features_of(model, {}, texts, pairs, numbers).plus(names_as(model, {}, said))
-        params: Params = head_of(model, effort, known, len(classes))
-        return Adapted(model, classes, params, effort, seed, known, counts, examples, provenance)
+        head, solver = head_of(model, effort, known, len(classes))
+        return Adapted(model, classes, head, effort, seed, known, solver, counts, examples, provenance)
     rows = evened([*numbers, *said])
     batch = model.collate(
         [[*texts, *said.values()][i] for i in rows],
@@ -241,12 +246,19 @@ def adapt_model(
         [[*numbers, *said][i] for i in rows],
     )
     moved = model.fit(batch, model.problem(classes), effort, seed=seed).params
-    known = None
+    if isinstance(effort, Effort):
+        moved = averaged(model.params, moved, effort.kept)
+    known: Known | None = None
+    solver: Solver = "ridge"
     if effort.head == "blend":
+        # The steps tell the examples apart, so that the solver is found on features from before them.
+        before = features_of(model, {}, texts, pairs, numbers).plus(names_as(model, {}, said))
+        solver, _ = solver_of(before, len(classes), model.metric)
         known = features_of(model, moved, texts, pairs, numbers).plus(names_as(model, moved, said))
         moved = {name: value for name, value in moved.items() if not name.startswith("head.")}
-        moved |= blend(known, len(classes), model.metric, beta=beta or fitted(effort.steps))
-    return Adapted(model, classes, moved, effort, seed, known, counts, examples, provenance)
+        beta = firmness * fitted(effort.steps, solver)
+        moved |= blend(known, len(classes), model.metric, solver=solver, beta=beta)
+    return Adapted(model, classes, moved, effort, seed, known, solver, counts, examples, provenance)
 
 
 def spoken(classes: Sequence[str], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
@@ -281,12 +293,13 @@ def names_as(model: Model, moved: Params, said: Mapping[int, str]) -> Known:
     return known_rows(features, torch.tensor(list(said), device=device), spoken=True)
 
 
-def head_of(model: Model, effort: Effort | AsTrained, known: Known, classes: int) -> dict[str, Tensor]:
-    """Return the head that an effort in closed form makes."""
+def head_of(model: Model, effort: Effort | AsTrained, known: Known, classes: int) -> tuple[dict[str, Tensor], Solver]:
+    """Return the head that an effort in closed form makes, and how it was solved for."""
     if effort.head == "blend":
-        return blend(known, classes, model.metric)
+        solver, beta = solver_of(known, classes, model.metric)
+        return blend(known, classes, model.metric, solver=solver, beta=beta), solver
     scale = model.meta[LOG_SCALE].exp() if LOG_SCALE in model.meta else known.features.new_tensor(10.0)
-    return prototype_layer(prototypes(known, classes).float(), scale, model.metric)
+    return prototype_layer(prototypes(known, classes).float(), scale, model.metric), "ridge"
 
 
 def evened(numbers: Sequence[int]) -> list[int]:

@@ -33,7 +33,7 @@ Adapted from `{facts.get("model", adapted.model.name)}` with {sum(adapted.counts
 - base: {facts.get("base", "?")}
 - meta-trained on: {sets}
 - effort: {_effort(adapted)}{_why(facts)}; seed {adapted.seed}
-{_names(facts)}{_reads(facts)}{_known(adapted)}- SHA-256 of the examples: {facts.get("data_sha256", "?")}
+{_found(adapted)}{_known(adapted)}- SHA-256 of the examples: {facts.get("data_sha256", "?")}
 - made with {versions}
 
 ```python
@@ -45,6 +45,10 @@ It knows only the classes above and gives every text one of them.
 """
 
 
+def _found(adapted: "Adapted") -> str:
+    return _names(adapted.provenance) + _reads(adapted.provenance) + _solver(adapted)
+
+
 def _names(facts: Mapping[str, Any]) -> str:
     names = facts.get("names")
     return "- the name of each class stood beside its examples as one more\n" if names else ""
@@ -53,6 +57,10 @@ def _names(facts: Mapping[str, Any]) -> str:
 def _reads(facts: Mapping[str, Any]) -> str:
     part = facts.get("reads", "both")
     return "" if part == "both" else f"- of two texts it reads the {part} alone, which tells the classes apart better\n"
+
+
+def _solver(adapted: "Adapted") -> str:
+    return "- the head is logistic regression, better on examples set aside\n" if adapted.solver == "logistic" else ""
 
 
 def _known(adapted: "Adapted") -> str:

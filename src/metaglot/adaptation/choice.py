@@ -6,8 +6,8 @@
 
 A few examples tell little, so that what other tasks taught decides until there are enough: closed form where E[g | d]
 is not positive, 40 steps where it is large (what the first steps move far, more steps move further), else 12.  σ² is
-that of a difference of paired counts, (right only with steps + right only without + 1) / n².  The steps' confidence β
-is found on the same examples set aside.
+that of a difference of paired counts, (right only with steps + right only without + 1) / n².  How confident the steps'
+head is to be is found on the same examples set aside.
 
 The budget is nominal, 6 floating-point operations for each parameter and token at RATE, so that the choice is a
 function of the examples and the seed and not of what else the machine does.
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from metaglot.adaptation.closed_form import confidence, fitted
+from metaglot.adaptation.closed_form import confidence
 from metaglot.adaptation.effort import EFFORTS, Effort
 from metaglot.adaptation.expected import Expected, expected
 from metaglot.adaptation.held_out import Examples, folds_of, outside
@@ -41,7 +41,7 @@ class Trial(NamedTuple):
 
     measured: float  # d
     error: float  # σ
-    beta: float  # the confidence that suits them
+    firmness: float  # the confidence that suits them, as a multiple of the usual one
 
     @property
     def likely(self) -> float:
@@ -59,9 +59,9 @@ class Choice(NamedTuple):
     reason: str
 
     @property
-    def beta(self) -> float | None:
-        """The confidence that was found for the steps taken; None where none was."""
-        return self.trial.beta if self.trial and self.effort is SOME else None
+    def firmness(self) -> float:
+        """The confidence that was found for the steps taken, as a multiple of the usual one; 1 where none was."""
+        return self.trial.firmness if self.trial and self.effort is SOME else 1.0
 
     def record(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -99,7 +99,7 @@ def choose(
 
     def chosen(effort: Effort, reason: str, trial: Trial | None = None) -> Choice:
         gain = (trial.likely if trial else USUAL) if effort.steps else 0.0
-        found = expected(known, len(whole.labels), model.metric, per_class=per_class, gain=gain)
+        found = expected(known, len(whole.labels), model.metric, per_class=per_class, gain=gain, solver=whole.solver)
         return Choice(effort, trial, found, reason)
 
     if min(whole.counts) < 2:
@@ -133,11 +133,11 @@ def tried(model: Model, examples: Examples, seed: int) -> Trial:
             outside(model, examples, half, effort, seed=fold(seed, "half", k)) for effort in (CLOSED, SOME)
         )
         right += zip(closed.right, stepped.right, strict=True)
-        scores.append(stepped.scores / fitted(SOME.steps))
+        scores.append(stepped.scores)
         numbers.append(stepped.numbers)
     lost, won = (sum(pair == wanted for pair in right) for wanted in ((True, False), (False, True)))
-    beta = confidence(torch.cat(scores), torch.cat(numbers), start=fitted(SOME.steps))
-    return Trial((won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), beta)
+    firmness = confidence(torch.cat(scores), torch.cat(numbers), start=1.0)
+    return Trial((won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness)
 
 
 def step_seconds(model: Model, texts: Sequence[str], pairs: Sequence[str] | None) -> float:

@@ -1,34 +1,47 @@
-"""The head that an adaptation ends with, in closed form from features, and how far its scores are to be trusted.
+"""The head that an adaptation ends with, from features alone, and how far its scores are to be trusted.
 
     s_c(x) = cos(x, μ_c) + f_c(x),      f = argmin_f Σ_i v_i ‖f(x_i) − y_i‖² + λ‖W‖²,  f(x) = W(x − μ) + b
+    or      s(x) = Wx + b               W, b = argmin −C Σ_i v_i log softmax_{y_i}(Wx_i + b) + ½‖W‖²
     p(c | x) = softmax_c( β·s(x) ),     β = argmin −Σ_i log p(y_i | x_i; head made without i) + π (log β − log β₀)²
 
 prototypes plus ridge regression of the class indicators y_i, in which every class weighs the same (v_i): both are
 linear in x, and so is their sum.  Prototypes are steadier with one example or two, ridge regression better with many.
-β is found on examples that the head was made without, and drawn to β₀, since a few examples say little.  Ridge
-regression as a few-shot head: Bertinetto et al. 2019, https://arxiv.org/abs/1805.08136; temperature scaling: Guo et al.
-2017, https://arxiv.org/abs/1706.04599.
+Logistic regression takes their place where it tells examples that it was made without better by one nat, as it does
+with many classes.  β is found on the same examples, and drawn to β₀, since a few say little.  Ridge regression as a
+few-shot head: Bertinetto et al. 2019, https://arxiv.org/abs/1805.08136; temperature scaling: Guo et al. 2017,
+https://arxiv.org/abs/1706.04599.
 
-λ, β₀ and π were chosen on development sets.
+λ, C, β₀ and π were chosen on development sets (docs/tuning.md).
 """
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, one_hot
 
 from metaglot.models.heads import prototype_layer
 from metaglot.models.heads.ridge import ridge
 
+Solver = Literal["ridge", "logistic"]
 PENALTY = 1.0  # λ
-CONFIDENCE = 8.5  # β₀ of features that no gradient step has moved
-FITTED, FADES = 3.0, 0.2  # β of features after six gradient steps on these very examples, and how it falls with more
+FREEDOM = 10.0  # C
+ENOUGH = 1.0  # nats by which logistic regression must be better
+CONFIDENCE: Mapping[Solver, float] = MappingProxyType({"ridge": 8.5, "logistic": 2.0})  # β₀, no gradient step taken
+# β of features after six gradient steps on these very examples, and how it falls with more
+FITTED: Mapping[Solver, float] = MappingProxyType({"ridge": 3.0, "logistic": 1.5})
+FADES = 0.2
 TRUST = 2.0  # π
 FOLDS = 5  # at most
 RANGE = (-2.0, 6.0)  # of log β
+PRECISE = 1e-6  # of the gradient: an explanation needs its residuals
+ABSENT = -100.0  # the score of a class without rows, by logistic regression
 
 
 class Known(NamedTuple):
@@ -53,16 +66,30 @@ def known_rows(features: Tensor, numbers: Tensor, *, spoken: bool) -> Known:  # 
     return Known(unit, numbers, torch.full_like(numbers, spoken, dtype=torch.bool))
 
 
-def blend(rows: Known, classes: int, metric: str, *, beta: float | None = None) -> dict[str, Tensor]:
-    """Return the head, float32: weight [C, D] and bias [C], with this β or the one that is found on the rows."""
-    weight, bias = layer(rows, classes, metric)
-    if beta is None:
-        beta = confidence(*held_out(rows, classes, metric), start=CONFIDENCE)
+def blend(rows: Known, classes: int, metric: str, *, solver: Solver, beta: float) -> dict[str, Tensor]:
+    """Return the head, float32: weight [C, D] and bias [C]."""
+    weight, bias = layer(rows, classes, metric, solver)
     return {"head.weight": (beta * weight).float(), "head.bias": (beta * bias).float()}
 
 
-def layer(rows: Known, classes: int, metric: str) -> tuple[Tensor, Tensor]:  # [C, D], [C], float64
+def solver_of(rows: Known, classes: int, metric: str) -> tuple[Solver, float]:
+    """Return how the scores are best made of these rows, told by examples set aside, and their β."""
+    ridged, aside = held_out(rows, classes, metric)
+    beta = confidence(ridged, aside, start=CONFIDENCE["ridge"])
+    if not len(aside):
+        return "ridge", beta
+    other, _ = held_out(rows, classes, metric, "logistic")
+    other_beta = confidence(other, aside, start=CONFIDENCE["logistic"])
+    lost, now = (float(cross_entropy(b * s, aside, reduction="sum")) for b, s in ((beta, ridged), (other_beta, other)))
+    return ("logistic", other_beta) if now < lost - ENOUGH else ("ridge", beta)
+
+
+def layer(  # [C, D], [C], float64
+    rows: Known, classes: int, metric: str, solver: Solver = "ridge"
+) -> tuple[Tensor, Tensor]:
     """Return weight and bias of s, before β."""
+    if solver == "logistic":
+        return logistic(rows, classes)
     means = prototypes(rows, classes)
     near = prototype_layer(means, means.new_tensor(1.0), metric)
     weight, bias = regression(rows, classes)
@@ -91,7 +118,22 @@ def regression(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [
     return solution.T, level - centre @ solution
 
 
-def held_out(rows: Known, classes: int, metric: str) -> tuple[Tensor, Tensor]:  # [m, C], [m]
+def logistic(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C], float64
+    """Return W and b of the balanced logistic regression; classes without rows score far below the others."""
+    x, y = rows.features.double().cpu().numpy(), rows.numbers.cpu().numpy()
+    weights = balance(rows.numbers, classes).cpu().numpy()
+    made = LogisticRegression(C=FREEDOM, tol=PRECISE, max_iter=1000).fit(x, y, sample_weight=weights)
+    slope, level = np.asarray(made.coef_), np.asarray(made.intercept_)
+    if len(made.classes_) == 2:  # one logit of the second class over the first
+        slope, level = np.concatenate([-slope, slope]) / 2, np.concatenate([-level, level]) / 2
+    weight, bias = np.zeros((classes, x.shape[1])), np.full(classes, ABSENT)
+    weight[made.classes_], bias[made.classes_] = slope, level
+    return torch.as_tensor(weight, device=rows.features.device), torch.as_tensor(bias, device=rows.features.device)
+
+
+def held_out(  # [m, C], [m]
+    rows: Known, classes: int, metric: str, solver: Solver = "ridge"
+) -> tuple[Tensor, Tensor]:
     """Return scores s of examples by heads made without them, and their classes; those that can be set aside.
 
     The examples of a class go round the folds, so that a fold sets aside as many of each class; names stay in.
@@ -103,7 +145,7 @@ def held_out(rows: Known, classes: int, metric: str) -> tuple[Tensor, Tensor]:  
         left = torch.bincount(inside.numbers, minlength=classes) > 0
         outside = outside.at(left[outside.numbers])
         if len(outside.numbers) and int(left.sum()) > 1:
-            weight, bias = layer(inside, classes, metric)
+            weight, bias = layer(inside, classes, metric, solver)
             scores.append(outside.features.double() @ weight.T + bias)
             numbers.append(outside.numbers)
     return torch.cat(scores), torch.cat(numbers)
@@ -135,6 +177,6 @@ def confidence(scores: Tensor, numbers: Tensor, *, start: float) -> float:  # [m
     return math.exp(float(found.x))
 
 
-def fitted(steps: int) -> float:
+def fitted(steps: int, solver: Solver = "ridge") -> float:
     """Return β after gradient steps, which tell the examples apart better than any others: 3 after 6, 2 after 40."""
-    return FITTED * (6 / steps) ** FADES
+    return FITTED[solver] * (6 / steps) ** FADES

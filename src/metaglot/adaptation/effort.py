@@ -31,6 +31,7 @@ class Effort:
     freeze: tuple[str, ...] = ()  # patterns of the body that stay
     head: HeadName = "prototypes"  # that stays; blend: in closed form after the steps, calibrated (closed_form.py)
     names: bool = False  # the name of each class is one more example of it, if all say something
+    kept: float = 0.0  # share of the body from before the steps in the one that stays
 
     def budget(self) -> Budget:
         """Return the steps and batch size."""

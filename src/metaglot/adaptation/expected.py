@@ -14,7 +14,7 @@ differs by draw.
 from math import sqrt
 from typing import NamedTuple
 
-from metaglot.adaptation.closed_form import Known, held_out
+from metaglot.adaptation.closed_form import Known, Solver, held_out
 
 SET_ASIDE = 0.086  # δ
 WIDTH = 2.5  # z
@@ -39,9 +39,11 @@ class Expected(NamedTuple):
         )
 
 
-def expected(rows: Known, classes: int, metric: str, *, per_class: float, gain: float = 0.0) -> Expected | None:
+def expected(
+    rows: Known, classes: int, metric: str, *, per_class: float, gain: float = 0.0, solver: Solver = "ridge"
+) -> Expected | None:
     """Return what to expect of these examples; None with fewer than two of a class, which tell next to nothing."""
-    scores, numbers = held_out(rows, classes, metric)
+    scores, numbers = held_out(rows, classes, metric, solver)
     n = len(numbers)
     if n == 0 or per_class < 2:
         return None

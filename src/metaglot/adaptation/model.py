@@ -202,7 +202,9 @@ class Model:
         if effort == AUTO:
             budget = SECONDS if seconds is None else seconds
             choice = choose(self, texts, labels, pairs, seed=seed, names=names, seconds=budget)
-            adapted = adapt_model(self, texts, labels, pairs, choice.effort, seed=seed, names=names, beta=choice.beta)
+            adapted = adapt_model(
+                self, texts, labels, pairs, choice.effort, seed=seed, names=names, firmness=choice.firmness
+            )
             return replace(adapted, provenance={**adapted.provenance, "choice": choice.record()})
         chosen = self.effort(effort) if isinstance(effort, str) else effort
         return adapt_model(self, texts, labels, pairs, chosen, seed=seed, names=names)

@@ -52,5 +52,5 @@ def _likelihood(model: Model, texts: Sequence[str], labels: Sequence[str], pairs
     scores, outside = held_out(known_rows(features, numbers, spoken=False), len(classes), model.metric)
     if not len(outside):
         return 0.0
-    chances = (confidence(scores, outside, start=CONFIDENCE) * scores).log_softmax(-1)
+    chances = (confidence(scores, outside, start=CONFIDENCE["ridge"]) * scores).log_softmax(-1)
     return float(chances.gather(1, outside[:, None]).sum())

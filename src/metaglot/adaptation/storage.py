@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.adapted import Adapted, Examples
 from metaglot.adaptation.card import model_card
-from metaglot.adaptation.closed_form import Known
+from metaglot.adaptation.closed_form import Known, Solver
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.model import Model, load_model
 from metaglot.adaptation.reading import READS, Reads
@@ -33,6 +33,7 @@ from metaglot.version import __version__
 FORMAT = 2
 KNOWN = "known."  # features of the examples
 PRECISIONS: Mapping[object, Precision] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
+SOLVERS: Mapping[object, Solver] = {"ridge": "ridge", "logistic": "logistic"}
 PARTS: Mapping[object, Reads | None] = {None: None, **{part: part for part in READS}}
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -119,7 +120,16 @@ def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
     params = {name: value for name, value in weights.items() if not name.startswith(KNOWN)}
     known = Known(*(weights[KNOWN + part] for part in Known._fields)) if len(params) < len(weights) else None
     return Adapted(
-        over, saved.labels, params, saved.effort, saved.seed, known, saved.counts, saved.examples, saved.provenance
+        model=over,
+        labels=saved.labels,
+        params=params,
+        effort=saved.effort,
+        seed=saved.seed,
+        known=known,
+        solver=saved.solver,
+        counts=saved.counts,
+        examples=saved.examples,
+        provenance=saved.provenance,
     )
 
 
@@ -135,6 +145,7 @@ class _Saved(NamedTuple):
     seed: int
     precision: Precision  # auto where an earlier version did not note it
     reads: Reads | None  # absent in earlier versions
+    solver: Solver  # ridge in earlier versions
     provenance: dict[str, Any]
     weights: dict[str, torch.Tensor]
     examples: Examples
@@ -159,6 +170,7 @@ def _read(folder: Path) -> _Saved:
         seed=int(plain["seed"]),
         precision=PRECISIONS[plain.get("precision", "auto")],
         reads=PARTS[plain.get("reads")],
+        solver=SOLVERS[plain.get("solver", "ridge")],
         provenance=dict(plain["provenance"]),
         weights=weights,
         examples=_read_examples(folder / "examples.jsonl"),
@@ -185,6 +197,7 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
         "seed": adapted.seed,
         "precision": adapted.model.precision,
         "reads": adapted.model.reads,
+        "solver": adapted.solver,
         "model_source": _source(adapted.model),
         "model_sha256": adapted.model.fingerprint(),
         "provenance": dict(adapted.provenance),
@@ -225,6 +238,7 @@ def _effort(saved: dict[str, Any]) -> Effort | AsTrained:
         freeze=tuple(saved["freeze"]),
         head=saved["head"],
         names=bool(saved["names"]),
+        kept=float(saved.get("kept", 0.0)),  # absent in earlier versions
     )
 
 

@@ -1,0 +1,92 @@
+"""The heads that an adaptation without gradient steps may end with: each for all tasks, and the one that it takes.
+
+    METAGLOT_DATA=… python benchmarks/heads.py builtin:mini
+    … --groups dev,leopard,aside=FOLDER --leave-out banking77 --shots 4,8 --draws 3
+
+Class means plus ridge regression (`ridge`), logistic regression (`logistic`), and the one of them that tells examples
+set aside better (`taken`): accuracy and calibration error (10 bins of equal mass) in %, mean over tasks and draws; and
+the share of draws in which logistic regression is taken.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from auto import error_of
+from compare import task_sets
+from text.train import numbers, words
+
+from metaglot.adaptation import Model, load_model
+from metaglot.adaptation.closed_form import CONFIDENCE, Solver, blend, confidence, held_out, solver_of
+from metaglot.errors import MetaglotError
+from metaglot.evaluation.protocol import TaskSet
+from metaglot.seeds import fold
+
+SOLVERS: tuple[Solver, ...] = ("ridge", "logistic")
+
+
+class Judged(NamedTuple):
+    """Accuracy and calibration error of each head for one draw."""
+
+    accuracy: tuple[float, ...]  # ridge, logistic, taken
+    error: tuple[float, ...]
+    logistic: bool  # is taken
+
+
+def judged(model: Model, task: TaskSet, shot: int, draws: int, queries: int) -> Iterator[Judged]:
+    """Yield what the heads are worth, by draw."""
+    asked = task.examples(task.queries(queries, fold(0, "queries", task.name)))
+    for draw in range(draws):
+        support = task.support(shot, draw)
+        adapted = model.adapt(support.texts, support.labels, pairs=support.pairs, effort="instant")
+        reader, rows, classes = adapted.model, adapted.known, len(adapted.labels)
+        assert rows is not None
+        features = reader.features(reader.meta, asked.texts, asked.pairs).cpu().numpy()
+        truth = np.array([adapted.labels.index(label) for label in asked.labels])
+        taken, beta = solver_of(rows, classes, model.metric)
+        betas = {one: confidence(*held_out(rows, classes, model.metric, one), start=CONFIDENCE[one]) for one in SOLVERS}
+        heads = [blend(rows, classes, model.metric, solver=one, beta=betas[one]) for one in SOLVERS]
+        heads.append(blend(rows, classes, model.metric, solver=taken, beta=beta))
+        found = [replace(adapted, params=head).proba_of_features(features) for head in heads]
+        right = [chances.argmax(1) == truth for chances in found]
+        errors = (error_of(chances, hits) for chances, hits in zip(found, right, strict=True))
+        yield Judged(tuple(float(hits.mean()) for hits in right), tuple(errors), taken == "logistic")
+
+
+def row(name: str, shot: int, found: Sequence[Judged]) -> str:
+    """Return a row of the table."""
+    accuracy, error = (100 * np.mean([getattr(one, part) for one in found], axis=0) for part in ("accuracy", "error"))
+    cells = " | ".join(f"{a:.1f}, {e:.1f}" for a, e in zip(accuracy, error, strict=True))
+    return f"| {name} | {shot} | {cells} | {np.mean([one.logistic for one in found]):.2f} |"
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--groups", type=words, default=["dev"], help="folders of $METAGLOT_DATA, or NAME=FOLDER")
+    parser.add_argument("--leave-out", type=words, default=[], help="tasks of the groups")
+    parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--length", type=int, default=96, help="tokens a text")
+    args = parser.parse_args(given)
+    torch.set_num_threads(1)
+    model = replace(load_model(args.model), max_length=args.length)
+    print("| tasks | shots | ridge | logistic | taken | logistic is taken |\n|---|---:|---:|---:|---:|---:|")
+    for group, tasks in task_sets(args.groups, args.leave_out).items():
+        for shot in args.shots:
+            rows = {task.name: list(judged(model, task, shot, args.draws, args.queries)) for task in tasks}
+            for name, found in rows.items():
+                print(row(name, shot, found), flush=True)
+            print(row(f"{group}, all", shot, [one for found in rows.values() for one in found]), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MetaglotError as error:
+        sys.exit(f"heads: {error}")
