@@ -29,7 +29,7 @@ from compare import task_sets
 from text.train import numbers, words
 
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.choice import CLOSED, MANY, SOME
+from metaglot.adaptation.choice import CLOSED, MANY, SOME, USUAL
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Fitted
 from metaglot.evaluation.baselines.features import Remembered
@@ -105,12 +105,12 @@ def cells(args: argparse.Namespace, file: Path) -> Iterator[Cell]:
                 yield cell
 
 
-def taken(cell: Cell, usual: float, spread: float, far: float) -> str:
-    """Return the steps that the rule takes with these constants."""
+def taken(cell: Cell, most: float, spread: float, far: float) -> str:
+    """Return the steps that the rule takes with these constants (γ∞, τ and the bound for many steps)."""
     trial = cell["trial"]
     if trial is None:
         return str(cell["taken"])
-    prior, precision = 1 / spread**2, 1 / trial["error"] ** 2
+    prior, precision, usual = 1 / spread**2, 1 / trial["error"] ** 2, trial["usual"] * most / USUAL
     likely = (usual * prior + trial["measured"] * precision) / (prior + precision)
     return "0" if likely <= 0 else "40" if likely > far else "12"
 
@@ -136,12 +136,12 @@ def said(found: Sequence[Cell]) -> str:
             by_shot.append(mean_of([found[i] for i in rows], {k: steps[i] for k, i in enumerate(rows)}, "accuracy"))
         row = [*by_shot, mean_of(found, steps, "accuracy"), mean_of(found, steps, "ece")]
         lines.append(f"| {name} | " + " | ".join(f"{value:.1f}" for value in row) + " |")
-    lines += ["", "| γ | τ | far | auto |", "|---:|---:|---:|---:|"]
-    for usual in (0.0, 0.02, 0.04):
-        for spread in (0.03, 0.05, 0.08):
-            for far in (0.04, 0.06, 0.09):
-                steps = {i: taken(cell, usual, spread, far) for i, cell in enumerate(found)}
-                lines.append(f"| {usual} | {spread} | {far} | {mean_of(found, steps, 'accuracy'):.2f} |")
+    lines += ["", "| γ∞ | τ | far | auto |", "|---:|---:|---:|---:|"]
+    for most in (0.04, 0.07, 0.1):
+        for spread in (0.03, 0.045, 0.07):
+            for far in (0.02, 0.04, 0.06):
+                steps = {i: taken(cell, most, spread, far) for i, cell in enumerate(found)}
+                lines.append(f"| {most} | {spread} | {far} | {mean_of(found, steps, 'accuracy'):.2f} |")
     kept = [cell for cell in found if cell["expected"]]
     held = [c["expected"]["low"] <= c["accuracy"]["auto"] <= c["expected"]["high"] for c in kept]
     off = [c["accuracy"]["auto"] - c["expected"]["accuracy"] for c in kept]

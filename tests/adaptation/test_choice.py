@@ -105,9 +105,10 @@ class Judge:
     [
         (0.4, 0.8, 32, MANY),
         (0.7, 0.75, 32, SOME),
-        (0.75, 0.75, 32, SOME),  # as on most tasks
+        (0.75, 0.75, 32, CLOSED),  # two classes, to which steps bring nothing on the mean
         (0.8, 0.4, 32, CLOSED),
-        (0.75, 0.5, 2, SOME),  # four examples tell nothing
+        (0.5, 0.75, 2, CLOSED),  # four examples tell next to nothing
+        (0.75, 0.7, 64, CLOSED),  # many tell a small loss
     ],
 )
 def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(closed, stepped, per_class, effort):
@@ -115,10 +116,10 @@ def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(closed, stepped
     choice = choose(Judge(closed, stepped), labels, labels, None, seed=0)
     assert choice.effort is effort
     assert choice.trial.measured == pytest.approx(stepped - closed, abs=0.05 if per_class > 2 else 0.6)
-    precise, usual = 1 / choice.trial.error**2, 1 / module.SPREAD**2
-    assert choice.trial.likely == pytest.approx(
-        (choice.trial.measured * precise + module.USUAL * usual) / (precise + usual)
-    )
+    precise, other = 1 / choice.trial.error**2, 1 / module.SPREAD**2
+    usual = module.usual(2)
+    assert usual == module.USUAL * (1 - module.LEVEL / 2)
+    assert choice.trial.likely == pytest.approx((choice.trial.measured * precise + usual * other) / (precise + other))
     assert choice.firmness == (choice.trial.firmness if effort is SOME else 1.0)
     assert f"{100 * choice.trial.likely:+.1f}" in choice.reason
 
@@ -126,4 +127,4 @@ def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(closed, stepped
 def test_the_settings_name_all_that_decides():
     settings = module.auto_settings()
     assert [candidate["steps"] for candidate in settings["candidates"]] == [0, 12, 40]
-    assert {"usual", "spread", "far", "rate", "seconds"} <= settings.keys()
+    assert {"usual", "level", "spread", "far", "rate", "seconds"} <= settings.keys()

@@ -13,6 +13,7 @@ from metaglot.adaptation.closed_form import (
     ABSENT,
     CONFIDENCE,
     ENOUGH,
+    FITTED,
     FOLDS,
     FREEDOM,
     PENALTY,
@@ -198,6 +199,7 @@ def test_rare_classes_come_more_often_in_gradient_steps():
 
 
 def test_confidence_falls_with_gradient_steps():
-    assert fitted(6) == pytest.approx(3)
-    assert fitted(40) == pytest.approx(2, abs=0.1)
-    assert fitted(1) > fitted(6) > fitted(40) > fitted(400) > 1
+    assert fitted(6, 4) == pytest.approx(FITTED["ridge"])
+    assert fitted(1, 4) > fitted(6, 4) > fitted(40, 4) > fitted(400, 4) > 1
+    assert fitted(12, 16) == pytest.approx(2 * fitted(12, 4))
+    assert fitted(12, 4, "logistic") < fitted(12, 4)

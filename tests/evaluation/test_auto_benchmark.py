@@ -47,7 +47,7 @@ def test_the_calibration_error_has_bins_of_equal_mass(auto):
 def test_the_rule_is_that_of_choice(auto, measured, expected):
     from metaglot.adaptation.choice import FAR, SPREAD, USUAL, Trial
 
-    trial = Trial(measured, 0.04, 2.0)
+    trial = Trial(measured, 0.04, 1.0, 0.02)
     cell = {"trial": trial._asdict(), "taken": 12}
     assert auto.taken(cell, USUAL, SPREAD, FAR) == expected
     likely = trial.likely

@@ -256,7 +256,7 @@ def adapt_model(
         solver, _ = solver_of(before, len(classes), model.metric)
         known = features_of(model, moved, texts, pairs, numbers).plus(names_as(model, moved, said))
         moved = {name: value for name, value in moved.items() if not name.startswith("head.")}
-        beta = firmness * fitted(effort.steps, solver)
+        beta = firmness * fitted(effort.steps, len(classes), solver)
         moved |= blend(known, len(classes), model.metric, solver=solver, beta=beta)
     return Adapted(model, classes, moved, effort, seed, known, solver, counts, examples, provenance)
 

@@ -1,18 +1,23 @@
 """The effort `auto`: how far to adapt, as the first gradient steps tell on examples set aside.
 
-    g ~ N(γ, τ²)        what 12 steps bring over closed form, in accuracy, on tasks like those of development
+    g ~ N(γ(C), τ²)     what 12 steps bring over closed form, in accuracy, on other tasks of C classes
+    γ(C) = γ∞ (1 − C₀/C)
     d | g ~ N(g, σ²)    the same, measured: fitted to one half of the examples, judged on the other, in turn
     E[g | d] = (γ/τ² + d/σ²) / (1/τ² + 1/σ²)
 
 A few examples tell little, so that what other tasks taught decides until there are enough: closed form where E[g | d]
-is not positive, 40 steps where it is large (what the first steps move far, more steps move further), else 12.  σ² is
-that of a difference of paired counts, (right only with steps + right only without + 1) / n².  How confident the steps'
-head is to be is found on the same examples set aside.
+is not positive, 40 steps where it is large (what the first steps move far, more steps move further), else 12.  With
+two classes steps cost about what they bring, with more they bring more.  σ² is that of a difference of paired counts,
+(right only with steps + right only without + 1) / n².  How confident the head is to be after steps is found on the same
+examples.
+
+After the steps the body is averaged with the one before: some tasks gain by steps and some lose, and the mean has most
+of the gain and little of the loss (Wortsman et al. 2022, https://arxiv.org/abs/2109.01903).
 
 The budget is nominal, 6 floating-point operations for each parameter and token at RATE, so that the choice is a
 function of the examples and the seed and not of what else the machine does.
 
-γ, τ and the bounds were chosen on development sets (docs/tuning.md).
+γ∞, C₀, τ and the bounds were chosen on development sets (docs/tuning.md).
 """
 
 from collections.abc import Sequence
@@ -29,9 +34,11 @@ from metaglot.adaptation.model import Model, Names
 from metaglot.seeds import fold
 
 CLOSED = EFFORTS["instant"]
-SOME, MANY = (Effort(steps, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True) for steps in (12, 40))
-USUAL, SPREAD = 0.04, 0.05  # γ, τ
-FAR = 0.06  # E[g | d] beyond which 40 steps are taken
+SOME, MANY = (
+    Effort(steps, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True, kept=0.5) for steps in (12, 40)
+)
+USUAL, LEVEL, SPREAD = 0.065, 2.3, 0.035  # γ∞, C₀, τ
+FAR = 0.04  # E[g | d] beyond which 40 steps are taken
 RATE = 60e9  # operations a second
 SECONDS = 20.0
 
@@ -42,12 +49,18 @@ class Trial(NamedTuple):
     measured: float  # d
     error: float  # σ
     firmness: float  # the confidence that suits them, as a multiple of the usual one
+    usual: float  # γ
 
     @property
     def likely(self) -> float:
         """E[g | d]."""
         prior, precision = 1 / SPREAD**2, 1 / self.error**2
-        return (USUAL * prior + self.measured * precision) / (prior + precision)
+        return (self.usual * prior + self.measured * precision) / (prior + precision)
+
+
+def usual(classes: int) -> float:
+    """Return γ, what 12 steps bring on other tasks of so many classes."""
+    return USUAL * (1 - LEVEL / classes)
 
 
 class Choice(NamedTuple):
@@ -77,7 +90,7 @@ class Choice(NamedTuple):
 
 def auto_settings() -> dict[str, object]:
     """Return what `auto` chooses between, and how."""
-    bounds = {"usual": USUAL, "spread": SPREAD, "far": FAR, "rate": RATE, "seconds": SECONDS}
+    bounds = {"usual": USUAL, "level": LEVEL, "spread": SPREAD, "far": FAR, "rate": RATE, "seconds": SECONDS}
     return {"candidates": [asdict(effort) for effort in (CLOSED, SOME, MANY)], **bounds}
 
 
@@ -98,7 +111,7 @@ def choose(
     assert known is not None
 
     def chosen(effort: Effort, reason: str, trial: Trial | None = None) -> Choice:
-        gain = (trial.likely if trial else USUAL) if effort.steps else 0.0
+        gain = (trial.likely if trial else usual(len(whole.labels))) if effort.steps else 0.0
         found = expected(known, len(whole.labels), model.metric, per_class=per_class, gain=gain, solver=whole.solver)
         return Choice(effort, trial, found, reason)
 
@@ -109,8 +122,10 @@ def choose(
         return chosen(CLOSED, f"closed form, since {SOME.steps} gradient steps would take over {seconds:g} s")
     share = min(1.0, len(texts) / 2 / SOME.batch_size)
     if step * SOME.steps * (1 + 2 * share) > seconds:
-        said = f"{SOME.steps} gradient steps, as most tasks want; to try them first would take over {seconds:g} s"
-        return chosen(SOME, said)
+        effort, what = (
+            (SOME, f"{SOME.steps} gradient steps") if usual(len(whole.labels)) > 0 else (CLOSED, "closed form")
+        )
+        return chosen(effort, f"{what}, as most tasks want; to try steps first would take over {seconds:g} s")
     trial = tried(model, examples, seed)
     far = trial.likely > FAR and step * MANY.steps <= seconds
     effort = CLOSED if trial.likely <= 0 else MANY if far else SOME
@@ -120,8 +135,8 @@ def choose(
 def _said(effort: Effort, trial: Trial) -> str:
     what = f"{effort.steps} gradient steps" if effort.steps else "closed form"
     here = f"{100 * trial.measured:+.1f} ± {100 * trial.error:.1f} points by {SOME.steps} steps on examples set aside"
-    usual = f"{100 * USUAL:+.0f} ± {100 * SPREAD:.0f} on other tasks"
-    return f"{what}: {here}, {usual}, so likely {100 * trial.likely:+.1f}"
+    there = f"{100 * trial.usual:+.0f} ± {100 * SPREAD:.0f} on other tasks of as many classes"
+    return f"{what}: {here}, {there}, so likely {100 * trial.likely:+.1f}"
 
 
 def tried(model: Model, examples: Examples, seed: int) -> Trial:
@@ -137,7 +152,9 @@ def tried(model: Model, examples: Examples, seed: int) -> Trial:
         numbers.append(stepped.numbers)
     lost, won = (sum(pair == wanted for pair in right) for wanted in ((True, False), (False, True)))
     firmness = confidence(torch.cat(scores), torch.cat(numbers), start=1.0)
-    return Trial((won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness)
+    return Trial(
+        (won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness, usual(len(set(examples.labels)))
+    )
 
 
 def step_seconds(model: Model, texts: Sequence[str], pairs: Sequence[str] | None) -> float:
