@@ -17,9 +17,14 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 
 def adapt(
     model: Annotated[str, typer.Argument(help="builtin:mini, a run directory, a Hugging Face folder or hub id.")],
-    examples: Annotated[Path, typer.Argument(help="A csv, tsv, json, jsonl or parquet file with text and label.")],
+    examples: Annotated[
+        Path | None, typer.Argument(help="A csv, tsv, json, jsonl or parquet file with text and label.")
+    ] = None,
     *,
     out: Annotated[Path, typer.Option(help="Where the adapted model is saved.")],
+    labels: Annotated[
+        str | None, typer.Option(help="In place of examples: names of classes that say what they are, by commas.")
+    ] = None,
     effort: Annotated[
         str,
         typer.Option(
@@ -49,17 +54,24 @@ def adapt(
       metaglot adapt builtin:mini examples.csv --out my-model
 
       metaglot adapt runs/english tickets.jsonl --columns text=body,label=team --effort thorough --out tickets
+
+      metaglot adapt builtin:mini --labels "billing, delivery, technical problem" --out without-examples
     """
     from metaglot.cli_checks import notes_on
     from metaglot.data.folders import check_model
 
+    if (examples is None) == (labels is None):
+        raise MetaglotError("give either a file of examples or --labels")
+    if examples is None:
+        _from_names(model, labels or "", out, goal=goal, force=force, quiet=quiet, as_json=as_json)
+        return
     table = _read(examples, columns)
-    labels = _labels(table, examples)
+    given = _labels(table, examples)
     texts, pairs = _texts(table)
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
     check_model(model)
     say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
-    for note in notes_on(texts, labels, pairs):
+    for note in notes_on(texts, given, pairs):
         say(note)
     from metaglot.adaptation import Expected, load_model
     from metaglot.adaptation.goal import GOAL_SECONDS, adapt_until
@@ -71,11 +83,11 @@ def adapt(
         say(_cut(cut, len(texts), loaded.max_length))
     if goal is None:
         reached = None
-        adapted = loaded.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds)
+        adapted = loaded.adapt(texts, given, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds)
     else:
         budget = GOAL_SECONDS if seconds is None else seconds
         adapted, reached = adapt_until(
-            loaded, texts, labels, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names
+            loaded, texts, given, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names
         )
     adapted.save(out, keep_examples=keep_examples, force=force)
     met = goal is None or (reached is not None and reached >= goal)
@@ -104,6 +116,31 @@ def adapt(
     if not met:
         typer.echo(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
         raise typer.Exit(3)
+
+
+def _from_names(
+    model: str, labels: str, out: Path, *, goal: float | None, force: bool, quiet: bool, as_json: bool
+) -> None:
+    """Save a classifier made of the names of classes alone."""
+    from metaglot.adaptation.checks import check_names
+    from metaglot.data.folders import check_model
+
+    named = [label.strip() for label in labels.split(",") if label.strip()]
+    check_names(named)
+    if goal is not None:
+        raise MetaglotError("--goal is tested on examples, and --labels gives none; leave it out, or give a file")
+    _check(model, out, effort="instant", goal=None, seconds=None, force=force)
+    check_model(model)
+    from metaglot.adaptation import load_model
+
+    adapted = load_model(model).zero_shot(named)
+    adapted.save(out, force=force)
+    names = adapted.provenance["names"]
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "labels": list(adapted.labels), "examples": 0, "names": names}))
+    elif not quiet:
+        typer.echo(f"no examples, {len(adapted.labels)} classes by name → {out}")
+        typer.echo(f"try: metaglot predict {out} --text 'a new text'")
 
 
 def predict(

@@ -8,7 +8,6 @@ import torch
 from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
 
-from metaglot.adaptation.adapted import MOST_OFTEN, evened
 from metaglot.adaptation.closed_form import (
     ABSENT,
     CONFIDENCE,
@@ -29,6 +28,7 @@ from metaglot.adaptation.closed_form import (
     logistic,
     solver_of,
 )
+from metaglot.adaptation.ingredients import MOST_OFTEN, evened
 
 WIDTH = 12
 START = CONFIDENCE["ridge"]

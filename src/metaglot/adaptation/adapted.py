@@ -10,19 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.checks import check_labelled, check_texts
-from metaglot.adaptation.closed_form import Known, Solver, blend, fitted, known_rows, layer, prototypes, solver_of
-from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.checks import check_labelled, check_names, check_texts
+from metaglot.adaptation.closed_form import Known, Solver, blend, fitted, layer, solver_of
+from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
 from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
+from metaglot.adaptation.ingredients import evened, features_of, head_of, names_as, spoken
 from metaglot.adaptation.model import Model, Names
 from metaglot.adaptation.outside import in_scope
 from metaglot.data.names import names_of, words_of
 from metaglot.errors import MetaglotError
 from metaglot.models.averaging import averaged
-from metaglot.models.heads import LOG_SCALE, prototype_layer, scores
+from metaglot.models.heads import scores
 from metaglot.types import Params
-
-MOST_OFTEN = 8  # times that an example of a rare class stands among those of gradient steps
 
 
 @dataclass(frozen=True)
@@ -261,52 +260,22 @@ def adapt_model(
     return Adapted(model, classes, moved, effort, seed, known, solver, counts, examples, provenance)
 
 
-def spoken(classes: Sequence[str], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
-    """Return the name of each class by its number; none unless every class has one, so that none is favoured."""
-    given = names if isinstance(names, Mapping) else {}
-    if unknown := sorted(set(given) - set(classes)):
-        raise MetaglotError(
-            f"names has words for {unknown[0]!r}, which is no label of the examples; they have "
-            f"{', '.join(classes[:20])}"
-        )
-    if not effort.names or names is False:
-        return {}
-    words = names_of(classes, given)
-    return dict(enumerate(words)) if all(words) else {}
+def from_names(model: Model, labels: Sequence[str], names: Mapping[str, str]) -> Adapted:
+    """Return the model adapted to names of labels alone; raise MetaglotError where they do not tell classes apart."""
+    from metaglot.adaptation.storage import provenance_of
 
-
-def features_of(
-    model: Model, moved: Params, texts: Sequence[str], pairs: Sequence[str] | None, numbers: Sequence[int]
-) -> Known:
-    """Return the features of examples, with the parameters that adaptation moved."""
-    features = model.features({**model.meta, **moved}, texts, pairs)
-    return known_rows(features, torch.tensor(numbers, device=features.device), spoken=False)
-
-
-def names_as(model: Model, moved: Params, said: Mapping[int, str]) -> Known:
-    """Return the features of the classes' names."""
-    device = model.backbone.learner.device
+    check_names(labels)
+    classes, effort = tuple(sorted(labels)), EFFORTS["instant"]
+    said = spoken(classes, effort, names)
     if not said:
-        empty = torch.zeros(0, model.backbone.learner.hidden_size, device=device)
-        return known_rows(empty, torch.zeros(0, dtype=torch.long, device=device), spoken=True)
-    features = model.features({**model.meta, **moved}, list(said.values()), None)
-    return known_rows(features, torch.tensor(list(said), device=device), spoken=True)
-
-
-def head_of(model: Model, effort: Effort | AsTrained, known: Known, classes: int) -> tuple[dict[str, Tensor], Solver]:
-    """Return the head that an effort in closed form makes, and how it was solved for."""
-    if effort.head == "blend":
-        solver, beta = solver_of(known, classes, model.metric)
-        return blend(known, classes, model.metric, solver=solver, beta=beta), solver
-    scale = model.meta[LOG_SCALE].exp() if LOG_SCALE in model.meta else known.features.new_tensor(10.0)
-    return prototype_layer(prototypes(known, classes).float(), scale, model.metric), "ridge"
-
-
-def evened(numbers: Sequence[int]) -> list[int]:
-    """Return the rows for gradient steps: those of rare classes several times, so that no class is drowned."""
-    members: dict[int, list[int]] = {}
-    for row, number in enumerate(numbers):
-        members.setdefault(number, []).append(row)
-    most = max(map(len, members.values()))
-    again = {number: min(MOST_OFTEN, max(1, round(most / len(rows)))) for number, rows in members.items()}
-    return [row for row, number in enumerate(numbers) for _ in range(again[number])]
+        dumb = [label for label, words in zip(classes, names_of(classes, names), strict=True) if not words]
+        raise MetaglotError(
+            f"the label {dumb[0]!r} says nothing, or the same as another; give words for it, in Python as names="
+            f"{{{dumb[0]!r}: 'what it is called'}}, or an example"
+        )
+    provenance = provenance_of(model, [], [], None, effort=effort, seed=0)
+    provenance |= {"names": {classes[c]: words for c, words in said.items()}}
+    known = names_as(model, {}, said)
+    head, solver = head_of(model, effort, known, len(classes))
+    counts = (0,) * len(classes)
+    return Adapted(model, classes, head, effort, 0, known, solver, counts, Examples(), provenance)

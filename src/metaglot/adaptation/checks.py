@@ -41,6 +41,15 @@ def check_examples(
     return texts, labels, pairs
 
 
+def check_names(labels: Sequence[str]) -> None:
+    """Raise MetaglotError unless these are two distinct labels or more."""
+    _check_strings("label", labels)
+    if len(set(labels)) < 2:
+        raise MetaglotError(f"{len(set(labels))} label given; a classifier needs at least two")
+    if twice := sorted({label for label in labels if list(labels).count(label) > 1}):
+        raise MetaglotError(f"the label {twice[0]!r} is given twice")
+
+
 def _check_strings(what: str, texts: Sequence[str]) -> None:
     if isinstance(texts, str):
         raise MetaglotError(f"{what}s must be a list of strings, got one string; write [text]")

@@ -209,6 +209,16 @@ class Model:
         chosen = self.effort(effort) if isinstance(effort, str) else effort
         return adapt_model(self, texts, labels, pairs, chosen, seed=seed, names=names)
 
+    def zero_shot(self, labels: Sequence[str], *, names: Mapping[str, str] | None = None) -> "Adapted":
+        """Return a classifier of these labels from their names alone; `add_examples` goes on from there.
+
+        `names` has words for labels that say nothing by themselves, as {"1": "positive"}.  Raises MetaglotError for
+        fewer than two labels, for one given twice, and for one without words of its own.
+        """
+        from metaglot.adaptation.adapted import from_names
+
+        return from_names(self, labels, {} if names is None else names)
+
     def effort(self, name: str) -> Effort | AsTrained:
         """Return the effort of that name; raise MetaglotError for another, and where as-trained has no algorithm."""
         return AsTrained(*trained_by(self.provenance, self.name)) if name == AS_TRAINED else effort_called(name)

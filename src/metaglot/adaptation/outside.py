@@ -30,7 +30,8 @@ def in_scope(rows: Known, classes: int, features: Tensor) -> np.ndarray:  # [q, 
     inside, outside = _aside(rows, classes), _left_out(rows, classes)
     if not len(inside):
         raise MetaglotError(
-            "what lies outside the classes cannot be told from one example of each; give two, or names that are words"
+            "what lies outside the classes cannot be told from one example of each, or none; give two, or one "
+            "and names that are words"
         )
     seen = torch.cat([inside, outside]).numpy()
     told = similarities(rows, classes, features.double()).numpy()
@@ -67,7 +68,7 @@ def _aside(rows: Known, classes: int) -> Tensor:  # [m, 3]
 
 def _left_out(rows: Known, classes: int) -> Tensor:  # [m, 3]
     """Return what tells the examples of each class where the others alone are known."""
-    found: list[Tensor] = []
+    found = [torch.zeros(0, 3, dtype=torch.float64)]
     for c in range(classes):
         rest, aside = rows.at(rows.numbers != c), rows.at((rows.numbers == c) & ~rows.spoken)
         if len(aside.numbers):

@@ -1,0 +1,67 @@
+"""What an adaptation is made from: features of examples and of names, the rows of gradient steps, and the head."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from metaglot.adaptation.closed_form import Known, Solver, blend, known_rows, prototypes, solver_of
+from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.model import Model, Names
+from metaglot.data.names import names_of
+from metaglot.errors import MetaglotError
+from metaglot.models.heads import LOG_SCALE, prototype_layer
+from metaglot.types import Params
+
+MOST_OFTEN = 8  # times that an example of a rare class stands among those of gradient steps
+
+
+def spoken(classes: Sequence[str], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
+    """Return the name of each class by its number; none unless every class has one, so that none is favoured."""
+    given = names if isinstance(names, Mapping) else {}
+    if unknown := sorted(set(given) - set(classes)):
+        raise MetaglotError(
+            f"names has words for {unknown[0]!r}, which is no label of the examples; they have "
+            f"{', '.join(classes[:20])}"
+        )
+    if not effort.names or names is False:
+        return {}
+    words = names_of(classes, given)
+    return dict(enumerate(words)) if all(words) else {}
+
+
+def features_of(
+    model: Model, moved: Params, texts: Sequence[str], pairs: Sequence[str] | None, numbers: Sequence[int]
+) -> Known:
+    """Return the features of examples, with the parameters that adaptation moved."""
+    features = model.features({**model.meta, **moved}, texts, pairs)
+    return known_rows(features, torch.tensor(numbers, device=features.device), spoken=False)
+
+
+def names_as(model: Model, moved: Params, said: Mapping[int, str]) -> Known:
+    """Return the features of the classes' names."""
+    device = model.backbone.learner.device
+    if not said:
+        empty = torch.zeros(0, model.backbone.learner.hidden_size, device=device)
+        return known_rows(empty, torch.zeros(0, dtype=torch.long, device=device), spoken=True)
+    features = model.features({**model.meta, **moved}, list(said.values()), None)
+    return known_rows(features, torch.tensor(list(said), device=device), spoken=True)
+
+
+def head_of(model: Model, effort: Effort | AsTrained, known: Known, classes: int) -> tuple[dict[str, Tensor], Solver]:
+    """Return the head that an effort in closed form makes, and how it was solved for."""
+    if effort.head == "blend":
+        solver, beta = solver_of(known, classes, model.metric)
+        return blend(known, classes, model.metric, solver=solver, beta=beta), solver
+    scale = model.meta[LOG_SCALE].exp() if LOG_SCALE in model.meta else known.features.new_tensor(10.0)
+    return prototype_layer(prototypes(known, classes).float(), scale, model.metric), "ridge"
+
+
+def evened(numbers: Sequence[int]) -> list[int]:
+    """Return the rows for gradient steps: those of rare classes several times, so that no class is drowned."""
+    members: dict[int, list[int]] = {}
+    for row, number in enumerate(numbers):
+        members.setdefault(number, []).append(row)
+    most = max(map(len, members.values()))
+    again = {number: min(MOST_OFTEN, max(1, round(most / len(rows)))) for number, rows in members.items()}
+    return [row for row, number in enumerate(numbers) for _ in range(again[number])]
