@@ -151,8 +151,7 @@ def tried(model: Model, examples: Examples, seed: int) -> Trial:
         scores.append(stepped.scores)
         numbers.append(stepped.numbers)
     lost, won = (sum(pair == wanted for pair in right) for wanted in ((True, False), (False, True)))
-    # Halves are less sure of what they say than all examples will be: the root is half way to what is usual.
-    firmness = confidence(torch.cat(scores), torch.cat(numbers), start=1.0) ** 0.5
+    firmness = confidence(torch.cat(scores), torch.cat(numbers), start=1.0)
     return Trial(
         (won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness, usual(len(set(examples.labels)))
     )
