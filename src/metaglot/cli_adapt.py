@@ -23,7 +23,10 @@ def adapt(
     *,
     out: Annotated[Path, typer.Option(help="Where the adapted model is saved.")],
     labels: Annotated[
-        str | None, typer.Option(help="In place of examples: names of classes that say what they are, by commas.")
+        str | None,
+        typer.Option(
+            help="In place of examples (and of an effort): names of classes that say what they are, by commas."
+        ),
     ] = None,
     effort: Annotated[
         str,
@@ -63,6 +66,10 @@ def adapt(
     if (examples is None) == (labels is None):
         raise MetaglotError("give either a file of examples or --labels")
     if examples is None:
+        if not names:
+            raise MetaglotError(
+                "--labels makes a classifier of names, and --no-names leaves them out; drop one of them"
+            )
         _from_names(model, labels or "", out, goal=goal, force=force, quiet=quiet, as_json=as_json)
         return
     table = _read(examples, columns)

@@ -78,6 +78,7 @@ def test_on_the_command_line(tmp_path):
         (["--labels", "fruit"], "at least two"),
         (["--labels", "a1,fruit"], "says nothing"),
         (["--labels", "fruit,tool", "--goal", "0.9"], "tested on examples"),
+        (["--labels", "fruit,tool", "--no-names"], "drop one of them"),
     ],
 )
 def test_mistakes_are_told(tmp_path, given, message):

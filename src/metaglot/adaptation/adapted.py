@@ -203,8 +203,8 @@ class Adapted:
             (*(old.pairs or ()), *pairs) if remembered and pairs is not None else None,
         )
         head, solver = head_of(self.model, self.effort, known, len(names))
-        more = replace(self, labels=names, params=head, known=known, counts=tuple(counts), examples=examples)
-        return replace(more, solver=solver)
+        made = {"params": head, "known": known, "solver": solver}
+        return replace(self, labels=names, counts=tuple(counts), examples=examples, **made)
 
 
 def adapt_model(

@@ -32,7 +32,7 @@ from metaglot.models.heads.ridge import ridge
 Solver = Literal["ridge", "logistic"]
 PENALTY = 1.0  # λ
 FREEDOM = 10.0  # C
-ENOUGH = 1.0  # nats by which logistic regression must be better
+ENOUGH = 1.0  # nats by which another way must be better on examples set aside
 CONFIDENCE: Mapping[Solver, float] = MappingProxyType({"ridge": 8.5, "logistic": 2.0})  # β₀, no gradient step taken
 # β of features after six gradient steps on these very examples, four classes, and how it falls with more steps
 FITTED: Mapping[Solver, float] = MappingProxyType({"ridge": 2.5, "logistic": 1.0})

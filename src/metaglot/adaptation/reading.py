@@ -14,13 +14,12 @@ from typing import Literal
 
 import torch
 
-from metaglot.adaptation.closed_form import CONFIDENCE, confidence, held_out, known_rows
+from metaglot.adaptation.closed_form import CONFIDENCE, ENOUGH, confidence, held_out, known_rows
 from metaglot.adaptation.model import Model
 from metaglot.errors import MetaglotError
 
 Reads = Literal["both", "first", "second"]
 READS: tuple[Reads, ...] = ("both", "first", "second")
-ENOUGH = 1.0  # nats
 
 
 def reading(
