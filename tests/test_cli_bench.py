@@ -19,6 +19,7 @@ def _groups(tmp_path, monkeypatch, write_csv, tiny) -> tuple[str, str, str]:
     return tiny, "near", "far"
 
 
+@pytest.mark.slow
 def test_a_benchmark(metaglot, groups):
     said = metaglot(
         "bench", *groups, "--out", "o", *SMALL, *METHODS, "--limit", "ours-fast:shots=2,draws=1,without=one"

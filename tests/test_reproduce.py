@@ -91,6 +91,7 @@ def test_a_run_again_into_a_folder(call, here):
     assert call("reproduce", "run", "--out", "second")[0] == 2  # it is not empty any more
 
 
+@pytest.mark.slow
 def test_an_evaluation_again(call, here):
     """Both commands that filled the folder: 2 tasks, 2 draws, (2 shots of 6 methods, 1 shot of 2)."""
     code, out, err = call("reproduce", "results", "--out", "second")
@@ -107,6 +108,7 @@ def test_an_evaluation_again(call, here):
     assert len(first) == 56
 
 
+@pytest.mark.slow
 def test_a_tampered_row(call, here):
     file = Path("results/results.jsonl")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
@@ -122,6 +124,7 @@ def test_a_tampered_row(call, here):
     assert len(out.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_was_cut_short(call, here):
     file = Path("results/results.jsonl")
     file.write_text("".join(line + "\n" for line in file.read_text().splitlines()[:40]))
@@ -161,6 +164,7 @@ def test_other_data(call, here, folder, write_csv):
     assert not Path("second/results.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_other_weights_are_said_before_the_rows(call, here):
     file = Path("run/checkpoints/step-5/params.safetensors")
     tensors = {name: value + 0.1 * torch.ones_like(value) for name, value in load_file(file).items()}

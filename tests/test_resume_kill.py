@@ -91,6 +91,7 @@ def whole(tmp_path_factory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_killed_twice(whole, tmp_path):
     rng = np.random.default_rng()
     out, reached = tmp_path / "run", 0

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metaglot.errors import MetaglotError, printable
+
+if TYPE_CHECKING:
+    from metaglot.adaptation import Adapted, Explanation, Model
 
 Columns = Annotated[
     str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
@@ -15,7 +18,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for other program
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
+UNREAD = {
+    "effort": "a classifier of names alone has no effort",
+    "columns": "there is no file to read",
+    "keep_examples": "there are no examples to keep",
+    "seconds": "names take no time that could be bounded",
+    "goal": "it is tested on examples, and --labels gives none",
+    "names": "--labels makes a classifier of names",
+}  # what --labels leaves no use for, and why
+
+
 def adapt(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="builtin:mini, a run directory, a Hugging Face folder or hub id.")],
     examples: Annotated[
         Path | None, typer.Argument(help="A csv, tsv, json, jsonl or parquet file with text and label.")
@@ -24,9 +38,7 @@ def adapt(
     out: Annotated[Path, typer.Option(help="Where the adapted model is saved.")],
     labels: Annotated[
         str | None,
-        typer.Option(
-            help="In place of examples (and of an effort): names of classes that say what they are, by commas."
-        ),
+        typer.Option(help="In place of a file of examples: names of classes that say what they are, by commas."),
     ] = None,
     effort: Annotated[
         str,
@@ -60,82 +72,110 @@ def adapt(
 
       metaglot adapt builtin:mini --labels "billing, delivery, technical problem" --out without-examples
     """
-    from metaglot.cli_checks import notes_on
-    from metaglot.data.folders import check_model
-
     if (examples is None) == (labels is None):
         raise MetaglotError("give either a file of examples or --labels")
     if examples is None:
-        if not names:
-            raise MetaglotError(
-                "--labels makes a classifier of names, and --no-names leaves them out; drop one of them"
-            )
-        _from_names(model, labels or "", out, goal=goal, force=force, quiet=quiet, as_json=as_json)
+        for option, why in UNREAD.items():
+            if (source := context.get_parameter_source(option)) and source.name == "COMMANDLINE":
+                given = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
+                raise MetaglotError(f"{given} has no use beside --labels: {why}; drop one of them, or give a file")
+        _from_names(model, labels or "", out, force=force, quiet=quiet, as_json=as_json)
         return
-    table = _read(examples, columns)
-    given = _labels(table, examples)
-    texts, pairs = _texts(table)
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
+    loaded, task = _task(model, examples, columns, quiet=quiet, as_json=as_json)
+    adapted, reached = _learnt(loaded, task, effort=effort, goal=goal, seconds=seconds, seed=seed, names=names)
+    adapted.save(out, keep_examples=keep_examples, force=force)
+    met = goal is None or (reached is not None and reached >= goal)
+    if as_json:
+        typer.echo(json.dumps(_outcome(adapted, out, reached=reached, met=met), ensure_ascii=False))
+    elif not quiet:
+        _tell(adapted, out, reached)
+    if not met:
+        typer.echo(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
+        raise typer.Exit(3)
+
+
+def _task(
+    model: str, file: Path, columns: str | None, *, quiet: bool, as_json: bool
+) -> tuple["Model", tuple[list[str], list[str], list[str] | None]]:
+    """Return the model, and the texts, labels and pairs of a file; point out what is odd about them."""
+    from metaglot.cli_checks import notes_on
+    from metaglot.data.folders import check_model
+
+    table = _read(file, columns)
+    labels = _labels(table, file)
+    texts, pairs = _texts(table)
     check_model(model)
     say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
-    for note in notes_on(texts, given, pairs):
+    for note in notes_on(texts, labels, pairs):
         say(note)
-    from metaglot.adaptation import Expected, load_model
-    from metaglot.adaptation.goal import GOAL_SECONDS, adapt_until
+    from metaglot.adaptation import load_model
 
     loaded = load_model(model)
     if not (quiet or as_json):
         typer.echo(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
     if cut := loaded.cut(texts, pairs):
         say(_cut(cut, len(texts), loaded.max_length))
+    return loaded, (texts, labels, pairs)
+
+
+def _learnt(
+    model: "Model",
+    task: tuple[list[str], list[str], list[str] | None],
+    *,
+    effort: str,
+    goal: float | None,
+    seconds: float | None,
+    seed: int,
+    names: bool,
+) -> tuple["Adapted", float | None]:
+    """Return the adaptation, and the cross-validated accuracy that it has where a goal was set."""
+    texts, labels, pairs = task
     if goal is None:
-        reached = None
-        adapted = loaded.adapt(texts, given, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds)
-    else:
-        budget = GOAL_SECONDS if seconds is None else seconds
-        adapted, reached = adapt_until(
-            loaded, texts, given, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names
-        )
-    adapted.save(out, keep_examples=keep_examples, force=force)
-    met = goal is None or (reached is not None and reached >= goal)
-    outcome: dict[str, Any] = {"out": str(out), "labels": list(adapted.labels), "examples": len(texts)}
-    choice = adapted.provenance.get("choice")
-    outcome |= {
-        "names": adapted.provenance.get("names") or {},
-        "reads": adapted.provenance.get("reads"),
+        return model.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds), None
+    from metaglot.adaptation.goal import GOAL_SECONDS, adapt_until
+
+    budget = GOAL_SECONDS if seconds is None else seconds
+    return adapt_until(model, texts, labels, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names)
+
+
+def _outcome(adapted: "Adapted", out: Path, *, reached: float | None, met: bool) -> dict[str, Any]:
+    made = adapted.provenance
+    return {
+        "out": str(out),
+        "labels": list(adapted.labels),
+        "examples": sum(adapted.counts),
+        "names": made.get("names") or {},
+        "reads": made.get("reads"),
         "steps": adapted.effort.steps,
         "cross_validated_accuracy": reached,
         "goal_met": met,
-        "choice": choice,
+        "choice": made.get("choice"),
     }
-    if as_json:
-        typer.echo(json.dumps(outcome, ensure_ascii=False))
-    elif not quiet:
-        reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
-        if choice is not None:
-            typer.echo(f"auto: {choice['reason']}")
-            if choice["expected"] is not None:
-                typer.echo(Expected(**choice["expected"]).said())
-        if outcome["reads"] in ("first", "second"):
-            typer.echo(f"of two texts it reads the {outcome['reads']} alone, which tells the classes apart better")
-        typer.echo(f"{len(texts)} examples of {len(adapted.labels)} classes{reach} → {out}")
-        typer.echo(f"try: metaglot predict {out} --text 'a new text'")
-    if not met:
-        typer.echo(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
-        raise typer.Exit(3)
 
 
-def _from_names(
-    model: str, labels: str, out: Path, *, goal: float | None, force: bool, quiet: bool, as_json: bool
-) -> None:
+def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
+    from metaglot.adaptation import Expected
+
+    choice, reads = adapted.provenance.get("choice"), adapted.provenance.get("reads")
+    if choice is not None:
+        typer.echo(f"auto: {choice['reason']}")
+        if choice["expected"] is not None:
+            typer.echo(Expected(**choice["expected"]).said())
+    if reads in ("first", "second"):
+        typer.echo(f"of two texts it reads the {reads} alone, which tells the classes apart better")
+    reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
+    typer.echo(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes{reach} → {out}")
+    typer.echo(f"try: metaglot predict {out} --text 'a new text'")
+
+
+def _from_names(model: str, labels: str, out: Path, *, force: bool, quiet: bool, as_json: bool) -> None:
     """Save a classifier made of the names of classes alone."""
     from metaglot.adaptation.checks import check_names
     from metaglot.data.folders import check_model
 
     named = [label.strip() for label in labels.split(",") if label.strip()]
     check_names(named)
-    if goal is not None:
-        raise MetaglotError("--goal is tested on examples, and --labels gives none; leave it out, or give a file")
     _check(model, out, effort="instant", goal=None, seconds=None, force=force)
     check_model(model)
     from metaglot.adaptation import load_model
@@ -189,19 +229,24 @@ def predict(
     probabilities = adapted.predict_proba(texts, pairs)
     known = None if unknown is None else adapted.in_scope(texts, pairs)
     for i, (one, row) in enumerate(zip(texts, probabilities, strict=True)):
-        best = int(row.argmax())
-        label = adapted.labels[best] if known is None or known[i] >= 0.5 else str(unknown)
+        chance = None if known is None else float(known[i])
+        label = adapted.labels[int(row.argmax())] if chance is None or chance >= 0.5 else str(unknown)
         why = adapted.explain(one, None if pairs is None else pairs[i]) if explain else None
         if as_json:
             spread = {label: round(float(p), 6) for label, p in zip(adapted.labels, row, strict=True)}
-            said: dict[str, Any] = {"text": one, "label": label, "probabilities": spread}
-            said |= {} if known is None else {"in_scope": round(float(known[i]), 6)}
-            said |= {} if why is None else {"why": [evidence._asdict() for evidence in why.evidence]}
-            typer.echo(json.dumps(said, ensure_ascii=False))
+            typer.echo(json.dumps(_prediction(one, label, spread, chance, why), ensure_ascii=False))
             continue
-        typer.echo(f"{printable(label)}\t{row[best]:.3f}\t{printable(' '.join(one.split()))}")
+        typer.echo(f"{printable(label)}\t{row.max():.3f}\t{printable(' '.join(one.split()))}")
         for evidence in () if why is None else why.evidence:
             typer.echo(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
+
+
+def _prediction(
+    text: str, label: str, spread: dict[str, float], in_scope: float | None, why: "Explanation | None"
+) -> dict[str, Any]:
+    said: dict[str, Any] = {"text": text, "label": label, "probabilities": spread}
+    said |= {} if in_scope is None else {"in_scope": round(in_scope, 6)}
+    return said | ({} if why is None else {"why": [evidence._asdict() for evidence in why.evidence]})
 
 
 def _shown(evidence: Any) -> str:

@@ -36,7 +36,7 @@ def test_one_example_of_a_class_leaves_nothing_to_judge_on(model, sentences):
     assert "one example" in choice.reason
 
 
-@pytest.mark.parametrize("per_class", [2, 6])
+@pytest.mark.parametrize("per_class", [2, pytest.param(6, marks=pytest.mark.slow)])
 def test_auto_is_what_it_chose_and_says_so(model, sentences, tmp_path, per_class):
     texts, labels = sentences(per_class)
     adapted = model.adapt(texts, labels, effort=AUTO, seed=1)

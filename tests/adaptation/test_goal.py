@@ -58,6 +58,7 @@ def test_the_time_ends_it(model, sentences, scored):
     assert (adapted.effort, reached) == (EFFORTS["instant"], 0.4)
 
 
+@pytest.mark.slow
 def test_for_real(model, sentences):
     texts, labels = sentences(6)
     adapted, reached = adapt_until(model, texts, labels, None, goal=0.5, cpu_seconds=20)

@@ -47,6 +47,7 @@ def test_it_can_be_copied_and_used_as_a_run(mini, tmp_path):
     assert np.array_equal(copied.embed(TEXTS), mini.embed(TEXTS))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HERE, reason="METAGLOT_DATA is not set")
 def test_it_is_as_good_as_its_card_says(mini):
     stated = yaml.safe_load(CARD.read_text("utf-8").split("---\n")[1])["model-index"][0]["results"]

@@ -20,7 +20,7 @@ def kinds(sentences):
     return texts, names, labels
 
 
-@pytest.mark.parametrize("effort", ["instant", "fast", "auto"])
+@pytest.mark.parametrize("effort", ["instant", "fast", pytest.param("auto", marks=pytest.mark.slow)])
 def test_the_part_that_tells_the_class_is_read_alone(model, kinds, effort):
     texts, names, labels = kinds
     gains = gains_of(model, texts, labels, names)

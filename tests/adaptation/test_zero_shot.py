@@ -78,7 +78,10 @@ def test_on_the_command_line(tmp_path):
         (["--labels", "fruit"], "at least two"),
         (["--labels", "a1,fruit"], "says nothing"),
         (["--labels", "fruit,tool", "--goal", "0.9"], "tested on examples"),
-        (["--labels", "fruit,tool", "--no-names"], "drop one of them"),
+        (["--labels", "fruit,tool", "--no-names"], "--no-names has no use"),
+        (["--labels", "fruit,tool", "--effort", "fast"], "has no effort"),
+        (["--labels", "fruit,tool", "--columns", "label=x"], "no file to read"),
+        (["--labels", "fruit,tool", "--keep-examples"], "no examples to keep"),
     ],
 )
 def test_mistakes_are_told(tmp_path, given, message):

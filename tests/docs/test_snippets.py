@@ -88,6 +88,7 @@ def code(page: Path) -> list[Block]:
     return [b for b in blocks(page) if b.language not in SHOWN and not b.language.startswith("{")]
 
 
+QUICK = ("README.md", "tutorial.md", "python.md")  # the others run in `make test-all`
 WITH_CODE = [page for page in PAGES if page.name not in GENERATED and code(page)]
 
 
@@ -251,7 +252,11 @@ def trained(
     return make
 
 
-@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=() if page.name in QUICK else pytest.mark.slow) for page in WITH_CODE],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
 def test_the_snippets_of_a_page_run(page: Path, runner: Runner) -> None:
     found = code(page)
     ran = marked = 0

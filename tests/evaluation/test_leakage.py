@@ -182,6 +182,7 @@ def test_a_folder_that_grows_keeps_what_was_said_of_earlier_tasks(leaky: tuple[T
 DATA = os.environ.get("METAGLOT_DATA", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA, reason="METAGLOT_DATA does not name the folder of the data sets")
 def test_planted_overlap_of_five_percent_is_found_in_real_sets() -> None:
     path = Path(__file__).parents[2] / "benchmarks" / "leakage.py"

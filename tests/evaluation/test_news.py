@@ -22,6 +22,7 @@ def news(benchmark_called):
     return benchmark_called("news")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HERE, reason="METAGLOT_DATA is not set")
 def test_no_class_and_no_text_of_its_tasks_is_trained_on(news):
     from metaglot.assembly import assemble

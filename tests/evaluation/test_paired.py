@@ -65,6 +65,7 @@ def test_cohen_dz_and_its_interval() -> None:
     assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_interval_of_dz_holds_zero_just_when_the_t_test_does_not_reject() -> None:
     checked = [0, 0]
     for _ in range(200):

@@ -22,6 +22,7 @@ CLASSES = {
 }
 
 
+@pytest.mark.slow
 def test_leopard_tasks_have_ten_draws_and_tfidf_is_where_it_was_measured() -> None:
     tasks = [TaskSet.load(Path(DATA) / "leopard" / f"{name}.parquet") for name in CLASSES]
     for task in tasks:

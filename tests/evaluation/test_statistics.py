@@ -114,6 +114,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_95_percent_intervals_cover_93_to_97_percent(case: str) -> None:
     interval, draw, truth = CASES[case]

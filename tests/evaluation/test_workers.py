@@ -60,6 +60,7 @@ def rows(folder: Path) -> list[dict[str, object]]:
     return [{k: v for k, v in json.loads(line).items() if k not in COSTS} for line in lines]
 
 
+@pytest.mark.slow
 def test_two_processes_write_what_one_does(tmp_path, tiny, files):
     job = Job(str(tiny), tuple(files), ("instant", "fast"), ("tfidf", "frozen-lr"), max_length=12)
     left_out = (None, (0, 1, 2))

@@ -6,6 +6,7 @@ Each episode holds many independent problems at once, which a rule that works co
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -102,6 +103,7 @@ def descend(params: Params, gradient, *, steps: int, lr: float = 0.02) -> None:
         optimiser.step()
 
 
+@pytest.mark.slow
 def test_it_learns_to_beat_tuned_gradient_descent_on_quadratics():
     rule = Recurrent(lr=0.5, scale=0.3)
     algorithm = GradientBased(All(), Zeros(), rule, STEPS, unrolled, weights=(1.0,) * STEPS, dropout=False)
@@ -159,6 +161,7 @@ def trained_to_follow(rule: Recurrent, *, forgets: bool) -> Params:
     return {name: value.detach() for name, value in own.items()}
 
 
+@pytest.mark.slow
 def test_its_memory_follows_a_target_that_moves():
     rule = Recurrent(lr=0.5, scale=1.0)
     learnt, without = (trained_to_follow(rule, forgets=forgets) for forgets in (False, True))

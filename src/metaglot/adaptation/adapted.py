@@ -10,16 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.checks import check_labelled, check_names, check_texts
-from metaglot.adaptation.closed_form import Known, Solver, blend, fitted, layer, solver_of
-from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
+from metaglot.adaptation.checks import check_labelled, check_texts
+from metaglot.adaptation.closed_form import Known, Solver, layer
+from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
-from metaglot.adaptation.ingredients import evened, features_of, head_of, names_as, spoken
-from metaglot.adaptation.model import Model, Names
+from metaglot.adaptation.ingredients import features_of, head_of, names_as
+from metaglot.adaptation.model import Model
 from metaglot.adaptation.outside import in_scope
 from metaglot.data.names import names_of, words_of
 from metaglot.errors import MetaglotError
-from metaglot.models.averaging import averaged
 from metaglot.models.heads import scores
 from metaglot.types import Params
 
@@ -205,77 +204,3 @@ class Adapted:
         head, solver = head_of(self.model, self.effort, known, len(names))
         made = {"params": head, "known": known, "solver": solver}
         return replace(self, labels=names, counts=tuple(counts), examples=examples, **made)
-
-
-def adapt_model(
-    model: Model,
-    texts: list[str],
-    labels: list[str],
-    pairs: list[str] | None,
-    effort: Effort | AsTrained,
-    *,
-    seed: int,
-    names: Names = True,
-    firmness: float = 1.0,
-) -> Adapted:
-    """Return the model adapted with an effort to checked examples; raise MetaglotError for names of no label.
-
-    A head made after gradient steps is `firmness` times as confident as is usual after so many.
-    """
-    from metaglot.adaptation.storage import provenance_of
-
-    classes = tuple(sorted(set(labels)))
-    said = spoken(classes, effort, names if pairs is None else False)
-    provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
-    if said or names is False:
-        provenance |= {"names": {classes[c]: words for c, words in said.items()} or False}
-    if pairs is not None and model.reads:
-        provenance |= {"reads": model.reads}
-    numbers = [classes.index(label) for label in labels]
-    counts = tuple(labels.count(name) for name in classes)
-    examples = Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))
-    if effort.closed_form:
-        known = features_of(model, {}, texts, pairs, numbers).plus(names_as(model, {}, said))
-        head, solver = head_of(model, effort, known, len(classes))
-        return Adapted(model, classes, head, effort, seed, known, solver, counts, examples, provenance)
-    rows = evened([*numbers, *said])
-    batch = model.collate(
-        [[*texts, *said.values()][i] for i in rows],
-        None if pairs is None else [pairs[i] for i in rows],
-        [[*numbers, *said][i] for i in rows],
-    )
-    moved = model.fit(batch, model.problem(classes), effort, seed=seed).params
-    if isinstance(effort, Effort):
-        moved = averaged(model.params, moved, effort.kept)
-    known: Known | None = None
-    solver: Solver = "ridge"
-    if effort.head == "blend":
-        # The steps tell the examples apart, so that the solver is found on features from before them.
-        before = features_of(model, {}, texts, pairs, numbers).plus(names_as(model, {}, said))
-        solver, _ = solver_of(before, len(classes), model.metric)
-        known = features_of(model, moved, texts, pairs, numbers).plus(names_as(model, moved, said))
-        moved = {name: value for name, value in moved.items() if not name.startswith("head.")}
-        beta = firmness * fitted(effort.steps, len(classes), solver)
-        moved |= blend(known, len(classes), model.metric, solver=solver, beta=beta)
-    return Adapted(model, classes, moved, effort, seed, known, solver, counts, examples, provenance)
-
-
-def from_names(model: Model, labels: Sequence[str], names: Mapping[str, str]) -> Adapted:
-    """Return the model adapted to names of labels alone; raise MetaglotError where they do not tell classes apart."""
-    from metaglot.adaptation.storage import provenance_of
-
-    check_names(labels)
-    classes, effort = tuple(sorted(labels)), EFFORTS["instant"]
-    said = spoken(classes, effort, names)
-    if not said:
-        dumb = [label for label, words in zip(classes, names_of(classes, names), strict=True) if not words]
-        raise MetaglotError(
-            f"the label {dumb[0]!r} says nothing, or the same as another; give words for it, in Python as names="
-            f"{{{dumb[0]!r}: 'what it is called'}}, or an example"
-        )
-    provenance = provenance_of(model, [], [], None, effort=effort, seed=0)
-    provenance |= {"names": {classes[c]: words for c, words in said.items()}}
-    known = names_as(model, {}, said)
-    head, solver = head_of(model, effort, known, len(classes))
-    counts = (0,) * len(classes)
-    return Adapted(model, classes, head, effort, 0, known, solver, counts, Examples(), provenance)

@@ -190,8 +190,8 @@ class Model:
         Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
         classes, or lists of unlike length.
         """
-        from metaglot.adaptation.adapted import adapt_model  # both build on this module
         from metaglot.adaptation.choice import SECONDS, choose
+        from metaglot.adaptation.making import adapt_model  # these build on this module
         from metaglot.adaptation.reading import reading
 
         texts, labels, pairs = check_examples(texts, labels, pairs)
@@ -215,7 +215,7 @@ class Model:
         `names` has words for labels that say nothing by themselves, as {"1": "positive"}.  Raises MetaglotError for
         fewer than two labels, for one given twice, and for one without words of its own.
         """
-        from metaglot.adaptation.adapted import from_names
+        from metaglot.adaptation.making import from_names
 
         return from_names(self, labels, {} if names is None else names)
 

@@ -1,0 +1,115 @@
+"""How an adaptation is made: from examples, in closed form or by gradient steps, or from names of classes alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from metaglot.adaptation.adapted import Adapted, Examples
+from metaglot.adaptation.checks import check_names
+from metaglot.adaptation.closed_form import Known, Solver, blend, fitted, solver_of
+from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
+from metaglot.adaptation.ingredients import evened, features_of, head_of, names_as, spoken
+from metaglot.adaptation.model import Model, Names
+from metaglot.adaptation.storage import provenance_of
+from metaglot.data.names import names_of
+from metaglot.errors import MetaglotError
+from metaglot.models.averaging import averaged
+from metaglot.types import Batch, Params
+
+
+class Support(NamedTuple):
+    """Checked examples, their classes by number, and the names of classes that count as examples."""
+
+    texts: Sequence[str]
+    pairs: Sequence[str] | None
+    numbers: Sequence[int]
+    classes: tuple[str, ...]
+    said: Mapping[int, str]
+
+    def known(self, model: Model, moved: Params) -> Known:
+        """Return the features of examples and names, with the parameters that adaptation moved."""
+        return features_of(model, moved, self.texts, self.pairs, self.numbers).plus(names_as(model, moved, self.said))
+
+    def batch(self, model: Model) -> Batch:
+        """Return the rows for gradient steps, names among them, rare classes several times."""
+        rows = evened([*self.numbers, *self.said])
+        texts, numbers = [*self.texts, *self.said.values()], [*self.numbers, *self.said]
+        pairs = None if self.pairs is None else [self.pairs[i] for i in rows]
+        return model.collate([texts[i] for i in rows], pairs, [numbers[i] for i in rows])
+
+
+class Made(NamedTuple):
+    """What an effort makes of a support set."""
+
+    params: Params  # that changed, and head.*
+    known: Known | None  # what a head in closed form was made of
+    solver: Solver
+
+
+def adapt_model(
+    model: Model,
+    texts: list[str],
+    labels: list[str],
+    pairs: list[str] | None,
+    effort: Effort | AsTrained,
+    *,
+    seed: int,
+    names: Names = True,
+    firmness: float = 1.0,
+) -> Adapted:
+    """Return the model adapted with an effort to checked examples; raise MetaglotError for names of no label.
+
+    A head made after gradient steps is `firmness` times as confident as is usual after so many.
+    """
+    classes = tuple(sorted(set(labels)))
+    said = spoken(classes, effort, names if pairs is None else False)
+    support = Support(texts, pairs, [classes.index(label) for label in labels], classes, said)
+    made = _closed(model, support, effort) if effort.closed_form else _stepped(model, support, effort, seed, firmness)
+    provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
+    if said or names is False:
+        provenance |= {"names": {classes[c]: words for c, words in said.items()} or False}
+    if pairs is not None and model.reads:
+        provenance |= {"reads": model.reads}
+    counts = tuple(labels.count(name) for name in classes)
+    examples = Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))
+    return Adapted(model, classes, made.params, effort, seed, made.known, made.solver, counts, examples, provenance)
+
+
+def from_names(model: Model, labels: Sequence[str], names: Mapping[str, str]) -> Adapted:
+    """Return the model adapted to names of labels alone; raise MetaglotError where they do not tell classes apart."""
+    check_names(labels)
+    classes, effort = tuple(sorted(labels)), EFFORTS["instant"]
+    said = spoken(classes, effort, names)
+    if not said:
+        dumb = [label for label, words in zip(classes, names_of(classes, names), strict=True) if not words]
+        raise MetaglotError(
+            f"the label {dumb[0]!r} says nothing, or the same as another; give words for it, in Python as names="
+            f"{{{dumb[0]!r}: 'what it is called'}}, or an example"
+        )
+    provenance = provenance_of(model, [], [], None, effort=effort, seed=0)
+    provenance |= {"names": {classes[c]: words for c, words in said.items()}}
+    known = names_as(model, {}, said)
+    head, solver = head_of(model, effort, known, len(classes))
+    counts = (0,) * len(classes)
+    return Adapted(model, classes, head, effort, 0, known, solver, counts, Examples(), provenance)
+
+
+def _closed(model: Model, support: Support, effort: Effort | AsTrained) -> Made:
+    known = support.known(model, {})
+    head, solver = head_of(model, effort, known, len(support.classes))
+    return Made(head, known, solver)
+
+
+def _stepped(model: Model, support: Support, effort: Effort | AsTrained, seed: int, firmness: float) -> Made:
+    classes = len(support.classes)
+    moved = model.fit(support.batch(model), model.problem(support.classes), effort, seed=seed).params
+    if isinstance(effort, AsTrained):
+        return Made(moved, None, "ridge")
+    moved = averaged(model.params, moved, effort.kept)
+    if effort.head != "blend":
+        return Made(moved, None, "ridge")
+    # The steps tell the examples apart, so that the solver is found on features from before them.
+    solver, _ = solver_of(support.known(model, {}), classes, model.metric)
+    known = support.known(model, moved)
+    body = {name: value for name, value in moved.items() if not name.startswith("head.")}
+    beta = firmness * fitted(effort.steps, classes, solver)
+    return Made(body | blend(known, classes, model.metric, solver=solver, beta=beta), known, solver)
