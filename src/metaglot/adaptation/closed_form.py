@@ -72,16 +72,24 @@ def blend(rows: Known, classes: int, metric: str, *, solver: Solver, beta: float
     return {"head.weight": (beta * weight).float(), "head.bias": (beta * bias).float()}
 
 
+class Told(NamedTuple):
+    """How well heads made without them tell the examples that can be set aside."""
+
+    beta: float  # what suits them, drawn to the usual one
+    nats: float  # Σ log p of their classes; 0 where there are none
+
+
+def told(rows: Known, classes: int, metric: str, solver: Solver = "ridge") -> Told:
+    """Return how well examples set aside are told by heads of the others."""
+    scores, aside = held_out(rows, classes, metric, solver)
+    beta = confidence(scores, aside, start=CONFIDENCE[solver])
+    return Told(beta, -float(cross_entropy(beta * scores, aside, reduction="sum")) if len(aside) else 0.0)
+
+
 def solver_of(rows: Known, classes: int, metric: str) -> tuple[Solver, float]:
     """Return how the scores are best made of these rows, told by examples set aside, and their β."""
-    ridged, aside = held_out(rows, classes, metric)
-    beta = confidence(ridged, aside, start=CONFIDENCE["ridge"])
-    if not len(aside):
-        return "ridge", beta
-    other, _ = held_out(rows, classes, metric, "logistic")
-    other_beta = confidence(other, aside, start=CONFIDENCE["logistic"])
-    lost, now = (float(cross_entropy(b * s, aside, reduction="sum")) for b, s in ((beta, ridged), (other_beta, other)))
-    return ("logistic", other_beta) if now < lost - ENOUGH else ("ridge", beta)
+    ridged, other = told(rows, classes, metric, "ridge"), told(rows, classes, metric, "logistic")
+    return ("logistic", other.beta) if other.nats > ridged.nats + ENOUGH else ("ridge", ridged.beta)
 
 
 def layer(  # [C, D], [C], float64

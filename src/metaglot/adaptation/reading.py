@@ -14,7 +14,7 @@ from typing import Literal
 
 import torch
 
-from metaglot.adaptation.closed_form import CONFIDENCE, ENOUGH, confidence, held_out, known_rows
+from metaglot.adaptation.closed_form import ENOUGH, known_rows, told
 from metaglot.adaptation.model import Model
 from metaglot.errors import MetaglotError
 
@@ -40,16 +40,12 @@ def reading(
 
 def gains_of(model: Model, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str]) -> dict[Reads, float]:
     """Return by how many nats either part alone tells examples set aside better than both."""
-    whole, first, second = (_likelihood(replace(model, reads=part), texts, labels, pairs) for part in READS)
+    whole, first, second = (_nats(replace(model, reads=part), texts, labels, pairs) for part in READS)
     return {"first": first - whole, "second": second - whole}
 
 
-def _likelihood(model: Model, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str]) -> float:
+def _nats(model: Model, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str]) -> float:
     classes = sorted(set(labels))
     features = model.features(model.meta, texts, pairs)
     numbers = torch.tensor([classes.index(label) for label in labels], device=features.device)
-    scores, outside = held_out(known_rows(features, numbers, spoken=False), len(classes), model.metric)
-    if not len(outside):
-        return 0.0
-    chances = (confidence(scores, outside, start=CONFIDENCE["ridge"]) * scores).log_softmax(-1)
-    return float(chances.gather(1, outside[:, None]).sum())
+    return told(known_rows(features, numbers, spoken=False), len(classes), model.metric).nats
