@@ -11,8 +11,9 @@ two classes steps cost about what they bring, with more they bring more.  σ² i
 (right only with steps + right only without + 1) / n².  How confident the head is to be after steps is found on the same
 examples.
 
-After the steps the body is averaged with the one before: some tasks gain by steps and some lose, and the mean has most
-of the gain and little of the loss (Wortsman et al. 2022, https://arxiv.org/abs/2109.01903).
+The steps go down cross-entropy and a contrastive loss (`tasks/contrastive.py`).  After them the body is averaged with
+the one before: some tasks gain by steps and some lose, and the mean has most of the gain and little of the loss
+(Wortsman et al. 2022, https://arxiv.org/abs/2109.01903).
 
 The budget is nominal, 6 floating-point operations for each parameter and token at RATE, so that the choice is a
 function of the examples and the seed and not of what else the machine does.
@@ -35,7 +36,8 @@ from metaglot.seeds import fold
 
 CLOSED = EFFORTS["instant"]
 SOME, MANY = (
-    Effort(steps, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True, kept=0.5) for steps in (12, 40)
+    Effort(steps, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True, kept=0.5, contrast=1.0)
+    for steps in (12, 40)
 )
 USUAL, LEVEL, SPREAD = 0.065, 2.3, 0.035  # γ∞, C₀, τ
 FAR = 0.04  # E[g | d] beyond which 40 steps are taken

@@ -32,6 +32,7 @@ class Effort:
     head: HeadName = "prototypes"  # that stays; blend: in closed form after the steps, calibrated (closed_form.py)
     names: bool = False  # the name of each class is one more example of it, if all say something
     kept: float = 0.0  # share of the body from before the steps in the one that stays
+    contrast: float = 0.0  # weight of the contrastive loss beside cross-entropy (tasks/contrastive.py)
 
     def budget(self) -> Budget:
         """Return the steps and batch size."""
@@ -95,7 +96,7 @@ class AsTrained:
 EFFORTS: dict[str, Effort] = {
     "instant": Effort(0, head="blend", names=True),
     "fast": Effort(6, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True),
-    "thorough": Effort(40, 1e-4, 1e-4, 32, freeze=("embeddings",), head="blend", names=True, kept=0.5),
+    "thorough": Effort(40, 1e-4, 1e-4, 32, freeze=("embeddings",), head="blend", names=True, kept=0.5, contrast=1.0),
 }
 """By name.  The steps of `fast` are as many as fit in two CPU seconds (`benchmarks/effort_cost.py`); its rate is the
 best of {1e-4, 2e-4, 4e-4} after a run of recipes/english.yaml, on seven tasks that nothing trains on (docs/tuning.md).

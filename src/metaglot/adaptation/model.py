@@ -23,6 +23,7 @@ from metaglot.models.averaging import averaged
 from metaglot.models.delta import restored
 from metaglot.models.load import check_length, positions_of
 from metaglot.tasks import Classification
+from metaglot.tasks.contrastive import Contrastive
 from metaglot.training.checkpoint import load_params
 from metaglot.types import Batch, Fast, Params, Problem, TaskInfo
 
@@ -229,6 +230,9 @@ class Model:
             return effort.strategy().adapt(problem, self.meta, batch, seed=seed)
         body = self.params
         strategy = effort.strategy(body, self.metric)
+        if effort.contrast:
+            family = Contrastive(pad_token_id=self.family.pad_token_id, weight=effort.contrast)
+            problem = replace(problem, family=family)
         return strategy.adapt(problem, {**self.meta, **body}, batch, seed=seed, budget=effort.budget())
 
 

@@ -238,7 +238,8 @@ def _effort(saved: dict[str, Any]) -> Effort | AsTrained:
         freeze=tuple(saved["freeze"]),
         head=saved["head"],
         names=bool(saved["names"]),
-        kept=float(saved.get("kept", 0.0)),  # absent in earlier versions
+        kept=float(saved.get("kept", 0.0)),  # absent in earlier versions, as the next
+        contrast=float(saved.get("contrast", 0.0)),
     )
 
 

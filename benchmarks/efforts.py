@@ -1,0 +1,118 @@
+"""Variations of a long effort beside each other, on the same draws.
+
+    METAGLOT_DATA=… python benchmarks/efforts.py builtin:mini --vary contrast=0,1 --out results/contrast
+    … --effort thorough --vary kept=0,0.5 --groups dev,aside=FOLDER --leave-out banking77 --shots 4,8 --draws 2
+
+`--effort` is one of fast, some, many (the 12 and 40 steps that auto takes) and thorough; `--vary` names a field of it
+(`adaptation/effort.py`) and its values, of which the others are compared with the first.  Accuracy in %, and the mean
+with its paired 95 % interval over draws.  Killed, the same command goes on where it stopped.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from compare import task_sets
+from text.train import numbers, words
+
+from metaglot.adaptation import Effort, Model, load_model
+from metaglot.adaptation.choice import MANY, SOME
+from metaglot.adaptation.effort import EFFORTS
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import Fitted, evaluate_into, read_results
+from metaglot.evaluation.protocol import Plan
+from metaglot.evaluation.statistics import Scores, differences, macro_interval
+
+LONG: Mapping[str, Effort] = {"fast": EFFORTS["fast"], "some": SOME, "many": MANY, "thorough": EFFORTS["thorough"]}
+VARIED = {field.name for field in fields(Effort) if isinstance(getattr(SOME, field.name), float | int)} - {"names"}
+
+
+@dataclass(frozen=True)
+class Variation:
+    """An effort under a name that says what is different."""
+
+    name: str
+    of: Model
+    effort: Effort
+
+    @property
+    def model(self) -> str:
+        return self.of.name
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        return {"effort": repr(self.effort)}
+
+    def fit(
+        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
+    ) -> Fitted:
+        del shot
+        return self.of.adapt(texts, labels, pairs=pairs, effort=self.effort, seed=seed)
+
+
+def variations(model: Model, effort: Effort, vary: str) -> list[Variation]:
+    """Return the efforts that `field=value,value` asks for; raise MetaglotError for a field without numbers."""
+    field, _, values = vary.partition("=")
+    if field not in VARIED or not values:
+        raise MetaglotError(f"--vary {vary!r}: expected FIELD=VALUE,VALUE, of {', '.join(sorted(VARIED))}")
+    kind = type(getattr(SOME, field))
+    try:
+        return [Variation(f"{field}={v}", model, replace(effort, **{field: kind(v)})) for v in words(values)]
+    except ValueError as error:
+        raise MetaglotError(f"--vary {vary!r}: {error}") from error
+
+
+def table(found: Mapping[str, Scores], groups: Mapping[str, Sequence[str]], shots: Sequence[int]) -> str:
+    """Return a row for each task and group, with what each variation gains over the first."""
+    names = list(found)
+    lines = [f"| tasks | shots | {' | '.join(names)} |", f"|---|---:|{'---:|' * len(names)}"]
+    for group, shot in product(groups, shots):
+        for name, tasks in [*((task, [task]) for task in groups[group]), (f"{group}, all", groups[group])]:
+            mine = {n: {k: v for k, v in s.items() if k[0] in tasks and k[1] == shot} for n, s in found.items()}
+            cells = [f"{100 * fmean(mine[names[0]].values()):.1f}"]
+            for other in names[1:]:
+                gain = macro_interval(differences(mine[other], mine[names[0]]))
+                cells.append(
+                    f"{100 * fmean(mine[other].values()):.1f} ({100 * gain.mean:+.1f} ± {100 * gain.half:.1f})"
+                )
+            lines.append(f"| {name} | {shot} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--effort", choices=LONG, default="many")
+    parser.add_argument("--vary", required=True, help="FIELD=VALUE,VALUE")
+    parser.add_argument("--groups", type=words, default=["dev"], help="folders of $METAGLOT_DATA, or NAME=FOLDER")
+    parser.add_argument("--leave-out", type=words, default=["banking77"], help="tasks of the groups")
+    parser.add_argument("--shots", type=numbers, default=[8])
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--length", type=int, default=96, help="tokens a text")
+    args = parser.parse_args(given)
+    torch.set_num_threads(1)
+    model = replace(load_model(args.model), max_length=args.length)
+    groups = task_sets(args.groups, args.leave_out)
+    methods = variations(model, LONG[args.effort], args.vary)
+    tasks = [task for sets in groups.values() for task in sets]
+    for one in evaluate_into(args.out, tasks, methods, Plan(args.shots, args.draws, args.queries, 0)):
+        print(f"{one.method}: {one.task} {one.shot} shots, draw {one.draw}: {one.accuracy:.3f}", file=sys.stderr)
+    found: dict[str, dict[tuple[str, int, int], float]] = {method.name: {} for method in methods}
+    for one in read_results(args.out):
+        if one.method in found and one.draw < args.draws:
+            found[one.method][one.task, one.shot, one.draw] = one.accuracy
+    print(table(found, {group: [task.name for task in sets] for group, sets in groups.items()}, args.shots))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MetaglotError as error:
+        sys.exit(f"efforts: {error}")
