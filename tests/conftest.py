@@ -11,7 +11,7 @@ import io
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -185,6 +185,16 @@ def tiny() -> str:
     except MetaglotError as error:
         pytest.skip(f"builtin:tiny cannot be had: {error}")
     return "builtin:tiny"
+
+
+@pytest.fixture
+def hears_interrupts() -> Iterator[None]:
+    """Processes that a test starts hear interrupts, also where a shell began the tests in the background (deaf)."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
 
 
 class Said(NamedTuple):

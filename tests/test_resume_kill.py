@@ -19,6 +19,7 @@ SHORT = (
     "validation.episodes=3",
 )
 PATIENCE = 200.0  # seconds until a test gives up
+pytestmark = pytest.mark.usefixtures("hears_interrupts")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,8 +42,6 @@ def started(out: Path, *overrides: str, resume: bool = False) -> subprocess.Pope
         "--json",
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it starts in the background
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [*command, "--resume"] if resume else command,
         stdout=subprocess.PIPE,

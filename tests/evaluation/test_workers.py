@@ -96,6 +96,7 @@ def test_a_process_that_cannot_begin_is_told(tmp_path, files, capfd):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+@pytest.mark.usefixtures("hears_interrupts")
 def test_an_interrupt_ends_all_processes_and_keeps_whole_rows(tmp_path, tiny, files):
     command = [
         sys.executable,
@@ -114,26 +115,12 @@ def test_an_interrupt_ends_all_processes_and_keeps_whole_rows(tmp_path, tiny, fi
             if file.is_file() and file.read_bytes().count(b"\n") > 20:
                 break
             time.sleep(0.1)
-        err = interrupted(process)
+        os.kill(process.pid, signal.SIGINT)  # the parent alone: it must end the others
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "what is done is kept" in err.decode()
     assert len(read_results(file)) > 20
     assert gone(process.pid)
-
-
-def interrupted(process: subprocess.Popen[bytes]) -> bytes:
-    """Interrupt the parent alone, which must end the others, and return what it says.
-
-    Python drops an interrupt that falls into a callback of the garbage collector; it is given again, as a user would.
-    """
-    for _ in range(3):
-        os.kill(process.pid, signal.SIGINT)
-        try:
-            return process.communicate(timeout=40)[1]
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    pytest.fail("it goes on after three interrupts")
 
 
 def gone(group: int) -> bool:
