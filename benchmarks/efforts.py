@@ -1,4 +1,4 @@
-"""Variations of a long effort beside each other, on the same draws.
+"""Variations of an effort with gradient steps beside each other, on the same draws.
 
     METAGLOT_DATA=… python benchmarks/efforts.py builtin:mini --vary contrast=0,1 --out results/contrast
     … --effort thorough --vary kept=0,0.5 --groups dev,aside=FOLDER --leave-out banking77 --shots 4,8 --draws 2
@@ -28,7 +28,7 @@ from metaglot.evaluation import Fitted, evaluate_into, read_results
 from metaglot.evaluation.protocol import Plan
 from metaglot.evaluation.statistics import Scores, differences, macro_interval
 
-LONG: Mapping[str, Effort] = {"fast": EFFORTS["fast"], "some": SOME, "many": MANY, "thorough": EFFORTS["thorough"]}
+STEPPED: Mapping[str, Effort] = {"fast": EFFORTS["fast"], "some": SOME, "many": MANY, "thorough": EFFORTS["thorough"]}
 VARIED = {field.name for field in fields(Effort) if isinstance(getattr(SOME, field.name), float | int)} - {"names"}
 
 
@@ -64,7 +64,7 @@ def variations(model: Model, effort: Effort, vary: str) -> list[Variation]:
     try:
         return [Variation(f"{field}={v}", model, replace(effort, **{field: kind(v)})) for v in words(values)]
     except ValueError as error:
-        raise MetaglotError(f"--vary {vary!r}: {error}") from error
+        raise MetaglotError(f"--vary {vary!r}: {field} takes numbers ({error})") from error
 
 
 def table(found: Mapping[str, Scores], groups: Mapping[str, Sequence[str]], shots: Sequence[int]) -> str:
@@ -88,7 +88,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--effort", choices=LONG, default="many")
+    parser.add_argument("--effort", choices=STEPPED, default="many")
     parser.add_argument("--vary", required=True, help="FIELD=VALUE,VALUE")
     parser.add_argument("--groups", type=words, default=["dev"], help="folders of $METAGLOT_DATA, or NAME=FOLDER")
     parser.add_argument("--leave-out", type=words, default=["banking77"], help="tasks of the groups")
@@ -100,7 +100,7 @@ def main(given: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     model = replace(load_model(args.model), max_length=args.length)
     groups = task_sets(args.groups, args.leave_out)
-    methods = variations(model, LONG[args.effort], args.vary)
+    methods = variations(model, STEPPED[args.effort], args.vary)
     tasks = [task for sets in groups.values() for task in sets]
     for one in evaluate_into(args.out, tasks, methods, Plan(args.shots, args.draws, args.queries, 0)):
         print(f"{one.method}: {one.task} {one.shot} shots, draw {one.draw}: {one.accuracy:.3f}", file=sys.stderr)

@@ -11,7 +11,7 @@ import io
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,8 @@ from metaglot.tasks import Classification, Shape, draw_episode, sources_of
 from metaglot.types import Batch, Episode, Problem, Row
 
 torch.set_num_threads(1)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell has it for what it begins in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # The same examples each time, and no verdict that depends on how busy the machine is.
 settings.register_profile("metaglot", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("metaglot")
@@ -185,16 +187,6 @@ def tiny() -> str:
     except MetaglotError as error:
         pytest.skip(f"builtin:tiny cannot be had: {error}")
     return "builtin:tiny"
-
-
-@pytest.fixture
-def hears_interrupts() -> Iterator[None]:
-    """Processes that a test starts hear interrupts, also where a shell began the tests in the background (deaf)."""
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, handler)
 
 
 class Said(NamedTuple):

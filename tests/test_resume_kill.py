@@ -19,7 +19,6 @@ SHORT = (
     "validation.episodes=3",
 )
 PATIENCE = 200.0  # seconds until a test gives up
-pytestmark = pytest.mark.usefixtures("hears_interrupts")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,6 +16,7 @@ from metaglot import (
     cli_data,
     cli_demo,
     cli_evaluate,
+    cli_predict,
     cli_report,
     cli_reproduce,
     cli_shrink,
@@ -36,7 +37,7 @@ app = typer.Typer(
 app.command("demo")(cli_demo.demo)
 app.command("pretrain")(cli_train.pretrain)
 app.command("adapt")(cli_adapt.adapt)
-app.command("predict")(cli_adapt.predict)
+app.command("predict")(cli_predict.predict)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.command("bench")(cli_bench.bench)
 app.command("reproduce")(cli_reproduce.reproduce)

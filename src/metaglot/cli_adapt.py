@@ -1,4 +1,4 @@
-"""`metaglot adapt` and `metaglot predict`: a classifier from a file of examples."""
+"""`metaglot adapt`: a classifier from a file of examples, or from names of classes."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli_texts import Columns, Json, cut_note, read_file, texts_of
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.adaptation import Adapted, Explanation, Model
+    from metaglot.adaptation import Adapted, Model
 
-Columns = Annotated[
-    str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
@@ -25,6 +22,7 @@ UNREAD = {
     "seconds": "names take no time that could be bounded",
     "goal": "it is tested on examples, and --labels gives none",
     "names": "--labels makes a classifier of names",
+    "seed": "nothing is drawn at random",
 }  # what --labels leaves no use for, and why
 
 
@@ -102,9 +100,9 @@ def _task(
     from metaglot.cli_checks import notes_on
     from metaglot.data.folders import check_model
 
-    table = _read(file, columns)
+    table = read_file(file, columns)
     labels = _labels(table, file)
-    texts, pairs = _texts(table)
+    texts, pairs = texts_of(table)
     check_model(model)
     say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
     for note in notes_on(texts, labels, pairs):
@@ -115,7 +113,7 @@ def _task(
     if not (quiet or as_json):
         typer.echo(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
     if cut := loaded.cut(texts, pairs):
-        say(_cut(cut, len(texts), loaded.max_length))
+        say(cut_note(cut, len(texts), loaded.max_length))
     return loaded, (texts, labels, pairs)
 
 
@@ -190,71 +188,6 @@ def _from_names(model: str, labels: str, out: Path, *, force: bool, quiet: bool,
         typer.echo(f"try: metaglot predict {out} --text 'a new text'")
 
 
-def predict(
-    folder: Annotated[Path, typer.Argument(help="A folder that metaglot adapt made.")],
-    file: Annotated[Path | None, typer.Argument(help="A file with texts (csv, jsonl, txt: one a line, …).")] = None,
-    *,
-    text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
-    unknown: Annotated[
-        str | None, typer.Option(help="The label of texts that are likelier of none of the classes, e.g. unknown.")
-    ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
-    columns: Columns = None,
-    as_json: Json = False,
-) -> None:
-    """Classify texts with an adapted model; one line a text: label, probability, text.
-
-    Examples:
-
-      metaglot predict my-model --text "where is my parcel?"
-
-      metaglot predict my-model new.csv --json > predictions.jsonl
-
-      metaglot predict my-model new.csv --unknown other --explain
-    """
-    if (file is None) == (not text):
-        raise MetaglotError("give either --text (once or more) or a file of texts")
-    from metaglot.data.folders import check_adapted
-
-    if file is None:
-        texts, pairs = list(text or []), None
-    else:
-        texts, pairs = _texts(_read(file, columns))
-    check_adapted(folder)
-    from metaglot.adaptation import Adapted
-
-    adapted = Adapted.load(folder)
-    if cut := adapted.model.cut(texts, pairs) if texts else 0:
-        typer.echo(f"note: {_cut(cut, len(texts), adapted.model.max_length)}", err=True)
-    probabilities = adapted.predict_proba(texts, pairs)
-    known = None if unknown is None else adapted.in_scope(texts, pairs)
-    for i, (one, row) in enumerate(zip(texts, probabilities, strict=True)):
-        chance = None if known is None else float(known[i])
-        label = adapted.labels[int(row.argmax())] if chance is None or chance >= 0.5 else str(unknown)
-        why = adapted.explain(one, None if pairs is None else pairs[i]) if explain else None
-        if as_json:
-            spread = {label: round(float(p), 6) for label, p in zip(adapted.labels, row, strict=True)}
-            typer.echo(json.dumps(_prediction(one, label, spread, chance, why), ensure_ascii=False))
-            continue
-        typer.echo(f"{printable(label)}\t{row.max():.3f}\t{printable(' '.join(one.split()))}")
-        for evidence in () if why is None else why.evidence:
-            typer.echo(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
-
-
-def _prediction(
-    text: str, label: str, spread: dict[str, float], in_scope: float | None, why: "Explanation | None"
-) -> dict[str, Any]:
-    said: dict[str, Any] = {"text": text, "label": label, "probabilities": spread}
-    said |= {} if in_scope is None else {"in_scope": round(in_scope, 6)}
-    return said | ({} if why is None else {"why": [evidence._asdict() for evidence in why.evidence]})
-
-
-def _shown(evidence: Any) -> str:
-    of = "name" if evidence.number is None else f"example {evidence.number + 1}"
-    text = f": {' '.join(evidence.text.split())}" if evidence.text else ""
-    return printable(f"{evidence.label} ({of}){text}")
-
-
 def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: float | None, force: bool) -> None:
     from metaglot.cli_checks import check_efforts
     from metaglot.data.folders import check_target
@@ -265,24 +198,6 @@ def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: f
     if seconds is not None and not seconds >= 0:
         raise MetaglotError(f"--seconds {seconds}: expected 0 or more, e.g. 120")
     check_target(out, force=force)
-
-
-def _cut(cut: int, texts: int, length: int) -> str:
-    return f"{cut} of {texts} texts are longer than {length} tokens; what comes after is not read"
-
-
-def _read(file: Path, columns: str | None) -> Any:
-    from metaglot.data.columns import parse_columns
-    from metaglot.data.readers import read_table
-
-    return read_table(file, mapping=None if columns is None else parse_columns([columns]))
-
-
-def _texts(table: Any) -> tuple[list[str], list[str] | None]:
-    pairs = table.column("text_pair").to_pylist() if "text_pair" in table.column_names else None
-    if pairs is not None and all(pair is None for pair in pairs):
-        pairs = None
-    return table.column("text").to_pylist(), None if pairs is None else [pair or "" for pair in pairs]
 
 
 def _labels(table: Any, file: Path) -> list[str]:

@@ -82,6 +82,7 @@ def test_on_the_command_line(tmp_path):
         (["--labels", "fruit,tool", "--effort", "fast"], "has no effort"),
         (["--labels", "fruit,tool", "--columns", "label=x"], "no file to read"),
         (["--labels", "fruit,tool", "--keep-examples"], "no examples to keep"),
+        (["--labels", "fruit,tool", "--seed", "1"], "nothing is drawn"),
     ],
 )
 def test_mistakes_are_told(tmp_path, given, message):

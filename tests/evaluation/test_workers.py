@@ -96,7 +96,6 @@ def test_a_process_that_cannot_begin_is_told(tmp_path, files, capfd):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
-@pytest.mark.usefixtures("hears_interrupts")
 def test_an_interrupt_ends_all_processes_and_keeps_whole_rows(tmp_path, tiny, files):
     command = [
         sys.executable,

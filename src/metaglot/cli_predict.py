@@ -1,0 +1,78 @@
+"""`metaglot predict`: classify texts with an adapted model."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaglot.cli_texts import Columns, Json, cut_note, read_file, texts_of
+from metaglot.errors import MetaglotError, printable
+
+if TYPE_CHECKING:
+    from metaglot.adaptation import Explanation
+
+
+def predict(
+    folder: Annotated[Path, typer.Argument(help="A folder that metaglot adapt made.")],
+    file: Annotated[Path | None, typer.Argument(help="A file with texts (csv, jsonl, txt: one a line, …).")] = None,
+    *,
+    text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
+    unknown: Annotated[
+        str | None, typer.Option(help="The label of texts that are likelier of none of the classes, e.g. unknown.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
+    columns: Columns = None,
+    as_json: Json = False,
+) -> None:
+    """Classify texts with an adapted model; one line a text: label, probability, text.
+
+    Examples:
+
+      metaglot predict my-model --text "where is my parcel?"
+
+      metaglot predict my-model new.csv --json > predictions.jsonl
+
+      metaglot predict my-model new.csv --unknown other --explain
+    """
+    if (file is None) == (not text):
+        raise MetaglotError("give either --text (once or more) or a file of texts")
+    from metaglot.data.folders import check_adapted
+
+    if file is None:
+        texts, pairs = list(text or []), None
+    else:
+        texts, pairs = texts_of(read_file(file, columns))
+    check_adapted(folder)
+    from metaglot.adaptation import Adapted
+
+    adapted = Adapted.load(folder)
+    if cut := adapted.model.cut(texts, pairs) if texts else 0:
+        typer.echo(f"note: {cut_note(cut, len(texts), adapted.model.max_length)}", err=True)
+    probabilities = adapted.predict_proba(texts, pairs)
+    known = None if unknown is None else adapted.in_scope(texts, pairs)
+    for i, (one, row) in enumerate(zip(texts, probabilities, strict=True)):
+        chance = None if known is None else float(known[i])
+        label = adapted.labels[int(row.argmax())] if chance is None or chance >= 0.5 else str(unknown)
+        why = adapted.explain(one, None if pairs is None else pairs[i]) if explain else None
+        if as_json:
+            spread = {label: round(float(p), 6) for label, p in zip(adapted.labels, row, strict=True)}
+            typer.echo(json.dumps(_prediction(one, label, spread, chance, why), ensure_ascii=False))
+            continue
+        typer.echo(f"{printable(label)}\t{row.max():.3f}\t{printable(' '.join(one.split()))}")
+        for evidence in () if why is None else why.evidence:
+            typer.echo(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
+
+
+def _prediction(
+    text: str, label: str, spread: dict[str, float], in_scope: float | None, why: "Explanation | None"
+) -> dict[str, Any]:
+    said: dict[str, Any] = {"text": text, "label": label, "probabilities": spread}
+    said |= {} if in_scope is None else {"in_scope": round(in_scope, 6)}
+    return said | ({} if why is None else {"why": [evidence._asdict() for evidence in why.evidence]})
+
+
+def _shown(evidence: Any) -> str:
+    of = "name" if evidence.number is None else f"example {evidence.number + 1}"
+    text = f": {' '.join(evidence.text.split())}" if evidence.text else ""
+    return printable(f"{evidence.label} ({of}){text}")

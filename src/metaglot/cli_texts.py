@@ -1,0 +1,32 @@
+"""What commands that read files of texts share: options, reading, and what is told of texts too long."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Columns = Annotated[
+    str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+
+
+def cut_note(cut: int, texts: int, length: int) -> str:
+    """Return what is told of texts that are cut."""
+    return f"{cut} of {texts} texts are longer than {length} tokens; what comes after is not read"
+
+
+def read_file(file: Path, columns: str | None) -> Any:
+    """Return the table of a file, its columns named as asked."""
+    from metaglot.data.columns import parse_columns
+    from metaglot.data.readers import read_table
+
+    return read_table(file, mapping=None if columns is None else parse_columns([columns]))
+
+
+def texts_of(table: Any) -> tuple[list[str], list[str] | None]:
+    """Return the texts of a table, and their second texts if it has any."""
+    pairs = table.column("text_pair").to_pylist() if "text_pair" in table.column_names else None
+    if pairs is not None and all(pair is None for pair in pairs):
+        pairs = None
+    return table.column("text").to_pylist(), None if pairs is None else [pair or "" for pair in pairs]
