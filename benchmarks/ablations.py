@@ -19,9 +19,9 @@ from typing import NamedTuple
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-from compare import beside, judged, table, task_sets
-from text.train import numbers, trained, words
-from text_tasks import Arm
+from compare import beside, judged, table
+from judging import parser_of, task_sets
+from text.train import trained, words
 
 from metaglot.adaptation import load_model
 from metaglot.adaptation.effort import effort_called
@@ -48,17 +48,11 @@ def variation(text: str) -> Variation:
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("recipe", help="a name or a file")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--arm", action="append", type=variation, required=True)
-    parser.add_argument("--groups", type=words, default=["dev"], help="dev, leopard, NAME=FOLDER")
-    parser.add_argument("--leave-out", type=words, default=[], help="tasks of the groups")
     parser.add_argument("--efforts", type=words, default=["instant", "fast"])
-    parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
-    parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--queries", type=int, default=300)
-    parser.add_argument("--length", type=int, default=96, help="tokens a text, when judged")
     parser.add_argument("--seed", type=int, default=0, help="of draws and queries")
     return parser.parse_args(given)
 
@@ -76,7 +70,7 @@ def main(given: Sequence[str] | None = None) -> None:
         model = replace(load_model(folder), max_length=args.length)
         for effort in args.efforts:
             (method,) = ours(model, [effort_called(effort)])
-            for result in evaluate_into(args.out / effort, tasks, [Arm(name, method)], plan):
+            for result in evaluate_into(args.out / effort, tasks, [replace(method, label=name)], plan):
                 print(f"{name} {effort}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
     said = []
     for effort in args.efforts:

@@ -25,8 +25,7 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np
 import torch
-from compare import task_sets
-from text.train import numbers, words
+from judging import parser_of, task_sets
 
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.choice import CLOSED, MANY, SOME, USUAL
@@ -153,16 +152,11 @@ def said(found: Sequence[Cell]) -> str:
 
 
 def main(given: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, draws=3)
+    parser.set_defaults(leave_out=["banking77"])
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--groups", type=words, default=["dev"], help="folders of $METAGLOT_DATA, or NAME=FOLDER")
-    parser.add_argument("--leave-out", type=words, default=["banking77"], help="tasks of the groups")
-    parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
-    parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=20.0, help="that auto may take")
-    parser.add_argument("--length", type=int, default=96, help="tokens a text")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -15,24 +15,22 @@ what each gains over the first algorithm named.
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from text.train import trained
+from judging import parser_of, task_sets
+from text.train import trained, words
 
-from metaglot.adaptation import AS_TRAINED, Model, load_model
+from metaglot.adaptation import AS_TRAINED, load_model
 from metaglot.algorithms import ALGORITHMS
 from metaglot.config import Recipe, load_recipe, packaged_recipes
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
-from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.method import Fitted
-from metaglot.evaluation.baselines.ours import OnFeatures
+from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import Interval, differences, macro_interval
 from metaglot.evaluation.store import Result
@@ -42,48 +40,12 @@ DEFAULT = [name for name in ALGORITHMS if name != "transfer"]  # transfer trains
 GROUPS = ("dev", "leopard")  # folders of $METAGLOT_DATA
 
 
-@dataclass(frozen=True)
-class AsTrained:
-    """A meta-trained model adapted by the algorithm that trained it."""
-
-    name: str
-    trained: Model
-    options: Mapping[str, Any]
-    queries: Remembered
-
-    @property
-    def model(self) -> str:
-        return self.trained.backbone.name
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        return {"options": dict(self.options), "weights": self.trained.fingerprint()}
-
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> Fitted:
-        del shot
-        adapted = self.trained.adapt(texts, labels, pairs=pairs, effort=AS_TRAINED, seed=seed)
-        return OnFeatures(adapted, self.queries) if adapted.head_only else adapted
-
-
 def recipe_of(name: str, options: Mapping[str, Any], args: argparse.Namespace) -> Recipe:
     """Return the recipe with the algorithm, its options and the budget put in."""
     path = str(packaged_recipes().get(args.recipe, args.recipe))
     named = [f"name=compare-{name}", f"algorithm={json.dumps({'name': name, 'options': dict(options)})}"]
     budget = [] if args.minutes is None else [f"budget.cpu_minutes={args.minutes}"]
     return load_recipe(path, [*args.set, *named, *budget])
-
-
-def task_sets(groups: Sequence[str], leave_out: Sequence[str] = ()) -> dict[str, list[TaskSet]]:
-    """Return the tasks of each group: a folder of $METAGLOT_DATA, or NAME=FOLDER."""
-    found: dict[str, list[TaskSet]] = {}
-    for group in groups:
-        name, given, folder = group.partition("=")
-        path = Path(folder) if given else Path(os.environ["METAGLOT_DATA"]) / name
-        files = sorted(file for file in path.iterdir() if file.suffix in {".parquet", ".csv", ".jsonl"})
-        found[name] = [TaskSet.load(file) for file in files if file.stem not in leave_out]
-    return found
 
 
 def compared(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) -> Iterator[dict[str, object]]:
@@ -96,8 +58,9 @@ def compared(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) 
             recipe = recipe_of(name, options, args)
             done = trained(recipe, args.out / "runs" / name)
             model = load_model(args.out / "runs" / name)
-            method = AsTrained(name, model, options, Remembered(model))
-            for result in evaluate_into(args.out, tasks, [method], plan):
+            model = replace(model, max_length=args.length or model.max_length)
+            (method,) = ours(model, [AS_TRAINED])
+            for result in evaluate_into(args.out, tasks, [replace(method, label=name)], plan):
                 print(f"{name}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
         except MetaglotError as error:
             yield {"algorithm": name, "error": str(error)}
@@ -176,16 +139,12 @@ def _options(given: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
+    parser = parser_of(__doc__)
+    parser.set_defaults(groups=list(GROUPS), queries=200, length=None)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--algorithms", type=lambda text: text.split(","), default=DEFAULT)
+    parser.add_argument("--algorithms", type=words, default=DEFAULT)
     parser.add_argument("--recipe", default="compare", help="a name or a file")
     parser.add_argument("--minutes", type=float, help="of CPU for each; the recipe's own if absent")
-    parser.add_argument("--groups", type=lambda text: text.split(","), default=GROUPS, help="dev, leopard, NAME=FOLDER")
-    parser.add_argument("--leave-out", type=lambda text: text.split(","), default=[], help="tasks of the groups")
-    parser.add_argument("--shots", type=lambda text: [int(word) for word in text.split(",")], default=[4, 8, 16])
-    parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--option", action="append", default=[])
     parser.add_argument("--set", action="append", default=[])

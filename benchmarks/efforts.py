@@ -8,23 +8,23 @@
 with its paired 95 % interval over draws.  Killed, the same command goes on where it stopped.
 """
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 from statistics import fmean
 
 import torch
-from compare import task_sets
-from text.train import numbers, words
+from judging import parser_of, task_sets
+from text.train import words
 
 from metaglot.adaptation import Effort, Model, load_model
 from metaglot.adaptation.choice import MANY, SOME
 from metaglot.adaptation.effort import EFFORTS
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import Fitted, evaluate_into, read_results
+from metaglot.evaluation import evaluate_into, read_results
+from metaglot.evaluation.baselines.ours import Ours, ours
 from metaglot.evaluation.protocol import Plan
 from metaglot.evaluation.statistics import Scores, differences, macro_interval
 
@@ -32,39 +32,17 @@ STEPPED: Mapping[str, Effort] = {"fast": EFFORTS["fast"], "some": SOME, "many": 
 VARIED = {field.name for field in fields(Effort) if isinstance(getattr(SOME, field.name), float | int)} - {"names"}
 
 
-@dataclass(frozen=True)
-class Variation:
-    """An effort under a name that says what is different."""
-
-    name: str
-    of: Model
-    effort: Effort
-
-    @property
-    def model(self) -> str:
-        return self.of.name
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        return {"effort": repr(self.effort)}
-
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> Fitted:
-        del shot
-        return self.of.adapt(texts, labels, pairs=pairs, effort=self.effort, seed=seed)
-
-
-def variations(model: Model, effort: Effort, vary: str) -> list[Variation]:
+def variations(model: Model, effort: Effort, vary: str) -> list[Ours]:
     """Return the efforts that `field=value,value` asks for; raise MetaglotError for a field without numbers."""
     field, _, values = vary.partition("=")
     if field not in VARIED or not values:
         raise MetaglotError(f"--vary {vary!r}: expected FIELD=VALUE,VALUE, of {', '.join(sorted(VARIED))}")
     kind = type(getattr(SOME, field))
     try:
-        return [Variation(f"{field}={v}", model, replace(effort, **{field: kind(v)})) for v in words(values)]
+        found = [(f"{field}={v}", replace(effort, **{field: kind(v)})) for v in words(values)]
     except ValueError as error:
         raise MetaglotError(f"--vary {vary!r}: {field} takes numbers ({error})") from error
+    return [replace(method, label=name) for name, one in found for method in ours(model, [one])]
 
 
 def table(found: Mapping[str, Scores], groups: Mapping[str, Sequence[str]], shots: Sequence[int]) -> str:
@@ -85,17 +63,12 @@ def table(found: Mapping[str, Scores], groups: Mapping[str, Sequence[str]], shot
 
 
 def main(given: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, shots=[8], draws=3)
+    parser.set_defaults(leave_out=["banking77"])
     parser.add_argument("model")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--effort", choices=STEPPED, default="many")
     parser.add_argument("--vary", required=True, help="FIELD=VALUE,VALUE")
-    parser.add_argument("--groups", type=words, default=["dev"], help="folders of $METAGLOT_DATA, or NAME=FOLDER")
-    parser.add_argument("--leave-out", type=words, default=["banking77"], help="tasks of the groups")
-    parser.add_argument("--shots", type=numbers, default=[8])
-    parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--queries", type=int, default=300)
-    parser.add_argument("--length", type=int, default=96, help="tokens a text")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
     model = replace(load_model(args.model), max_length=args.length)

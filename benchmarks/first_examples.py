@@ -9,7 +9,6 @@ all but a third), with 8 examples of each; AUROC of `in_scope` for texts of thes
 many of either it lets in at one half.  Texts are cut at 96 tokens; nothing takes a gradient step.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,9 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from compare import task_sets
+from judging import parser_of, task_sets
 from sklearn.metrics import roc_auc_score
-from text.train import numbers, words
 
 from metaglot.adaptation import Adapted, Model, load_model
 from metaglot.data.names import names_of
@@ -84,16 +82,10 @@ def scope(model: Model, task: TaskSet, known: int, draw: int) -> Scope:
 
 
 def main(given: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, shots=[0, 1, 2], draws=10)
     parser.add_argument("model")
     parser.add_argument("--against", default="builtin:minilm", help="another model, set beside it")
-    parser.add_argument("--groups", type=words, default=["dev"], help="folders of $METAGLOT_DATA, or NAME=FOLDER")
-    parser.add_argument("--leave-out", type=words, default=[], help="tasks of the groups")
-    parser.add_argument("--shots", type=numbers, default=[0, 1, 2])
-    parser.add_argument("--draws", type=int, default=10)
-    parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--known", type=lambda said: said.split("="), action="append", default=[])
-    parser.add_argument("--length", type=int, default=96, help="tokens a text")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
     models = {name: replace(load_model(name), max_length=args.length) for name in (args.model, args.against)}

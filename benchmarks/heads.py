@@ -8,7 +8,6 @@ set aside better (`taken`): accuracy and calibration error (10 bins of equal mas
 the share of draws in which logistic regression is taken.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from auto import error_of
-from compare import task_sets
-from text.train import numbers, words
+from judging import parser_of, task_sets
 
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.closed_form import Solver, blend, solver_of, told
@@ -65,14 +63,8 @@ def row(name: str, shot: int, found: Sequence[Judged]) -> str:
 
 
 def main(given: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("model")
-    parser.add_argument("--groups", type=words, default=["dev"], help="folders of $METAGLOT_DATA, or NAME=FOLDER")
-    parser.add_argument("--leave-out", type=words, default=[], help="tasks of the groups")
-    parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
-    parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--queries", type=int, default=300)
-    parser.add_argument("--length", type=int, default=96, help="tokens a text")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
     model = replace(load_model(args.model), max_length=args.length)

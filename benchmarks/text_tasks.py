@@ -19,7 +19,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -28,7 +28,7 @@ from typing import Any
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-from compare import task_sets
+from judging import parser_of, task_sets
 from text.arms import ARMS, AVERAGED, WARM, from_scratch, needs_warm, plain_name, recipe_of
 from text.curves import loss_picture, perplexities, steps_to_same_loss
 from text.tables import gain_picture, tables
@@ -38,7 +38,6 @@ from metaglot.adaptation import Effort, Model, load_model
 from metaglot.config import Recipe, parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
-from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import Scores, differences, macro_interval, t_interval
@@ -47,27 +46,6 @@ from metaglot.models.averaging import averaged
 
 EFFORTS = {"closed": Effort(0), "gradient": Effort(40, 1e-4, 1e-4, 32, freeze=("embeddings",))}
 AGAINST = ("untouched", "mlm", "scratch-plain")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A trained arm at one effort, under a name that says its seed."""
-
-    name: str  # ARM@SEED
-    inner: Method
-
-    @property
-    def model(self) -> str:
-        return self.inner.model
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        return self.inner.settings
-
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> Fitted:
-        return self.inner.fit(texts, pairs, labels, shot=shot, seed=seed)
 
 
 def model_of(arm: str, seed: int, args: argparse.Namespace) -> Model:
@@ -98,7 +76,7 @@ def judged(model: Model, name: str, tasks: Sequence[TaskSet], args: argparse.Nam
         shots, draws = (args.shots, args.draws) if kind == "closed" else (args.gradient_shots, args.gradient_draws)
         (method,) = ours(model, [effort])
         plan = Plan(shots, draws or args.draws, args.queries, args.data_seed)
-        for result in evaluate_into(args.out / kind, tasks, [Arm(name, method)], plan) if shots else ():
+        for result in evaluate_into(args.out / kind, tasks, [replace(method, label=name)], plan) if shots else ():
             print(f"{name} {kind}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
 
 
@@ -166,7 +144,8 @@ def _gain(mine: Sequence[Scores], other: Sequence[Scores]) -> dict[str, Any] | N
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
+    parser.set_defaults(groups=["leopard", "dev"], length=64)
     parser.add_argument("--base", default="builtin:tiny", help="a model, a folder or a run")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--arms", "--only", type=words, default=[a for a in ARMS if not from_scratch(a)])
@@ -174,13 +153,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=numbers, default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=10.0, help="of CPU for each training")
     parser.add_argument("--warm-minutes", type=float, default=3.0, help="of CPU for a new language-model head")
-    parser.add_argument("--length", type=int, default=64, help="tokens")
-    parser.add_argument("--groups", type=words, default=["leopard", "dev"])
-    parser.add_argument("--shots", type=numbers, default=[4, 8, 16])
     parser.add_argument("--gradient-shots", type=numbers, default=[8])
-    parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--gradient-draws", type=int, default=0, help="by gradient steps, which are dear; as --draws")
-    parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--data-seed", type=int, default=0, help="of draws and queries")
     parser.add_argument("--set", action="append", default=[], help="a change to the recipe of the arm")
     parser.add_argument("--json", action="store_true")
@@ -198,7 +172,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(given: Sequence[str] | None = None) -> None:
     args = arguments(given)
-    groups = task_sets(args.groups)
+    groups = task_sets(args.groups, args.leave_out)
     tasks = [task for sets in groups.values() for task in sets]
     for seed in args.seeds:
         for arm in args.arms:

@@ -9,10 +9,10 @@ from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.choice import auto_settings
 from metaglot.adaptation.effort import AUTO
 from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.method import Fitted, Method
+from metaglot.evaluation.baselines.method import Fitted
 
 
-def ours(trained: Model, efforts: Sequence[str | Effort]) -> tuple[Method, ...]:
+def ours(trained: Model, efforts: Sequence[str | Effort]) -> "tuple[Ours, ...]":
     """Return the model at each effort; efforts that leave the body alone share the features of the queries.
 
     Raises MetaglotError for an unknown effort, and for as-trained where no algorithm trained the model.
@@ -30,11 +30,12 @@ class Ours:
     trained: Model
     effort: str | Effort
     queries: Remembered
+    label: str = ""  # another name in tables
 
     @property
     def name(self) -> str:
         """Its name in tables: ours-instant, ours-fast, ours-thorough, ours-auto, ours-as-trained; ours-own."""
-        return f"ours-{self.effort if isinstance(self.effort, str) else 'own'}"
+        return self.label or f"ours-{self.effort if isinstance(self.effort, str) else 'own'}"
 
     @property
     def model(self) -> str:
