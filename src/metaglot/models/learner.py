@@ -17,6 +17,7 @@ from metaglot.models.checkpointing import checkpointed
 from metaglot.models.context import in_context
 from metaglot.models.language import LM, own_parameters, scores, substituted
 from metaglot.models.lora import apply_lora
+from metaglot.models.packing import packed
 from metaglot.models.warp import apply_warp
 from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
@@ -43,6 +44,7 @@ class HfLearner:
     decoder: bool = False
     checkpointing: bool = False  # layers are recomputed on the way back: less memory, a third more time
     language: nn.Module | None = None  # an encoder's language-model head (`models/language.py`)
+    packs: bool = True  # on a CPU, short texts share a row (`models/packing.py`)
 
     @property
     def hidden_size(self) -> int:
@@ -102,15 +104,17 @@ class HfLearner:
         if logits:
             self._check_head()
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
+        rows = packed(self._base(), batch, causal=self.decoder) if self.packs and self.device.type == "cpu" else None
         with (
             self._substituted(params, training=seed is not None, logits=logits),
             self._autocast(),
             _dropout(seed, self.device),
             checkpointed(self._base(), training=seed is not None) if self.checkpointing else nullcontext(),
         ):
-            out = self._base()(**inputs, **self._uncached())
-            scored = self._scored(params, _judged(out.last_hidden_state, batch)) if logits else None
-        hidden = _at_least_fp32(out.last_hidden_state)
+            found = self._base()(**(rows.inputs if rows else inputs), **self._uncached()).last_hidden_state
+            found = rows.unpacked(found) if rows else found
+            scored = self._scored(params, _judged(found, batch)) if logits else None
+        hidden = _at_least_fp32(found)
         pooled = _pool(hidden, batch["attention_mask"], self.pooling)
         if self.normalise:
             pooled = nn.functional.normalize(pooled, dim=-1)

@@ -1,0 +1,126 @@
+"""Short texts side by side in one row, so that a network does not compute padding.
+
+A batch [B, T] is padded to its longest text.  Here its texts are laid into rows of about that length, the longest
+first, each into the first row with room for it (first fit decreasing; Johnson et al. 1974,
+https://doi.org/10.1137/0203025); a mask keeps each text to itself, and positions are counted from its own first token.
+What every token gets is the same, but for rounding.  Sequences are packed so in pre-training: Krell et al. 2021,
+https://arxiv.org/abs/2107.02027.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from metaglot.types import Batch
+
+FIRST_POSITION: Mapping[str, int | None] = {
+    "bert": 0,
+    "electra": 0,
+    "distilbert": 0,
+    "gpt2": 0,
+    "llama": 0,
+    "qwen2": 0,
+    "gpt_neox": 0,
+    "roberta": None,
+    "xlm-roberta": None,
+}
+"""By the type of a model that takes positions and a mask for each pair of tokens: the first position; None where it is
+the one after the number of the padding token."""
+WIDTHS = (1.0, 1.25, 1.5, 2.0)  # of a row, as multiples of the longest text
+LEVEL = 250  # tokens; in rows of so many, attention on a CPU takes about as long as everything else
+WORTH = 0.9  # of the cost of the padded batch; where more would be left, it stays as it is
+NEVER = torch.finfo(torch.bfloat16).min  # finite also in bfloat16
+
+
+class Layout(NamedTuple):
+    """Texts laid into rows."""
+
+    width: int
+    start: np.ndarray  # [B], of each text in the flattened rows
+    rows: int
+
+    @property
+    def cost(self) -> float:
+        """About what the rows cost."""
+        return cost_of(self.rows, self.width)
+
+
+class Packed(NamedTuple):
+    """A packed batch of R rows, and where its tokens belong."""
+
+    inputs: dict[str, Tensor]  # input_ids, position_ids, … [R, W]; attention_mask [R, 1, W, W], bool where fused
+    place: Tensor  # [N], of each token in the flattened rows, in the order of the batch
+    mask: Tensor  # [B, T], bool: where tokens stand in the batch
+
+    def unpacked(self, hidden: Tensor) -> Tensor:  # [R, W, D] -> [B, T, D]
+        """Return the states of tokens where the batch has them, zeros where it is padded."""
+        found = hidden.new_zeros(*self.mask.shape, hidden.shape[-1])
+        return found.masked_scatter(self.mask[..., None], hidden.flatten(0, 1)[self.place])
+
+
+def packed(module: nn.Module, batch: Batch, *, causal: bool) -> Packed | None:
+    """Return the batch packed; None where the network does not take it so, and where it would spare little."""
+    first = _first_position(module)
+    mask = batch["attention_mask"].bool()
+    if first is None or len(mask) < 2 or bool(mask.all()):
+        return None
+    lengths = mask.sum(1)
+    if not bool((mask == (torch.arange(mask.shape[1], device=mask.device) < lengths[:, None])).all()):
+        return None  # padded on the left: positions count the padding
+    sizes = lengths.cpu().numpy()
+    widths = (int(sizes.max() * times) for times in WIDTHS)
+    found = [Layout(width, *_laid_out(sizes, width)) for width in widths]
+    width, start, rows = best = min(found, key=lambda one: one.cost)
+    if best.cost > WORTH * cost_of(*mask.shape):
+        return None
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    place = torch.as_tensor(np.repeat(start, sizes) + within, device=mask.device)
+    number = torch.as_tensor(np.repeat(np.arange(len(sizes)) + 1, sizes), device=mask.device)
+
+    def laid(values: Tensor) -> Tensor:
+        return values.new_zeros(rows * width).index_copy(0, place, values).view(rows, width)
+
+    inputs = {n: laid(batch[n][mask]) for n in ("input_ids", "token_type_ids") if n in batch}
+    inputs["position_ids"] = laid(torch.as_tensor(within + first, device=mask.device))
+    text = laid(number)
+    seen = text[:, :, None] == text[:, None, :]
+    seen = seen.tril() if causal else seen
+    inputs["attention_mask"] = (_added(seen) if _is_eager(module) else seen)[:, None]
+    return Packed(inputs, place, mask)
+
+
+def _added(seen: Tensor) -> Tensor:
+    """Return what eager attention adds to its scores."""
+    return torch.zeros(seen.shape, device=seen.device).masked_fill(~seen, NEVER)
+
+
+def _is_eager(module: nn.Module) -> bool:
+    config: Any = module.config
+    return config._attn_implementation == "eager"  # what the model itself asks
+
+
+def cost_of(rows: int, width: int) -> float:
+    """Return about what rows of so many tokens cost, in tokens."""
+    return rows * width * (1 + width / LEVEL)
+
+
+def _laid_out(sizes: np.ndarray, width: int) -> tuple[np.ndarray, int]:
+    """Return where each text starts in the flattened rows, and how many rows there are."""
+    start, used = np.zeros(len(sizes), dtype=np.int64), np.zeros(len(sizes), dtype=np.int64)
+    for i in np.argsort(-sizes, kind="stable"):
+        row = int(np.argmax(used + sizes[i] <= width))
+        start[i] = row * width + used[row]
+        used[row] += sizes[i]
+    return start, int((used > 0).sum())
+
+
+def _first_position(module: nn.Module) -> int | None:
+    config: Any = getattr(module, "config", None)
+    kind = getattr(config, "model_type", "")
+    if kind not in FIRST_POSITION:
+        return None
+    first = FIRST_POSITION[kind]
+    return int(config.pad_token_id) + 1 if first is None else first
