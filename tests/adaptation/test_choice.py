@@ -45,8 +45,8 @@ def test_auto_is_what_it_chose_and_says_so(model, sentences, tmp_path, per_class
     assert record == choice.record() == json.loads(json.dumps(record))
     assert adapted.effort == choice.effort
     assert choice.trial.error > 0
-    if choice.effort is SOME:  # its own confidence, over the usual one
-        same = model.adapt(texts, labels, effort=SOME, seed=1)
+    if choice.effort is not CLOSED:  # its own confidence, over the usual one
+        same = model.adapt(texts, labels, effort=choice.effort, seed=1)
         ratio = adapted.params["head.weight"] / same.params["head.weight"]
         assert torch.allclose(ratio, torch.full_like(ratio, choice.firmness), rtol=1e-4)
     again = model.adapt(texts, labels, effort=AUTO, seed=1)
@@ -120,7 +120,8 @@ def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(closed, stepped
     usual = module.usual(2)
     assert usual == module.USUAL * (1 - module.LEVEL / 2)
     assert choice.trial.likely == pytest.approx((choice.trial.measured * precise + usual * other) / (precise + other))
-    assert choice.firmness == (choice.trial.firmness if effort is SOME else 1.0)
+    shares = {CLOSED: 0.0, SOME: 1.0, MANY: module.LONGER}
+    assert choice.firmness == (choice.trial.firmness * shares[effort] or 1.0)
     assert f"{100 * choice.trial.likely:+.1f}" in choice.reason
 
 

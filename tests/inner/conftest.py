@@ -37,7 +37,7 @@ def check_exact(bert, problem, episode) -> Check:
         }
 
         def judged(at: Params, how: GradientBased = algorithm):
-            return how.meta_grad([problem], at, [episode], step=3, seed=4)
+            return how.meta_grad([problem], at, [episode], step=3, seed=9)
 
         truth, found = judged(meta).grads, judged(meta, replace(algorithm, estimator=Adjoint())).grads
         own = {n: v for n, v in truth.items() if n.startswith("algorithm.rule.")}

@@ -40,8 +40,9 @@ SOME, MANY = (
     for steps in (12, 40)
 )
 USUAL, LEVEL, SPREAD = 0.065, 2.3, 0.035  # γ∞, C₀, τ
+LONGER = 0.9  # of the confidence that suits 12 steps, that 40 deserve
 FAR = 0.04  # E[g | d] beyond which 40 steps are taken
-RATE = 60e9  # operations a second
+RATE = 100e9  # operations a second
 SECONDS = 20.0
 
 
@@ -50,7 +51,7 @@ class Trial(NamedTuple):
 
     measured: float  # d
     error: float  # σ
-    firmness: float  # the confidence that suits them, as a multiple of the usual one
+    firmness: float  # the confidence that suits them there, as a multiple of the usual one
     usual: float  # γ
 
     @property
@@ -75,8 +76,10 @@ class Choice(NamedTuple):
 
     @property
     def firmness(self) -> float:
-        """The confidence that was found for the steps taken, as a multiple of the usual one; 1 where none was."""
-        return self.trial.firmness if self.trial and self.effort is SOME else 1.0
+        """How confident to be after the steps taken, as a multiple of what is usual; 1 where nothing was tried."""
+        if self.trial is None or self.effort is CLOSED:
+            return 1.0
+        return self.trial.firmness * (LONGER if self.effort is MANY else 1.0)
 
     def record(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -92,7 +95,15 @@ class Choice(NamedTuple):
 
 def auto_settings() -> dict[str, object]:
     """Return what `auto` chooses between, and how."""
-    bounds = {"usual": USUAL, "level": LEVEL, "spread": SPREAD, "far": FAR, "rate": RATE, "seconds": SECONDS}
+    bounds = {
+        "usual": USUAL,
+        "level": LEVEL,
+        "spread": SPREAD,
+        "far": FAR,
+        "longer": LONGER,
+        "rate": RATE,
+        "seconds": SECONDS,
+    }
     return {"candidates": [asdict(effort) for effort in (CLOSED, SOME, MANY)], **bounds}
 
 

@@ -1,5 +1,6 @@
 """The interface of update rules; each rule is a file of its own beside this one."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -50,10 +51,15 @@ def clip_to_norm(grads: Params, limit: float) -> dict[str, Tensor]:
     """Return the gradients scaled down to a joint norm of at most `limit`."""
     if not grads:
         return {}
-    square = torch.stack([g.pow(2).sum() for g in grads.values()]).sum()
-    # Clamped before the root, whose derivative at 0 is infinite.
-    factor = (limit / square.clamp(min=1e-24).sqrt()).clamp(max=1.0)
+    factor = clip_factor(list(grads.values()), limit)
     return {name: g * factor for name, g in grads.items()}
+
+
+def clip_factor(grads: Sequence[Tensor], limit: float) -> Tensor:
+    """Return what scales gradients down to a joint norm of at most `limit`; 1 where it is no more."""
+    square = torch.stack([g.pow(2).sum() for g in grads]).sum()
+    # Clamped before the root, whose derivative at 0 is infinite.
+    return (limit / square.clamp(min=1e-24).sqrt()).clamp(max=1.0)
 
 
 def body_of(moving: Params) -> dict[str, Tensor]:

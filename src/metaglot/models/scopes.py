@@ -18,6 +18,7 @@ from metaglot.models.warp import bias_of, warp_init
 from metaglot.types import Params
 
 OWN = "algorithm."
+WILD = set("*?[")
 
 
 class Scope(Protocol):
@@ -207,7 +208,9 @@ def match_names(params: dict[str, Tensor] | Params, patterns: Sequence[str]) -> 
     """
     found: set[str] = set()
     for pattern in patterns:
-        hits = {n for n in params if fnmatchcase(n, f"body.{pattern}") or fnmatchcase(n, pattern)}
+        plain = not set(pattern) & WILD
+        names = [n for n in (f"body.{pattern}", pattern) if n in params] if plain else params
+        hits = {n for n in names if plain or fnmatchcase(n, f"body.{pattern}") or fnmatchcase(n, pattern)}
         if not hits:
             near = get_close_matches(f"body.{pattern}", list(params), n=3, cutoff=0.3)
             known = near or list(params)[:3]
