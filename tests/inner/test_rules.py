@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from metaglot.inner import Adam, Sgd
+from metaglot.inner import Adam, Sgd, adam
 from metaglot.inner.rule import clip_to_norm
 
 SHAPES = {"body.w": (3, 4), "body.b": (4,), "head.weight": (2, 3), "head.bias": (2,)}
@@ -81,7 +81,9 @@ def test_adams_epsilon_alone_is_what_differs_from_torch():
         compare(ours(rule, recorded=recorded), reference(optimiser, None), 1e-13)
 
 
-def test_adam_with_and_without_a_graph_are_the_same():
+@pytest.mark.parametrize("cached", [1, 9, 2**18])
+def test_adam_with_and_without_a_graph_are_the_same(monkeypatch, cached):
+    monkeypatch.setattr(adam, "CACHED", cached)
     for clip in (None, 1.0):
         rule = Adam(lr=0.1, head_lr=0.2, clip=clip)
         compare(ours(rule, recorded=False), ours(rule, recorded=True), 1e-14)

@@ -132,6 +132,7 @@ def test_what_stays_padded(bert, xlnet):
     assert packed(bert.module, batch_of([7] * 4), causal=False) is None, "nothing to spare"
     assert packed(bert.module, batch_of([12, 12, 11, 12]), causal=False) is None, "little to spare"
     assert packed(bert.module, batch_of([3]), causal=False) is None, "one text"
+    assert packed(bert.module, batch_of([0, 0], width=3), causal=False) is None, "no text"
     left = {name: value.flip(1) for name, value in batch_of(LENGTHS).items()}
     assert packed(bert.module, left, causal=False) is None, "padded on the left"
 

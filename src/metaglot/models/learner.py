@@ -99,6 +99,8 @@ class HfLearner:
     def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
         """Return hidden [B, T, D] and pooled [B, D] in the parameters' precision; see `types.Learner`.
 
+        Where the batch is padded, `hidden` holds nothing of use.
+
         Raises MetaglotError where `logits` are asked of a backbone without a language-model head.
         """
         if logits:

@@ -65,7 +65,7 @@ def packed(module: nn.Module, batch: Batch, *, causal: bool) -> Packed | None:
     """Return the batch packed; None where the network does not take it so, and where it would spare little."""
     first = _first_position(module)
     mask = batch["attention_mask"].bool()
-    if first is None or len(mask) < 2 or bool(mask.all()):
+    if first is None or len(mask) < 2 or bool(mask.all()) or not bool(mask.any()):
         return None
     lengths = mask.sum(1)
     if not bool((mask == (torch.arange(mask.shape[1], device=mask.device) < lengths[:, None])).all()):
