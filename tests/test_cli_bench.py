@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from metaglot.cli_limits import limits_of
+from metaglot.evaluation.protocol import Limit
+
 SMALL = ("--shots", "1,2", "--draws", 2, "--queries", 6, "--jobs", 1, "--max-length", 24)
 METHODS = ("--efforts", "instant,fast", "--against", "tfidf,frozen")
 
@@ -55,6 +58,13 @@ def test_a_benchmark(metaglot, groups):
     assert {name: Path(f"o/{name}/results.jsonl").read_bytes() for name in groups[1:]} == once  # nothing done twice
     assert json.loads(again.out)["Accuracy"][0]["method"] == "ours-instant"
     assert metaglot("reproduce", "o", "-q").out == f"equal: {sum(map(len, rows.values()))} rows of results.jsonl\n"
+
+
+def test_a_limit_replaces_the_usual_one_of_its_own_method_alone():
+    usual = {"setfit": Limit((8,), 3)}
+    (setfit, tfidf) = limits_of(["tfidf:draws=2"], ["setfit", "tfidf"], ["one"], usual=usual)
+    assert (setfit, tfidf) == (("setfit", Limit((8,), 3)), ("tfidf", Limit(None, 2)))
+    assert limits_of(["setfit:shots=4"], ["setfit"], ["one"], usual=usual) == (("setfit", Limit((4,))),)
 
 
 def test_the_cost_alone(metaglot, groups):

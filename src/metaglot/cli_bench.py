@@ -51,7 +51,7 @@ def bench(
         list[str] | None,
         typer.Option(
             help="Less for a dear method: METHOD:shots=8,draws=3,without=TASK+TASK. "
-            f"Default: setfit at 8 shots, 3 draws, without tasks of more than {DEAR} classes.",
+            f"Of setfit, unless given: 8 shots, 3 draws, without tasks of more than {DEAR} classes.",
             show_default=False,
         ),
     ] = None,
@@ -189,8 +189,8 @@ def all_ready(
     model = job.load()
     methods = [method.name for method in job.methods(model)]
     tasks = [name for found in labelled.values() for name, _, _ in found]
-    usual = (("setfit", default_limit(labelled, plan.shots)),)
-    plan = plan._replace(limits=usual if limits is None else limits_of(limits, methods, tasks))
+    usual = {"setfit": default_limit(labelled, plan.shots)}
+    plan = plan._replace(limits=limits_of(limits or (), methods, tasks, usual=usual))
     return {
         name: ready(replace(job, tasks=tuple(files[name])), plan, found, manner, model=model)
         for name, found in labelled.items()

@@ -1,6 +1,6 @@
 """`--limit METHOD:shots=8,draws=3,without=a+b`: less of a plan for a method that is dear."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from metaglot.cli_judging import numbers_of, words_of
@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 PARTS = ("shots", "draws", "without")
 
 
-def limits_of(given: Sequence[str], methods: Sequence[str], tasks: Sequence[str]) -> "tuple[tuple[str, Limit], ...]":
-    """Return what each method is limited to; raise MetaglotError for another form, method or task."""
+def limits_of(
+    given: Sequence[str], methods: Sequence[str], tasks: Sequence[str], *, usual: "Mapping[str, Limit]"
+) -> "tuple[tuple[str, Limit], ...]":
+    """Return what methods are limited to, as given or usual; raise MetaglotError for another form, method or task."""
     from metaglot.evaluation.protocol import Limit
 
-    found: dict[str, Limit] = {}
+    found: dict[str, Limit] = dict(usual)
     for text in given:
         method, _, rest = text.partition(":")
         values = dict(_pair(part) for part in words_of(rest))

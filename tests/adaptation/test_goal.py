@@ -58,6 +58,15 @@ def test_the_time_ends_it(model, sentences, scored):
     assert (adapted.effort, reached) == (EFFORTS["instant"], 0.4)
 
 
+def test_the_next_effort_is_thought_to_take_as_much_longer_as_it_has_more_steps(model, sentences, scored, monkeypatch):
+    tried = scored(0.4, 0.5, 1.0, 1.0, 1.0)
+    clock = iter(range(100))  # a second for each effort
+    monkeypatch.setattr(goal.time, "process_time", lambda: next(clock) / 2)
+    adapted, _ = adapt_until(model, *sentences(2), None, goal=0.8, cpu_seconds=8.0)
+    assert tried == [0, 1]  # six times a second still fits, forty sixths more do not
+    assert adapted.effort == EFFORTS["fast"]
+
+
 @pytest.mark.slow
 def test_for_real(model, sentences):
     texts, labels = sentences(6)

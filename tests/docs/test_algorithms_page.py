@@ -58,6 +58,12 @@ def test_no_picture_is_left_of_an_algorithm_that_is_gone(pictures):
     assert {file.name for file in pictures.FOLDER.iterdir()} == {pictures.file_of(name).name for name in ALGORITHMS}
 
 
+def test_the_reference_has_them_all():
+    page = (DOCS / "reference" / "algorithms.md").read_text("utf-8")
+    listed = re.findall(r"autofunction:: (\S+)", page)
+    assert listed == [f"{make.__module__}.{make.__qualname__}" for make in ALGORITHMS.values()]
+
+
 def test_the_four_choices_are_all_told():
     page = (DOCS / "concepts" / "four-choices.md").read_text("utf-8")
     rows = [line for line in page.splitlines() if line.startswith("|")]

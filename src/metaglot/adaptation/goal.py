@@ -34,14 +34,14 @@ def adapt_until(
     texts, labels, pairs = check_examples(texts, labels, pairs)
     began = time.process_time()
     best: tuple[float, Effort] | None = None
-    for effort in LADDER:
+    for effort, following in zip(LADDER, (*LADDER[1:], LADDER[-1]), strict=True):
         before = time.process_time()
         accuracy = cross_validated(model, Examples(texts, labels, pairs, names), effort, seed=seed)
         if best is None or accuracy > best[0]:
             best = accuracy, effort
         spent, step = time.process_time() - began, time.process_time() - before
-        # The next effort takes about as much again as this one, or more: do not begin what cannot be finished.
-        if best[0] >= goal or spent + step > cpu_seconds:
+        # Time goes with the steps: do not begin what cannot be finished.
+        if best[0] >= goal or spent + step * following.steps / max(1, effort.steps) > cpu_seconds:
             break
     assert best is not None
     return model.adapt(texts, labels, pairs=pairs, effort=best[1], seed=seed, names=names), best[0]
