@@ -11,6 +11,9 @@ or stocks is left, and the same CPU minutes:
     multitask   a classifier for each set, then the same fine-tune
     untouched   the base: the tuned fine-tune, and our head in closed form (frozen-instant)
 
+`meta` and `frozen-instant` read the names of the classes, as ours do everywhere, and the fine-tune cannot: `meta`
+stands in the table without them too.
+
 The tasks are made of the classes that were taken out (agnews, of which nothing is trained on, has others beside them):
 DOMAINS names sets and label spaces.  Each class has as many queries; precision and recall are means over the classes.
 OUT has runs, results.jsonl and table.md; killed, the same command goes on where it stopped.
@@ -170,9 +173,11 @@ def _language(name: str, base: str, minutes: float, args: argparse.Namespace) ->
 def methods_of(models: Mapping[str, Model], args: argparse.Namespace) -> dict[str, Method]:
     """Return how each arm is adapted."""
     base = models["meta"].base()
-    (meta,) = ours(models["meta"], [effort_called(args.effort)])
+    effort = effort_called(args.effort)
+    meta, unnamed = ours(models["meta"], [effort, replace(effort, names=False)])
     return {
         f"meta, {args.effort}": meta,
+        f"meta, {args.effort}, no names": unnamed,
         "plain, fine-tuned": FineTune(models["plain"]),
         "multitask, fine-tuned": multitask(models["multitask"]),
         "untouched, fine-tuned": FineTune(base),

@@ -7,11 +7,11 @@
     … --set algorithm.name=fomaml --only smlmt-log --label smlmt-log-fomaml  a variation under a name of its own
 
 Arms whose name begins with scratch- make a decoder of random weights; beside accuracy they show the steps to the same
-held-out loss.  Every other arm goes on from one base.  All have the same optimiser, rates and CPU minutes
-(benchmarks/text/arms.py).  Arms with the plain objective go on from `warm`: the base with its language-model head
-trained, the body frozen.  Judged are the folders dev and leopard of $METAGLOT_DATA: by class means at --shots, and by
-40 gradient steps from them at --gradient-shots, without the names of classes.  Killed, the same command goes on where
-it stopped.  OUT has runs, results.jsonl in `closed` and `gradient`, table.md, and pictures.
+held-out loss.  Every other arm goes on from one base.  All have the same optimiser and CPU minutes; SMLMT has a smaller
+rate, which was chosen on dev (RATES in benchmarks/text/arms.py).  Arms with the plain objective go on from `warm`: the
+base with its language-model head trained, the body frozen.  Judged are dev and leopard of $METAGLOT_DATA: by class
+means at --shots, and by 40 gradient steps from them at --gradient-shots, without the names of classes.  Killed, the
+same command goes on where it stopped.  OUT has runs, results.jsonl in `closed` and `gradient`, table.md, and pictures.
 """
 
 import argparse

@@ -130,6 +130,7 @@ def test_random_weights_are_nothing_to_average_with():
 
 def test_the_shots_of_a_goal_are_those_of_validation(recipe):
     plan = assemble(recipe(goal={"at_least": 0.5, "shots": 3})).plan
+    assert assemble(recipe(goal={"at_least": 0.5})).plan.goal.shots == 2, "those of validation"
     assert len(plan.validation(0, 0, {}).rows["support"]) == 6
     assert (plan.goal.at_least, plan.goal.shots) == (0.5, 3)
 

@@ -1,4 +1,4 @@
-"""The arms of text_tasks.py, as changes to one recipe: the same model, text, episodes, rates and CPU minutes."""
+"""The arms of text_tasks.py, as changes to one recipe: the same model, text, episodes and CPU minutes; rates: RATES."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -3,7 +3,7 @@
 import pytest
 
 from metaglot.algorithms import ALGORITHMS, build_algorithm
-from metaglot.algorithms.build import prototype_metric
+from metaglot.algorithms.build import has_dropout, prototype_metric
 from metaglot.algorithms.maml import maml
 from metaglot.algorithms.protonet import protonet
 from metaglot.errors import MetaglotError
@@ -121,3 +121,9 @@ def test_wrong_values_name_the_way_out(name, options, message):
 )
 def test_the_metric_of_prototypes(name, options, metric):
     assert prototype_metric(name, options) == metric
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_whether_it_trains_with_dropout(name):
+    assert has_dropout(build_algorithm(name))
+    assert not has_dropout(build_algorithm(name, {"dropout": False}))

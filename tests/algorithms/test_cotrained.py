@@ -55,7 +55,23 @@ def test_the_other_share_is_the_cross_entropy_over_all_classes_of_the_set(here):
         expected = 0.7 * plain.grads.get(name, torch.zeros_like(value))
         expected = expected if own is None else expected + 0.3 * own
         torch.testing.assert_close(both.grads[name], expected, rtol=1e-6, atol=1e-7)  # the scale is float32
-    assert both.records[0]["set_loss"] == pytest.approx(float(loss))
+    assert both.records[0]["set_loss"] == pytest.approx(loss.item())
+
+
+def test_joint_is_the_cross_entropy_over_all_classes_of_the_set(here):
+    _, _, problem, episode = here
+    meta, found = gradient("joint", here, scale=4.0)
+    leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
+    features = torch.cat([problem.features(leaves, part) for part in (episode.support, episode.query)])
+    numbers = torch.tensor(episode.task.classes)
+    labels = torch.cat([numbers[part["labels"]] for part in (episode.support, episode.query)])
+    weight, bias = (leaves[f"heads.{episode.task.dataset}.{name}"] for name in ("weight", "bias"))
+    assert len(weight) > len(episode.task.labels), "more classes than the episode's own"
+    loss = cross_entropy(4.0 * (features @ weight.T + bias), labels)
+    own = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    for (name, value), grad in zip(leaves.items(), own, strict=True):
+        torch.testing.assert_close(found.grads[name], torch.zeros_like(value) if grad is None else grad)
+    assert found.records[0]["loss"] == pytest.approx(loss.item())
 
 
 def test_its_classifiers_are_gone_when_it_adapts(here):

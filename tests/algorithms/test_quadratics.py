@@ -99,8 +99,8 @@ def test_joint_and_transfer_are_the_plain_gradient_over_all_examples(make):
     assert not found[LOG_SCALE].any()
 
 
-def test_joint_learns_the_rows_of_the_tasks_own_head():
-    """d loss / d head = scale · A(x − c), in the row of the task's class and in no other."""
+def test_joint_learns_the_head_of_the_tasks_own_set():
+    """d loss / d head = scale · A(x − c), in the head of the task's set and in no other."""
     mix = draw(90, D, D)
     case = Case(8, mix)
     info = TaskInfo("point", "points", ("third",), (2,), family="quadratic")
@@ -108,9 +108,9 @@ def test_joint_learns_the_rows_of_the_tasks_own_head():
     heads = {"heads.points.weight": draw(91, 4, D), "heads.points.bias": torch.zeros(4).double()}
     meta = {**META, **heads, "heads.other.weight": torch.ones(2, D), "heads.other.bias": torch.ones(2)}
     found = algorithm.meta_grad([Problem(Point(), case.family, info)], meta, [case.episode], step=0, seed=0).grads
-    x = 3.0 * heads["heads.points.weight"][2] - mix @ THETA
+    x = 3.0 * heads["heads.points.weight"][0] - mix @ THETA  # the row that a quadratic reads
     expected = torch.zeros(4, D).double()
-    expected[2] = 3.0 * case.A3 @ (x - case.c3)
+    expected[0] = 3.0 * case.A3 @ (x - case.c3)
     assert close(found["heads.points.weight"], expected)
     assert close(torch.cat([found["body.a"], found["body.b"]]), -mix.T @ case.A3 @ (x - case.c3))
     assert not any(bool(found[name].any()) for name in ("heads.other.weight", "heads.other.bias", "heads.points.bias"))

@@ -39,6 +39,24 @@ def test_each_task_has_a_head_of_its_own():
     assert close(theta_grad(sequential_reptile(lr=LR, head_lr=0.5, steps=2), *cases), THETA - theta)
 
 
+def test_adam_keeps_moments_and_steps_for_each_head():
+    """As torch's Adam for what is shared and one more for each head, which steps at its own turns alone."""
+    mix = draw(92, D, D)
+    cases = [Case(8, mix), Case(9, mix), Case(10, mix)]
+    theta = THETA.clone().requires_grad_()
+    heads = [torch.zeros(D).double().requires_grad_() for _ in cases]
+    shared, own = torch.optim.Adam([theta], lr=LR), [torch.optim.Adam([head], lr=0.5) for head in heads]
+    for _ in range(3):
+        for case, head, optimiser in zip(cases, heads, own, strict=True):
+            x = head - mix @ theta - case.c3
+            theta.grad, head.grad = torch.autograd.grad(0.5 * x @ case.A3 @ x, (theta, head))
+            torch.nn.utils.clip_grad_norm_([theta, head], 1.0)
+            shared.step()
+            optimiser.step()
+    found = theta_grad(sequential_reptile(lr=LR, head_lr=0.5, steps=3, adam=True), *cases)
+    assert torch.allclose(found, (THETA - theta).detach(), rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("adam", [False, True])
 def test_with_one_task_it_is_reptile(adam):
     case = Case(4, draw(92, D, D))

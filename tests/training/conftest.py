@@ -16,6 +16,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "protonet": {},
     "fomaml": {"steps": 2, "lr": 0.05, "head": "prototypes"},
     "joint": {"steps": 1},
+    "warpgrad": {},
+    "metanet-n": {},
+    "reml": {},
     "sequential-reptile": {"steps": 2, "adam": True, "head": "prototypes"},
 }
 

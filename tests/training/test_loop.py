@@ -127,6 +127,19 @@ def test_matrices_decay_and_nothing_else(make_plan):
     assert kinds == {"body", "heads", "algorithm"}
 
 
+@pytest.mark.parametrize(("name", "part"), [("warpgrad", "warp"), ("metanet-n", "lora"), ("reml", "lora")])
+def test_matrices_that_act_in_the_body_learn_at_its_rate(make_plan, name, part):
+    state = start(make_plan(name))
+    optimiser = make_optimiser(state, Optimisation(lr=1.0, algorithm_lr=3.0))
+    rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
+    inside = {n for n in state.params if n.startswith(f"algorithm.{part}.")}
+    others = {n for n in state.params if n.startswith("algorithm.")} - inside
+    assert inside
+    assert others
+    assert {rates[id(state.params[n])] for n in inside} == {1.0}
+    assert {rates[id(state.params[n])] for n in others} == {3.0}
+
+
 def test_frozen_parameters_stay_to_the_bit(make_plan):
     plan = make_plan(steps=3, freeze=("embeddings.*", "encoder.layer.0.*"))
     state = start(plan)

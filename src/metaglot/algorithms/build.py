@@ -94,6 +94,11 @@ def adapting(made: Made) -> GradientBased:
     return made.fine_tune if isinstance(made, Joint) else made.alone
 
 
+def has_dropout(made: Made) -> bool:
+    """Return whether meta-training runs with dropout."""
+    return made.dropout if isinstance(made, GradientBased | Joint) else made.alone.dropout
+
+
 def _made(where: str, make: Callable[..., T], options: Mapping[str, Any]) -> T:
     """Return what `make` makes of plain values; `where` ends in what separates it from an option's name."""
     known = inspect.signature(make).parameters

@@ -32,6 +32,7 @@ class GradientBased:
     annealed: int = 0  # episodes over which the weights go to the last step alone (MAML++); 0: they stay
     warm_up: int = 0  # episodes with the first-order gradient before the estimator's own (MAML++)
     proximal: float = 0.0  # λ of the pull towards the start (iMAML)
+    batch_size: int | None = None  # support examples a step; all of them if None
     chunk: int | None = None  # support examples a pass; the gradient of a step is summed over passes
     precise: bool | None = None  # the query loss in fp32 beside a bf16 inner loop; where gradients are second order
 
@@ -48,7 +49,7 @@ class GradientBased:
     @property
     def inner(self) -> Inner:
         """What an estimator differentiates."""
-        loop = InnerLoop(self.rule, self.steps, chunk=self.chunk, proximal=self.proximal)
+        loop = InnerLoop(self.rule, self.steps, self.batch_size, self.chunk, self.proximal)
         # A query pass in fp32 halves the error of bf16 for a few per cent of the time, where the inner loop is dear.
         precise = self.second_order if self.precise is None else self.precise
         return Inner(self.scope, self.head, loop, precise=precise)
@@ -88,7 +89,7 @@ class GradientBased:
         meta, inner = of_task(problem, meta), self.inner_of(problem)
         if reason := cannot_step(inner.head, steps):
             raise MetaglotError(reason)
-        loop = replace(inner.loop, steps=steps, batch_size=budget.batch_size, order=seed)
+        loop = replace(inner.loop, steps=steps, batch_size=budget.batch_size or self.batch_size, order=seed)
         with torch.no_grad():
             inner = inner._replace(loop=loop)
             support = inner.support(problem, meta, support, seed=None)
@@ -114,6 +115,8 @@ class GradientBased:
             if reason := cannot_read(problem, self.steps):
                 raise MetaglotError(reason)
             inner = self.inner_of(problem)._replace(weights=weights)
+            if self.batch_size is not None:
+                inner = inner._replace(loop=replace(inner.loop, order=fold(seed, "order", step, i)))
             grads, record = estimator(inner, problem, small.meta, small.episode, episode_seed)
             small.add(total, grads, share=1 / len(episodes))
             del grads  # else it stands while the next one is found

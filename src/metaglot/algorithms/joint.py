@@ -2,9 +2,10 @@
 
     min over θ and all W_d of  Σ_d L(W_d · f_θ(x), y)
 
-It never adapts while it trains; a new task is fine-tuned from a prototype head.  In the cross-task comparison of
-Ye et al. 2021 (https://arxiv.org/abs/2104.08835) it was as good as the meta-learners, so it is a baseline
-everywhere.  Multi-task BERT: Liu et al. 2019, https://arxiv.org/abs/1901.11504.
+The softmax is over all classes of data set d, those that the episode did not draw too.  It never adapts while it
+trains; a new task is fine-tuned from a prototype head.  In the cross-task comparison of Ye et al. 2021
+(https://arxiv.org/abs/2104.08835) it was as good as the meta-learners, so it is a baseline everywhere.  Multi-task
+BERT: Liu et al. 2019, https://arxiv.org/abs/1901.11504.
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,8 @@ class Joint:
             leaves = {name: value.detach().requires_grad_() for name, value in small.meta.items()}
             batch = concatenate(small.episode.support, small.episode.query)
             dropout_seed = fold(seed, "episode", step, i) if self.dropout else None
-            head = {} if problem.over_vocabulary else self._head(leaves, problem.task)
+            head = {} if problem.over_vocabulary else self._head(leaves, problem.task.dataset)
+            batch = batch if problem.over_vocabulary else _of_set(batch, problem.task)
             logits = problem.logits({**leaves, **head}, batch, seed=dropout_seed)
             grads = gradients(problem.family.loss(logits, batch), leaves)
             small.add(total, grads, share=1 / len(episodes))
@@ -90,10 +92,14 @@ class Joint:
         """Return the loss that a gradient was of, from its record."""
         return float(record["loss"])
 
-    def _head(self, meta: Params, task: TaskInfo) -> dict[str, Tensor]:
-        rows = torch.tensor(task.classes, device=meta[f"heads.{task.dataset}.weight"].device)
-        weight, bias = meta[f"heads.{task.dataset}.weight"][rows], meta[f"heads.{task.dataset}.bias"][rows]
-        return {"head.weight": self.scale * weight, "head.bias": self.scale * bias}
+    def _head(self, meta: Params, dataset: str) -> dict[str, Tensor]:
+        return {f"head.{name}": self.scale * meta[f"heads.{dataset}.{name}"] for name in ("weight", "bias")}
+
+
+def _of_set(batch: Batch, task: TaskInfo) -> Batch:
+    """Return the batch with the numbers of its classes in the data set for labels."""
+    labels = batch["labels"]
+    return {**batch, "labels": torch.tensor(task.classes, device=labels.device)[labels]}
 
 
 def set_sizes(task_infos: Sequence[TaskInfo]) -> dict[str, int]:

@@ -1,5 +1,8 @@
 """Reptile: move the start point towards where fine-tuning on the task goes, θ ← θ + ε(φ_T(θ) − θ).
 
+The steps take minibatches of the task in turn: that gradients of different minibatches come to agree is what it learns
+beside the loss.
+
 Nichol et al. 2018, https://arxiv.org/abs/1803.02999
 """
 
@@ -17,8 +20,9 @@ def reptile(
     head: Head = Zeros(),
     scope: Scope = All(),
     adam: bool = False,
+    batch_size: int | None = 8,
     dropout: bool = True,
 ) -> GradientBased:
-    """Return Reptile; its inner loop takes support and query together, by gradient descent or Adam."""
+    """Return Reptile; its inner loop goes through support and query together, by gradient descent or Adam."""
     rule: Rule = Adam(lr=lr, head_lr=head_lr) if adam else Sgd(lr=lr, head_lr=head_lr)
-    return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=estimate, dropout=dropout)
+    return GradientBased(scope, head, rule, steps=steps, estimator=estimate, dropout=dropout, batch_size=batch_size)

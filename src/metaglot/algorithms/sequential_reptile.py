@@ -19,6 +19,7 @@ from torch import Tensor
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.reptile import reptile
 from metaglot.inner import gradients
+from metaglot.inner.rule import clip_to_norm
 from metaglot.models import All, Head, Scope, Zeros
 from metaglot.models.scopes import OWN
 from metaglot.seeds import fold
@@ -31,7 +32,8 @@ class Loop(NamedTuple):
 
     shared: Params  # what the scope moves
     heads: tuple[Params, ...]  # head.* of each task
-    state: RuleState
+    state: RuleState  # of what is shared
+    states: tuple[RuleState, ...]  # of each head
     losses: tuple[float, ...] = ()  # nats, of each step
 
 
@@ -70,7 +72,7 @@ class SequentialReptile:
         loop = start
         for turn in range(self.alone.steps):
             for task, (problem, batch) in enumerate(zip(problems, batches, strict=True)):
-                loop = self._step(problem, meta, batch, loop, (task, _at(seeds[task], turn)))
+                loop = self._step(problem, meta, batch, loop, task, turn, seed=_at(seeds[task], turn))
         grads = {name: torch.zeros_like(value) for name, value in meta.items()}
         for name, value in start.shared.items():
             grads[name if name in grads else OWN + name] = value - loop.shared[name]
@@ -92,20 +94,39 @@ class SequentialReptile:
             )
             for problem, episode, seed in zip(problems, episodes, seeds, strict=True)
         )
-        return Loop(shared, heads, self.alone.rule.init(meta, _all(shared, heads)))
+        rule = self.alone.rule
+        return Loop(shared, heads, rule.init(meta, shared), tuple(rule.init(meta, head) for head in heads))
 
-    def _step(self, problem: Problem, meta: Params, batch: Batch, loop: Loop, turn: tuple[int, int | None]) -> Loop:
-        """Return the loop after a step on task number turn[0], with the dropout of turn[1]."""
-        task, seed = turn
-        params = {n: v.detach().clone().requires_grad_() for n, v in _all(loop.shared, loop.heads).items()}
-        own = {name: params[_numbered(task, name)] for name in loop.heads[task]}
-        loss = problem.loss({**meta, **{n: params[n] for n in loop.shared}, **own}, batch, seed=seed)
-        grads = gradients(loss, params)  # zeros for the heads of the others
+    def _step(
+        self, problem: Problem, meta: Params, batch: Batch, loop: Loop, task: int, turn: int, *, seed: int | None
+    ) -> Loop:
+        """Return the loop after a step on a task: of what is shared, and of its own head, whose steps are its turns."""
+        shared, own = (
+            {name: value.detach().clone().requires_grad_() for name, value in part.items()}
+            for part in (loop.shared, loop.heads[task])
+        )
+        loss = problem.loss({**meta, **shared, **own}, batch, seed=seed)
+        grads = gradients(loss, {**shared, **own})
+        limit = getattr(self.alone.rule, "clip", None)
+        grads = grads if limit is None else clip_to_norm(grads, limit)  # all of a step together, as in Reptile
         with torch.no_grad():
-            moved, state = self.alone.rule.update(meta, params, grads, loss, loop.state, len(loop.losses))
-        moved = {name: value.detach() for name, value in moved.items()}
-        heads = tuple({n: moved[_numbered(i, n)] for n in head} for i, head in enumerate(loop.heads))
-        return Loop({n: moved[n] for n in loop.shared}, heads, state, (*loop.losses, float(loss.detach())))
+            moved, state = self._moved(meta, shared, grads, loss, loop.state, len(loop.losses))
+            head, head_state = self._moved(meta, own, grads, loss, loop.states[task], turn)
+        return Loop(
+            moved,
+            _with(loop.heads, task, head),
+            state,
+            _with(loop.states, task, head_state),
+            (*loop.losses, float(loss.detach())),
+        )
+
+    def _moved(
+        self, meta: Params, params: Params, grads: Params, loss: Tensor, state: RuleState, step: int
+    ) -> tuple[Params, RuleState]:
+        if not params:
+            return params, state
+        moved, after = self.alone.rule.update(meta, params, {n: grads[n] for n in params}, loss, state, step)
+        return {name: value.detach() for name, value in moved.items()}, after
 
 
 def sequential_reptile(
@@ -130,12 +151,9 @@ def _record(problem: Problem, at: Params, episode: Episode, support_loss: float)
     return {"task": problem.task.name, "ways": len(problem.task.labels), "support_loss": support_loss, **metrics}
 
 
-def _all(shared: Params, heads: Sequence[Params]) -> dict[str, Tensor]:
-    return {**shared, **{_numbered(i, n): v for i, head in enumerate(heads) for n, v in head.items()}}
-
-
-def _numbered(task: int, name: str) -> str:
-    return f"head.{task}.{name.removeprefix('head.')}"  # to the rule, a head as any other
+def _with(values: tuple[Params, ...], number: int, value: Params) -> tuple[Params, ...]:
+    """Return the values with one of them replaced."""
+    return (*values[:number], value, *values[number + 1 :])
 
 
 def _at(seed: int | None, turn: int) -> int | None:

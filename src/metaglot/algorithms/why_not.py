@@ -18,8 +18,8 @@ from metaglot.inner import (
     Sgd,
     Towards,
 )
-from metaglot.models.heads import Head, Latent, Matching, Zeros
-from metaglot.models.scopes import Context, HeadOnly, Lora, Scope
+from metaglot.models.heads import Generated, Head, Latent, Matching, Ridge, Svm, Zeros
+from metaglot.models.scopes import AllBut, Context, HeadOnly, Lora, Scope, Warp
 
 
 class Choices(Protocol):
@@ -59,6 +59,20 @@ def _towards(c: Choices) -> str | None:
         return (
             "Reptile moves the start to where the inner loop went: it needs steps ≥ 1 and a scope beyond the head (a "
             "context begins anew in each task)"
+        )
+    return None
+
+
+def _untaught(c: Choices) -> str | None:
+    """Reptile follows what the inner loop moves, so what a head or scope learns beside that would stay as it starts."""
+    if not isinstance(c.estimator, Towards):
+        return None
+    learns = next((kind.__name__.lower() for kind in (Generated, Latent, Ridge, Svm) if isinstance(c.head, kind)), None)
+    learns = learns or next((kind.__name__.lower() for kind in (AllBut, Warp) if isinstance(c.scope, kind)), None)
+    if learns:
+        return (
+            f"Reptile teaches only what its inner loop moves, so what {learns} learns beside it would stay; use "
+            "another head or scope, or the estimator unrolled or first-order"
         )
     return None
 
@@ -137,6 +151,6 @@ def _frozen_head(c: Choices) -> str | None:
 
 
 CHECKS: Sequence[Callable[[Choices], str | None]] = (
-    *(_steps, _towards, _weights, _proximal, _learning, _writing),
+    *(_steps, _towards, _untaught, _weights, _proximal, _learning, _writing),
     *(_head, _frozen_head),
 )

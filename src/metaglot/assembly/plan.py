@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metaglot.algorithms import build_algorithm
+from metaglot.algorithms.build import has_dropout
 from metaglot.algorithms.hybrid import Hybrid
 from metaglot.assembly.folder import BASE, description_in
 from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, lowered, parts_of
+from metaglot.assembly.largest import largest
 from metaglot.assembly.scratch import made_from_scratch
 from metaglot.assembly.tasks import Tasks, has_plain, needs_language, shape_of, tasks_of
 from metaglot.assembly.text import Material, RawText, read_text
@@ -21,7 +23,6 @@ from metaglot.models.load import check_length
 from metaglot.tasks import Classification, Shape, Source, SupervisedTasks
 from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
 from metaglot.training.estimator import Choice, earlier, settled
-from metaglot.training.need import Largest
 from metaglot.types import Algorithm
 
 
@@ -121,18 +122,19 @@ def _settled(recipe: Recipe, algorithm: Any, backbone: Backbone, tasks: Tasks, r
             algorithm,
             backbone.learner,
             tasks.episodic,
-            _largest(recipe),
+            largest(recipe),
             record=_earlier(run),
             freeze=recipe.training.freeze,
         )
-    return chosen._replace(algorithm=Hybrid(chosen.algorithm)) if has_plain(recipe) else chosen
+    beside = Hybrid(chosen.algorithm, dropout=has_dropout(algorithm))
+    return chosen._replace(algorithm=beside) if has_plain(recipe) else chosen
 
 
 def _plan(
     recipe: Recipe, backbone: Backbone, algorithm: Algorithm, tasks: Tasks, validation: tuple[Source, ...]
 ) -> Plan:
     t, v = recipe.training, recipe.validation
-    shots = recipe.goal.shots if recipe.goal else v.shots
+    shots = recipe.goal.shots if recipe.goal and recipe.goal.shots else v.shots
     family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
     held = Shape(v.ways, (shots, shots), v.queries, 512, 512)
     return Plan(
@@ -144,7 +146,7 @@ def _plan(
             t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip
         ),
         validate=Validation(v.every, v.episodes),
-        goal=Goal(recipe.goal.metric, recipe.goal.at_least, recipe.goal.shots) if recipe.goal else None,
+        goal=Goal(recipe.goal.metric, recipe.goal.at_least, shots) if recipe.goal else None,
         cpu_minutes=recipe.budget.cpu_minutes,
         save_every=t.save_every,
         keep=t.keep,
@@ -154,13 +156,6 @@ def _plan(
         text=tasks.held_out,
         average_with_base=t.average_with_base,
     )
-
-
-def _largest(recipe: Recipe) -> Largest:
-    """Return the size of the largest episode that a recipe allows."""
-    e = recipe.episodes
-    support, query = min(e.max_support, e.ways[1] * e.shots[1]), min(e.max_query, e.ways[1] * e.queries)
-    return Largest(support, query, recipe.model.max_length)
 
 
 def _earlier(folder: Path | None) -> Mapping[str, Any] | None:

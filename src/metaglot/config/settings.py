@@ -126,7 +126,7 @@ class GoalSettings(Strict):
 
     metric: Literal["accuracy"] = "accuracy"
     at_least: float = Field(gt=0, le=1)
-    shots: int = Field(default=5, ge=1, le=MOST)
+    shots: int | None = Field(default=None, ge=1, le=MOST)  # those of validation if absent
 
 
 class BudgetSettings(Strict):

@@ -27,6 +27,9 @@ from metaglot.types import (
     TaskDistribution,
 )
 
+IN_BODY = ("algorithm.lora.", "algorithm.warp.")
+"""What the algorithm learns that multiplies or adds to weights of the body; at the rates of scalars it falls apart."""
+
 
 @dataclass(frozen=True)
 class Optimisation:
@@ -34,7 +37,7 @@ class Optimisation:
 
     steps: int = 1000
     meta_batch: int = 4  # episodes a step
-    lr: float = 5e-5  # of the body
+    lr: float = 5e-5  # of the body, and of matrices that act in it (IN_BODY)
     head_lr: float = 1e-3  # of persistent heads
     algorithm_lr: float = 1e-2  # of what the algorithm itself learns (scales, rates)
     warmup: int = 50  # steps
@@ -159,7 +162,8 @@ def _apply(optimiser: torch.optim.AdamW, state: State, merged: MetaGrad, optimis
 def _base_rate(name: str, optimisation: Optimisation) -> float:
     if name.startswith("heads."):
         return optimisation.head_lr
-    return optimisation.algorithm_lr if name.startswith("algorithm.") else optimisation.lr
+    own = name.startswith("algorithm.") and not name.startswith(IN_BODY)
+    return optimisation.algorithm_lr if own else optimisation.lr
 
 
 def _means(records: tuple[Record, ...]) -> dict[str, float]:

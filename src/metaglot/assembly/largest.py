@@ -1,0 +1,24 @@
+"""How large the episodes of a recipe become, which says what an estimator needs."""
+
+from metaglot.config import Recipe
+from metaglot.config.tasks import DomainText, EpisodeSettings, TaskSettings
+from metaglot.training.need import Largest
+
+
+def largest(recipe: Recipe) -> Largest:
+    """Return the size of the largest episode with a support set that a recipe allows, over its kinds of tasks."""
+    found = [_of_kind(task, recipe) for task in recipe.tasks if task.kind != "plain"]
+    return Largest(*map(max, zip(*(found or [_of_labels(recipe.episodes, recipe)]), strict=True)))
+
+
+def _of_kind(task: TaskSettings, recipe: Recipe) -> Largest:
+    if isinstance(task, DomainText):
+        return Largest(task.support, task.query, recipe.text.length if recipe.text else recipe.model.max_length)
+    return _of_labels(getattr(task, "episodes", None) or recipe.episodes, recipe)
+
+
+def _of_labels(episodes: EpisodeSettings, recipe: Recipe) -> Largest:
+    ways, shots = episodes.ways[1], episodes.shots[1]
+    names = ways if episodes.named else 0  # one of each class stands beside its examples
+    support, query = min(episodes.max_support, ways * shots), min(episodes.max_query, ways * episodes.queries)
+    return Largest(support + names, query, recipe.model.max_length)
