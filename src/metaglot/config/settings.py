@@ -92,7 +92,7 @@ class TrainingSettings(Strict):
     meta_batch: int = Field(default=4, ge=1, le=MOST)
     lr: float = Field(default=5e-5, gt=0)
     head_lr: float = Field(default=1e-3, gt=0)
-    algorithm_lr: float = Field(default=1e-2, gt=0)
+    algorithm_lr: float = Field(default=1e-2, gt=0)  # of what the algorithm learns; LoRA and warps have lr
     warmup: int = Field(default=50, ge=0, le=MOST)
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = Field(default=0.01, ge=0)
