@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from metaglot.cli_bench import grouped
 from metaglot.cli_limits import limits_of
+from metaglot.errors import MetaglotError
 from metaglot.evaluation.protocol import Limit
 
 SMALL = ("--shots", "1,2", "--draws", 2, "--queries", 6, "--jobs", 1, "--max-length", 24)
@@ -62,9 +64,11 @@ def test_a_benchmark(metaglot, groups):
 
 def test_a_limit_replaces_the_usual_one_of_its_own_method_alone():
     usual = {"setfit": Limit((8,), 3)}
-    (setfit, tfidf) = limits_of(["tfidf:draws=2"], ["setfit", "tfidf"], ["one"], usual=usual)
+    (setfit, tfidf) = limits_of(["tfidf:draws=2"], ["setfit", "tfidf"], ["one"], usual=usual, of_shots=[4, 8])
     assert (setfit, tfidf) == (("setfit", Limit((8,), 3)), ("tfidf", Limit(None, 2)))
-    assert limits_of(["setfit:shots=4"], ["setfit"], ["one"], usual=usual) == (("setfit", Limit((4,))),)
+    assert limits_of(["setfit:shots=4"], ["setfit"], ["one"], usual=usual, of_shots=[4, 8]) == (
+        ("setfit", Limit((4,))),
+    )
 
 
 def test_the_cost_alone(metaglot, groups):
@@ -94,6 +98,7 @@ MISTAKES = {
     "form of a limit": (["near", "--out", "o", "--limit", "tfidf"], "--limit tfidf: expected METHOD:shots="),
     "method of a limit": (["near", "--out", "o", "--limit", "knn:draws=1"], "of a method that is judged: ours-auto"),
     "task of a limit": (["near", "--out", "o", "--limit", "tfidf:without=five"], "no task 'five'; there are one, two"),
+    "shots of a limit": (["near", "--out", "o", "--limit", "tfidf:shots=8"], "8 is none of --shots 1"),
     "number of a limit": (["near", "--out", "o", "--limit", "tfidf:draws=x"], "expected whole numbers"),
     "no effort": (["near", "--out", "o", "--efforts", ""], "--efforts is empty"),
     "left out": (["near", "--out", "o", "--leave-out", "five"], "--leave-out five: no such task"),
@@ -115,3 +120,17 @@ def test_mistakes(metaglot, groups, kind):
     assert found.code == 2
     assert said in found.err.replace("\n", " ")
     assert not Path("o").exists()
+
+
+def test_groups_are_what_they_are_called(tmp_path, monkeypatch, write_csv):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one/tasks", "two/tasks", "other"):
+        Path(name).mkdir(parents=True)
+        write_csv(Path(name) / "a.csv", 4)
+    with pytest.raises(MetaglotError, match="two folders are called 'tasks'"):
+        grouped([Path("one/tasks"), Path("two/tasks")])
+    with pytest.raises(MetaglotError, match="a folder is called 'tasks', as the group of files"):
+        grouped([Path("one/tasks"), Path("other/a.csv")])
+    for name in ("b.json", "c.CSV", "d.ndjson", "README.json", "notes.txt"):
+        Path("other", name).write_text("")
+    assert [file.name for file in grouped([Path("other")])["other"]] == ["a.csv", "b.json", "c.CSV", "d.ndjson"]

@@ -53,6 +53,7 @@ MISTAKES = {
     "no adaptation": (["predict", "taken", "--text", "a"], "taken: no adapted.json there"),
     "nothing to predict": (["predict", "taken"], "give either --text (once or more) or a file"),
     "twice to predict": (["predict", "taken", "examples.csv", "--text", "a"], "give either --text"),
+    "resume and force": (["pretrain", "small.yaml", "--out", "run", "--resume", "--force"], "give one of them"),
     "unknown recipe": (["pretrain", "englsh"], "no such recipe; recipes of the package: "),
     "unknown key": (["pretrain", "small.yaml", "training.stpes=3"], "(did you mean 'steps'?)"),
     "unknown algorithm": (["pretrain", "small.yaml", "algorithm.name=mamml"], "unknown algorithm 'mamml'"),
@@ -115,6 +116,10 @@ MISTAKES = {
     "leave out": (
         ["evaluate", "builtin:tiny", "examples.csv", "--leave-out", "other", "--out", "x"],
         "--leave-out other: no such task",
+    ),
+    "every task left out": (
+        ["evaluate", "builtin:tiny", "examples.csv", "--leave-out", "examples", "--out", "x"],
+        "--leave-out names every task",
     ),
     "no set": (["data", "fetch", "20newsgroup"], "no built-in '20newsgroup'"),
     "no file to inspect": (["data", "inspect", "nowhere.csv"], "nowhere.csv: no such file"),

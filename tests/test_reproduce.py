@@ -264,3 +264,11 @@ def test_a_run_without_a_checkpoint(call, here):
     shutil.rmtree("run/checkpoints")
     code, _, err = call("reproduce", "run", "-q")
     assert (code, "no checkpoint there yet" in err) == (2, True)
+
+
+def test_an_option_given_as_nothing_is_nothing_again(here, metaglot, call):
+    command = ["evaluate", "run", "held.csv", "--shots", "1", "--draws", "1", "--queries", "6", "--efforts", "instant"]
+    assert metaglot(*command, "--against", "", "--out", "bare", "-q").code == 0
+    assert (here / "bare" / "results.jsonl").read_text().count("\n") == 1
+    code, said = verdict(call, "bare")
+    assert (code, said["outcome"]) == (0, "equal")

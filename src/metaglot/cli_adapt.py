@@ -164,7 +164,8 @@ def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
         typer.echo(f"of two texts it reads the {reads} alone, which tells the classes apart better")
     reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
     typer.echo(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes{reach} → {out}")
-    typer.echo(f"try: metaglot predict {out} --text 'a new text'")
+    new = "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"
+    typer.echo(f"try: metaglot predict {out} {new}")
 
 
 def _from_names(model: str, labels: str, out: Path, *, force: bool, quiet: bool, as_json: bool) -> None:

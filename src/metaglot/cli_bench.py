@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from metaglot.evaluation.protocol import Limit
 
 SETFIT_SHOTS, SETFIT_DRAWS = 8, 3
-KINDS = {".parquet", ".csv", ".tsv", ".jsonl"}
 LOOSE = "tasks"  # the group of files that were named one by one
 MOST_JOBS = 8  # unless asked for: each process holds the model
 DEAR = 30  # classes beyond which SetFit's pairs take hours
@@ -88,13 +87,15 @@ def bench(
     files = grouped(tasks)
     many = jobs or min(MOST_JOBS, os.cpu_count() or 1)
     manner = Manner(many, many, False, force, quiet or as_json)  # one thread for each process, be it one or several
-    labelled = read_groups(files, wanted, draws, words_of(leave_out), manner)
+    from metaglot.evaluation.protocol import Plan
+
+    plan = Plan(wanted, draws, queries, seed)
+    labelled = read_groups(files, plan, words_of(leave_out), manner)
     from metaglot.cli_record import hashes_of, record_command
-    from metaglot.evaluation import Plan
     from metaglot.evaluation.job import Job
 
-    job = Job(model, (), tuple(words_of(efforts)), tuple(rivals), multitask, None, max_length)
-    asked = all_ready(job, Plan(wanted, draws, queries, seed), files, labelled, limit, manner)
+    job = Job(model, (), tuple(words_of(efforts)), tuple(rivals), multitask, None, max_length, seed)
+    asked = all_ready(job, plan, files, labelled, limit, manner)
     if dry_run or not manner.quiet:
         show_cost(cost_of(out, asked, manner), manner, as_json=as_json and dry_run)
     if dry_run:
@@ -141,28 +142,35 @@ def grouped(paths: Sequence[Path]) -> dict[str, list[Path]]:
     Raises MetaglotError for a folder without labelled files, and for two of one name.
     """
     from metaglot.data.folders import is_dir
+    from metaglot.data.readers import data_files, is_labelled
 
     found: dict[str, list[Path]] = {}
+    folders = [path.resolve().name for path in paths if is_dir(path)]
+    twice = sorted({name for name in folders if folders.count(name) > 1})
+    if twice:
+        raise MetaglotError(f"two folders are called {twice[0]!r}, and groups need distinct names; rename one")
+    if LOOSE in folders and len(folders) < len(paths):
+        raise MetaglotError(f"a folder is called {LOOSE!r}, as the group of files named one by one is; rename it")
     for path in paths:
         name = path.resolve().name if is_dir(path) else LOOSE
-        files = sorted(file for file in path.iterdir() if file.suffix in KINDS) if is_dir(path) else [path]
+        files = (
+            [file for file in data_files(path) if file.parent == path and is_labelled(file)] if is_dir(path) else [path]
+        )
         if not files:
-            raise MetaglotError(f"{path}: no labelled file there ({', '.join(sorted(KINDS))})")
-        if name in found and name != LOOSE:
-            raise MetaglotError(f"two folders are called {name!r}, and groups need distinct names; rename one")
+            raise MetaglotError(f"{path}: no labelled file there (parquet, csv, tsv, json, jsonl)")
         found.setdefault(name, []).extend(files)
     return found
 
 
 def read_groups(
-    files: Mapping[str, Sequence[Path]], shots: Sequence[int], draws: int, leave_out: Sequence[str], manner: Manner
+    files: Mapping[str, Sequence[Path]], plan: "Plan", leave_out: Sequence[str], manner: Manner
 ) -> "dict[str, list[Labelled]]":
     """Return the tasks of each group; raise MetaglotError for what cannot be read or drawn."""
     from metaglot.cli_checks import check_tasks, read_task
 
-    labelled = {name: [read_task(file, None) for file in group] for name, group in files.items()}
+    labelled = {name: [read_task(file, None, seed=plan.seed) for file in group] for name, group in files.items()}
     every = [task for found in labelled.values() for task in found]
-    for note in check_tasks(every, shots, draws):
+    for note in check_tasks(every, plan.shots, plan.draws):
         manner.say(note)
     if unknown := sorted(set(leave_out) - {name for name, _, _ in every}):
         raise MetaglotError(f"--leave-out {unknown[0]}: no such task; they are named after their files")
@@ -190,7 +198,7 @@ def all_ready(
     methods = [method.name for method in job.methods(model)]
     tasks = [name for found in labelled.values() for name, _, _ in found]
     usual = {"setfit": default_limit(labelled, plan.shots)}
-    plan = plan._replace(limits=limits_of(limits or (), methods, tasks, usual=usual))
+    plan = plan._replace(limits=limits_of(limits or (), methods, tasks, usual=usual, of_shots=plan.shots))
     return {
         name: ready(replace(job, tasks=tuple(files[name])), plan, found, manner, model=model)
         for name, found in labelled.items()

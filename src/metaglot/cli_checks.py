@@ -87,7 +87,7 @@ def check_recipe_data(recipe: "Recipe") -> None:
             raise MetaglotError(f"{path}: no such file or folder (text.corpora); name one of raw text")
 
 
-def read_task(path: Path, columns: str | None) -> "tuple[str, pa.Table, Draws]":
+def read_task(path: Path, columns: str | None, *, seed: int = 0) -> "tuple[str, pa.Table, Draws]":
     """Return the name, table and draws of a labelled file; raise MetaglotError that names it."""
     from metaglot.data.columns import parse_columns
     from metaglot.data.draws import draws_of
@@ -95,13 +95,13 @@ def read_task(path: Path, columns: str | None) -> "tuple[str, pa.Table, Draws]":
 
     table = read_table(path, mapping=None if columns is None else parse_columns([columns]))
     try:
-        return path.stem, table, draws_of(table)
+        return path.stem, table, draws_of(table, seed=seed)
     except MetaglotError as error:
         raise MetaglotError(f"{path}: {error}") from error
 
 
 def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[int], draws: int) -> list[str]:
-    """Return a note for each task that has fewer examples than shots; raise MetaglotError for what cannot be drawn."""
+    """Return notes on tasks whose draws tell less than they seem; raise MetaglotError for what cannot be drawn."""
     names = [name for name, _, _ in tasks]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -109,6 +109,8 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
             f"two files are called {', '.join(twice)}, and tasks need distinct names: a task is named after its file; "
             "rename one of them, or name each file once"
         )
+    from metaglot.data.draw_notes import draw_notes
+
     notes: list[str] = []
     for name, table, rule in tasks:
         fixed = rule.draws
@@ -125,6 +127,7 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
                 f"{name}: {most} shots are more than there are to learn from, half being kept for the test, in "
                 f"{_listed(short)}; all of these are used, and `support` in the results says how many"
             )
+        notes += draw_notes(name, rule, most)
     return notes
 
 

@@ -73,7 +73,7 @@ def evaluate(
     if not words_of(efforts) and not words_of(against):
         raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
     check_results_target(out)
-    labelled = [read_task(path, columns) for path in tasks]
+    labelled = [read_task(path, columns, seed=seed) for path in tasks]
     notes = check_tasks(labelled, wanted, draws)
     from metaglot.cli_record import hashes_of, record_command
 
@@ -81,6 +81,8 @@ def evaluate(
     unknown = set(words_of(leave_out)) - {name for name, _, _ in labelled}
     if unknown:
         raise MetaglotError(f"--leave-out {', '.join(sorted(unknown))}: no such task; they are named after their files")
+    if len(set(words_of(leave_out))) == len(labelled):
+        raise MetaglotError("--leave-out names every task, so that no mean would be left; leave one in")
     check_model(model)
     if multitask:
         check_model(multitask)
@@ -90,7 +92,8 @@ def evaluate(
     from metaglot.evaluation import Plan
     from metaglot.evaluation.job import Job
 
-    job = Job(model, tuple(tasks), tuple(words_of(efforts)), tuple(words_of(against)), multitask, columns)
+    named = tuple(words_of(efforts)), tuple(words_of(against))
+    job = Job(model, tuple(tasks), *named, multitask, columns, seed=seed)
     asked = ready(job, Plan(wanted, draws, queries, seed), labelled, manner)
     with kept():
         for _ in results_into(out, asked, manner._replace(quiet=quiet or as_json)):

@@ -13,7 +13,12 @@ PARTS = ("shots", "draws", "without")
 
 
 def limits_of(
-    given: Sequence[str], methods: Sequence[str], tasks: Sequence[str], *, usual: "Mapping[str, Limit]"
+    given: Sequence[str],
+    methods: Sequence[str],
+    tasks: Sequence[str],
+    *,
+    usual: "Mapping[str, Limit]",
+    of_shots: Sequence[int],
 ) -> "tuple[tuple[str, Limit], ...]":
     """Return what methods are limited to, as given or usual; raise MetaglotError for another form, method or task."""
     from metaglot.evaluation.protocol import Limit
@@ -31,6 +36,8 @@ def limits_of(
         if absent := sorted(without - set(tasks)):
             raise MetaglotError(f"--limit {text}: no task {absent[0]!r}; there are {', '.join(tasks)}")
         shots, draws = (_numbers(text, name, values[name]) if name in values else None for name in PARTS[:2])
+        if shots and (other := sorted(set(shots) - set(of_shots))):
+            raise MetaglotError(f"--limit {text}: {other[0]} is none of --shots {','.join(map(str, of_shots))}")
         found[method] = Limit(shots, draws[0] if draws else None, without)
     return tuple(found.items())
 

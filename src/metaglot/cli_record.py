@@ -77,7 +77,7 @@ def arguments_of(context: typer.Context) -> list[str]:
     arguments: list[str] = []
     for param in context.command.params:
         value = context.params.get(str(param.name))
-        if param.name in SILENT or value is None or value is False or value == "":
+        if param.name in SILENT or value is None or value is False or (value == "" and param.default == ""):
             continue
         values = [str(one) for one in cast("Sequence[Any]", value)] if isinstance(value, list | tuple) else [str(value)]
         if param.param_type_name == "argument":

@@ -107,6 +107,8 @@ def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
     from metaglot.data.folders import is_dir
     from metaglot.data.rawfiles import is_there
 
+    if resume and force:
+        raise MetaglotError("--resume goes on with the run and --force drops it; give one of them")
     if is_there(folder) and not is_dir(folder):
         raise MetaglotError(f"--out {folder}: that is a file; name a folder")
     # A .part was being written when a run was killed.

@@ -113,3 +113,22 @@ def test_the_command_makes_it_and_refuses_in_a_line(two, tmp_path):
     assert json.loads(said.stdout)["average_of"] == [str(run) for run in two]
     wrong = CliRunner().invoke(app, ["average", *map(str, two), "--out", str(tmp_path / "x"), "--max-length", "0"])
     assert isinstance(wrong.exception, MetaglotError)
+
+
+def test_a_shrunk_run_counts_with_what_it_changed(two, tmp_path, model):
+    base = model.backbone.learner.body()
+    for number, megabytes in ((0, 0.15), (1, 0.3)):
+        shrink(two[number], tmp_path / f"small-{number}", megabytes=megabytes)
+    small = [tmp_path / "small-0", tmp_path / "small-1"]
+    whole = [load_model(folder, PLAIN).params for folder in (*two, *small)]
+    for members, number in (((0, 2), 0), ((0, 3), 1), ((2, 3), 2)):
+        made = average([(*two, *small)[i] for i in members], tmp_path / f"mean-{number}")
+        mean = load_model(made, PLAIN).params
+        for name in base:
+            if name in mean:
+                torch.testing.assert_close(mean[name], sum(whole[i][name] for i in members) / 2, rtol=1e-5, atol=1e-6)
+    shrink(small[1], tmp_path / "again", megabytes=0.3)
+    again = load_model(tmp_path / "again", PLAIN).params
+    for name, value in whole[3].items():
+        torch.testing.assert_close(again[name], value, rtol=1e-2, atol=1e-4)
+    assert any(not torch.equal(whole[3][name], base[name]) for name in base if name in whole[3])

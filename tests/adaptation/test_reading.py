@@ -73,3 +73,17 @@ def test_it_can_be_said_and_what_an_algorithm_was_trained_on_stays(model, kinds,
     assert trained.adapt(texts, labels, pairs=names, effort="as-trained").model.reads is None
     with pytest.raises(MetaglotError, match="expected one of both, first, second"):
         model.adapt(texts, labels, pairs=names, reads="third")
+
+
+def test_texts_alone_are_refused_where_the_second_counts(model, kinds, tmp_path):
+    texts, names, labels = kinds
+    for reads, what in (("second", "the second text"), ("both", "both texts")):
+        adapted = model.adapt(texts, labels, pairs=names, effort="instant", reads=reads)
+        loaded = Adapted.load(adapted.save(tmp_path / reads))
+        for one in (adapted, loaded):
+            for call in (one.predict, one.predict_proba, one.in_scope, lambda given, one=one: one.explain(given[0])):
+                with pytest.raises(MetaglotError, match=f"of which it reads {what}; give `pairs` too"):
+                    call(["the horse ran"])
+            assert one.predict([]) == []
+    first = model.adapt(texts, labels, pairs=names, effort="instant", reads="first")
+    assert first.predict(["the horse ran"])

@@ -127,3 +127,10 @@ def test_the_metric_of_prototypes(name, options, metric):
 def test_whether_it_trains_with_dropout(name):
     assert has_dropout(build_algorithm(name))
     assert not has_dropout(build_algorithm(name, {"dropout": False}))
+
+
+def test_nothing_can_be_given_where_it_means_something():
+    assert build_algorithm("reptile", {"batch_size": None}).batch_size is None
+    assert build_algorithm("reptile").batch_size == 8
+    with pytest.raises(MetaglotError, match="steps: expected int, got None"):
+        build_algorithm("reptile", {"steps": None})

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaglot.data.draw_notes import draw_notes
 from metaglot.data.draws import FixedDraws, RandomDraws, draws_of
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
@@ -121,3 +122,33 @@ def test_leopard_draws() -> None:
             counts = Counter(labels[draws.support(shot, 3)].tolist())
             assert counts == dict.fromkeys(draws.labels, shot), path.name
         assert not set(draws.queries(300, 0).tolist()) & set(draws.support(16, 3).tolist())
+
+
+def test_rows_without_a_label_are_no_examples_of_fixed_draws(make_table: Make) -> None:
+    table = fixed(make_table)
+    labels = table["label"].to_pylist()
+    part = table["part"].to_pylist()
+    gone = [part.index("support"), part.index("query")]
+    table = table.set_column(
+        table.column_names.index("label"), "label", pa.array([None if i in gone else v for i, v in enumerate(labels)])
+    )
+    draws = draws_of(table)
+    assert gone[0] not in draws.support(draws.shots[-1], draws.draws[0])
+    assert gone[1] not in draws.queries(10_000, 0)
+    assert not set(gone) & {int(i) for pool in draws.pools for i in pool}
+
+
+def test_notes_say_what_draws_cannot(make_table: Make) -> None:
+    one = labelled({"a": 40, "b": 40})
+    texts = [f"text {i}" for i in range(80)]
+    one = one.set_column(one.column_names.index("text"), "text", pa.array(texts))
+    assert list(draw_notes("one", draws_of(one), 3)) == []
+    (note,) = draw_notes("one", draws_of(one), 4)
+    assert note.startswith("one: 4 shots are 20% of the 20 texts of a class that draws are made from")
+    twice = one.set_column(one.column_names.index("text"), "text", pa.array([f"Text {i // 2}" for i in range(80)]))
+    draws = draws_of(twice)
+    (note,) = draw_notes("two", draws, 1)
+    support, query = draws.pools
+    count = sum(i // 2 in {j // 2 for j in support} for i in query)
+    assert count > 5
+    assert note.startswith(f"two: {count} of 40 texts to judge on stand among those to learn from too")

@@ -165,8 +165,8 @@ BAD: list[tuple[str, bytes, str, str]] = [  # name, content, line or place, what
     ("number.jsonl", b'{"text": "a"}\n{"text": 5}\n', "line 2", "not a string"),
     ("nested.jsonl", b'{"text": "a", "label": ["x"]}\n', "line 1", "not a string"),
     ("surrogate.jsonl", b'{"text": "a"}\n{"text": "\\ud800"}\n', "line 2", "surrogate"),
-    ("shot.csv", b"text,shot\na,4\nb,four\n", "line 3", "not a whole number"),
-    ("large.json", b'[{"text": "a", "draw": 9223372036854775296}]', "line 1", "at most 18 digits"),
+    ("shot.csv", b"text,part,shot\na,support,4\nb,support,four\n", "line 3", "not a whole number"),
+    ("large.json", b'[{"text": "a", "part": "query", "draw": 9223372036854775296}]', "line 1", "at most 18 digits"),
     ("digits.jsonl", b'{"text": "a", "label": ' + b"1" * 5000 + b"}\n", "line 1", "cannot be read"),
     ("deep.jsonl", b"[" * 100_000 + b"\n", "line 1", "cannot be read"),
     ("text.parquet", b"text,label\na,b\n", "line 1", "not readable as Parquet"),
@@ -279,3 +279,18 @@ def test_any_bytes_give_a_table_or_a_clear_error(tmp_path: Path, content: bytes,
     except MetaglotError as error:
         told = str(error)
     assert str(path) in told
+
+
+def test_white_space_around_a_label_is_none_of_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text, label\nRefund me, billing\nCharged twice,billing \nhi,  \n")
+    assert read_table(tmp_path / "a.csv")["label"].to_pylist() == ["billing", "billing", None]
+    pq.write_table(pa.table({"text": ["s", "t", "u"], "label": [" x", "x ", " "]}), tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet")["label"].to_pylist() == ["x", "x", None]
+
+
+def test_a_column_called_draw_is_ours_only_beside_part(tmp_path: Path) -> None:
+    (tmp_path / "games.csv").write_text("text,label,draw\na close game,home,win\nnothing happened,away,draw\n")
+    assert "draw" not in read_table(tmp_path / "games.csv").column_names
+    (tmp_path / "fixed.csv").write_text("text,label,part,shot,draw\na,x,support,1,zero\n")
+    with pytest.raises(MetaglotError, match="draw is 'zero', not a whole number"):
+        read_table(tmp_path / "fixed.csv")

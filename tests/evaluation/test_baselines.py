@@ -172,3 +172,13 @@ def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable
 
 def _is_an_encoder(model: Model) -> Encoder:
     return model
+
+
+@pytest.mark.parametrize("texts", [["🙂", "🙁"], ["", ""], ["!", "one word"]], ids=["emoji", "empty", "one of each"])
+def test_tfidf_of_texts_without_words(texts: list[str]) -> None:
+    fitted = Tfidf().fit(texts, None, ["up", "down"], shot=1, seed=0)
+    found = fitted.predict_proba([*texts, "anything"])
+    assert found.shape == (3, 2)
+    assert np.allclose(found.sum(1), 1)
+    if any(texts):
+        assert [fitted.labels[i] for i in found[:2].argmax(1)] == ["up", "down"]

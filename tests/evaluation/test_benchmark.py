@@ -50,3 +50,11 @@ def test_costs(groups):
     assert found["tfidf", "1"][:2] == ["0.50", "702"]
     assert found["tfidf", "1"][3] == "10.0"
     assert len(found) == 5 * 2
+
+
+def test_costs_of_a_part_of_the_tasks_are_marked(groups):
+    fewer = {"g": [r for r in groups["g"] if r.method != "tfidf" or r.task != "c"]}
+    grid = benchmark(fewer, "ours-fast")[2]
+    found = {(r[0].text, r[1].text): [cell.text for cell in r[2:]] for r in grid.rows}
+    assert [text.endswith(" (2)") for text in found["tfidf", "1"]] == [False, False, True, True]
+    assert not any(text.endswith(")") for text in found["ours-fast", "1"])

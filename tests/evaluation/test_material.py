@@ -1,6 +1,7 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -172,3 +173,17 @@ def test_the_headline_names_the_worst_three(results: list[Result]) -> None:
         for n in (1, 2)
     ]
     assert headline(many).endswith("it loses 6 of 6 tasks (c2 by 23.0, c1 by 18.0, a2 by 8.0 and 3 more).")
+
+
+def test_the_headline_does_not_hide_a_baseline_that_was_judged_in_part(results: list[Result]) -> None:
+    dear = [replace(r, method="setfit", accuracy=0.99) for r in results if r.method == "tfidf" and r.shot == 5]
+    said = headline([*results, *dear])
+    rivals = {r.method for r in results if not r.method.startswith("ours-")}
+    assert f"the strongest of {len(rivals)} baselines" in said
+    behind = fmean(0.99 - r.accuracy for r in results if r.method == "ours-fast" and r.shot == 5)
+    assert said.endswith(f"; setfit, judged at 5 shots alone, is {100 * behind:.1f} points above it there.")
+
+
+def test_the_headline_speaks_of_the_tasks_that_were_compared(results: list[Result]) -> None:
+    some = [r for r in results if r.method in ("ours-fast", "tfidf") and (r.method == "ours-fast" or r.task != "c")]
+    assert ", over 2 tasks at 1 and 5 shots" in headline(some)

@@ -58,3 +58,8 @@ def test_a_label_never_seen_in_the_support_counts_as_missed() -> None:
 def test_wrong_shapes_are_an_error(shape: tuple[int, int]) -> None:
     with pytest.raises(MetaglotError, match="one row a query"):
         judge(("a", "b"), np.ones(shape), ["a"] * (0 if shape[0] == 0 else 2))
+
+
+def test_probabilities_that_are_no_numbers_are_an_error() -> None:
+    with pytest.raises(MetaglotError, match="no numbers"):
+        judge(["a", "b"], np.array([[0.5, 0.5], [np.nan, np.nan]]), ["a", "b"])

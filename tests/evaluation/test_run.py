@@ -223,3 +223,11 @@ def test_rows_written_before_there_were_bins_are_read(job: Callable[..., Any], t
     old = [{name: value for name, value in json.loads(line).items() if name != "bins"} for line in lines]
     (tmp_path / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in old))
     assert [result.bins for result in read_results(tmp_path)] == [()] * len(made)
+
+
+def test_the_fingerprint_of_a_task_knows_its_split(tmp_path):
+    for name, split in (("one", "train"), ("other", "test")):
+        rows = [f"text {i},{'ab'[i % 2]},{split if i < 4 else 'train'}" for i in range(12)]
+        (tmp_path / f"{name}.csv").write_text("text,label,split\n" + "\n".join(rows) + "\n")
+    one, other = (TaskSet.load(tmp_path / f"{name}.csv") for name in ("one", "other"))
+    assert one.fingerprint() != other.fingerprint()

@@ -131,3 +131,13 @@ def gone(group: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_the_seed_of_a_job_is_that_of_its_draws(tmp_path, write_csv):
+    file = tmp_path / "task.csv"
+    write_csv(file, 40)
+    tasks = [Job("m", (file,), (), ("tfidf",), seed=seed).task_sets()[0] for seed in (0, 0, 1)]
+    one, same, other = (tuple(task.draws.support(4, 0).tolist()) for task in tasks)
+    assert one == same
+    assert one != other
+    assert tasks[0].fingerprint() == tasks[2].fingerprint()

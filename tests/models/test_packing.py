@@ -54,8 +54,25 @@ LENGTHS = [3, 12, 5, 1, 8, 2, 12, 4, 6]
 
 
 def both(learner: HfLearner, batch, params=None):
-    assert packed(learner.module.base_model, batch, causal=learner.decoder) is not None, "this test packs nothing"
+    assert packed(learner.module.base_model, batch) is not None, "this test packs nothing"
     return [replace(learner, packs=packs).forward(params or {}, batch) for packs in (True, False)]
+
+
+@pytest.mark.parametrize("kind", sorted(DECODERS))
+@pytest.mark.parametrize("sees_all", [False, True])
+def test_a_decoder_without_its_head_hides_what_comes_later_as_its_config_says(kind, sees_all):
+    """As a folder of a bare GPT2Model, LlamaModel … is loaded."""
+    given = learner_of(kind).module.config
+    given.is_causal = not sees_all
+    learner = HfLearner(random_module(lambda: AutoModel.from_config(given)), decoder=False)
+    batch = batch_of(LENGTHS)
+    found, expected = both(learner, batch)
+    real = batch["attention_mask"].bool()
+    assert torch.allclose(found.hidden[real], expected.hidden[real], atol=1e-5)
+    last = batch["input_ids"].clone()
+    last[1, -1] = 1 + last[1, -1] % (VOCAB - 1)
+    other = learner.forward({}, {**batch, "input_ids": last})
+    assert torch.allclose(other.hidden[1, 0], found.hidden[1, 0], atol=1e-5) != sees_all
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
@@ -116,7 +133,7 @@ def test_every_token_has_a_place_of_its_own(bert, seed):
     rng = torch.Generator().manual_seed(seed)
     lengths = torch.randint(0, 15, (12,), generator=rng).tolist()
     batch = batch_of([*lengths, 15], width=20)
-    rows = packed(bert.module, batch, causal=False)
+    rows = packed(bert.module, batch)
     assert rows is not None
     assert len(set(rows.place.tolist())) == len(rows.place) == sum(lengths) + 15
     ids = rows.inputs["input_ids"].flatten()
@@ -128,18 +145,18 @@ def test_every_token_has_a_place_of_its_own(bert, seed):
 
 
 def test_what_stays_padded(bert, xlnet):
-    assert packed(xlnet.module, batch_of(LENGTHS), causal=False) is None, "an XLNet takes no positions"
-    assert packed(bert.module, batch_of([7] * 4), causal=False) is None, "nothing to spare"
-    assert packed(bert.module, batch_of([12, 12, 11, 12]), causal=False) is None, "little to spare"
-    assert packed(bert.module, batch_of([3]), causal=False) is None, "one text"
-    assert packed(bert.module, batch_of([0, 0], width=3), causal=False) is None, "no text"
+    assert packed(xlnet.module, batch_of(LENGTHS)) is None, "an XLNet takes no positions"
+    assert packed(bert.module, batch_of([7] * 4)) is None, "nothing to spare"
+    assert packed(bert.module, batch_of([12, 12, 11, 12])) is None, "little to spare"
+    assert packed(bert.module, batch_of([3])) is None, "one text"
+    assert packed(bert.module, batch_of([0, 0], width=3)) is None, "no text"
     left = {name: value.flip(1) for name, value in batch_of(LENGTHS).items()}
-    assert packed(bert.module, left, causal=False) is None, "padded on the left"
+    assert packed(bert.module, left) is None, "padded on the left"
 
 
 def test_rows_beyond_the_longest_text_are_cut(bert):
     batch = batch_of([7] * 4, width=14)
-    rows = packed(bert.module, batch, causal=False)
+    rows = packed(bert.module, batch)
     assert rows is not None
     assert rows.inputs["input_ids"].numel() == 28
     found, expected = both(bert, batch)

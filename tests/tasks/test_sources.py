@@ -73,8 +73,13 @@ def test_languages_keep_rows_without_one(rich):
 def test_splits_are_exact(rich):
     (source,) = sources_of(rich, ANY._replace(splits=("test",)))
     assert covered(source) == list(range(16, 96))
-    with pytest.raises(MetaglotError, match="no task is left"):
-        sources_of(rich, ANY._replace(splits=("validation",)))
+
+
+@pytest.mark.parametrize(("field", "column"), [("splits", "split"), ("languages", "lang"), ("domains", "domain")])
+def test_a_part_that_the_set_lacks_is_an_error_and_not_nothing(rich, field, column):
+    real = sorted({value for value in rich.table.column(column).to_pylist() if value is not None})
+    with pytest.raises(MetaglotError, match=rf"no {column} 'tset'; there are {', '.join(real)}"):
+        sources_of(rich, ANY._replace(**{field: (real[0], "tset")}))
 
 
 def test_classes_chosen_and_left_out(rich):

@@ -56,9 +56,7 @@ class Adapted:
         """Return the probability of each label, in the order of `labels`; no texts give an empty array."""
         if not isinstance(texts, str) and len(texts) == 0:
             return np.zeros((0, len(self.labels)))
-        check_texts(texts, pairs)
-        features = self.model.features({**self.model.meta, **self.params}, texts, pairs)
-        return self.proba_of_features(features.cpu().numpy())
+        return self.proba_of_features(self._pooled(texts, pairs).cpu().numpy())
 
     def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
         """Return the probabilities for features of the adapted body."""
@@ -112,9 +110,15 @@ class Adapted:
         return Known(*(part.cpu() for part in self.known))
 
     def _features(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D], unit length
+        return normalize(self._pooled(texts, pairs).float().cpu(), dim=-1)
+
+    def _pooled(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D]
         check_texts(texts, pairs)
-        features = self.model.features({**self.model.meta, **self.params}, texts, pairs)
-        return normalize(features.float().cpu(), dim=-1)
+        reads = self.provenance.get("reads", "first")  # there is such a choice where the examples were pairs
+        if pairs is None and len(texts) and reads != "first":
+            what = "both texts" if reads == "both" else "the second text"
+            raise MetaglotError(f"this was adapted to pairs, of which it reads {what}; give `pairs` too")
+        return self.model.features({**self.model.meta, **self.params}, texts, pairs)
 
     def _beta(self, rows: Known) -> float:
         weight, _ = layer(rows, len(self.labels), self.model.metric, self.solver)

@@ -18,6 +18,7 @@ from metaglot.data.seen import Seen, merged, read_seen, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.averaging import averaged
+from metaglot.models.delta import restored
 from metaglot.models.load import check_length
 from metaglot.training.checkpoint import load_params
 from metaglot.types import Params
@@ -75,7 +76,8 @@ def _mean(runs: Sequence[Run], base: Params) -> dict[str, torch.Tensor]:
     total: dict[str, torch.Tensor] = {}
     met: dict[str, int] = {}
     for run in runs:
-        found = averaged(base, load_params(run.checkpoint, device=torch.device("cpu")), run.average_with_base)
+        whole = restored(base, load_params(run.checkpoint, device=torch.device("cpu")))  # of a shrunk run
+        found = averaged(base, whole, run.average_with_base)
         for name, value in found.items():
             if name.startswith("heads."):
                 continue

@@ -12,7 +12,7 @@ from metaglot.data.folders import RUN, new_folder, run_at
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.averaging import averaged
-from metaglot.models.delta import shrunk
+from metaglot.models.delta import restored, shrunk
 from metaglot.training.checkpoint import load_params
 
 MEGABYTE = 10**6
@@ -38,7 +38,8 @@ def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Small
         raise MetaglotError(f"{run}: its base model was made for it alone, so a difference from it is of no use")
     learner = load_backbone(found.base, Runtime(device="cpu")).learner
     base = {**learner.body(), **learner.language_head()}
-    trained = averaged(base, load_params(found.checkpoint, device=torch.device("cpu")), found.average_with_base)
+    whole = restored(base, load_params(found.checkpoint, device=torch.device("cpu")))  # of one that was shrunk before
+    trained = averaged(base, whole, found.average_with_base)
     small = shrunk(base, trained, int(megabytes * MEGABYTE))
     described = {key: value for key, value in found.described.items() if key != "average_with_base"}
     described["shrunk"] = {"megabytes": megabytes, "kept": round(small.kept, 4)}

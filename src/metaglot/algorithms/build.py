@@ -116,6 +116,8 @@ def _made(where: str, make: Callable[..., T], options: Mapping[str, Any]) -> T:
 
 def _value(where: str, key: str, value: Any, option: inspect.Parameter) -> Any:
     default = option.default
+    if value is None and type(None) in get_args(option.annotation):
+        return None
     if key == "head":
         return _chosen(where, value, HEADS)
     if key == "scope":

@@ -49,7 +49,7 @@ def assemble(
     voice = Voice(say, bar)
     algorithm = build_algorithm(recipe.algorithm.name, recipe.algorithm.options)
     _check_combine(recipe, together=algorithm.together)
-    text = None if recipe.text is None else read_text(recipe.text, voice)
+    text = None if recipe.text is None else read_text(recipe.text, voice, measured=has_plain(recipe))
     backbone, base = _backbone(recipe, text, voice, second_order=algorithm.second_order)
     train, hashes, tables = labelled_sources(recipe, recipe.data.train, backbone, voice)
     validation, held_hashes, _ = labelled_sources(recipe, recipe.data.validation, backbone, voice)
@@ -136,7 +136,7 @@ def _plan(
     t, v = recipe.training, recipe.validation
     shots = recipe.goal.shots if recipe.goal and recipe.goal.shots else v.shots
     family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
-    held = Shape(v.ways, (shots, shots), v.queries, 512, 512)
+    held = Shape(v.ways, (shots, shots), v.queries, v.ways[1] * shots, v.ways[1] * v.queries)
     return Plan(
         learner=backbone.learner,
         algorithm=algorithm,

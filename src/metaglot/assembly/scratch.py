@@ -10,6 +10,7 @@ import pyarrow as pa
 from metaglot.assembly.voice import Voice
 from metaglot.config import ScratchSettings
 from metaglot.data.cache import cache_dir
+from metaglot.data.encode import Encoder
 from metaglot.data.fingerprint import fingerprint
 from metaglot.data.folders import locate
 from metaglot.data.vocabulary import train_tokenizer
@@ -17,7 +18,7 @@ from metaglot.errors import MetaglotError
 from metaglot.models.load import load_tokenizer
 from metaglot.models.scratch import is_decoder, make_backbone
 
-FORMAT = 1  # a change of what is made counts it up
+FORMAT = 2  # a change of what is made counts it up
 
 
 def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed: int, voice: Voice) -> Path:
@@ -30,12 +31,18 @@ def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed:
             "model.scratch: there is no text to train a tokenizer on; name a checkpoint under model.scratch.tokenizer, "
             "or give `text`"
         )
-    source = settings.tokenizer or fingerprint(cast("pa.Table", text).select(["text"]))
+    source = _given(settings) if settings.tokenizer else fingerprint(cast("pa.Table", text).select(["text"]))
     made = json.dumps([settings.model_dump(mode="json"), source, seed, FORMAT])
     folder = cache_dir() / "models" / hashlib.blake2b(made.encode(), digest_size=16).hexdigest()
     if not (folder / "config.json").is_file():
         make_backbone(settings.type, settings.config, _tokenizer(settings, text, voice), folder, seed=seed)
     return folder
+
+
+def _given(settings: ScratchSettings) -> str:
+    """Return a hash of the tokenizer that is taken from a checkpoint, whatever its folder is called."""
+    tokenizer = load_tokenizer(locate(settings.tokenizer), settings.tokenizer, decoder=is_decoder(settings.type))
+    return f"{Encoder(tokenizer, 2, 2).fingerprint()} {json.dumps(tokenizer.special_tokens_map, sort_keys=True)}"
 
 
 def _tokenizer(settings: ScratchSettings, text: pa.Table | None, voice: Voice) -> Any:

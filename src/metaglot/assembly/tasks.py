@@ -54,7 +54,7 @@ def tasks_of(recipe: Recipe, supervised: SupervisedTasks | None, material: Mater
         assert supervised is not None
         return Tasks(supervised, supervised, None)
     made = [_made(recipe, task, supervised, material, n) for n, task in enumerate(recipe.tasks)]
-    with_support = [i for i, task in enumerate(recipe.tasks) if task.kind != "plain" and task.weight]
+    with_support = [i for i, task in enumerate(recipe.tasks) if task.kind != "plain" and (task.weight or task.until)]
     episodic = MixtureOf(tuple(made[i] for i in with_support), (1.0,) * len(with_support)) if with_support else None
     plain = next((task for task in recipe.tasks if isinstance(task, kinds.Plain)), None)
     held_out = _held_out(recipe, plain, material) if plain is not None and material is not None else None
@@ -70,12 +70,23 @@ def _mixed(recipe: Recipe, parts: Sequence[TaskDistribution]) -> MixtureOf:
         if isinstance(task, kinds.Plain) and task.bound is not None
     ]
     over = recipe.training.steps * recipe.training.meta_batch if until != weights else 0
-    return MixtureOf(tuple(parts), weights, until, over, bounds[0] if bounds else None)
+    if len(bounds) > 1:
+        raise MetaglotError(f"tasks.{bounds[1].part}.bound: one task can have a bound, and tasks.{bounds[0].part} has")
+    made = MixtureOf(tuple(parts), weights, until, over, bounds[0] if bounds else None)
+    try:
+        made.shares(0, {})  # weights and bound are checked now, before anything is written
+    except MetaglotError as error:
+        raise MetaglotError(f"tasks: {error}") from error
+    return made
 
 
 def _held_out(recipe: Recipe, plain: kinds.Plain, material: Material) -> HeldOut | None:
-    blocks = material.held_out
-    if blocks is None or not len(blocks):
+    try:
+        blocks = material.held_out
+    except MetaglotError as error:  # those to train on were packed before
+        material.voice.say(f"perplexity is not measured: of the documents kept aside (text.held_out), {error}")
+        return None
+    if blocks is None:
         return None
     family = material.objective(masked=plain.masked, whole_words=plain.whole_words)
     return HeldOut(blocks, family, plain.batch, recipe.validation.batches)

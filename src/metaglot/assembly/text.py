@@ -34,8 +34,8 @@ class RawText(NamedTuple):
     parts: tuple[Part, ...]  # what is trained on
 
 
-def read_text(settings: TextSettings, voice: Voice = Voice()) -> RawText:
-    """Return the cleaned corpora as one, and apart from it the documents that are kept aside.
+def read_text(settings: TextSettings, voice: Voice = Voice(), *, measured: bool = True) -> RawText:
+    """Return the cleaned corpora as one, and apart from it documents to measure perplexity on, where that is asked.
 
     Raises MetaglotError for a corpus that is absent, empty after cleaning, or called as another.
     """
@@ -44,8 +44,12 @@ def read_text(settings: TextSettings, voice: Voice = Voice()) -> RawText:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise MetaglotError(f"text: two corpora are called {twice[0]}; give one a name: {{path: …, name: …}}")
-    halves = [split_corpus(c, settings.held_out, seed=HELD_OUT) if settings.held_out else (c, None) for c in corpora]
+    share = settings.held_out if measured else 0.0
+    halves = [split_corpus(c, share, seed=HELD_OUT) if share else (c, None) for c in corpora]
     taught, kept = [half for half, _ in halves], [half for _, half in halves if half is not None]
+    if kept:
+        aside, of = (sum(len(one.table) for one in half) for half in (kept, corpora))
+        voice.say(f"kept aside to measure perplexity: {aside:,} of {of:,} texts (text.held_out)")
     parts = tuple(Part(c.name, c.table.select(["text", "row"]), np.arange(len(c.table)), ()) for c in taught)
     hashes = {corpus.name: fingerprint(corpus.table) for corpus in corpora}
     return RawText(_joined(taught), _joined(kept) if kept else None, hashes, parts)

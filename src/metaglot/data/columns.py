@@ -60,6 +60,8 @@ def picker(source: str, mapping: Mapping[str, str] | None, more: Sequence[str] =
                     f"{source}, line 1: no column {column!r} for {name}{_near(column, found)}; it has {listing}."
                 )
         chosen = {name: wanted.get(name, name) for name in known if wanted.get(name, name) in found}
+        if "part" not in chosen:  # a table of games may have a column draw: without part they are none of ours
+            chosen = {name: column for name, column in chosen.items() if name not in INTEGERS or name in wanted}
         if "text" not in chosen:
             raise MetaglotError(
                 f"{source}, line 1: no column 'text'; it has {listing}.{_separator(found)}"
@@ -122,7 +124,7 @@ def _string(name: str, value: object, whole: bool, where: Callable[[int], str], 
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
-        return None if name == "label" and not value.strip() else value
+        return (value.strip() or None) if name == "label" else value
     if name in ("text", "text_pair") or not isinstance(value, bool | int | float):
         raise MetaglotError(f"{where(row)}: {name} is {value!r:.60}, not a string. Write it in quotes.")
     if isinstance(value, bool):
@@ -163,11 +165,12 @@ def _arrow_column(name: str, values: pa.ChunkedArray, where: Callable[[int], str
 
 
 def _labelled(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the strings; a label of nothing but white space is none."""
+    """Return the strings; of labels without white space at their ends, and one of nothing else is none."""
     if name != "label":
         return values
-    blank = pc.call_function("equal", [pc.call_function("utf8_trim_whitespace", [values]), pa.scalar("")])
-    return cast("pa.ChunkedArray", pc.call_function("if_else", [blank, pa.scalar(None, pa.string()), values]))
+    trimmed = pc.call_function("utf8_trim_whitespace", [values])
+    blank = pc.call_function("equal", [trimmed, pa.scalar("")])
+    return cast("pa.ChunkedArray", pc.call_function("if_else", [blank, pa.scalar(None, pa.string()), trimmed]))
 
 
 def canonical_integers(name: str, values: pa.ChunkedArray, where: Callable[[int], str]) -> pa.Array:

@@ -93,8 +93,8 @@ def split_corpus(corpus: Corpus, share: float, *, seed: int) -> tuple[Corpus, Co
     found = np.unique(documents)
     if len(found) < 2:
         raise MetaglotError(
-            f"{corpus.name}: all of it is one document, and documents are held out whole. Give several files, or a "
-            "column `document`."
+            f"{corpus.name}: all of it is one document, and documents are held out whole. Give several files or a "
+            "column `document`, or measure no perplexity: text.held_out: 0."
         )
     size = min(max(round(share * len(found)), 1), len(found) - 1)
     held = np.isin(documents, generator(seed, "held-out documents").permutation(found)[:size])

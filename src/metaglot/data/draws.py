@@ -41,6 +41,11 @@ class Draws(Protocol):
         """The draw numbers that are fixed; empty if any will do."""
         ...
 
+    @property
+    def pools(self) -> tuple[Positions, Positions]:
+        """The positions that any support, and those that any queries, are drawn from."""
+        ...
+
     def support(self, shot: int, draw: int) -> Positions:
         """Return the positions of `shot` examples of each class, or as many as there are."""
         ...
@@ -58,6 +63,12 @@ class FixedDraws:
     labels: tuple[str, ...]
     shots: tuple[int, ...]
     draws: tuple[int, ...]
+
+    @property
+    def pools(self) -> tuple[Positions, Positions]:
+        """The positions of support sets, and those of queries."""
+        support, query = (np.flatnonzero(self._columns["part"] == part) for part in (0, 1))
+        return support, query
 
     def support(self, shot: int, draw: int) -> Positions:
         """Return the support set of (shot, draw).
@@ -86,7 +97,8 @@ class FixedDraws:
         part = self.table["part"].to_pylist()
         numbers = {name: _numbers(self.table[name]) for name in ("shot", "draw")}
         coded = np.array([{"support": 0, "query": 1}.get(cast("str", p), -1) for p in part], np.int64)
-        return {"part": coded, "label": _codes(self.table, self.labels), **numbers}
+        labels = _codes(self.table, self.labels)
+        return {"part": np.where(labels < 0, -1, coded), "label": labels, **numbers}  # a row without a label is neither
 
 
 @dataclass(frozen=True)
@@ -107,16 +119,20 @@ class RandomDraws:
         """Return `shot` positions of each class, or what a smaller class has; fewer shots are the first of more."""
         _check_shot(shot)
         rng = generator(self.seed, "support", draw)
-        mixed = rng.permutation(self._pools[0])
+        mixed = rng.permutation(self.pools[0])
         return _first_of_each(mixed, _codes(self.table, self.labels), shot)
 
     def queries(self, n: int, seed: int) -> Positions:
         """Return at most n positions of the query pool, sorted."""
-        return _subset(self._pools[1], n, seed)
+        return _subset(self.pools[1], n, seed)
+
+    @property
+    def pools(self) -> tuple[Positions, Positions]:
+        """The positions that supports, and those that queries, are drawn from."""
+        return self._found
 
     @cached_property
-    def _pools(self) -> tuple[Positions, Positions]:
-        """The positions that supports, and those that queries, are drawn from."""
+    def _found(self) -> tuple[Positions, Positions]:
         return _pools(self.table, self.labels, self.seed)
 
 

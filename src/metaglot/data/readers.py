@@ -127,6 +127,11 @@ def _format(path: Path) -> str | None:
     return suffix if suffix in FORMATS and not (packed and suffix == ".parquet") else None
 
 
+def is_labelled(path: Path) -> bool:
+    """Whether a data file is of a format that has columns, so that it can hold labels."""
+    return _format(path) not in (None, ".txt")
+
+
 def _near(path: Path) -> str:
     try:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)

@@ -58,28 +58,36 @@ def gains(groups: Groups, ours: str) -> Grid:
 
 def costs(results: Sequence[Result]) -> Grid:
     """Return CPU seconds, memory, macro F1 and calibration error of each method, by shots."""
+    of = len(tasks_of(results))
     rows = [
-        (Text(method), Text(str(shot)), *map(Text, _cost([r for r in at_shot(results, shot) if r.method == method])))
+        (
+            Text(method),
+            Text(str(shot)),
+            *map(Text, _cost([r for r in at_shot(results, shot) if r.method == method], of)),
+        )
         for method in methods_of(results)
         for shot in shots_of(results)
         if any(r.method == method for r in at_shot(results, shot))
     ]
     note = (
-        "Medians of a fit, of all tasks: CPU seconds after the model is loaded; the most memory that the process held, "
-        "with Python, libraries and model. Means: macro F1 in %, expected calibration error in % (15 bins)."
+        "Medians of a fit, of the tasks that a method was judged on (in brackets how many where not all, so that the "
+        "row does not compare with others): CPU seconds after the model is loaded; the most memory that the process "
+        "held, with Python, libraries and model. Means: macro F1 in %, expected calibration error in % (15 bins)."
     )
     return Grid("Cost, F1, calibration", note, ("method", "shots", "CPU-s", "MB", "macro F1", "ECE"), tuple(rows))
 
 
-def _cost(results: Sequence[Result]) -> tuple[str, str, str, str]:
+def _cost(results: Sequence[Result], of: int) -> tuple[str, str, str, str]:
+    tasks = len(tasks_of(results))
+    part = f" ({tasks})" if tasks < of else ""
     seconds = median(r.cpu_seconds for r in results)
     held = [r.peak_mb for r in results if r.peak_mb is not None]
     f1, ece = (100 * fmean(getattr(r, name) for r in results) for name in ("macro_f1", "ece"))
     return (
         f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}",
         f"{median(held):.0f}" if held else "–",
-        f"{f1:.1f}",
-        f"{ece:.1f}",
+        f"{f1:.1f}{part}",
+        f"{ece:.1f}{part}",
     )
 
 

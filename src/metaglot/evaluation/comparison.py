@@ -78,10 +78,21 @@ def comparisons(results: Sequence[Result]) -> list[Comparison]:
     return _adjusted([comparison for comparison in found if comparison is not None])
 
 
+def candidates(found: Sequence[Comparison]) -> list[Comparison]:
+    """Return the comparisons with single baselines over all shots; where there are none, those at one of them."""
+    return [c for c in found if c.single and c.shot is None] or [c for c in found if c.single]
+
+
 def strongest(found: Sequence[Comparison]) -> Comparison | None:
-    """Return the comparison with the baseline that ours gains least over, over all shots; None without any."""
-    overall = [c for c in found if c.single and c.shot is None] or [c for c in found if c.single]
-    return min(overall, key=lambda c: c.draws.mean) if overall else None
+    """Return the candidate that ours gains least over; None without any."""
+    return min(candidates(found), key=lambda c: c.draws.mean, default=None)
+
+
+def ahead_in_part(found: Sequence[Comparison]) -> Comparison | None:
+    """Return what ours is furthest behind, of baselines that were not judged at all shots; None where it is ahead."""
+    whole = {c.against for c in candidates(found)}
+    behind = [c for c in found if c.single and c.against not in whole and c.draws.mean < 0]
+    return min(behind, key=lambda c: c.draws.mean, default=None)
 
 
 def _compare(

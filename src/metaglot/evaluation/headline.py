@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import isnan
 
-from metaglot.evaluation.comparison import Comparison, comparisons, strongest
+from metaglot.evaluation.comparison import Comparison, ahead_in_part, candidates, comparisons, strongest
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import methods_of, shots_of, tasks_of
 
@@ -15,16 +15,18 @@ def headline(results: Sequence[Result], found: Sequence[Comparison] | None = Non
 
     The strongest baseline is the one that ours gains least over.  `found` are the comparisons, if they are known.
     """
-    best = strongest(comparisons(results) if found is None else found)
-    scope = _scope(results)
+    found = comparisons(results) if found is None else found
+    best = strongest(found)
     if best is None:
         many = len(methods_of(results))
+        scope = _scope(tasks_of(results), shots_of(results))
         return f"{many} method{'s' * (many > 1)} {scope}; none of ours was judged beside a baseline there."
-    rivals = len({c.against for c in (comparisons(results) if found is None else found) if c.single})
+    scope = _scope([task for task in tasks_of(results) if task in best.means], _shots(best))
+    rivals = len({c.against for c in candidates(found)})
     which = f"{best.against}, the strongest of {rivals} baselines" if rivals > 1 else best.against
     word = "above" if best.draws.mean >= 0 else "below"
     gap = f"{100 * abs(best.draws.mean):.1f} points {word} {which}"
-    return f"{best.ours} is {gap}, {scope}{_interval(best)}; {_lost(best)}."
+    return f"{best.ours} is {gap}, {scope}{_interval(best)}; {_lost(best)}{_beaten(found)}."
 
 
 def run_headline(curves: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
@@ -41,11 +43,24 @@ def run_headline(curves: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
     return ". ".join(said) + "." if said else ""
 
 
-def _scope(results: Sequence[Result]) -> str:
-    shots, tasks = [str(shot) for shot in shots_of(results)], tasks_of(results)
+def _shots(one: Comparison) -> list[int]:
+    return sorted({shot for _, shot in one.by_task})
+
+
+def _beaten(found: Sequence[Comparison]) -> str:
+    """Return what baselines that were judged in part say against it."""
+    one = ahead_in_part(found)
+    if one is None:
+        return ""
+    shots = " and ".join(map(str, _shots(one)))
+    return f"; {one.against}, judged at {shots} shots alone, is {-100 * one.draws.mean:.1f} points above it there"
+
+
+def _scope(tasks: Sequence[str], shots: Sequence[int]) -> str:
+    said = [str(shot) for shot in shots]
     where = f"over {len(tasks)} tasks" if len(tasks) > 1 else f"on {tasks[0]}"
-    listed = f"{', '.join(shots[:-1])} and {shots[-1]}" if len(shots) > 1 else shots[0]
-    return f"{where} at {listed} shot{'s' * (shots != ['1'])}"
+    listed = f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else said[0]
+    return f"{where} at {listed} shot{'s' * (said != ['1'])}"
 
 
 def _interval(best: Comparison) -> str:

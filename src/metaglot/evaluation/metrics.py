@@ -38,6 +38,10 @@ def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]
             f"Probabilities of shape {probabilities.shape} came for {len(truth)} queries and {len(labels)} labels. "
             "A method's predict_proba must return one row a query and one column a label."
         )
+    if not np.isfinite(probabilities).all():
+        raise MetaglotError(
+            "A method gave probabilities that are no numbers; its rates may be too large, or its model damaged."
+        )
     predicted = [labels[int(number)] for number in probabilities.argmax(axis=1)]
     right = np.array([p == t for p, t in zip(predicted, truth, strict=True)])
     confidence = probabilities.max(axis=1)

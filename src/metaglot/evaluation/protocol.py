@@ -38,15 +38,15 @@ class TaskSet:
 
     @classmethod
     def load(
-        cls, source: str | Path, *, name: str | None = None, mapping: Mapping[str, str] | None = None
+        cls, source: str | Path, *, name: str | None = None, mapping: Mapping[str, str] | None = None, seed: int = 0
     ) -> "TaskSet":
-        """Return the task in whatever `read_table` reads, named after its file.
+        """Return the task in whatever `read_table` reads, named after its file, with random draws by `seed`.
 
         Raises MetaglotError when it cannot be read as a labelled table.
         """
         table = read_table(source, mapping=mapping)
         try:
-            return cls(name or Path(source).stem, table, draws_of(table))
+            return cls(name or Path(source).stem, table, draws_of(table, seed=seed))
         except MetaglotError as error:
             raise MetaglotError(f"{source}: {error}") from error
 
@@ -98,7 +98,7 @@ class TaskSet:
     def fingerprint(self) -> str:
         """Return a hash of the task's texts, labels, draws columns and rows left out."""
         digest = hashlib.blake2b(digest_size=8)
-        for name in ("text", "text_pair", "label", "part", "shot", "draw"):
+        for name in ("text", "text_pair", "label", "split", "part", "shot", "draw"):
             if name in self.table.column_names:
                 digest.update(repr((name, self.table[name].to_pylist())).encode())
         if self.left_out:

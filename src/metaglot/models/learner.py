@@ -106,7 +106,7 @@ class HfLearner:
         if logits:
             self._check_head()
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
-        rows = packed(self._base(), batch, causal=self.decoder) if self.packs and self.device.type == "cpu" else None
+        rows = packed(self._base(), batch) if self.packs and self.device.type == "cpu" else None
         with (
             self._substituted(params, training=seed is not None, logits=logits),
             self._autocast(),

@@ -29,6 +29,7 @@ FIRST_POSITION: Mapping[str, int | None] = {
 }
 """By the type of a model that takes positions and a mask for each pair of tokens: the first position; None where it is
 the one after the number of the padding token."""
+DECODERS = ("gpt2", "llama", "qwen2", "gpt_neox")  # of these: a token sees none after it, unless the config says so
 WIDTHS = (1.0, 1.25, 1.5, 2.0)  # of a row, as multiples of the longest text
 LEVEL = 250  # tokens; in rows of so many, attention on a CPU takes about as long as everything else
 WORTH = 0.9  # of the cost of the padded batch; where more would be left, it stays as it is
@@ -61,7 +62,7 @@ class Packed(NamedTuple):
         return found.masked_scatter(self.mask[..., None], hidden.flatten(0, 1)[self.place])
 
 
-def packed(module: nn.Module, batch: Batch, *, causal: bool) -> Packed | None:
+def packed(module: nn.Module, batch: Batch) -> Packed | None:
     """Return the batch packed; None where the network does not take it so, and where it would spare little."""
     first = _first_position(module)
     mask = batch["attention_mask"].bool()
@@ -87,7 +88,7 @@ def packed(module: nn.Module, batch: Batch, *, causal: bool) -> Packed | None:
     inputs["position_ids"] = laid(torch.as_tensor(within + first, device=mask.device))
     text = laid(number)
     seen = text[:, :, None] == text[:, None, :]
-    seen = seen.tril() if causal else seen
+    seen = seen.tril() if _is_causal(module) else seen
     inputs["attention_mask"] = (_added(seen) if _is_eager(module) else seen)[:, None]
     return Packed(inputs, place, mask)
 
@@ -100,6 +101,14 @@ def _added(seen: Tensor) -> Tensor:
 def _is_eager(module: nn.Module) -> bool:
     config: Any = module.config
     return config._attn_implementation == "eager"  # what the model itself asks
+
+
+def _is_causal(module: nn.Module) -> bool:
+    """Whether the network hides what comes later, with a language-model head or without."""
+    config: Any = module.config
+    if config.model_type in DECODERS:
+        return getattr(config, "is_causal", True) is not False
+    return bool(getattr(config, "is_decoder", False))
 
 
 def cost_of(rows: int, width: int) -> float:

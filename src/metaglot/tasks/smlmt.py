@@ -51,6 +51,7 @@ class MaskedWords:
     @property
     def tasks(self) -> Sequence[TaskInfo]:
         """One task: which of all the words is missing."""
+        _ = self._drawable  # raises where there are too few
         return [self._task(np.flatnonzero(self._counts))]
 
     def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:

@@ -62,9 +62,9 @@ def sources_of(examples: Examples, select: Selection = Selection()) -> list[Sour
     codes = table.column("label").to_numpy(zero_copy_only=False)
     keep = codes >= 0
     keep &= np.isin(codes, _class_numbers(examples, select))
-    keep &= _among(table, "lang", select.languages, or_null=True)
-    keep &= _among(table, "split", select.splits, or_null=False)
-    keep &= _among(table, "domain", select.domains, or_null=False)
+    keep &= _among(examples, "lang", select.languages, or_null=True)
+    keep &= _among(examples, "split", select.splits, or_null=False)
+    keep &= _among(examples, "domain", select.domains, or_null=False)
     sources: list[Source] = []
     for group, rows in _groups(table, select.group_by, keep):
         found = [(c, rows[codes[rows] == c]) for c in np.unique(codes[rows])]
@@ -76,7 +76,8 @@ def sources_of(examples: Examples, select: Selection = Selection()) -> list[Sour
     if not sources:
         raise MetaglotError(
             f"{examples.name}: no task is left: it needs at least two classes of {select.min_per_class} examples each "
-            f"within the chosen languages, splits and classes (it has {len(labels)} classes in {len(codes)} rows)"
+            f"within the chosen languages, splits, domains and classes (it has {len(labels)} classes in {len(codes)} "
+            "rows)"
         )
     return sources
 
@@ -166,10 +167,14 @@ def _class_numbers(examples: Examples, select: Selection) -> list[int]:
     return [i for i, label in enumerate(examples.labels) if label in wanted and label not in select.without]
 
 
-def _among(table: pa.Table, column: str, wanted: Sequence[str], *, or_null: bool) -> np.ndarray:
+def _among(examples: Examples, column: str, wanted: Sequence[str], *, or_null: bool) -> np.ndarray:
+    table = examples.table
     if not wanted or column not in table.column_names:
         return np.ones(len(table), dtype=bool)
     values = table.column(column).to_pylist()
+    there = sorted({str(value) for value in values if value is not None})
+    if unknown := sorted(set(wanted) - set(there)):
+        raise MetaglotError(f"{examples.name}: no {column} {unknown[0]!r}; there are {', '.join(there[:20])}")
     return np.array([(or_null and v is None) or v in wanted for v in values], dtype=bool)
 
 

@@ -108,7 +108,7 @@ def _write(state: State, folder: Path, part: Path) -> None:
 def _load_part(file: Path, device: torch.device) -> dict[str, Tensor]:
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
     loaded = {name: value.clone() for name, value in load_file(file).items()}
-    # Adam's step counters stay on the CPU, where the optimiser wants them.
+    # Adam's step counters stay on the CPU; an optimiser that wants them elsewhere moves them (`make_optimiser`).
     return {name: value if name.startswith("step.") else value.to(device) for name, value in loaded.items()}
 
 

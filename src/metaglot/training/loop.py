@@ -98,7 +98,9 @@ def make_optimiser(state: State, optimisation: Optimisation) -> torch.optim.Adam
     )
     for key, value in state.moments.items():
         kind, name = key.split(".", 1)
-        optimiser.state[state.params[name]][kind] = value
+        param = state.params[name]
+        # A fused optimiser counts its steps where the parameter is.
+        optimiser.state[param][kind] = value.to(param.device) if optimiser.defaults["fused"] else value
     return optimiser
 
 

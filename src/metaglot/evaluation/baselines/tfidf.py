@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -36,9 +37,13 @@ class Tfidf:
         names, numbers = numbered(labels)
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
         characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        features = FeatureUnion([("words", words), ("characters", characters)])
+        joined = _joined(texts, pairs)
+        blocks = [("words", words), ("characters", characters)]
+        features = FeatureUnion(
+            [(name, block) for name, block in blocks if _reads(block, joined)] or [("none", _Nothing())]
+        )
         pipeline = Pipeline([("features", features), ("lr", LogisticRegression(C=self.c, max_iter=1000))])
-        return FittedTfidf(names, pipeline.fit(_joined(texts, pairs), numbers))
+        return FittedTfidf(names, pipeline.fit(joined, numbers))
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,23 @@ class FittedTfidf:
     def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
         """Return the probability of each label for each text, [n, C]."""
         return np.asarray(self.pipeline.predict_proba(_joined(texts, pairs)))
+
+
+class _Nothing(BaseEstimator, TransformerMixin):
+    """One feature that is always zero, for texts without any."""
+
+    def fit(self, texts: Sequence[str], y: object = None) -> "_Nothing":
+        del texts, y
+        return self
+
+    def transform(self, texts: Sequence[str]) -> np.ndarray:
+        return np.zeros((len(texts), 1))
+
+
+def _reads(block: TfidfVectorizer, texts: Sequence[str]) -> bool:
+    """Whether any of the texts has a feature: an emoji has characters and no word, an empty text neither."""
+    analyse = block.build_analyzer()
+    return any(analyse(text) for text in texts)
 
 
 def _joined(texts: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
