@@ -127,7 +127,7 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
                 f"{name}: {most} shots are more than there are to learn from, half being kept for the test, in "
                 f"{_listed(short)}; all of these are used, and `support` in the results says how many"
             )
-        notes += draw_notes(name, rule, most)
+        notes += draw_notes(name, rule, 0 if short else most)
     return notes
 
 

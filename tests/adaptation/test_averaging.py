@@ -130,5 +130,5 @@ def test_a_shrunk_run_counts_with_what_it_changed(two, tmp_path, model):
     shrink(small[1], tmp_path / "again", megabytes=0.3)
     again = load_model(tmp_path / "again", PLAIN).params
     for name, value in whole[3].items():
-        torch.testing.assert_close(again[name], value, rtol=1e-2, atol=1e-4)
+        torch.testing.assert_close(again[name], value, rtol=1e-2, atol=1e-3)
     assert any(not torch.equal(whole[3][name], base[name]) for name in base if name in whole[3])

@@ -32,7 +32,7 @@ class GradientBased:
     annealed: int = 0  # episodes over which the weights go to the last step alone (MAML++); 0: they stay
     warm_up: int = 0  # episodes with the first-order gradient before the estimator's own (MAML++)
     proximal: float = 0.0  # λ of the pull towards the start (iMAML)
-    batch_size: int | None = None  # support examples a step; all of them if None
+    batch_size: int | None = None  # examples a step of meta-training; all of them if None
     chunk: int | None = None  # support examples a pass; the gradient of a step is summed over passes
     precise: bool | None = None  # the query loss in fp32 beside a bf16 inner loop; where gradients are second order
 
@@ -89,7 +89,7 @@ class GradientBased:
         meta, inner = of_task(problem, meta), self.inner_of(problem)
         if reason := cannot_step(inner.head, steps):
             raise MetaglotError(reason)
-        loop = replace(inner.loop, steps=steps, batch_size=budget.batch_size or self.batch_size, order=seed)
+        loop = replace(inner.loop, steps=steps, batch_size=budget.batch_size, order=seed)
         with torch.no_grad():
             inner = inner._replace(loop=loop)
             support = inner.support(problem, meta, support, seed=None)

@@ -11,7 +11,10 @@ LARGE = 0.2  # share of a class in one draw from which on draws have much in com
 
 
 def draw_notes(name: str, draws: Draws, most: int) -> Iterator[str]:
-    """Yield a note where draws of `most` shots have much in common, and where texts to judge on are learnt from."""
+    """Yield a note where draws of `most` shots have much in common, and where texts to judge on are learnt from.
+
+    With 0 shots the former is known already.
+    """
     support, query = draws.pools
     if isinstance(draws, RandomDraws):
         pool = median(Counter(draws.table["label"].take(support).to_pylist()).values())
