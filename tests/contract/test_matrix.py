@@ -155,7 +155,9 @@ def run(bert, problem, episode, tally) -> Callable[[Combination], None]:
             assert value.shape == meta[name].shape, name
             assert value.dtype == meta[name].dtype, name
             assert bool(value.isfinite().all()), name
-        assert any(bool(value.any()) for value in grads.values())
+        # The first step from a head of zeros leaves the body where it is, and Reptile looks at nothing else.
+        rests = (one.head, one.estimator, algorithm.steps) == ("zeros", "reptile", 1)
+        assert any(bool(value.any()) for value in grads.values()) != rests
         tally["agreed"] += agrees(algorithm, grads, gradient)
         fast = algorithm.adapt(problem, meta, episode.support, seed=1)
         assert len(fast.trace) == algorithm.steps
