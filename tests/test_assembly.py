@@ -20,10 +20,8 @@ WORDS = {"fruit": "apple pear plum", "tool": "hammer saw drill", "beast": "horse
 
 
 def rows(*labels: str, domain: str = "", count: int = 6, start: int = 0) -> str:
-    lines = [
-        f"{WORDS[label].split()[i % 3]} number {i + start},{label},{domain}" for label in labels for i in range(count)
-    ]
-    return "".join(line + "\n" for line in lines)
+    each = ((label, i) for label in labels for i in range(count))
+    return "".join(f"{WORDS[label].split()[i % 3]} number {i + start},{label},{domain}\n" for label, i in each)
 
 
 HEADER = "text,label,domain\n"
@@ -36,11 +34,11 @@ def _tiny(tiny) -> None:
 
 @pytest.fixture
 def files(tmp_path):
-    """Three files: two sets, and one with two domains."""
+    """Two sets, and one with two domains."""
     (tmp_path / "one.csv").write_text(HEADER + rows("fruit", "tool", "beast"))
     (tmp_path / "two.csv").write_text(HEADER + rows("fruit", "tool", start=50))
-    both = rows("fruit", "tool", domain="shop") + rows("fruit", "tool", domain="farm", start=90)
-    (tmp_path / "domains.csv").write_text(HEADER + both)
+    both = (rows("fruit", "tool", domain=name, start=n) for n, name in ((0, "shop"), (90, "farm")))
+    (tmp_path / "domains.csv").write_text(HEADER + "".join(both))
     return tmp_path
 
 
@@ -122,15 +120,9 @@ def test_a_run_may_be_averaged_with_its_base(recipe, tmp_path):
         assert (tested.record["loss"] == again["loss"]) == same
 
 
-def test_random_weights_are_nothing_to_average_with():
-    scratch = {"scratch": {"type": "bert", "config": {"hidden_size": 16, "num_attention_heads": 2}}}
-    with pytest.raises(MetaglotError, match="average_with_base"):
-        parse_recipe({"model": scratch, "data": {"train": ["a"]}, "training": {"average_with_base": 0.5}})
-
-
 def test_the_shots_of_a_goal_are_those_of_validation(recipe):
+    assert assemble(recipe(goal={"at_least": 0.5})).plan.goal.shots == 2
     plan = assemble(recipe(goal={"at_least": 0.5, "shots": 3})).plan
-    assert assemble(recipe(goal={"at_least": 0.5})).plan.goal.shots == 2, "those of validation"
     assert len(plan.validation(0, 0, {}).rows["support"]) == 6
     assert (plan.goal.at_least, plan.goal.shots) == (0.5, 3)
 

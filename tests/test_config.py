@@ -267,3 +267,9 @@ def test_a_recipe_from_text_alone(recipe):
     assert [task.kind for task in found.tasks] == ["smlmt", "plain"]
     assert found.model.scratch.config == {"n_layer": 2}
     assert parse_recipe(yaml.safe_load(dump_recipe(found))) == found
+
+
+def test_random_weights_are_nothing_to_average_with():
+    scratch = {"scratch": {"type": "bert", "config": {"hidden_size": 16, "num_attention_heads": 2}}}
+    with pytest.raises(MetaglotError, match="average_with_base"):
+        parse_recipe({"model": scratch, "data": {"train": ["a"]}, "training": {"average_with_base": 0.5}})

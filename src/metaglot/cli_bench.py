@@ -153,9 +153,7 @@ def grouped(paths: Sequence[Path]) -> dict[str, list[Path]]:
         raise MetaglotError(f"a folder is called {LOOSE!r}, as the group of files named one by one is; rename it")
     for path in paths:
         name = path.resolve().name if is_dir(path) else LOOSE
-        files = (
-            [file for file in data_files(path) if file.parent == path and is_labelled(file)] if is_dir(path) else [path]
-        )
+        files = [file for file in data_files(path, deep=False) if is_labelled(file)] if is_dir(path) else [path]
         if not files:
             raise MetaglotError(f"{path}: no labelled file there (parquet, csv, tsv, json, jsonl)")
         found.setdefault(name, []).extend(files)

@@ -73,3 +73,9 @@ def test_a_damaged_support_set(adapt, tmp_path, name):
     save_file({**weights, name: weights[name].reshape(-1)[:1].clone()}, file)
     with pytest.raises(MetaglotError, match=r"out: damaged .*adapt again"):
         Adapted.load(tmp_path / "out", model=adapted.model)
+
+
+def test_a_model_of_another_width(model, tiny, sentences, tmp_path):
+    folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
+    with pytest.raises(MetaglotError, match="its head does not fit the model builtin:tiny"):
+        Adapted.load(folder, model=tiny)

@@ -296,9 +296,3 @@ def test_what_is_no_adaptation(bert_folder, tmp_path, name):
     shutil.copytree(bert_folder, tmp_path / "model")
     with pytest.raises(MetaglotError, match=rf"{name}: no adapted\.json there.*metaglot adapt"):
         Adapted.load(tmp_path / name)
-
-
-def test_a_model_of_another_width(model, tiny, sentences, tmp_path):
-    folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
-    with pytest.raises(MetaglotError, match="its head does not fit the model builtin:tiny"):
-        Adapted.load(folder, model=tiny)

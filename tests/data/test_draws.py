@@ -142,9 +142,9 @@ def test_notes_say_what_draws_cannot(make_table: Make) -> None:
     one = labelled({"a": 40, "b": 40})
     texts = [f"text {i}" for i in range(80)]
     one = one.set_column(one.column_names.index("text"), "text", pa.array(texts))
-    assert list(draw_notes("one", draws_of(one), 3)) == []
-    (note,) = draw_notes("one", draws_of(one), 4)
-    assert note.startswith("one: 4 shots are 20% of the 20 texts of a class that draws are made from")
+    assert list(draw_notes("one", draws_of(one), 1)) == []
+    (note,) = draw_notes("one", draws_of(one), 2)
+    assert note.startswith("one: 2 shots are 10% of the 20 texts of a class that draws are made from")
     twice = one.set_column(one.column_names.index("text"), "text", pa.array([f"Text {i // 2}" for i in range(80)]))
     draws = draws_of(twice)
     (note,) = draw_notes("two", draws, 1)

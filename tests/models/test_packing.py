@@ -9,9 +9,8 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
 from metaglot.models import Context, HfLearner
 from metaglot.models.context import CODE
-from metaglot.models.packing import FIRST_POSITION, packed
+from metaglot.models.packing import DECODERS, FIRST_POSITION, packed
 
-DECODERS = {"gpt2", "llama", "qwen2", "gpt_neox"}
 SHAPES = {
     "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64},
     "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64},

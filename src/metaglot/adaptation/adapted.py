@@ -117,7 +117,9 @@ class Adapted:
         reads = self.provenance.get("reads", "first")  # there is such a choice where the examples were pairs
         if pairs is None and len(texts) and reads != "first":
             what = "both texts" if reads == "both" else "the second text"
-            raise MetaglotError(f"this was adapted to pairs, of which it reads {what}; give `pairs` too")
+            raise MetaglotError(
+                f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"
+            )
         return self.model.features({**self.model.meta, **self.params}, texts, pairs)
 
     def _beta(self, rows: Known) -> float:

@@ -12,16 +12,13 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import save_file
 
+from metaglot.adaptation.model import weights_of
 from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.seen import Seen, merged, read_seen, write_seen
 from metaglot.errors import MetaglotError
-from metaglot.models import Runtime, load_backbone
-from metaglot.models.averaging import averaged
-from metaglot.models.delta import restored
+from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.load import check_length
-from metaglot.training.checkpoint import load_params
-from metaglot.types import Params
 
 NAMED = ("data", "validation")  # lists of sets in model.json
 PRINTED = ("fingerprints", "validation_fingerprints")  # of those sets, by name
@@ -58,7 +55,7 @@ def average(runs: Sequence[str | Path], out: str | Path, *, max_length: int | No
         raise MetaglotError(f"{first.folder}: its base model was made for it alone; begin runs from one model")
     backbone = load_backbone(first.run.base, Runtime(device="cpu"))
     check_length(backbone, max_length or 1, str(out))
-    weights = _mean([one.run for one in members], {**backbone.learner.body(), **backbone.learner.language_head()})
+    weights = _mean([one.run for one in members], backbone)
     with atomic_folder(target) as part:
         file = part / "checkpoints" / first.run.checkpoint.name / "params.safetensors"
         file.parent.mkdir(parents=True)
@@ -71,14 +68,13 @@ def average(runs: Sequence[str | Path], out: str | Path, *, max_length: int | No
     return target
 
 
-def _mean(runs: Sequence[Run], base: Params) -> dict[str, torch.Tensor]:
+def _mean(runs: Sequence[Run], backbone: Backbone) -> dict[str, torch.Tensor]:
     """Return the mean of the body's parameters, a frozen one being its base's, and of what else all runs have."""
+    base = {**backbone.learner.body(), **backbone.learner.language_head()}
     total: dict[str, torch.Tensor] = {}
     met: dict[str, int] = {}
     for run in runs:
-        whole = restored(base, load_params(run.checkpoint, device=torch.device("cpu")))  # of a shrunk run
-        found = averaged(base, whole, run.average_with_base)
-        for name, value in found.items():
+        for name, value in weights_of(run, backbone).items():
             if name.startswith("heads."):
                 continue
             if name in total and total[name].shape != value.shape:

@@ -14,7 +14,7 @@ from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, effort_called
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import filler
-from metaglot.data.folders import RUN, folder_of, is_dir, is_run, read_run
+from metaglot.data.folders import RUN, Run, folder_of, is_dir, is_run, read_run
 from metaglot.data.shipped import shipped_folder
 from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
@@ -249,14 +249,22 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
     run = read_run(folder)
     backbone = load_backbone(run.base, runtime)
     check_length(backbone, run.max_length, f"{folder / RUN}")
-    own = {**backbone.learner.body(), **backbone.learner.language_head()}
-    meta = restored(own, load_params(run.checkpoint, device=backbone.learner.device))
-    _check_fits(meta, backbone, run.checkpoint)
-    meta = averaged(own, meta, run.average_with_base)
+    meta = weights_of(run, backbone)
     kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}
     provenance = {**run.described, "run": folder.name, "step": run.checkpoint.name}
     source = str(name) if shipped_folder(name) else str(folder.resolve())
     return Model(folder.name, backbone, kept, run.max_length, provenance, source=source)
+
+
+def weights_of(run: Run, backbone: Backbone) -> Params:
+    """Return what a run learnt as it is used: of a shrunk one with its base, averaged where the run says so.
+
+    Raises MetaglotError where it does not fit its base model.
+    """
+    own = {**backbone.learner.body(), **backbone.learner.language_head()}
+    meta = restored(own, load_params(run.checkpoint, device=backbone.learner.device))
+    _check_fits(meta, backbone, run.checkpoint)
+    return averaged(own, meta, run.average_with_base)
 
 
 def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:

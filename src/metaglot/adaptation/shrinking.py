@@ -4,16 +4,14 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors.torch import save_file
 
+from metaglot.adaptation.model import weights_of
 from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, new_folder, run_at
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
-from metaglot.models.averaging import averaged
-from metaglot.models.delta import restored, shrunk
-from metaglot.training.checkpoint import load_params
+from metaglot.models.delta import shrunk
 
 MEGABYTE = 10**6
 
@@ -36,11 +34,9 @@ def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Small
     target = new_folder(out)
     if Path(found.base).parent == source:
         raise MetaglotError(f"{run}: its base model was made for it alone, so a difference from it is of no use")
-    learner = load_backbone(found.base, Runtime(device="cpu")).learner
-    base = {**learner.body(), **learner.language_head()}
-    whole = restored(base, load_params(found.checkpoint, device=torch.device("cpu")))  # of one that was shrunk before
-    trained = averaged(base, whole, found.average_with_base)
-    small = shrunk(base, trained, int(megabytes * MEGABYTE))
+    backbone = load_backbone(found.base, Runtime(device="cpu"))
+    base = {**backbone.learner.body(), **backbone.learner.language_head()}
+    small = shrunk(base, weights_of(found, backbone), int(megabytes * MEGABYTE))
     described = {key: value for key, value in found.described.items() if key != "average_with_base"}
     described["shrunk"] = {"megabytes": megabytes, "kept": round(small.kept, 4)}
     with atomic_folder(target) as part:

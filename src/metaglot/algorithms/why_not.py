@@ -67,11 +67,10 @@ def _untaught(c: Choices) -> str | None:
     """Reptile follows what the inner loop moves, so what a head or scope learns beside that would stay as it starts."""
     if not isinstance(c.estimator, Towards):
         return None
-    learns = next((kind.__name__.lower() for kind in (Generated, Latent, Ridge, Svm) if isinstance(c.head, kind)), None)
-    learns = learns or next((kind.__name__.lower() for kind in (AllBut, Warp) if isinstance(c.scope, kind)), None)
-    if learns:
+    if isinstance(c.head, Generated | Latent | Ridge | Svm) or isinstance(c.scope, AllBut | Warp):
+        which = f"the head {c.head}" if isinstance(c.head, Generated | Latent | Ridge | Svm) else f"the scope {c.scope}"
         return (
-            f"Reptile teaches only what its inner loop moves, so what {learns} learns beside it would stay; use "
+            f"Reptile teaches only what its inner loop moves, so what {which} learns beside it would stay; use "
             "another head or scope, or the estimator unrolled or first-order"
         )
     return None

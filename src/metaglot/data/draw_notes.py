@@ -7,7 +7,7 @@ from statistics import median
 from metaglot.data.draws import Draws, RandomDraws
 from metaglot.data.folding import folded_rows
 
-LARGE = 0.2  # share of a class in one draw from which on draws have much in common
+LARGE = 0.1  # share of a class in one draw from which on draws have much in common
 
 
 def draw_notes(name: str, draws: Draws, most: int) -> Iterator[str]:

@@ -129,10 +129,10 @@ class RandomDraws:
     @property
     def pools(self) -> tuple[Positions, Positions]:
         """The positions that supports, and those that queries, are drawn from."""
-        return self._found
+        return self._drawn_from
 
     @cached_property
-    def _found(self) -> tuple[Positions, Positions]:
+    def _drawn_from(self) -> tuple[Positions, Positions]:
         return _pools(self.table, self.labels, self.seed)
 
 

@@ -53,12 +53,12 @@ def read_table(source: str | Path, *, mapping: Mapping[str, str] | None = None, 
         raise MetaglotError(unreadable(path, error)) from error
 
 
-def data_files(folder: Path) -> list[Path]:
-    """Return the data files below a folder, sorted; readme, licence and hidden files are left out.
+def data_files(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Return the data files below a folder (or right in it), sorted; readme, licence and hidden files are left out.
 
     Raises MetaglotError for a folder of more than ENTRIES files and folders, such as a whole disk.
     """
-    entries = list(islice(folder.rglob("*"), ENTRIES + 1))
+    entries = list(islice(folder.rglob("*") if deep else folder.iterdir(), ENTRIES + 1))
     if len(entries) > ENTRIES:
         raise MetaglotError(f"{folder}: more than {ENTRIES:,} files and folders. Name the folder that holds the data.")
     files = (p for p in entries if _format(p) and p.is_file())

@@ -46,7 +46,12 @@ class Judge:
         before = time.process_time()
         fitted = method.fit(support.texts, support.pairs, support.labels, shot=cell.shot, seed=fit_seed)
         seconds, peak = time.process_time() - before, peak_mb()
-        metrics = judge(fitted.labels, fitted.predict_proba(queries.texts, queries.pairs), queries.labels)
+        try:
+            metrics = judge(fitted.labels, fitted.predict_proba(queries.texts, queries.pairs), queries.labels)
+        except MetaglotError as error:
+            raise MetaglotError(
+                f"{cell.method} on {cell.task}, {cell.shot} shots, draw {cell.draw}: {error}"
+            ) from error
         return Result(
             *cell,
             accuracy=metrics.accuracy,

@@ -40,7 +40,8 @@ def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]
         )
     if not np.isfinite(probabilities).all():
         raise MetaglotError(
-            "A method gave probabilities that are no numbers; its rates may be too large, or its model damaged."
+            "Probabilities came that are no numbers: the rates may be too large, or the model damaged. Mend the method "
+            "or leave it out; what was judged stays."
         )
     predicted = [labels[int(number)] for number in probabilities.argmax(axis=1)]
     right = np.array([p == t for p, t in zip(predicted, truth, strict=True)])

@@ -82,6 +82,18 @@ def _cases() -> Iterator[_Case]:
     for n in (5, 10, 30):
         yield "Cohen's d_z", f"{n} normal differences, d_z = 0.8", cohen_dz, normal(n), 0.8
     yield from _level_cases()
+    for pool in (8, 25, 50, 250):
+        yield "t", f"10 draws of 8 from the same {pool} normal values, their means", t_interval, _drawn(pool), 0.0
+
+
+def _drawn(pool: int) -> Draw:
+    """Return means of 8 values each of one pool: draws from a class with few texts have some in common."""
+
+    def draw(rng: np.random.Generator) -> Sequence[float]:
+        values = rng.normal(0, 1, pool)
+        return [float(rng.permutation(values)[:8].mean()) for _ in range(10)]
+
+    return draw
 
 
 def _level_cases() -> Iterator[_Case]:
