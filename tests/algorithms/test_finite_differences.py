@@ -34,7 +34,7 @@ EXACT = {
     "anil zeros": anil(lr=1.0, steps=3),
     "anil prototypes": anil(lr=0.5, steps=3, head=EUCLIDEAN),
     # With a small ε Adam is a step function where a gradient is nearly zero (the bias of the keys).
-    "adam named": GradientBased(LAST, COSINE, Adam(lr=0.01, head_lr=0.05, clip=None, eps=1e-2), 2, unrolled),
+    "adam named": GradientBased(LAST, COSINE, Adam(lr=0.01, head_lr=0.05, clip=None, eps=3e-2), 2, unrolled),
     "adam head": GradientBased(HeadOnly(), COSINE, Adam(lr=0.05), 3, unrolled),
     "joint": joint(scale=5.0),
 }

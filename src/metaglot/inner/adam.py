@@ -3,18 +3,16 @@
 Kingma and Ba 2015, https://arxiv.org/abs/1412.6980.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
-from metaglot.inner.rule import clip_factor, clip_to_norm
+from metaglot.inner.rule import clip_factor, clip_to_norm, rate_of
 from metaglot.types import Params, RuleState
 
 Tensors = list[Tensor]
-CACHED = 2**18  # numbers of a tensor; seven of them are read or written
 
 
 @dataclass(frozen=True)
@@ -48,20 +46,14 @@ class Adam:
             grads = clip_to_norm(grads, self.clip)
         params, gs = [fast[n] for n in names], [grads[n] for n in names]
         m, v = [state[f"m.{n}"] for n in names], [state[f"v.{n}"] for n in names]
-        rates = [self._rate(n, step) for n in names]
+        rates = [rate_of(n, self.lr, self.head_lr) for n in names]
         if recorded:
             params, m, v = self._recorded(params, gs, m, v, rates, step)
-        else:
-            scale = 1.0 if self.clip is None else float(clip_factor(gs, self.clip))
-            for part in _parts(params):
-                self._in_place(params[part], gs[part], m[part], v[part], rates[part], step, scale)
+        elif names:
+            self._in_place(params, gs, m, v, rates, step)
         moments = {f"m.{n}": x for n, x in zip(names, m, strict=True)}
         moments |= {f"v.{n}": x for n, x in zip(names, v, strict=True)}
         return dict(zip(names, params, strict=True)), moments
-
-    def _rate(self, name: str, step: int) -> float:
-        lr = self.head_lr if self.head_lr is not None and name.startswith("head.") else self.lr
-        return lr / (1 - self.betas[0] ** (step + 1))
 
     def _recorded(
         self, params: Tensors, grads: Tensors, m: Tensors, v: Tensors, rates: list[float], step: int
@@ -70,36 +62,38 @@ class Adam:
         m = [x * first + g * (1 - first) for x, g in zip(m, grads, strict=True)]
         v = [x * second + g * g * (1 - second) for x, g in zip(v, grads, strict=True)]
         correction = 1 - second ** (step + 1)
-        # ε² under the root keeps the derivative finite where g = 0 (the plain form has √0 there).
-        roots = [(x / correction + self.eps**2).sqrt() for x in v]
+        rates = [rate / (1 - first ** (step + 1)) for rate in rates]
+        roots = [_root(x / correction) + self.eps for x in v]
         moved = [p - r * x / root for p, r, x, root in zip(params, rates, m, roots, strict=True)]
         return moved, m, v
 
-    def _in_place(
-        self, params: Tensors, grads: Tensors, m: Tensors, v: Tensors, rates: list[float], step: int, scale: float
-    ) -> None:
-        """Do the same without a graph, in place, for gradients that are to be scaled."""
-        first, second = self.betas
-        ops = cast("Any", torch)  # the list operations have no public name, but optimisers of torch stand on them
-        grads = ops._foreach_mul(grads, scale) if scale < 1 else grads
-        ops._foreach_lerp_(m, grads, 1 - first)
-        ops._foreach_mul_(v, second)
-        ops._foreach_addcmul_(v, grads, grads, 1 - second)
-        roots = ops._foreach_div(v, 1 - second ** (step + 1))
-        ops._foreach_add_(roots, self.eps**2)
-        ops._foreach_sqrt_(roots)
-        ops._foreach_addcdiv_(params, m, roots, [-r for r in rates])
+    def _in_place(self, params: Tensors, grads: Tensors, m: Tensors, v: Tensors, rates: list[float], step: int) -> None:
+        """Do the same without a graph, in place and in one pass over memory."""
+        # The fused kernel reads memory in order; a gradient may be the transpose of what lies there.
+        grads = [
+            g if g.stride() == p.stride() else torch.empty_like(p).copy_(g) for g, p in zip(grads, params, strict=True)
+        ]
+        if self.clip is not None and (factor := float(clip_factor(grads, self.clip))) < 1:
+            for grad in grads:
+                grad.mul_(factor)
+        for rate in sorted(set(rates)):
+            own = [i for i, one in enumerate(rates) if one == rate]
+            adam(
+                *([of[i] for i in own] for of in (params, grads, m, v)),
+                max_exp_avg_sqs=[],
+                state_steps=[torch.tensor(float(step), device=params[i].device) for i in own],
+                fused=True,
+                amsgrad=False,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
+                lr=rate,
+                weight_decay=0.0,
+                eps=self.eps,
+                maximize=False,
+            )
 
 
-def _parts(params: Tensors) -> Iterator[slice]:
-    """Yield runs of the parameters that stay in a processor's cache from one operation to the next; on a GPU all."""
-    if params and params[0].device.type != "cpu":
-        yield slice(None)
-        return
-    begin, held = 0, 0
-    for i, value in enumerate(params):
-        if held and held + value.numel() > CACHED:
-            yield slice(begin, i)
-            begin, held = i, 0
-        held += value.numel()
-    yield slice(begin, len(params))
+def _root(value: Tensor) -> Tensor:
+    """Return √value, whose derivative is 0 where it is 0, not infinite: there m is 0 too, which it multiplies."""
+    nothing = value == 0
+    return value.masked_fill(nothing, 1.0).sqrt().masked_fill(nothing, 0.0)

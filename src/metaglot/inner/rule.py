@@ -41,7 +41,7 @@ class Rule(Protocol):
     ) -> tuple[Params, RuleState]:
         """Return the parameters after the step, and the state.
 
-        Where gradients are not recorded (`torch.no_grad`), `fast` and `state` are the loop's own copies and may be
+        Where gradients are not recorded (`torch.no_grad`), `fast`, `state` and `grads` are the loop's own and may be
         updated in place.
         """
         ...
@@ -57,7 +57,7 @@ def clip_to_norm(grads: Params, limit: float) -> dict[str, Tensor]:
 
 def clip_factor(grads: Sequence[Tensor], limit: float) -> Tensor:
     """Return what scales gradients down to a joint norm of at most `limit`; 1 where it is no more."""
-    square = torch.stack([g.pow(2).sum() for g in grads]).sum()
+    square = torch.stack([g.reshape(-1).dot(g.reshape(-1)) for g in grads]).sum()
     # Clamped before the root, whose derivative at 0 is infinite.
     return (limit / square.clamp(min=1e-24).sqrt()).clamp(max=1.0)
 
