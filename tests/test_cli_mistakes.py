@@ -49,6 +49,14 @@ MISTAKES = {
         ["adapt", "builtin:tiny", "examples.csv", "--goal", "0.9", "--seconds", "nan", "--out", "x"],
         "--seconds",
     ),
+    "effort beside goal": (
+        ["adapt", "builtin:tiny", "examples.csv", "--goal", "0.9", "--effort", "fast", "--out", "x"],
+        "--effort has no use beside --goal",
+    ),
+    "seconds without a bound": (
+        ["adapt", "builtin:tiny", "examples.csv", "--seconds", "3", "--out", "x"],
+        "--seconds has no use with --effort fast",
+    ),
     "a data set as a model": (["adapt", "builtin:vader", "examples.csv", "--out", "x"], "is a data set, not a model"),
     "no adaptation": (["predict", "taken", "--text", "a"], "taken: no adapted.json there"),
     "nothing to predict": (["predict", "taken"], "give either --text (once or more) or a file"),
@@ -122,6 +130,10 @@ MISTAKES = {
         "--leave-out names every task",
     ),
     "no set": (["data", "fetch", "20newsgroup"], "no built-in '20newsgroup'"),
+    "no column of the other": (
+        ["data", "inspect", "examples.csv", "--against", "plain.csv", "--against-columns", "text=body"],
+        "plain.csv, line 1: no column 'body'",
+    ),
     "no file to inspect": (["data", "inspect", "nowhere.csv"], "nowhere.csv: no such file"),
 }
 

@@ -24,6 +24,7 @@ UNREAD = {
     "names": "--labels makes a classifier of names",
     "seed": "nothing is drawn at random",
 }  # what --labels leaves no use for, and why
+TIMELESS = "an effort of a fixed number of steps takes its own time; --effort auto or --goal can be bounded"
 
 
 def adapt(
@@ -74,11 +75,15 @@ def adapt(
         raise MetaglotError("give either a file of examples or --labels")
     if examples is None:
         for option, why in UNREAD.items():
-            if (source := context.get_parameter_source(option)) and source.name == "COMMANDLINE":
+            if _typed(context, option):
                 given = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
                 raise MetaglotError(f"{given} has no use beside --labels: {why}; drop one of them, or give a file")
         _from_names(model, labels or "", out, force=force, quiet=quiet, as_json=as_json)
         return
+    if goal is not None and _typed(context, "effort"):
+        raise MetaglotError("--effort has no use beside --goal, which goes from one to the next; drop one of them")
+    if goal is None and seconds is not None and effort != "auto":
+        raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
     loaded, task = _task(model, examples, columns, quiet=quiet, as_json=as_json)
     adapted, reached = _learnt(loaded, task, effort=effort, goal=goal, seconds=seconds, seed=seed, names=names)
@@ -91,6 +96,11 @@ def adapt(
     if not met:
         typer.echo(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
         raise typer.Exit(3)
+
+
+def _typed(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _task(

@@ -75,6 +75,9 @@ def inspect(
     *,
     against: Annotated[list[str] | None, typer.Option(help="Another set to look for the same texts in.")] = None,
     columns: Annotated[list[str] | None, typer.Option(help="Which column is which: text=body,label=topic")] = None,
+    against_columns: Annotated[
+        list[str] | None, typer.Option(help="The same for the sets of --against, where theirs have other names.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show rows, classes, lengths, languages, duplicates, conflicting labels and overlap with other sets.
@@ -88,7 +91,8 @@ def inspect(
     from metaglot.data.readers import read_table
 
     mapping = parse_columns(columns or [])
-    others = [(other, read_table(other)) for other in against or []]
+    theirs = parse_columns(against_columns or []) or None
+    others = [(other, read_table(other, mapping=theirs)) for other in against or []]
     summary = inspect_table(read_table(path, mapping=mapping), against=others)
     if as_json:
         _print_json({"path": path, **summary.to_json()})

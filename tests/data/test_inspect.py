@@ -74,6 +74,10 @@ def test_inspect_command(tmp_path: Path) -> None:
     found = json.loads(RUN.invoke(app, [*arguments, "--json"]).output)
     assert found["classes"] == {"[a]": 1, "b": 1}
     assert found["overlaps"][0]["rows"] == 1
+    other = tmp_path / "c.csv"
+    other.write_text("said,body\nRed sky!,green\n")
+    arguments = [*arguments[:-1], str(other), "--against-columns", "text=said", "--json"]
+    assert json.loads(RUN.invoke(app, arguments).output)["overlaps"][0]["rows"] == 1
     failed = RUN.invoke(app, ["inspect", str(path)])
     assert isinstance(failed.exception, MetaglotError)
 
