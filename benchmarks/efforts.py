@@ -3,9 +3,9 @@
     METAGLOT_DATA=… python benchmarks/efforts.py builtin:mini --vary contrast=0,1 --out results/contrast
     … --effort thorough --vary kept=0,0.5 --groups dev,aside=FOLDER --leave-out banking77 --shots 4,8 --draws 2
 
-`--effort` is one of fast, some, many (the 12 and 40 steps that auto takes) and thorough; `--vary` names a field of it
-(`adaptation/effort.py`) and its values, of which the others are compared with the first.  Accuracy in %, and the mean
-with its paired 95 % interval over draws.  Killed, the same command goes on where it stopped.
+`--effort` is one of fast, some, many (the 6 and 20 steps that auto tries and takes) and thorough; `--vary` names a
+field of it (`adaptation/effort.py`) and its values, of which the others are compared with the first.  Accuracy in %,
+and the mean with its paired 95 % interval over draws.  Killed, the same command goes on where it stopped.
 """
 
 import sys

@@ -24,7 +24,7 @@ def test_cells_are_judged_once_and_the_table_is_their_mean(auto, tmp_path, write
     cells = [json.loads(line) for line in before.decode().splitlines()]
     assert [cell["shot"] for cell in cells] == [1, 4]
     assert cells[0]["trial"] is None, "of one example none can be set aside"
-    assert set(cells[1]["accuracy"]) == {"0", "12", "40", "auto", "regression"}
+    assert set(cells[1]["accuracy"]) == {"0", "6", "20", "auto", "regression"}
     for cell in cells:
         assert cell["accuracy"]["auto"] == cell["accuracy"][str(cell["taken"])], "the same steps, the same seed"
     said = capsys.readouterr().out
@@ -43,12 +43,11 @@ def test_the_calibration_error_has_bins_of_equal_mass(auto):
     assert auto.error_of(sure, np.zeros(20, bool)) == 1
 
 
-@pytest.mark.parametrize(("measured", "expected"), [(-0.4, "0"), (0.04, "12"), (0.3, "40")])
+@pytest.mark.parametrize(("measured", "expected"), [(-0.4, "0"), (0.3, "20")])
 def test_the_rule_is_that_of_choice(auto, measured, expected):
-    from metaglot.adaptation.choice import FAR, SPREAD, USUAL, Trial
+    from metaglot.adaptation.choice import SPREAD, USUAL, Trial
 
     trial = Trial(measured, 0.04, 1.0, 0.02)
-    cell = {"trial": trial._asdict(), "taken": 12}
-    assert auto.taken(cell, USUAL, SPREAD, FAR) == expected
-    likely = trial.likely
-    assert expected == ("0" if likely <= 0 else "40" if likely > FAR else "12")
+    cell = {"trial": trial._asdict(), "taken": 20}
+    assert auto.taken(cell, USUAL, SPREAD) == expected
+    assert expected == ("0" if trial.likely <= 0 else "20")

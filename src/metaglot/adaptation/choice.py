@@ -1,15 +1,14 @@
 """The effort `auto`: how far to adapt, as the first gradient steps tell on examples set aside.
 
-    g ~ N(γ(C), τ²)     what 12 steps bring over closed form, in accuracy, on other tasks of C classes
+    g ~ N(γ(C), τ²)     what gradient steps bring over closed form, in accuracy, on other tasks of C classes
     γ(C) = γ∞ (1 − C₀/C)
-    d | g ~ N(g, σ²)    the same, measured: fitted to one half of the examples, judged on the other, in turn
+    d | g ~ N(g, σ²)    what 6 bring here: fitted to one half of the examples, judged on the other, in turn
     E[g | d] = (γ/τ² + d/σ²) / (1/τ² + 1/σ²)
 
 A few examples tell little, so that what other tasks taught decides until there are enough: closed form where E[g | d]
-is not positive, 40 steps where it is large (what the first steps move far, more steps move further), else 12.  With
-two classes steps cost about what they bring, with more they bring more.  σ² is that of a difference of paired counts,
-(right only with steps + right only without + 1) / n².  How confident the head is to be after steps is found on the same
-examples.
+is not positive, else 20 steps.  With two classes steps cost about what they bring, with more they bring more.  σ² is
+that of a difference of paired counts, (right only with steps + right only without + 1) / n².  How confident the head is
+to be after steps is found on the same examples.
 
 The steps go down cross-entropy and a contrastive loss (`tasks/contrastive.py`).  After them the body is averaged with
 the one before: some tasks gain by steps and some lose, and the mean has most of the gain and little of the loss
@@ -18,7 +17,7 @@ the one before: some tasks gain by steps and some lose, and the mean has most of
 The budget is nominal, 6 floating-point operations for each parameter and token at RATE, so that the choice is a
 function of the examples and the seed and not of what else the machine does.
 
-γ∞, C₀, τ and the bounds were chosen on development sets (docs/tuning.md).
+γ∞, C₀, τ and the numbers of steps were chosen on development sets (docs/tuning.md).
 """
 
 from collections.abc import Sequence
@@ -27,27 +26,28 @@ from typing import Any, NamedTuple
 
 import torch
 
-from metaglot.adaptation.closed_form import confidence
+from metaglot.adaptation.closed_form import Known, confidence
 from metaglot.adaptation.effort import EFFORTS, Effort
 from metaglot.adaptation.expected import Expected, expected
-from metaglot.adaptation.held_out import Examples, folds_of, outside
+from metaglot.adaptation.held_out import Examples, folds_of, judged
+from metaglot.adaptation.ingredients import head_of
+from metaglot.adaptation.making import adapt_model
 from metaglot.adaptation.model import Model, Names
 from metaglot.seeds import fold
 
 CLOSED = EFFORTS["instant"]
 SOME, MANY = (
     Effort(steps, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True, kept=0.5, contrast=1.0)
-    for steps in (12, 40)
+    for steps in (6, 20)
 )
 USUAL, LEVEL, SPREAD = 0.065, 2.3, 0.035  # γ∞, C₀, τ
-LONGER = 0.9  # of the confidence that suits 12 steps, that 40 deserve
-FAR = 0.04  # E[g | d] beyond which 40 steps are taken
+LONGER = 0.9  # of the confidence that suits SOME, that MANY deserve
 RATE = 100e9  # operations a second
 SECONDS = 20.0
 
 
 class Trial(NamedTuple):
-    """What 12 steps brought on halves set aside."""
+    """What SOME brought on halves set aside."""
 
     measured: float  # d
     error: float  # σ
@@ -62,7 +62,7 @@ class Trial(NamedTuple):
 
 
 def usual(classes: int) -> float:
-    """Return γ, what 12 steps bring on other tasks of so many classes."""
+    """Return γ, what steps bring on other tasks of so many classes."""
     return USUAL * (1 - LEVEL / classes)
 
 
@@ -70,6 +70,7 @@ class Choice(NamedTuple):
     """How far to adapt, and what speaks for it."""
 
     effort: Effort
+    known: Known  # features before any step
     trial: Trial | None  # None where nothing was tried
     expected: Expected | None
     reason: str
@@ -99,7 +100,6 @@ def auto_settings() -> dict[str, object]:
         "usual": USUAL,
         "level": LEVEL,
         "spread": SPREAD,
-        "far": FAR,
         "longer": LONGER,
         "rate": RATE,
         "seconds": SECONDS,
@@ -126,22 +126,22 @@ def choose(
     def chosen(effort: Effort, reason: str, trial: Trial | None = None) -> Choice:
         gain = (trial.likely if trial else usual(len(whole.labels))) if effort.steps else 0.0
         found = expected(known, len(whole.labels), model.metric, per_class=per_class, gain=gain, solver=whole.solver)
-        return Choice(effort, trial, found, reason)
+        return Choice(effort, known, trial, found, reason)
 
     if min(whole.counts) < 2:
         return chosen(CLOSED, "closed form, since a class has one example, so that none can be set aside")
     step = step_seconds(model, texts, pairs)
     if step * SOME.steps > seconds:
         return chosen(CLOSED, f"closed form, since {SOME.steps} gradient steps would take over {seconds:g} s")
+    most = MANY if step * MANY.steps <= seconds else SOME
     share = min(1.0, len(texts) / 2 / SOME.batch_size)
-    if step * SOME.steps * (1 + 2 * share) > seconds:
+    if step * (most.steps + 2 * share * SOME.steps) > seconds:
         effort, what = (
-            (SOME, f"{SOME.steps} gradient steps") if usual(len(whole.labels)) > 0 else (CLOSED, "closed form")
+            (most, f"{most.steps} gradient steps") if usual(len(whole.labels)) > 0 else (CLOSED, "closed form")
         )
         return chosen(effort, f"{what}, as most tasks want; to try steps first would take over {seconds:g} s")
-    trial = tried(model, examples, seed)
-    far = trial.likely > FAR and step * MANY.steps <= seconds
-    effort = CLOSED if trial.likely <= 0 else MANY if far else SOME
+    trial = tried(model, examples, known, seed)
+    effort = CLOSED if trial.likely <= 0 else most
     return chosen(effort, _said(effort, trial), trial)
 
 
@@ -152,22 +152,30 @@ def _said(effort: Effort, trial: Trial) -> str:
     return f"{what}: {here}, {there}, so likely {100 * trial.likely:+.1f}"
 
 
-def tried(model: Model, examples: Examples, seed: int) -> Trial:
-    """Try 12 steps on two halves."""
+def tried(model: Model, examples: Examples, known: Known, seed: int) -> Trial:
+    """Try SOME on two halves; `known` has the features of all, as they are without any."""
+    classes = sorted(set(examples.labels))
+    named = torch.nonzero(known.spoken)[:, 0].tolist()
     right: list[tuple[bool, bool]] = []
     scores, numbers = [], []
-    for k, half in enumerate(folds_of(examples.labels, 2, seed, "halves")):
-        closed, stepped = (
-            outside(model, examples, half, effort, seed=fold(seed, "half", k)) for effort in (CLOSED, SOME)
+    for k, (inside, outside) in enumerate(folds_of(examples.labels, 2, seed, "halves")):
+        before, half = known.at(torch.tensor([*inside, *named])), examples.at(inside)
+        head, _ = head_of(model, CLOSED, before, len(classes))
+        closed = known.features[outside] @ head["head.weight"].T + head["head.bias"]
+        pairs = None if half.pairs is None else list(half.pairs)
+        adapted = adapt_model(
+            *(model, list(half.texts), list(half.labels), pairs, SOME),
+            seed=fold(seed, "half", k),
+            names=half.names,
+            before=before,
         )
-        right += zip(closed.right, stepped.right, strict=True)
+        stepped = judged(adapted, examples.at(outside))
+        right += zip((closed.argmax(1) == known.numbers[outside]).tolist(), stepped.right, strict=True)
         scores.append(stepped.scores)
         numbers.append(stepped.numbers)
     lost, won = (sum(pair == wanted for pair in right) for wanted in ((True, False), (False, True)))
     firmness = confidence(torch.cat(scores), torch.cat(numbers), start=1.0)
-    return Trial(
-        (won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness, usual(len(set(examples.labels)))
-    )
+    return Trial((won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness, usual(len(classes)))
 
 
 def step_seconds(model: Model, texts: Sequence[str], pairs: Sequence[str] | None) -> float:

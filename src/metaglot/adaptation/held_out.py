@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.model import Model, Names
 from metaglot.seeds import generator
@@ -47,11 +48,16 @@ def outside(
     model: Model, examples: Examples, fold: tuple[list[int], list[int]], effort: Effort, *, seed: int
 ) -> Outside:
     """Return how the examples outside are judged; each of their classes must have one inside."""
-    inside, judged = (examples.at(rows) for rows in fold)
-    given, names = set(inside.labels), inside.names
+    inside, given = examples.at(fold[0]), {examples.labels[row] for row in fold[0]}
+    names = inside.names
     if isinstance(names, Mapping):
         names = {label: words for label, words in names.items() if label in given}
     adapted = model.adapt(inside.texts, inside.labels, pairs=inside.pairs, effort=effort, seed=seed, names=names)
-    scores = torch.as_tensor(adapted.predict_proba(judged.texts, judged.pairs)).clamp(min=1e-30).log()
-    numbers = torch.tensor([adapted.labels.index(label) for label in judged.labels])
+    return judged(adapted, examples.at(fold[1]))
+
+
+def judged(adapted: Adapted, examples: Examples) -> Outside:
+    """Return how other examples are judged."""
+    scores = torch.as_tensor(adapted.predict_proba(examples.texts, examples.pairs)).clamp(min=1e-30).log()
+    numbers = torch.tensor([adapted.labels.index(label) for label in examples.labels])
     return Outside(scores, numbers, (scores.argmax(1) == numbers).tolist())

@@ -36,6 +36,10 @@ class Support(NamedTuple):
         pairs = None if self.pairs is None else [self.pairs[i] for i in rows]
         return model.collate([texts[i] for i in rows], pairs, [numbers[i] for i in rows])
 
+    def fit(self, model: Model, effort: Effort | AsTrained, seed: int) -> Params:
+        """Return what an effort's steps move."""
+        return model.fit(self.batch(model), model.problem(self.classes), effort, seed=seed).params
+
 
 class Made(NamedTuple):
     """What an effort makes of a support set."""
@@ -55,15 +59,19 @@ def adapt_model(
     seed: int,
     names: Names = True,
     firmness: float = 1.0,
+    before: Known | None = None,
 ) -> Adapted:
     """Return the model adapted with an effort to checked examples; raise MetaglotError for names of no label.
 
-    A head made after gradient steps is `firmness` times as confident as is usual after so many.
+    A head made after gradient steps is `firmness` times as confident as is usual after so many.  `before` holds the
+    features of examples and names before any step, where they are known already.
     """
     classes = tuple(sorted(set(labels)))
     said = spoken(classes, effort, names if pairs is None else False)
     support = Support(texts, pairs, [classes.index(label) for label in labels], classes, said)
-    made = _closed(model, support, effort) if effort.closed_form else _stepped(model, support, effort, seed, firmness)
+    moved = {} if effort.closed_form else support.fit(model, effort, seed)
+    own = isinstance(effort, AsTrained)
+    made = Made(moved, None, "ridge") if own else _headed(model, support, effort, moved, firmness, before)
     provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
     if said or names is False:
         provenance |= {"names": {classes[c]: words for c, words in said.items()} or False}
@@ -93,22 +101,21 @@ def from_names(model: Model, labels: Sequence[str], names: Mapping[str, str]) ->
     return Adapted(model, classes, head, effort, 0, known, solver, counts, Examples(), provenance)
 
 
-def _closed(model: Model, support: Support, effort: Effort | AsTrained) -> Made:
-    known = support.known(model, {})
-    head, solver = head_of(model, effort, known, len(support.classes))
-    return Made(head, known, solver)
-
-
-def _stepped(model: Model, support: Support, effort: Effort | AsTrained, seed: int, firmness: float) -> Made:
+def _headed(
+    model: Model, support: Support, effort: Effort, moved: Params, firmness: float, before: Known | None
+) -> Made:
+    """Return the head that stays, on the body that steps moved if there were any."""
     classes = len(support.classes)
-    moved = model.fit(support.batch(model), model.problem(support.classes), effort, seed=seed).params
-    if isinstance(effort, AsTrained):
-        return Made(moved, None, "ridge")
-    moved = averaged(model.params, moved, effort.kept)
-    if effort.head != "blend":
-        return Made(moved, None, "ridge")
+    if not effort.closed_form:
+        moved = averaged(model.params, moved, effort.kept)
+        if effort.head != "blend":
+            return Made(moved, None, "ridge")
+    before = support.known(model, {}) if before is None else before
+    if effort.closed_form:
+        head, solver = head_of(model, effort, before, classes)
+        return Made(head, before, solver)
     # The steps tell the examples apart, so that the solver is found on features from before them.
-    solver, _ = solver_of(support.known(model, {}), classes, model.metric)
+    solver, _ = solver_of(before, classes, model.metric)
     known = support.known(model, moved)
     body = {name: value for name, value in moved.items() if not name.startswith("head.")}
     beta = firmness * fitted(effort.steps, classes, solver)

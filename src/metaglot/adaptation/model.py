@@ -204,7 +204,11 @@ class Model:
             budget = SECONDS if seconds is None else seconds
             choice = choose(self, texts, labels, pairs, seed=seed, names=names, seconds=budget)
             adapted = adapt_model(
-                self, texts, labels, pairs, choice.effort, seed=seed, names=names, firmness=choice.firmness
+                *(self, texts, labels, pairs, choice.effort),
+                seed=seed,
+                names=names,
+                firmness=choice.firmness,
+                before=choice.known,
             )
             return replace(adapted, provenance={**adapted.provenance, "choice": choice.record()})
         chosen = self.effort(effort) if isinstance(effort, str) else effort

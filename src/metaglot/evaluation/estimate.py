@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from metaglot.adaptation import Effort, Model
-from metaglot.adaptation.choice import SOME
+from metaglot.adaptation.choice import MANY, SOME
 from metaglot.adaptation.effort import AUTO
 from metaglot.evaluation.baselines import FineTune, Method, Ours, SetFit, Tfidf
 from metaglot.evaluation.baselines.finetune import tuned_for
@@ -52,7 +52,7 @@ def work_of(method: Method, *, shot: int, classes: int, queries: int) -> Work:
 def _ours(method: Ours, support: int, queries: int) -> Work:
     if isinstance(method.effort, str) and method.effort == AUTO:
         tried = _stepped(SOME, support // 2, support // 2)
-        final = _stepped(SOME, support, queries)
+        final = _stepped(MANY, support, queries)
         return Work(support + 2 * tried.embedded + final.embedded, 2 * tried.trained + final.trained)
     effort = method.trained.effort(method.effort) if isinstance(method.effort, str) else method.effort
     return _stepped(effort, support, queries) if isinstance(effort, Effort) else Work(support + queries, 10 * support)
