@@ -21,11 +21,12 @@ function of the examples and the seed and not of what else the machine does.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 import torch
 
+from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.closed_form import Known, confidence
 from metaglot.adaptation.effort import EFFORTS, Effort
 from metaglot.adaptation.expected import Expected, expected
@@ -143,6 +144,28 @@ def choose(
     trial = tried(model, examples, known, seed)
     effort = CLOSED if trial.likely <= 0 else most
     return chosen(effort, _said(effort, trial), trial)
+
+
+def adapt_auto(
+    model: Model,
+    texts: list[str],
+    labels: list[str],
+    pairs: list[str] | None,
+    *,
+    seed: int,
+    names: Names = True,
+    seconds: float = SECONDS,
+) -> Adapted:
+    """Return the model adapted to checked examples as far as `choose` says, with what it said in the provenance."""
+    choice = choose(model, texts, labels, pairs, seed=seed, names=names, seconds=seconds)
+    adapted = adapt_model(
+        *(model, texts, labels, pairs, choice.effort),
+        seed=seed,
+        names=names,
+        firmness=choice.firmness,
+        before=choice.known,
+    )
+    return replace(adapted, provenance={**adapted.provenance, "choice": choice.record()})
 
 
 def _said(effort: Effort, trial: Trial) -> str:

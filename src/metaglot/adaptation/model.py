@@ -191,7 +191,7 @@ class Model:
         Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
         classes, or lists of unlike length.
         """
-        from metaglot.adaptation.choice import SECONDS, choose
+        from metaglot.adaptation.choice import SECONDS, adapt_auto
         from metaglot.adaptation.making import adapt_model  # these build on this module
         from metaglot.adaptation.reading import reading
 
@@ -202,15 +202,7 @@ class Model:
             return chosen.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds)
         if effort == AUTO:
             budget = SECONDS if seconds is None else seconds
-            choice = choose(self, texts, labels, pairs, seed=seed, names=names, seconds=budget)
-            adapted = adapt_model(
-                *(self, texts, labels, pairs, choice.effort),
-                seed=seed,
-                names=names,
-                firmness=choice.firmness,
-                before=choice.known,
-            )
-            return replace(adapted, provenance={**adapted.provenance, "choice": choice.record()})
+            return adapt_auto(self, texts, labels, pairs, seed=seed, names=names, seconds=budget)
         chosen = self.effort(effort) if isinstance(effort, str) else effort
         return adapt_model(self, texts, labels, pairs, chosen, seed=seed, names=names)
 

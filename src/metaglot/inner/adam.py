@@ -82,7 +82,7 @@ class Adam:
                 *([of[i] for i in own] for of in (params, grads, m, v)),
                 max_exp_avg_sqs=[],
                 state_steps=[torch.tensor(float(step), device=params[i].device) for i in own],
-                fused=True,
+                fused=params[0].device.type != "mps",  # as in training
                 amsgrad=False,
                 beta1=self.betas[0],
                 beta2=self.betas[1],
