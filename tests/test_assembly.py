@@ -297,3 +297,22 @@ def test_given_words_name_the_classes_of_a_set(recipe):
 def test_no_examples_without_names_are_refused(recipe):
     with pytest.raises(MetaglotError, match="shots"):
         recipe(episodes={"shots": [0, 1]})
+
+
+@pytest.mark.parametrize("recorded", [{"lr": 0.5, "steps": 4}, {}, None], ids=str)
+def test_a_run_goes_on_with_the_defaults_that_it_began_with(recipe, tmp_path, recorded):
+    settings = recipe(algorithm={"name": "fomaml", "options": {"steps": 2}})
+    folder = tmp_path / "run"
+    begun = assemble(settings)
+    write_run_files(folder, dump_recipe(settings), begun.description)
+    file = folder / "model.json"
+    described = json.loads(file.read_text("utf-8"))
+    assert described["algorithm"]["options"].keys() >= {"lr", "steps", "scope", "head"}
+    options = {**described["algorithm"]["options"], **recorded} if recorded else recorded
+    file.write_text(json.dumps({**described, "algorithm": {"name": "fomaml", "options": options}}), "utf-8")
+    again = assemble(settings, run=folder).plan.algorithm
+    assert again.steps == 2  # what the recipe says stands
+    assert again.rule.lr == (0.5 if recorded else begun.plan.algorithm.rule.lr)
+    assert assemble(settings).plan.algorithm == begun.plan.algorithm
+    other = recipe(algorithm={"name": "maml"})  # refused later, as another recipe
+    assert assemble(other, run=folder).plan.algorithm.rule.lr == assemble(other).plan.algorithm.rule.lr

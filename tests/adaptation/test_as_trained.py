@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from metaglot.adaptation import AS_TRAINED, Adapted, AsTrained, load_model
 from metaglot.algorithms import ALGORITHMS, build_algorithm
+from metaglot.algorithms.build import full_options
 from metaglot.assembly import assemble, write_run_files
 from metaglot.config import dump_recipe, parse_recipe
 from metaglot.data.trained import check_trained, trained_by
@@ -63,10 +64,11 @@ def test_every_algorithm_adapts_and_comes_back(trained, tmp_path, name):
     texts, labels = examples(folder.parent)
     adapted = model.adapt(texts, labels, effort=AS_TRAINED, seed=3)
     algorithm = build_algorithm(name, OPTIONS.get(name))
-    assert adapted.effort == AsTrained(name, OPTIONS.get(name, {}))
+    options = full_options(name, OPTIONS.get(name))
+    assert adapted.effort == AsTrained(name, options)
     assert adapted.labels == ("billing", "delivery", "technical")
     assert adapted.counts == (3, 3, 3)
-    assert adapted.provenance["effort"] == {"algorithm": name, "options": OPTIONS.get(name, {})}
+    assert adapted.provenance["effort"] == {"algorithm": name, "options": options}
     assert adapted.head_only == (name in HEAD_ONLY)
     assert all(any(key.startswith(part) for key in adapted.params) for part in MOVED.get(name, ()))
     # What the algorithm itself makes of the batch, read by the family.

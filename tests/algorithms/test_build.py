@@ -1,9 +1,11 @@
 """Algorithms from plain values."""
 
+import json
+
 import pytest
 
 from metaglot.algorithms import ALGORITHMS, build_algorithm
-from metaglot.algorithms.build import has_dropout, prototype_metric
+from metaglot.algorithms.build import full_options, has_dropout, prototype_metric
 from metaglot.algorithms.maml import maml
 from metaglot.algorithms.protonet import protonet
 from metaglot.errors import MetaglotError
@@ -58,6 +60,30 @@ def test_every_name_builds_its_defaults(name):
 )
 def test_values(options, made):
     assert build_algorithm("maml", options) == made
+    full = json.loads(json.dumps(full_options("maml", options)))
+    assert full.keys() == full_options("maml").keys()
+    assert build_algorithm("maml", full) == made
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_all_options_by_name_and_value(name):
+    full = full_options(name)
+    assert build_algorithm(name, json.loads(json.dumps(full))) == build_algorithm(name)
+    assert full_options(name, full) == full
+    assert full_options(name, {"dropout": False}) == {**full, "dropout": False}
+
+
+def test_all_options_of_one():
+    assert full_options("boil", {"lr": 1}) == {
+        "lr": 1.0,
+        "steps": 3,
+        "metric": "cosine",
+        "scope": {"all": {}},
+        "dropout": True,
+        "estimator": "auto",
+    }
+    with pytest.raises(MetaglotError, match="algorithm boil: unknown option 'rate'"):
+        full_options("boil", {"rate": 1})
     assert build_algorithm("protonet", {"metric": "euclidean"}) == protonet(metric="euclidean")
 
 

@@ -2,7 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from metaglot.algorithms.anil import anil
@@ -71,10 +73,18 @@ def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> Made
     with options, as in `{generated: {layers: 3}}`; a list of name patterns is the scope `named`.
     Raises MetaglotError for unknown names and options, with the nearest known ones.
     """
-    make = ALGORITHMS.get(name)
-    if make is None:
-        raise MetaglotError(f"unknown algorithm {name!r}{_near(name, ALGORITHMS)}; there are: {', '.join(ALGORITHMS)}")
-    return _made(f"algorithm {name}: ", make, options or {})
+    return _made(f"algorithm {name}: ", _maker(name), options or {})
+
+
+def full_options(name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the options of an algorithm with its defaults, as plain values that `build_algorithm` takes.
+
+    What a run records: with them it stays the same algorithm when a default changes.  Raises as `build_algorithm`.
+    """
+    make = _maker(name)
+    given = _values(f"algorithm {name}: ", make, options or {})
+    defaults = {key: option.default for key, option in inspect.signature(make).parameters.items()}
+    return {key: _plain(value, {"head": HEADS, "scope": SCOPES}.get(key)) for key, value in (defaults | given).items()}
 
 
 def prototype_metric(name: str, options: Mapping[str, Any]) -> str:
@@ -99,8 +109,38 @@ def has_dropout(made: Made) -> bool:
     return made.dropout if isinstance(made, GradientBased | Joint) else made.alone.dropout
 
 
+def named(value: Any, choices: Mapping[str, Callable[..., Any]]) -> str:
+    """Return the name of a choice in its dict; of several makers of one type, that whose fixed options it has."""
+    best, most = type(value).__name__, -1
+    for name, make in choices.items():
+        kind, fixed = (make.func, make.keywords) if isinstance(make, partial) else (make, dict[str, Any]())
+        fits = type(value) is kind and all(getattr(value, key) == wanted for key, wanted in fixed.items())
+        if fits and len(fixed) > most:
+            best, most = name, len(fixed)
+    return best
+
+
+def _plain(value: Any, choices: Mapping[str, Callable[..., Any]] | None = None) -> Any:
+    """Return a value as JSON has it; one of `choices` by its name with its fields."""
+    if choices is None:
+        return list(value) if isinstance(value, tuple) else value
+    return {named(value, choices): {field.name: _plain(getattr(value, field.name)) for field in fields(value)}}
+
+
+def _maker(name: str) -> Callable[..., Made]:
+    make = ALGORITHMS.get(name)
+    if make is None:
+        raise MetaglotError(f"unknown algorithm {name!r}{_near(name, ALGORITHMS)}; there are: {', '.join(ALGORITHMS)}")
+    return make
+
+
 def _made(where: str, make: Callable[..., T], options: Mapping[str, Any]) -> T:
     """Return what `make` makes of plain values; `where` ends in what separates it from an option's name."""
+    return make(**_values(where, make, options))
+
+
+def _values(where: str, make: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain values as what `make` takes."""
     known = inspect.signature(make).parameters
     values = dict(options)
     for key, value in values.items():
@@ -111,7 +151,7 @@ def _made(where: str, make: Callable[..., T], options: Mapping[str, Any]) -> T:
     missing = [key for key, option in known.items() if option.default is option.empty and key not in values]
     if missing:
         raise MetaglotError(f"{where}{missing[0]}: nothing given; it is needed")
-    return make(**values)
+    return values
 
 
 def _value(where: str, key: str, value: Any, option: inspect.Parameter) -> Any:

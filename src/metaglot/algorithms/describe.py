@@ -2,11 +2,9 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from metaglot.algorithms.build import ALGORITHMS, Made, adapting
+from metaglot.algorithms.build import ALGORITHMS, Made, adapting, named
 from metaglot.algorithms.check import exact_of
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
@@ -80,17 +78,6 @@ def papers_in(text: str) -> tuple[Paper, ...]:
     """Return the papers named as `Author et al. YEAR …, URL`, each URL once."""
     found = {match[2].rstrip("."): match[1] for match in NAMED.finditer(text)}
     return tuple(Paper(cite, url) for url, cite in found.items())
-
-
-def named(value: Any, choices: Mapping[str, Callable[..., Any]]) -> str:
-    """Return the name of a choice in its dict; of several makers of one type, that whose fixed options it has."""
-    best, most = type(value).__name__, -1
-    for name, make in choices.items():
-        kind, fixed = (make.func, make.keywords) if isinstance(make, partial) else (make, dict[str, Any]())
-        fits = type(value) is kind and all(getattr(value, key) == wanted for key, wanted in fixed.items())
-        if fits and len(fixed) > most:
-            best, most = name, len(fixed)
-    return best
 
 
 def cost_of(algorithm: GradientBased) -> Cost:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from metaglot.algorithms import build_algorithm
-from metaglot.algorithms.build import has_dropout
+from metaglot.algorithms.build import full_options, has_dropout
 from metaglot.algorithms.hybrid import Hybrid
 from metaglot.assembly.folder import BASE, description_in
 from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, lowered, parts_of
@@ -17,6 +17,7 @@ from metaglot.assembly.voice import Bar, Voice, no_bar, silent
 from metaglot.config import Recipe
 from metaglot.data.folders import latest
 from metaglot.data.seen import Part
+from metaglot.data.trained import named_in
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.load import check_length
@@ -47,7 +48,8 @@ def assemble(
     lines, `bar` the progress of what takes long.
     """
     voice = Voice(say, bar)
-    algorithm = build_algorithm(recipe.algorithm.name, recipe.algorithm.options)
+    named = _algorithm(recipe, run)
+    algorithm = build_algorithm(**named)
     _check_combine(recipe, together=algorithm.together)
     text = None if recipe.text is None else read_text(recipe.text, voice, measured=has_plain(recipe))
     backbone, base = _backbone(recipe, text, voice, second_order=algorithm.second_order)
@@ -71,7 +73,7 @@ def assemble(
     if chosen.said:
         say(chosen.said)
     plan = _plan(recipe, backbone, chosen.algorithm, tasks, validation)
-    described = _description(recipe, chosen, base)
+    described = _description(recipe, named, chosen, base)
     described |= {
         "data": sorted({*(source.info.dataset for source in train), *(text.fingerprints if text else ())}),
         "fingerprints": {**hashes, **(text.fingerprints if text else {})},
@@ -82,13 +84,22 @@ def assemble(
     return Assembled(plan, backbone, train, validation, described, texts, base)
 
 
-def _description(recipe: Recipe, chosen: Choice, base: Path | None) -> dict[str, Any]:
+def _algorithm(recipe: Recipe, run: Path | None) -> dict[str, Any]:
+    """Return name and all options of the algorithm; those not given are as `run` began, where it did."""
+    name, options = recipe.algorithm.name, recipe.algorithm.options
+    recorded = named_in(description_in(run / "model.json")) if run else None
+    if recorded and recorded.name == name:
+        options = {**recorded.options, **options}
+    return {"name": name, "options": full_options(name, options)}
+
+
+def _description(recipe: Recipe, algorithm: Mapping[str, Any], chosen: Choice, base: Path | None) -> dict[str, Any]:
     """Return what model.json says of the model and the algorithm."""
     return {
         "format": 1,
         "base": recipe.model.name if base is None else BASE,
         "max_length": recipe.model.max_length,
-        "algorithm": recipe.algorithm.model_dump(mode="json"),
+        "algorithm": algorithm,
         **({"average_with_base": recipe.training.average_with_base} if recipe.training.average_with_base else {}),
         **({} if chosen.record is None else {"estimator": dict(chosen.record)}),
     }

@@ -1,26 +1,40 @@
 """Which algorithm meta-trained a model, as its model.json says; free of heavy imports."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from metaglot.data.folders import check_model, folder_of, is_run, read_run
 from metaglot.errors import MetaglotError
 
 
-def trained_by(described: Mapping[str, Any], model: str) -> tuple[str, dict[str, Any]]:
-    """Return the name and the options of the algorithm in what a run says of itself.
+class Named(NamedTuple):
+    """An algorithm by name and options."""
 
-    Raises MetaglotError where it names none, as for a plain checkpoint; `model` is what the user calls it.
-    """
+    name: str
+    options: dict[str, Any]
+
+
+def named_in(described: Mapping[str, Any]) -> Named | None:
+    """Return the algorithm in what a run says of itself; None where it names none, as for a plain checkpoint."""
     algorithm = described.get("algorithm")
-    name = algorithm.get("name") if isinstance(algorithm, Mapping) else None
-    if not isinstance(name, str):
+    if not isinstance(algorithm, Mapping) or not isinstance(algorithm.get("name"), str):
+        return None
+    options = algorithm.get("options")
+    return Named(algorithm["name"], dict(options) if isinstance(options, Mapping) else {})
+
+
+def trained_by(described: Mapping[str, Any], model: str) -> Named:
+    """Return the algorithm in what a run says of itself; raise MetaglotError where it names none.
+
+    `model` is what the user calls it.
+    """
+    named = named_in(described)
+    if named is None:
         raise MetaglotError(
             f"{model} was not meta-trained by an algorithm, so there is none to adapt it by; choose another effort, "
             "such as fast, or name a run directory, as `metaglot pretrain` makes it"
         )
-    options = algorithm.get("options") if isinstance(algorithm, Mapping) else None
-    return name, dict(options) if isinstance(options, Mapping) else {}
+    return named
 
 
 def check_trained(model: str) -> None:
