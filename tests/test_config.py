@@ -252,6 +252,11 @@ def test_tasks_and_text_fit_each_other(recipe):
             r"unknown key tasks\.0\.smlmt\.wrods \(did you mean 'words'",
         ),
         (text + "tasks: [smltm]\n", "smlmt"),
+        (
+            text + "tasks: [{kind: smlmt, within: 0.5}]\n",
+            "within: it is not read with words: log-frequency; give words: clusters or curriculum, or leave it out",
+        ),
+        (text + "tasks: [{kind: smlmt, words: clusters, every: 9}]\n", "every: .* words: curriculum, or leave it out"),
         (text + "tasks: [plain]\nmodel: {name: x, scratch: {type: bert}}\n", "either a name or scratch"),
     ]:
         with pytest.raises(MetaglotError, match=said):

@@ -56,7 +56,7 @@ def small(name):
         for task in tasks:
             task |= {key: 200 for key in ("sentences",) if task["kind"] == "sentence-clusters"}
             task |= {"clusters": [4]} if task["kind"] == "sentence-clusters" else {}
-            task |= {"clustered": 40, "clusters": 4, "every": 1} if task["kind"] == "smlmt" else {}
+            task |= {"clustered": 40, "clusters": 4, "every": 1} if task.get("words") == "curriculum" else {}
             task |= {"batch": 2} if task["kind"] == "plain" else {}
         changes.append(f"tasks={json.dumps(tasks)}")
     return load_recipe(RECIPES[name], changes)

@@ -20,7 +20,8 @@ WARM = "warm"  # the language-model head alone, the body frozen: what arms with 
 
 
 def smlmt(words: str, **more: object) -> dict[str, Any]:
-    return {"kind": "smlmt", "words": words, "every": 100, **more}
+    every = {"every": 100} if words == "curriculum" else {}
+    return {"kind": "smlmt", "words": words, **every, **more}
 
 
 ARMS: Mapping[str, list[dict[str, Any]]] = {

@@ -55,6 +55,19 @@ class MaskedWords(Weighted):
     every: int = Field(default=200, ge=1, le=MOST)  # steps between two clusterings of the curriculum
     episodes: EpisodeSettings | None = None  # the recipe's own if absent
 
+    @model_validator(mode="after")
+    def _read(self) -> "MaskedWords":
+        """Refuse options that the choice of words leaves unread."""
+        clustered = ("clusters", "within", "clustered", "sentences")
+        unread = {"clusters": ("every",), "curriculum": ()}.get(self.words, (*clustered, "every"))
+        for name in unread:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                needed = "curriculum" if name == "every" else "clusters or curriculum"
+                raise ValueError(
+                    f"{name}: it is not read with words: {self.words}; give words: {needed}, or leave it out"
+                )
+        return self
+
 
 Partitions = tuple[Annotated[int, Field(ge=2, le=MOST)], ...]
 
