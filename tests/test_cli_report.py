@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 METHODS = {"tfidf": 0.5, "finetune": 0.6, "ours-fast": 0.65}
 
 
@@ -98,3 +100,11 @@ def test_leaving_tasks_out_and_a_title(metaglot, tmp_path):
     assert metaglot("report", results, "--out", page, "--leave-out", "one", "--title", "Own <title>").code == 0
     assert "Paired differences without one" in page.read_text()
     assert "<h1>Own &lt;title&gt;</h1>" in page.read_text()
+    numbers = json.loads(metaglot("report", results, "--out", page, "--leave-out", "three", "--json").out)
+    assert numbers["tasks"] == ["one", "two", "three"]
+    assert numbers["without"]["tasks"] == ["three"]
+    means = {m["accuracy"]["mean"] for m in numbers["without"]["macro"] if m["method"] == "finetune"}
+    assert list(means) == [pytest.approx((0.7 + 0.6) / 2)]
+    assert all(c["by_task"].keys() == {"one", "two"} for c in numbers["without"]["comparisons"])
+    run = write_run(tmp_path / "run")
+    assert json.loads(metaglot("report", run, "--out", page, "--leave-out", "one", "--json").out)["without"] is None

@@ -28,7 +28,7 @@ def test_every_algorithm_holds_or_is_an_estimate_by_design(bert, name):
         assert found.estimator == ESTIMATES[name]
         assert found.along == ()
         assert found.cosine is not None
-        assert -1 <= found.cosine < 0.9999999
+        assert 0.2 < found.cosine < 0.9999999  # it leads down, if not as straight as the exact one
         return
     assert found.holds
     (along,) = found.along

@@ -9,23 +9,38 @@ from metaglot.evaluation.headline import headline, run_headline
 from metaglot.evaluation.material import Material
 from metaglot.evaluation.statistics import Interval
 from metaglot.evaluation.store import Result
-from metaglot.evaluation.summary import cpu_seconds, macro, mean_ece, methods_of, ranking, shots_of, tasks_of
+from metaglot.evaluation.summary import cpu_seconds, macro, mean_ece, methods_of, ranking, shots_of, tasks_of, without
 
 
 def numbers(material: Material) -> dict[str, Any]:
-    """Return headline, macro means, comparisons and ranks, as shares rather than percent; None where unknown."""
+    """Return headline, macro means, comparisons and ranks, as shares rather than percent; None where unknown.
+
+    `without` has means and comparisons without the tasks that the material leaves out; None if it leaves out none.
+    """
     results = list(material.results)
     found = comparisons(results)
     ranks = ranking(results)
+    fewer = without(results, material.leave_out) if results and material.leave_out else []
     return {
         "title": material.title,
         "headline": headline(results, found) if results else run_headline(material.curves),
         "tasks": tasks_of(results),
         "runs": list(material.curves),
-        "macro": [_macro(results, shot, m) for shot in shots_of(results) for m in methods_of(results)],
+        "macro": _macros(results),
         "comparisons": [_comparison(c) for c in found],
         "ranks": None if ranks is None else ranks._asdict(),
+        "without": {
+            "tasks": list(material.leave_out),
+            "macro": _macros(fewer),
+            "comparisons": [_comparison(c) for c in comparisons(fewer)],
+        }
+        if fewer
+        else None,
     }
+
+
+def _macros(results: Sequence[Result]) -> list[dict[str, Any]]:
+    return [_macro(results, shot, method) for shot in shots_of(results) for method in methods_of(results)]
 
 
 def _macro(results: Sequence[Result], shot: int, method: str) -> dict[str, Any]:
