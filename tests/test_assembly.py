@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import pytest
@@ -316,3 +317,12 @@ def test_a_run_goes_on_with_the_defaults_that_it_began_with(recipe, tmp_path, re
     assert assemble(settings).plan.algorithm == begun.plan.algorithm
     other = recipe(algorithm={"name": "maml"})  # refused later, as another recipe
     assert assemble(other, run=folder).plan.algorithm.rule.lr == assemble(other).plan.algorithm.rule.lr
+
+
+def test_two_that_begin_at_once_do_not_disturb_each_other(recipe, tmp_path):
+    settings = recipe()
+    text, described = dump_recipe(settings), assemble(settings).description
+    with ThreadPoolExecutor(8) as pool:
+        begun = [pool.submit(write_run_files, tmp_path / "run", text, described) for _ in range(80)]
+    assert [one.exception() for one in begun] == [None] * 80
+    assert {file.name for file in (tmp_path / "run").iterdir()} == {"config.yaml", "model.json", "environment.json"}

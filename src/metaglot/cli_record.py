@@ -5,7 +5,6 @@ Options that change no number are left out, and paths are those that were typed:
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 import typer
 
+from metaglot.data.cache import write_whole
 from metaglot.errors import MetaglotError
 from metaglot.version import __version__
 
@@ -47,9 +47,7 @@ def record_command(folder: Path, context: typer.Context, data: Mapping[str, str]
     asked = asked if now in asked else (*asked, now)
     known = {**(before.data if before else {}), **data}
     record = {"format": FORMAT, "command": arguments[0], "runs": [one._asdict() for one in asked], "data": known}
-    part = folder / f".{FILE}.part"
-    part.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(part, folder / FILE)
+    write_whole(folder / FILE, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_command(folder: Path) -> Recorded:

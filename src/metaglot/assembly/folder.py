@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metaglot.config import dump_recipe, load_recipe
-from metaglot.data.cache import atomic_folder
+from metaglot.data.cache import atomic_folder, write_whole
 from metaglot.errors import MetaglotError
 from metaglot.version import __version__
 
@@ -42,9 +42,7 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any],
         ("environment.json", json.dumps(environment, indent=1) + "\n"),
         ("config.yaml", recipe_text),
     ):
-        part = folder / f".{name}.part"
-        part.write_text(text, "utf-8")
-        part.replace(folder / name)
+        write_whole(folder / name, text)
 
 
 def description_in(file: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metaglot.data.cache import write_whole
 from metaglot.data.folding import folded
 from metaglot.data.seen import Found, Seen, find_seen
 from metaglot.errors import MetaglotError
@@ -135,9 +136,7 @@ def write_leakage(out: Path, leakage: Leakage) -> None:
     plain: dict[str, Any] = {"format": FORMAT, **asdict(leakage)}
     for shown, task in zip(plain["tasks"], leakage.tasks, strict=True):
         shown |= {"queries": task.queries._asdict(), "pool": task.pool._asdict(), "support": task.support._asdict()}
-    part = out / f".{LEAKAGE}.part"
-    part.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    part.replace(out / LEAKAGE)
+    write_whole(out / LEAKAGE, json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_leakage(path: str | Path) -> Leakage | None:

@@ -1,12 +1,12 @@
 """A training run on disk: loop, validation, goal, checkpoints, metrics; yields events for whoever watches."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from metaglot.data.cache import write_whole
 from metaglot.errors import MetaglotError
 from metaglot.models.averaging import averaged
 from metaglot.training.checkpoint import clean, latest, load, save
@@ -98,11 +98,8 @@ class Metrics:
 
     def __init__(self, path: Path, *, upto: int) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         kept = [line for line in read_metrics(path) if upto > 0 and int(line.get("step", 0)) <= upto]
-        part = path.with_suffix(".part")
-        part.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
-        os.replace(part, path)
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def write(self, record: Mapping[str, float | int | str]) -> None:
         """Append a record."""
