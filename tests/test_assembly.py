@@ -2,8 +2,6 @@
 
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar
 
 import pytest
 import torch
@@ -220,48 +218,6 @@ def test_paths(recipe, files, monkeypatch):
         read_set(settings, one.model_copy(update={"path": "$METAGLOT_ABSENT/one.csv"}))
 
 
-ONE, TWO = (dump_recipe(parse_recipe({"data": {"train": ["x"]}, "seed": seed})) for seed in (1, 2))
-
-
-class TestRunFiles:
-    """What stands beside the checkpoints, and when a folder is refused."""
-
-    DESCRIPTION: ClassVar = {"format": 1, "fingerprints": {"one": "aa"}, "validation_fingerprints": {}}
-
-    def test_written_and_written_again(self, tmp_path):
-        for _ in range(2):
-            write_run_files(tmp_path / "run", ONE, self.DESCRIPTION)
-        assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-            "config.yaml",
-            "environment.json",
-            "model.json",
-        ]
-        environment = json.loads((tmp_path / "run/environment.json").read_text())
-        assert environment["torch"] == torch.__version__
-
-    def test_another_recipe(self, tmp_path):
-        write_run_files(tmp_path, ONE, self.DESCRIPTION)
-        with pytest.raises(MetaglotError, match=r"another recipe.*--force"):
-            write_run_files(tmp_path, TWO, self.DESCRIPTION)
-        assert (tmp_path / "config.yaml").read_text() == ONE
-
-    def test_other_data(self, tmp_path):
-        write_run_files(tmp_path, ONE, self.DESCRIPTION)
-        other = {**self.DESCRIPTION, "fingerprints": {"one": "bb"}}
-        write_run_files(tmp_path, ONE, other)  # nothing was trained yet
-        (tmp_path / "checkpoints").mkdir()
-        with pytest.raises(MetaglotError, match="data are not what the run began with"):
-            write_run_files(tmp_path, ONE, self.DESCRIPTION)
-        assert json.loads((tmp_path / "model.json").read_text()) == other
-
-    def test_a_torn_model_json_is_written_anew(self, tmp_path):
-        write_run_files(tmp_path, ONE, self.DESCRIPTION)
-        (tmp_path / "checkpoints").mkdir()
-        (tmp_path / "model.json").write_text('{"form')
-        write_run_files(tmp_path, ONE, self.DESCRIPTION)
-        assert json.loads((tmp_path / "model.json").read_text()) == self.DESCRIPTION
-
-
 def test_a_folder_of_tasks_moves_with_its_root(recipe, files, tmp_path_factory):
     """Fingerprints are of content: the same data elsewhere are the same data."""
     elsewhere = shutil.copytree(files, tmp_path_factory.mktemp("moved") / "data")
@@ -317,12 +273,3 @@ def test_a_run_goes_on_with_the_defaults_that_it_began_with(recipe, tmp_path, re
     assert assemble(settings).plan.algorithm == begun.plan.algorithm
     other = recipe(algorithm={"name": "maml"})  # refused later, as another recipe
     assert assemble(other, run=folder).plan.algorithm.rule.lr == assemble(other).plan.algorithm.rule.lr
-
-
-def test_two_that_begin_at_once_do_not_disturb_each_other(recipe, tmp_path):
-    settings = recipe()
-    text, described = dump_recipe(settings), assemble(settings).description
-    with ThreadPoolExecutor(8) as pool:
-        begun = [pool.submit(write_run_files, tmp_path / "run", text, described) for _ in range(80)]
-    assert [one.exception() for one in begun] == [None] * 80
-    assert {file.name for file in (tmp_path / "run").iterdir()} == {"config.yaml", "model.json", "environment.json"}
