@@ -1,5 +1,6 @@
 """From a recipe over raw text to a plan: what is kept aside, and what is refused early."""
 
+import json
 import shutil
 
 import pytest
@@ -131,3 +132,16 @@ def test_a_scratch_model_goes_by_what_its_tokenizer_is_and_not_by_its_path(assem
     assert found[2] == found[3]
     assert found[0][0] != found[2][0]
     assert found[0][1] > found[2][1]
+
+
+def test_a_tokenizer_may_be_that_of_a_run(assembled, tmp_path):
+    words = train_tokenizer([" ".join(WORDS)] * 9, kind="wordpiece", size=70)
+    make_backbone("bert", SHAPE, words, tmp_path / "words", seed=0)
+    run = tmp_path / "run"
+    (run / "checkpoints" / "step-1").mkdir(parents=True)
+    (run / "model.json").write_text(json.dumps({"base": str(tmp_path / "words"), "max_length": 16}), "utf-8")
+    of_run, of_model = (
+        assembled(tasks=["plain"], model={"scratch": {"type": "bert", "tokenizer": str(at), "config": SHAPE}})[0]
+        for at in (run, tmp_path / "words")
+    )
+    assert of_run.backbone.tokenizer.get_vocab() == of_model.backbone.tokenizer.get_vocab() == words.get_vocab()

@@ -12,7 +12,7 @@ from metaglot.config import ScratchSettings
 from metaglot.data.cache import cache_dir
 from metaglot.data.encode import Encoder
 from metaglot.data.fingerprint import fingerprint
-from metaglot.data.folders import locate
+from metaglot.data.folders import locate, root_of
 from metaglot.data.vocabulary import train_tokenizer
 from metaglot.errors import MetaglotError
 from metaglot.models.load import load_tokenizer
@@ -31,24 +31,30 @@ def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed:
             "model.scratch: there is no text to train a tokenizer on; name a checkpoint under model.scratch.tokenizer, "
             "or give `text`"
         )
-    source = _given(settings) if settings.tokenizer else fingerprint(cast("pa.Table", text).select(["text"]))
+    given = _given(settings)
+    source = _identity(given) if given else fingerprint(cast("pa.Table", text).select(["text"]))
     made = json.dumps([settings.model_dump(mode="json"), source, seed, FORMAT])
     folder = cache_dir() / "models" / hashlib.blake2b(made.encode(), digest_size=16).hexdigest()
     if not (folder / "config.json").is_file():
-        make_backbone(settings.type, settings.config, _tokenizer(settings, text, voice), folder, seed=seed)
+        tokenizer = given or _trained(settings, cast("pa.Table", text), voice)
+        make_backbone(settings.type, settings.config, tokenizer, folder, seed=seed)
     return folder
 
 
-def _given(settings: ScratchSettings) -> str:
-    """Return a hash of the tokenizer that is taken from a checkpoint, whatever its folder is called."""
-    tokenizer = load_tokenizer(locate(settings.tokenizer), settings.tokenizer, decoder=is_decoder(settings.type))
+def _given(settings: ScratchSettings) -> Any:
+    """Return the tokenizer of the checkpoint that is named, or of what the run began from; None if none is named."""
+    if not settings.tokenizer:
+        return None
+    return load_tokenizer(locate(root_of(settings.tokenizer)), settings.tokenizer, decoder=is_decoder(settings.type))
+
+
+def _identity(tokenizer: Any) -> str:
+    """Return a hash of a tokenizer, whatever its folder is called."""
     return f"{Encoder(tokenizer, 2, 2).fingerprint()} {json.dumps(tokenizer.special_tokens_map, sort_keys=True)}"
 
 
-def _tokenizer(settings: ScratchSettings, text: pa.Table | None, voice: Voice) -> Any:
+def _trained(settings: ScratchSettings, text: pa.Table, voice: Voice) -> Any:
     decoder = is_decoder(settings.type)
-    if settings.tokenizer or text is None:
-        return load_tokenizer(locate(settings.tokenizer), settings.tokenizer, decoder=decoder)
     voice.say(f"training a tokenizer of {settings.vocabulary:,} tokens")
     texts = cast("list[str]", text["text"].to_pylist())
     kind = "bpe" if decoder else "wordpiece"

@@ -16,7 +16,7 @@ class ScratchSettings(Strict):
 
     type: str = "bert"  # bert, roberta, gpt2, llama, …
     config: dict[str, Any] = Field(default={})  # of that type: hidden_size, num_hidden_layers, …
-    tokenizer: str = ""  # a checkpoint to take it from; one is trained from the text if empty
+    tokenizer: str = ""  # a checkpoint or a run to take it from; one is trained from the text if empty
     vocabulary: int = Field(default=8192, ge=64, le=MOST)  # tokens of one that is trained
     lowercase: bool = True  # for an encoder's tokenizer that is trained
 
