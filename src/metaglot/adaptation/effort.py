@@ -95,7 +95,7 @@ class AsTrained:
 
 EFFORTS: dict[str, Effort] = {
     "instant": Effort(0, head="blend", names=True),
-    "fast": Effort(6, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True),
+    "fast": Effort(6, 1e-4, 1e-4, 16, freeze=("embeddings",), head="blend", names=True, contrast=1.0),
     "thorough": Effort(40, 1e-4, 1e-4, 32, freeze=("embeddings",), head="blend", names=True, kept=0.5, contrast=1.0),
 }
 """By name.  The steps of `fast` are as many as fit in two CPU seconds (`benchmarks/effort_cost.py`); its rate is the
