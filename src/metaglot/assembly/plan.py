@@ -74,12 +74,9 @@ def assemble(
         say(chosen.said)
     plan = _plan(recipe, backbone, chosen.algorithm, tasks, validation)
     described = _description(recipe, named, chosen, base)
-    described |= {
-        "data": sorted({*(source.info.dataset for source in train), *(text.fingerprints if text else ())}),
-        "fingerprints": {**hashes, **(text.fingerprints if text else {})},
-        "validation": sorted({source.info.dataset for source in validation}),
-        "validation_fingerprints": held_hashes,
-    }
+    hashes |= text.fingerprints if text else {}
+    described |= {"data": sorted(hashes), "fingerprints": hashes}
+    described |= {"validation": sorted(held_hashes), "validation_fingerprints": held_hashes}
     texts = (*parts_of(train, tables), *(text.parts if text else ()))
     return Assembled(plan, backbone, train, validation, described, texts, base)
 
