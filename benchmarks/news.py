@@ -47,6 +47,7 @@ from metaglot.config import load_recipe, packaged_recipes, parse_recipe
 from metaglot.data.builtin import load_builtin
 from metaglot.data.draws import draws_of
 from metaglot.data.readers import read_table
+from metaglot.data.seen import find_seen, read_seen
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, TaskSet
 from metaglot.evaluation.baselines import Remembered, multitask
@@ -185,16 +186,26 @@ def methods_of(models: Mapping[str, Model], args: argparse.Namespace) -> dict[st
     }
 
 
+def tasks_of() -> list[tuple[str, TaskSet]]:
+    """Return the domain of each task, and the task."""
+    return [(domain, task_set(name, task)) for domain, named in DOMAINS.items() for name, task in named.items()]
+
+
+def queries_of(task: TaskSet, args: argparse.Namespace) -> list[int]:
+    """Return the rows that a task is judged on."""
+    return balanced(task, args.queries, fold(args.seed, "news", task.name))
+
+
 def rows_of(methods: Mapping[str, Method], args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield accuracy, precision and recall of each arm on each draw; those of the file first."""
     file = args.out / "results.jsonl"
     done = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line] if file.exists() else []
     yield from done
     known = {(row["arm"], row["task"], row["shot"], row["draw"]) for row in done}
-    tasks = [(domain, task_set(name, task)) for domain, named in DOMAINS.items() for name, task in named.items()]
+    tasks = tasks_of()
     for draw, (domain, task), shot in product(range(args.draws), tasks, args.shots):
         support = task.examples(task.draws.support(shot, draw))
-        query = task.examples(np.array(balanced(task, args.queries, fold(args.seed, "news", task.name))))
+        query = task.examples(np.array(queries_of(task, args)))
         for arm, method in methods.items():
             if (arm, task.name, shot, draw) in known:
                 continue
@@ -215,6 +226,18 @@ def scores(fitted: Fitted, query: Examples) -> dict[str, float]:
     found = precision_recall_fscore_support(query.labels, said, average="macro", zero_division=0.0)
     right = fmean(a == b for a, b in zip(said, query.labels, strict=True))
     return {"accuracy": right, "precision": float(found[0]), "recall": float(found[1])}
+
+
+def leakage(args: argparse.Namespace) -> str:
+    """Return how many of the texts judged on stand among those that the arms are trained on, which have the same."""
+    seen = read_seen(args.out / "runs" / "meta")
+    if seen is None:
+        raise MetaglotError(f"{args.out}/runs/meta: no hashes of what was trained on; remove the run, to train it anew")
+    lines = ["| task | texts judged on | seen in training, exactly | nearly |", "|---|---:|---:|---:|"]
+    for _, task in tasks_of():
+        rows, found = queries_of(task, args), find_seen(seen, task.table)
+        lines.append(f"| {task.name} | {len(rows)} | {found.exact[rows].sum()} | {found.near[rows].sum()} |")
+    return "\n".join(lines)
 
 
 def table(rows: Sequence[Mapping[str, Any]], arms: Sequence[str]) -> str:
@@ -276,7 +299,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(given)
     methods = methods_of(models_of(args), args)
-    said = table(list(rows_of(methods, args)), list(methods))
+    said = "\n\n".join([table(list(rows_of(methods, args)), list(methods)), leakage(args)])
     (args.out / "table.md").write_text(said + "\n", "utf-8")
     print(said)
 
