@@ -41,7 +41,7 @@ from text.arms import PLAIN
 from text.train import numbers, trained
 
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.effort import effort_called
+from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS
 from metaglot.assembly import assemble
 from metaglot.config import load_recipe, packaged_recipes, parse_recipe
 from metaglot.data.builtin import load_builtin
@@ -174,11 +174,10 @@ def _language(name: str, base: str, minutes: float, args: argparse.Namespace) ->
 def methods_of(models: Mapping[str, Model], args: argparse.Namespace) -> dict[str, Method]:
     """Return how each arm is adapted."""
     base = models["meta"].base()
-    effort = effort_called(args.effort)
-    meta, unnamed = ours(models["meta"], [effort, replace(effort, names=False)])
+    (meta,) = ours(models["meta"], [args.effort])
     return {
         f"meta, {args.effort}": meta,
-        f"meta, {args.effort}, no names": unnamed,
+        f"meta, {args.effort}, no names": replace(meta, names=False),
         "plain, fine-tuned": FineTune(models["plain"]),
         "multitask, fine-tuned": multitask(models["multitask"]),
         "untouched, fine-tuned": FineTune(base),
@@ -291,7 +290,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--base", default="builtin:minilm")
     parser.add_argument("--minutes", type=float, default=20.0, help="of CPU for each arm")
-    parser.add_argument("--effort", default="fast")
+    parser.add_argument("--effort", choices=(*EFFORTS, AUTO, AS_TRAINED), default=AUTO)
     parser.add_argument("--shots", type=numbers, default=[4, 8])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--queries", type=int, default=300)

@@ -31,6 +31,7 @@ class Ours:
     effort: str | Effort
     queries: Remembered
     label: str = ""  # another name in tables
+    names: bool = True  # the names of the classes are read
 
     @property
     def name(self) -> str:
@@ -45,14 +46,15 @@ class Ours:
     @property
     def settings(self) -> Mapping[str, object]:
         """The recorded choices."""
-        return {"effort": settings_of(self.effort, self.trained), "weights": self.trained.fingerprint()}
+        unread = {} if self.names else {"names": False}
+        return {"effort": settings_of(self.effort, self.trained), "weights": self.trained.fingerprint(), **unread}
 
     def fit(
         self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
     ) -> Fitted:
         """Return the adapted model."""
         del shot
-        adapted = self.trained.adapt(texts, labels, pairs=pairs, effort=self.effort, seed=seed)
+        adapted = self.trained.adapt(texts, labels, pairs=pairs, effort=self.effort, seed=seed, names=self.names)
         shared = adapted.head_only and adapted.model.reads_both
         return OnFeatures(adapted, self.queries) if shared else adapted
 
