@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,19 @@ def test_ours_instant_shares_the_features_of_the_queries(model: Model, texts: Te
         assert found == pytest.approx(model.adapt(support, labels, effort="instant", seed=draw).predict_proba(unseen))
     with pytest.raises(MetaglotError, match="unknown effort"):
         ours(model, ["instant", "hasty"])
+
+
+def test_ours_with_and_without_the_names_of_classes(model: Model, texts: Texts) -> None:
+    (support, labels), (unseen, _) = texts(3), texts(4, seed=1)
+    (read,) = ours(model, ["instant"])
+    unread = replace(read, names=False)
+    found = [method.fit(support, None, labels, shot=3, seed=0).predict_proba(unseen) for method in (read, unread)]
+    for proba, method in zip(found, (read, unread), strict=True):
+        alone = model.adapt(support, labels, effort="instant", seed=0, names=method.names)
+        assert proba == pytest.approx(alone.predict_proba(unseen))
+    assert found[0] != pytest.approx(found[1])
+    assert "names" not in read.settings
+    assert unread.settings == {**read.settings, "names": False}
 
 
 def test_names_of_baselines(model: Model) -> None:
