@@ -12,8 +12,10 @@ from metaglot.adaptation import AUTO, Adapted
 from metaglot.adaptation import choice as module
 from metaglot.adaptation.choice import CLOSED, MANY, SOME, choose, step_seconds
 from metaglot.adaptation.closed_form import Known
+from metaglot.adaptation.effort import effort_called
 from metaglot.adaptation.expected import Expected
 from metaglot.adaptation.held_out import folds_of
+from metaglot.errors import MetaglotError
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -147,3 +149,9 @@ def test_the_settings_name_all_that_decides():
     settings = module.auto_settings()
     assert [candidate["steps"] for candidate in settings["candidates"]] == [0, 6, 20]
     assert {"usual", "level", "spread", "longer", "rate", "seconds"} <= settings.keys()
+
+
+@pytest.mark.parametrize("name", ["auto", "as-trained"])
+def test_what_is_chosen_or_learnt_has_no_steps_of_its_own(name):
+    with pytest.raises(MetaglotError, match=f"the effort {name} has no steps of its own; name one of instant, fast"):
+        effort_called(name)

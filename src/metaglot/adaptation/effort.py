@@ -105,7 +105,9 @@ best of {1e-4, 2e-4, 4e-4} after a run of recipes/english.yaml, on seven tasks t
 
 
 def effort_called(name: str) -> Effort:
-    """Return the effort of that name; raise MetaglotError for another."""
+    """Return the effort of that name; raise MetaglotError for another, and for one that is chosen or learnt."""
+    if name in (AUTO, AS_TRAINED):
+        raise MetaglotError(f"the effort {name} has no steps of its own; name one of {', '.join(EFFORTS)}")
     if name not in EFFORTS:
         raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join((*EFFORTS, AUTO, AS_TRAINED))}")
     return EFFORTS[name]

@@ -32,11 +32,11 @@ def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed:
             "or give `text`"
         )
     given = _given(settings)
-    source = _identity(given) if given else fingerprint(cast("pa.Table", text).select(["text"]))
+    source = fingerprint(cast("pa.Table", text).select(["text"])) if given is None else _identity(given)
     made = json.dumps([settings.model_dump(mode="json"), source, seed, FORMAT])
     folder = cache_dir() / "models" / hashlib.blake2b(made.encode(), digest_size=16).hexdigest()
     if not (folder / "config.json").is_file():
-        tokenizer = given or _trained(settings, cast("pa.Table", text), voice)
+        tokenizer = _trained(settings, cast("pa.Table", text), voice) if given is None else given
         make_backbone(settings.type, settings.config, tokenizer, folder, seed=seed)
     return folder
 
