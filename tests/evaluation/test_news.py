@@ -67,6 +67,6 @@ def test_the_table_has_means_over_tasks_and_paired_gains(news):
                 for arm, more in (("ours", 0.1), ("theirs", 0.0)):
                     row = {"arm": arm, "domain": domain, "task": task, "shot": 4, "draw": draw, "accuracy": base + more}
                     rows.append(row | {"precision": base, "recall": base})
-    said = news.table(rows, ["ours", "theirs"])
+    said = news.table(rows, ["ours", "theirs"], list(news.DOMAINS))
     assert "| theirs | +10.0 [+10.0, +10.0] | +10.0 [+10.0, +10.0] |" in said
     assert said.count("| sports | 4 |") == 1
