@@ -84,7 +84,7 @@ def test_what_cannot_be_reported_is_said(metaglot, tmp_path):
     results = write_results(tmp_path / "results")
     for wrong, reason in (
         ([tmp_path / "absent"], "no such folder"),
-        ([tmp_path], "neither a run directory"),
+        ([tmp_path], f"its folders do. Report them: metaglot report {results}"),
         ([results, "--leave-out", "four"], "tasks are one, two, three"),
         ([results, "--out", results / "results.jsonl" / "r.html"], "cannot make the folder"),
     ):

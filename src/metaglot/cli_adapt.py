@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaglot.cli_texts import Columns, Json, cut_note, read_file, texts_of
+from metaglot.cli_texts import Columns, Json, cut_note, learnt_from, read_file, texts_of
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -110,11 +110,13 @@ def _task(
     from metaglot.cli_checks import notes_on
     from metaglot.data.folders import check_model
 
-    table = read_file(file, columns)
+    say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
+    table, left = learnt_from(read_file(file, columns))
+    if left:
+        say(f"{left} rows of other splits than train are left out; without a column split all would be learnt from")
     labels = _labels(table, file)
     texts, pairs = texts_of(table)
     check_model(model)
-    say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
     for note in notes_on(texts, labels, pairs):
         say(note)
     from metaglot.adaptation import load_model

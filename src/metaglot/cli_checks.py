@@ -144,14 +144,20 @@ def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] |
     if most >= UNEVEN * least:
         large, small = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         notes.append(f"classes of unlike size: {most} examples of {large!r}, {least} of {small!r}")
+    alike: dict[str, str] = {}
+    for label in sorted(counts):
+        if (other := alike.setdefault(label.casefold(), label)) != label:
+            notes.append(f"the labels {other!r} and {label!r} differ in case only and are two classes")
     seen: dict[tuple[str, str], int] = {}
     keys = [(folded(text), folded(pairs[i]) if pairs else "") for i, text in enumerate(texts)]
     clashing = [(seen[key], i) for i, key in enumerate(keys) if labels[seen.setdefault(key, i)] != labels[i]]
+    if again := len(keys) - len(set(keys)):
+        notes.append(f"{again} examples repeat an earlier text; where some are set aside, repeats stay together")
     if clashing:
         first, second = clashing[0]
         notes.append(
-            f"{len(clashing)} texts stand under several labels, such as examples {first + 1} ({labels[first]!r}) and "
-            f"{second + 1} ({labels[second]!r})"
+            f"{len({keys[i] for _, i in clashing})} texts stand under several labels, such as examples "
+            f"{first + 1} ({labels[first]!r}) and {second + 1} ({labels[second]!r})"
         )
     empty = [i for i, text in enumerate(texts) if not text.strip()]
     if empty:

@@ -1,5 +1,6 @@
 """`metaglot data list | fetch | inspect`: what text there is, and what is in it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -119,11 +120,16 @@ def _facts(summary: "Summary") -> list[list[str]]:
         ["domains", _counted(summary.domains)],
         ["splits", _counted(summary.splits)],
         ["empty texts", f"{summary.empty:,}"],
-        ["repeated texts", f"{summary.duplicates:,} (case and punctuation apart)"],
-        ["texts under several labels", f"{summary.conflicts:,}"],
+        ["repeated texts", f"{summary.duplicates:,} (case and punctuation apart)" + _rows_of(summary.repeats)],
+        ["texts under several labels", f"{summary.conflicts:,}" + _rows_of(summary.clashes)],
     ]
     facts += [[f"also in {o.name}", f"{o.rows:,} ({100 * o.share:.1f} %)"] for o in summary.overlaps]
     return [fact for fact in facts if fact[1]]
+
+
+def _rows_of(pairs: Sequence[tuple[int, int]]) -> str:
+    """Return which rows, if any, the first few of them."""
+    return ": " + ", ".join(f"row {row} as {first}" for row, first in pairs) if pairs else ""
 
 
 def _counted(counts: "dict[str, int] | object") -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaglot.cli_texts import Columns, Json, cut_note, read_file, texts_of
+from metaglot.cli_texts import Columns, Json, cut_note, piped, read_file, texts_of
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def predict(
     folder: Annotated[Path, typer.Argument(help="A folder that metaglot adapt made.")],
-    file: Annotated[Path | None, typer.Argument(help="A file with texts (csv, jsonl, txt: one a line, …).")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A file with texts (csv, jsonl, txt: one a line, …), or - to read lines.")
+    ] = None,
     *,
     text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
     unknown: Annotated[
@@ -27,6 +29,8 @@ def predict(
 ) -> None:
     """Classify texts with an adapted model; one line a text: label, probability, text.
 
+    The probability of --unknown is that the text is of none of the classes.
+
     Examples:
 
       metaglot predict my-model --text "where is my parcel?"
@@ -34,6 +38,8 @@ def predict(
       metaglot predict my-model new.csv --json > predictions.jsonl
 
       metaglot predict my-model new.csv --unknown other --explain
+
+      cut -f 3 log.tsv | metaglot predict my-model -
     """
     if (file is None) == (not text):
         raise MetaglotError("give either --text (once or more) or a file of texts")
@@ -41,6 +47,10 @@ def predict(
 
     if file is None:
         texts, pairs = list(text or []), None
+    elif str(file) == "-":
+        texts, pairs = piped(), None
+        if not texts:
+            raise MetaglotError("standard input: no texts; write one a line")
     else:
         texts, pairs = texts_of(read_file(file, columns))
     check_adapted(folder)
@@ -53,13 +63,14 @@ def predict(
     known = None if unknown is None else adapted.in_scope(texts, pairs)
     for i, (one, row) in enumerate(zip(texts, probabilities, strict=True)):
         chance = None if known is None else float(known[i])
-        label = adapted.labels[int(row.argmax())] if chance is None or chance >= 0.5 else str(unknown)
+        within = chance is None or chance >= 0.5
+        label, sure = (adapted.labels[int(row.argmax())], row.max()) if within else (str(unknown), 1 - (chance or 0.0))
         why = adapted.explain(one, None if pairs is None else pairs[i]) if explain else None
         if as_json:
             spread = {label: round(float(p), 6) for label, p in zip(adapted.labels, row, strict=True)}
             typer.echo(json.dumps(_prediction(one, label, spread, chance, why), ensure_ascii=False))
             continue
-        typer.echo(f"{printable(label)}\t{row.max():.3f}\t{printable(' '.join(one.split()))}")
+        typer.echo(f"{printable(label)}\t{sure:.3f}\t{printable(' '.join(one.split()))}")
         for evidence in () if why is None else why.evidence:
             typer.echo(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
 

@@ -1,9 +1,12 @@
 """What commands that read files of texts share: options, reading, and what is told of texts too long."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from metaglot.errors import MetaglotError
 
 Columns = Annotated[
     str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
@@ -30,3 +33,19 @@ def texts_of(table: Any) -> tuple[list[str], list[str] | None]:
     if pairs is not None and all(pair is None for pair in pairs):
         pairs = None
     return table.column("text").to_pylist(), None if pairs is None else [pair or "" for pair in pairs]
+
+
+def learnt_from(table: Any) -> tuple[Any, int]:
+    """Return the rows of the split train, and how many others there are; all rows where none is of train."""
+    splits = table.column("split").to_pylist() if "split" in table.column_names else []
+    train = [i for i, split in enumerate(splits) if split == "train"]
+    return (table.take(train), table.num_rows - len(train)) if train else (table, 0)
+
+
+def piped() -> list[str]:
+    """Return the texts on standard input, one a line; raise MetaglotError for bytes that are not UTF-8."""
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MetaglotError(f"standard input: not UTF-8 ({error}); convert it, for example with iconv") from error
+    return [line.removesuffix("\r") for line in text.split("\n") if line.strip()]

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -215,7 +216,22 @@ def test_labels_may_be_numbers(model):
 
 def test_checks_return_lists():
     assert check_examples(("a", "b"), (1, 2), ("c", "d")) == (["a", "b"], ["1", "2"], ["c", "d"])
-    assert check_texts(("a",), None) is None
+    assert check_texts((text for text in "ab"), ("c", "d")) == (["a", "b"], ["c", "d"])
+    assert check_texts(("a",), None) == (["a"], None)
+    for labels, says in (([["a"], ["b"]], "not one label"), (["a", ""], "number 2 is missing"), (3, "got int")):
+        with pytest.raises(MetaglotError, match=says):
+            check_examples(["x", "y"], labels, None)
+
+
+def test_a_column_is_read_in_its_order_whatever_its_index(model, sentences):
+    texts, labels = sentences(3)
+    adapted = model.adapt(pd.Series(texts), pd.Series(labels), effort="instant")
+    shuffled = pd.Series(texts).sample(frac=1, random_state=0)
+    assert adapted.predict(shuffled) == adapted.predict(list(shuffled))
+    assert np.array_equal(adapted.predict_proba(shuffled[1:]), adapted.predict_proba(list(shuffled)[1:]))
+    assert np.array_equal(model.embed(shuffled), model.embed(list(shuffled)))
+    assert np.array_equal(adapted.in_scope(shuffled), adapted.in_scope(list(shuffled)))
+    assert adapted.predict(iter(texts)) == adapted.predict(texts)
 
 
 def test_an_effort_of_ones_own(model, sentences):

@@ -119,3 +119,12 @@ def test_pairs_and_no_pairs(model, first, more, effort):
 def test_mistakes(model, first, effort, texts, labels, said):
     with pytest.raises(MetaglotError, match=said):
         model.adapt(*first, effort=effort).add_examples(texts, labels)
+
+
+def test_what_was_to_be_expected_is_not_said_of_more_examples(model, sentences, tmp_path):
+    texts, labels = sentences(2)
+    chosen = model.adapt(texts, labels, effort="auto", seconds=0.0)
+    assert "expect" in (chosen.save(tmp_path / "before") / "README.md").read_text()
+    added = chosen.add_examples(["a giraffe sang"], ["beast"])
+    assert "choice" not in added.provenance
+    assert "expect" not in (added.save(tmp_path / "after") / "README.md").read_text()

@@ -14,7 +14,8 @@ from metaglot.adaptation.choice import CLOSED, MANY, SOME, choose, step_seconds
 from metaglot.adaptation.closed_form import Known
 from metaglot.adaptation.effort import effort_called
 from metaglot.adaptation.expected import Expected
-from metaglot.adaptation.held_out import folds_of
+from metaglot.adaptation.held_out import Examples, folds_of
+from metaglot.data.folding import folded
 from metaglot.errors import MetaglotError
 
 
@@ -22,13 +23,23 @@ from metaglot.errors import MetaglotError
 @pytest.mark.parametrize("sizes", [(4, 4), (4, 5, 7), (16, 16, 16, 16)])
 def test_folds_take_every_example_and_every_class_equally(sizes, count):
     labels = [str(c) for c, size in enumerate(sizes) for _ in range(size)]
-    found = folds_of(labels, count, 3, "x")
+    examples = Examples([f"text {i}" for i in range(len(labels))], labels, None)
+    found = folds_of(examples, count, 3, "x")
     assert sorted(row for _, outside in found for row in outside) == list(range(len(labels)))
     for inside, outside in found:
         assert sorted(inside + outside) == list(range(len(labels)))
         counts = Counter(labels[i] for i in outside)
         assert all(abs(counts[c] - labels.count(c) / count) < 1 for c in set(labels))
-    assert found == folds_of(labels, count, 3, "x") != folds_of(labels, count, 4, "x")
+    assert found == folds_of(examples, count, 3, "x") != folds_of(examples, count, 4, "x")
+
+
+def test_repeats_share_a_fold():
+    texts = [text for i in range(4) for text in (f"text {i}", f"Text {i}!", f"other {i}")]
+    examples = Examples(texts, ["a", "a", "b"] * 4, None)
+    assert examples.distinct() == {"a": 4, "b": 4}
+    for inside, outside in folds_of(examples, 2, 0):
+        assert not {folded(texts[i]) for i in inside} & {folded(texts[i]) for i in outside}
+        assert Counter(examples.labels[i] for i in outside) == {"a": 4, "b": 2}
 
 
 def test_one_example_of_a_class_leaves_nothing_to_judge_on(model, sentences):
@@ -109,9 +120,9 @@ def stepped(rate):
         assert len(before.numbers) == len(texts)
         classes = tuple(sorted(set(labels)))
 
-        def predict_proba(texts, pairs):  # texts are their labels
+        def predict_proba(texts, pairs):  # texts begin with their labels
             good = np.random.default_rng(seed).permutation(len(texts)) < round(rate * len(texts))
-            chances = np.array([[label == text for label in classes] for text in texts], dtype=float)
+            chances = np.array([[label == text[0] for label in classes] for text in texts], dtype=float)
             return np.where(good[:, None], 0.1 + 0.8 * chances, 0.9 - 0.8 * chances)
 
         return SimpleNamespace(labels=classes, predict_proba=predict_proba)
@@ -133,7 +144,8 @@ def stepped(rate):
 def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(monkeypatch, closed, after, per_class, effort):
     monkeypatch.setattr(module, "adapt_model", stepped(after))
     labels = ["a"] * per_class + ["b"] * per_class
-    choice = choose(Judge(closed), labels, labels, None, seed=0)
+    texts = [f"{label} {i}" for i, label in enumerate(labels)]
+    choice = choose(Judge(closed), texts, labels, None, seed=0)
     assert choice.effort is effort
     assert choice.trial.measured == pytest.approx(after - closed, abs=0.05 if per_class > 2 else 0.6)
     precise, other = 1 / choice.trial.error**2, 1 / module.SPREAD**2

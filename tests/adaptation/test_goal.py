@@ -121,8 +121,8 @@ def test_every_example_is_set_aside_once(sizes, folds):
 
 
 def test_a_class_with_one_example(model):
-    with pytest.raises(MetaglotError, match=r"two examples of each class.*'b' has one"):
-        adapt_until(model, ["apple", "pear", "saw"], ["a", "a", "b"], None, goal=0.9)
+    with pytest.raises(MetaglotError, match=r"two different texts of each class.*'b' has one"):
+        adapt_until(model, ["apple", "pear", "saw", "Saw!"], ["a", "a", "b", "b"], None, goal=0.9)
 
 
 def test_mistakes(model):

@@ -40,6 +40,7 @@ def test_summary(make_table: Make) -> None:
     assert summary.columns == ("text", "label")
     assert summary.classes == {"a": 3, "b": 2}
     assert (summary.unlabelled, summary.empty, summary.duplicates, summary.conflicts) == (1, 1, 2, 1)
+    assert (summary.repeats, summary.clashes) == (((2, 1), (6, 1)), ((2, 1),))
     assert summary.words == (2.0, pytest.approx(2.75), 3)
     assert summary.languages == {"Latin": 4, "Chinese": 1, "none": 1}
     assert summary.languages_guessed

@@ -136,17 +136,30 @@ def test_mapping_and_integers(tmp_path: Path) -> None:
     assert table.schema.field("draw").type == pa.int64()
 
 
+def test_what_spreadsheets_write(tmp_path: Path) -> None:
+    rows = {"text": ["a, or b", "c; d"], "label": ["x", "y"]}
+    semicolons = '\ufefftext;label\r\na, or b;x\r\n"c; d";y\r\n'
+    for name, content in (
+        ("semicolons.csv", semicolons.encode()),
+        ("wide.csv", semicolons.removeprefix("\ufeff").encode("utf-16")),
+        ("wide.tsv", "text\tlabel\r\na, or b\tx\r\nc; d\ty\r\n".encode("utf-16")),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert read_table(path).select(["text", "label"]).to_pydict() == rows
+
+
 BAD: list[tuple[str, bytes, str, str]] = [  # name, content, line or place, what the message says
     ("empty.csv", b"", "line 1", "empty"),
     ("blank.jsonl", b"\n \n", "line 1", "empty"),
     ("empty.parquet", b"", "line 1", "empty"),
     ("header.csv", b"text,label\n", "line 2", "no rows"),
     ("latin.csv", "text\nok\ncaf\xe9\n".encode("latin-1"), "line 3", "not UTF-8"),
-    ("wide.txt", "text".encode("utf-16"), "line 1", "UTF-16"),
+    ("wide.txt", "text".encode("utf-16")[:-1], "line 1", "UTF-16"),
     ("nul.csv", b"text\nok\na\0b\n", "line 3", "NUL"),
     ("column.csv", b"body,label\na,b\n", "line 1", "'body', 'label'"),
     ("column.jsonl", b'{"body": "a"}\n', "line 1", "--columns text=COLUMN"),
-    ("semicolon.csv", b"text;label\na;b\n", "line 1", "semicolons"),
+    ("semicolon.tsv", b"text;label\na;b\n", "line 1", "semicolons"),
     ("tabs.csv", b"text\tlabel\na\tb\n", "line 1", ".tsv"),
     ("ragged.csv", b'text,label\n"a\nb",x\nc,d,e\n', "line 4", "3 fields where the header has 2"),
     ("ragged.tsv", b"text\tlabel\na\tx\nb\n", "line 3", "1 fields where the header has 2"),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.checks import check_labelled, check_texts
+from metaglot.adaptation.checks import check_labelled, check_texts, listed
 from metaglot.adaptation.closed_form import Known, Solver, layer
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
@@ -54,7 +54,8 @@ class Adapted:
 
     def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, C]
         """Return the probability of each label, in the order of `labels`; no texts give an empty array."""
-        if not isinstance(texts, str) and len(texts) == 0:
+        texts = listed("text", texts)
+        if not texts:
             return np.zeros((0, len(self.labels)))
         return self.proba_of_features(self._pooled(texts, pairs).cpu().numpy())
 
@@ -67,7 +68,8 @@ class Adapted:
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, unknown: str | None = None
     ) -> list[str]:
         """Return the most probable label of each text; with `unknown`, this for texts that are likelier of none."""
-        if unknown is None or (not isinstance(texts, str) and len(texts) == 0):
+        texts = listed("text", texts)
+        if unknown is None or not texts:
             return [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
         rows, features = self._rows("what lies outside the classes"), self._features(texts, pairs)
         found = self.proba_of_features(features.numpy()).argmax(-1)
@@ -79,7 +81,8 @@ class Adapted:
 
         Raises MetaglotError where it cannot tell: from one example a class without names, or a head of another form.
         """
-        if not isinstance(texts, str) and len(texts) == 0:
+        texts = listed("text", texts)
+        if not texts:
             return np.zeros(0)
         return in_scope(self._rows("what lies outside the classes"), len(self.labels), self._features(texts, pairs))
 
@@ -113,7 +116,7 @@ class Adapted:
         return normalize(self._pooled(texts, pairs).float().cpu(), dim=-1)
 
     def _pooled(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D]
-        check_texts(texts, pairs)
+        texts, pairs = check_texts(texts, pairs)
         reads = self.provenance.get("reads", "first")  # there is such a choice where the examples were pairs
         if pairs is None and len(texts) and reads != "first":
             what = "both texts" if reads == "both" else "the second text"
@@ -149,9 +152,10 @@ class Adapted:
             raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
         if self.effort.closed_form:
             added = self._with(texts, labels, pairs)
-            new_hash = data_hash(texts, labels, pairs)
-            history = [*self.provenance.get("added", []), new_hash]
-            return replace(added, provenance={**self.provenance, "added": history})
+            history = [*self.provenance.get("added", []), data_hash(*check_labelled(texts, labels, pairs))]
+            # What was to be expected, and why, was told of the earlier examples.
+            told = {name: value for name, value in self.provenance.items() if name != "choice"}
+            return replace(added, provenance={**told, "added": history})
         if not old.texts:
             raise MetaglotError(
                 "the examples of this adaptation were not saved with it, and gradient steps need them all; "

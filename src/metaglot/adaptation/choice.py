@@ -121,15 +121,15 @@ def choose(
     """Return how far to adapt to these examples within nominal seconds; a function of the seed."""
     examples = Examples(texts, labels, pairs, names)
     whole = model.adapt(texts, labels, pairs=pairs, effort=CLOSED, seed=seed, names=names)
-    known, per_class = whole.known, len(texts) / len(whole.labels)
+    known = whole.known
     assert known is not None
 
     def chosen(effort: Effort, reason: str, trial: Trial | None = None) -> Choice:
         gain = (trial.likely if trial else usual(len(whole.labels))) if effort.steps else 0.0
-        found = expected(known, len(whole.labels), model.metric, per_class=per_class, gain=gain, solver=whole.solver)
+        found = expected(known, len(whole.labels), model.metric, gain=gain, solver=whole.solver)
         return Choice(effort, known, trial, found, reason)
 
-    if min(whole.counts) < 2:
+    if min(examples.distinct().values()) < 2:
         return chosen(CLOSED, "closed form, since a class has one example, so that none can be set aside")
     step = step_seconds(model, texts, pairs)
     if step * SOME.steps > seconds:
@@ -181,7 +181,7 @@ def tried(model: Model, examples: Examples, known: Known, seed: int) -> Trial:
     named = torch.nonzero(known.spoken)[:, 0].tolist()
     right: list[tuple[bool, bool]] = []
     scores, numbers = [], []
-    for k, (inside, outside) in enumerate(folds_of(examples.labels, 2, seed, "halves")):
+    for k, (inside, outside) in enumerate(folds_of(examples, 2, seed, "halves")):
         before, half = known.at(torch.tensor([*inside, *named])), examples.at(inside)
         head, _ = head_of(model, CLOSED, before, len(classes))
         closed = known.features[outside] @ head["head.weight"].T + head["head.bias"]

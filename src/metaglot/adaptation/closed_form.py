@@ -15,6 +15,7 @@ https://arxiv.org/abs/1706.04599.
 """
 
 import math
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -41,6 +42,7 @@ TRUST = 2.0  # π
 FOLDS = 5  # at most
 RANGE = (-2.0, 6.0)  # of log β
 PRECISE = 1e-6  # of the gradient: an explanation needs its residuals
+SAME = 1e-5  # of 1 − cos, up to which two texts are taken for one
 ABSENT = -100.0  # the score of a class without rows, by logistic regression
 
 
@@ -130,7 +132,9 @@ def logistic(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C]
     """Return W and b of the balanced logistic regression; classes without rows score far below the others."""
     x, y = rows.features.double().cpu().numpy(), rows.numbers.cpu().numpy()
     weights = balance(rows.numbers, classes).cpu().numpy()
-    made = LogisticRegression(C=FREEDOM, tol=PRECISE, max_iter=1000).fit(x, y, sample_weight=weights)
+    with warnings.catch_warnings():  # more classes than half of the examples is what few examples are
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        made = LogisticRegression(C=FREEDOM, tol=PRECISE, max_iter=1000).fit(x, y, sample_weight=weights)
     slope, level = np.asarray(made.coef_), np.asarray(made.intercept_)
     if len(made.classes_) == 2:  # one logit of the second class over the first
         slope, level = np.concatenate([-slope, slope]) / 2, np.concatenate([-level, level]) / 2
@@ -144,7 +148,8 @@ def held_out(  # [m, C], [m]
 ) -> tuple[Tensor, Tensor]:
     """Return scores s of examples by heads made without them, and their classes; those that can be set aside.
 
-    The examples of a class go round the folds, so that a fold sets aside as many of each class; names stay in.
+    The examples of a class go round the folds, so that a fold sets aside as many of each class; names stay in, and
+    examples of a class that have the same features share a fold.
     """
     fold = folds(rows, classes)
     scores, numbers = [rows.features.new_zeros(0, classes).double()], [rows.numbers.new_zeros(0)]
@@ -166,10 +171,25 @@ def folds(rows: Known, classes: int) -> Tensor:  # [n]
     count = min(FOLDS, max(most, 1 if rows.spoken.any() else 2))
     fold = torch.full_like(rows.numbers, -1)
     for c in range(classes):
-        members = torch.nonzero((rows.numbers == c) & ~rows.spoken)[:, 0]
-        members = members[rows.features[members, 0].argsort(stable=True)]  # the order they were given in is nothing
-        fold[members] = torch.arange(len(members), device=fold.device) % count
+        members, same = _ordered(rows, c)
+        fold[members] = same % count
     return fold
+
+
+def sizes(rows: Known, classes: int) -> Tensor:  # [C]
+    """Return how many distinct examples each class has."""
+    return torch.tensor(
+        [int(same.max()) + 1 if len(same) else 0 for _, same in (_ordered(rows, c) for c in range(classes))]
+    )
+
+
+def _ordered(rows: Known, c: int) -> tuple[Tensor, Tensor]:  # [n], [n]
+    """Return the examples of a class, and the number of each, 0, 1, …; those of the same features have the same."""
+    members = torch.nonzero((rows.numbers == c) & ~rows.spoken)[:, 0]
+    members = members[rows.features[members, 0].argsort(stable=True)]  # the order they were given in is nothing
+    features = rows.features[members]
+    new = (features[1:] * features[:-1]).sum(1) < 1 - SAME
+    return members, torch.cat([new.new_zeros(min(1, len(members))), new]).cumsum(0)
 
 
 def confidence(scores: Tensor, numbers: Tensor, *, start: float) -> float:  # [m, C], [m]

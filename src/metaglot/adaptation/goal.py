@@ -49,12 +49,12 @@ def adapt_until(
 
 def cross_validated(model: Model, examples: Examples, effort: Effort, *, seed: int, folds: int = 4) -> float:
     """Return the accuracy on examples set aside in turn, each class spread evenly over the folds."""
-    labels = examples.labels
-    fewest = min(labels.count(label) for label in set(labels))
+    distinct = examples.distinct()
+    fewest = min(distinct.values())
     if fewest < 2:
-        rare = sorted({label for label in labels if labels.count(label) < 2})
-        raise MetaglotError(f"a goal needs two examples of each class to test itself; {rare[0]!r} has one")
+        rare = next(label for label, count in distinct.items() if count < 2)
+        raise MetaglotError(f"a goal needs two different texts of each class to test itself; {rare!r} has one")
     right: list[bool] = []
-    for k, part in enumerate(folds_of(labels, min(folds, fewest), seed, "folds")):
+    for k, part in enumerate(folds_of(examples, min(folds, fewest), seed, "folds")):
         right += outside(model, examples, part, effort, seed=fold(seed, "fold", k)).right
     return sum(right) / len(right)

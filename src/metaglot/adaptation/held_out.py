@@ -1,15 +1,19 @@
-"""Adapting to some of the examples and judging on the others, with folds that spread each class evenly."""
+"""Adapting to some of the examples and judging on the others, with folds that spread each class evenly.
+
+Examples of a class that have the same text (case and punctuation apart) share a fold: one that is learnt from too says
+nothing when it is judged.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.model import Model, Names
+from metaglot.data.folding import folded
 from metaglot.seeds import generator
 
 
@@ -26,14 +30,27 @@ class Examples(NamedTuple):
         pairs = None if self.pairs is None else [self.pairs[i] for i in rows]
         return Examples([self.texts[i] for i in rows], [self.labels[i] for i in rows], pairs, self.names)
 
+    def same(self) -> dict[str, list[list[int]]]:
+        """Return the rows of each class, those of the same text together; in order."""
+        found: dict[str, dict[tuple[str, str], list[int]]] = {label: {} for label in sorted(set(self.labels))}
+        for i, (text, label) in enumerate(zip(self.texts, self.labels, strict=True)):
+            key = folded(text), "" if self.pairs is None else folded(self.pairs[i])
+            found[label].setdefault(key, []).append(i)
+        return {label: list(rows.values()) for label, rows in found.items()}
 
-def folds_of(labels: Sequence[str], count: int, seed: int, *purpose: int | str) -> list[tuple[list[int], list[int]]]:
+    def distinct(self) -> dict[str, int]:
+        """Return how many distinct texts each class has."""
+        return {label: len(rows) for label, rows in self.same().items()}
+
+
+def folds_of(examples: Examples, count: int, seed: int, *purpose: int | str) -> list[tuple[list[int], list[int]]]:
     """Return (inside, outside) rows of each fold; every row is outside once.  A function of the seed."""
-    part = np.zeros(len(labels), dtype=int)
-    for label in sorted(set(labels)):
-        members = np.array([i for i, one in enumerate(labels) if one == label])
-        part[generator(seed, *purpose, label).permutation(members)] = np.arange(len(members)) % count
-    return [(np.flatnonzero(part != k).tolist(), np.flatnonzero(part == k).tolist()) for k in range(count)]
+    part: dict[int, int] = {}
+    for label, same in examples.same().items():
+        for place, which in enumerate(generator(seed, *purpose, label).permutation(len(same))):
+            part |= dict.fromkeys(same[which], place % count)
+    every = range(len(examples.labels))
+    return [([i for i in every if part[i] != k], [i for i in every if part[i] == k]) for k in range(count)]
 
 
 class Outside(NamedTuple):

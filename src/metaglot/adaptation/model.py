@@ -110,8 +110,7 @@ class Model:
 
     def cut(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> int:
         """Return how many of the texts (or pairs) are longer than `max_length` tokens, so that their rest is unread."""
-        check_texts(texts, pairs)
-        texts, pairs = self._read(texts, pairs)
+        texts, pairs = self._read(*check_texts(texts, pairs))
         # A token has one character or more, but for the few that stand around a text.
         long = [i for i, t in enumerate(texts) if len(t) + (len(pairs[i]) if pairs else 0) > self.max_length // 2]
         if not long:
@@ -154,7 +153,7 @@ class Model:
 
     def features(self, params: Params, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Tensor:  # [n, D]
         """Return pooled features under `params`; texts of like length share a batch."""
-        check_texts(texts, pairs)
+        texts, pairs = check_texts(texts, pairs)
         learner = self.backbone.learner
         found = torch.zeros(len(texts), learner.hidden_size, device=learner.device)
         length = [len(text) + (len(pairs[i]) if pairs else 0) for i, text in enumerate(texts)]
@@ -203,7 +202,7 @@ class Model:
         if effort == AUTO:
             budget = SECONDS if seconds is None else seconds
             return adapt_auto(self, texts, labels, pairs, seed=seed, names=names, seconds=budget)
-        chosen = self.effort(effort) if isinstance(effort, str) else effort
+        chosen = effort if isinstance(effort, Effort | AsTrained) else self.effort(effort)
         return adapt_model(self, texts, labels, pairs, chosen, seed=seed, names=names)
 
     def zero_shot(self, labels: Sequence[str], *, names: Mapping[str, str] | None = None) -> "Adapted":

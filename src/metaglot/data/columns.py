@@ -196,7 +196,7 @@ def _separator(found: Sequence[str]) -> str:
     if len(found) == 1:
         for mark, advice in (
             ("\t", "tabs: name it .tsv"),
-            (";", "semicolons: save it with commas"),
+            (";", "semicolons: name it .csv"),
             (",", "commas: name it .csv"),
         ):
             if mark in found[0]:

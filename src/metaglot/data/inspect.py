@@ -15,6 +15,7 @@ from metaglot.data.folding import folded_rows
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORDS = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
+SHOWN = 5  # repeats and clashes, by row
 _SCRIPT_LETTERS = 40  # letters of a text that its script is guessed from
 
 
@@ -50,6 +51,8 @@ class Summary:
     empty: int  # rows whose text is white space
     duplicates: int  # rows that repeat an earlier text, folded
     conflicts: int  # distinct texts (folded) that stand under several labels
+    repeats: tuple[tuple[int, int], ...]  # the first few: (row of a repeated text, its first row), rows from 1
+    clashes: tuple[tuple[int, int], ...]  # the first few: (row with another label, first row of the text)
     overlaps: tuple[Overlap, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -67,10 +70,12 @@ def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = 
     Two texts (or pairs) are the same if they are so after folding case, punctuation and white space.
     """
     keys = folded_rows(table)
+    rows = cast("list[int]", table["row"].to_pylist()) if "row" in table.column_names else list(range(len(keys)))
     texts = cast("list[str]", table["text"].to_pylist())
     labels = _column(table, "label")
     lengths = np.array([len(_WORDS.findall(text)) for text in texts] or [0])
     languages = _counts(_column(table, "lang"))
+    repeats, clashes = _again(keys, labels)
     return Summary(
         rows=table.num_rows,
         columns=tuple(n for n in table.column_names if n != "row" and table[n].null_count < table.num_rows),
@@ -83,7 +88,9 @@ def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = 
         languages_guessed=not languages,
         empty=sum(not text.strip() for text in texts),
         duplicates=len(keys) - len(set(keys)),
-        conflicts=_conflicts(keys, labels),
+        conflicts=len({keys[row] for row, _ in clashes}),
+        repeats=tuple((rows[row] + 1, rows[first] + 1) for row, first in repeats[:SHOWN]),
+        clashes=tuple((rows[row] + 1, rows[first] + 1) for row, first in clashes[:SHOWN]),
         overlaps=tuple(_overlap(keys, name, other) for name, other in against),
     )
 
@@ -114,13 +121,18 @@ def _counts(values: Iterable[str | None]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _conflicts(keys: Sequence[str], labels: Sequence[str | None]) -> int:
-    seen: dict[str, str] = {}
-    clashing: set[str] = set()
-    for key, label in zip(keys, labels, strict=True):
-        if label is not None and seen.setdefault(key, label) != label:
-            clashing.add(key)
-    return len(clashing)
+def _again(keys: Sequence[str], labels: Sequence[str | None]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return (row, first row of its text) for what repeats an earlier text, and for what has another label than it."""
+    first: dict[str, int] = {}
+    labelled: dict[str, int] = {}
+    repeats: list[tuple[int, int]] = []
+    clashes: list[tuple[int, int]] = []
+    for row, (key, label) in enumerate(zip(keys, labels, strict=True)):
+        if first.setdefault(key, row) != row:
+            repeats.append((row, first[key]))
+        if label is not None and labels[labelled.setdefault(key, row)] != label:
+            clashes.append((row, labelled[key]))
+    return repeats, clashes
 
 
 def _overlap(keys: Sequence[str], name: str, other: pa.Table) -> Overlap:

@@ -21,14 +21,21 @@ from metaglot.errors import MetaglotError
 MAGIC = (
     (b"PAR1", "Parquet"), (b"ARROW1", "Arrow"), (b"PK\x03\x04", "a zip archive (or a spreadsheet)"),
     (b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"),
-    (b"%PDF", "PDF"), (b"\xff\xfe", "UTF-16 text"), (b"\xfe\xff", "UTF-16 text"),
+    (b"%PDF", "PDF"),
 )  # fmt: skip
+WIDE = (b"\xff\xfe", b"\xfe\xff")  # what UTF-16 begins with, as spreadsheets write it
 
 
 def read_csv(path: Path, pick: Pick) -> Raw:
-    """Return the picked columns of a csv file with a header; quoted newlines are part of the text."""
+    """Return the picked columns of a csv file with a header; quoted newlines are part of the text.
+
+    A header with semicolons and without a comma is one of fields parted by semicolons, as spreadsheets write them where
+    a comma parts decimals.
+    """
+    text = decode(path)
+    header = text.lstrip("\r\n").split("\n", 1)[0]
     with _long_fields():
-        return _grid(path, pick, _parsed(path, decode(path), ","))
+        return _grid(path, pick, _parsed(path, text, ";" if ";" in header and "," not in header else ","))
 
 
 def read_tsv(path: Path, pick: Pick) -> Raw:
@@ -83,12 +90,14 @@ def read_txt(path: Path, pick: Pick) -> Raw:
 
 
 def decode(path: Path) -> str:
-    """Return the file as text; raises if it is empty, not UTF-8, of another format, or has NUL bytes."""
+    """Return the file as text; raises if it is empty, not UTF-8 or UTF-16, of another format, or has NUL bytes."""
     raw = read_bytes(path)
     for magic, kind in MAGIC:
         if raw.startswith(magic):
             named = "".join(path.suffixes[-2:])
             raise MetaglotError(f"{path}, line 1: named {named} but holds {kind}. Convert it or mend its name.")
+    if raw.startswith(WIDE):
+        raw = _narrowed(path, raw)
     if (nul := raw.find(b"\0")) >= 0:
         raise MetaglotError(f"{path}, line {raw.count(10, 0, nul) + 1}: a NUL byte; this is not a text file.")
     try:
@@ -102,6 +111,14 @@ def decode(path: Path) -> str:
     if not text.strip():
         raise MetaglotError(f"{path}, line 1: the file is empty.")
     return text
+
+
+def _narrowed(path: Path, raw: bytes) -> bytes:
+    """Return UTF-16 as UTF-8."""
+    try:
+        return raw.decode("utf-16").encode()
+    except UnicodeError as error:
+        raise MetaglotError(f"{path}, line 1: begins as UTF-16 and is none: {error}. Save it as UTF-8.") from error
 
 
 def _parsed(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:

@@ -104,6 +104,9 @@ def _holds_results(path: Path) -> bool:
 def _neither(path: Path) -> str:
     if not path.is_dir():
         return f"{path}: no such folder. Name a run directory of `metaglot pretrain`, or one of `metaglot evaluate`."
+    inside = sorted(str(one) for one in path.iterdir() if one.is_dir() and _holds_results(one))
+    if inside:
+        return f"{path}: holds no results itself, but its folders do. Report them: metaglot report {' '.join(inside)}"
     return (
         f"{path}: neither a run directory ({METRICS}, {CHECKPOINTS}/) nor a folder of results ({RESULTS}). "
         "`metaglot pretrain` writes the one, `metaglot evaluate` the other."

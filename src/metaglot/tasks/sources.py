@@ -76,8 +76,8 @@ def sources_of(examples: Examples, select: Selection = Selection()) -> list[Sour
     if not sources:
         raise MetaglotError(
             f"{examples.name}: no task is left: it needs at least two classes of {select.min_per_class} examples each "
-            f"within the chosen languages, splits, domains and classes (it has {len(labels)} classes in {len(codes)} "
-            "rows)"
+            "(min_per_class) within the chosen languages, splits, domains and classes "
+            f"(it has {len(labels)} classes in {len(codes)} rows)"
         )
     return sources
 

@@ -1,5 +1,6 @@
 """Logistic regression on the unit features of the untouched backbone; C is fixed."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,7 +36,10 @@ class FrozenLR:
         del shot, seed
         names, numbers = numbered(labels)
         regression = LogisticRegression(C=self.c, max_iter=1000)
-        return FittedLR(names, self.queries, regression.fit(self.queries.encoder.embed(texts, pairs), numbers))
+        features = self.queries.encoder.embed(texts, pairs)
+        with warnings.catch_warnings():  # more classes than half of the examples is what few examples are
+            warnings.filterwarnings("ignore", message="The number of unique classes")
+            return FittedLR(names, self.queries, regression.fit(features, numbers))
 
 
 @dataclass(frozen=True)
