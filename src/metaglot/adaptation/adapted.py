@@ -150,9 +150,10 @@ class Adapted:
         old = self.examples
         if old.texts and (old.pairs is None) != (pairs is None):
             raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
+        texts, labels, pairs = check_labelled(texts, labels, pairs)
         if self.effort.closed_form:
             added = self._with(texts, labels, pairs)
-            history = [*self.provenance.get("added", []), data_hash(*check_labelled(texts, labels, pairs))]
+            history = [*self.provenance.get("added", []), data_hash(texts, labels, pairs)]
             # What was to be expected, and why, was told of the earlier examples.
             told = {name: value for name, value in self.provenance.items() if name != "choice"}
             return replace(added, provenance={**told, "added": history})
@@ -161,7 +162,6 @@ class Adapted:
                 "the examples of this adaptation were not saved with it, and gradient steps need them all; "
                 "adapt again from all examples, or save with keep_examples=True"
             )
-        texts, labels, pairs = check_labelled(texts, labels, pairs)
         merged = None if pairs is None or old.pairs is None else [*old.pairs, *pairs]
         given = self.provenance.get("names", True)
         return self.model.adapt(
@@ -189,9 +189,8 @@ class Adapted:
 
         return load_adapted(Path(folder), model=model)
 
-    def _with(self, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> "Adapted":
-        """Return a closed-form adaptation with more examples; new labels come after the old ones."""
-        texts, labels, pairs = check_labelled(texts, labels, pairs)
+    def _with(self, texts: list[str], labels: list[str], pairs: list[str] | None) -> "Adapted":
+        """Return a closed-form adaptation with more checked examples; new labels come after the old ones."""
         assert self.known is not None
         new = sorted(set(labels) - set(self.labels))
         names = (*self.labels, *new)
