@@ -1,7 +1,6 @@
 """The command line: help, the whole path on small files, exit codes, and mistakes said in a line."""
 
 import csv
-import io
 import json
 import resource
 import subprocess
@@ -86,88 +85,6 @@ def test_as_json(metaglot, tiny, examples, tmp_path, effort, write_csv):
         assert row["label"] == max(row["probabilities"], key=row["probabilities"].__getitem__)
     truth = [row["label"] for row in csv.DictReader(new.open())]
     assert sum(row["label"] == label for row, label in zip(rows, truth, strict=True)) >= 9
-
-
-def test_unknown_and_why(metaglot, tiny, examples, tmp_path):
-    out = tmp_path / "mine"
-    metaglot("adapt", tiny, examples, "--out", out, "--effort", "instant", "--keep-examples", "--quiet")
-    asked = ("--text", "refund the invoice", "--text", "a giraffe sang in the moonlight")
-    said = metaglot("predict", out, *asked, "--unknown", "none", "--explain", "--json")
-    rows = [json.loads(line) for line in said.out.splitlines()]
-    assert rows[0]["in_scope"] > rows[1]["in_scope"]
-    for row in rows:
-        best = max(row["probabilities"], key=row["probabilities"].__getitem__)
-        assert row["label"] == (best if row["in_scope"] >= 0.5 else "none")
-        assert [set(one) for one in row["why"]] == [{"text", "label", "number", "weight"}] * 3
-    lines = [line.split("\t") for line in metaglot("predict", out, *asked, "--unknown", "none").out.splitlines()]
-    for row, (label, chance, _) in zip(rows, lines, strict=True):
-        within = row["in_scope"] >= 0.5
-        assert label == row["label"]
-        assert float(chance) == pytest.approx(
-            max(row["probabilities"].values()) if within else 1 - row["in_scope"], abs=1e-3
-        )
-    lines = metaglot("predict", out, *asked, "--explain").out.splitlines()
-    assert [line.startswith("\t") for line in lines] == [False, True, True, True] * 2
-    assert any("(example " in line and ": " in line for line in lines)
-
-
-def test_lines_from_standard_input(metaglot, tiny, examples, tmp_path, monkeypatch):
-    out = tmp_path / "mine"
-    metaglot("adapt", tiny, examples, "--out", out, "--effort", "instant", "--quiet")
-    for given, code, says in (
-        (b"refund the invoice\r\n\ncourier and shipping\n", 0, ""),
-        (b"\n", 2, "no texts"),
-        (b"caf\xe9", 2, "not UTF-8"),
-    ):
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
-        said = metaglot("predict", out, "-")
-        assert (said.code, says in said.err) == (code, True)
-        assert [line.split("\t")[2] for line in said.out.splitlines()] == (
-            ["refund the invoice", "courier and shipping"] if code == 0 else []
-        )
-
-
-def test_only_the_split_train_is_learnt_from(metaglot, tiny, tmp_path):
-    rows = [("a dog", "beast"), ("a cat", "beast"), ("a saw", "tool"), ("an axe", "tool")]
-    lines = [f"{text} {split},{label},{split}" for split in ("train", "test") for text, label in rows]
-    (tmp_path / "split.csv").write_text("text,label,split\n" + "\n".join(lines) + "\n")
-    said = metaglot("adapt", tiny, tmp_path / "split.csv", "--out", tmp_path / "m", "--effort", "instant")
-    assert said.code == 0
-    assert "4 examples of 2 classes" in said.out
-    assert "note: 4 rows of other splits than train are left out" in said.err
-
-
-def test_repeats_and_case_are_told(metaglot, tiny, tmp_path):
-    lines = ["a dog,Beast", "A dog!,Beast", "a cat,beast", "a saw,tool", "a saw,beast", "a saw,beast"]
-    (tmp_path / "odd.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
-    said = metaglot("adapt", tiny, tmp_path / "odd.csv", "--out", tmp_path / "m", "--effort", "instant")
-    assert "3 examples repeat an earlier text" in said.err
-    assert "the labels 'Beast' and 'beast' differ in case only" in said.err
-    assert "1 texts stand under several labels, such as examples 4 ('tool') and 5 ('beast')" in said.err
-    told = metaglot("data", "inspect", tmp_path / "odd.csv").out
-    assert "row 2 as 1, row 5 as 4, row 6 as 4" in " ".join(told.replace("│", " ").split())
-
-
-def test_names_may_be_left_out(metaglot, tiny, examples, tmp_path):
-    for flag, names in (("--names", ["billing", "delivery", "technical"]), ("--no-names", [])):
-        said = metaglot("adapt", tiny, examples, "--out", tmp_path / flag, "--effort", "instant", "--json", flag)
-        assert list(json.loads(said.out)["names"]) == names
-
-
-def test_columns_of_ones_own(metaglot, tiny, tmp_path, write_csv):
-    file = write_csv(tmp_path / "tickets.csv", 3, header=("body", "team"))
-    columns = ("--columns", "text=body,label=team")
-    assert metaglot("adapt", tiny, file, *columns, "--out", tmp_path / "m", "--effort", "instant", "-q").code == 0
-    said = metaglot("predict", tmp_path / "m", file, "--columns", "text=body")
-    assert len(said.out.splitlines()) == 9
-
-
-def test_pairs(metaglot, tiny, tmp_path):
-    lines = ["a dog,an animal,yes", "a dog,a stone,no", "a cat,an animal,yes", "a cat,a cup,no"]
-    (tmp_path / "pairs.csv").write_text("text,text_pair,label\n" + "\n".join(lines) + "\n")
-    out = tmp_path / "m"
-    assert metaglot("adapt", tiny, tmp_path / "pairs.csv", "--out", out, "--effort", "instant", "-q").out == ""
-    assert len(metaglot("predict", out, tmp_path / "pairs.csv").out.splitlines()) == 4
 
 
 @pytest.mark.parametrize(("goal", "code"), [(0.05, 0), (1.0, 3)])

@@ -113,7 +113,7 @@ def _task(
     say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
     table, left = learnt_from(read_file(file, columns))
     if left:
-        say(f"{left} rows of other splits than train are left out; without a column split all would be learnt from")
+        say(f"{left} rows of other splits than train are left out; a file without that column is learnt from whole")
     labels = _labels(table, file)
     texts, pairs = texts_of(table)
     check_model(model)

@@ -133,7 +133,8 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
 
 def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
     """Return what is odd about labelled examples: classes of one or of unlike size, clashing labels, empty texts."""
-    from metaglot.data.folding import folded
+    from metaglot.data.folding import folded_texts
+    from metaglot.data.repeats import again
 
     counts = Counter(labels)
     notes: list[str] = []
@@ -148,15 +149,14 @@ def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] |
     for label in sorted(counts):
         if (other := alike.setdefault(label.casefold(), label)) != label:
             notes.append(f"the labels {other!r} and {label!r} differ in case only and are two classes")
-    seen: dict[tuple[str, str], int] = {}
-    keys = [(folded(text), folded(pairs[i]) if pairs else "") for i, text in enumerate(texts)]
-    clashing = [(seen[key], i) for i, key in enumerate(keys) if labels[seen.setdefault(key, i)] != labels[i]]
-    if again := len(keys) - len(set(keys)):
-        notes.append(f"{again} examples repeat an earlier text; where some are set aside, repeats stay together")
-    if clashing:
-        first, second = clashing[0]
+    keys = folded_texts(texts, pairs)
+    repeats, clashes = again(keys, labels)
+    if repeats:
+        notes.append(f"{len(repeats)} examples repeat an earlier text; where some are set aside, repeats stay together")
+    if clashes:
+        second, first = clashes[0]
         notes.append(
-            f"{len({keys[i] for _, i in clashing})} texts stand under several labels, such as examples "
+            f"{len({keys[i] for i, _ in clashes})} texts stand under several labels, such as examples "
             f"{first + 1} ({labels[first]!r}) and {second + 1} ({labels[second]!r})"
         )
     empty = [i for i, text in enumerate(texts) if not text.strip()]

@@ -41,18 +41,9 @@ def predict(
 
       cut -f 3 log.tsv | metaglot predict my-model -
     """
-    if (file is None) == (not text):
-        raise MetaglotError("give either --text (once or more) or a file of texts")
+    texts, pairs = _asked(file, text, columns)
     from metaglot.data.folders import check_adapted
 
-    if file is None:
-        texts, pairs = list(text or []), None
-    elif str(file) == "-":
-        texts, pairs = piped(), None
-        if not texts:
-            raise MetaglotError("standard input: no texts; write one a line")
-    else:
-        texts, pairs = texts_of(read_file(file, columns))
     check_adapted(folder)
     from metaglot.adaptation import Adapted
 
@@ -73,6 +64,19 @@ def predict(
         typer.echo(f"{printable(label)}\t{sure:.3f}\t{printable(' '.join(one.split()))}")
         for evidence in () if why is None else why.evidence:
             typer.echo(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
+
+
+def _asked(file: Path | None, text: list[str] | None, columns: str | None) -> tuple[list[str], list[str] | None]:
+    """Return the texts to classify and, if they have any, their second texts."""
+    if (file is None) == (not text):
+        raise MetaglotError("give either --text (once or more) or a file of texts")
+    if file is None:
+        return list(text or []), None
+    if str(file) != "-":
+        return texts_of(read_file(file, columns))
+    if columns is not None:
+        raise MetaglotError("--columns has no use beside -, of which each line is a text; drop it, or name a file")
+    return piped(), None
 
 
 def _prediction(

@@ -43,9 +43,12 @@ def learnt_from(table: Any) -> tuple[Any, int]:
 
 
 def piped() -> list[str]:
-    """Return the texts on standard input, one a line; raise MetaglotError for bytes that are not UTF-8."""
+    """Return the texts on standard input, one a line; raise MetaglotError for none, and for what is not UTF-8."""
     try:
         text = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise MetaglotError(f"standard input: not UTF-8 ({error}); convert it, for example with iconv") from error
-    return [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
+    texts = [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
+    if not texts:
+        raise MetaglotError("standard input: no texts; write one a line")
+    return texts

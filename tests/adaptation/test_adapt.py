@@ -218,9 +218,30 @@ def test_checks_return_lists():
     assert check_examples(("a", "b"), (1, 2), ("c", "d")) == (["a", "b"], ["1", "2"], ["c", "d"])
     assert check_texts((text for text in "ab"), ("c", "d")) == (["a", "b"], ["c", "d"])
     assert check_texts(("a",), None) == (["a"], None)
-    for labels, says in (([["a"], ["b"]], "not one label"), (["a", ""], "number 2 is missing"), (3, "got int")):
+    for labels, says in (
+        ([["a"], ["b"]], "not one label"),
+        (["a", ""], "number 2 is missing"),
+        (3, "got int"),
+        (["a", pd.NA], "not one label"),
+        (np.ones((2, 2)), "not one label"),
+        (["a", float("nan")], "number 2 is missing"),
+    ):
         with pytest.raises(MetaglotError, match=says):
             check_examples(["x", "y"], labels, None)
+
+
+@pytest.mark.parametrize("effort", [3, None, "slow"])
+def test_an_effort_that_is_none(model, sentences, effort):
+    with pytest.raises(MetaglotError, match=f"unknown effort {effort!r}; choose from instant"):
+        model.adapt(*sentences(2), effort=effort)
+
+
+@pytest.mark.parametrize("effort", ["instant", "fast"])
+def test_many_classes_of_two_examples_bring_no_warning(tiny, recwarn, effort):
+    classes = [f"{a}{b}" for a in "abcde" for b in "fghij"]
+    texts, labels = [f"{word} {i}" for word in classes for i in range(2)], [word for word in classes for _ in range(2)]
+    tiny.adapt(texts, labels, effort=effort, names=False)
+    assert not [str(one.message) for one in recwarn if "unique classes" in str(one.message)]
 
 
 def test_a_column_is_read_in_its_order_whatever_its_index(model, sentences):

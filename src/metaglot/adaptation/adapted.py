@@ -143,7 +143,8 @@ class Adapted:
         """Return a new adaptation with these examples too; new labels become new classes.
 
         A closed-form one only adds to the features it knows. Any other starts again from all examples, and raises
-        MetaglotError if it was loaded from a folder that does not hold them.
+        MetaglotError if it was loaded from a folder that does not hold them. What `auto` expected of the earlier
+        examples is not kept.
         """
         from metaglot.adaptation.storage import data_hash  # storage builds on this module
 

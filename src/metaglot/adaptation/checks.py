@@ -49,9 +49,14 @@ def check_labelled(
 
 
 def _check_label(i: int, label: Any) -> None:
-    if isinstance(label, (list, tuple, set, dict)):
+    try:
+        missing = label is None or bool(label != label) or label == ""  # NaN, as pandas has it
+        several = isinstance(label, (list, tuple, set, dict))
+    except (TypeError, ValueError):  # an array, or pandas' NA, which is not even unlike itself
+        missing, several = False, True
+    if several:
         raise MetaglotError(f"label number {i + 1} is {label!r}, not one label; give each text one")
-    if label is None or label != label or label == "":  # NaN, as pandas has it
+    if missing:
         raise MetaglotError(f"label number {i + 1} is missing; fill it in, or leave the text out")
 
 

@@ -130,7 +130,7 @@ def choose(
         return Choice(effort, known, trial, found, reason)
 
     if min(examples.distinct().values()) < 2:
-        return chosen(CLOSED, "closed form, since a class has one example, so that none can be set aside")
+        return chosen(CLOSED, "closed form, since a class has one example (repeats apart): none can be set aside")
     step = step_seconds(model, texts, pairs)
     if step * SOME.steps > seconds:
         return chosen(CLOSED, f"closed form, since {SOME.steps} gradient steps would take over {seconds:g} s")

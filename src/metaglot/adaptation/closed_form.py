@@ -15,7 +15,6 @@ https://arxiv.org/abs/1706.04599.
 """
 
 import math
-import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -27,6 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, one_hot
 
+from metaglot.adaptation.unwarned import many_classes
 from metaglot.models.heads import prototype_layer
 from metaglot.models.heads.ridge import ridge
 
@@ -132,8 +132,7 @@ def logistic(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C]
     """Return W and b of the balanced logistic regression; classes without rows score far below the others."""
     x, y = rows.features.double().cpu().numpy(), rows.numbers.cpu().numpy()
     weights = balance(rows.numbers, classes).cpu().numpy()
-    with warnings.catch_warnings():  # more classes than half of the examples is what few examples are
-        warnings.filterwarnings("ignore", message="The number of unique classes")
+    with many_classes():
         made = LogisticRegression(C=FREEDOM, tol=PRECISE, max_iter=1000).fit(x, y, sample_weight=weights)
     slope, level = np.asarray(made.coef_), np.asarray(made.intercept_)
     if len(made.classes_) == 2:  # one logit of the second class over the first

@@ -29,7 +29,7 @@ def adapt_until(
     """Return the adaptation by the least effort whose cross-validated accuracy meets the goal, and that accuracy.
 
     Where none meets it in the time, the best one found.  Raises MetaglotError if a class has fewer than two
-    examples, since none could be set aside.
+    different texts, since none could be set aside.
     """
     texts, labels, pairs = check_examples(texts, labels, pairs)
     began = time.process_time()

@@ -13,7 +13,7 @@ from torch import Tensor
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.model import Model, Names
-from metaglot.data.folding import folded
+from metaglot.data.folding import folded_texts
 from metaglot.seeds import generator
 
 
@@ -32,9 +32,8 @@ class Examples(NamedTuple):
 
     def same(self) -> dict[str, list[list[int]]]:
         """Return the rows of each class, those of the same text together; in order."""
-        found: dict[str, dict[tuple[str, str], list[int]]] = {label: {} for label in sorted(set(self.labels))}
-        for i, (text, label) in enumerate(zip(self.texts, self.labels, strict=True)):
-            key = folded(text), "" if self.pairs is None else folded(self.pairs[i])
+        found: dict[str, dict[str, list[int]]] = {label: {} for label in sorted(set(self.labels))}
+        for i, (key, label) in enumerate(zip(folded_texts(self.texts, self.pairs), self.labels, strict=True)):
             found[label].setdefault(key, []).append(i)
         return {label: list(rows.values()) for label, rows in found.items()}
 

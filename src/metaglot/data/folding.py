@@ -1,6 +1,7 @@
 """When two texts count as the same: after folding case, punctuation and white space."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -26,11 +27,16 @@ def folded(text: str) -> str:
 
 
 def folded_rows(table: "pa.Table") -> list[str]:
-    """Return the folded text of each row of a canonical table; the two texts of a pair are parted by a NUL."""
-    texts = [folded(text) for text in cast("list[str]", table["text"].to_pylist())]
-    if "text_pair" not in table.column_names:
+    """Return `folded_texts` of the rows of a canonical table."""
+    pairs = cast("list[str | None]", table["text_pair"].to_pylist()) if "text_pair" in table.column_names else None
+    return folded_texts(cast("list[str]", table["text"].to_pylist()), pairs)
+
+
+def folded_texts(texts: Sequence[str], pairs: Sequence[str | None] | None) -> list[str]:
+    """Return each text folded, with its second text if it has one; a NUL parts the two."""
+    texts = [folded(text) for text in texts]
+    if pairs is None:
         return texts
-    pairs = cast("list[str | None]", table["text_pair"].to_pylist())
     return [text if pair is None else f"{text}\0{folded(pair)}" for text, pair in zip(texts, pairs, strict=True)]
 
 

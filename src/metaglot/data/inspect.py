@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.data.folding import folded_rows
+from metaglot.data.repeats import again
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORDS = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
@@ -75,7 +76,7 @@ def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = 
     labels = _column(table, "label")
     lengths = np.array([len(_WORDS.findall(text)) for text in texts] or [0])
     languages = _counts(_column(table, "lang"))
-    repeats, clashes = _again(keys, labels)
+    repeats, clashes = again(keys, labels)
     return Summary(
         rows=table.num_rows,
         columns=tuple(n for n in table.column_names if n != "row" and table[n].null_count < table.num_rows),
@@ -87,7 +88,7 @@ def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = 
         languages=languages or _counts(script(text) for text in texts),
         languages_guessed=not languages,
         empty=sum(not text.strip() for text in texts),
-        duplicates=len(keys) - len(set(keys)),
+        duplicates=len(repeats),
         conflicts=len({keys[row] for row, _ in clashes}),
         repeats=tuple((rows[row] + 1, rows[first] + 1) for row, first in repeats[:SHOWN]),
         clashes=tuple((rows[row] + 1, rows[first] + 1) for row, first in clashes[:SHOWN]),
@@ -119,20 +120,6 @@ def _column(table: pa.Table, name: str) -> list[str | None]:
 def _counts(values: Iterable[str | None]) -> dict[str, int]:
     counts = Counter(value for value in values if value is not None)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _again(keys: Sequence[str], labels: Sequence[str | None]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return (row, first row of its text) for what repeats an earlier text, and for what has another label than it."""
-    first: dict[str, int] = {}
-    labelled: dict[str, int] = {}
-    repeats: list[tuple[int, int]] = []
-    clashes: list[tuple[int, int]] = []
-    for row, (key, label) in enumerate(zip(keys, labels, strict=True)):
-        if first.setdefault(key, row) != row:
-            repeats.append((row, first[key]))
-        if label is not None and labels[labelled.setdefault(key, row)] != label:
-            clashes.append((row, labelled[key]))
-    return repeats, clashes
 
 
 def _overlap(keys: Sequence[str], name: str, other: pa.Table) -> Overlap:

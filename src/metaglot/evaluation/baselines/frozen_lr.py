@@ -1,12 +1,12 @@
 """Logistic regression on the unit features of the untouched backbone; C is fixed."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from metaglot.adaptation.unwarned import many_classes
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered
 
@@ -37,8 +37,7 @@ class FrozenLR:
         names, numbers = numbered(labels)
         regression = LogisticRegression(C=self.c, max_iter=1000)
         features = self.queries.encoder.embed(texts, pairs)
-        with warnings.catch_warnings():  # more classes than half of the examples is what few examples are
-            warnings.filterwarnings("ignore", message="The number of unique classes")
+        with many_classes():
             return FittedLR(names, self.queries, regression.fit(features, numbers))
 
 

@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from metaglot.adaptation.unwarned import many_classes
 from metaglot.evaluation.baselines.method import numbered
 
 
@@ -43,7 +44,8 @@ class Tfidf:
             [(name, block) for name, block in blocks if _reads(block, joined)] or [("none", _Nothing())]
         )
         pipeline = Pipeline([("features", features), ("lr", LogisticRegression(C=self.c, max_iter=1000))])
-        return FittedTfidf(names, pipeline.fit(joined, numbers))
+        with many_classes():
+            return FittedTfidf(names, pipeline.fit(joined, numbers))
 
 
 @dataclass(frozen=True)
