@@ -138,10 +138,11 @@ def _workers(asked: Ready, manner: Manner) -> "Workers | None":
 
 def look_for_overlap(model: str, task_sets: "list[TaskSet]", *, exclude: bool) -> "tuple[Sequence[TaskSet], Overlap]":
     """Return the tasks, without overlapping queries if asked, and what of them the run has seen."""
+    from metaglot.data.folders import folder_of
     from metaglot.data.seen import read_seen
     from metaglot.evaluation.leakage import overlap_of, without_overlap
 
-    overlap = overlap_of(read_seen(model), task_sets)
+    overlap = overlap_of(read_seen(folder_of(model)), task_sets)
     if overlap.seen is None and exclude:
         raise MetaglotError(
             f"--exclude-overlap: {model} keeps no hashes of training texts; a run directory of `metaglot pretrain` "

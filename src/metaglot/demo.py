@@ -33,8 +33,8 @@ from metaglot.evaluation import (
     terminal,
     write_report,
 )
-from metaglot.evaluation.statistics import paired_difference
-from metaglot.evaluation.summary import better_frozen, scores
+from metaglot.evaluation.comparison import comparisons
+from metaglot.evaluation.headline import intervals
 from metaglot.training import run
 
 UNSEEN_GROUPS = ("sci.space", "rec.sport.hockey", "comp.windows.x", "talk.politics.mideast", "misc.forsale")
@@ -172,15 +172,10 @@ def _write(out: Path, results: list[Result]) -> Path:
 
 def _summary(results: list[Result]) -> str:
     shot = SHOTS[-1]
-    frozen = better_frozen(results, shot)
-    assert frozen is not None
-    gain = paired_difference(scores(results, "ours-instant", shot), scores(results, frozen, shot))
-    points = [100 * value for value in (gain.mean, gain.low, gain.high)]
-    verdict = "the interval excludes zero" if gain.low > 0 or gain.high < 0 else "the interval includes zero"
+    gain = next(c for c in comparisons(results) if c.shot == shot and not c.single)
     return (
-        f"At {shot} shots the meta-pretrained encoder, without a gradient step, is {points[0]:+.1f} points from the "
-        f"better frozen arm ({frozen}) on tasks never seen, 95 % CI [{points[1]:+.1f}, {points[2]:+.1f}], "
-        f"{gain.n} paired draws: {verdict}."
+        f"At {shot} shots the meta-pretrained encoder, without a gradient step, is {100 * gain.draws.mean:+.1f} points "
+        f"from the {gain.against} arm on tasks never seen, 95 % interval {intervals(gain)}."
     )
 
 

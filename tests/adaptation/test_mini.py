@@ -1,5 +1,6 @@
 """The model that comes in the package: it loads, adapts the same each time, and is as good as its card says."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,8 @@ import yaml
 
 from metaglot import load
 from metaglot.adaptation import Model
+from metaglot.data.readers import read_table
+from metaglot.data.seen import find_seen, read_seen
 from metaglot.data.shipped import WEIGHTS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import TaskSet
@@ -40,6 +43,21 @@ def test_the_file_is_small_and_has_a_card_and_a_notice():
     (weights,) = (WEIGHTS / "mini").glob("checkpoints/*/params.safetensors")
     assert weights.stat().st_size <= 4 * 10**6
     assert {"README.md", "NOTICE", "model.json"} <= {file.name for file in (WEIGHTS / "mini").iterdir()}
+
+
+def test_it_keeps_the_hashes_of_its_training_texts():
+    seen = read_seen(WEIGHTS / "mini")
+    assert seen is not None
+    assert seen.texts == 219_475
+    assert sorted(one.name for one in seen.sets) == json.loads((WEIGHTS / "mini" / "model.json").read_text())["data"]
+
+
+@pytest.mark.skipif(not HERE, reason="METAGLOT_DATA is not set")
+@pytest.mark.parametrize(("name", "known"), [("train/snips", 1.0), ("dev/trec6", 0.0), ("leopard/airline", 0.0)])
+def test_the_hashes_find_what_it_was_trained_on_and_nothing_else(name, known):
+    seen = read_seen(WEIGHTS / "mini")
+    table = read_table(Path(os.environ["METAGLOT_DATA"]) / f"{name}.parquet").slice(0, 2000)
+    assert find_seen(seen, table).exact.mean() == known
 
 
 def test_it_can_be_copied_and_used_as_a_run(mini, tmp_path):

@@ -17,7 +17,7 @@ from metaglot.cli import app
 from metaglot.data.builtin import fetch
 from metaglot.data.draws import draws_of
 from metaglot.data.readers import read_table
-from metaglot.data.seen import Part, Seen, seen_of
+from metaglot.data.seen import Part, Seen, merged, read_seen, seen_of, whole_texts, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
 from metaglot.evaluation.baselines import Tfidf
@@ -177,6 +177,25 @@ def test_a_folder_that_grows_keeps_what_was_said_of_earlier_tasks(leaky: tuple[T
         f"1 exact, 0 near of {both.tasks[0].support.rows}",
         f"0 of {both.tasks[1].support.rows}",
     ]
+
+
+def test_hashes_of_whole_texts_find_copies_and_say_that_edits_are_not_looked_for(
+    leaky: tuple[TaskSet, Seen], tmp_path: Path
+) -> None:
+    task, seen = leaky
+    write_seen(tmp_path, whole_texts(seen))
+    small = read_seen(tmp_path)
+    assert small is not None
+    assert (small.near, small.texts, small.sets) == (False, seen.texts, seen.sets)
+    assert (tmp_path / "seen" / "hashes.safetensors").stat().st_size < 8 * seen.texts + 100
+    found = overlap_of(small, [task]).leakage("run", [task], PLAN)
+    assert found.tasks[0].pool == (100, 2, 0)  # the edited row is not found
+    (grid,) = leakage_grids(found)
+    assert "edited copies are not found" in grid.note
+    assert "near" not in grid.rows[0][3].text
+    write_leakage(tmp_path, found)
+    assert read_leakage(tmp_path) == found
+    assert not merged([seen, small]).near
 
 
 DATA = os.environ.get("METAGLOT_DATA", "")

@@ -154,8 +154,9 @@ def test_the_headline_is_made_from_the_numbers(results: list[Result]) -> None:
     # ours − finetune: +0.02 on a and b, 0.02 − 0.15 on c; the mean is −0.03
     assert headline(results).startswith(
         "ours-fast is 3.0 points below finetune, the strongest of 4 baselines, over 3 tasks at 1 and 5 shots "
-        "(95 % interval over tasks and draws "
+        "(95 % interval over draws "
     )
+    assert "; over tasks and draws " in headline(results)
     assert headline(results).endswith(", which includes zero); it loses 1 of 3 tasks (c by 13.0).")
     some = [r for r in results if r.task != "c" and r.method in {"ours-fast", "tfidf"} and r.shot == 1]
     assert headline(some).startswith("ours-fast is 15.0 points above tfidf, over 2 tasks at 1 shot (95 %")

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from metaglot.adaptation.model import weights_of
 from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, new_folder, run_at
+from metaglot.data.seen import read_seen, whole_texts, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.delta import shrunk
@@ -27,8 +28,9 @@ def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Small
     """Write a run as a difference of at most so many megabytes from its base model, which is loaded like the run.
 
     `out` must not exist.  It is loaded, adapted and evaluated as a run is, wherever its base model is found, but cannot
-    be trained further.  Raises MetaglotError for what is no run, for one whose base was made for it alone, and where
-    even what cannot be made smaller takes more.
+    be trained further.  Beside those megabytes it keeps the hash of each training text, eight bytes, where the run has
+    it.  Raises MetaglotError for what is no run, for one whose base was made for it alone, and where even what cannot
+    be made smaller takes more.
     """
     source, found = run_at(run)
     target = new_folder(out)
@@ -44,5 +46,7 @@ def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Small
         weights.parent.mkdir(parents=True)
         save_file(small.tensors, weights)
         (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        if seen := read_seen(source):
+            write_seen(part, whole_texts(seen))
         size = weights.stat().st_size
     return Smaller(size, small.kept)

@@ -1,7 +1,8 @@
 """What a run was meta-trained on, kept as hashes: `seen/` in its directory.
 
 `hashes.safetensors` holds the marks of every training text (`data.minhash`), `sets.json` the names of the sets and of
-their classes.  No text can be read back from them.
+their classes.  No text can be read back from them.  A shrunk run keeps the hashes of whole texts alone, eight bytes a
+text: exact copies are found by them, edited ones are not.
 """
 
 import json
@@ -17,7 +18,18 @@ from safetensors.numpy import load_file, save_file
 
 from metaglot.data.cache import atomic_file
 from metaglot.data.folding import folded_rows
-from metaglot.data.minhash import Ints, Marks, Signatures, equal_pairs, joined, marks_of, near_pairs, take
+from metaglot.data.minhash import (
+    FUNCTIONS,
+    U64,
+    Ints,
+    Marks,
+    Signatures,
+    equal_pairs,
+    joined,
+    marks_of,
+    near_pairs,
+    take,
+)
 from metaglot.errors import MetaglotError
 
 FOLDER, HASHES, SETS = "seen", "hashes.safetensors", "sets.json"
@@ -49,6 +61,7 @@ class Seen:
 
     sets: tuple[SeenSet, ...]
     marks: Marks  # of all sets, one after another
+    near: bool = True  # whether the marks find edited copies too
 
     @property
     def texts(self) -> int:
@@ -97,16 +110,21 @@ def merged(several: Sequence[Seen]) -> Seen:
                 kept[key] = None
                 sets.append(one)
                 marks.append(own)
-    return Seen(tuple(sets), joined(marks))
+    return Seen(tuple(sets), joined(marks), all(seen.near for seen in several))
+
+
+def whole_texts(seen: Seen) -> Seen:
+    """Return the hashes of whole texts alone, which find exact copies and no edited ones."""
+    return Seen(seen.sets, _unsigned(seen.marks.exact), near=False)
 
 
 def write_seen(run: Path, seen: Seen) -> None:
     """Write `seen/` into a run directory, whole or not at all; what stood there is replaced."""
     folder = run / FOLDER
-    plain = {"format": FORMAT, "sets": [one._asdict() for one in seen.sets]}
+    plain = {"format": FORMAT, "near": seen.near, "sets": [one._asdict() for one in seen.sets]}
     (folder / SETS).unlink(missing_ok=True)
     with atomic_file(folder / HASHES) as part:
-        save_file(_arrays(seen.marks), part)
+        save_file(_arrays(seen.marks) if seen.near else {"exact": seen.marks.exact}, part)
     with atomic_file(folder / SETS) as part:
         part.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
@@ -123,13 +141,15 @@ def read_seen(run: str | Path) -> Seen | None:
         plain: dict[str, Any] = json.loads((folder / SETS).read_text("utf-8"))
         version = plain["format"]
         sets = tuple(SeenSet(str(s["name"]), int(s["texts"]), tuple(s["labels"])) for s in plain["sets"])
-        marks = _marks(load_file(folder / HASHES))
+        near = bool(plain.get("near", True))
+        arrays = load_file(folder / HASHES)
+        marks = _marks(arrays) if near else _unsigned(arrays["exact"])
         damage = "" if len(marks.exact) == sum(one.texts for one in sets) else "the two files do not fit"
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise MetaglotError(_mend(folder, f"damaged ({error})")) from error
     if version != FORMAT or damage:
         raise MetaglotError(_mend(folder, damage or f"of format {version}, and this version reads {FORMAT}"))
-    return Seen(sets, marks)
+    return Seen(sets, marks, near)
 
 
 def find_seen(seen: Seen, table: pa.Table) -> Found:
@@ -162,6 +182,12 @@ def _marks(arrays: Mapping[str, np.ndarray]) -> Marks:
         for kind in ("short", "long")
     )
     return Marks(arrays["exact"], cast("Ints", arrays["words"].astype(np.int64)), short, long)
+
+
+def _unsigned(exact: U64) -> Marks:
+    """Return marks without signatures, of texts whose hashes alone are known."""
+    none = Signatures(np.zeros(0, np.int64), np.zeros((0, FUNCTIONS), np.uint8))
+    return Marks(exact, np.zeros(len(exact), np.int64), none, none)
 
 
 def _mend(folder: Path, what: str) -> str:

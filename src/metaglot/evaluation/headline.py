@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 from metaglot.evaluation.comparison import Comparison, ahead_in_part, candidates, comparisons, strongest
+from metaglot.evaluation.statistics import Interval
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import methods_of, shots_of, tasks_of
 
@@ -63,13 +64,22 @@ def _scope(tasks: Sequence[str], shots: Sequence[int]) -> str:
     return f"{where} at {listed} shot{'s' * (said != ['1'])}"
 
 
-def _interval(best: Comparison) -> str:
-    interval = best.tasks
-    if isnan(interval.low):
-        return ""
-    over = "tasks and draws" if interval.n > 1 and len(best.means) > 1 else "draws"
+def intervals(gain: Comparison) -> str:
+    """Return the 95 % intervals of a gain: over draws of the support set, and had other tasks been chosen too."""
+    by_draws = "" if isnan(gain.draws.low) else f"over draws {_between(gain.draws)}"
+    several = gain.tasks.n > 1 and len(gain.means) > 1 and not isnan(gain.tasks.low)
+    by_tasks = f"over tasks and draws {_between(gain.tasks)}" if several else ""
+    return "; ".join(part for part in (by_draws, by_tasks) if part)
+
+
+def _between(interval: Interval) -> str:
     zero = ", which includes zero" if interval.low <= 0 <= interval.high else ""
-    return f" (95 % interval over {over} {100 * interval.low:+.1f} to {100 * interval.high:+.1f}{zero})"
+    return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}{zero}"
+
+
+def _interval(best: Comparison) -> str:
+    both = intervals(best)
+    return f" (95 % interval {both})" if both else ""
 
 
 def _lost(best: Comparison) -> str:

@@ -62,6 +62,7 @@ class Leakage:
     texts: int  # training texts whose hashes the run keeps
     excluded: bool  # whether overlapping rows were left out of the queries
     tasks: tuple[TaskLeakage, ...]
+    near: bool = True  # whether edited copies were looked for: a shrunk run knows whole texts alone
 
 
 class Overlap(NamedTuple):
@@ -76,7 +77,7 @@ class Overlap(NamedTuple):
         if self.seen is None:
             return Leakage(model, known=False, texts=0, excluded=excluded, tasks=())
         tasks = tuple(_leaked(self.seen, task_set, self.found[task_set.name], plan) for task_set in task_sets)
-        return Leakage(model, known=True, texts=self.seen.texts, excluded=excluded, tasks=tasks)
+        return Leakage(model, True, self.seen.texts, excluded, tasks, near=self.seen.near)
 
 
 def overlap_of(seen: Seen | None, task_sets: Sequence[TaskSet]) -> Overlap:
@@ -119,9 +120,9 @@ def leakage_grids(leakage: Leakage) -> list[Grid]:
     rows = tuple(
         (
             Text(task.task),
-            Text(_counted(task.queries), "lost" if task.queries.seen else ""),
+            Text(_counted(task.queries, leakage), "lost" if task.queries.seen else ""),
             Text(f"{task.excluded:,}" if leakage.excluded else "–"),
-            Text(_counted(task.support)),
+            Text(_counted(task.support, leakage)),
             Text(f"{len(task.shared)} of {task.named}" if task.named else "numbers"),
             Text(", ".join(f"{name} {rows:,}" for name, rows in list(task.sets.items())[:3]) or "–"),
         )
@@ -150,7 +151,14 @@ def read_leakage(path: str | Path) -> Leakage | None:
     try:
         plain = json.loads(file.read_text("utf-8"))
         tasks = tuple(_task(one) for one in plain["tasks"])
-        return Leakage(str(plain["model"]), bool(plain["known"]), int(plain["texts"]), bool(plain["excluded"]), tasks)
+        return Leakage(
+            model=str(plain["model"]),
+            known=bool(plain["known"]),
+            texts=int(plain["texts"]),
+            excluded=bool(plain["excluded"]),
+            tasks=tasks,
+            near=bool(plain.get("near", True)),
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise MetaglotError(f"{file}: damaged ({error}); remove it, `metaglot evaluate` writes it anew") from error
 
@@ -198,8 +206,11 @@ def _counts(found: Found, rows: np.ndarray) -> Counts:
     return Counts(len(rows), int(found.exact[rows].sum()), int(found.near[rows].sum()))
 
 
-def _counted(counts: Counts) -> str:
-    return f"{counts.exact} exact, {counts.near} near of {counts.rows:,}" if counts.seen else f"0 of {counts.rows:,}"
+def _counted(counts: Counts, leakage: Leakage) -> str:
+    if not counts.seen:
+        return f"0 of {counts.rows:,}"
+    near = f", {counts.near} near" if leakage.near else ""
+    return f"{counts.exact} exact{near} of {counts.rows:,}"
 
 
 def _note(leakage: Leakage) -> str:
@@ -208,8 +219,13 @@ def _note(leakage: Leakage) -> str:
         if leakage.excluded
         else ("Queries that overlap were kept; --exclude-overlap leaves them out.")
     )
+    edited = (
+        "near for lightly edited copies"
+        if leakage.near
+        else "edited copies are not found, the model keeps hashes of whole texts alone"
+    )
     return (
         f"Rows that stand among the {leakage.texts:,} texts that {leakage.model} was meta-trained on: exact after "
-        f"folding case and punctuation, near for lightly edited copies. {kept} Class names: those that a training set "
+        f"folding case and punctuation, {edited}. {kept} Class names: those that a training set "
         "has too; bare numbers are no names. Rows in: training sets that hold rows of the task, judged or not."
     )
