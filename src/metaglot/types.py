@@ -142,8 +142,12 @@ class Family(Protocol):
         """Return the scores, from the parameters `head.*`."""
         ...
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B
-        """Return the mean loss of the batch."""
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over what is judged
+        """Return the mean loss of what is judged in the batch."""
+        ...
+
+    def judged(self, batch: Batch) -> int:
+        """Return how many units the loss of a batch is the mean of: its weight wherever parts are summed."""
         ...
 
     def predict(self, logits: Tensor) -> Tensor:
@@ -237,8 +241,8 @@ class Problem:
             return None
         return Outputs(batch[OUTPUTS + "hidden"], batch[OUTPUTS + "pooled"], batch["attention_mask"])
 
-    def loss(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # nats, mean over B
-        """Return the mean loss of a batch."""
+    def loss(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # nats
+        """Return the mean loss of what is judged in a batch."""
         return self.family.loss(self.logits(params, batch, seed=seed), batch)
 
     def logits(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:
@@ -296,5 +300,5 @@ class Algorithm(Protocol):
     def meta_grad(
         self, problems: Sequence[Problem], meta: Params, episodes: Sequence[Episode], *, step: int, seed: int
     ) -> MetaGrad:
-        """Return the meta-gradient, mean over the episodes."""
+        """Return the meta-gradient: the mean over the episodes, in which each task counts the same."""
         ...

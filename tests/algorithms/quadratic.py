@@ -63,6 +63,9 @@ class Quadratic:
         away = logits - batch["center"]
         return 0.5 * torch.einsum("bi,bij,bj->b", away, batch["matrix"], away).mean()
 
+    def judged(self, batch: Batch) -> int:
+        return len(batch["labels"])
+
     def predict(self, logits: Tensor) -> Tensor:
         return logits
 

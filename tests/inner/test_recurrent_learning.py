@@ -62,6 +62,9 @@ class Quadratics:
         away = logits - batch["center"]
         return 0.5 * torch.einsum("bi,bij,bj->b", away, batch["matrix"], away).sum()
 
+    def judged(self, batch: Batch) -> int:
+        return len(batch["center"])
+
     def predict(self, logits: Tensor) -> Tensor:
         return logits
 

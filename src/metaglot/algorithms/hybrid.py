@@ -1,6 +1,9 @@
 """Hybrid: one gradient step from tasks and from the plain objective of a language model together.
 
-    g = 1/n (Σ_{episodes with a support set} g_algorithm + Σ_{episodes without} ∇L(θ; query))
+    g = 1/n (Σ_{episodes with a support set} g_algorithm + Σ_{episodes without} w ∇L(θ; query))
+
+The weights w have mean 1 and are in proportion to the tokens judged, so that the episodes without a support set are
+parts of one batch of text, whose loss is the mean over its judged tokens.
 
 Which episodes come is the task distribution's affair (`tasks/mixture.py`).  The plain objective beside the tasks that
 are made from text: Bansal et al. 2020, https://arxiv.org/abs/2009.08445.
@@ -14,6 +17,7 @@ import torch
 from metaglot.errors import MetaglotError
 from metaglot.inner import gradients
 from metaglot.seeds import fold
+from metaglot.tasks.weights import episode_weights
 from metaglot.types import Algorithm, Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, Record, TaskInfo
 
 
@@ -52,12 +56,13 @@ class Hybrid:
             _add(total, found.grads, share=len(taught) / len(episodes))
             for i, record in zip(taught, found.records, strict=True):
                 records[i] = {**record, "family": episodes[i].family.name}
+        weights = episode_weights(episodes)
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
             if i in taught:
                 continue
             own = fold(seed, "plain", step, i) if self.dropout else None
             grads, records[i] = plain_gradient(problem, meta, episode.query, seed=own)
-            _add(total, grads, share=1 / len(episodes))
+            _add(total, grads, share=weights[i] / len(episodes))
         return MetaGrad(total, tuple(record for record in records if record is not None))
 
 

@@ -71,7 +71,7 @@ class Joint:
     def meta_grad(
         self, problems: Sequence[Problem], meta: Params, episodes: Sequence[Episode], *, step: int, seed: int
     ) -> MetaGrad:
-        """Return the gradient of the mean loss over all examples of the episodes, each under its set's head."""
+        """Return the gradient of the mean over the episodes of the loss on all their examples."""
         total = {name: torch.zeros_like(value) for name, value in meta.items()}
         records: list[dict[str, float | int | str]] = []
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):

@@ -112,7 +112,7 @@ class InnerLoop:
         moving = {n: v for n, v in params.items() if n.startswith("head.")} if waits else params
         total: Tensor | None = None
         summed: dict[str, Tensor] = {}
-        for part, share, part_seed in self.chunks(batch, seed):
+        for part, share, part_seed in self.chunks(problem, batch, seed):
             loss = share * problem.loss({**meta, **params}, part, seed=part_seed)
             grads = gradients(loss, moving, create_graph=create_graph)
             loss = loss if create_graph else loss.detach()
@@ -121,15 +121,20 @@ class InnerLoop:
         assert total is not None
         return total, summed if not waits else {n: summed.get(n, torch.zeros_like(v)) for n, v in params.items()}
 
-    def chunks(self, batch: Batch, seed: int | None) -> Iterator[tuple[Batch, float, int | None]]:
-        """Yield each part of a batch with its share of the examples and the seed of its dropout."""
+    def chunks(self, problem: Problem, batch: Batch, seed: int | None) -> Iterator[tuple[Batch, float, int | None]]:
+        """Yield each part of a batch with its share of what is judged, and the seed of its dropout.
+
+        The loss of a part is a mean over what is judged in it, so that the shares make the sum the loss of the batch.
+        """
         count = _count(batch)
         if self.chunk is None or count <= self.chunk:
             yield batch, 1.0, seed
             return
+        judged = max(1, problem.family.judged(batch))
         for number, at in enumerate(range(0, count, self.chunk)):
             part = {name: value[at : at + self.chunk] for name, value in batch.items()}
-            yield part, _count(part) / count, None if seed is None else fold(seed, "chunk", number)
+            share = problem.family.judged(part) / judged
+            yield part, share, None if seed is None else fold(seed, "chunk", number)
 
     def batches(self, support: Batch) -> Iterator[Batch]:
         """Yield the support examples of each step."""

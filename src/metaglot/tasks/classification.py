@@ -36,6 +36,10 @@ class Classification:
         """Return the cross-entropy."""
         return cross_entropy(logits, batch["labels"])
 
+    def judged(self, batch: Batch) -> int:
+        """Return the number of examples, B."""
+        return len(batch["labels"])
+
     def predict(self, logits: Tensor) -> Tensor:  # [B]
         """Return the label with the highest score."""
         return logits.argmax(-1)

@@ -11,7 +11,8 @@ from torch import Tensor
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
 from metaglot.tasks.learning import LearnsFromModel
-from metaglot.tasks.objectives import OBJECTIVES
+from metaglot.tasks.objectives import OBJECTIVES, with_perplexity
+from metaglot.tasks.weights import episode_weights
 from metaglot.training.combine import Combine, mean
 from metaglot.training.feed import feed
 from metaglot.training.schedule import Schedule, factor
@@ -80,7 +81,7 @@ def train(
             told = {"grad_norm": norm, "lr": optimiser.param_groups[0]["lr"], "tokens": _tokens(episodes)}
             passed = {"cpu_seconds": spent, "seconds": time.perf_counter() - wall, "waited_seconds": waited}
             timing = {name: round(value, 4) for name, value in passed.items()}
-            yield state, {"step": state.step, **_means(merged.records), **told, **timing}
+            yield state, {"step": state.step, **_means(merged.records, episode_weights(episodes)), **told, **timing}
 
 
 def make_optimiser(state: State, optimisation: Optimisation) -> torch.optim.AdamW:
@@ -127,12 +128,20 @@ def _refreshed(state: State, distribution: TaskDistribution, learner: Learner) -
 def _meta_grads(
     state: State, episodes: Sequence[Episode], algorithm: Algorithm, learner: Learner
 ) -> Iterator[MetaGrad]:
-    size = len(episodes) if algorithm.together else 1
+    size, weights = len(episodes) if algorithm.together else 1, episode_weights(episodes)
     for at in range(0, len(episodes), size):
         here = [episode.to(learner.device) for episode in episodes[at : at + size]]
         problems = [Problem(learner, episode.family, episode.task) for episode in here]
         n = state.step * len(episodes) + at
-        yield algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
+        found = algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
+        yield found if algorithm.together else _scaled(found, weights[at])
+
+
+def _scaled(found: MetaGrad, weight: float) -> MetaGrad:
+    """Return the gradient as it counts in the mean over the episodes of the step."""
+    if weight == 1:
+        return found
+    return found._replace(grads={name: weight * grad for name, grad in found.grads.items()})
 
 
 def _tokens(episodes: Sequence[Episode]) -> int:
@@ -168,11 +177,19 @@ def _base_rate(name: str, optimisation: Optimisation) -> float:
     return optimisation.algorithm_lr if own else optimisation.lr
 
 
-def _means(records: tuple[Record, ...]) -> dict[str, float]:
-    """Return the mean of each number over the records that have it, apart for each kind of loss."""
+def _means(records: Sequence[Record], weights: Sequence[float]) -> dict[str, float]:
+    """Return the weighted mean of each number over the records that have it, apart for each kind of loss.
+
+    A perplexity is that of the mean loss.
+    """
     told = [{_kind(r) + k: v for k, v in r.items() if isinstance(v, float)} for r in records]
     names = dict.fromkeys(name for numbers in told for name in numbers)
-    return {name: fmean(numbers[name] for numbers in told if name in numbers) for name in names}
+    found: dict[str, float] = {}
+    for name in names:
+        having = [(numbers[name], w) for numbers, w in zip(told, weights, strict=True) if name in numbers]
+        values, counts = zip(*having, strict=True)
+        found[name] = fmean(values, counts) if any(counts) else fmean(values)
+    return with_perplexity(found)
 
 
 def _kind(record: Record) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 
 from metaglot.seeds import fold
+from metaglot.tasks.objectives import perplexity, with_perplexity
 from metaglot.types import Algorithm, Learner, Params, Problem, Record, TaskDistribution
 
 VALIDATION_SEED = 20_000  # the same held-out episodes in every run, whatever its seed
@@ -37,8 +38,12 @@ class Goal:
 def validate(
     algorithm: Algorithm, learner: Learner, meta: Params, distribution: TaskDistribution, *, episodes: int
 ) -> dict[str, float]:
-    """Return the mean of each query metric over the episodes and `ci95`, the half-width for accuracy."""
+    """Return the mean of each query metric over the episodes and `ci95`, the half-width for accuracy.
+
+    Each task counts the same; in language modelling an episode counts by the tokens judged in it.
+    """
     found: list[dict[str, float]] = []
+    weights: list[int] = []
     for n in range(episodes):
         episode = distribution(VALIDATION_SEED, n, {}).to(learner.device)
         problem = Problem(learner, episode.family, episode.task)
@@ -46,7 +51,9 @@ def validate(
         with torch.no_grad():
             logits = problem.logits({**meta, **fast.params}, episode.query)
         found.append(dict(episode.family.metrics(logits, episode.query)))
-    means = {name: fmean(f[name] for f in found) for name in found[0]}
+        weights.append(episode.family.judged(episode.query) if problem.over_vocabulary else 1)
+    judged = weights if any(weights) else None
+    means = with_perplexity({name: fmean((f[name] for f in found), judged) for name in found[0]})
     accuracies = [f["accuracy"] for f in found if "accuracy" in f]
     if len(accuracies) > 1:
         means["ci95"] = 1.96 * stdev(accuracies) / math.sqrt(len(accuracies))
@@ -69,7 +76,7 @@ def held_out_text(learner: Learner, meta: Params, text: HeldOutText) -> dict[str
         episode = text(VALIDATION_SEED, n, {}).to(learner.device)
         with torch.no_grad():
             loss = float(Problem(learner, episode.family, episode.task).loss(meta, episode.query))
-        judged = int((episode.query["labels"] >= 0).sum())
+        judged = episode.family.judged(episode.query)
         total, tokens = total + loss * judged, tokens + judged
     mean = total / max(tokens, 1)
-    return {"text_loss": mean, "perplexity": math.exp(min(mean, 700.0))}
+    return {"text_loss": mean, "perplexity": perplexity(mean)}

@@ -78,7 +78,7 @@ class ExactProduct:
     def __call__(self, through: Through, fast: Params) -> Gradient:
         """Return the gradient; its graph is kept for the way back, unless it comes in chunks."""
         loop, problem, meta, (batch, seed, waits) = through
-        parts = list(loop.chunks(batch, seed))
+        parts = list(loop.chunks(problem, batch, seed))
         if len(parts) == 1:
             leaves, roots = leaves_of(fast), _roots(meta, fast)
             loss, grads = loop.gradient(
@@ -140,7 +140,7 @@ def _both(through: Through, fast: Params, toward: Params, epsilon: float) -> Pul
     """Return ∂ℓ/∂(φ, θ) at φ + ε·toward."""
     loop, problem, meta, (batch, seed, _) = through
     own, of_meta = dict[str, Tensor](), dict[str, Tensor]()
-    for part, share, part_seed in loop.chunks(batch, seed):
+    for part, share, part_seed in loop.chunks(problem, batch, seed):
         leaves = leaves_of({n: v + epsilon * toward[n] if n in toward else v for n, v in fast.items()})
         roots = _roots(meta, fast)
         loss = share * problem.loss({**meta, **roots, **leaves}, part, seed=part_seed)

@@ -6,7 +6,7 @@ from typing import Any
 
 from metaglot.tasks.objectives.causal_lm import CausalLm
 from metaglot.tasks.objectives.choice import objective_of
-from metaglot.tasks.objectives.judging import perplexity
+from metaglot.tasks.objectives.judging import perplexity, with_perplexity
 from metaglot.tasks.objectives.masked_lm import MaskedLm
 from metaglot.types import TaskInfo
 
@@ -19,4 +19,4 @@ def of_language(infos: Sequence[TaskInfo]) -> bool:
     return any(info.family in OBJECTIVES for info in infos)
 
 
-__all__ = ["OBJECTIVES", "CausalLm", "MaskedLm", "objective_of", "of_language", "perplexity"]
+__all__ = ["OBJECTIVES", "CausalLm", "MaskedLm", "objective_of", "of_language", "perplexity", "with_perplexity"]

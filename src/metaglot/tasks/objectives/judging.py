@@ -57,6 +57,15 @@ def perplexity(loss: float) -> float:
     return math.exp(min(loss, MOST))
 
 
+def with_perplexity(means: Mapping[str, float]) -> dict[str, float]:
+    """Return means of metrics with each perplexity as that of the mean loss: a mean of exponentials is none."""
+    ending = "perplexity"
+    return {
+        name: perplexity(means[name.removesuffix(ending) + "loss"]) if name.endswith(ending) else value
+        for name, value in means.items()
+    }
+
+
 class OverVocabulary:
     """What families share whose tokens the learner's own language-model head scores."""
 
@@ -73,6 +82,10 @@ class OverVocabulary:
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats a judged token
         """Return the cross-entropy of the judged tokens."""
         return token_loss(logits, batch)
+
+    def judged(self, batch: Batch) -> int:
+        """Return the number of tokens with a label, M."""
+        return int((batch["labels"] != UNJUDGED).sum())
 
     def predict(self, logits: Tensor) -> Tensor:  # [M]
         """Return the likeliest token of each judged position."""
