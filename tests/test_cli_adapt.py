@@ -86,6 +86,24 @@ def test_columns_of_ones_own(metaglot, tiny, tmp_path, write_csv):
     assert len(said.out.splitlines()) == 9
 
 
+def test_the_part_of_pairs_to_read(metaglot, tiny, examples, tmp_path):
+    beasts, tools = ("dog", "cat", "horse", "cow", "sheep"), ("hammer", "saw", "drill", "axe", "wrench")
+    lines = [f"here it is,a {name},{kind}" for kind, names in (("beast", beasts), ("tool", tools)) for name in names]
+    (tmp_path / "pairs.csv").write_text("text,text_pair,label\n" + "\n".join(lines) + "\n")
+    adapt, instant = ("adapt", tiny, tmp_path / "pairs.csv", "--json"), ("--effort", "instant")
+    for asked, part in (((), "second"), *((("--reads", part), part) for part in ("both", "first", "second"))):
+        said = metaglot(*adapt, *instant, "--out", tmp_path / f"m{len(asked)}{part}", *asked)
+        assert (said.code, json.loads(said.out)["reads"]) == (0, part)
+    goal = metaglot(*adapt, "--out", tmp_path / "goal", "--reads", "first", "--goal", "0.1")
+    assert (goal.code, json.loads(goal.out)["reads"]) == (0, "first")
+    assert metaglot(*adapt, "--out", tmp_path / "m", "--reads", "third").code == 2
+    alone = metaglot("adapt", tiny, examples, "--out", tmp_path / "m", "--effort", "instant", "--reads", "first")
+    assert alone.code == 2
+    assert f"--reads has no use: {examples} has no second texts" in alone.err
+    named = metaglot("adapt", tiny, "--labels", "dog,saw", "--out", tmp_path / "m", "--reads", "first")
+    assert (named.code, "names of classes are no pairs" in named.err) == (2, True)
+
+
 def test_pairs(metaglot, tiny, tmp_path):
     lines = ["a dog,an animal,yes", "a dog,a stone,no", "a cat,an animal,yes", "a cat,a cup,no"]
     (tmp_path / "pairs.csv").write_text("text,text_pair,label\n" + "\n".join(lines) + "\n")

@@ -1,8 +1,9 @@
 """`metaglot adapt`: a classifier from a file of examples, or from names of classes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +23,7 @@ UNREAD = {
     "seconds": "names take no time that could be bounded",
     "goal": "it is tested on examples, and --labels gives none",
     "names": "--labels makes a classifier of names",
+    "reads": "names of classes are no pairs",
     "seed": "nothing is drawn at random",
 }  # what --labels leaves no use for, and why
 TIMELESS = "an effort of a fixed number of steps takes its own time; --effort auto or --goal can be bounded"
@@ -54,6 +56,10 @@ def adapt(
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     columns: Columns = None,
     names: Annotated[bool, typer.Option(help="Let the names of the classes help, where all of them are words.")] = True,
+    reads: Annotated[
+        Literal["both", "first", "second"] | None,
+        typer.Option(help="Of pairs of texts: what is read. Chosen by the examples if absent.", show_default=False),
+    ] = None,
     keep_examples: Annotated[bool, typer.Option(help="Save the texts too, to add classes later.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")] = False,
     quiet: Quiet = False,
@@ -86,6 +92,8 @@ def adapt(
         raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
     loaded, task = _task(model, examples, columns, quiet=quiet, as_json=as_json)
+    if reads:
+        loaded = _reading(loaded, reads, examples, task[2])
     adapted, reached = _learnt(loaded, task, effort=effort, goal=goal, seconds=seconds, seed=seed, names=names)
     adapted.save(out, keep_examples=keep_examples, force=force)
     met = goal is None or (reached is not None and reached >= goal)
@@ -127,6 +135,15 @@ def _task(
     if cut := loaded.cut(texts, pairs):
         say(cut_note(cut, len(texts), loaded.max_length))
     return loaded, (texts, labels, pairs)
+
+
+def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Path, pairs: list[str] | None) -> "Model":
+    """Return the model that reads this part of pairs."""
+    if pairs is None:
+        raise MetaglotError(
+            f"--reads has no use: {file} has no second texts; name their column (--columns text_pair=…), or drop it"
+        )
+    return replace(model, reads=reads)
 
 
 def _learnt(
@@ -173,7 +190,7 @@ def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
         if choice["expected"] is not None:
             typer.echo(Expected(**choice["expected"]).said())
     if reads in ("first", "second"):
-        typer.echo(f"of two texts it reads the {reads} alone, which tells the classes apart better")
+        typer.echo(f"of two texts it reads the {reads} alone; --reads both has it otherwise")
     reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
     typer.echo(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes{reach} → {out}")
     new = "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"

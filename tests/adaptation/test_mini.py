@@ -11,6 +11,7 @@ import yaml
 
 from metaglot import load
 from metaglot.adaptation import Model
+from metaglot.adaptation.reading import gains_of
 from metaglot.data.readers import read_table
 from metaglot.data.seen import find_seen, read_seen
 from metaglot.data.shipped import WEIGHTS
@@ -37,6 +38,31 @@ def test_it_is_not_its_base_and_adapts_the_same_each_time(mini, tmp_path):
     assert one == other
     assert not np.allclose(mini.embed(TEXTS), mini.base().embed(TEXTS), atol=1e-2)
     assert mini.adapt(TEXTS, LABELS, effort="instant").predict(["a fee on my bill"]) == ["billing"]
+
+
+PREMISES = [
+    *(
+        "The cat sleeps on the sofa.",
+        "A man plays the guitar.",
+        "The train leaves at noon.",
+        "She bought three apples.",
+    ),
+    *("The museum is closed on Mondays.", "They walked along the river.", "The soup is cold.", "The lamp is broken."),
+]
+CLAIMS = [
+    *("An animal rests.", "Someone makes music.", "The train departs at twelve.", "She has fruit."),
+    *("You cannot visit on Monday.", "They were near water.", "The soup is not hot.", "There is no light from it."),
+    *("The cat runs in the garden.", "The man is silent.", "The train leaves at midnight.", "She bought nothing."),
+    *("It is open every day.", "They stayed at home.", "The soup burns the tongue.", "The lamp shines brightly."),
+]  # eight follow from the premises, then eight speak against them
+
+
+def test_both_texts_are_read_where_a_premise_stands_under_both_labels(mini):
+    texts, labels = PREMISES * 2, ["yes"] * 8 + ["no"] * 8
+    assert gains_of(mini, texts, labels, CLAIMS)["first"] == pytest.approx(0, abs=1e-6)
+    adapted = mini.adapt(texts, labels, pairs=CLAIMS, effort="instant")
+    assert adapted.model.reads == "both"
+    assert adapted.predict(texts, CLAIMS) == labels
 
 
 def test_the_file_is_small_and_has_a_card_and_a_notice():

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from metaglot.adaptation import Adapted, load_model
-from metaglot.adaptation.reading import ENOUGH, gains_of
+from metaglot.adaptation.closed_form import known_rows
+from metaglot.adaptation.reading import CONFLICTS, ENOUGH, best_of, conflicts_of, gains, gains_of, over_chance
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
 
@@ -63,6 +65,58 @@ def test_both_stay_where_neither_tells_more(model, kinds):
     assert few.provenance["reads"] == "both"
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_part_that_stands_under_both_labels_is_never_read_alone(model, sentences, swapped):
+    premises, claims = sentences(3, seed=5)[0][:8], sentences(6, seed=6)[0][:16]
+    texts, labels = [*premises, *premises], ["yes"] * 8 + ["no"] * 8
+    first, second = (claims, texts) if swapped else (texts, claims)
+    adapted = model.adapt(first, labels, pairs=second, effort="instant")
+    both = model.adapt(first, labels, pairs=second, effort="instant", reads="both")
+    assert conflicts_of(first, labels, second)["second" if swapped else "first"] == 1.0
+    assert adapted.model.reads == "both"
+    assert np.array_equal(adapted.predict_proba(first, second), both.predict_proba(first, second))
+    alone = model.adapt(first, labels, pairs=second, effort="instant", reads="second" if swapped else "first")
+    np.testing.assert_allclose(alone.predict_proba(first, second), 0.5, atol=1e-6)
+    assert (np.abs(both.predict_proba(first, second) - 0.5) > 0.01).mean() > 0.5
+
+
+def test_a_part_that_tells_nothing_has_no_nats():
+    draws = torch.Generator().manual_seed(0)
+    same = torch.randn(8, 10, generator=draws).repeat(2, 1)
+    assert over_chance(known_rows(same, torch.arange(16) // 8, spoken=False), 2, "cosine") == pytest.approx(0, abs=1e-6)
+    for counts in ((40, 4), (20, 20), (60, 10, 5)):  # the larger class is likelier, which is no merit of a part
+        numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
+        noise = known_rows(torch.randn(len(numbers), 10, generator=draws), numbers, spoken=False)
+        assert over_chance(noise, len(counts), "cosine") < ENOUGH
+        told = known_rows(torch.nn.functional.one_hot(numbers, 10) + 0.1 * noise.features, numbers, spoken=False)
+        share = torch.tensor(counts) / len(numbers)
+        entropy = float(-(share * share.log()).sum())
+        assert over_chance(told, len(counts), "cosine") == pytest.approx(len(numbers) * entropy, rel=0.25)
+    one_each = known_rows(torch.randn(2, 10, generator=draws), torch.arange(2), spoken=False)
+    assert over_chance(one_each, 2, "cosine") == 0.0
+
+
+def test_the_part_that_is_chosen():
+    none = {"first": 0.0, "second": 0.0}
+    for nats, conflicts, part in (
+        ((-7.0, 0.0, -6.0), none, "both"),  # better than both, and not than chance
+        ((-7.0, 0.9, 1.1), none, "second"),
+        ((3.0, 3.9, 4.1), none, "second"),
+        ((3.0, 5.0, 4.5), none, "first"),
+        ((3.0, 9.0, 4.5), {"first": CONFLICTS, "second": 0.0}, "second"),
+        ((3.0, 9.0, 3.5), {"first": CONFLICTS, "second": 0.0}, "both"),
+    ):
+        assert best_of(gains(dict(zip(("both", "first", "second"), nats, strict=True))), conflicts) == part
+
+
+def test_conflicts_are_those_of_a_part_alone():
+    texts, pairs = ["A man.", "a man", "rain", "sun"], ["wet", "dry", "x", "x"]
+    assert conflicts_of(texts, ["yes", "no", "yes", "yes"], pairs) == {"first": 0.5, "second": 0.0}
+    assert conflicts_of(texts, ["yes", "yes", "yes", "no"], pairs) == {"first": 0.0, "second": 0.5}
+    whole = {"first": 0.0, "second": 0.0}  # the pair itself stands under two labels: neither part is to blame
+    assert conflicts_of(["a", "a", "b"], ["yes", "no", "yes"], ["c", "c", "d"]) == whole
+
+
 def test_it_can_be_said_and_what_an_algorithm_was_trained_on_stays(model, kinds, make_run):
     texts, names, labels = kinds
     for part in ("both", "first", "second"):
@@ -73,6 +127,8 @@ def test_it_can_be_said_and_what_an_algorithm_was_trained_on_stays(model, kinds,
     assert trained.adapt(texts, labels, pairs=names, effort="as-trained").model.reads is None
     with pytest.raises(MetaglotError, match="expected one of both, first, second"):
         model.adapt(texts, labels, pairs=names, reads="third")
+    with pytest.raises(MetaglotError, match="reads='both' has no use without second texts"):
+        model.adapt(texts, labels, reads="both")
 
 
 def test_texts_alone_are_refused_where_the_second_counts(model, kinds, tmp_path):

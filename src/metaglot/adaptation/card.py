@@ -56,7 +56,7 @@ def _names(facts: Mapping[str, Any]) -> str:
 
 def _reads(facts: Mapping[str, Any]) -> str:
     part = facts.get("reads", "both")
-    return "" if part == "both" else f"- of two texts it reads the {part} alone, which tells the classes apart better\n"
+    return "" if part == "both" else f"- of two texts it reads the {part} alone\n"
 
 
 def _solver(adapted: "Adapted") -> str:

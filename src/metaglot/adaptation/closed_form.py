@@ -191,13 +191,16 @@ def _ordered(rows: Known, c: int) -> tuple[Tensor, Tensor]:  # [n], [n]
     return members, torch.cat([new.new_zeros(min(1, len(members))), new]).cumsum(0)
 
 
-def confidence(scores: Tensor, numbers: Tensor, *, start: float) -> float:  # [m, C], [m]
-    """Return β; `start` where there is no example to learn it from."""
+def confidence(  # [m, C], [m], [C]
+    scores: Tensor, numbers: Tensor, *, start: float, prior: Tensor | None = None
+) -> float:
+    """Return β; `start` where there is no example to learn it from.  `prior` is log π, of classes equal if absent."""
     if not len(numbers):
         return start
 
     def cost(log: float) -> float:
-        loss = cross_entropy(math.exp(log) * scores, numbers, reduction="sum")
+        logits = math.exp(log) * scores
+        loss = cross_entropy(logits if prior is None else logits + prior, numbers, reduction="sum")
         return float(loss) + TRUST * (log - math.log(start)) ** 2
 
     found: Any = minimize_scalar(cost, bounds=RANGE, method="bounded")

@@ -188,13 +188,15 @@ class Model:
         task is about: "both", "first" or "second"; found on examples set aside if absent.
 
         Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
-        classes, or lists of unlike length.
+        classes, lists of unlike length, or `reads` where there are no pairs.
         """
         from metaglot.adaptation.choice import SECONDS, adapt_auto
         from metaglot.adaptation.making import adapt_model  # these build on this module
         from metaglot.adaptation.reading import reading
 
         texts, labels, pairs = check_examples(texts, labels, pairs)
+        if pairs is None and reads is not None:
+            raise MetaglotError(f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out")
         own = effort == AS_TRAINED or isinstance(effort, AsTrained)  # reads what it was trained to
         if pairs is not None and (reads or not (own or self.reads)):
             chosen = reading(self, texts, labels, pairs, reads=reads)

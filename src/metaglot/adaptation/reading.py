@@ -1,25 +1,34 @@
 """Which part of a pair a task is about: both texts, or one of them alone.
 
-    gain(r) = Σ_i log p_r(y_i | x_i) − Σ_i log p_both(y_i | x_i)
+    nats(r) = Σ_i log p_r(y_i | x_i) − Σ_i log π(y_i),      p_r(c | x) ∝ π(c) exp(β s_c(x))
+    gain(r) = nats(r) − max(nats(both), 0)
 
-over examples set aside, under a head in closed form made of the others, which reads `r`.  One part alone is read where
-its gain is more than one nat, the larger if both are.  A task such as the kind of a name within a sentence is about
-the name: of two texts pooled as one, most of the tokens are the sentence's.  For tasks about how two texts agree one of
-them tells nothing, and both stay (docs/tuning.md).
+over examples set aside, where the scores s are those of a head in closed form that was made of the other examples and
+reads r, and π is how frequent each class is.  nats(r) is 0 for a part that tells nothing.  One part alone is read where
+its gain is more than one nat; where both parts gain as much, the part that gains more.  A task such as the kind of a
+name within a sentence is about the name: of two texts pooled as one, most of the tokens are the sentence's.  For tasks
+about how two texts agree one of them tells nothing, and both are read (docs/tuning.md).
+
+A part is never read alone where it cannot tell the examples apart: where the same part often stands under different
+labels, as a premise does that is entailed once and contradicted once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import torch
+from torch.nn.functional import cross_entropy
 
-from metaglot.adaptation.closed_form import ENOUGH, known_rows, told
+from metaglot.adaptation.closed_form import CONFIDENCE, ENOUGH, Known, confidence, held_out
+from metaglot.adaptation.ingredients import features_of
 from metaglot.adaptation.model import Model
+from metaglot.data.folding import folded_texts
 from metaglot.errors import MetaglotError
 
 Reads = Literal["both", "first", "second"]
 READS: tuple[Reads, ...] = ("both", "first", "second")
+CONFLICTS = 0.1  # share of the examples that may stand under several labels by one part, and not by both
 
 
 def reading(
@@ -30,22 +39,58 @@ def reading(
     A function of the examples.  Raises MetaglotError for a part of another name.
     """
     if reads is None:
-        gains = gains_of(model, texts, labels, pairs)
-        best = max(gains, key=lambda part: gains[part])
-        reads = best if gains[best] > ENOUGH else "both"
-    if reads not in READS:
-        raise MetaglotError(f"reads {reads!r}: expected one of {', '.join(READS)}")
+        reads = best_of(gains_of(model, texts, labels, pairs), conflicts_of(texts, labels, pairs))
+    check_reads(reads)
     return replace(model, reads=reads)
 
 
+def check_reads(reads: str) -> None:
+    """Raise MetaglotError for a part of another name."""
+    if reads not in READS:
+        raise MetaglotError(f"reads {reads!r}: expected one of {', '.join(READS)}")
+
+
 def gains_of(model: Model, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str]) -> dict[Reads, float]:
-    """Return by how many nats either part alone tells examples set aside better than both."""
-    whole, first, second = (_nats(replace(model, reads=part), texts, labels, pairs) for part in READS)
-    return {"first": first - whole, "second": second - whole}
-
-
-def _nats(model: Model, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str]) -> float:
+    """Return by how many nats either part alone tells examples set aside better than both do, and than chance does."""
     classes = sorted(set(labels))
-    features = model.features(model.meta, texts, pairs)
-    numbers = torch.tensor([classes.index(label) for label in labels], device=features.device)
-    return told(known_rows(features, numbers, spoken=False), len(classes), model.metric).nats
+    numbers = [classes.index(label) for label in labels]
+    rows = {part: features_of(replace(model, reads=part), {}, texts, pairs, numbers) for part in READS}
+    return gains({part: over_chance(rows[part], len(classes), model.metric) for part in READS})
+
+
+def gains(nats: Mapping[Reads, float]) -> dict[Reads, float]:
+    """Return the gain of either part alone from `over_chance` of all three."""
+    usual = max(nats["both"], 0.0)
+    return {"first": nats["first"] - usual, "second": nats["second"] - usual}
+
+
+def over_chance(rows: Known, classes: int, metric: str) -> float:
+    """Return how much better than the frequencies of the classes heads of the others tell examples set aside."""
+    scores, aside = held_out(rows, classes, metric)
+    if not len(aside):
+        return 0.0
+    prior = (torch.bincount(aside, minlength=classes) / len(aside)).double().log()
+    beta = confidence(scores, aside, start=CONFIDENCE["ridge"], prior=prior)
+    return float(-prior[aside].sum() - cross_entropy(beta * scores + prior, aside, reduction="sum"))
+
+
+def conflicts_of(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str]) -> dict[Reads, float]:
+    """Return which share of the examples stands under several labels by either part, and does not so by both."""
+    whole, first, second = (
+        _conflicting(folded_texts(*of), labels) for of in ((texts, pairs), (texts, None), (pairs, None))
+    )
+    return {"first": (first - whole) / len(labels), "second": (second - whole) / len(labels)}
+
+
+def best_of(gain: Mapping[Reads, float], conflicts: Mapping[Reads, float]) -> Reads:
+    """Return the part to read, from `gains` and `conflicts_of`."""
+    enough: list[Reads] = [part for part in gain if gain[part] > ENOUGH and conflicts[part] < CONFLICTS]
+    return max(enough, key=lambda part: gain[part]) if enough else "both"
+
+
+def _conflicting(parts: Sequence[str], labels: Sequence[str]) -> int:
+    """Return how many examples have a part that another example has under another label."""
+    found: dict[str, set[str]] = {}
+    for part, label in zip(parts, labels, strict=True):
+        found.setdefault(part, set()).add(label)
+    return sum(len(found[part]) > 1 for part in parts)
