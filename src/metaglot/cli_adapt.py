@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from metaglot.cli_texts import Columns, Json, cut_note, learnt_from, read_file, texts_of
+from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def adapt(
     if goal is None and seconds is not None and effort != "auto":
         raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
+    context.with_resource(writing(out))
     loaded, task = _task(model, examples, columns, quiet=quiet, as_json=as_json)
     if reads:
         loaded = _reading(loaded, reads, examples, task[2])

@@ -12,6 +12,7 @@ import typer
 
 from metaglot.cli_judging import Labelled, Manner, Ready, kept, lacking, numbers_of, ready, results_into, told, words_of
 from metaglot.cli_limits import limits_of
+from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def bench(
     rivals += ["multitask"] if multitask and "multitask" not in rivals else []
     check_methods(model, words_of(efforts), rivals, multitask)
     check_target(out)
+    if not dry_run:
+        context.with_resource(writing(out))
     files = grouped(tasks)
     many = jobs or min(MOST_JOBS, os.cpu_count() or 1)
     manner = Manner(many, many, False, force, quiet or as_json)  # one thread for each process, be it one or several

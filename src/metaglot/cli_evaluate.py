@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaglot.cli_judging import Manner, kept, numbers_of, ready, results_into, told, words_of
+from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def evaluate(
     if not words_of(efforts) and not words_of(against):
         raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
     check_results_target(out)
+    context.with_resource(writing(out))
     labelled = [read_task(path, columns, seed=seed) for path in tasks]
     notes = check_tasks(labelled, wanted, draws)
     from metaglot.cli_record import hashes_of, record_command

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def pretrain(
     settings = load_recipe(path, overrides or [])
     folder = out or Path("runs") / settings.name
     prepare_folder(folder, resume=resume, force=force)
+    context.with_resource(writing(folder))
     check_algorithm(settings.algorithm.name)
     check_recipe_data(settings)
     if settings.model.scratch is None:

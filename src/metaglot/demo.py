@@ -17,6 +17,7 @@ from metaglot.cli_train import stop_flag, watch
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.builtin import load_builtin
 from metaglot.data.draws import draws_of
+from metaglot.data.locks import writing
 from metaglot.data.seen import seen_of, write_seen
 from metaglot.evaluation import (
     Method,
@@ -75,6 +76,11 @@ def run_demo(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) 
 
     A demo that was stopped goes on where it was; one that is complete is shown again, unless `fresh`.
     """
+    with writing(out):
+        _run(out, tiny=tiny, fresh=fresh, quiet=quiet, as_json=as_json)
+
+
+def _run(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> None:
     talk = Talk(Console(stderr=True), quiet or as_json)
     recipe = load_recipe(packaged_recipes()["demo"], ['model.name="builtin:tiny"', "training.lr=5e-4"] if tiny else [])
     folder, results_folder = out / "run", out / "results"

@@ -136,3 +136,23 @@ def test_the_cache(mount, mounted, handled, small_recipe, tmp_path, monkeypatch)
         handled("pretrain", small_recipe, "--out", tmp_path / "run", "-q", naming=("cannot", "space"), code=2)
     assert not list((folder / "cache").glob("tokens/*"))
     assert not (tmp_path / "run").exists()
+
+
+@SMALL
+def test_shrink_and_average(mount, mounted, handled, small_recipe, tmp_path):
+    """Neither leaves anything half-written, and both runs are what they were."""
+    folder, disk = place(mounted, mount, "64m", tmp_path)
+    for seed in (0, 1):
+        run = ("pretrain", small_recipe, "training.steps=1", f"seed={seed}", "--out", tmp_path / f"run{seed}", "-q")
+        handled(*run, code=0)
+    asked = {
+        "small": ("shrink", tmp_path / "run0", "--megabytes", 1, "--out", folder / "small"),
+        "mean": ("average", tmp_path / "run0", tmp_path / "run1", "--out", folder / "mean"),
+    }
+    before = sorted(path.name for path in folder.iterdir())
+    for name, arguments in asked.items():
+        with no_space(disk, left=1 << 15):
+            said = handled(*arguments, naming=(f"{name}: cannot be written",), keeps=tmp_path / "run0", code=2)
+        assert "Free some space" in said.err
+        assert sorted(path.name for path in folder.iterdir()) == before
+    handled(*asked["small"], code=0)

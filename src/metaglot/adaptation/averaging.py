@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 from metaglot.adaptation.model import weights_of
 from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
+from metaglot.data.locks import writing
+from metaglot.data.modes import usual_mode
 from metaglot.data.seen import Seen, merged, read_seen, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
@@ -44,6 +46,11 @@ def average(runs: Sequence[str | Path], out: str | Path, *, max_length: int | No
     if len(members) < 2:
         raise MetaglotError("an average takes two runs or more; name another one")
     target = new_folder(out)
+    with writing(target):
+        return _mean_into(new_folder(target), members, max_length, str(out))
+
+
+def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, out: str) -> Path:
     first = members[0]
     for one in members[1:]:
         if one.run.base != first.run.base:
@@ -54,12 +61,13 @@ def average(runs: Sequence[str | Path], out: str | Path, *, max_length: int | No
     if Path(first.run.base).parent == first.folder:
         raise MetaglotError(f"{first.folder}: its base model was made for it alone; begin runs from one model")
     backbone = load_backbone(first.run.base, Runtime(device="cpu"))
-    check_length(backbone, max_length or 1, str(out))
+    check_length(backbone, max_length or 1, out)
     weights = _mean([one.run for one in members], backbone)
     with atomic_folder(target) as part:
         file = part / "checkpoints" / first.run.checkpoint.name / "params.safetensors"
         file.parent.mkdir(parents=True)
-        save_file(weights, file)
+        with usual_mode(file):
+            save_file(weights, file)
         described = _described(members, max_length)
         (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
         known = [one.seen for one in members if one.seen]

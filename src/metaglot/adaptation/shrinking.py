@@ -8,7 +8,9 @@ from safetensors.torch import save_file
 
 from metaglot.adaptation.model import weights_of
 from metaglot.data.cache import atomic_folder
-from metaglot.data.folders import RUN, new_folder, run_at
+from metaglot.data.folders import RUN, Run, new_folder, run_at
+from metaglot.data.locks import writing
+from metaglot.data.modes import usual_mode
 from metaglot.data.seen import read_seen, whole_texts, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
@@ -34,8 +36,14 @@ def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Small
     """
     source, found = run_at(run)
     target = new_folder(out)
+    with writing(target):
+        return _shrunk_into(target, str(run), source, found, megabytes)
+
+
+def _shrunk_into(target: Path, name: str, source: Path, found: Run, megabytes: float) -> Smaller:
+    new_folder(target)  # another process may have made it until now
     if Path(found.base).parent == source:
-        raise MetaglotError(f"{run}: its base model was made for it alone, so a difference from it is of no use")
+        raise MetaglotError(f"{name}: its base model was made for it alone, so a difference from it is of no use")
     backbone = load_backbone(found.base, Runtime(device="cpu"))
     base = {**backbone.learner.body(), **backbone.learner.language_head()}
     small = shrunk(base, weights_of(found, backbone), int(megabytes * MEGABYTE))
@@ -44,7 +52,8 @@ def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Small
     with atomic_folder(target) as part:
         weights = part / "checkpoints" / found.checkpoint.name / "params.safetensors"
         weights.parent.mkdir(parents=True)
-        save_file(small.tensors, weights)
+        with usual_mode(weights):
+            save_file(small.tensors, weights)
         (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
         if seen := read_seen(source):
             write_seen(part, whole_texts(seen))

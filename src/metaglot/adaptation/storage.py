@@ -24,6 +24,9 @@ from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.model import Model, load_model
 from metaglot.adaptation.reading import READS, Reads
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
+from metaglot.data.locks import writing
+from metaglot.data.modes import usual_mode
+from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
 from metaglot.models.heads import head_size
@@ -76,32 +79,23 @@ def save_adapted(adapted: Adapted, folder: Path, *, keep_examples: bool, force: 
     if keep_examples and not adapted.examples.texts:
         raise MetaglotError("the examples cannot be saved: this adaptation was loaded from a folder without them")
     folder = folder.resolve()  # "." has no name of its own
+    with writing(folder):
+        check_target(folder, force=force)
+        _put(adapted, folder, keep_examples=keep_examples)
+    return folder
+
+
+def _put(adapted: Adapted, folder: Path, *, keep_examples: bool) -> None:
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         part.mkdir(parents=True)
         _write(adapted, part, keep_examples=keep_examples)
-        _put(part, folder)
+        replace_folder(part, folder)
     except (OSError, SafetensorError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise MetaglotError(f"{folder}: cannot be written: {reason}; what was there before is untouched") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return folder
-
-
-def _put(part: Path, folder: Path) -> None:
-    """Rename the new folder to its place; the earlier one goes only once the new one stands."""
-    if not folder.exists():
-        part.rename(folder)
-        return
-    before = part.with_suffix(".before.part")
-    folder.rename(before)
-    try:
-        part.rename(folder)
-    except OSError:
-        before.rename(folder)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
 
 
 def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
@@ -188,7 +182,8 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
     if adapted.known is not None:
         parts = adapted.known._asdict().items()
         weights |= {KNOWN + name: part.cpu().contiguous() for name, part in parts}
-    save_file(weights, part / "weights.safetensors")
+    with usual_mode(part / "weights.safetensors") as file:
+        save_file(weights, file)
     plain = {
         "format": FORMAT,
         "labels": list(adapted.labels),

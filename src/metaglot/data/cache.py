@@ -67,18 +67,24 @@ def write_whole(target: Path, text: str) -> None:
 def atomic_folder(target: Path) -> Generator[Path]:
     """Give a temporary folder beside `target`; it becomes `target` when the block ends well, else it goes.
 
-    Where another process made `target` meanwhile, that one stands.
+    Where another process made `target` meanwhile, that one stands.  Raises MetaglotError where the system refuses, on
+    a full disk for one; nothing half-written stays.
     """
     make_folder(target.parent)
     part = _beside(target)
-    part.mkdir()
     try:
+        part.mkdir()
         yield part
+        _share(part)
         try:
             part.rename(target)
         except OSError:
             if not target.is_dir():
                 raise
+    except OSError as error:
+        raise MetaglotError(
+            f"{target}: cannot be written: {error.strerror or error}. Free some space, or choose another place."
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -91,6 +97,17 @@ def make_folder(path: Path) -> None:
         raise MetaglotError(
             f"cannot make the folder {path}: {error.strerror}. Name one you may write to (the cache: METAGLOT_CACHE)."
         ) from error
+
+
+def _share(folder: Path) -> None:
+    """Give the files of a folder the rights of any new file: libraries that save models make private ones."""
+    probe = folder / ".rights"
+    probe.touch()
+    mode = probe.stat().st_mode & 0o777
+    probe.unlink()
+    for file in folder.rglob("*"):
+        if file.is_file():
+            file.chmod(mode)
 
 
 def _beside(target: Path) -> Path:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from metaglot.data.builtin import BUILTINS, fetch
-from metaglot.data.rawfiles import expanded
+from metaglot.data.rawfiles import expanded, utf8_path
+from metaglot.data.replacing import recovered
 from metaglot.data.shipped import SHIPPED, shipped_folder
 from metaglot.errors import MetaglotError
 
@@ -111,7 +112,7 @@ def run_at(name: str | Path) -> tuple[Path, Run]:
 
 def new_folder(out: str | Path) -> Path:
     """Return the path of a folder that is to be made; raise MetaglotError where something is already."""
-    target = expanded(out)
+    target = utf8_path(expanded(out))
     if is_dir(target) or target.exists():
         raise MetaglotError(f"{out} exists; choose another folder")
     return target
@@ -134,7 +135,7 @@ def latest(run: Path) -> Path | None:
 
 def check_adapted(folder: Path) -> None:
     """Raise MetaglotError unless a folder holds an adaptation whose weights are whole."""
-    if not is_file(folder / ADAPTED):
+    if not is_file(recovered(folder) / ADAPTED):
         raise MetaglotError(f"{folder}: no {ADAPTED} there, so it is no adapted model; `metaglot adapt` makes one")
     damage = _damage(folder / "weights.safetensors")
     if damage:
@@ -146,6 +147,7 @@ def check_target(folder: Path, *, force: bool) -> None:
 
     An earlier adaptation is replaced with `force` only; anything else is never replaced.
     """
+    recovered(folder)
     if not _taken(folder, "out"):
         return
     if not (is_dir(folder) and is_file(folder / ADAPTED)):
@@ -181,6 +183,7 @@ def is_file(path: Path) -> bool:
 
 def _taken(folder: Path, what: str) -> bool:
     """Return whether anything is in the way of `folder`; raise MetaglotError where no folder can be made."""
+    utf8_path(folder)
     try:
         folder.lstat()
     except FileNotFoundError:

@@ -46,6 +46,19 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def utf8_path(path: Path) -> Path:
+    """Return a path; raise MetaglotError for one whose name is not UTF-8.
+
+    Libraries that read weights take names as UTF-8, so that what is saved under such a name can never be loaded.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode("utf-8", "backslashreplace").decode()
+        raise MetaglotError(f"{shown}: this name is not UTF-8; choose another name for what is written") from error
+    return path
+
+
 def read_bytes(path: Path) -> bytes:
     """Return what a file holds, unpacked if its name ends in .gz.
 

@@ -30,6 +30,7 @@ from metaglot.data.minhash import (
     near_pairs,
     take,
 )
+from metaglot.data.modes import usual_mode
 from metaglot.errors import MetaglotError
 
 FOLDER, HASHES, SETS = "seen", "hashes.safetensors", "sets.json"
@@ -123,7 +124,7 @@ def write_seen(run: Path, seen: Seen) -> None:
     folder = run / FOLDER
     plain = {"format": FORMAT, "near": seen.near, "sets": [one._asdict() for one in seen.sets]}
     (folder / SETS).unlink(missing_ok=True)
-    with atomic_file(folder / HASHES) as part:
+    with atomic_file(folder / HASHES) as part, usual_mode(part):
         save_file(_arrays(seen.marks) if seen.near else {"exact": seen.marks.exact}, part)
     with atomic_file(folder / SETS) as part:
         part.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from metaglot.data.locks import writing
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.judge import Judge
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
@@ -44,15 +45,17 @@ def evaluate_into(
     `also` is what results depend on besides tasks, methods and plan, for the record.
     A killed evaluation goes on where it stopped.  More methods, tasks, shots or draws may be added to a directory
     later; another seed, number of queries, version of a task or setting of a method is refused unless `force`
-    starts the directory afresh.  Raises MetaglotError there, and where `evaluate` does.
+    starts the directory afresh.  Raises MetaglotError there, and where `evaluate` does, and where another process
+    evaluates into `out`.
     """
     judge = Judge.of(task_sets, methods, plan)
-    kept = resume(Path(out), {**settings_of(task_sets, methods, plan), **also}, force=force)
-    left = list(judge.cells({result.cell for result in kept}))
-    found = map(judge, left) if workers is None else spread(workers, plan, left)
-    for result in found:
-        append(Path(out), result)
-        yield result
+    with writing(out):
+        kept = resume(Path(out), {**settings_of(task_sets, methods, plan), **also}, force=force)
+        left = list(judge.cells({result.cell for result in kept}))
+        found = map(judge, left) if workers is None else spread(workers, plan, left)
+        for result in found:
+            append(Path(out), result)
+            yield result
 
 
 def settings_of(task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: Plan) -> dict[str, object]:

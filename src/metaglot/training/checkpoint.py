@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from metaglot.data.folders import latest, list_steps
+from metaglot.data.modes import usual_mode
 from metaglot.errors import MetaglotError
 from metaglot.training.state import State
 from metaglot.types import Params
@@ -92,7 +93,8 @@ def _write(state: State, folder: Path, part: Path) -> None:
     parts: dict[str, Mapping[str, Tensor]] = {name: getattr(state, name) for name in PARTS if getattr(state, name)}
     for name, tensors in parts.items():
         whole = {k: v.detach().contiguous().cpu() for k, v in sorted(tensors.items())}
-        save_file(whole, part / f"{name}.safetensors")
+        with usual_mode(part / f"{name}.safetensors") as file:
+            save_file(whole, file)
     plain = {
         "step": state.step,
         "seed": state.seed,

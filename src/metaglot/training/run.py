@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from metaglot.data.cache import write_whole
+from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 from metaglot.models.averaging import averaged
 from metaglot.training.checkpoint import clean, latest, load, save
@@ -59,7 +60,13 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
     """Train in `folder`, from its newest checkpoint if it has one, and yield events; the last one is `end`.
 
     `stop()` is asked after every step; once true, the state is saved and the run ends as interrupted.
+    Raises MetaglotError where another process trains there.
     """
+    with writing(folder):
+        yield from _run(plan, folder, stop)
+
+
+def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
     clean(folder)
     state = _begin(plan, folder)
     metrics = Metrics(folder / "metrics.jsonl", upto=state.step)
