@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from metaglot.adaptation.checks import check_labelled, check_texts, listed
 from metaglot.adaptation.closed_form import Known, Solver, layer
 from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.examples import Examples, data_hash
 from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
 from metaglot.adaptation.ingredients import features_of, head_of, names_as
 from metaglot.adaptation.model import Model
@@ -21,15 +22,6 @@ from metaglot.data.names import names_of, words_of
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import scores
 from metaglot.types import Params
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The labelled texts an adaptation saw; empty after loading, unless they were saved with it."""
-
-    texts: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    pairs: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +38,7 @@ class Adapted:
     counts: tuple[int, ...] = ()  # examples of each class
     examples: Examples = field(default_factory=Examples)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    kept: bool = False  # whether the examples come from a folder that holds them
 
     @property
     def head_only(self) -> bool:
@@ -146,8 +139,6 @@ class Adapted:
         MetaglotError if it was loaded from a folder that does not hold them. What `auto` expected of the earlier
         examples is not kept.
         """
-        from metaglot.adaptation.storage import data_hash  # storage builds on this module
-
         old = self.examples
         if old.texts and (old.pairs is None) != (pairs is None):
             raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
@@ -165,7 +156,7 @@ class Adapted:
             )
         merged = None if pairs is None or old.pairs is None else [*old.pairs, *pairs]
         given = self.provenance.get("names", True)
-        return self.model.adapt(
+        again = self.model.adapt(
             [*old.texts, *texts],
             [*old.labels, *labels],
             pairs=merged,
@@ -173,11 +164,14 @@ class Adapted:
             seed=self.seed,
             names=given,
         )
+        return replace(again, kept=self.kept)
 
-    def save(self, folder: str | Path, *, keep_examples: bool = False, force: bool = False) -> Path:
+    def save(self, folder: str | Path, *, keep_examples: bool | None = None, force: bool = False) -> Path:
         """Write labels, head, changed weights, provenance and a model card; the texts only if asked.
 
-        Raises MetaglotError if the folder holds something else, unless `force`.
+        Texts that were kept stay kept, unless `keep_examples` is False: those of an adaptation that was loaded with
+        them, and those of which the folder holds some already.  Raises MetaglotError if the folder holds something
+        else, unless `force`.
         """
         from metaglot.adaptation.storage import save_adapted
 

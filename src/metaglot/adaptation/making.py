@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from metaglot.adaptation.adapted import Adapted, Examples
+from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.checks import check_names
 from metaglot.adaptation.closed_form import Known, Solver, blend, fitted, solver_of
 from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
+from metaglot.adaptation.examples import Examples
 from metaglot.adaptation.ingredients import evened, features_of, head_of, names_as, spoken
 from metaglot.adaptation.model import Model, Names
 from metaglot.adaptation.storage import provenance_of

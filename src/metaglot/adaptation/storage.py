@@ -4,7 +4,6 @@
 model card) and, only if asked, `examples.jsonl`.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,10 +16,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from metaglot.adaptation.adapted import Adapted, Examples
+from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.card import model_card
 from metaglot.adaptation.closed_form import Known, Solver
 from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.examples import Examples, check_kept, data_hash, read_examples, to_keep, write_examples
 from metaglot.adaptation.model import Model, load_model
 from metaglot.adaptation.reading import READS, Reads
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
@@ -39,12 +39,6 @@ PRECISIONS: Mapping[object, Precision] = {"auto": "auto", "bf16": "bf16", "fp32"
 SOLVERS: Mapping[object, Solver] = {"ridge": "ridge", "logistic": "logistic"}
 PARTS: Mapping[object, Reads | None] = {None: None, **{part: part for part in READS}}
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
-
-
-def data_hash(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> str:
-    """Return a hash of labelled texts, in their order."""
-    rows = [list(texts), [str(label) for label in labels], None if pairs is None else list(pairs)]
-    return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def provenance_of(
@@ -73,11 +67,10 @@ def provenance_of(
     }
 
 
-def save_adapted(adapted: Adapted, folder: Path, *, keep_examples: bool, force: bool) -> Path:
+def save_adapted(adapted: Adapted, folder: Path, *, keep_examples: bool | None, force: bool) -> Path:
     """Write the folder under another name and rename it, so that it is never half-written."""
     check_target(folder, force=force)
-    if keep_examples and not adapted.examples.texts:
-        raise MetaglotError("the examples cannot be saved: this adaptation was loaded from a folder without them")
+    keep_examples = to_keep(adapted.examples, folder, asked=keep_examples, kept=adapted.kept)
     folder = folder.resolve()  # "." has no name of its own
     with writing(folder):
         check_target(folder, force=force)
@@ -123,6 +116,7 @@ def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
         solver=saved.solver,
         counts=saved.counts,
         examples=saved.examples,
+        kept=bool(saved.examples.texts),
         provenance=saved.provenance,
     )
 
@@ -143,6 +137,7 @@ class _Saved(NamedTuple):
     provenance: dict[str, Any]
     weights: dict[str, torch.Tensor]
     examples: Examples
+    hash: str | None  # of the examples that are kept; absent in earlier versions
 
 
 def _read(folder: Path) -> _Saved:
@@ -167,8 +162,17 @@ def _read(folder: Path) -> _Saved:
         solver=SOLVERS[plain.get("solver", "ridge")],
         provenance=dict(plain["provenance"]),
         weights=weights,
-        examples=_read_examples(folder / "examples.jsonl"),
+        examples=read_examples(folder),
+        hash=_hash(plain),
     )
+
+
+def _hash(plain: Mapping[str, Any]) -> str | None:
+    """Return the hash of the kept examples, "" where none were kept; earlier versions noted that of the first ones."""
+    if "examples_sha256" in plain:
+        return str(plain["examples_sha256"])
+    provenance = plain["provenance"]
+    return None if "added" in provenance else str(provenance["data_sha256"])
 
 
 def _check_known(weights: Mapping[str, torch.Tensor]) -> None:
@@ -196,16 +200,18 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
         "model_source": _source(adapted.model),
         "model_sha256": adapted.model.fingerprint(),
         "provenance": dict(adapted.provenance),
+        "examples_sha256": adapted.examples.sha256() if keep_examples else "",
     }
     (part / ADAPTED).write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (part / "README.md").write_text(model_card(adapted), "utf-8")
     if keep_examples:
-        _write_examples(adapted.examples, part / "examples.jsonl")
+        write_examples(adapted.examples, part)
 
 
 def _check(folder: Path, saved: _Saved, model: Model) -> None:
     if saved.version != FORMAT:
         raise MetaglotError(f"{folder}: written in format {saved.version}, this version reads {FORMAT}")
+    check_kept(folder, saved.examples, saved.hash)
     if head_size(saved.weights)[1] != model.backbone.learner.hidden_size:
         raise MetaglotError(f"{folder}: its head does not fit the model {model.name}")
     if saved.fingerprint != model.fingerprint():
@@ -236,20 +242,3 @@ def _effort(saved: dict[str, Any]) -> Effort | AsTrained:
         kept=float(saved.get("kept", 0.0)),  # absent in earlier versions, as the next
         contrast=float(saved.get("contrast", 0.0)),
     )
-
-
-def _write_examples(examples: Examples, file: Path) -> None:
-    pairs = examples.pairs or (None,) * len(examples.texts)
-    lines = [
-        json.dumps({"text": text, **({} if pair is None else {"text_pair": pair}), "label": label}, ensure_ascii=False)
-        for text, label, pair in zip(examples.texts, examples.labels, pairs, strict=True)
-    ]
-    file.write_text("".join(line + "\n" for line in lines), "utf-8")
-
-
-def _read_examples(file: Path) -> Examples:
-    if not file.is_file():
-        return Examples()
-    rows = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]
-    pairs = tuple(str(row["text_pair"]) for row in rows) if rows and "text_pair" in rows[0] else None
-    return Examples(tuple(row["text"] for row in rows), tuple(row["label"] for row in rows), pairs)

@@ -1,0 +1,90 @@
+"""The texts that an adaptation learnt from, in a file of their own beside it, if the user wants them kept.
+
+`examples.jsonl` has a line for each example, in the order of the features that stand beside it: examples are known by
+their number.  `adapted.json` has their hash, so that a file that was edited or put in another order is noticed.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaglot.errors import MetaglotError
+
+EXAMPLES = "examples.jsonl"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The labelled texts an adaptation saw; empty after loading, unless they were saved with it."""
+
+    texts: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    pairs: tuple[str, ...] | None = None
+
+    def rows(self) -> list[tuple[str, str | None, str]]:
+        """Return text, second text and label of each."""
+        pairs: Sequence[str | None] = self.pairs or (None,) * len(self.texts)
+        return list(zip(self.texts, pairs, self.labels, strict=True))
+
+    def sha256(self) -> str:
+        """Return a hash of them, in their order."""
+        return data_hash(self.texts, self.labels, self.pairs)
+
+
+def data_hash(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> str:
+    """Return a hash of labelled texts, in their order."""
+    rows = [list(texts), [str(label) for label in labels], None if pairs is None else list(pairs)]
+    return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def to_keep(examples: Examples, folder: Path, *, asked: bool | None, kept: bool) -> bool:
+    """Return whether the texts are to be saved in a folder; raise MetaglotError where that is asked and none are known.
+
+    What was kept stays kept where the user asks for nothing: texts that were loaded (`kept`), and texts of which the
+    folder holds some already.
+    """
+    if asked and not examples.texts:
+        raise MetaglotError("the examples cannot be saved: this adaptation was loaded from a folder without them")
+    if asked is not None:
+        return asked
+    return bool(examples.texts) and (kept or _among(folder, examples))
+
+
+def write_examples(examples: Examples, folder: Path) -> None:
+    """Write the file."""
+    lines = [
+        json.dumps({"text": text, **({} if pair is None else {"text_pair": pair}), "label": label}, ensure_ascii=False)
+        for text, pair, label in examples.rows()
+    ]
+    (folder / EXAMPLES).write_text("".join(line + "\n" for line in lines), "utf-8")
+
+
+def read_examples(folder: Path) -> Examples:
+    """Return what the file holds; nothing where there is none."""
+    file = folder / EXAMPLES
+    if not file.is_file():
+        return Examples()
+    rows = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]
+    pairs = tuple(str(row["text_pair"]) for row in rows) if rows and "text_pair" in rows[0] else None
+    return Examples(tuple(row["text"] for row in rows), tuple(row["label"] for row in rows), pairs)
+
+
+def check_kept(folder: Path, examples: Examples, expected: str | None) -> None:
+    """Raise MetaglotError where the examples of a folder are not those of this hash; None says that it is not known."""
+    if (folder / EXAMPLES).is_file() and expected is not None and examples.sha256() != expected:
+        raise MetaglotError(
+            f"{folder / EXAMPLES}: these are not the examples that were saved with the adaptation (a line was changed, "
+            "added, removed or moved). Put the file back as it was and change examples with `metaglot edit`, or adapt "
+            "again from the changed file. Without the file the adaptation works and has no texts"
+        )
+
+
+def _among(folder: Path, examples: Examples) -> bool:
+    """Return whether a folder holds examples, and none but these."""
+    try:
+        earlier = read_examples(folder)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return bool(earlier.texts) and set(earlier.rows()) <= set(examples.rows())
