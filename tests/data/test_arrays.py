@@ -54,6 +54,21 @@ def test_made_once_and_nothing_left_by_a_failure(tmp_path: Path, monkeypatch: py
 
 def test_a_file_that_reads_back_damaged_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METAGLOT_CACHE", str(tmp_path))
-    monkeypatch.setattr("metaglot.data.arrays.zlib.crc32", lambda data, seen=iter(range(99)): next(seen))
+    monkeypatch.setattr("metaglot.data.sealed.Sealing.write", lambda sealing, data: sealing.file.write(data))
     with pytest.raises(MetaglotError, match="METAGLOT_CACHE"):
         cached_arrays("things", "k", lambda put: put("x", np.arange(3)))
+
+
+def test_no_wrong_byte_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "x.arrow"
+    with array_writer(path, "key") as put:
+        put("a", np.arange(20))
+    content = path.read_bytes()
+    assert open_arrays(path, "key") is not None
+    damaged = [content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :] for at in range(len(content))]
+    for one in [*damaged, *(content[:size] for size in range(0, len(content), 7)), content + b"0"]:
+        other = tmp_path / "other.arrow"
+        other.unlink(missing_ok=True)
+        other.write_bytes(one)
+        assert open_arrays(other, "key") is None
+    assert len(damaged) > 500

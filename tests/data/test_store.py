@@ -15,6 +15,7 @@ import pytest
 
 from metaglot.data.encode import Encoder
 from metaglot.data.fingerprint import fingerprint
+from metaglot.data.sealed import SEAL, open_sealed
 from metaglot.data.store import BATCH, TextSet, cache_dir, data_dir, tokenise
 from metaglot.errors import MetaglotError
 
@@ -134,6 +135,29 @@ def test_damaged_file_is_made_anew(table: pa.Table, tokenizer: Any, tmp_path: Pa
         again = make_set(table, tokenizer, tmp_path)
         assert [row["input_ids"].tolist() for row in again.rows(range(4))] == expected
         assert again.path.read_bytes() == content
+
+
+def test_no_wrong_byte_is_believed(table: pa.Table, tokenizer: Any, tmp_path: Path) -> None:
+    """One wrong byte among offsets or in the footer would be read far outside the file."""
+    good = make_set(table, tokenizer, tmp_path)
+    content = good.path.read_bytes()
+    assert open_sealed(good.path) is not None
+    for at in range(len(content)):
+        good.path.unlink()
+        good.path.write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
+        assert open_sealed(good.path) is None, at
+        if at % 97 == 0:
+            assert make_set(table, tokenizer, tmp_path).table.equals(good.table)
+            assert good.path.read_bytes() == content
+
+
+def test_a_file_of_an_earlier_layout_is_made_anew(table: pa.Table, tokenizer: Any, tmp_path: Path) -> None:
+    good = make_set(table, tokenizer, tmp_path)
+    content = good.path.read_bytes()
+    good.path.unlink()
+    good.path.write_bytes(content[SEAL:])  # an Arrow file without a seal
+    assert make_set(table, tokenizer, tmp_path).table.equals(good.table)
+    assert good.path.read_bytes() == content
 
 
 def test_concurrent_writers(table: pa.Table, tokenizer: Any, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
-"""Named numpy arrays in one memory-mapped Arrow file under a content hash, every array with its checksum."""
+"""Named numpy arrays in one memory-mapped Arrow file under a content hash, with a seal."""
 
 import json
-import zlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.data.cache import atomic_file, cache_dir
+from metaglot.data.sealed import open_sealed, sealed_writer
 from metaglot.errors import MetaglotError
 
 Put = Callable[[str, np.ndarray], None]
@@ -40,7 +40,7 @@ def cached_arrays(folder: str, key: str, make: Callable[[Put], None]) -> Mapping
 def array_writer(path: Path, key: str) -> Generator[Put]:
     """Give the function that adds an array to a new file; the file is whole when the block ends."""
     schema = pa.schema(_SCHEMA).with_metadata({"key": key})
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with sealed_writer(path) as sink, pa.ipc.new_file(sink, schema) as writer:
 
         def put(name: str, array: np.ndarray) -> None:
             data = _bytes(array)
@@ -48,26 +48,24 @@ def array_writer(path: Path, key: str) -> Generator[Put]:
             column = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(data)])
             noted = {"name": name, "dtype": array.dtype.str, "shape": json.dumps(array.shape)}
             batch = pa.record_batch([column], schema=schema)
-            writer.write_batch(batch, custom_metadata={**noted, "crc": str(zlib.crc32(data.data))})
+            writer.write_batch(batch, custom_metadata=noted)
 
         yield put
 
 
 def open_arrays(path: Path, key: str) -> dict[str, np.ndarray] | None:
     """Return the arrays of a file, memory-mapped, or None where it is absent, damaged or of another key."""
-    found: dict[str, np.ndarray] = {}
-    try:
-        reader = pa.ipc.open_file(pa.memory_map(str(path)))
-        if cast("dict[bytes, bytes]", reader.schema.metadata or {}).get(b"key") != key.encode():
-            return None
-        for i in range(reader.num_record_batches):
-            batch, noted = reader.get_batch_with_custom_metadata(i)
-            array = _view(batch, noted or {})
-            if zlib.crc32(_bytes(array).data) != int(noted[b"crc"]):
-                return None
-            found[noted[b"name"].decode()] = array
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, UnicodeDecodeError):
+    content = open_sealed(path)
+    if content is None:
         return None
+    reader = pa.ipc.open_file(content)
+    if cast("dict[bytes, bytes]", reader.schema.metadata or {}).get(b"key") != key.encode():
+        return None
+    found: dict[str, np.ndarray] = {}
+    for i in range(reader.num_record_batches):
+        batch, noted = reader.get_batch_with_custom_metadata(i)
+        noted = cast("Mapping[bytes, bytes]", noted)
+        found[noted[b"name"].decode()] = _view(batch, noted)
     return found
 
 

@@ -1,7 +1,6 @@
 """Texts tokenised once, in a memory-mapped Arrow file under a content hash, reused by every later run."""
 
 import json
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ import pyarrow as pa
 from metaglot.data.cache import atomic_file, cache_dir, data_dir
 from metaglot.data.encode import Encoder
 from metaglot.data.fingerprint import fingerprint
+from metaglot.data.sealed import open_sealed, sealed_writer
 from metaglot.errors import MetaglotError
 
 __all__ = ["TextSet", "cache_dir", "data_dir", "tokenise"]
@@ -102,19 +102,12 @@ def tokenise(
 
 
 def _open(path: Path, key: str, rows: int) -> pa.Table | None:
-    """Return the file memory-mapped, or None where it is absent or damaged (every batch has its checksum)."""
-    try:
-        reader = pa.ipc.open_file(pa.memory_map(str(path)))
-        batches: list[pa.RecordBatch] = []
-        for i in range(reader.num_record_batches):
-            batch, noted = reader.get_batch_with_custom_metadata(i)
-            if noted is None or int(noted[b"crc"]) != _checksum(batch):
-                return None
-            batches.append(batch)
-        table = pa.Table.from_batches(batches, schema=reader.schema)
-        meta = cast("dict[bytes, bytes]", table.schema.metadata or {})
-    except (OSError, pa.ArrowException, KeyError, ValueError, UnicodeDecodeError):
+    """Return the file memory-mapped, or None where it is absent or damaged."""
+    content = open_sealed(path)
+    if content is None:
         return None
+    table = pa.ipc.open_file(content).read_all()
+    meta = cast("dict[bytes, bytes]", table.schema.metadata or {})
     return table if meta.get(b"key") == key.encode() and table.num_rows == rows else None
 
 
@@ -128,13 +121,13 @@ def _write(
         fields.append(("token_type_ids", pa.list_(pa.int8())))
     fields += [(name, column.type) for name, column in columns.items()]
     schema = pa.schema(fields).with_metadata({"key": key, "labels": json.dumps(labels), "format": str(FORMAT)})
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with sealed_writer(path) as sink, pa.ipc.new_file(sink, schema) as writer:
         done = 0
         for encoded in _encoded(table, encoder):
             size = len(encoded["input_ids"])
             arrays = {**encoded, **{n: c.slice(done, size) for n, c in columns.items()}}
             batch = pa.record_batch([arrays[field] for field, _ in fields], schema=schema)
-            writer.write_batch(batch, custom_metadata={"crc": str(_checksum(batch))})
+            writer.write_batch(batch)
             done += size
             if progress is not None:
                 progress(done, table.num_rows)
@@ -183,11 +176,3 @@ def _views(batch: pa.RecordBatch) -> _Chunk:
         label=batch.column("label").to_numpy(),
         row=batch.column("row").to_numpy(),
     )
-
-
-def _checksum(batch: pa.RecordBatch) -> int:
-    """Return the CRC-32 of the tokens, their spans, labels and row numbers."""
-    crc = 0
-    for array in (part for part in _views(batch) if part is not None):
-        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
-    return crc
