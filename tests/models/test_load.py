@@ -20,7 +20,7 @@ from transformers import (
 
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
-from metaglot.models.load import has_fast_bf16, pick_device
+from metaglot.models.devices import has_fast_bf16, pick_device
 from metaglot.seeds import seeded
 
 WORDS = ("[PAD]", "[UNK]", "[EOS]", *(f"w{i}" for i in range(20)))

@@ -21,6 +21,8 @@ from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.averaging import averaged
 from metaglot.models.delta import restored
+from metaglot.models.finite import check_finite
+from metaglot.models.learner import HfLearner
 from metaglot.models.load import check_length, positions_of
 from metaglot.tasks import Classification
 from metaglot.tasks.contrastive import Contrastive
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     from metaglot.adaptation.adapted import Adapted
     from metaglot.adaptation.reading import Reads
 
-LENGTH = 128  # tokens of a text, unless a run says otherwise or the backbone takes fewer
+LENGTH = 128  # tokens of a text, unless a run or the backbone's folder says otherwise or it takes fewer
+LONGEST = 512  # tokens, whatever the backbone's folder says
 BATCH = 64  # texts at a time in inference
 Names = bool | Mapping[str, str]
 """Whether names of classes help to learn them, where they say something; or words for labels that say nothing."""
@@ -112,7 +115,8 @@ class Model:
         """Return how many of the texts (or pairs) are longer than `max_length` tokens, so that their rest is unread."""
         texts, pairs = self._read(*check_texts(texts, pairs))
         # A token has one character or more, but for the few that stand around a text.
-        long = [i for i, t in enumerate(texts) if len(t) + (len(pairs[i]) if pairs else 0) > self.max_length // 2]
+        most = self.max_length // 2 - len(self.backbone.prompt)
+        long = [i for i, t in enumerate(texts) if len(t) + (len(pairs[i]) if pairs else 0) > most]
         if not long:
             return 0
         encoded = self._encoded([texts[i] for i in long], [pairs[i] for i in long] if pairs else None)
@@ -136,8 +140,9 @@ class Model:
 
     def _encoded(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Any:
         texts, pairs = self._read(texts, pairs)
+        prompt = self.backbone.prompt
         return self.backbone.tokenizer(
-            [text[: self._letters] for text in texts],
+            [prompt + text[: self._letters] for text in texts],
             None if pairs is None else [pair[: self._letters] for pair in pairs],
             truncation=True,
             max_length=self.max_length,
@@ -147,14 +152,20 @@ class Model:
     def embed(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
         """Return the pooled features [n, D], float32, with the meta-learnt parameters.
 
-        Raises MetaglotError for anything but a list of texts.
+        They have length one, unless the model is a sentence-transformers folder that says otherwise: then they are
+        what that library gives.  Raises MetaglotError for anything but a list of texts.
         """
-        return self.features(self.meta, texts, pairs).cpu().numpy()
+        own = self.backbone.learner, self.backbone.unit
+        return self._features(replace(own[0], normalise=own[1]), self.meta, texts, pairs).cpu().numpy()
 
     def features(self, params: Params, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Tensor:  # [n, D]
-        """Return pooled features under `params`; texts of like length share a batch."""
+        """Return pooled features of length one under `params`; texts of like length share a batch."""
+        return self._features(self.backbone.learner, params, texts, pairs)
+
+    def _features(
+        self, learner: HfLearner, params: Params, texts: Sequence[str], pairs: Sequence[str] | None
+    ) -> Tensor:  # [n, D]
         texts, pairs = check_texts(texts, pairs)
-        learner = self.backbone.learner
         found = torch.zeros(len(texts), learner.hidden_size, device=learner.device)
         length = [len(text) + (len(pairs[i]) if pairs else 0) for i, text in enumerate(texts)]
         order = np.argsort(length, kind="stable")
@@ -242,7 +253,10 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
     if not is_run(folder):
         source = str(folder.resolve()) if is_dir(folder) else str(name)
         backbone = load_backbone(str(name), runtime)
-        return Model(str(name), backbone, {}, min(LENGTH, positions_of(backbone)), source=source)
+        length = min(LONGEST, backbone.length or LENGTH, positions_of(backbone))
+        if str(name).startswith("builtin:"):
+            length = min(length, LENGTH)
+        return Model(str(name), backbone, {}, length, source=source)
     run = read_run(folder)
     backbone = load_backbone(run.base, runtime)
     check_length(backbone, run.max_length, f"{folder / RUN}")
@@ -259,7 +273,9 @@ def weights_of(run: Run, backbone: Backbone) -> Params:
     Raises MetaglotError where it does not fit its base model.
     """
     own = {**backbone.learner.body(), **backbone.learner.language_head()}
-    meta = restored(own, load_params(run.checkpoint, device=backbone.learner.device))
+    learnt = load_params(run.checkpoint, device=backbone.learner.device)
+    check_finite(learnt, str(run.checkpoint))
+    meta = restored(own, learnt)
     _check_fits(meta, backbone, run.checkpoint)
     return averaged(own, meta, run.average_with_base)
 

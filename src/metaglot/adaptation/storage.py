@@ -29,8 +29,9 @@ from metaglot.data.modes import usual_mode
 from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
+from metaglot.models.devices import Precision
+from metaglot.models.finite import check_finite
 from metaglot.models.heads import head_size
-from metaglot.models.load import Precision
 from metaglot.version import __version__
 
 FORMAT = 2
@@ -98,6 +99,7 @@ def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
         saved = _read(folder)
     except DAMAGE as error:
         raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
+    check_finite(saved.weights, str(folder))
     over = model or load_model(saved.source, Runtime(precision=saved.precision))
     _check(folder, saved, over)
     over = replace(over, reads=saved.reads)

@@ -31,7 +31,9 @@ def labelled_sources(
         name = settings.name or settings.path.removeprefix("builtin:").rsplit("/", 1)[-1].split(".")[0]
         table = read_set(recipe, settings)
         voice.say(f"reading {name}: {table.num_rows} rows")
-        examples = tokenise(table, backbone.tokenizer, name=name, max_length=recipe.model.max_length)
+        examples = tokenise(
+            table, backbone.tokenizer, name=name, max_length=recipe.model.max_length, prompt=backbone.prompt
+        )
         check_names(hashes, {name: examples.fingerprint})
         hashes[name], tables[name] = examples.fingerprint, table
         select = Selection(
@@ -59,7 +61,8 @@ def _encoded(recipe: Recipe, backbone: Backbone, texts: Sequence[str]) -> list[d
     if not texts:
         return []
     limit = recipe.model.max_length
-    ids = Encoder(backbone.tokenizer, max_length=limit, max_chars=CHARS * limit).encode(texts, None)["input_ids"]
+    encoder = Encoder(backbone.tokenizer, max_length=limit, max_chars=CHARS * limit, prompt=backbone.prompt)
+    ids = encoder.encode(texts, None)["input_ids"]
     return [{"input_ids": np.array(one, dtype=np.int64)} for one in ids.to_pylist()]
 
 

@@ -12,11 +12,12 @@ from metaglot.config import ScratchSettings
 from metaglot.data.cache import cache_dir
 from metaglot.data.encode import Encoder
 from metaglot.data.fingerprint import fingerprint
-from metaglot.data.folders import locate, root_of
+from metaglot.data.folders import root_of
+from metaglot.data.place import tokenizer_folder
 from metaglot.data.vocabulary import train_tokenizer
 from metaglot.errors import MetaglotError
-from metaglot.models.load import load_tokenizer
 from metaglot.models.scratch import is_decoder, make_backbone
+from metaglot.models.tokenizer import load_tokenizer
 
 FORMAT = 2  # a change of what is made counts it up
 
@@ -45,7 +46,8 @@ def _given(settings: ScratchSettings) -> Any:
     """Return the tokenizer of the checkpoint that is named, or of what the run began from; None if none is named."""
     if not settings.tokenizer:
         return None
-    return load_tokenizer(locate(root_of(settings.tokenizer)), settings.tokenizer, decoder=is_decoder(settings.type))
+    folder = tokenizer_folder(root_of(settings.tokenizer))
+    return load_tokenizer(folder, settings.tokenizer, decoder=is_decoder(settings.type))
 
 
 def _identity(tokenizer: Any) -> str:

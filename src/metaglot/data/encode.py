@@ -18,6 +18,7 @@ class Encoder:
     tokenizer: Any
     max_length: int  # tokens
     max_chars: int  # a text is cut to so many before it is tokenised
+    prompt: str = ""  # what stands before every text
 
     def fingerprint(self) -> str:
         """Return a hash of what decides the tokens; truncation and padding left by earlier calls do not."""
@@ -29,6 +30,7 @@ class Encoder:
         state: str = backend.to_str()
         state = state[max(0, state.find('"added_tokens"')) :]  # truncation and padding stand before it
         side = str(getattr(self.tokenizer, "truncation_side", "right"))
+        side += f"\0{self.prompt}" if self.prompt else ""
         return hashlib.blake2b(f"{side}\0{state}".encode(), digest_size=16).hexdigest()
 
     @cached_property
@@ -44,7 +46,7 @@ class Encoder:
         for with_pair in (False, True):
             chosen = [i for i, pair in enumerate(paired) if (pair is not None) == with_pair]
             if chosen:
-                first = [texts[i][: self.max_chars] for i in chosen]
+                first = [self.prompt + texts[i][: self.max_chars] for i in chosen]
                 second = [str(paired[i])[: self.max_chars] for i in chosen] if with_pair else None
                 self._fill(chosen, first, second, ids, types)
         found = {"input_ids": pa.array(ids, pa.list_(pa.int32()))}

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from metaglot.data.adapter import CONFIG as ADAPTER
 from metaglot.data.builtin import BUILTINS, fetch
+from metaglot.data.hub import near_folders
 from metaglot.data.rawfiles import expanded, utf8_path
 from metaglot.data.replacing import recovered
+from metaglot.data.sentence import network_of
 from metaglot.data.shipped import SHIPPED, shipped_folder
 from metaglot.errors import MetaglotError
 
@@ -40,16 +43,20 @@ def locate(name: str) -> str:
         return str(_builtin(name.removeprefix("builtin:")))
     path = expanded(name)
     if name and is_dir(path):
-        if not (path / "config.json").is_file():
-            raise MetaglotError(
-                f"{path}: no config.json there, so it is no Hugging Face model folder nor a run directory"
-            )
-        _check_weights(path)
+        network = network_of(path)
+        if is_file(network / "config.json"):
+            check_weights(network)
+        elif not (is_file(network / ADAPTER) or is_file(path / ADAPTER)):
+            raise _no_model(path)
         return str(path)
     if is_file(path):
         raise MetaglotError(f"{name} is a file; give the folder that holds it")
     if not HUB_ID.fullmatch(name) or len(name) > 200:
-        raise MetaglotError(f"{name}: no such model folder; use builtin:mini, builtin:minilm, a folder or a hub id")
+        near = near_folders(str(path)) if name else []
+        asked = f" (did you mean {' or '.join(near)}?)" if near else ""
+        raise MetaglotError(
+            f"{name}: no such model folder{asked}; use builtin:mini, builtin:minilm, a folder or a hub id"
+        )
     return name
 
 
@@ -207,7 +214,18 @@ def _builtin(name: str) -> Path:
     return fetch(name)
 
 
-def _check_weights(path: Path) -> None:
+def _no_model(path: Path) -> MetaglotError:
+    """Return the error for a folder that holds no model: what it holds in its place."""
+    if is_file(path / ADAPTED):
+        return MetaglotError(
+            f"{path} is an adaptation, which metaglot adapt made, and no model; metaglot predict uses it, "
+            "metaglot.load in Python; where a model is asked for, name the one that it was made from"
+        )
+    return MetaglotError(f"{path}: no config.json there, so it is no Hugging Face model folder nor a run directory")
+
+
+def check_weights(path: Path) -> None:
+    """Raise MetaglotError unless a folder holds whole weights as safetensors."""
     found = sorted(path.glob("*.safetensors"))
     for file in found:
         damage = _damage(file)

@@ -77,17 +77,19 @@ def tokenise(
     *,
     name: str,
     max_length: int,
+    prompt: str = "",
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> TextSet:
     """Return the canonical `table` tokenised, from the cache if this content was tokenised before.
 
-    A text is cut to `max_length` tokens.  `progress(done, total)` counts rows.  A damaged cache file is made
-    anew; two processes may write the same file at once.  Raises a MetaglotError for a slow tokenizer.
+    `prompt` stands before every text, and a text is cut to `max_length` tokens with it.  `progress(done, total)` counts
+    rows.  A damaged cache file is made anew; two processes may write the same file at once.  Raises a MetaglotError for
+    a slow tokenizer.
     """
     if max_length < 4:
         raise MetaglotError(f"max_length is {max_length}; a text needs at least 4 tokens.")
-    encoder = Encoder(tokenizer, max_length=max_length, max_chars=CHARS * max_length)
+    encoder = Encoder(tokenizer, max_length=max_length, max_chars=CHARS * max_length, prompt=prompt)
     key = fingerprint(table, encoder.fingerprint(), str(max_length), str(FORMAT))
     path = (cache or cache_dir() / "tokens") / f"{key}.arrow"
     mapped = _open(path, key, table.num_rows)

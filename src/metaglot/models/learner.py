@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,8 @@ from metaglot.models.context import in_context
 from metaglot.models.language import LM, own_parameters, scores, substituted
 from metaglot.models.lora import apply_lora
 from metaglot.models.packing import packed
+from metaglot.models.pooling import pool, width_of
+from metaglot.models.tail import tail_of
 from metaglot.models.warp import apply_warp
 from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
@@ -26,7 +28,6 @@ BODY = "body."
 OUTPUT = LM + "weight"
 """The output embedding of a decoder where an inner loop moves it apart from the input embedding."""
 UNJUDGED = -100  # the label of a position whose token is not to be predicted
-Pooling = Literal["mean", "cls", "last"]
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,20 @@ class HfLearner:
     """
 
     module: nn.Module
-    pooling: Pooling = "mean"
+    pooling: str = "mean"  # see `models/pooling.py`
     normalise: bool = True  # pooled features of length one
     bf16: bool = False  # autocast to bfloat16
     decoder: bool = False
     checkpointing: bool = False  # layers are recomputed on the way back: less memory, a third more time
     language: nn.Module | None = None  # an encoder's language-model head (`models/language.py`)
     packs: bool = True  # on a CPU, short texts share a row (`models/packing.py`)
+    width: int | None = None  # of the pooled features, where it is not what config and pooling say
 
     @property
     def hidden_size(self) -> int:
         """D, the width of the pooled features."""
         config = cast("Any", self.module).config
-        return int(config.hidden_size)
+        return self.width or int(config.hidden_size) * width_of(self.pooling)
 
     @property
     def embedding(self) -> Embedding | None:
@@ -116,10 +118,8 @@ class HfLearner:
             found = self._base()(**(rows.inputs if rows else inputs), **self._uncached()).last_hidden_state
             found = rows.unpacked(found) if rows else found
             scored = self._scored(params, _judged(found, batch)) if logits else None
-        hidden = _at_least_fp32(found)
-        pooled = _pool(hidden, batch["attention_mask"], self.pooling)
-        if self.normalise:
-            pooled = nn.functional.normalize(pooled, dim=-1)
+            hidden = _at_least_fp32(found)
+            pooled = self._pooled(hidden, batch["attention_mask"])
         return Outputs(
             hidden=hidden,
             pooled=pooled,
@@ -148,6 +148,14 @@ class HfLearner:
             return cast("Any", self.module).generate(
                 **inputs, max_new_tokens=max_new_tokens, do_sample=seed is not None
             )
+
+    def _pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:  # [B, D]
+        """Return the features of texts; layers on the pooled vector run in full precision, as they cost little."""
+        tail = tail_of(self.module)
+        with torch.autocast(self.device.type, enabled=False):
+            pooled = pool(hidden, mask, self.pooling)
+            pooled = pooled if tail is None else tail(pooled)
+        return nn.functional.normalize(pooled, dim=-1) if self.normalise else pooled
 
     def _check_head(self) -> None:
         if self.language is None and not self.decoder:
@@ -215,17 +223,6 @@ def _judged(hidden: Tensor, batch: Batch) -> Tensor:  # [B, T, D] -> [M, D]
 
 def _at_least_fp32(value: Tensor) -> Tensor:
     return value.float() if value.dtype == torch.bfloat16 else value
-
-
-def _pool(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:  # [B, D]
-    if pooling == "cls":
-        return hidden[:, 0]
-    if pooling == "last":
-        position = torch.arange(mask.shape[1], device=mask.device)
-        last = (mask * position).argmax(dim=1)
-        return hidden[torch.arange(hidden.shape[0], device=hidden.device), last]
-    weight = mask[..., None].to(hidden.dtype)
-    return (hidden * weight).sum(1) / weight.sum(1).clamp(min=1)
 
 
 def float_parameters(params: Mapping[str, Tensor]) -> dict[str, Tensor]:

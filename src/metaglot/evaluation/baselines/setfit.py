@@ -25,11 +25,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from metaglot.adaptation import Model
+from metaglot.data.sentence import POOLINGS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import numbered
+from metaglot.models.tail import tail_of
 from metaglot.seeds import seeded
-
-POOLING = {"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token", "last": "pooling_mode_lasttoken"}
 
 
 def setfit(start: Model) -> "SetFit":
@@ -117,8 +117,11 @@ def sentence_transformer(start: Model) -> Any:
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for i, (kind, path) in enumerate(zip(kinds, paths, strict=False))
     ]
-    pooling = {"word_embedding_dimension": learner.hidden_size}
-    pooling |= {key: name == learner.pooling for name, key in POOLING.items()}
+    if tail_of(learner.module) is not None:
+        raise MetaglotError(f"{start.name}: the baseline setfit takes no model with Dense layers; leave setfit out")
+    theirs = {ours: name for name, ours in POOLINGS.items()}
+    modes = [theirs[name] for name in learner.pooling.split("+")]
+    pooling = {"embedding_dimension": learner.hidden_size // len(modes), "pooling_mode": modes}
     with tempfile.TemporaryDirectory() as folder:
         cast("Any", learner.module).base_model.save_pretrained(folder)
         start.backbone.tokenizer.save_pretrained(folder)

@@ -1,0 +1,158 @@
+"""A hub id becomes a folder of the Hugging Face cache, downloaded if need be; a silent network is given up.
+
+The whole model is taken at once, so that all that reads a model reads a folder.  The hub's client waits long and says
+nothing: after 3 s it is said what is waited for, after 30 s without an answer or a byte it is given up, and what the
+cache has is taken.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar
+
+from metaglot.errors import MetaglotError, printable
+
+PATIENCE = 3.0  # seconds until it is said that the network is waited for
+SILENCE = 30.0  # seconds without an answer or a byte until it is given up
+LOOK = 0.1  # seconds between two looks
+PLAIN = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")  # of small files, those that a model needs
+INDEX = "model.safetensors.index.json"
+Result = TypeVar("Result")
+
+
+class SilenceError(Exception):
+    """The network gave nothing for too long."""
+
+
+def hub_folder(name: str, *, near: Sequence[str] = ()) -> Path:
+    """Return the folder of the cache that holds the model with this id, as it is on the hub now or was last seen.
+
+    `near` are folders here that the name may have meant.  Raises MetaglotError where neither hub nor cache gives it.
+    """
+    from huggingface_hub import constants
+
+    asked = f" (did you mean {' or '.join(near)}?)" if near else ""
+    reason = "HF_HUB_OFFLINE is set"
+    if not (constants.is_offline_mode() or _says_offline()):
+        try:
+            return _downloaded(name, asked)
+        except SilenceError:
+            reason = f"the network gave no answer for {SILENCE:.0f} s"
+        except Exception as error:  # the hub's client raises classes without a common base
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+    folder = _cached(name)
+    if folder is None:
+        raise MetaglotError(
+            f"{name}: neither a model folder here{asked} nor a model that the hub, or its cache, gives: {reason}"
+        )
+    return folder
+
+
+def near_folders(name: str) -> list[str]:
+    """Return folders that a mistyped path may have meant, the nearest first."""
+    path = Path(name)
+    found = [Path(path.anchor)]
+    for part in path.parts[1 if path.anchor else 0 :]:
+        found = [place / one for place in found for one in _alike(place, part)]
+    return [str(place) for place in found if place.is_dir()][:3]
+
+
+def _alike(place: Path, part: str) -> list[str]:
+    try:
+        names = [one.name for one in place.iterdir() if one.is_dir()]
+    except OSError:
+        return []
+    return [part] if part in names else get_close_matches(part, names, n=2, cutoff=0.7)
+
+
+def _says_offline() -> bool:
+    """Whether the environment asks for no network now; the client reads it only when it is imported."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
+
+
+def _cached(name: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    for file in ("config.json", "modules.json", "adapter_config.json", "tokenizer.json"):
+        found = try_to_load_from_cache(name, file)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
+
+
+def _downloaded(name: str, asked: str) -> Path:
+    """Return the folder after every file that is needed was downloaded, or found to be the newest."""
+    from huggingface_hub import HfApi, constants, hf_hub_download
+
+    place = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    files = _watched(lambda: HfApi().list_repo_files(name), place, f"{name}{asked}")
+    folder: list[Path] = []
+    for file in _needed(files):
+        found = Path(_watched(lambda file=file: hf_hub_download(name, file), place, f"{name}: {file}"))
+        folder.append(found.parents[len(Path(file).parts) - 1])
+    if not folder:
+        raise MetaglotError("there is no config.json, modules.json or adapter_config.json")
+    return folder[0]
+
+
+def _needed(files: Sequence[str]) -> list[str]:
+    """Return the files of a repository that a model needs, the weights last."""
+    tops = {"config.json", "modules.json", "adapter_config.json"}
+    if not tops & set(files):
+        return []
+    folders = {"."} | {str(Path(file).parent) for file in files if Path(file).name == "config.json"}
+    folders = {folder for folder in folders if not folder.startswith(("onnx", "openvino"))}
+    within = [file for file in files if str(Path(file).parent) in folders]
+    plain = [file for file in within if any(fnmatchcase(Path(file).name, pattern) for pattern in PLAIN)]
+    weights = [file for file in within if _weighs(file, files)]
+    return sorted(plain) + sorted(weights)
+
+
+def _weighs(file: str, files: Sequence[str]) -> bool:
+    """Whether a file holds weights that transformers or sentence-transformers read: no copy in another precision."""
+    path = Path(file)
+    if path.name in ("model.safetensors", "adapter_model.safetensors"):
+        return True
+    index = str(path.parent / INDEX)
+    return index in files and path.name.startswith("model-") and path.suffix == ".safetensors"
+
+
+def _watched(call: Callable[[], Result], place: Path, what: str) -> Result:
+    """Return what a call gives; raise `SilenceError` after 30 s in which neither it ended nor the cache grew."""
+    outcome: list[Any] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            outcome.append((call(), None))
+        except BaseException as error:  # it is raised where the call was asked for
+            outcome.append((None, error))
+        ended.set()
+
+    threading.Thread(target=run, daemon=True, name="hub").start()
+    size, since, spoken = _size(place), time.monotonic(), False
+    while not ended.wait(LOOK):
+        now = time.monotonic()
+        if now - since > 1 and (grown := _size(place)) != size:
+            size, since = grown, now
+        if now - since > PATIENCE and not spoken:
+            spoken = True
+            print(f"metaglot: waiting for the Hugging Face hub: {printable(what)}", file=sys.stderr, flush=True)
+        if now - since > SILENCE:
+            raise SilenceError
+    found, error = outcome[0]
+    if error is not None:
+        raise error
+    return found
+
+
+def _size(place: Path) -> int:
+    try:
+        return sum(file.stat().st_size for file in (place / "blobs").iterdir())
+    except OSError:
+        return 0

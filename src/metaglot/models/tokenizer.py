@@ -1,0 +1,56 @@
+"""The tokenizer of a model: fast, able to pad, and the one that was made for the weights."""
+
+from pathlib import Path
+from typing import Any, cast
+
+from tokenizers import normalizers
+from torch import nn
+
+from metaglot.errors import MetaglotError
+from metaglot.models.quiet import quiet, short
+
+VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken", "tekken.json")
+
+
+def load_tokenizer(folder: Path, name: str, *, decoder: bool = False, lowercase: bool = False) -> Any:
+    """Return the fast tokenizer in `folder`, able to pad (a decoder pads on the left, for generation).
+
+    With `lowercase` it reads every text in small letters.  Raises MetaglotError where there is none or it is damaged.
+    """
+    from transformers import AutoTokenizer
+
+    # Of a folder without any vocabulary, transformers would make a tokenizer that knows no word.
+    if not any(next(folder.glob(pattern), None) for pattern in VOCABULARIES):
+        raise MetaglotError(f"{name}: no usable tokenizer: none of {', '.join(VOCABULARIES)} there; save it beside")
+    options: dict[str, Any] = {"use_fast": True, "trust_remote_code": False, "local_files_only": True}
+    try:
+        with quiet():
+            tokenizer = cast("Any", AutoTokenizer.from_pretrained(str(folder), **options))
+    except Exception as error:  # a damaged file makes the tokenizers library raise bare Exceptions
+        raise MetaglotError(f"{name}: no usable tokenizer: {short(error)}") from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token_id is None:
+        raise MetaglotError(f"{name}: the tokenizer has no token to pad with; set pad_token in tokenizer_config.json")
+    if decoder:
+        tokenizer.padding_side = "left"
+    return _lowercased(tokenizer) if lowercase else tokenizer
+
+
+def check_vocabulary(tokenizer: Any, module: nn.Module, name: str) -> None:
+    """Refuse a tokenizer with numbers beyond the embedding, which would read past its end."""
+    rows = int(cast("Any", module).get_input_embeddings().weight.shape[0])
+    highest = max(tokenizer.get_vocab().values(), default=-1)
+    if highest >= rows:
+        raise MetaglotError(
+            f"{name}: the tokenizer does not match the model: its vocabulary goes to number {highest}, the embedding "
+            f"has {rows} rows; put the tokenizer that was saved with these weights into the folder"
+        )
+
+
+def _lowercased(tokenizer: Any) -> Any:
+    """Return the tokenizer with small letters made first; a tokenizer that makes them already is not changed by it."""
+    backend = tokenizer.backend_tokenizer
+    before = [] if backend.normalizer is None else [backend.normalizer]
+    backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *before])
+    return tokenizer
