@@ -41,7 +41,7 @@ def test_an_estimate_says_what_it_is(metaglot):
 
 
 def test_a_gradient_that_does_not_hold_is_exit_code_one(metaglot, monkeypatch):
-    monkeypatch.setattr("metaglot.algorithms.check.TOLERANCE", 0.0)
+    monkeypatch.setattr("metaglot.algorithms.check.TOLERANCE", -1.0)
     said = metaglot("check-gradient", "builtin:tiny", "--algorithm", "protonet", "--directions", "1")
     assert said.code == 1
     assert "DOES NOT HOLD" in said.out

@@ -1,6 +1,6 @@
 """Checks of meta-gradients: what holds, what is told of estimates, and that a wrong one is found."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -8,7 +8,8 @@ from metaglot.algorithms import ALGORITHMS, build_algorithm
 from metaglot.algorithms.check import TOLERANCE, check_gradient, exact_of
 from metaglot.algorithms.describe import describe, papers_in
 from metaglot.algorithms.maml import maml
-from metaglot.inner import Adjoint, FirstOrder
+from metaglot.inner import Adjoint, FirstOrder, Inner
+from metaglot.types import Episode, Params, Problem
 
 ESTIMATES = {
     "fomaml": "first-order",
@@ -29,6 +30,8 @@ def test_every_algorithm_holds_or_is_an_estimate_by_design(bert, name):
         assert found.along == ()
         assert found.cosine is not None
         assert 0.2 < found.cosine < 0.9999999  # it leads down, if not as straight as the exact one
+        assert found.cosines.keys() >= ({"body", "algorithm.rule", "algorithm.lora"} if name == "reml" else {"body"})
+        assert min(found.cosines.values()) > 0.2, "so does each part"
         return
     assert found.holds
     (along,) = found.along
@@ -59,6 +62,29 @@ def test_a_recurrent_rule_that_is_differentiated_through_holds(bert):
     found = check_gradient(reml, bert)
     assert "reads" in found.kind
     assert check_gradient(exact_of(reml), bert).holds
+
+
+@dataclass(frozen=True)
+class Turned:
+    """An estimate whose part for the rule has the wrong sign."""
+
+    name: str = "first-order"
+    second_order: bool = False
+    exact: bool = False
+
+    def __call__(self, inner: Inner, problem: Problem, meta: Params, episode: Episode, seed: int | None):
+        grads, record = FirstOrder()(inner, problem, meta, episode, seed)
+        return {n: -g if n.startswith("algorithm.rule.") else g for n, g in grads.items()}, record
+
+
+def test_a_part_of_the_wrong_sign_shows(bert):
+    """The cosine of all hides it, because the body outweighs what the rule learns."""
+    right = replace(build_algorithm("meta-sgd", {"lr": 1e-3, "head": "prototypes"}), estimator=FirstOrder())
+    found, false = (check_gradient(one, bert) for one in (right, replace(right, estimator=Turned())))
+    assert min(found.cosines.values()) > 0.9
+    assert false.cosine > 0.9
+    assert false.cosines["algorithm.rule"] == -found.cosines["algorithm.rule"]
+    assert false.cosines["body"] == found.cosines["body"]
 
 
 def test_first_order_nears_the_exact_gradient_as_the_rate_falls(bert):
