@@ -1,14 +1,17 @@
 """Algorithms from plain values."""
 
 import json
+from dataclasses import replace
 
 import pytest
+import torch
 
-from metaglot.algorithms import ALGORITHMS, build_algorithm
+from metaglot.algorithms import ALGORITHMS, GradientBased, build_algorithm
 from metaglot.algorithms.build import full_options, has_dropout, prototype_metric
 from metaglot.algorithms.maml import maml
 from metaglot.algorithms.protonet import protonet
 from metaglot.errors import MetaglotError
+from metaglot.inner import first_order
 from metaglot.models import (
     All,
     AllBut,
@@ -160,3 +163,18 @@ def test_nothing_can_be_given_where_it_means_something():
     assert build_algorithm("reptile").batch_size == 8
     with pytest.raises(MetaglotError, match="steps: expected int, got None"):
         build_algorithm("reptile", {"steps": None})
+
+
+def test_maml_plus_plus_begins_with_first_order_gradients_as_its_paper_does(bert, problem, episode):
+    plus = build_algorithm("maml++", {"dropout": False, "lr": 0.1, "head": "prototypes"})
+    assert isinstance(plus, GradientBased)
+    assert plus.warm_up > 0
+    meta = plus.init(bert, [problem.task], seed=0)
+    first = replace(plus, estimator=first_order, warm_up=0)
+
+    def grads(algorithm: GradientBased, step: int) -> torch.Tensor:
+        found = algorithm.meta_grad([problem], meta, [episode], step=step, seed=0).grads
+        return torch.cat([value.flatten() for value in found.values()])
+
+    assert torch.equal(grads(plus, plus.warm_up - 1), grads(first, plus.warm_up - 1))
+    assert not torch.allclose(grads(plus, plus.warm_up), grads(first, plus.warm_up), rtol=1e-3)

@@ -100,10 +100,11 @@ def test_what_is_made_depends_on_the_set_alone(support, made, head):
 
 
 @pytest.mark.parametrize("layers", [1, 3])
-def test_what_is_generated_is_the_network_of_the_class_mean(problem, support, made, layers):
+def test_what_is_generated_is_the_class_mean_of_the_network(problem, support, made, layers):
     meta, start = made(Generated(layers=layers, hidden=8, scale=1.0), support, noise=0.5)
     scale = meta["algorithm.head.log_scale"].exp()
-    means = class_means(problem.features(meta, support), support["labels"], 3)
+    features, labels = problem.features(meta, support), support["labels"]
+    means = class_means(features, labels, 3)
     given = {n.removeprefix("algorithm.head.generator."): v for n, v in meta.items() if ".generator." in n}
     assert len(given) == 2 * layers - 1
     parts: list[torch.nn.Module] = []
@@ -111,7 +112,10 @@ def test_what_is_generated_is_the_network_of_the_class_mean(problem, support, ma
         parts += [torch.nn.Linear(inputs, outputs, bias=i < layers - 1), torch.nn.GELU()]
     network = torch.nn.Sequential(*parts[:-1]).double()
     network.load_state_dict({f"{2 * int(n.split('.')[0])}.{n.split('.')[1]}": v for n, v in given.items()})
-    expected = scale * (torch.cat([normalize(means, dim=1), torch.zeros(3, 1).double()], 1) + network(means))
+    each = network(features)
+    written = torch.stack([each[labels == c].mean(0) for c in range(3)])
+    assert torch.allclose(written, network(means), atol=1e-12) == (layers == 1), "only a line has g(mean) = mean of g"
+    expected = scale * (torch.cat([normalize(means, dim=1), torch.zeros(3, 1).double()], 1) + written)
     assert torch.allclose(torch.cat([start["head.weight"], start["head.bias"][:, None]], 1), expected, atol=1e-12)
 
 

@@ -1,6 +1,6 @@
 """LEOPARD: a meta-network writes the head from the support set; then head and body take steps at learnt rates.
 
-    (w_c, b_c) = g({f(x_i) : y_i = c}),   φ_{t+1} = φ_t − α_layer ∇L(φ_t; support)
+    (w_c, b_c) = mean of g(f(x_i)) over the class,   φ_{t+1} = φ_t − α_layer ∇L(φ_t; support)
 
 Bansal et al. 2020, https://arxiv.org/abs/1911.03863.  Theirs moves the layers above a chosen one: name them as the
 scope, e.g. encoder.layer.5.*.  Here the generator starts as prototypes (`models/heads/generated.py`).

@@ -4,7 +4,8 @@
 
 A learnt rate α for each layer l and step t; a query loss after every step, whose weights w go from 1/T each to the
 last step alone within `annealed` episodes; and first-order gradients for the first `warm_up` episodes, which teach the
-rates all the same.  The paper's batch normalisation per step has no counterpart in layer-normed Transformers.
+rates all the same.  The paper has them for the first half of training; an algorithm does not know here how long a run
+is, so that `warm_up` counts episodes.  Batch normalisation per step has no counterpart in layer-normed Transformers.
 
 Antoniou et al. 2019, https://arxiv.org/abs/1810.09502
 """
@@ -20,7 +21,7 @@ def maml_plus_plus(
     head_lr: float | None = None,
     steps: int = 3,
     annealed: int = 1000,
-    warm_up: int = 0,
+    warm_up: int = 1000,
     head: Head = Zeros(),
     scope: Scope = All(),
     dropout: bool = True,

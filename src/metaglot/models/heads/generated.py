@@ -1,11 +1,12 @@
 """Generated: a meta-network writes weight and bias of each class from the set of its support features.
 
-    r_c = [mean of t(x) over the class; its variance],   (Δw_c, Δb_c) = g(r_c),
+    (Δw_c, Δb_c) = mean over the class of g(t(x_i)),   or of g([t(x_i); variance of t over the class]),
     w_c = s·(μ_c/‖μ_c‖ + Δw_c),   b_c = s·Δb_c,   μ_c the mean of x over the class
 
 g is linear (one layer) or a perceptron with GELU (many); t(x) = x + V tanh(U x) is optional and learnt.  The last
 layer starts at zero, so that an untrained generator is the prototype head.  Nothing depends on the order of examples
-or classes.  Bansal et al. 2020 (LEOPARD), https://arxiv.org/abs/1911.03863, whose generator has no prototype beside it.
+or classes.  Bansal et al. 2020 (LEOPARD), https://arxiv.org/abs/1911.03863, whose g has two layers with tanh and no
+prototype beside it.
 """
 
 import math
@@ -56,27 +57,28 @@ class Generated:
         """Return the generated layer."""
         features, labels = problem.features(meta, support, seed=seed), support["labels"]
         classes = problem.head_spec.outputs
-        written = generate(meta, class_sets(meta, features, labels, classes))  # [C, D + 1]
+        each = generate(meta, read(meta, features, labels, classes))  # [S, D + 1]
+        written = class_means(each, labels, classes)  # [C, D + 1]
         scale = scale_of(meta, self.scale, features)
         prototypes = normalize(class_means(features, labels, classes), dim=-1)
         return {"head.weight": scale * (prototypes + written[:, :-1]), "head.bias": scale * written[:, -1]}
 
 
-def class_sets(meta: Params, features: Tensor, labels: Tensor, classes: int) -> Tensor:  # [S, D] -> [C, D or 2 D]
-    """Return what is known of each class: the mean of its examples, and their variance if the generator reads it."""
+def read(meta: Params, features: Tensor, labels: Tensor, classes: int) -> Tensor:  # [S, D] -> [S, D or 2 D]
+    """Return what the generator reads of each example: its features, and the variance of its class where it asks."""
     width = features.shape[1]
     if TRANSFORM + "in" in meta:
         into, out = (meta[TRANSFORM + part].to(features.dtype) for part in ("in", "out"))
         features = features + linear(torch.tanh(linear(features, into)), out)
-    means = class_means(features, labels, classes)
     if meta[f"{LAYER}0.weight"].shape[1] == width:
-        return means
+        return features
+    means = class_means(features, labels, classes)
     spread = class_means((features - means[labels]).pow(2), labels, classes)
-    return torch.cat([means, spread], dim=-1)
+    return torch.cat([features, spread[labels]], dim=-1)
 
 
-def generate(meta: Params, known: Tensor) -> Tensor:  # [C, D or 2 D] -> [C, D + 1]
-    """Return the generator's output for each class."""
+def generate(meta: Params, known: Tensor) -> Tensor:  # [S, D or 2 D] -> [S, D + 1]
+    """Return the generator's output for each example."""
     count = sum(name.startswith(LAYER) and name.endswith(".weight") for name in meta)
     for i in range(count):
         known = linear(gelu(known) if i else known, meta[f"{LAYER}{i}.weight"].to(known.dtype))
