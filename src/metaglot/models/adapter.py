@@ -21,6 +21,8 @@ from metaglot.errors import MetaglotError
 from metaglot.models.finite import check_finite
 
 PREFIX = "base_model.model."
+BEFORE = ".original_module."  # of a layer that is saved whole: as it was in the base
+WRAPPED = (".modules_to_save.", ".base_layer.")  # what peft puts around a layer
 PAIRS = {".lora_A.weight": ".lora_B.weight", ".lora_embedding_A": ".lora_embedding_B"}
 
 
@@ -31,7 +33,7 @@ def add_adapter(module: nn.Module, adapter: Adapter, folder: Path) -> tuple[str,
     """
     file = folder / WEIGHTS
     try:
-        given = {name.removeprefix(PREFIX): value for name, value in load_file(file).items()}
+        given = {_plain(name): value for name, value in load_file(file).items() if BEFORE not in name}
     except (OSError, SafetensorError) as error:
         raise MetaglotError(f"{file}: the adapter is damaged ({error}); copy or download it again") from error
     check_finite(given, str(file))
@@ -45,6 +47,14 @@ def add_adapter(module: nn.Module, adapter: Adapter, folder: Path) -> tuple[str,
             left += [] if _put(module, name, given[name], file) else [name]
     said = f"the adapter in {folder} is added to {len(pairs)} weights"
     return (said if not left else f"{said}; {', '.join(left)} of a task's head is left out",)
+
+
+def _plain(name: str) -> str:
+    """Return the name of a weight as the base model has it."""
+    name = name.removeprefix(PREFIX)
+    for part in WRAPPED:
+        name = name.replace(part, ".")
+    return name
 
 
 def _add(module: nn.Module, given: dict[str, Tensor], name: str, end: str, adapter: Adapter, file: Path) -> None:

@@ -13,6 +13,7 @@ from metaglot.models.quiet import quiet, short
 from metaglot.seeds import seeded
 
 OPTIONS: Mapping[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+ENCODER = "EncoderModel"  # how the encoders of T5 and its kin are called
 NEW_HEAD = "the language-model head is new"
 NOWHERE = {"subfolder": "no-adapter"}  # adapters are read here: peft, where it is installed, is not to read them too
 
@@ -60,7 +61,8 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
             f"{name}: the file lacks {len(lacking)} weights of the model, such as {lacking[0]}; its config.json "
             "belongs to another model"
         )
-    half = any(n.startswith("decoder.") for n in info["unexpected_keys"]) and _is_half(module)
+    whole = [a for a in config.architectures or [] if not a.endswith(ENCODER)]
+    half = type(module).__name__.endswith(ENCODER) and bool(whole)
     notes = ("an encoder with a decoder: the encoder alone is used",) if half else ()
     return Network(module, decoder, (*notes, *_made_anew(module, set(missing), name)))
 
@@ -87,11 +89,7 @@ def _kind(config: Any, *, decoder: bool, language: bool) -> Any:
         return AutoModelForMaskedLM
     encoders = cast("Any", MODEL_FOR_TEXT_ENCODING_MAPPING)
     half = encoders.get(type(config), None)
-    return half if half is not None and half.__name__.endswith("EncoderModel") else AutoModel
-
-
-def _is_half(module: nn.Module) -> bool:
-    return type(module).__name__.endswith("EncoderModel")
+    return half if half is not None and half.__name__.endswith(ENCODER) else AutoModel
 
 
 def _made_anew(module: nn.Module, missing: set[str], name: str) -> tuple[str, ...]:

@@ -1,0 +1,132 @@
+"""The hub, asked through a proxy that never answers, from its cache, and by mistyped names."""
+
+import socket
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from metaglot.data import hub
+from metaglot.data.folders import locate
+from metaglot.errors import MetaglotError
+
+
+@pytest.fixture
+def silence(monkeypatch) -> Generator[list[socket.socket]]:
+    """A proxy that takes connections and never answers, and a network that is asked through it."""
+    taken: list[socket.socket] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                taken.append(server.accept()[0])
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, proxy)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "PATIENCE", 0.3)
+    monkeypatch.setattr(hub, "SILENCE", 1.5)
+    yield taken
+    server.close()
+    for one in taken:
+        one.close()
+
+
+def test_a_silent_network_is_spoken_of_and_given_up(silence, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models" / "bert").mkdir(parents=True)
+    began = time.monotonic()
+    with pytest.raises(MetaglotError, match=r"modles/bert: .*did you mean models/bert\?.*no answer"):
+        hub.hub_folder("modles/bert", near=hub.near_folders("modles/bert"))
+    assert time.monotonic() - began < 5
+    assert len(silence) >= 1
+    said = capsys.readouterr().err
+    assert said == "metaglot: waiting for the Hugging Face hub: modles/bert (did you mean models/bert?)\n"
+
+
+def test_a_silent_network_leaves_what_the_cache_has(silence, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--a--b" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    (tmp_path / "models--a--b" / "refs").mkdir()
+    (tmp_path / "models--a--b" / "refs" / "main").write_text("abc")
+    assert hub.hub_folder("a/b") == snapshot
+    assert len(silence) >= 1
+
+
+def test_the_clock_begins_anew_while_the_cache_grows(tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "SILENCE", 1.5)
+    blobs = tmp_path / "blobs"
+    blobs.mkdir()
+
+    def slow() -> str:
+        for i in range(7):
+            time.sleep(0.5)
+            (blobs / "weights.incomplete").write_bytes(b"x" * (i + 1))
+        return "done"
+
+    assert hub._watched(slow, tmp_path, "a model") == "done"
+    with pytest.raises(hub.SilenceError):
+        hub._watched(lambda: time.sleep(4), tmp_path, "a model")
+
+
+def test_offline_nothing_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(MetaglotError, match=r"neither a model folder here nor .* its cache, gives: HF_HUB_OFFLINE"):
+        hub.hub_folder("nobody/nothing")
+
+
+def test_the_files_that_a_model_needs():
+    listed = [
+        *("config.json", "model.safetensors", "pytorch_model.bin", "tokenizer.json", "vocab.txt", "README.md"),
+        *("modules.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"),
+        *("onnx/config.json", "onnx/model.onnx", "model.fp16.safetensors", "openvino/config.json"),
+    ]
+    assert hub._needed(listed) == [
+        *("1_Pooling/config.json", "2_Dense/config.json", "config.json", "modules.json", "tokenizer.json", "vocab.txt"),
+        *("2_Dense/model.safetensors", "model.safetensors"),
+    ]
+    shards = [
+        "config.json",
+        "model.safetensors.index.json",
+        "model-00001-of-00002.safetensors",
+        "consolidated.safetensors",
+    ]
+    assert hub._needed(shards) == [shards[0], shards[1], shards[2]]
+    assert hub._needed(["README.md", "data.json"]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("modles/bert", ["models/bert"]),
+        ("models/brt", ["models/bert"]),
+        ("mdels/robreta", ["models/roberta"]),
+        ("models/bert/deep", []),
+        ("elsewhere/entirely", []),
+    ],
+)
+def test_near_folders(name, near, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("models/bert", "models/roberta", "data"):
+        Path(folder).mkdir(parents=True)
+    assert hub.near_folders(name) == near
+    assert hub.near_folders(str(tmp_path / name)) == [str(tmp_path / one) for one in near]
+
+
+def test_a_path_that_can_be_no_hub_id_names_near_folders_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a/models/bert").mkdir(parents=True)
+    with pytest.raises(MetaglotError, match=r"no such model folder \(did you mean a/models/bert\?\)"):
+        locate("a/modles/bert")
