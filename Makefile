@@ -61,17 +61,15 @@ mini-member-%: $(STAMP)
 
 mini: RECIPE := mini
 mini: mini-member-0 mini-member-1 mini-member-2 mini-member-3  ## Train builtin:mini (50 CPU-minutes; killed, it goes on; needs METAGLOT_DATA)
-	rm -rf runs/mini runs/mini-shrunk
-	$(BIN)/metaglot average runs/mini-0 runs/mini-1 runs/mini-2 runs/mini-3 --out runs/mini --max-length 128
-	$(BIN)/metaglot shrink runs/mini --out runs/mini-shrunk --megabytes 4
+	$(BIN)/metaglot average runs/mini-0 runs/mini-1 runs/mini-2 runs/mini-3 --out runs/mini --max-length 128 --force
+	$(BIN)/metaglot shrink runs/mini --out runs/mini-shrunk --megabytes 4 --force
 	mkdir -p src/metaglot/weights/mini
 	cp -r runs/mini-shrunk/. src/metaglot/weights/mini/
 	chmod -R u=rwX,go=rX src/metaglot/weights/mini
 
 mini-research: RECIPE := mini-research
 mini-research: mini-member-0 mini-member-1 mini-member-2 mini-member-3  ## The same on all English sets, for research: runs/mini-research
-	rm -rf runs/mini-research
-	$(BIN)/metaglot average runs/mini-research-0 runs/mini-research-1 runs/mini-research-2 runs/mini-research-3 --out runs/mini-research --max-length 128
+	$(BIN)/metaglot average runs/mini-research-0 runs/mini-research-1 runs/mini-research-2 runs/mini-research-3 --out runs/mini-research --max-length 128 --force
 
 BENCH := --shots 8 --draws 2 --queries 150 --efforts auto,instant,fast --against tfidf,frozen,finetune \
   --limit finetune:draws=1,without=banking77

@@ -16,6 +16,7 @@ def average(
     max_length: Annotated[
         int | None, typer.Option(help="Tokens of a text that it reads. Default: as the runs.", show_default=False)
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a shrunk or averaged run that is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
 ) -> None:
@@ -35,7 +36,7 @@ def average(
             check_model(run)
     from metaglot.adaptation.averaging import average as write
 
-    made = write(runs, out, max_length=max_length)
+    made = write(runs, out, max_length=max_length, force=force)
     if as_json:
         typer.echo(json.dumps({"out": str(made), "average_of": runs}))
     elif not quiet:

@@ -132,11 +132,18 @@ def check_methods(model: str, efforts: Sequence[str], against: Sequence[str], mu
 def check_target(out: Path) -> None:
     """Raise MetaglotError for a folder that holds something else than a benchmark."""
     from metaglot.data.folders import is_dir
+    from metaglot.data.owned import RESULTS, check_kind
     from metaglot.data.rawfiles import is_there
 
-    begun = is_dir(out) and (not any(out.iterdir()) or any(out.glob("*/settings.json")))
-    if is_there(out) and not begun:
-        raise MetaglotError(f"--out {out}: it exists and holds something else than a benchmark; choose another folder")
+    wrong = f"--out {out}: it exists and holds something else than a benchmark"
+    groups = [file.parent for file in out.glob("*/settings.json")] if is_dir(out) else []
+    if is_there(out) and not (groups or (is_dir(out) and not any(out.iterdir()))):
+        raise MetaglotError(f"{wrong}; choose another folder")
+    for group in groups:
+        try:
+            check_kind(group, RESULTS)
+        except MetaglotError as error:
+            raise MetaglotError(f"{wrong}. {error}; choose another folder") from error
 
 
 def grouped(paths: Sequence[Path]) -> dict[str, list[Path]]:

@@ -37,16 +37,20 @@ def report(
             f"{absent}: no such folder. Name a run directory of `metaglot pretrain`, or one of `metaglot evaluate`."
         )
     from metaglot.data.cache import write_whole
+    from metaglot.data.owned import MARK, MARKDOWN_MARK, check_page
     from metaglot.evaluation.material import gather
     from metaglot.evaluation.numbers import numbers
     from metaglot.evaluation.report import html, markdown_report, report_of
 
+    check_page(out, MARK)
+    if markdown is not None:
+        check_page(markdown, MARKDOWN_MARK)
     tasks = [word.strip() for word in leave_out.split(",") if word.strip()]
     material = gather(folders, title=title, leave_out=tasks)
     made = report_of(material)
     write_whole(out, html(made))
     if markdown is not None:
-        write_whole(markdown, markdown_report(made))
+        write_whole(markdown, f"{MARKDOWN_MARK}\n{markdown_report(made)}")
     if as_json:
         typer.echo(json.dumps(numbers(material), indent=1, ensure_ascii=False))
     elif not quiet:

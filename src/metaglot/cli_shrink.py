@@ -14,6 +14,7 @@ def shrink(
     *,
     out: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
     megabytes: Annotated[float, typer.Option(help="At most so large.")] = 4.0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a shrunk or averaged run that is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
 ) -> None:
@@ -32,7 +33,7 @@ def shrink(
         check_model(run)
     from metaglot.adaptation.shrinking import shrink as write
 
-    made = write(run, out, megabytes=megabytes)
+    made = write(run, out, megabytes=megabytes, force=force)
     if as_json:
         typer.echo(json.dumps({"out": str(out), **made._asdict()}))
     elif not quiet:

@@ -1,7 +1,6 @@
 """`metaglot pretrain`: meta-train from a recipe, in a run directory."""
 
 import json
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaglot.data.locks import writing
+from metaglot.data.owned import RUN, check_kind, check_owned, remove_owned
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def pretrain(
     say = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
     with bars(quiet=quiet or as_json) as bar:
         assembled = assemble(settings, say, run=None if force else folder, bar=bar)
-    if force and folder.is_dir():  # only now: a mistake costs no run
-        shutil.rmtree(folder)
+    if force and folder.is_dir() and any(folder.iterdir()):  # only now: a mistake costs no run
+        remove_owned(folder, RUN)
     write_run_files(folder, dump_recipe(settings), assembled.description, base=assembled.base)
     write_seen(folder, seen_of(assembled.texts))
     described = assembled.description
@@ -115,12 +115,19 @@ def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
         raise MetaglotError(f"--out {folder}: that is a file; name a folder")
     # A .part was being written when a run was killed.
     names = {path.name for path in folder.iterdir() if path.suffix != ".part"} if folder.is_dir() else set[str]()
-    if names and (force or resume) and not names & {"config.yaml", "model.json", "checkpoints"}:
-        raise MetaglotError(f"--out {folder}: it holds something that is not a run; name another folder")
+    if names and (force or resume):
+        _check_run(folder, whole=force)
     if names and not (resume or force):
         raise MetaglotError(
             f"--out {folder}: it is not empty; use --resume to go on with the run there, --force to drop it"
         )
+
+
+def _check_run(folder: Path, *, whole: bool) -> None:
+    try:
+        (check_owned if whole else check_kind)(folder, RUN)
+    except MetaglotError as error:
+        raise MetaglotError(f"--out {folder}: it is not a run, or not that alone. {error}") from error
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The main job on an embedded default: meta-train on small real data, then learn tasks never seen."""
 
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,10 @@ from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.builtin import load_builtin
 from metaglot.data.draws import draws_of
 from metaglot.data.locks import writing
+from metaglot.data.owned import DEMO_RESULTS, RUN, check_owned, remove_owned
+from metaglot.data.rawfiles import is_there
 from metaglot.data.seen import seen_of, write_seen
+from metaglot.errors import MetaglotError
 from metaglot.evaluation import (
     Method,
     Plan,
@@ -84,9 +86,7 @@ def _run(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> N
     talk = Talk(Console(stderr=True), quiet or as_json)
     recipe = load_recipe(packaged_recipes()["demo"], ['model.name="builtin:tiny"', "training.lr=5e-4"] if tiny else [])
     folder, results_folder = out / "run", out / "results"
-    if fresh or not _same(folder, recipe):
-        for old in (folder, results_folder):
-            shutil.rmtree(old, ignore_errors=True)
+    _make_room(out, recipe, fresh=fresh)
     _train(recipe, folder, talk)
     model = load_model(folder)
     results = _evaluate(model, results_folder, talk)
@@ -100,6 +100,20 @@ def _run(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> N
     _adapt(model, screen)
     screen.print(f"\nThe report: {report}")
     _what_next(folder, screen)
+
+
+def _make_room(out: Path, recipe: Recipe, *, fresh: bool) -> None:
+    """Delete an earlier demo of another recipe, or any if `fresh`; refuse a folder that holds anything else."""
+    kinds = {out / "run": RUN, out / "results": DEMO_RESULTS}
+    there = {folder: kind for folder, kind in kinds.items() if is_there(folder)}
+    for folder, kind in there.items():
+        check_owned(folder, kind)
+    pages = [out / name for name in ("table.md", "accuracy.svg", "report.html") if is_there(out / name)]
+    if pages and not there:
+        raise MetaglotError(f"--out {out}: the demo did not write {pages[0]}; choose another folder, or move it away")
+    if fresh or not _same(out / "run", recipe):
+        for folder, kind in there.items():
+            remove_owned(folder, kind)
 
 
 def _same(folder: Path, recipe: Recipe) -> bool:

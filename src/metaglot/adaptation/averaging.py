@@ -34,20 +34,20 @@ class Member(NamedTuple):
     seen: Seen | None
 
 
-def average(runs: Sequence[str | Path], out: str | Path, *, max_length: int | None = None) -> Path:
+def average(runs: Sequence[str | Path], out: str | Path, *, max_length: int | None = None, force: bool = False) -> Path:
     """Write the mean of the weights of some runs as a run of its own, and return its folder.
 
-    `out` must not exist.  It is loaded, adapted, evaluated and shrunk as a run is, but cannot be trained further.
-    Persistent heads of data sets are left out.  `max_length` is how many tokens of a text the average reads, as many as
-    the run that reads most if absent.  Raises MetaglotError for fewer than two runs, for what is no run, and for runs
-    from different bases.
+    `out` must not exist, or hold a shrunk or averaged run, which `force` replaces.  The average is loaded, adapted,
+    evaluated and shrunk as a run is, but cannot be trained further.  Persistent heads of data sets are left out.
+    `max_length` is how many tokens of a text the average reads, as many as the run that reads most if absent.  Raises
+    MetaglotError for fewer than two runs, for what is no run, and for runs from different bases.
     """
     members = [Member(folder, run, read_seen(folder)) for folder, run in map(run_at, runs)]
     if len(members) < 2:
         raise MetaglotError("an average takes two runs or more; name another one")
-    target = new_folder(out)
+    target = new_folder(out, force=force)
     with writing(target):
-        return _mean_into(new_folder(target), members, max_length, str(out))
+        return _mean_into(new_folder(target, force=force), members, max_length, str(out))
 
 
 def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, out: str) -> Path:
@@ -63,7 +63,7 @@ def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, 
     backbone = load_backbone(first.run.base, Runtime(device="cpu"))
     check_length(backbone, max_length or 1, out)
     weights = _mean([one.run for one in members], backbone)
-    with atomic_folder(target) as part:
+    with atomic_folder(target, replace=target.is_dir()) as part:
         file = part / "checkpoints" / first.run.checkpoint.name / "params.safetensors"
         file.parent.mkdir(parents=True)
         with usual_mode(file):

@@ -26,22 +26,22 @@ class Smaller(NamedTuple):
     kept: float  # share of the squared change of the matrices
 
 
-def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0) -> Smaller:
+def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0, force: bool = False) -> Smaller:
     """Write a run as a difference of at most so many megabytes from its base model, which is loaded like the run.
 
-    `out` must not exist.  It is loaded, adapted and evaluated as a run is, wherever its base model is found, but cannot
-    be trained further.  Beside those megabytes it keeps the hash of each training text, eight bytes, where the run has
-    it.  Raises MetaglotError for what is no run, for one whose base was made for it alone, and where even what cannot
-    be made smaller takes more.
+    `out` must not exist, or hold a shrunk or averaged run, which `force` replaces.  It is loaded, adapted and evaluated
+    as a run is, wherever its base model is found, but cannot be trained further.  Beside those megabytes it keeps the
+    hash of each training text, eight bytes, where the run has it.  Raises MetaglotError for what is no run, for one
+    whose base was made for it alone, and where even what cannot be made smaller takes more.
     """
     source, found = run_at(run)
-    target = new_folder(out)
+    target = new_folder(out, force=force)
     with writing(target):
+        new_folder(target, force=force)  # another process may have made it until now
         return _shrunk_into(target, str(run), source, found, megabytes)
 
 
 def _shrunk_into(target: Path, name: str, source: Path, found: Run, megabytes: float) -> Smaller:
-    new_folder(target)  # another process may have made it until now
     if Path(found.base).parent == source:
         raise MetaglotError(f"{name}: its base model was made for it alone, so a difference from it is of no use")
     backbone = load_backbone(found.base, Runtime(device="cpu"))
@@ -49,7 +49,7 @@ def _shrunk_into(target: Path, name: str, source: Path, found: Run, megabytes: f
     small = shrunk(base, weights_of(found, backbone), int(megabytes * MEGABYTE))
     described = {key: value for key, value in found.described.items() if key != "average_with_base"}
     described["shrunk"] = {"megabytes": megabytes, "kept": round(small.kept, 4)}
-    with atomic_folder(target) as part:
+    with atomic_folder(target, replace=target.is_dir()) as part:
         weights = part / "checkpoints" / found.checkpoint.name / "params.safetensors"
         weights.parent.mkdir(parents=True)
         with usual_mode(weights):

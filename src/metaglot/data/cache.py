@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from metaglot.data.rawfiles import expanded
+from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
 
 STALE = 24 * 3600  # seconds after which a temporary file has no writer any more
@@ -64,11 +65,11 @@ def write_whole(target: Path, text: str) -> None:
 
 
 @contextmanager
-def atomic_folder(target: Path) -> Generator[Path]:
+def atomic_folder(target: Path, *, replace: bool = False) -> Generator[Path]:
     """Give a temporary folder beside `target`; it becomes `target` when the block ends well, else it goes.
 
-    Where another process made `target` meanwhile, that one stands.  Raises MetaglotError where the system refuses, on
-    a full disk for one; nothing half-written stays.
+    Where another process made `target` meanwhile, that one stands, unless `replace` puts this one there.  Raises
+    MetaglotError where the system refuses, on a full disk for one; nothing half-written stays.
     """
     make_folder(target.parent)
     part = _beside(target)
@@ -77,7 +78,7 @@ def atomic_folder(target: Path) -> Generator[Path]:
         yield part
         _share(part)
         try:
-            part.rename(target)
+            replace_folder(part, target) if replace else part.rename(target)
         except OSError:
             if not target.is_dir():
                 raise

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from metaglot.data import owned
 from metaglot.data.adapter import CONFIG as ADAPTER
 from metaglot.data.builtin import BUILTINS, fetch
 from metaglot.data.hub import near_folders
+from metaglot.data.owned import check_kind, check_owned
 from metaglot.data.rawfiles import expanded, utf8_path
 from metaglot.data.replacing import recovered
 from metaglot.data.sentence import network_of
@@ -117,9 +119,16 @@ def run_at(name: str | Path) -> tuple[Path, Run]:
     return folder, read_run(folder)
 
 
-def new_folder(out: str | Path) -> Path:
-    """Return the path of a folder that is to be made; raise MetaglotError where something is already."""
+def new_folder(out: str | Path, *, force: bool = False) -> Path:
+    """Return the path of a folder of weights that is to be made; raise MetaglotError where something is already.
+
+    With `force` a shrunk or averaged run may be there, which is to be replaced.
+    """
     target = utf8_path(expanded(out))
+    if force and is_dir(target):
+        if any(target.iterdir()):
+            check_owned(target, owned.WEIGHTS)
+        return target
     if is_dir(target) or target.exists():
         raise MetaglotError(f"{out} exists; choose another folder")
     return target
@@ -159,7 +168,9 @@ def check_target(folder: Path, *, force: bool) -> None:
         return
     if not (is_dir(folder) and is_file(folder / ADAPTED)):
         raise MetaglotError(f"{folder} exists and holds something else than an adaptation; choose another folder")
-    if not force:
+    if force:
+        check_owned(folder, owned.ADAPTATION)
+    else:
         raise MetaglotError(
             f"{folder} exists and holds an earlier adaptation; choose another folder, or replace it with --force "
             "(in Python force=True)"
@@ -168,8 +179,11 @@ def check_target(folder: Path, *, force: bool) -> None:
 
 def check_results_target(folder: Path) -> None:
     """Raise MetaglotError if results may not be written to `folder`: it is a file, or holds something else."""
-    if _taken(folder, "results") and not is_file(folder / RESULTS) and not is_file(folder / "settings.json"):
-        raise MetaglotError(f"--out {folder}: it exists and holds something else than results; choose another folder")
+    if _taken(folder, "results"):
+        try:
+            check_kind(folder, owned.RESULTS)
+        except MetaglotError as error:
+            raise MetaglotError(f"--out {folder}: it exists. {error}; choose another folder") from error
 
 
 def is_dir(path: Path) -> bool:

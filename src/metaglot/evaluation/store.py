@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from metaglot.data.owned import RESULTS as OWNED
+from metaglot.data.owned import check_kind
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.metrics import Bin
 from metaglot.evaluation.protocol import Cell
@@ -74,7 +76,8 @@ def resume(out: Path, settings: Mapping[str, object], *, force: bool = False) ->
     """
     file, recorded = out / RESULTS, out / SETTINGS
     settings = json.loads(json.dumps(settings))
-    if force:
+    if force and (file.exists() or recorded.exists()):
+        check_kind(out, OWNED)
         file.unlink(missing_ok=True)
         recorded.unlink(missing_ok=True)
     before = _recorded(out)
