@@ -89,7 +89,10 @@ def ready(
 def results_into(out: Path, asked: Ready, manner: Manner) -> "Iterable[Result]":
     """Yield the results that a folder lacks, while a bar shows how far they are."""
     from metaglot.evaluation import evaluate_into
+    from metaglot.evaluation.store import kept_results
 
+    if not manner.force and (note := kept_results(out)[1]):
+        manner.say(note)
     planned, left = asked.planned(), lacking(out, asked, manner)
     workers = _workers(asked, manner) if len(left) > 1 else None
     found = evaluate_into(
@@ -106,10 +109,9 @@ def results_into(out: Path, asked: Ready, manner: Manner) -> "Iterable[Result]":
 
 def lacking(out: Path, asked: Ready, manner: Manner) -> "set[Cell]":
     """Return the cells of the plan that a folder of results does not hold; it may hold others."""
-    from metaglot.evaluation import read_results
+    from metaglot.evaluation.store import kept_results
 
-    there = not manner.force and (out / "results.jsonl").is_file()
-    return asked.planned() - {result.cell for result in (read_results(out) if there else [])}
+    return asked.planned() - {result.cell for result in ([] if manner.force else kept_results(out)[0])}
 
 
 def told(out: Path, asked: Ready, manner: Manner) -> "tuple[list[Result], Leakage]":

@@ -13,7 +13,7 @@ import typer
 
 from metaglot.data.locks import writing
 from metaglot.data.owned import RUN, check_kind, check_owned, remove_owned
-from metaglot.errors import MetaglotError
+from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
     from metaglot.training import Event
@@ -70,6 +70,7 @@ def pretrain(
     from metaglot.data.seen import seen_of, write_seen
     from metaglot.training import run
     from metaglot.training.checkpoint import list_steps
+    from metaglot.training.run import metrics_note
     from metaglot.training.trackers import Tracked, check_trackers, open_trackers, tracked
 
     trackers = [*settings.training.trackers, *(track or [])]
@@ -86,6 +87,8 @@ def pretrain(
     write_seen(folder, seen_of(assembled.texts))
     described = assembled.description
     record_command(folder, context, described["fingerprints"] | described["validation_fingerprints"])
+    if note := metrics_note(folder / "metrics.jsonl"):
+        say(f"note: {printable(note)}")
     shown = Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
     with stop_flag() as stop, open_trackers(trackers, shown) as opened:
         events = tracked(run(assembled.plan, folder, stop=stop), opened)

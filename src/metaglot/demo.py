@@ -38,6 +38,7 @@ from metaglot.evaluation import (
 )
 from metaglot.evaluation.comparison import comparisons
 from metaglot.evaluation.headline import intervals
+from metaglot.evaluation.store import kept_results
 from metaglot.training import run
 
 UNSEEN_GROUPS = ("sci.space", "rec.sport.hockey", "comp.windows.x", "talk.politics.mideast", "misc.forsale")
@@ -166,7 +167,7 @@ def _consume(
     folder: Path, tasks: list[TaskSet], methods: Sequence[Method], plan: Plan, talk: Talk, *, seconds: float = 1e9
 ) -> None:
     """Run an evaluation to its end, or until the time is spent and a draw is complete."""
-    done = read_results(folder / "results.jsonl") if (folder / "results.jsonl").is_file() else []
+    done = kept_results(folder)[0]
     if seconds < 1e9 and done:
         return  # cut short by the clock before; more draws would only come by chance
     total = len(tasks) * len(plan.shots) * plan.draws * len(methods)

@@ -11,10 +11,10 @@ SIZE = 64 << 20  # bytes
 FAULTS = (ValueError, RecursionError, OverflowError)
 
 
-def read_json(file: Path) -> object:
-    """Return what a JSON file holds.
+def read_raw(file: Path) -> bytes:
+    """Return the bytes of a JSON file.
 
-    Raises MetaglotError that names the file where it is absent, no regular file, above SIZE bytes or not JSON.
+    Raises MetaglotError that names the file where it is absent, no regular file or above SIZE bytes.
     """
     check_regular(file)
     try:
@@ -24,8 +24,13 @@ def read_json(file: Path) -> object:
         raise MetaglotError(unreadable(file, error)) from error
     if len(raw) > SIZE:
         raise MetaglotError(f"{file}: more than {SIZE >> 20} MiB of JSON, which metaglot never writes; remove the file")
+    return raw
+
+
+def read_json(file: Path) -> object:
+    """Return what a JSON file holds; raises as `read_raw` does, and for what is not JSON."""
     try:
-        return json.loads(raw.decode("utf-8"))
+        return json.loads(read_raw(file).decode("utf-8"))
     except FAULTS as error:
         raise MetaglotError(f"{file}: damaged: it is not JSON ({str(error)[:200]})") from error
 

@@ -17,7 +17,8 @@ from metaglot.data.rawfiles import is_there
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 
-LINE = 1 << 20  # bytes of the first row of results, at most
+LINE = 1 << 20  # bytes of a row of results, at most
+LINES = 100  # of results that are looked at
 SETTINGS = {"name", "seed", "model", "data", "episodes", "algorithm", "training", "validation"}  # of every recipe
 MARK = '<meta name="generator" content="metaglot">'  # of a page
 MARKDOWN_MARK = "<!-- metaglot report -->"
@@ -44,21 +45,26 @@ def _recipe(file: Path) -> bool:
 
 
 def _rows(file: Path) -> bool:
-    """Whether the first whole line is a result; a file that a kill left empty is ours too."""
+    """Whether one of the first lines is a result; a file that a kill left empty or torn is ours too."""
     with file.open("rb") as opened:
-        line = opened.readline(LINE)
-    if not line.endswith(b"\n"):
-        return not line or line.startswith(b'{"task": ')
-    row = json.loads(line)
+        lines = [line for line in (opened.readline(LINE) for _ in range(LINES)) if line]
+    torn = len(lines) == 1 and not lines[0].endswith(b"\n") and lines[0].startswith(b'{"task": ')
+    return not lines or torn or any(_row(line) for line in lines)
+
+
+def _row(line: bytes) -> bool:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
     return isinstance(row, dict) and {"task", "shot", "draw", "method", "accuracy"} <= row.keys()
 
 
 HIDDEN = r"(.*/)?\.[^/]*part[^/]*(/.*)?"  # of a writer that was killed
 STEP = r"checkpoints/step-\d+/"
 SEEN = r"seen/(hashes\.safetensors|sets\.json)?"
-RESULTS_FILES = (
-    r"(results\.jsonl|settings\.json(\.tmp)?|command\.json|environment\.json|leakage\.json|table\.md|report\.html)"
-)
+PAGES = r"(command|environment|leakage)\.json|table\.md|report\.html"
+RESULTS_FILES = rf"(results(\.damaged)?\.jsonl|settings\.json(\.tmp)?|{PAGES})"
 
 ADAPTATION = Kind(
     "an adaptation",

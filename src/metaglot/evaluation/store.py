@@ -7,11 +7,16 @@ line is cut off when the evaluation goes on.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import ConfigDict, TypeAdapter
+
+from metaglot.data.cache import atomic_file
+from metaglot.data.checked import faults
 from metaglot.data.owned import RESULTS as OWNED
 from metaglot.data.owned import check_kind
+from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.metrics import Bin
 from metaglot.evaluation.protocol import Cell
@@ -19,7 +24,7 @@ from metaglot.evaluation.protocol import Cell
 RESULTS = "results.jsonl"
 SETTINGS = "settings.json"
 COSTS = frozenset({"cpu_seconds", "peak_mb"})  # what of a row is measured, and never twice the same
-LATER = frozenset({"bins", "peak_mb"})  # what rows of older versions lack
+ASIDE = "results.damaged.jsonl"  # lines that were no results
 OVERLAP = "overlap"  # the setting that says whether texts seen in meta-training were "kept" or "excluded"
 
 
@@ -42,10 +47,15 @@ class Result:
     bins: tuple[Bin, ...] = ()  # of the confidence; older rows have none
     peak_mb: float | None = None  # most memory of the process while it adapted; None where that cannot be told
 
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
+
     @property
     def cell(self) -> Cell:
         """Its place in the grid."""
         return Cell(self.task, self.shot, self.draw, self.method)
+
+
+_ROW = TypeAdapter(Result)
 
 
 def read_results(path: str | Path) -> list[Result]:
@@ -56,7 +66,26 @@ def read_results(path: str | Path) -> list[Result]:
     file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
     if not file.is_file():
         raise MetaglotError(f"{file}: no such file. `metaglot evaluate … --out {file.parent}` writes it.")
-    return [_parsed(line, file, number) for number, line in enumerate(_whole_lines(file), start=1)]
+    found, wrong = _sorted_lines(file)
+    if wrong:
+        number, reason = next(iter(wrong.items()))
+        raise MetaglotError(
+            f"{file}, line {number}: not a result ({reason}). Give the `metaglot evaluate` command again, which puts "
+            "such lines aside and judges what is missing; or remove the line."
+        )
+    return list(found.values())
+
+
+def kept_results(out: Path) -> tuple[list[Result], str | None]:
+    """Return the results in a folder, and what is said of lines that are none; `resume` puts those aside."""
+    if not is_there(out / RESULTS):
+        return [], None
+    found, wrong = _sorted_lines(out / RESULTS)
+    if not wrong:
+        return list(found.values()), None
+    lines = f"line {min(wrong)} is not a result" if len(wrong) == 1 else f"{len(wrong)} lines are not results"
+    note = f"{out / RESULTS}: {lines} ({wrong[min(wrong)]}); moved to {ASIDE}, and what is missing is judged again"
+    return list(found.values()), note
 
 
 def append(out: Path, result: Result) -> None:
@@ -71,8 +100,9 @@ def append(out: Path, result: Result) -> None:
 def resume(out: Path, settings: Mapping[str, object], *, force: bool = False) -> list[Result]:
     """Return the results that `out` holds, and make it ready for more.
 
-    Cuts off a torn last line, and adds `settings` to those recorded.  Raises MetaglotError, with `out` untouched,
-    when a setting recorded there differs, or `out` holds results without settings; `force` removes both instead.
+    Cuts off a torn last line, moves lines that are no results to ASIDE, and adds `settings` to those recorded.  Raises
+    MetaglotError, with `out` untouched, when a setting recorded there differs, or `out` holds results without settings;
+    `force` removes both instead.
     """
     file, recorded = out / RESULTS, out / SETTINGS
     settings = json.loads(json.dumps(settings))
@@ -84,12 +114,25 @@ def resume(out: Path, settings: Mapping[str, object], *, force: bool = False) ->
     for name in sorted(before.keys() & settings.keys()):
         if before[name] != settings[name]:
             raise MetaglotError(_differs(out, name, before[name], settings[name]))
-    kept = read_results(file) if file.exists() else []
+    kept = kept_results(out)[0]
     _make(out, before | dict(settings))
     if file.exists():
+        _put_aside(out)
         with file.open("r+b") as handle:
             handle.truncate(sum(len(line) + 1 for line in _whole_lines(file)))
     return kept
+
+
+def _put_aside(out: Path) -> None:
+    """Move the lines that are no results to a file of their own."""
+    found, wrong = _sorted_lines(out / RESULTS)
+    if not wrong:
+        return
+    lines = _whole_lines(out / RESULTS)
+    with (out / ASIDE).open("ab") as file:
+        file.writelines(lines[number - 1] + b"\n" for number in wrong)
+    with atomic_file(out / RESULTS) as part:
+        part.write_bytes(b"".join(lines[number - 1] + b"\n" for number in found))
 
 
 def _make(out: Path, settings: Mapping[str, object]) -> None:
@@ -118,19 +161,19 @@ def _recorded(out: Path) -> dict[str, object]:
 
 
 def _whole_lines(file: Path) -> Sequence[bytes]:
-    return file.read_bytes().split(b"\n")[:-1]
+    return read_bytes(file).split(b"\n")[:-1]
 
 
-def _parsed(line: bytes, file: Path, number: int) -> Result:
-    try:
-        row = json.loads(line)
-        bins, peak = tuple(Bin(*one) for one in row.get("bins", ())), row.get("peak_mb")
-        given = {field.name: row[field.name] for field in fields(Result) if field.name not in LATER}
-        return Result(**given, bins=bins, peak_mb=peak)
-    except (ValueError, KeyError, TypeError) as error:
-        raise MetaglotError(
-            f"{file}, line {number}: not a result ({error}). Remove the line, or start afresh with --force."
-        ) from error
+def _sorted_lines(file: Path) -> tuple[dict[int, Result], dict[int, str]]:
+    """Return the results by the number of their line, and why the other whole lines are none."""
+    found: dict[int, Result] = {}
+    wrong: dict[int, str] = {}
+    for number, line in enumerate(_whole_lines(file), start=1):
+        try:
+            found[number] = _ROW.validate_json(line, strict=True)
+        except ValueError as error:
+            wrong[number] = faults(error)
+    return found, wrong
 
 
 def _differs(out: Path, name: str, before: object, now: object) -> str:

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from pydantic import TypeAdapter
+
 from metaglot.data.cache import write_whole
 from metaglot.data.locks import writing
+from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
 from metaglot.models.averaging import averaged
 from metaglot.training.checkpoint import clean, latest, load, save
@@ -16,6 +19,8 @@ from metaglot.training.loop import Optimisation, train
 from metaglot.training.state import State, initial_state
 from metaglot.training.validation import Goal, HeldOutText, Validation, held_out_text, validate
 from metaglot.types import Algorithm, Learner, Record, TaskDistribution
+
+_RECORD = TypeAdapter(dict[str, float | int | str])
 
 Kind = Literal["start", "step", "validation", "saved", "end"]
 Reason = Literal["done", "goal", "budget", "interrupted"]
@@ -115,16 +120,36 @@ class Metrics:
 
 
 def read_metrics(path: Path) -> list[dict[str, float | int | str]]:
-    """Return the records of a metrics file; a torn last line is left out."""
-    if not path.is_file():
-        return []
-    records: list[dict[str, float | int | str]] = []
-    for line in path.read_text("utf-8").split("\n"):
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return records
+    """Return the records of a metrics file; what is none is left out (`metrics_note` says which)."""
+    return _records(path)[0]
+
+
+def metrics_note(path: Path) -> str | None:
+    """Return a note on the lines of a metrics file that are no records, such as a torn last one; None if all are."""
+    wrong = _records(path)[1]
+    if not wrong:
+        return None
+    lines = (
+        f"line {wrong[0]} is no record" if len(wrong) == 1 else f"{len(wrong)} lines are no records, first {wrong[0]}"
+    )
+    return f"{path}: {lines} and left out; the others are kept"
+
+
+def _records(path: Path) -> tuple[list[dict[str, float | int | str]], list[int]]:
+    """Return the records of a metrics file, and the numbers of the lines that are none."""
+    if not is_there(path):
+        return [], []
+    found = {number: _record(line) for number, line in enumerate(read_bytes(path).split(b"\n"), start=1) if line}
+    whole = [record for record in found.values() if record is not None]
+    return whole, [number for number, record in found.items() if record is None]
+
+
+def _record(line: bytes) -> dict[str, float | int | str] | None:
+    try:
+        record = _RECORD.validate_json(line, strict=True)
+    except ValueError:
+        return None
+    return record if isinstance(record.get("step", 0), int) else None
 
 
 def _begin(plan: Plan, folder: Path) -> State:

@@ -1,0 +1,46 @@
+"""Values that came from a file, checked against a pydantic model: errors name the file and the field."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from metaglot.data.jsonfile import read_raw
+from metaglot.data.yamltext import shown
+from metaglot.errors import MetaglotError
+
+SHOWN = 3  # faults in a message
+
+
+class Stored(BaseModel):
+    """Values as metaglot stored them: types are not bent, numbers are finite, names of later versions are kept."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False, protected_namespaces=())
+
+
+StoredT = TypeVar("StoredT", bound=Stored)
+
+
+def read_stored(file: Path, model: type[StoredT], way_out: str) -> StoredT:
+    """Return what a JSON file holds as `model`.
+
+    Raises MetaglotError that names the file, the field, what was expected and what came, and ends with `way_out`.
+    """
+    raw = read_raw(file)
+    try:
+        return model.model_validate_json(raw)
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise MetaglotError(f"{file}: damaged ({faults(error)}); {way_out}") from error
+
+
+def faults(error: Exception) -> str:
+    """Return the first faults that pydantic found: the field, what was expected, what came."""
+    if not isinstance(error, ValidationError):
+        return str(error)[:200]
+    found = error.errors(include_url=False)
+    said = [
+        f"{'.'.join(str(part)[:60] for part in one['loc']) or 'the whole'}: {one['msg']} (got {shown(one['input'])})"
+        for one in found[:SHOWN]
+    ]
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "; ".join(said) + more
