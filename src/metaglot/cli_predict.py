@@ -50,13 +50,15 @@ def predict(
     adapted = Adapted.load(folder)
     if cut := adapted.model.cut(texts, pairs) if texts else 0:
         typer.echo(f"note: {cut_note(cut, len(texts), adapted.model.max_length)}", err=True)
-    probabilities = adapted.predict_proba(texts, pairs)
-    known = None if unknown is None else adapted.in_scope(texts, pairs)
+    features = adapted.embed(texts, pairs)
+    probabilities = adapted.proba_of_features(features)
+    known = None if unknown is None else adapted.in_scope_of_features(features)
+    reasons = adapted.explain_features(features) if explain else None
     for i, (one, row) in enumerate(zip(texts, probabilities, strict=True)):
         chance = None if known is None else float(known[i])
         within = chance is None or chance >= 0.5
         label, sure = (adapted.labels[int(row.argmax())], row.max()) if within else (str(unknown), 1 - (chance or 0.0))
-        why = adapted.explain(one, None if pairs is None else pairs[i]) if explain else None
+        why = None if reasons is None else reasons[i]
         if as_json:
             spread = {label: round(float(p), 6) for label, p in zip(adapted.labels, row, strict=True)}
             typer.echo(json.dumps(_prediction(one, label, spread, chance, why), ensure_ascii=False))

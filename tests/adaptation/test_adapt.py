@@ -293,3 +293,14 @@ def test_a_run_without_a_checkpoint(make_run):
     shutil.rmtree(run / "checkpoints")
     with pytest.raises(MetaglotError, match="no checkpoint yet"):
         load_model(run)
+
+
+def test_representations_are_one_line(model, sentences):
+    texts, labels = sentences(3)
+    few = model.adapt(texts, labels, effort="instant")
+    many = model.adapt([f"apple {i}" for i in range(40)], [f"class {i}" for i in range(40)], effort="instant")
+    for one in (model, few, many):
+        assert len(repr(one)) < 600
+        assert "\n" not in repr(one)
+    assert "labels=('beast', 'fruit', 'tool'), 9 examples, closed form" in repr(few)
+    assert "… 35 more" in repr(many)

@@ -73,7 +73,7 @@ def test_by_distance_the_prototypes_keep_their_length():
 @pytest.mark.parametrize("counts", [(4, 4, 4), (1, 6, 2), (7, 7)])
 def test_what_is_set_aside_has_no_part_in_its_scores(counts, names):
     rows = clouds(counts, names=names)
-    fold = folds(rows, len(counts))
+    fold = folds(rows)
     assert (fold[rows.spoken] == -1).all()
     assert fold[~rows.spoken].min() >= 0
     assert fold.max() < FOLDS

@@ -1,12 +1,15 @@
 """An explanation is exact: what the examples add is the difference of the scores."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
 
+import metaglot.adaptation.adapted as adapted_module
 from metaglot.adaptation import Adapted
 from metaglot.adaptation.closed_form import known_rows, layer
-from metaglot.adaptation.explanation import biases, contributions
+from metaglot.adaptation.explanation import shares
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
@@ -18,10 +21,11 @@ def test_what_the_examples_add_is_the_score(metric, counts):
     rows = rows.plus(known_rows(torch.randn(len(counts), 10, generator=draws), torch.arange(len(counts)), spoken=True))
     feature = torch.nn.functional.normalize(torch.randn(10, generator=draws), dim=0)
     weight, bias = layer(rows, len(counts), metric)
-    added = contributions(rows, len(counts), metric, feature)
+    parts = shares(rows, len(counts), metric)
+    added = parts.contributions(feature)
     assert added.shape == (len(numbers) + len(counts), len(counts))
     expected = weight @ feature.double() + bias
-    assert (added.sum(0) + biases(rows, len(counts), metric)).tolist() == pytest.approx(expected.tolist(), abs=1e-9)
+    assert (added.sum(0) + parts.bias).tolist() == pytest.approx(expected.tolist(), abs=1e-9)
 
 
 @pytest.mark.parametrize("counts", [(3, 3), (1, 5, 2)])
@@ -31,8 +35,8 @@ def test_what_the_examples_add_is_the_score_of_logistic_regression(counts):
     rows = known_rows(torch.randn(len(numbers), 10, generator=draws), numbers, spoken=False)
     feature = torch.nn.functional.normalize(torch.randn(10, generator=draws), dim=0)
     weight, bias = layer(rows, len(counts), "cosine", "logistic")
-    added = contributions(rows, len(counts), "cosine", feature, "logistic")
-    there = added.sum(0) + biases(rows, len(counts), "cosine", "logistic")
+    parts = shares(rows, len(counts), "cosine", "logistic")
+    there = parts.contributions(feature).sum(0) + parts.bias
     assert there.tolist() == pytest.approx((weight @ feature.double() + bias).tolist(), abs=1e-3)
 
 
@@ -74,3 +78,61 @@ def test_examples_that_were_added_are_found(model, sentences):
     numbers = {one.number: one.text for one in added.explain("horse goat", count=20).evidence}
     assert numbers[4] == "horse goat"
     assert set(numbers) == {None, 0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("solver", ["ridge", "logistic"])
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_gap_is_the_difference_of_two_columns(solver, classes):
+    draws = torch.Generator().manual_seed(0)
+    numbers = torch.arange(5 * classes) % classes
+    parts = shares(
+        known_rows(torch.randn(len(numbers), 8, generator=draws), numbers, spoken=False), classes, "cosine", solver
+    )
+    features = torch.nn.functional.normalize(torch.randn(3, 8, generator=draws), dim=-1)
+    cosines, offs = parts.cosines(features)
+    for i, feature in enumerate(features):
+        every = parts.contributions(feature)
+        added, bias = parts.gap(cosines[:, i], offs[:, i], (1, 0))
+        assert added.tolist() == pytest.approx((every[:, 1] - every[:, 0]).tolist(), abs=1e-12)
+        assert bias == pytest.approx(float(parts.bias[1] - parts.bias[0]))
+
+
+@pytest.mark.parametrize("effort", ["instant", "fast"])
+def test_many_texts_are_explained_as_one_by_one(model, sentences, effort, monkeypatch):
+    adapted, (asked, _) = model.adapt(*sentences(4), effort=effort), sentences(30, seed=4)
+    several = adapted.explain_all(asked, count=5)
+    for text, one in list(zip(asked, several, strict=True))[::9]:
+        alone = adapted.explain(text, count=5)
+        assert (alone.label, alone.instead) == (one.label, one.instead)
+        assert [e.number for e in alone.evidence] == [e.number for e in one.evidence]
+        assert [e.weight for e in alone.evidence] == pytest.approx([e.weight for e in one.evidence], abs=1e-4)
+    assert adapted.explain_all([]) == []
+
+
+def test_what_texts_share_is_computed_once(model, sentences, monkeypatch):
+    adapted, calls = model.adapt(*sentences(4), effort="instant"), []
+    for name in ("shares", "scope_of"):
+        real = getattr(adapted_module, name)
+        monkeypatch.setattr(
+            adapted_module, name, lambda *given, real=real, name=name: [calls.append(name), real(*given)][1]
+        )
+    for _ in range(3):
+        adapted.explain_all(["the apple", "a saw"])
+        adapted.explain("the apple")
+        adapted.in_scope(["the apple"])
+        adapted.predict(["a saw"], unknown="none")
+    assert sorted(calls) == ["scope_of", "shares"]
+    adapted.add_examples(["a saw"], ["tool"]).in_scope(["the apple"])
+    assert sorted(calls) == ["scope_of", "scope_of", "shares"]
+
+
+def test_an_explanation_takes_less_than_five_milliseconds(model, sentences):
+    adapted = model.adapt(*sentences(60), effort="instant")
+    features = adapted.embed(sentences(40, seed=5)[0])
+    adapted.explain_features(features[:1])
+    spent = []
+    for _ in range(3):
+        start = time.process_time()
+        assert len(adapted.explain_features(features)) == 120
+        spent.append(time.process_time() - start)
+    assert min(spent) / 120 < 5e-3

@@ -1,13 +1,16 @@
 """Texts of none of the classes are told apart, from the support set alone."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from metaglot.adaptation import Adapted, Effort
-from metaglot.adaptation.closed_form import known_rows
-from metaglot.adaptation.outside import in_scope, similarities
+from metaglot.adaptation.closed_form import SAME, folds, known_rows, prototypes, sizes
+from metaglot.adaptation.outside import FIRMNESS, in_scope, measures, scope_of
 from metaglot.errors import MetaglotError
 
 
@@ -51,7 +54,8 @@ def test_the_three_numbers(spread):
         return max(float(torch.nn.functional.cosine_similarity(one - by, mean - by, 0)) for mean in (a, b))
 
     expected = [near(0 * middle), near(middle), float((x @ one).max())]
-    assert similarities(rows, 2, inside[:1].double())[0].tolist() == pytest.approx(expected, abs=1e-6)
+    measured = measures(rows, prototypes(rows, 2)).of(inside[:1].double())
+    assert measured[0].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("effort", ["instant", "fast"])
@@ -82,3 +86,59 @@ def test_heads_of_another_form_cannot_tell(model, sentences):
     for call in (lambda: adapted.in_scope(["apple"]), lambda: adapted.explain("apple")):
         with pytest.raises(MetaglotError, match="adapt with an effort that ends in closed form"):
             call()
+
+
+def slow_folds(rows, classes, count):
+    """One class after the other."""
+    fold = torch.full_like(rows.numbers, -1)
+    for c in range(classes):
+        members = torch.nonzero((rows.numbers == c) & ~rows.spoken)[:, 0]
+        members = members[rows.features[members, 0].argsort(stable=True)]
+        place = -1
+        for i, row in enumerate(members.tolist()):
+            same = i and float(rows.features[row] @ rows.features[members[i - 1]]) >= 1 - SAME
+            place += 0 if same else 1
+            fold[row] = place % count
+    return fold
+
+
+def slow_numbers(rows, classes, fold):
+    """What tells examples from the others, and from the other classes, a fold and a class at a time."""
+    inside, outside = [], []
+    for k in range(int(fold.max()) + 1):
+        rest, aside = rows.at(fold != k), rows.at(fold == k)
+        aside = aside.at(torch.isin(aside.numbers, rest.numbers))
+        inside.append(measures(rest, prototypes(rest, classes)).of(aside.features.double()))
+    for c in range(classes):
+        rest, aside = rows.at(rows.numbers != c), rows.at((rows.numbers == c) & ~rows.spoken)
+        outside.append(measures(rest, prototypes(rest, classes)).of(aside.features.double()))
+    return torch.cat(inside), torch.cat(outside)
+
+
+@pytest.mark.parametrize(("classes", "shots", "named"), [(2, 4, True), (2, 1, True), (3, 5, False), (30, 3, True)])
+def test_all_classes_at_once_are_as_one_after_the_other(spread, classes, shots, named):
+    rows, inside, outside = spread(classes, shots)
+    if named:
+        rows = rows.plus(known_rows(spread(classes, 1, seed=1)[0].features, torch.arange(classes), spoken=True))
+    rows = rows.plus(rows.at(torch.arange(2)))  # two examples stand twice
+    fold = folds(rows)
+    assert torch.equal(fold, slow_folds(rows, classes, int(fold.max()) + 1))
+    assert sizes(rows, classes).tolist() == [shots] * classes
+    numbers = slow_numbers(rows, classes, fold)
+    scope, columns = scope_of(rows, classes), [0, 2] if classes == 2 else [0, 1, 2]
+    seen = torch.cat(numbers).numpy()[:, columns]
+    assert scope.middle == pytest.approx(seen.mean(0), abs=1e-12)
+    assert scope.spread == pytest.approx(seen.std(0), abs=1e-12)
+    truth = np.repeat([1, 0], [len(one) for one in numbers])
+    fitted = LogisticRegression(C=FIRMNESS, class_weight="balanced").fit((seen - scope.middle) / scope.spread, truth)
+    asked = torch.cat([inside, outside])
+    told = measures(rows, prototypes(rows, classes)).of(asked.double()).numpy()[:, columns]
+    expected = fitted.predict_proba((told - scope.middle) / scope.spread)[:, 1]
+    np.testing.assert_allclose(scope.chances(asked), expected, atol=1e-9)
+
+
+def test_many_classes_take_little_time(spread):
+    rows, inside, _ = spread(300, 2)
+    start = time.process_time()
+    assert len(in_scope(rows, 300, inside)) == 200
+    assert time.process_time() - start < 0.5

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,22 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaglot.adaptation.checks import check_labelled, check_texts, listed
-from metaglot.adaptation.closed_form import Known, Solver, layer
+from metaglot.adaptation.closed_form import Known, Solver
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.examples import Examples, data_hash
-from metaglot.adaptation.explanation import Evidence, Explanation, gaps, heaviest
+from metaglot.adaptation.explanation import Evidence, Explanation, Shares, heaviest, shares
 from metaglot.adaptation.ingredients import features_of, head_of, names_as
-from metaglot.adaptation.model import Model
-from metaglot.adaptation.outside import in_scope
+from metaglot.adaptation.model import BATCH, Model
+from metaglot.adaptation.outside import Scope, scope_of
 from metaglot.data.names import names_of, words_of
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import scores
 from metaglot.types import Params
 
+SHOWN = 5  # labels of a representation
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Adapted:
     """Labels, a head, and the parameters that adaptation changed, over a model."""
 
@@ -40,6 +43,13 @@ class Adapted:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     kept: bool = False  # whether the examples come from a folder that holds them
 
+    def __repr__(self) -> str:
+        """Return what it is, on one line: its tensors would fill pages."""
+        named = ", ".join(repr(label) for label in self.labels[:SHOWN])
+        more = f", … {len(self.labels) - SHOWN} more" if len(self.labels) > SHOWN else ""
+        steps = f"{self.effort.steps} steps" if self.effort.steps else "closed form"
+        return f"Adapted({self.model!r}, labels=({named}{more}), {sum(self.counts)} examples, {steps})"
+
     @property
     def head_only(self) -> bool:
         """Whether the body is the model's own, so that features can be shared between tasks."""
@@ -47,10 +57,16 @@ class Adapted:
 
     def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, C]
         """Return the probability of each label, in the order of `labels`; no texts give an empty array."""
+        return self.proba_of_features(self.embed(texts, pairs))
+
+    def embed(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, D]
+        """Return the pooled features of the adapted body, float32; no texts give an empty array.
+
+        Raises MetaglotError for anything but a list of texts, and for texts alone where it reads their second texts.
+        """
         texts = listed("text", texts)
-        if not texts:
-            return np.zeros((0, len(self.labels)))
-        return self.proba_of_features(self._pooled(texts, pairs).cpu().numpy())
+        width = self.model.backbone.learner.hidden_size
+        return self._pooled(texts, pairs).cpu().numpy() if texts else np.zeros((0, width), np.float32)
 
     def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
         """Return the probabilities for features of the adapted body."""
@@ -61,12 +77,10 @@ class Adapted:
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, unknown: str | None = None
     ) -> list[str]:
         """Return the most probable label of each text; with `unknown`, this for texts that are likelier of none."""
-        texts = listed("text", texts)
-        if unknown is None or not texts:
+        if unknown is None:
             return [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
-        rows, features = self._rows("what lies outside the classes"), self._features(texts, pairs)
-        found = self.proba_of_features(features.numpy()).argmax(-1)
-        known = in_scope(rows, len(self.labels), features)
+        features = self.embed(texts, pairs)
+        found, known = self.proba_of_features(features).argmax(-1), self.in_scope_of_features(features)
         return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(found, known, strict=True)]
 
     def in_scope(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n]
@@ -74,28 +88,53 @@ class Adapted:
 
         Raises MetaglotError where it cannot tell: from one example a class without names, or a head of another form.
         """
-        texts = listed("text", texts)
-        if not texts:
-            return np.zeros(0)
-        return in_scope(self._rows("what lies outside the classes"), len(self.labels), self._features(texts, pairs))
+        return self.in_scope_of_features(self.embed(texts, pairs))
+
+    def in_scope_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n]
+        """Return `in_scope` for features of the adapted body; raises as it does."""
+        return self._scope.chances(_unit(features)) if len(features) else np.zeros(0)
 
     def explain(self, text: str, pair: str | None = None, *, count: int = 3) -> Explanation:
         """Return the label of a text, the runner-up, and the examples that weigh most between the two.
 
         Raises MetaglotError for a head of another form than the efforts' own.
         """
-        rows = self._rows("a prediction")
-        (feature,) = self._features([text], None if pair is None else [pair])
-        chances = self.proba_of_features(feature[None].numpy())[0]
+        return self.explain_all([text], None if pair is None else [pair], count=count)[0]
+
+    def explain_all(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, count: int = 3
+    ) -> list[Explanation]:
+        """Return `explain` of each text; what all of them share is computed once.  Raises as `explain` does."""
+        return self.explain_features(self.embed(texts, pairs), count=count)
+
+    def explain_features(self, features: np.ndarray, *, count: int = 3) -> list[Explanation]:  # [n, D] -> [n]
+        """Return `explain` for features of the adapted body; raises as it does."""
+        found: list[Explanation] = []
+        for block in _unit(features).split(BATCH):
+            cosines, offs = self._shares.cosines(block)
+            chances = self.proba_of_features(block.numpy())
+            for i, row in enumerate(chances):
+                found.append(self._explained(row, cosines[:, i], offs[:, i], count))
+        return found
+
+    def _explained(self, chances: np.ndarray, cosine: Tensor, off: Tensor, count: int) -> Explanation:
         first, second = (int(i) for i in np.argsort(-chances, kind="stable")[:2])
-        weights, bias = gaps(
-            rows, len(self.labels), self.model.metric, feature, over=(first, second), solver=self.solver
+        shares = self._shares
+        weights, bias = shares.gap(cosine, off, (first, second))
+        beta = float(self.params["head.weight"].double().norm() / shares.length)
+        evidence = tuple(
+            self._evidence(shares.rows, row, beta * float(weights[row])) for row in heaviest(weights, count)
         )
-        beta = self._beta(rows)
-        chosen = heaviest(weights, count)
-        evidence = tuple(self._evidence(rows, row, beta * float(weights[row])) for row in chosen)
         rest = beta * (float(weights.sum()) + bias) - sum(one.weight for one in evidence)
         return Explanation(self.labels[first], float(chances[first]), self.labels[second], evidence, rest)
+
+    @cached_property
+    def _scope(self) -> Scope:
+        return scope_of(self._rows("what lies outside the classes"), len(self.labels))
+
+    @cached_property
+    def _shares(self) -> Shares:
+        return shares(self._rows("a prediction"), len(self.labels), self.model.metric, self.solver)
 
     def _rows(self, what: str) -> Known:
         if self.known is None or self.effort.head != "blend":
@@ -104,9 +143,6 @@ class Adapted:
                 "thorough or auto"
             )
         return Known(*(part.cpu() for part in self.known))
-
-    def _features(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D], unit length
-        return normalize(self._pooled(texts, pairs).float().cpu(), dim=-1)
 
     def _pooled(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D]
         texts, pairs = check_texts(texts, pairs)
@@ -117,10 +153,6 @@ class Adapted:
                 f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"
             )
         return self.model.features({**self.model.meta, **self.params}, texts, pairs)
-
-    def _beta(self, rows: Known) -> float:
-        weight, _ = layer(rows, len(self.labels), self.model.metric, self.solver)
-        return float(self.params["head.weight"].double().norm() / weight.norm())
 
     def _evidence(self, rows: Known, row: int, weight: float) -> Evidence:
         label = self.labels[int(rows.numbers[row])]
@@ -208,3 +240,7 @@ class Adapted:
         head, solver = head_of(self.model, self.effort, known, len(names))
         made = {"params": head, "known": known, "solver": solver}
         return replace(self, labels=names, counts=tuple(counts), examples=examples, **made)
+
+
+def _unit(features: np.ndarray) -> Tensor:  # [n, D] -> [n, D], on the CPU
+    return normalize(torch.as_tensor(features).float(), dim=-1)

@@ -150,7 +150,7 @@ def held_out(  # [m, C], [m]
     The examples of a class go round the folds, so that a fold sets aside as many of each class; names stay in, and
     examples of a class that have the same features share a fold.
     """
-    fold = folds(rows, classes)
+    fold = folds(rows)
     scores, numbers = [rows.features.new_zeros(0, classes).double()], [rows.numbers.new_zeros(0)]
     for k in range(int(fold.max()) + 1 if len(fold) else 0):
         inside, outside = rows.at(fold != k), rows.at(fold == k)
@@ -163,32 +163,35 @@ def held_out(  # [m, C], [m]
     return torch.cat(scores), torch.cat(numbers)
 
 
-def folds(rows: Known, classes: int) -> Tensor:  # [n]
+def folds(rows: Known) -> Tensor:  # [n]
     """Return the fold of each row, −1 for names."""
     most = int(torch.bincount(rows.numbers[~rows.spoken], minlength=1).max())
     # With names even the only example of a class can be set aside: its name stands for it.
     count = min(FOLDS, max(most, 1 if rows.spoken.any() else 2))
+    members, place = _ordered(rows)
     fold = torch.full_like(rows.numbers, -1)
-    for c in range(classes):
-        members, same = _ordered(rows, c)
-        fold[members] = same % count
+    fold[members] = place % count
     return fold
 
 
 def sizes(rows: Known, classes: int) -> Tensor:  # [C]
     """Return how many distinct examples each class has."""
-    return torch.tensor(
-        [int(same.max()) + 1 if len(same) else 0 for _, same in (_ordered(rows, c) for c in range(classes))]
-    )
+    members, place = _ordered(rows)
+    most = torch.zeros(classes, dtype=place.dtype, device=place.device)
+    return most.scatter_reduce(0, rows.numbers[members], place + 1, "amax")
 
 
-def _ordered(rows: Known, c: int) -> tuple[Tensor, Tensor]:  # [n], [n]
-    """Return the examples of a class, and the number of each, 0, 1, …; those of the same features have the same."""
-    members = torch.nonzero((rows.numbers == c) & ~rows.spoken)[:, 0]
+def _ordered(rows: Known) -> tuple[Tensor, Tensor]:  # [n], [n]
+    """Return the examples, class by class, and the place of each in its class, 0, 1, …; the same features share one."""
+    members = torch.nonzero(~rows.spoken)[:, 0]
     members = members[rows.features[members, 0].argsort(stable=True)]  # the order they were given in is nothing
-    features = rows.features[members]
-    new = (features[1:] * features[:-1]).sum(1) < 1 - SAME
-    return members, torch.cat([new.new_zeros(min(1, len(members))), new]).cumsum(0)
+    members = members[rows.numbers[members].argsort(stable=True)]
+    features, numbers = rows.features[members], rows.numbers[members]
+    first = numbers[1:] != numbers[:-1]  # of its class
+    new = ((features[1:] * features[:-1]).sum(1) < 1 - SAME) | first
+    place = torch.cat([new.new_zeros(min(1, len(members))), new]).cumsum(0)
+    starts = torch.cat([first.new_ones(min(1, len(members))), first])
+    return members, place - place[starts].repeat_interleave(torch.unique_consecutive(numbers, return_counts=True)[1])
 
 
 def confidence(  # [m, C], [m], [C]

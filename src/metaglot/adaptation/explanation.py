@@ -47,42 +47,53 @@ class Explanation(NamedTuple):
     rest: float  # nats that all other examples and the bias add
 
 
-def contributions(  # [D] unit -> [n, C], float64
-    rows: Known, classes: int, metric: str, feature: Tensor, solver: Solver = "ridge"
-) -> Tensor:
-    """Return what each row adds to each score s, but for the bias."""
-    x, one = rows.features.double(), feature.double()
-    among = one_hot(rows.numbers, classes).double()
-    if solver == "logistic":
-        weight, bias = layer(rows, classes, metric, solver)
-        left = among - (x @ weight.T + bias).softmax(1)
-        of = FREEDOM * balance(rows.numbers, classes) / (2 if classes == 2 else 1)
-        return of[:, None] * left * (x @ one)[:, None]
-    counts = among.sum(0).clamp(min=1)
-    near = (x @ one)[:, None] * among  # [n, C]
-    lengths = counts * prototypes(rows, classes).norm(dim=-1).clamp(min=1e-12)
-    near = near / lengths if metric == "cosine" else 2 * near / counts
+class Shares(NamedTuple):
+    """What the examples add to the scores of any text; a function of the support set."""
+
+    rows: Known
+    near: Tensor  # [n], to the score of its own class, for each unit of cosine with the text
+    dual: Tensor  # [n, C], to each score, for each unit of cosine with the text, off the centre
+    centre: Tensor  # [D]
+    bias: Tensor  # [C], the part of the scores that no example adds
+    length: float  # of the weights, before β
+
+    def contributions(self, feature: Tensor) -> Tensor:  # [D] unit -> [n, C]
+        """Return what each row adds to each score s of a text, but for the bias."""
+        among = one_hot(self.rows.numbers, self.dual.shape[1])
+        cosine, off = self.cosines(feature[None])
+        return (self.near[:, None] * among) * cosine + self.dual * off
+
+    def cosines(self, features: Tensor) -> tuple[Tensor, Tensor]:  # [q, D] unit -> [n, q], [n, q]
+        """Return the products of rows and texts, as they are and off the centre."""
+        cosine = self.rows.features.double() @ features.double().T
+        return cosine, cosine - self.centre @ features.double().T
+
+    def gap(self, cosine: Tensor, off: Tensor, over: tuple[int, int]) -> tuple[Tensor, float]:  # [n], [n] -> [n]
+        """Return what each row adds to the score of the first of two classes over the second, and the bias does."""
+        first, second = over
+        side = (self.rows.numbers == first).double() - (self.rows.numbers == second).double()
+        added = self.near * side * cosine + (self.dual[:, first] - self.dual[:, second]) * off
+        return added, float(self.bias[first] - self.bias[second])
+
+
+def shares(rows: Known, classes: int, metric: str, solver: Solver = "ridge") -> Shares:
+    """Return what each row adds to the scores, float64."""
+    x, among = rows.features.double(), one_hot(rows.numbers, classes).double()
+    weight, bias = layer(rows, classes, metric, solver)
+    length = float(weight.norm())
     weights = balance(rows.numbers, classes)[:, None]
+    if solver == "logistic":
+        left = among - (x @ weight.T + bias).softmax(1)
+        dual = FREEDOM * weights / (2 if classes == 2 else 1) * left
+        return Shares(rows, torch.zeros(len(x)).double(), dual, torch.zeros(x.shape[1]).double(), bias, length)
+    counts = among.sum(0).clamp(min=1)
+    lengths = counts * prototypes(rows, classes).norm(dim=-1).clamp(min=1e-12)
+    near = (1 / lengths if metric == "cosine" else 2 / counts)[rows.numbers]
     centre, level = (weights * x).mean(0), (weights * among).mean(0)
     root = weights.sqrt()
     slope, _ = regression(rows, classes)
     dual = (root * (among - level) - root * (x - centre) @ slope.T) / PENALTY
-    return near + dual * root * ((x - centre) @ one)[:, None]
-
-
-def biases(rows: Known, classes: int, metric: str, solver: Solver = "ridge") -> Tensor:  # [C]
-    """Return the part of the scores that no example adds."""
-    return layer(rows, classes, metric, solver)[1]
-
-
-def gaps(
-    rows: Known, classes: int, metric: str, feature: Tensor, *, over: tuple[int, int], solver: Solver = "ridge"
-) -> tuple[Tensor, float]:
-    """Return what each row adds to the score of the first of two classes over the second, [n], and the bias does."""
-    first, second = over
-    added = contributions(rows, classes, metric, feature, solver)
-    bias = biases(rows, classes, metric, solver)
-    return added[:, first] - added[:, second], float(bias[first] - bias[second])
+    return Shares(rows, near, dual * root, centre, bias, length)
 
 
 def heaviest(weights: Tensor, count: int) -> list[int]:  # [n]

@@ -40,7 +40,7 @@ Names = bool | Mapping[str, str]
 """Whether names of classes help to learn them, where they say something; or words for labels that say nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """What `load` returns: it embeds texts and adapts to labelled ones."""
 
@@ -51,6 +51,12 @@ class Model:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""  # what `load_model` was given; absolute for a folder
     reads: "Reads | None" = None  # which part of pairs, once an adaptation has chosen it; both before
+
+    def __repr__(self) -> str:
+        """Return what it is, on one line: its tensors would fill pages."""
+        learnt = f", {len(self.meta)} meta-learnt parameters" if self.meta else ""
+        reads = f", reads={self.reads!r}" if self.reads else ""
+        return f"Model({self.name!r}, over {self.backbone.name!r}{learnt}, max_length={self.max_length}{reads})"
 
     def fingerprint(self) -> str:
         """Return a SHA-256 of the weights: those of the backbone, then what was meta-learnt.
