@@ -58,15 +58,25 @@ def read_command(folder: Path) -> Recorded:
             f"{folder}: no {FILE} there. Name an output folder of `metaglot pretrain`, `evaluate` or `bench`; one that "
             "is older gets its record when the same command is given again (pretrain: with --resume)"
         )
-    try:
-        raw = json.loads(file.read_text("utf-8"))
-        asked = tuple(Asked([*map(str, run["arguments"])], _strings(run["environment"])) for run in raw["runs"])
-        found = Recorded(str(raw["command"]), asked, _strings(raw["data"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MetaglotError(f"{file}: damaged ({error}); give the command that made the folder again") from error
-    if raw.get("format") != FORMAT or not found.asked:
+    from pydantic import Field
+
+    from metaglot.data.checked import Stored, read_stored
+
+    class Given(Stored):
+        arguments: list[str] = Field(min_length=1, max_length=10_000)
+        environment: dict[str, str | int | float]
+
+    class Record(Stored):
+        format: int
+        command: str
+        runs: list[Given] = Field(max_length=1000)
+        data: dict[str, str | int | float]
+
+    raw = read_stored(file, Record, "give the command that made the folder again")
+    if raw.format != FORMAT or not raw.runs:
         raise MetaglotError(f"{file}: not of format {FORMAT}; reproduce it with the version of metaglot that wrote it")
-    return found
+    asked = tuple(Asked(run.arguments, _strings(run.environment)) for run in raw.runs)
+    return Recorded(raw.command, asked, _strings(raw.data))
 
 
 def arguments_of(context: typer.Context) -> list[str]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from metaglot.cli_record import Recorded, environment, hashes_of, read_command
+from metaglot.cli_record import FILE, Recorded, environment, hashes_of, read_command
+from metaglot.cli_replay import MOST_THREADS, check_most, checked_arguments
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def reproduce(
 ) -> None:
     """Give a folder's commands again, from the same place, and compare: parameters, metrics, rows; times left out.
 
-    Exit codes: 0 the same bytes, 1 something differs (the first that does is said), 2 bad input.
+    Exit codes: 0 the same bytes, 1 something differs (the first that does is said), 2 bad input, or nothing to compare.
+    A folder may come from anybody: only commands of metaglot in the form that it records are given again.
 
     Examples:
 
@@ -41,6 +43,9 @@ def reproduce(
     recorded = read_command(run)
     if recorded.command not in AGAIN:
         raise MetaglotError(f"{run}: made by `metaglot {recorded.command}`; reproduce knows {', '.join(AGAIN)}")
+    for asked in recorded.asked:
+        checked_arguments(asked, recorded.command, run / FILE)
+        check_most(run / FILE, "threads", asked.environment.get("threads"), MOST_THREADS)
     with _folder(out) as folder:
         again = Again(run, folder, recorded, quiet or as_json)
         _set_threads(recorded)
@@ -136,6 +141,8 @@ def _pretrain_again(again: Again) -> Verdict:
         return [f"the run: ended at {getattr(latest(again.folder), 'name', 'no step')}, before {newest.name}"], "steps"
     every = plan.validate.every if recipe.budget.cpu_minutes is not None else 1
     lines = [_metrics(one / "metrics.jsonl", step, every) for one in (again.run, again.folder)]
+    if not lines[0] or not (newest / "params.safetensors").is_file():
+        raise MetaglotError(f"{again.run}: no parameters or no metrics up to {newest.name}, so nothing to compare with")
     differences = [*_parameters(newest, second), *_lines(lines[0], lines[1])]
     return differences, f"{newest.name} (parameters, moments) and {len(lines[0])} lines of metrics"
 
@@ -192,6 +199,8 @@ def _evaluate_again(again: Again) -> Verdict:
         before, now = ({r.cell: _row(asdict(r)) for r in read_results(one)} for one in (run, folder))
         differences += [*_settings(run, folder), *_cells(str(group / "results.jsonl"), before, now)]
         rows, lacking = rows + len(before), lacking + len(now.keys() - before.keys())
+    if not rows:
+        raise MetaglotError(f"{again.run}: no rows of results there, so nothing to compare with")
     cut = f"; {lacking} more that the command makes were never written" if lacking else ""
     return differences, f"{rows} rows of results.jsonl{cut}"
 
