@@ -38,6 +38,7 @@ def test_a_section_says_what_it_should(name, pictures):
     assert len(words.split()) >= 25
     assert len(formula.strip()) > 10
     assert all(paper.url in words for paper in describe(name).papers), "every paper that its file names"
+    assert rest.count("**How ours differs.** ") == 1, "from the paper: what, or in what way not at all"
     (shown,) = re.findall(r"!\[(.*?)\]\((.*?)\)", rest)
     assert shown[0] == name
     assert DOCS / shown[1] == pictures.file_of(name)

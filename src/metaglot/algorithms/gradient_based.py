@@ -34,6 +34,7 @@ class GradientBased:
     proximal: float = 0.0  # λ of the pull towards the start (iMAML)
     batch_size: int | None = None  # examples a step of meta-training; all of them if None
     chunk: int | None = None  # support examples a pass; the gradient of a step is summed over passes
+    stream: bool = False  # the support set is a stream: a step meets the next part of it, and never those before
     precise: bool | None = None  # the query loss in fp32 beside a bf16 inner loop; where gradients are second order
 
     @property
@@ -49,7 +50,7 @@ class GradientBased:
     @property
     def inner(self) -> Inner:
         """What an estimator differentiates."""
-        loop = InnerLoop(self.rule, self.steps, self.batch_size, self.chunk, self.proximal)
+        loop = InnerLoop(self.rule, self.steps, self.batch_size, self.chunk, self.proximal, self.stream)
         # A query pass in fp32 halves the error of bf16 for a few per cent of the time, where the inner loop is dear.
         precise = self.second_order if self.precise is None else self.precise
         return Inner(self.scope, self.head, loop, precise=precise)

@@ -39,6 +39,8 @@ class Choices(Protocol):
     def weights(self) -> tuple[float, ...] | None: ...  # noqa: D102
     @property
     def proximal(self) -> float: ...  # noqa: D102
+    @property
+    def stream(self) -> bool: ...  # noqa: D102
 
 
 def why_not(choices: Choices) -> str | None:
@@ -98,6 +100,15 @@ def _proximal(c: Choices) -> str | None:
     return None
 
 
+def _stream(c: Choices) -> str | None:
+    if c.stream and isinstance(c.estimator, Towards | Implicit):
+        return (
+            f"the estimator {c.estimator.name} looks at all of the support set at once, so that a stream has no order "
+            "there; use the estimator unrolled, adjoint or first-order"
+        )
+    return None
+
+
 def _learning(c: Choices) -> str | None:
     learning = isinstance(c.rule, MetaSgd | LayerRates | Curvature | Recurrent | MetaNet)
     if learning and c.steps > 0 and isinstance(c.estimator, Towards | Implicit):
@@ -150,6 +161,6 @@ def _frozen_head(c: Choices) -> str | None:
 
 
 CHECKS: Sequence[Callable[[Choices], str | None]] = (
-    *(_steps, _towards, _untaught, _weights, _proximal, _learning, _writing),
+    *(_steps, _towards, _untaught, _weights, _proximal, _stream, _learning, _writing),
     *(_head, _frozen_head),
 )

@@ -22,6 +22,7 @@ class InnerLoop:
     batch_size: int | None = None  # support examples a step; all of them if None
     chunk: int | None = None  # examples a pass: a step's gradient is summed over passes, for supports beyond memory
     proximal: float = 0.0  # λ of the pull λ/2·‖φ − start‖² towards the start (iMAML)
+    stream: bool = False  # the support set comes in its order, one of `steps` parts a step; batch_size is not read
     order: int = 0  # seed of the order in which minibatches come, with dropout or without
 
     def run(
@@ -140,6 +141,11 @@ class InnerLoop:
         """Yield the support examples of each step."""
         count = _count(support)
         for step in range(self.steps):
+            if self.stream:
+                at = step * count // self.steps
+                end = max(at + 1, (step + 1) * count // self.steps)
+                yield {name: value[at:end] for name, value in support.items()}
+                continue
             if self.batch_size is None or count <= self.batch_size:
                 yield support
                 continue

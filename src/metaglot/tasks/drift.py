@@ -1,0 +1,132 @@
+"""Tasks that drift while they are learnt: the support set is a stream, and the query comes after its end.
+
+Sliding     label k means class a_k at first and class b_k at the end; at time τ of the stream an example of it is from
+            b_k with probability τ, so that the mean of a label moves from that of a_k to that of b_k.  The query is of
+            b_k.  With `slides=False` label k means b_k all the time: the same task without drift.
+Histories   a task is a user (or whatever else has a history): the support set are rows in the order of their time, and
+            the query are the rows that follow.
+
+The examples of a support set stand in their order.  An algorithm whose inner loop is a `stream` meets them so, a part a
+step; others meet all of them at every step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metaglot.errors import MetaglotError
+from metaglot.seeds import generator
+from metaglot.tasks.sources import Examples, Source
+from metaglot.types import Episode, Family, Record, Snapshot, TaskInfo
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """A distribution over streams in which each label slides from one class of a source to another."""
+
+    source: Source
+    family: Family
+    ways: int = 3
+    parts: int = 8  # points of time
+    shots: int = 2  # examples of a label at each
+    queries: int = 5  # of a label, after the end
+    slides: bool = True
+
+    @property
+    def tasks(self) -> Sequence[TaskInfo]:
+        """The source's task, with all its classes."""
+        return [self.source.info]
+
+    def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
+        """Return episode n; raise MetaglotError for a source with too few classes or too small ones."""
+        del snapshot
+        self._check()
+        rng = generator(seed, "sliding", n)
+        first, last = rng.choice(len(self.source.members), 2 * self.ways, replace=False).reshape(2, -1)
+        first = first if self.slides else last
+        drawn = {int(c): iter(rng.permutation(self.source.members[c])) for c in (*first, *last)}
+        support = [
+            (int(next(drawn[int(last[k] if rng.random() < t / self.parts else first[k])])), k)
+            for t in range(self.parts)
+            for k in rng.permutation(np.repeat(np.arange(self.ways), self.shots)).tolist()
+        ]
+        query = [(int(next(drawn[int(c)])), k) for k, c in enumerate(last) for _ in range(self.queries)]
+        info = self.source.info
+        labels = tuple(f"{info.labels[a]} → {info.labels[b]}" for a, b in zip(first, last, strict=True))
+        task = TaskInfo(info.name, info.dataset, labels, tuple(info.classes[b] for b in last), self.family.name)
+        return episode_of(self.source.examples, self.family, task, support, query)
+
+    def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
+        """Return the snapshot: this sampler learns nothing."""
+        del records
+        return snapshot
+
+    def _check(self) -> None:
+        members = self.source.members
+        least = self.parts * self.shots + self.queries
+        smallest = min(map(len, members))
+        if min(self.parts, self.shots, self.queries) < 1 or self.ways < 2:
+            raise MetaglotError(f"a drifting task needs ways ≥ 2 and parts, shots and queries ≥ 1, got {self}"[:300])
+        if len(members) < 2 * self.ways or smallest < least:
+            raise MetaglotError(
+                f"{self.source.info.name}: {self.ways} labels that slide need {2 * self.ways} classes of {least} "
+                f"examples; it has {len(members)}, the smallest with {smallest}; lower ways, parts or shots"
+            )
+
+
+@dataclass(frozen=True)
+class Histories:
+    """A distribution over histories: a window of one, its earlier part to learn from and its later part to judge on."""
+
+    examples: Examples
+    family: Family
+    info: TaskInfo  # the labels that all histories share
+    rows: tuple[np.ndarray, ...]  # of each history its rows, in the order of their time
+    codes: np.ndarray  # [n] the label of each row
+    support: int = 32
+    query: int = 16
+
+    @property
+    def tasks(self) -> Sequence[TaskInfo]:
+        """One task: the histories share their labels."""
+        return [self.info]
+
+    def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
+        """Return episode n; raise MetaglotError where no history is long enough."""
+        del snapshot
+        rng, size = generator(seed, "histories", n), self.support + self.query
+        long = [rows for rows in self.rows if len(rows) >= size]
+        if not long or min(self.support, self.query) < 1:
+            raise MetaglotError(
+                f"{self.info.name}: none of {len(self.rows)} histories has {self.support} rows to learn from and "
+                f"{self.query} after them (at least one each); ask for fewer"
+            )
+        rows = long[int(rng.integers(len(long)))]
+        at = int(rng.integers(len(rows) - size + 1))
+        chosen = [(int(i), int(self.codes[i])) for i in rows[at : at + size]]
+        return episode_of(self.examples, self.family, self.info, chosen[: self.support], chosen[self.support :])
+
+    def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
+        """Return the snapshot: this sampler learns nothing."""
+        del records
+        return snapshot
+
+
+def episode_of(
+    examples: Examples,
+    family: Family,
+    task: TaskInfo,
+    support: Sequence[tuple[int, int]],
+    query: Sequence[tuple[int, int]],
+) -> Episode:
+    """Return an episode of rows with their labels, in the order given."""
+    rows = examples.rows([i for i, _ in (*support, *query)])
+    labelled = [{**row, "label": label} for row, (_, label) in zip(rows, (*support, *query), strict=True)]
+    return Episode(
+        task=task,
+        family=family,
+        support=family.collate(labelled[: len(support)]),
+        query=family.collate(labelled[len(support) :]),
+        rows={"support": tuple(i for i, _ in support), "query": tuple(i for i, _ in query)},
+    )
