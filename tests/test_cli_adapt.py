@@ -110,3 +110,36 @@ def test_pairs(metaglot, tiny, tmp_path):
     out = tmp_path / "m"
     assert metaglot("adapt", tiny, tmp_path / "pairs.csv", "--out", out, "--effort", "instant", "-q").out == ""
     assert len(metaglot("predict", out, tmp_path / "pairs.csv").out.splitlines()) == 4
+
+
+def test_labels_keep_their_type_and_what_is_odd_is_noted(metaglot, tiny, tmp_path):
+    file, out = tmp_path / "a.jsonl", tmp_path / "mine"
+    rows = [("pay the invoice", 0.5), ("a refund", 1.0), ("the app crashes", 2.0), ("an error", 3.0)]
+    file.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+    said = metaglot("adapt", tiny, file, "--out", out, "--effort", "instant", "--json")
+    assert json.loads(said.out)["labels"] == [0.5, 1.0, 2.0, 3.0]
+    (note,) = json.loads(said.out)["notes"]
+    assert "look like numbers" in note
+    assert note in said.err
+    assert note in " ".join(json.loads(metaglot("data", "inspect", file, "--json").out)["notes"])
+    row = json.loads(metaglot("predict", out, "--text", "a refund", "--json").out)
+    assert row["label"] in [0.5, 1.0, 2.0, 3.0]
+    assert list(row["probabilities"]) == ["0.5", "1.0", "2.0", "3.0"]
+
+
+def test_a_file_of_empty_texts_is_refused(metaglot, tiny, tmp_path):
+    (tmp_path / "a.csv").write_text('text,label\n"",x\n" ",y\n')
+    said = metaglot("adapt", tiny, tmp_path / "a.csv", "--out", tmp_path / "out")
+    assert said.code == 2
+    assert "a.csv: all 2 texts are empty" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_label_forges_no_row(metaglot, tiny, examples, tmp_path):
+    out = tmp_path / "mine"
+    metaglot("adapt", tiny, examples, "--out", out, "--effort", "instant", "--quiet")
+    plain = json.loads((out / "adapted.json").read_text())
+    plain["labels"][0] = "x\t1.000\ttrusted\nbilling"  # as a folder from elsewhere may have it
+    (out / "adapted.json").write_text(json.dumps(plain))
+    said = metaglot("predict", out, "--text", "refund", "--text", "a\nb", "--unknown", "none\nother\t1")
+    assert [line.count("\t") for line in said.out.splitlines()] == [2, 2]

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from metaglot.cli_texts import Columns, Json, cut_note, learnt_from, read_file, texts_of
+from metaglot.cli_texts import Columns, Json, cut_note, learnt_from, read_file, tell_notes, texts_of
 from metaglot.data.locks import writing
-from metaglot.errors import MetaglotError, printable
+from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
+    from metaglot.data.labels import Label
+
+    Task = tuple[list[str], list[Label], list[str] | None]  # texts, labels, second texts
     from metaglot.adaptation import Adapted, Model
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -93,14 +96,14 @@ def adapt(
         raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
     context.with_resource(writing(out))
-    loaded, task = _task(model, examples, columns, quiet=quiet, as_json=as_json)
+    loaded, task, notes = _task(model, examples, columns, quiet=quiet, as_json=as_json)
     if reads:
         loaded = _reading(loaded, reads, examples, task[2])
     adapted, reached = _learnt(loaded, task, effort=effort, goal=goal, seconds=seconds, seed=seed, names=names)
     adapted.save(out, keep_examples=keep_examples, force=force)
     met = goal is None or (reached is not None and reached >= goal)
     if as_json:
-        typer.echo(json.dumps(_outcome(adapted, out, reached=reached, met=met), ensure_ascii=False))
+        typer.echo(json.dumps(_outcome(adapted, out, notes, reached=reached, met=met), ensure_ascii=False))
     elif not quiet:
         _tell(adapted, out, reached)
     if not met:
@@ -115,28 +118,41 @@ def _typed(context: typer.Context, option: str) -> bool:
 
 def _task(
     model: str, file: Path, columns: str | None, *, quiet: bool, as_json: bool
-) -> tuple["Model", tuple[list[str], list[str], list[str] | None]]:
-    """Return the model, and the texts, labels and pairs of a file; point out what is odd about them."""
-    from metaglot.cli_checks import notes_on
+) -> tuple["Model", "Task", list[str]]:
+    """Return the model, the texts, labels and pairs of a file, and what is odd about them, which is pointed out."""
     from metaglot.data.folders import check_model
 
-    say = (lambda _: None) if quiet else (lambda note: typer.echo(f"note: {printable(note)}", err=True))
-    table, left = learnt_from(read_file(file, columns))
-    if left:
-        say(f"{left} rows of other splits than train are left out; a file without that column is learnt from whole")
-    labels = _labels(table, file)
-    texts, pairs = texts_of(table)
+    task, notes = _read_task(file, columns)
     check_model(model)
-    for note in notes_on(texts, labels, pairs):
-        say(note)
+    tell_notes(notes, quiet=quiet)
     from metaglot.adaptation import load_model
 
     loaded = load_model(model)
     if not (quiet or as_json):
         typer.echo(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
+    texts, _, pairs = task
     if cut := loaded.cut(texts, pairs):
-        say(cut_note(cut, len(texts), loaded.max_length))
-    return loaded, (texts, labels, pairs)
+        notes.append(cut_note(cut, len(texts), loaded.max_length))
+        tell_notes(notes[-1:], quiet=quiet)
+    return loaded, task, notes
+
+
+def _read_task(file: Path, columns: str | None) -> tuple["Task", list[str]]:
+    """Return the texts, labels and pairs of a file, and what is odd about them."""
+    from metaglot.cli_checks import notes_on
+    from metaglot.data.empty import check_not_all_empty
+    from metaglot.data.labels import table_notes
+
+    table, left = learnt_from(read_file(file, columns))
+    labels = _labels(table, file)
+    texts, pairs = texts_of(table)
+    try:
+        check_not_all_empty(texts, pairs)
+    except MetaglotError as error:
+        raise MetaglotError(f"{file}: {error}") from error
+    others = f"{left} rows of other splits than train are left out; a file without that column is learnt from whole"
+    odd = notes_on(texts, table["label"].to_pylist(), pairs)
+    return (texts, labels, pairs), [*([others] if left else []), *table_notes(table), *odd]
 
 
 def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Path, pairs: list[str] | None) -> "Model":
@@ -150,7 +166,7 @@ def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Pa
 
 def _learnt(
     model: "Model",
-    task: tuple[list[str], list[str], list[str] | None],
+    task: "Task",
     *,
     effort: str,
     goal: float | None,
@@ -168,7 +184,7 @@ def _learnt(
     return adapt_until(model, texts, labels, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names)
 
 
-def _outcome(adapted: "Adapted", out: Path, *, reached: float | None, met: bool) -> dict[str, Any]:
+def _outcome(adapted: "Adapted", out: Path, notes: list[str], *, reached: float | None, met: bool) -> dict[str, Any]:
     made = adapted.provenance
     return {
         "out": str(out),
@@ -180,6 +196,7 @@ def _outcome(adapted: "Adapted", out: Path, *, reached: float | None, met: bool)
         "cross_validated_accuracy": reached,
         "goal_met": met,
         "choice": made.get("choice"),
+        "notes": notes,
     }
 
 
@@ -232,17 +249,21 @@ def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: f
     check_target(out, force=force)
 
 
-def _labels(table: Any, file: Path) -> list[str]:
+def _labels(table: Any, file: Path) -> "list[Label]":
+    from metaglot.data.labels import typed_labels
+
     if "label" not in table.column_names:
         raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
-    labels = table.column("label").to_pylist()
-    missing = [i for i, label in enumerate(labels) if label is None]
+    labels = typed_labels(table)
+    missing = [row + 1 for row, label in zip(table["row"].to_pylist(), labels, strict=True) if label is None]
     if missing:
+        which = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         raise MetaglotError(
-            f"{file}: example number {missing[0] + 1} has no label ({len(missing)} such); fill or remove them"
+            f"{file}: example number {missing[0]} has no label ({len(missing)} such); an empty "
+            f"cell, nan and <NA> count so; fill or remove these rows: {which}"
         )
     if len(set(labels)) < 2:
         raise MetaglotError(
             f"{file}: all {len(labels)} examples have the label {labels[0]!r}; give examples of at least two classes"
         )
-    return labels
+    return [label for label in labels if label is not None]

@@ -132,12 +132,19 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
 
 
 def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
-    """Return what is odd about labelled examples: classes of one or of unlike size, clashing labels, empty texts."""
+    """Return what is odd about labelled examples.
+
+    It may be labels that look like no classes, classes of one or of unlike size, classes whose names look alike,
+    clashing labels, or empty texts.
+    """
+    from metaglot.data.empty import empty_rows
     from metaglot.data.folding import folded_texts
+    from metaglot.data.label_shape import shape_notes
+    from metaglot.data.labels import alike_notes
     from metaglot.data.repeats import again
 
     counts = Counter(labels)
-    notes: list[str] = []
+    notes = shape_notes(labels)
     single = sorted(repr(label) for label, count in counts.items() if count == 1)
     if single and len(texts) > len(counts):
         notes.append(f"one example only of {_listed(single)}; a second one helps much")
@@ -145,10 +152,7 @@ def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] |
     if most >= UNEVEN * least:
         large, small = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         notes.append(f"classes of unlike size: {most} examples of {large!r}, {least} of {small!r}")
-    alike: dict[str, str] = {}
-    for label in sorted(counts):
-        if (other := alike.setdefault(label.casefold(), label)) != label:
-            notes.append(f"the labels {other!r} and {label!r} differ in case only and are two classes")
+    notes += alike_notes(counts)
     keys = folded_texts(texts, pairs)
     repeats, clashes = again(keys, labels)
     if repeats:
@@ -159,7 +163,7 @@ def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] |
             f"{len({keys[i] for i, _ in clashes})} texts stand under several labels, such as examples "
             f"{first + 1} ({labels[first]!r}) and {second + 1} ({labels[second]!r})"
         )
-    empty = [i for i, text in enumerate(texts) if not text.strip()]
+    empty = empty_rows(texts, pairs)
     if empty:
         notes.append(f"{len(empty)} texts are empty, such as example {empty[0] + 1}; they say nothing")
     return notes

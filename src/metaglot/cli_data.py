@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaglot.errors import printable
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -124,6 +126,7 @@ def _facts(summary: "Summary") -> list[list[str]]:
         ["texts under several labels", f"{summary.conflicts:,}" + _rows_of(summary.clashes)],
     ]
     facts += [[f"also in {o.name}", f"{o.rows:,} ({100 * o.share:.1f} %)"] for o in summary.overlaps]
+    facts += [["note", printable(note)] for note in summary.notes]
     return [fact for fact in facts if fact[1]]
 
 

@@ -11,6 +11,7 @@ from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Explanation
+    from metaglot.data.labels import Label
 
 
 def predict(
@@ -46,6 +47,7 @@ def predict(
 
     check_adapted(folder)
     from metaglot.adaptation import Adapted
+    from metaglot.data.labels import label_text
 
     adapted = Adapted.load(folder)
     if cut := adapted.model.cut(texts, pairs) if texts else 0:
@@ -60,10 +62,10 @@ def predict(
         label, sure = (adapted.labels[int(row.argmax())], row.max()) if within else (str(unknown), 1 - (chance or 0.0))
         why = None if reasons is None else reasons[i]
         if as_json:
-            spread = {label: round(float(p), 6) for label, p in zip(adapted.labels, row, strict=True)}
+            spread = {label_text(name): round(float(p), 6) for name, p in zip(adapted.labels, row, strict=True)}
             typer.echo(json.dumps(_prediction(one, label, spread, chance, why), ensure_ascii=False))
             continue
-        typer.echo(f"{printable(label)}\t{sure:.3f}\t{printable(' '.join(one.split()))}")
+        typer.echo(f"{_on_a_line(label_text(label))}\t{sure:.3f}\t{_on_a_line(one)}")
         for evidence in () if why is None else why.evidence:
             typer.echo(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
 
@@ -82,14 +84,19 @@ def _asked(file: Path | None, text: list[str] | None, columns: str | None) -> tu
 
 
 def _prediction(
-    text: str, label: str, spread: dict[str, float], in_scope: float | None, why: "Explanation | None"
+    text: str, label: "Label", spread: dict[str, float], in_scope: float | None, why: "Explanation | None"
 ) -> dict[str, Any]:
     said: dict[str, Any] = {"text": text, "label": label, "probabilities": spread}
     said |= {} if in_scope is None else {"in_scope": round(in_scope, 6)}
     return said | ({} if why is None else {"why": [evidence._asdict() for evidence in why.evidence]})
 
 
+def _on_a_line(text: str) -> str:
+    """Return a text without line breaks and tabs, which would make more fields or lines of it."""
+    return printable(" ".join(text.split()))
+
+
 def _shown(evidence: Any) -> str:
     of = "name" if evidence.number is None else f"example {evidence.number + 1}"
     text = f": {' '.join(evidence.text.split())}" if evidence.text else ""
-    return printable(f"{evidence.label} ({of}){text}")
+    return _on_a_line(f"{evidence.label} ({of}){text}")

@@ -1,12 +1,13 @@
 """What commands that read files of texts share: options, reading, and what is told of texts too long."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from metaglot.errors import MetaglotError
+from metaglot.errors import MetaglotError, printable
 
 Columns = Annotated[
     str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
@@ -17,6 +18,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for other program
 def cut_note(cut: int, texts: int, length: int) -> str:
     """Return what is told of texts that are cut."""
     return f"{cut} of {texts} texts are longer than {length} tokens; what comes after is not read"
+
+
+def tell_notes(notes: Sequence[str], *, quiet: bool) -> None:
+    """Print what is odd on standard error."""
+    for note in () if quiet else notes:
+        typer.echo(f"note: {printable(note)}", err=True)
 
 
 def read_file(file: Path, columns: str | None) -> Any:

@@ -139,7 +139,7 @@ BAD: list[tuple[str, bytes, str, str]] = [  # name, content, line or place, what
     ("null.jsonl", b'{"text": "a"}\n{"text": null}\n', "line 2", "text is missing"),
     ("absent.json", b'[{"text": "a"},\n{"label": "x"}]', "line 2", "text is missing"),
     ("number.jsonl", b'{"text": "a"}\n{"text": 5}\n', "line 2", "not a string"),
-    ("nested.jsonl", b'{"text": "a", "label": ["x"]}\n', "line 1", "not a string"),
+    ("nested.jsonl", b'{"text": "a", "label": ["x"]}\n', "line 1", "not one label"),
     ("surrogate.jsonl", b'{"text": "a"}\n{"text": "\\ud800"}\n', "line 2", "surrogate"),
     ("shot.csv", b"text,part,shot\na,support,4\nb,support,four\n", "line 3", "not a whole number"),
     ("large.json", b'[{"text": "a", "part": "query", "draw": 9223372036854775296}]', "line 1", "at most 18 digits"),

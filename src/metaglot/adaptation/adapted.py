@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.checks import check_labelled, check_texts, listed
+from metaglot.adaptation.checks import check_labelled, check_texts, listed, numbered
 from metaglot.adaptation.closed_form import Known, Solver
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.examples import Examples, data_hash
@@ -19,6 +19,7 @@ from metaglot.adaptation.explanation import Evidence, Explanation, Shares, heavi
 from metaglot.adaptation.ingredients import features_of, head_of, names_as
 from metaglot.adaptation.model import BATCH, Model
 from metaglot.adaptation.outside import Scope, scope_of
+from metaglot.data.labels import Label, in_order, label_text, of_kind
 from metaglot.data.names import names_of, words_of
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import scores
@@ -32,7 +33,7 @@ class Adapted:
     """Labels, a head, and the parameters that adaptation changed, over a model."""
 
     model: Model
-    labels: tuple[str, ...]
+    labels: tuple[Label, ...]
     params: Params  # changed parameters and head.*
     effort: Effort | AsTrained
     seed: int = 0
@@ -75,8 +76,11 @@ class Adapted:
 
     def predict(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, unknown: str | None = None
-    ) -> list[str]:
-        """Return the most probable label of each text; with `unknown`, this for texts that are likelier of none."""
+    ) -> list[Label]:
+        """Return the most probable label of each text, of the kind that was given.
+
+        With `unknown`, texts that are likelier of none of the classes get this.
+        """
         if unknown is None:
             return [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
         features = self.embed(texts, pairs)
@@ -126,7 +130,8 @@ class Adapted:
             self._evidence(shares.rows, row, beta * float(weights[row])) for row in heaviest(weights, count)
         )
         rest = beta * (float(weights.sum()) + bias) - sum(one.weight for one in evidence)
-        return Explanation(self.labels[first], float(chances[first]), self.labels[second], evidence, rest)
+        label, instead = (label_text(self.labels[i]) for i in (first, second))
+        return Explanation(label, float(chances[first]), instead, evidence, rest)
 
     @cached_property
     def _scope(self) -> Scope:
@@ -155,7 +160,7 @@ class Adapted:
         return self.model.features({**self.model.meta, **self.params}, texts, pairs)
 
     def _evidence(self, rows: Known, row: int, weight: float) -> Evidence:
-        label = self.labels[int(rows.numbers[row])]
+        label = label_text(self.labels[int(rows.numbers[row])])
         if rows.spoken[row]:
             said = self.provenance.get("names") or {}
             return Evidence(said.get(label) or words_of(label), label, None, weight)
@@ -163,9 +168,9 @@ class Adapted:
         return Evidence(self.examples.texts[number] if self.examples.texts else "", label, number, weight)
 
     def add_examples(
-        self, texts: Sequence[str], labels: Sequence[str], *, pairs: Sequence[str] | None = None
+        self, texts: Sequence[str], labels: Sequence[Label], *, pairs: Sequence[str] | None = None
     ) -> "Adapted":
-        """Return a new adaptation with these examples too; new labels become new classes.
+        """Return a new adaptation with these examples too; new labels become new classes, of the kind of the others.
 
         A closed-form one only adds to the features it knows. Any other starts again from all examples, and raises
         MetaglotError if it was loaded from a folder that does not hold them. What `auto` expected of the earlier
@@ -175,6 +180,7 @@ class Adapted:
         if old.texts and (old.pairs is None) != (pairs is None):
             raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
         texts, labels, pairs = check_labelled(texts, labels, pairs)
+        labels = of_kind(labels, self.labels, numbered)
         if self.effort.closed_form:
             added = self._with(texts, labels, pairs)
             history = [*self.provenance.get("added", []), data_hash(texts, labels, pairs)]
@@ -216,15 +222,15 @@ class Adapted:
 
         return load_adapted(Path(folder), model=model)
 
-    def _with(self, texts: list[str], labels: list[str], pairs: list[str] | None) -> "Adapted":
+    def _with(self, texts: list[str], labels: list[Label], pairs: list[str] | None) -> "Adapted":
         """Return a closed-form adaptation with more checked examples; new labels come after the old ones."""
         assert self.known is not None
-        new = sorted(set(labels) - set(self.labels))
+        new = in_order(set(labels) - set(self.labels))
         names = (*self.labels, *new)
         numbers = [names.index(label) for label in labels]
         known = self.known.plus(features_of(self.model, {}, texts, pairs, numbers))
         if self.known.spoken.any():
-            words = names_of(names, self.provenance.get("names"))
+            words = names_of([label_text(name) for name in names], self.provenance.get("names"))
             said = {c: words[c] for c in range(len(self.labels), len(names)) if words[c]}
             known = known.plus(names_as(self.model, {}, said))
         counts = [*self.counts, *[0] * len(new)]

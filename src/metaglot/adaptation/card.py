@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from metaglot.adaptation.expected import Expected
+from metaglot.data.labels import label_text
 
 if TYPE_CHECKING:
     from metaglot.adaptation.adapted import Adapted
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 def model_card(adapted: "Adapted") -> str:
     """Return a README for the folder: what it is, what it was made from, how to use it."""
     facts = adapted.provenance
-    classes = "\n".join(f"| {_cell(label)} | {n} |" for label, n in zip(adapted.labels, adapted.counts, strict=True))
+    classes = "\n".join(
+        f"| {_cell(label_text(label))} | {n} |" for label, n in zip(adapted.labels, adapted.counts, strict=True)
+    )
     trained_on = facts.get("meta_training", {}).get("data", [])
     sets = ", ".join(trained_on) if trained_on else "no labelled sets (untouched backbone)"
     versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())

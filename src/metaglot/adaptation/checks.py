@@ -1,9 +1,14 @@
 """Examples given by a user, checked before anything expensive happens."""
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
+from metaglot.data.empty import check_not_all_empty
+from metaglot.data.labels import Label, in_order, labels_of
 from metaglot.errors import MetaglotError
+
+UNLISTED = {"set": "which has no order", "frozenset": "which has no order", "dict": "which has keys"}
 
 
 def check_texts(texts: Iterable[str], pairs: Iterable[str] | None) -> tuple[list[str], list[str] | None]:
@@ -24,9 +29,22 @@ def check_texts(texts: Iterable[str], pairs: Iterable[str] | None) -> tuple[list
 
 
 def listed(what: str, values: Iterable[Any]) -> list[Any]:
-    """Return the values as a list; raise MetaglotError for one string and for what has no values."""
+    """Return the values as a list.
+
+    Raises MetaglotError for one string, for what has no values, and for what has them in no order or in two dimensions.
+    """
     if isinstance(values, str):
         raise MetaglotError(f"{what}s must be a list of strings, got one string; write [text]")
+    if isinstance(values, bytes | Mapping | Set):
+        kind = type(values).__name__
+        raise MetaglotError(
+            f"{what}s must be a list, got a {kind}, {UNLISTED.get(kind, 'which is none')}; write a list"
+        )
+    if getattr(values, "ndim", 1) != 1:
+        raise MetaglotError(
+            f"{what}s must be a list, got a {type(values).__name__} of {getattr(values, 'ndim', 0)} dimensions; "
+            "give one column of a data frame, such as data['text'], or .ravel() of an array"
+        )
     try:
         return list(values)
     except TypeError as error:
@@ -34,35 +52,41 @@ def listed(what: str, values: Iterable[Any]) -> list[Any]:
 
 
 def check_labelled(
-    texts: Iterable[str], labels: Iterable[str], pairs: Iterable[str] | None
-) -> tuple[list[str], list[str], list[str] | None]:
-    """Return the examples as lists, the labels as strings; raise MetaglotError for unlike lengths or gaps."""
+    texts: Iterable[str], labels: Iterable[object], pairs: Iterable[str] | None
+) -> tuple[list[str], list[Label], list[str] | None]:
+    """Return the examples as lists, the labels in their one form (`metaglot.data.labels`).
+
+    Raises MetaglotError for unlike lengths, for gaps, for objects that are no labels, and where all texts are empty.
+    """
     texts, pairs = check_texts(texts, pairs)
+    check_not_all_empty(texts, pairs)
     if isinstance(labels, str):
         raise MetaglotError(f"{len(texts)} texts but one string; give a list with one label for each text")
     labels = listed("label", labels)
     if len(labels) != len(texts):
         raise MetaglotError(f"{len(texts)} texts but {len(labels)} labels; give a list with one label for each text")
-    for i, label in enumerate(labels):
-        _check_label(i, label)
-    return texts, [str(label) for label in labels], pairs
+    return texts, check_labels(labels), pairs
 
 
-def _check_label(i: int, label: Any) -> None:
-    try:
-        missing = label is None or bool(label != label) or label == ""  # NaN, as pandas has it
-        several = isinstance(label, (list, tuple, set, dict))
-    except (TypeError, ValueError):  # an array, or pandas' NA, which is not even unlike itself
-        missing, several = False, True
-    if several:
-        raise MetaglotError(f"label number {i + 1} is {label!r}, not one label; give each text one")
-    if missing:
-        raise MetaglotError(f"label number {i + 1} is missing; fill it in, or leave the text out")
+def check_labels(labels: Sequence[object]) -> list[Label]:
+    """Return the labels in their one form; warn of those that this makes one, and raise MetaglotError for a gap."""
+    read, notes = labels_of(labels, numbered)
+    for i, label in enumerate(read):
+        if label is None:
+            raise MetaglotError(f"{numbered(i)} is missing ({labels[i]!r:.60}); fill it in, or leave the text out")
+    for note in notes:
+        warnings.warn(note, stacklevel=4)
+    return [label for label in read if label is not None]
+
+
+def numbered(row: int) -> str:
+    """Return what an error calls the label of a row."""
+    return f"label number {row + 1}"
 
 
 def check_examples(
-    texts: Iterable[str], labels: Iterable[str], pairs: Iterable[str] | None
-) -> tuple[list[str], list[str], list[str] | None]:
+    texts: Iterable[str], labels: Iterable[object], pairs: Iterable[str] | None
+) -> tuple[list[str], list[Label], list[str] | None]:
     """Return `check_labelled`; raise MetaglotError for fewer than two classes too."""
     texts, labels, pairs = check_labelled(texts, labels, pairs)
     if len(set(labels)) < 2:
@@ -70,13 +94,14 @@ def check_examples(
     return texts, labels, pairs
 
 
-def check_names(labels: Sequence[str]) -> None:
-    """Raise MetaglotError unless these are two distinct labels or more."""
-    _strings("label", labels)
-    if len(set(labels)) < 2:
-        raise MetaglotError(f"{len(set(labels))} label given; a classifier needs at least two")
-    if twice := sorted({label for label in labels if list(labels).count(label) > 1}):
+def check_names(labels: Iterable[object]) -> list[Label]:
+    """Return labels in their one form; raise MetaglotError unless these are two distinct ones or more."""
+    found = check_labels(listed("label", labels))
+    if len(set(found)) < 2:
+        raise MetaglotError(f"{len(set(found))} label given; a classifier needs at least two")
+    if twice := [label for label in in_order(found) if found.count(label) > 1]:
         raise MetaglotError(f"the label {twice[0]!r} is given twice")
+    return found
 
 
 def _strings(what: str, texts: Iterable[str]) -> list[str]:

@@ -34,6 +34,7 @@ from metaglot.adaptation.held_out import Examples, folds_of, judged
 from metaglot.adaptation.ingredients import head_of
 from metaglot.adaptation.making import adapt_model
 from metaglot.adaptation.model import Model, Names
+from metaglot.data.labels import Label, in_order
 from metaglot.seeds import fold
 
 CLOSED = EFFORTS["instant"]
@@ -111,7 +112,7 @@ def auto_settings() -> dict[str, object]:
 def choose(
     model: Model,
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[Label],
     pairs: Sequence[str] | None,
     *,
     seed: int,
@@ -149,7 +150,7 @@ def choose(
 def adapt_auto(
     model: Model,
     texts: list[str],
-    labels: list[str],
+    labels: list[Label],
     pairs: list[str] | None,
     *,
     seed: int,
@@ -177,7 +178,7 @@ def _said(effort: Effort, trial: Trial) -> str:
 
 def tried(model: Model, examples: Examples, known: Known, seed: int) -> Trial:
     """Try SOME on two halves; `known` has the features of all, as they are without any."""
-    classes = sorted(set(examples.labels))
+    classes = in_order(examples.labels)
     named = torch.nonzero(known.spoken)[:, 0].tolist()
     right: list[tuple[bool, bool]] = []
     scores, numbers = [], []

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
 
 EXAMPLES = "examples.jsonl"
@@ -20,10 +21,10 @@ class Examples:
     """The labelled texts an adaptation saw; empty after loading, unless they were saved with it."""
 
     texts: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
     pairs: tuple[str, ...] | None = None
 
-    def rows(self) -> list[tuple[str, str | None, str]]:
+    def rows(self) -> list[tuple[str, str | None, Label]]:
         """Return text, second text and label of each."""
         pairs: Sequence[str | None] = self.pairs or (None,) * len(self.texts)
         return list(zip(self.texts, pairs, self.labels, strict=True))
@@ -33,7 +34,7 @@ class Examples:
         return data_hash(self.texts, self.labels, self.pairs)
 
 
-def data_hash(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> str:
+def data_hash(texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str] | None) -> str:
     """Return a hash of labelled texts, in their order."""
     rows = [list(texts), [str(label) for label in labels], None if pairs is None else list(pairs)]
     return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()

@@ -8,6 +8,7 @@ from metaglot.adaptation.checks import check_examples
 from metaglot.adaptation.effort import EFFORTS, Effort, longer
 from metaglot.adaptation.held_out import Examples, folds_of, outside
 from metaglot.adaptation.model import Model, Names
+from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
 
@@ -18,7 +19,7 @@ LADDER: tuple[Effort, ...] = (*EFFORTS.values(), longer(EFFORTS["thorough"], 3),
 def adapt_until(
     model: Model,
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[Label],
     pairs: Sequence[str] | None,
     *,
     goal: float,

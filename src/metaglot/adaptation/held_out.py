@@ -12,8 +12,10 @@ from torch import Tensor
 
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.effort import Effort
+from metaglot.adaptation.ingredients import names_given
 from metaglot.adaptation.model import Model, Names
 from metaglot.data.folding import folded_texts
+from metaglot.data.labels import Label, in_order, label_text
 from metaglot.seeds import generator
 
 
@@ -21,7 +23,7 @@ class Examples(NamedTuple):
     """Checked examples."""
 
     texts: Sequence[str]
-    labels: Sequence[str]
+    labels: Sequence[Label]
     pairs: Sequence[str] | None
     names: Names = True  # of the classes
 
@@ -30,14 +32,14 @@ class Examples(NamedTuple):
         pairs = None if self.pairs is None else [self.pairs[i] for i in rows]
         return Examples([self.texts[i] for i in rows], [self.labels[i] for i in rows], pairs, self.names)
 
-    def same(self) -> dict[str, list[list[int]]]:
+    def same(self) -> dict[Label, list[list[int]]]:
         """Return the rows of each class, those of the same text together; in order."""
-        found: dict[str, dict[str, list[int]]] = {label: {} for label in sorted(set(self.labels))}
+        found: dict[Label, dict[str, list[int]]] = {label: {} for label in in_order(self.labels)}
         for i, (key, label) in enumerate(zip(folded_texts(self.texts, self.pairs), self.labels, strict=True)):
             found[label].setdefault(key, []).append(i)
         return {label: list(rows.values()) for label, rows in found.items()}
 
-    def distinct(self) -> dict[str, int]:
+    def distinct(self) -> dict[Label, int]:
         """Return how many distinct texts each class has."""
         return {label: len(rows) for label, rows in self.same().items()}
 
@@ -46,7 +48,7 @@ def folds_of(examples: Examples, count: int, seed: int, *purpose: int | str) -> 
     """Return (inside, outside) rows of each fold; every row is outside once.  A function of the seed."""
     part: dict[int, int] = {}
     for label, same in examples.same().items():
-        for place, which in enumerate(generator(seed, *purpose, label).permutation(len(same))):
+        for place, which in enumerate(generator(seed, *purpose, label_text(label)).permutation(len(same))):
             part |= dict.fromkeys(same[which], place % count)
     every = range(len(examples.labels))
     return [([i for i in every if part[i] != k], [i for i in every if part[i] == k]) for k in range(count)]
@@ -67,7 +69,8 @@ def outside(
     inside, given = examples.at(fold[0]), {examples.labels[row] for row in fold[0]}
     names = inside.names
     if isinstance(names, Mapping):
-        names = {label: words for label, words in names.items() if label in given}
+        known = {label_text(label) for label in given}
+        names = {label: words for label, words in names_given(names).items() if label in known}
     adapted = model.adapt(inside.texts, inside.labels, pairs=inside.pairs, effort=effort, seed=seed, names=names)
     return judged(adapted, examples.at(fold[1]))
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from metaglot.adaptation.closed_form import Known, Solver, blend, known_rows, prototypes, solver_of
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.model import Model, Names
+from metaglot.data.labels import Label, label_text, normal
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import LOG_SCALE, prototype_layer
@@ -16,18 +17,24 @@ from metaglot.types import Params
 MOST_OFTEN = 8  # times that an example of a rare class stands among those of gradient steps
 
 
-def spoken(classes: Sequence[str], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
+def spoken(classes: Sequence[Label], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
     """Return the name of each class by its number; none unless every class has one, so that none is favoured."""
-    given = names if isinstance(names, Mapping) else {}
-    if unknown := sorted(set(given) - set(classes)):
+    labels = [label_text(label) for label in classes]
+    given = names_given(names)
+    if unknown := sorted(set(given) - set(labels)):
         raise MetaglotError(
-            f"names has words for {unknown[0]!r}, which is no label of the examples; they have "
-            f"{', '.join(classes[:20])}"
+            f"names has words for {unknown[0]!r}, which is no label of the examples; they have {', '.join(labels[:20])}"
         )
     if not effort.names or names is False:
         return {}
-    words = names_of(classes, given)
+    words = names_of(labels, given)
     return dict(enumerate(words)) if all(words) else {}
+
+
+def names_given(names: Names) -> dict[str, str]:
+    """Return the words that were given for labels, by what the labels read as."""
+    given = names.items() if isinstance(names, Mapping) else ()
+    return {(normal(label) or "") if isinstance(label, str) else label_text(label): words for label, words in given}
 
 
 def features_of(

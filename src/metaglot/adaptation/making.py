@@ -8,9 +8,10 @@ from metaglot.adaptation.checks import check_names
 from metaglot.adaptation.closed_form import Known, Solver, blend, fitted, solver_of
 from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
 from metaglot.adaptation.examples import Examples
-from metaglot.adaptation.ingredients import evened, features_of, head_of, names_as, spoken
+from metaglot.adaptation.ingredients import evened, features_of, head_of, names_as, names_given, spoken
 from metaglot.adaptation.model import Model, Names
 from metaglot.adaptation.storage import provenance_of
+from metaglot.data.labels import Label, in_order, label_text
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
 from metaglot.models.averaging import averaged
@@ -23,7 +24,7 @@ class Support(NamedTuple):
     texts: Sequence[str]
     pairs: Sequence[str] | None
     numbers: Sequence[int]
-    classes: tuple[str, ...]
+    classes: tuple[Label, ...]
     said: Mapping[int, str]
 
     def known(self, model: Model, moved: Params) -> Known:
@@ -53,7 +54,7 @@ class Made(NamedTuple):
 def adapt_model(
     model: Model,
     texts: list[str],
-    labels: list[str],
+    labels: list[Label],
     pairs: list[str] | None,
     effort: Effort | AsTrained,
     *,
@@ -67,7 +68,7 @@ def adapt_model(
     A head made after gradient steps is `firmness` times as confident as is usual after so many.  `before` holds the
     features of examples and names before any step, where they are known already.
     """
-    classes = tuple(sorted(set(labels)))
+    classes = in_order(labels)
     said = spoken(classes, effort, names if pairs is None else False)
     support = Support(texts, pairs, [classes.index(label) for label in labels], classes, said)
     moved = {} if effort.closed_form else support.fit(model, effort, seed)
@@ -75,7 +76,7 @@ def adapt_model(
     made = Made(moved, None, "ridge") if own else _headed(model, support, effort, moved, firmness, before)
     provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
     if said or names is False:
-        provenance |= {"names": {classes[c]: words for c, words in said.items()} or False}
+        provenance |= {"names": words_by_label(classes, said) or False}
     if pairs is not None and model.reads:
         provenance |= {"reads": model.reads}
     counts = tuple(labels.count(name) for name in classes)
@@ -83,19 +84,24 @@ def adapt_model(
     return Adapted(model, classes, made.params, effort, seed, made.known, made.solver, counts, examples, provenance)
 
 
-def from_names(model: Model, labels: Sequence[str], names: Mapping[str, str]) -> Adapted:
+def words_by_label(classes: Sequence[Label], said: Mapping[int, str]) -> dict[str, str]:
+    """Return the words of each class by its label, as JSON has it."""
+    return {label_text(classes[c]): words for c, words in said.items()}
+
+
+def from_names(model: Model, labels: Sequence[Label], names: Mapping[str, str] | Mapping[Label, str]) -> Adapted:
     """Return the model adapted to names of labels alone; raise MetaglotError where they do not tell classes apart."""
-    check_names(labels)
-    classes, effort = tuple(sorted(labels)), EFFORTS["instant"]
+    classes, effort = in_order(check_names(labels)), EFFORTS["instant"]
     said = spoken(classes, effort, names)
     if not said:
-        dumb = [label for label, words in zip(classes, names_of(classes, names), strict=True) if not words]
+        words = names_of([label_text(label) for label in classes], names_given(names))
+        dumb = [label for label, own in zip(classes, words, strict=True) if not own]
         raise MetaglotError(
             f"the label {dumb[0]!r} says nothing, or the same as another; give words for it, in Python as names="
             f"{{{dumb[0]!r}: 'what it is called'}}, or an example"
         )
     provenance = provenance_of(model, [], [], None, effort=effort, seed=0)
-    provenance |= {"names": {classes[c]: words for c, words in said.items()}}
+    provenance |= {"names": words_by_label(classes, said)}
     known = names_as(model, {}, said)
     head, solver = head_of(model, effort, known, len(classes))
     counts = (0,) * len(classes)

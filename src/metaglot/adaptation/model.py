@@ -15,6 +15,7 @@ from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, effo
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import filler
 from metaglot.data.folders import RUN, Run, folder_of, is_dir, is_run, read_run
+from metaglot.data.labels import Label, label_text
 from metaglot.data.shipped import shipped_folder
 from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 LENGTH = 128  # tokens of a text, unless a run or the backbone's folder says otherwise or it takes fewer
 LONGEST = 512  # tokens, whatever the backbone's folder says
 BATCH = 64  # texts at a time in inference
-Names = bool | Mapping[str, str]
+Names = bool | Mapping[str, str] | Mapping[Label, str]
 """Whether names of classes help to learn them, where they say something; or words for labels that say nothing."""
 
 
@@ -98,9 +99,9 @@ class Model:
         """Return the untouched backbone; the model itself if nothing was meta-learnt."""
         return replace(self, name=self.backbone.name, meta={}, provenance={}) if self.meta else self
 
-    def problem(self, labels: Sequence[str]) -> Problem:
+    def problem(self, labels: Sequence[Label]) -> Problem:
         """Return the classification problem with these label names."""
-        info = TaskInfo("adapted", "adapted", tuple(labels), tuple(range(len(labels))))
+        info = TaskInfo("adapted", "adapted", tuple(map(label_text, labels)), tuple(range(len(labels))))
         return Problem(self.backbone.learner, self.family, info)
 
     def collate(self, texts: Sequence[str], pairs: Sequence[str] | None, numbers: Sequence[int]) -> Batch:
@@ -187,7 +188,7 @@ class Model:
     def adapt(
         self,
         texts: Sequence[str],
-        labels: Sequence[str],
+        labels: Sequence[Label],
         *,
         pairs: Sequence[str] | None = None,
         effort: str | Effort | AsTrained = "fast",
@@ -198,6 +199,10 @@ class Model:
     ) -> "Adapted":
         """Return the model adapted to these examples; the model itself stays as it is.
 
+        A label is a string, a whole number or a truth value, and predictions are of the same kind.  Scalars of numpy
+        and torch count as Python's, the member of an enum as its value, 1.0 as 1, and strings that differ in white
+        space, marks without width or the encoding of accents as one.
+
         The name of each class is one more example of it, if all names are words (`card_arrival` is, `3` is not) and
         texts are no pairs: it is what helps most with one example or two.  `names` may give words for labels, as
         {"1": "positive"}; False leaves names out.  `seconds` is what the effort auto may spend, about 20 if absent:
@@ -205,7 +210,8 @@ class Model:
         task is about: "both", "first" or "second"; found on examples set aside if absent.
 
         Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
-        classes, lists of unlike length, or `reads` where there are no pairs.
+        classes, labels that are other objects, texts that are all empty, lists of unlike length, or `reads` where there
+        are no pairs.
         """
         from metaglot.adaptation.choice import SECONDS, adapt_auto
         from metaglot.adaptation.making import adapt_model  # these build on this module
@@ -224,7 +230,9 @@ class Model:
         chosen = effort if isinstance(effort, Effort | AsTrained) else self.effort(effort)
         return adapt_model(self, texts, labels, pairs, chosen, seed=seed, names=names)
 
-    def zero_shot(self, labels: Sequence[str], *, names: Mapping[str, str] | None = None) -> "Adapted":
+    def zero_shot(
+        self, labels: Sequence[Label], *, names: Mapping[str, str] | Mapping[Label, str] | None = None
+    ) -> "Adapted":
         """Return a classifier of these labels from their names alone; `add_examples` goes on from there.
 
         `names` has words for labels that say nothing by themselves, as {"1": "positive"}.  Raises MetaglotError for

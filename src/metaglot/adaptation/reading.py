@@ -24,6 +24,7 @@ from metaglot.adaptation.closed_form import CONFIDENCE, ENOUGH, Known, confidenc
 from metaglot.adaptation.ingredients import features_of
 from metaglot.adaptation.model import Model
 from metaglot.data.folding import folded_texts
+from metaglot.data.labels import Label, in_order
 from metaglot.errors import MetaglotError
 
 Reads = Literal["both", "first", "second"]
@@ -32,7 +33,7 @@ CONFLICTS = 0.1  # share of the examples that may stand under several labels by 
 
 
 def reading(
-    model: Model, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str], *, reads: Reads | None = None
+    model: Model, texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str], *, reads: Reads | None = None
 ) -> Model:
     """Return the model that reads a part of pairs: the one named, or the one that suits the examples best.
 
@@ -50,9 +51,9 @@ def check_reads(reads: str) -> None:
         raise MetaglotError(f"reads {reads!r}: expected one of {', '.join(READS)}")
 
 
-def gains_of(model: Model, texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str]) -> dict[Reads, float]:
+def gains_of(model: Model, texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]) -> dict[Reads, float]:
     """Return by how many nats either part alone tells examples set aside better than both do, and than chance does."""
-    classes = sorted(set(labels))
+    classes = in_order(labels)
     numbers = [classes.index(label) for label in labels]
     rows = {part: features_of(replace(model, reads=part), {}, texts, pairs, numbers) for part in READS}
     return gains({part: over_chance(rows[part], len(classes), model.metric) for part in READS})
@@ -74,7 +75,7 @@ def over_chance(rows: Known, classes: int, metric: str) -> float:
     return float(-prior[aside].sum() - cross_entropy(beta * scores + prior, aside, reduction="sum"))
 
 
-def conflicts_of(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str]) -> dict[Reads, float]:
+def conflicts_of(texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]) -> dict[Reads, float]:
     """Return which share of the examples stands under several labels by either part, and does not so by both."""
     whole, first, second = (
         _conflicting(folded_texts(*of), labels) for of in ((texts, pairs), (texts, None), (pairs, None))
@@ -88,9 +89,9 @@ def best_of(gain: Mapping[Reads, float], conflicts: Mapping[Reads, float]) -> Re
     return max(enough, key=lambda part: gain[part]) if enough else "both"
 
 
-def _conflicting(parts: Sequence[str], labels: Sequence[str]) -> int:
+def _conflicting(parts: Sequence[str], labels: Sequence[Label]) -> int:
     """Return how many examples have a part that another example has under another label."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[Label]] = {}
     for part, label in zip(parts, labels, strict=True):
         found.setdefault(part, set()).add(label)
     return sum(len(found[part]) > 1 for part in parts)

@@ -24,6 +24,7 @@ from metaglot.adaptation.examples import Examples, check_kept, data_hash, read_e
 from metaglot.adaptation.model import Model, load_model
 from metaglot.adaptation.reading import READS, Reads
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
+from metaglot.data.labels import KINDS, Label
 from metaglot.data.locks import writing
 from metaglot.data.modes import usual_mode
 from metaglot.data.replacing import replace_folder
@@ -45,7 +46,7 @@ DAMAGE = (OSError, SafetensorError, ValueError, LookupError, TypeError, Attribut
 def provenance_of(
     model: Model,
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[Label],
     pairs: Sequence[str] | None,
     *,
     effort: Effort | AsTrained,
@@ -129,7 +130,7 @@ class _Saved(NamedTuple):
     version: int
     source: str  # of the model
     fingerprint: str  # of the model
-    labels: tuple[str, ...]
+    labels: tuple[Label, ...]
     counts: tuple[int, ...]
     effort: Effort | AsTrained
     seed: int
@@ -146,8 +147,8 @@ def _read(folder: Path) -> _Saved:
     plain = json.loads((folder / ADAPTED).read_text("utf-8"))
     weights = load_file(folder / "weights.safetensors")
     labels = tuple(plain["labels"])
-    if not all(isinstance(label, str) for label in labels) or len(set(labels)) < len(labels):
-        raise ValueError("labels that are not distinct strings")
+    if {type(label) for label in labels} not in [{kind} for kind in KINDS] or len(set(labels)) < len(labels):
+        raise ValueError("labels that are not distinct and of one kind")
     if head_size(weights)[0] != len(labels):
         raise ValueError(f"{len(labels)} labels, but a head of {head_size(weights)[0]}")
     _check_known(weights)

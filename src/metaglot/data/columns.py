@@ -6,18 +6,17 @@ A format reader hands over a `Raw`: the wanted columns as lists or Arrow arrays,
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from metaglot.data.labels import Column, kind_of, label_text, labels_of, with_notes
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
 LARGEST = 10**18  # beyond it stands a slip of the finger, or no 64 bits hold it
 INTEGERS = ("shot", "draw")
 CANONICAL = STRINGS + INTEGERS
-LABEL_KINDS: Mapping[type, str] = {str: "string", bool: "truth value", int: "number", float: "number"}
 
 Pick = Callable[[Sequence[str]], Mapping[str, str]]
 """From the columns a file has to {canonical name: column of the file}."""
@@ -28,6 +27,8 @@ class Raw(NamedTuple):
 
     columns: Mapping[str, Sequence[object] | pa.ChunkedArray]  # by canonical name
     where: Callable[[int], str]  # row number -> "FILE, line 7"
+    typed: bool = True  # False: the format has nothing but strings
+    notes: tuple[str, ...] = ()  # what was odd about the rows
 
 
 def parse_columns(items: Sequence[str]) -> dict[str, str]:
@@ -75,12 +76,18 @@ def picker(source: str, mapping: Mapping[str, str] | None, more: Sequence[str] =
 def canonical(raw: Raw) -> pa.Table:
     """Return the table of canonical columns, all strings but shot, draw and row (int64).
 
+    Labels are in their one form (`labels.py`), and `labels.table_notes` has what was odd about them.
+
     Raises a MetaglotError that names the row for a missing text, a nested value or a number that is none.
     """
     columns: dict[str, pa.ChunkedArray | pa.Array] = {}
+    labels = _label_column(raw) if "label" in raw.columns else Column([], ())
     for name in (n for n in dict.fromkeys((*CANONICAL, *raw.columns)) if n in raw.columns):
         values = raw.columns[name]
-        if isinstance(values, pa.ChunkedArray):
+        if name == "label":
+            texts = [None if one is None else label_text(one) for one in labels.labels]
+            columns[name] = _string_column(name, texts, raw.where)
+        elif isinstance(values, pa.ChunkedArray):
             columns[name] = _arrow_column(name, values, raw.where)
         elif name in INTEGERS:
             columns[name] = pa.array([_integer(name, v, raw.where, i) for i, v in enumerate(values)], pa.int64())
@@ -90,12 +97,25 @@ def canonical(raw: Raw) -> pa.Table:
     if text.null_count:
         row = next(i for i, value in enumerate(text) if not value.is_valid)
         raise MetaglotError(f"{raw.where(row)}: the text is missing. Give every row a text, or leave the row out.")
-    return pa.table({**columns, "row": pa.array(range(len(text)), pa.int64())})
+    table = pa.table({**columns, "row": pa.array(range(len(text)), pa.int64())})
+    return with_notes(table, (*raw.notes, *labels.notes), kind_of(labels.labels))
+
+
+def _label_column(raw: Raw) -> Column:
+    """Return the labels of a file."""
+    values = raw.columns["label"]
+    plain = _arrow_labels(values, raw.where) if isinstance(values, pa.ChunkedArray) else values
+    return labels_of(plain, lambda row: f"{raw.where(row)}: label", typed=raw.typed)
+
+
+def _arrow_labels(values: pa.ChunkedArray, where: Callable[[int], str]) -> list[object]:
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if pa.types.is_nested(kind):
+        raise MetaglotError(f"{where(0)}: the column for label holds {kind}, not labels. Choose another column.")
+    return values.to_pylist()
 
 
 def _string_column(name: str, values: Sequence[object], where: Callable[[int], str]) -> pa.Array | pa.ChunkedArray:
-    if name == "label":
-        _check_one_kind(values, where)
     whole = all(v.is_integer() for v in values if isinstance(v, float) and math.isfinite(v))
     strings = [_string(name, value, whole, where, i) for i, value in enumerate(values)]
     try:
@@ -107,24 +127,11 @@ def _string_column(name: str, values: Sequence[object], where: Callable[[int], s
         ) from error
 
 
-def _check_one_kind(values: Sequence[object], where: Callable[[int], str]) -> None:
-    """Refuse labels of several kinds: whether 1, "1" and true mean the same is for the user to say."""
-    first: dict[str, int] = {}
-    for row, value in enumerate(values):
-        kind = LABEL_KINDS.get(type(value))
-        if kind is not None and first.setdefault(kind, row) == row and len(first) > 1:
-            other, before = next(iter(first.items()))
-            raise MetaglotError(
-                f"{where(row)}: label is {value!r:.60}, a {kind}, where {where(before)} has a {other},"
-                f" {values[before]!r:.60}. Write all labels the same way, best as strings."
-            )
-
-
 def _string(name: str, value: object, whole: bool, where: Callable[[int], str], row: int) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, str):
-        return (value.strip() or None) if name == "label" else value
+        return value
     if name in ("text", "text_pair") or not isinstance(value, bool | int | float):
         raise MetaglotError(f"{where(row)}: {name} is {value!r:.60}, not a string. Write it in quotes.")
     if isinstance(value, bool):
@@ -151,7 +158,7 @@ def _arrow_column(name: str, values: pa.ChunkedArray, where: Callable[[int], str
     kind = values.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         strings = values.cast(pa.string())
-        return canonical_integers(name, values, where) if name in INTEGERS else _labelled(name, strings)
+        return canonical_integers(name, values, where) if name in INTEGERS else strings
     if pa.types.is_null(kind):
         return values.cast(pa.int64() if name in INTEGERS else pa.string())
     number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
@@ -162,15 +169,6 @@ def _arrow_column(name: str, values: pa.ChunkedArray, where: Callable[[int], str
     if pa.types.is_floating(kind):
         return _string_column(name, values.to_pylist(), where)
     return values.cast(pa.string())
-
-
-def _labelled(name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the strings; of labels without white space at their ends, and one of nothing else is none."""
-    if name != "label":
-        return values
-    trimmed = pc.call_function("utf8_trim_whitespace", [values])
-    blank = pc.call_function("equal", [trimmed, pa.scalar("")])
-    return cast("pa.ChunkedArray", pc.call_function("if_else", [blank, pa.scalar(None, pa.string()), trimmed]))
 
 
 def canonical_integers(name: str, values: pa.ChunkedArray, where: Callable[[int], str]) -> pa.Array:

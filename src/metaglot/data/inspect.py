@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.data.folding import folded_rows
+from metaglot.data.label_shape import shape_notes
+from metaglot.data.labels import alike_notes, table_notes
 from metaglot.data.repeats import again
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -55,6 +57,9 @@ class Summary:
     repeats: tuple[tuple[int, int], ...]  # the first few: (row of a repeated text, its first row), rows from 1
     clashes: tuple[tuple[int, int], ...]  # the first few: (row with another label, first row of the text)
     overlaps: tuple[Overlap, ...]
+    notes: tuple[
+        str, ...
+    ] = ()  # what is odd about how rows and labels are written, and labels that look like no classes
 
     def to_json(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and strings."""
@@ -62,6 +67,7 @@ class Summary:
         plain["words"] = self.words._asdict()
         plain["overlaps"] = [one._asdict() for one in self.overlaps]
         plain["columns"] = list(self.columns)
+        plain["notes"] = list(self.notes)
         return plain
 
 
@@ -93,6 +99,7 @@ def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = 
         repeats=tuple((rows[row] + 1, rows[first] + 1) for row, first in repeats[:SHOWN]),
         clashes=tuple((rows[row] + 1, rows[first] + 1) for row, first in clashes[:SHOWN]),
         overlaps=tuple(_overlap(keys, name, other) for name, other in against),
+        notes=(*table_notes(table), *shape_notes(labels), *alike_notes({label for label in labels if label})),
     )
 
 

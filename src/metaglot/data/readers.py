@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
 from metaglot.data.columns import Pick, Raw, canonical, picker
+from metaglot.data.labels import label_kind, table_notes, with_notes
 from metaglot.data.rawfiles import check_regular, unreadable
 from metaglot.data.textfiles import read_csv, read_json, read_jsonl, read_tsv, read_txt
 from metaglot.errors import MetaglotError
@@ -38,6 +39,7 @@ def read_table(source: str | Path, *, mapping: Mapping[str, str] | None = None, 
     `mapping` is {canonical name: column of the file}; other columns go by their canonical name.  `more` names
     columns of strings that are read, where they are there, beside the canonical ones.
     Numbers and booleans of other columns than text become strings: 1, and 1.0 where all are whole, is "1".
+    Labels have one form, whatever wrote them (`metaglot.data.labels`).
     Every row has a text; other values may be null.  Raises a MetaglotError that names the file and line.
     """
     name = str(source)
@@ -104,7 +106,10 @@ def _joined(source: object, parts: Sequence[tuple[str | None, pa.Table]]) -> pa.
     joined = pa.concat_tables([t.drop_columns(["row"]) for t in tables], promote_options="default")
     if joined.num_rows == 0:
         raise MetaglotError(f"{source}: no rows. Give a set that holds some.")
-    return joined.append_column("row", pa.array(range(joined.num_rows), pa.int64()))
+    joined = joined.append_column("row", pa.array(range(joined.num_rows), pa.int64()))
+    kinds = {label_kind(table) for _, table in parts if "label" in table.column_names}
+    notes = [note for _, table in parts for note in table_notes(table)]
+    return with_notes(joined, notes, kinds.pop() if len(kinds) == 1 else None)
 
 
 def _with_split(table: pa.Table, split: str) -> pa.Table:

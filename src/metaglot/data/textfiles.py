@@ -160,7 +160,11 @@ def _grid(path: Path, pick: Pick, rows: Iterator[tuple[int, list[str]]] | list[t
     chosen = {name: header.index(column) for name, column in pick(header).items()}
     columns: dict[str, list[str | None]] = {name: [] for name in chosen}
     lines: list[int] = []
+    again: list[int] = []
     for line, fields in rows:
+        if _is_header(fields, header):
+            again.append(line)
+            continue
         if len(fields) != len(header):
             raise MetaglotError(
                 f"{path}, line {line}: {len(fields)} fields where the header has {len(header)}."
@@ -171,7 +175,21 @@ def _grid(path: Path, pick: Pick, rows: Iterator[tuple[int, list[str]]] | list[t
         lines.append(line)
     if not lines:
         raise MetaglotError(f"{path}, line 2: a header but no rows.")
-    return Raw(columns, lambda row: f"{path}, line {lines[row]}")
+    return Raw(columns, lambda row: f"{path}, line {lines[row]}", typed=False, notes=_headers_note(path, again))
+
+
+def _is_header(fields: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether a row is the header once more, as where files were put one behind the other."""
+    return len(header) > 1 and len(fields) == len(header) and all(map(_same, fields, header))
+
+
+def _same(field: str, name: str) -> bool:
+    return len(field) <= len(name) + 9 and field.strip("\ufeff \t") == name.strip("\ufeff")
+
+
+def _headers_note(path: Path, lines: Sequence[int]) -> tuple[str, ...]:
+    where = ", ".join(map(str, lines[:5])) + (f" and {len(lines) - 5} more" if len(lines) > 5 else "")
+    return (f"{path}: the header stands again in line {where}, which is left out",) if lines else ()
 
 
 def _records(path: Path, pick: Pick, objects: Sequence[dict[str, object]], where: Callable[[int], str]) -> Raw:

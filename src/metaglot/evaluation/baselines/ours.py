@@ -8,6 +8,7 @@ import numpy as np
 from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.choice import auto_settings
 from metaglot.adaptation.effort import AUTO
+from metaglot.data.labels import label_text
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
 
@@ -56,7 +57,23 @@ class Ours:
         del shot
         adapted = self.trained.adapt(texts, labels, pairs=pairs, effort=self.effort, seed=seed, names=self.names)
         shared = adapted.head_only and adapted.model.reads_both
-        return OnFeatures(adapted, self.queries) if shared else adapted
+        return OnFeatures(adapted, self.queries) if shared else OnTexts(adapted)
+
+
+@dataclass(frozen=True)
+class OnTexts:
+    """An adapted model whose labels are strings, as those of a table are."""
+
+    adapted: Adapted
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The label names."""
+        return tuple(map(label_text, self.adapted.labels))
+
+    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
+        """Return the probability of each label for each text, [n, C]."""
+        return self.adapted.predict_proba(texts, pairs)
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ class OnFeatures:
     @property
     def labels(self) -> tuple[str, ...]:
         """The label names."""
-        return self.adapted.labels
+        return tuple(map(label_text, self.adapted.labels))
 
     def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
         """Return the probability of each label for each text, [n, C]."""

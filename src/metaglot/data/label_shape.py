@@ -1,0 +1,81 @@
+"""Labels that look like another task than classification: numbers, free text or ids, several labels in one."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+
+MANY = 10  # different numbers from which on they are more likely quantities than names of classes
+DENSE = 0.9  # share of the whole numbers between the least and the largest that numbers of classes fill at least
+ROWS = 10  # fewer examples, each of a class of its own, may well be one example of each class
+ALONE = 0.9  # share of labels that stand once from which on they look like free text or ids
+
+
+def shape_notes(labels: Sequence[str | None]) -> list[str]:
+    """Return what labels look like where they look like no classes, and what there is to do.
+
+    Every task is learnt as a classification: each distinct label is one class.
+    """
+    counts = Counter(label for label in labels if label is not None)
+    found = _several(counts) or _numbers(counts) or _alone(counts)
+    return [f"{found}; metaglot learns classes alone, and each distinct label is one"] if found else []
+
+
+def _numbers(counts: Mapping[str, int]) -> str | None:
+    try:
+        numbers = [float(label) for label in counts]
+    except ValueError:
+        return None
+    if len(numbers) < 3:
+        return None
+    fractions = not all(map(float.is_integer, numbers))
+    gaps = len(numbers) < DENSE * (max(numbers) - min(numbers) + 1)
+    if not fractions and not (len(numbers) >= MANY and gaps):
+        return None
+    return (
+        f"the labels look like numbers ({len(numbers)} different ones from {min(numbers):g} to {max(numbers):g}), and "
+        "a classifier does not know that near ones are alike: put them into a few ranges first, such as low and high"
+    )
+
+
+def _alone(counts: Mapping[str, int]) -> str | None:
+    once = sum(count == 1 for count in counts.values())
+    if sum(counts.values()) < ROWS or once < ALONE * len(counts):
+        return None
+    example = next(label for label, count in counts.items() if count == 1)
+    return (
+        f"{once} of {len(counts)} labels stand once, such as {example[:40]!r}, which looks like free text or ids: name "
+        "the column of the classes (--columns label=COLUMN), or give each class two examples or more"
+    )
+
+
+def _several(counts: Mapping[str, int]) -> str | None:
+    """Return a note where labels are lists, and most of these have only parts that stand in other labels too."""
+    for parts_of in PARTS:
+        lists = {label: parts for label in counts if len(parts := parts_of(label)) > 1 or (parts and parts != [label])}
+        stand = Counter(chain.from_iterable(set(lists.get(label, [label])) for label in counts))
+        again = [label for label, parts in lists.items() if all(stand[part] > 1 for part in parts)]
+        if again and len(again) >= 0.5 * len(lists):
+            rows = sum(counts[label] for label in again)
+            return (
+                f"the labels look like several in one, such as {again[0][:40]!r} ({rows} rows): keep the most "
+                "important label of each text, or make a file for each label, with yes or no in its column label"
+            )
+    return None
+
+
+def _json_list(label: str) -> list[str]:
+    if not label.startswith("["):
+        return [label]
+    try:
+        value: object = json.loads(label.replace("'", '"'))
+    except ValueError:
+        return [label]
+    return [str(one) for one in value] if isinstance(value, list) else [label]
+
+
+def _split_at(mark: str) -> Callable[[str], list[str]]:
+    return lambda label: [part.strip() for part in label.split(mark) if part.strip()]
+
+
+PARTS: tuple[Callable[[str], list[str]], ...] = (_json_list, *map(_split_at, "|;,"))
