@@ -118,7 +118,9 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
             raise MetaglotError(f"{name}: {draws} draws asked for, and its file fixes {len(fixed)}; ask for no more")
         most = max(shots)
         try:
-            found = Counter(table["label"].take(rule.support(most, fixed[0] if fixed else 0)).to_pylist())
+            lacking = [(shot, [d for d in fixed[:draws] if d not in rule.draws_at(shot)]) for shot in shots]
+            first = next(iter(rule.draws_at(most)), 0)
+            found = Counter(table["label"].take(rule.support(most, first)).to_pylist())
         except MetaglotError as error:
             raise MetaglotError(f"{name}: {error}") from error
         short = [f"{label!r} ({found[label]})" for label in rule.labels if found[label] < most]
@@ -127,6 +129,11 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
                 f"{name}: {most} shots are more than there are to learn from, half being kept for the test, in "
                 f"{_listed(short)}; all of these are used, and `support` in the results says how many"
             )
+        notes += [
+            f"{name}: its file lacks draw {', '.join(map(str, gone))} of {shot} shots; the others are judged"
+            for shot, gone in lacking
+            if gone
+        ]
         notes += draw_notes(name, rule, 0 if short else most)
     return notes
 

@@ -60,7 +60,9 @@ class Ready(NamedTuple):
         """Return the cells of the plan."""
         from metaglot.evaluation.protocol import cells
 
-        return set(cells([task.name for task in self.task_sets], [method.name for method in self.methods], self.plan))
+        tasks = {task.name: task for task in self.task_sets}
+        every = cells(list(tasks), [method.name for method in self.methods], self.plan)
+        return {cell for cell in every if tasks[cell.task].has(cell.shot, cell.draw)}
 
 
 def ready(

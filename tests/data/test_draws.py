@@ -11,10 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaglot.cli_checks import check_tasks
 from metaglot.data.draw_notes import draw_notes
 from metaglot.data.draws import FixedDraws, RandomDraws, draws_of
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
+from metaglot.evaluation.baselines.tfidf import Tfidf
+from metaglot.evaluation.judge import Judge
+from metaglot.evaluation.protocol import Plan, TaskSet
 
 Make = Callable[..., pa.Table]
 
@@ -152,3 +156,25 @@ def test_notes_say_what_draws_cannot(make_table: Make) -> None:
     count = sum(i // 2 in {j // 2 for j in support} for i in query)
     assert count > 5
     assert note.startswith(f"two: {count} of 40 texts to judge on stand among those to learn from too")
+
+
+def test_a_draw_that_one_shot_lacks(make_table: Make) -> None:
+    table = fixed(make_table)
+    draws = draws_of(table)
+    shot, gone = draws.shots[-1], draws.draws[-1]
+    keep = [
+        not (part == "support" and s == shot and d == gone)
+        for part, s, d in zip(*(table[name].to_pylist() for name in ("part", "shot", "draw")), strict=True)
+    ]
+    less = draws_of(table.filter(pa.array(keep)))
+    assert less.draws == draws.draws
+    assert less.draws_at(shot) == draws.draws[:-1]
+    assert less.draws_at(draws.shots[0]) == (draws.draws[:-1] if len(draws.shots) == 1 else draws.draws)
+    with pytest.raises(MetaglotError, match=f"no fixed draw {gone} of {shot} shots; the table has draws 0 of these"):
+        less.support(shot, gone)
+    plan = Plan(shots=[draws.shots[0], shot], draws=len(draws.draws), queries=2, seed=0)
+    judge = Judge.of([TaskSet("task", less.table, less)], [Tfidf()], plan)
+    found = {(cell.shot, cell.draw) for cell in judge.cells()}
+    assert found == {(s, d) for s in plan.shots for d in range(plan.draws)} - {(shot, plan.draws - 1)}
+    (note,) = check_tasks([("task", less.table, less)], plan.shots, plan.draws)
+    assert f"lacks draw {gone} of {shot} shots" in note

@@ -41,6 +41,10 @@ class Draws(Protocol):
         """The draw numbers that are fixed; empty if any will do."""
         ...
 
+    def draws_at(self, shot: int) -> tuple[int, ...]:
+        """Return the draw numbers that are fixed for `shot` examples a class; empty if any will do."""
+        ...
+
     @property
     def pools(self) -> tuple[Positions, Positions]:
         """The positions that any support, and those that any queries, are drawn from."""
@@ -64,6 +68,22 @@ class FixedDraws:
     shots: tuple[int, ...]
     draws: tuple[int, ...]
 
+    def draws_at(self, shot: int) -> tuple[int, ...]:
+        """Return the draws that the table has of `shot`, or of the next larger shot count.
+
+        Raises a MetaglotError where none is larger.
+        """
+        columns = self._columns
+        rows = (columns["part"] == 0) & (columns["shot"] == self._shot_for(shot))
+        return tuple(int(draw) for draw in np.unique(columns["draw"][rows]))
+
+    def _shot_for(self, shot: int) -> int:
+        _check_shot(shot)
+        larger = [one for one in self.shots if one >= shot]
+        if not larger:
+            raise MetaglotError(f"{shot} shots: the fixed draws have at most {max(self.shots)} a class.")
+        return larger[0]
+
     @property
     def pools(self) -> tuple[Positions, Positions]:
         """The positions of support sets, and those of queries."""
@@ -76,17 +96,12 @@ class FixedDraws:
         A shot count that the table lacks is the first `shot` of each class of the next larger one.  Raises a
         MetaglotError where none is larger, or for an unknown draw.
         """
-        _check_shot(shot)
-        larger = [one for one in self.shots if one >= shot]
-        if not larger:
-            raise MetaglotError(f"{shot} shots: the fixed draws have at most {max(self.shots)} a class.")
-        columns = self._columns
-        at = np.flatnonzero((columns["part"] == 0) & (columns["shot"] == larger[0]) & (columns["draw"] == draw))
+        larger, columns = self._shot_for(shot), self._columns
+        at = np.flatnonzero((columns["part"] == 0) & (columns["shot"] == larger) & (columns["draw"] == draw))
         if not len(at):
-            raise MetaglotError(
-                f"no fixed draw {draw} of {larger[0]} shots; the table has draws {_listed(self.draws)}."
-            )
-        return at if larger[0] == shot else _first_of_each(at, columns["label"], shot)
+            there = _listed(self.draws_at(shot))
+            raise MetaglotError(f"no fixed draw {draw} of {larger} shots; the table has draws {there} of these.")
+        return at if larger == shot else _first_of_each(at, columns["label"], shot)
 
     def queries(self, n: int, seed: int) -> Positions:
         """Return at most n positions of the evaluation set (part = query), sorted."""
@@ -114,6 +129,11 @@ class RandomDraws:
     seed: int = 0
     shots: tuple[int, ...] = ()
     draws: tuple[int, ...] = ()
+
+    def draws_at(self, shot: int) -> tuple[int, ...]:
+        """Return nothing: any draw will do."""
+        _check_shot(shot)
+        return ()
 
     def support(self, shot: int, draw: int) -> Positions:
         """Return `shot` positions of each class, or what a smaller class has; fewer shots are the first of more."""

@@ -34,8 +34,9 @@ class Judge:
         return cls(tasks, by_name, plan, queries)
 
     def cells(self, done: Container[Cell] = frozenset[Cell]()) -> Iterator[Cell]:
-        """Yield the plan's cells that are not done."""
-        return (cell for cell in cells(list(self.tasks), list(self.methods), self.plan) if cell not in done)
+        """Yield the plan's cells that are not done; a draw that a file of fixed draws lacks is none."""
+        every = cells(list(self.tasks), list(self.methods), self.plan)
+        return (cell for cell in every if cell not in done and self.tasks[cell.task].has(cell.shot, cell.draw))
 
     def __call__(self, cell: Cell) -> Result:
         """Return the result of a cell; a function of the plan's seed, its costs apart."""
@@ -75,4 +76,6 @@ def _check(plan: Plan, task_sets: Sequence[TaskSet]) -> None:
         raise MetaglotError(f"Shots, draws and queries must each be 1 or more; got {', '.join(bad)}.")
     for task_set in task_sets:
         for shot in plan.shots:
-            task_set.support(shot, plan.draws - 1)
+            there = [draw for draw in range(plan.draws) if task_set.has(shot, draw)]
+            fixed = len(task_set.draws.draws)
+            task_set.support(shot, there[-1] if there and not 0 < fixed < plan.draws else plan.draws - 1)

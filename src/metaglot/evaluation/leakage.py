@@ -179,7 +179,7 @@ def _task(plain: Mapping[str, Any]) -> TaskLeakage:
 
 def _leaked(seen: Seen, task_set: TaskSet, found: Found, plan: Plan) -> TaskLeakage:
     pool = task_set.draws.queries(task_set.table.num_rows, 0)
-    drawn = [task_set.draws.support(shot, draw) for shot in plan.shots for draw in _draws(task_set, plan)]
+    drawn = [task_set.draws.support(shot, draw) for shot in plan.shots for draw in _draws(task_set, plan, shot)]
     support = np.unique(np.concatenate(drawn))
     hits = found.sets[np.union1d(pool, support)].sum(axis=0)
     order = [int(i) for i in np.argsort(-hits, kind="stable") if hits[i]]
@@ -198,8 +198,10 @@ def _leaked(seen: Seen, task_set: TaskSet, found: Found, plan: Plan) -> TaskLeak
     )
 
 
-def _draws(task_set: TaskSet, plan: Plan) -> Sequence[int]:
-    return task_set.draws.draws[: plan.draws] or range(plan.draws)
+def _draws(task_set: TaskSet, plan: Plan, shot: int) -> Sequence[int]:
+    fixed = task_set.draws.draws[: plan.draws]
+    there = task_set.draws.draws_at(shot)
+    return [draw for draw in fixed if draw in there] if fixed else range(plan.draws)
 
 
 def _counts(found: Found, rows: np.ndarray) -> Counts:

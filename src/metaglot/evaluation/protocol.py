@@ -67,6 +67,11 @@ class TaskSet:
             )
         return self.examples(self.draws.support(shot, fixed[draw] if fixed else draw))
 
+    def has(self, shot: int, draw: int) -> bool:
+        """Whether there is support number `draw`, counted from 0, of this shot: fixed draws may lack some of a shot."""
+        fixed = self.draws.draws
+        return not fixed or (draw < len(fixed) and fixed[draw] in self.draws.draws_at(shot))
+
     def queries(self, n: int, seed: int) -> np.ndarray:
         """Return the positions of at most n queries, sorted; without what is left out, and else the same first ones.
 
