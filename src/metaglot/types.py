@@ -66,6 +66,7 @@ class Embedding(NamedTuple):
 
     name: str  # of its weight [V, D], without the prefix body.
     padding: int | None  # the row whose gradient it leaves out
+    renumbers: bool = True  # whether its rows may be put in another order, with the numbers of the tokens
 
 
 class Learner(Protocol):

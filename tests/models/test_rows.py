@@ -72,9 +72,9 @@ def test_rates_of_the_embedding_go_with_it(problem, bert, episode):
 
 
 def test_the_padding_row_keeps_its_number(make_bert, family, episode: Episode):
-    from metaglot.models.rows import _with_padding
+    from metaglot.models.rows import kept_rows
 
-    assert _with_padding(torch.tensor([3, 5, 9]), 1).tolist() == [3, 1, 5, 9]
-    assert _with_padding(torch.tensor([0, 1, 2, 3]), 1).tolist() == [0, 1, 2, 3]
-    assert _with_padding(torch.tensor([3]), 2) is None
-    assert _with_padding(torch.tensor([3]), None).tolist() == [3]
+    assert kept_rows(torch.tensor([3, 5, 9]), 1).tolist() == [3, 1, 5, 9]
+    assert kept_rows(torch.tensor([0, 1, 2, 3]), 1).tolist() == [0, 1, 2, 3]
+    assert kept_rows(torch.tensor([3]), 2) is None
+    assert kept_rows(torch.tensor([3]), None).tolist() == [3]

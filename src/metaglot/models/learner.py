@@ -13,6 +13,7 @@ from torch.nn.utils.stateless import (
 )
 
 from metaglot.errors import MetaglotError
+from metaglot.models.alike import by_length
 from metaglot.models.checkpointing import checkpointed
 from metaglot.models.context import in_context
 from metaglot.models.language import LM, own_parameters, scores, substituted
@@ -47,6 +48,8 @@ class HfLearner:
     language: nn.Module | None = None  # an encoder's language-model head (`models/language.py`)
     packs: bool = True  # on a CPU, short texts share a row (`models/packing.py`)
     width: int | None = None  # of the pooled features, where it is not what config and pooling say
+    pads: bool = True  # texts of different lengths share a batch; if not, see `models/alike.py`
+    renumbers: bool = True  # the network reads the vectors of tokens, not their numbers
 
     @property
     def hidden_size(self) -> int:
@@ -60,7 +63,7 @@ class HfLearner:
         found = cast("Any", self.module).get_input_embeddings()
         for name, value in self.module.named_parameters():
             if value is found.weight:
-                return Embedding(name, found.padding_idx)
+                return Embedding(name, found.padding_idx, self.renumbers)
         return None
 
     @property
@@ -115,8 +118,10 @@ class HfLearner:
             _dropout(seed, self.device),
             checkpointed(self._base(), training=seed is not None) if self.checkpointing else nullcontext(),
         ):
-            found = self._base()(**(rows.inputs if rows else inputs), **self._uncached()).last_hidden_state
-            found = rows.unpacked(found) if rows else found
+            if rows is not None:
+                found = rows.unpacked(self._states(rows.inputs))
+            else:
+                found = self._states(inputs) if self.pads else by_length(self._states, inputs)
             scored = self._scored(params, _judged(found, batch)) if logits else None
             hidden = _at_least_fp32(found)
             pooled = self._pooled(hidden, batch["attention_mask"])
@@ -156,6 +161,9 @@ class HfLearner:
             pooled = pool(hidden, mask, self.pooling)
             pooled = pooled if tail is None else tail(pooled)
         return nn.functional.normalize(pooled, dim=-1) if self.normalise else pooled
+
+    def _states(self, inputs: Mapping[str, Tensor]) -> Tensor:  # [B, T] -> [B, T, D]
+        return self._base()(**inputs, **self._uncached()).last_hidden_state
 
     def _check_head(self) -> None:
         if self.language is None and not self.decoder:

@@ -17,6 +17,7 @@ from metaglot.models.devices import Runtime, pick_attention, pick_bf16, pick_dev
 from metaglot.models.finite import check_finite
 from metaglot.models.learner import HfLearner
 from metaglot.models.network import NEW_HEAD, Network, load_network, parts_of
+from metaglot.models.probe import probed
 from metaglot.models.tail import TAIL, read_tail
 from metaglot.models.tokenizer import check_vocabulary, load_tokenizer
 from metaglot.models.trial import tried
@@ -66,7 +67,8 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
         language=language,
     )
     learner, fallen = tried(made, tokenizer, name)
-    notes = (_manner(learner, runtime), *fallen, *added, *network.notes)
+    learner, spared = probed(learner, int(tokenizer.pad_token_id), name)
+    notes = (_manner(learner, runtime), *fallen, *spared, *added, *network.notes)
     return Backbone(learner, tokenizer, name, notes, place.stated.prompt, place.stated.length, place.stated.unit)
 
 

@@ -7,6 +7,7 @@ What every token gets is the same, but for rounding.  Sequences are packed so in
 https://arxiv.org/abs/2107.02027.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -72,6 +73,8 @@ def packed(module: nn.Module, batch: Batch) -> Packed | None:
     if not bool((mask == (torch.arange(mask.shape[1], device=mask.device) < lengths[:, None])).all()):
         return None  # padded on the left: positions count the padding
     sizes = lengths.cpu().numpy()
+    if sizes.max() > _window(module):
+        return None
     widths = (int(sizes.max() * times) for times in WIDTHS)
     found = [Layout(width, *_laid_out(sizes, width)) for width in widths]
     width, start, rows = best = min(found, key=lambda one: one.cost)
@@ -85,7 +88,7 @@ def packed(module: nn.Module, batch: Batch) -> Packed | None:
         return values.new_zeros(rows * width).index_copy(0, place, values).view(rows, width)
 
     inputs = {n: laid(batch[n][mask]) for n in ("input_ids", "token_type_ids") if n in batch}
-    inputs["position_ids"] = laid(torch.as_tensor(within + first, device=mask.device))
+    inputs["position_ids"] = laid(_positions(module, batch["input_ids"], mask, within, first))
     text = laid(number)
     seen = text[:, :, None] == text[:, None, :]
     seen = seen.tril() if _is_causal(module) else seen
@@ -124,6 +127,26 @@ def _laid_out(sizes: np.ndarray, width: int) -> tuple[np.ndarray, int]:
         start[i] = row * width + used[row]
         used[row] += sizes[i]
     return start, int((used > 0).sum())
+
+
+def _window(module: nn.Module) -> float:
+    """Return how many tokens back a token sees; a text that is no longer sees all of itself, and packing is right."""
+    config: Any = module.config
+    window = getattr(config, "sliding_window", None)
+    return window if isinstance(window, int) and getattr(config, "use_sliding_window", True) else math.inf
+
+
+def _positions(module: nn.Module, ids: Tensor, mask: Tensor, within: np.ndarray, first: int) -> Tensor:  # [N]
+    """Return the position of each token of the batch, counted from the first token of its text.
+
+    Where the first is the one after the number of the padding token, a padding token that is written in a text keeps
+    that number as its position and is not counted, as in the network itself.
+    """
+    config: Any = module.config
+    if FIRST_POSITION[config.model_type] is not None:
+        return torch.as_tensor(within + first, device=mask.device)
+    counted = mask & (ids != first - 1)
+    return (counted.cumsum(1) * counted)[mask] + first - 1
 
 
 def _first_position(module: nn.Module) -> int | None:

@@ -36,12 +36,12 @@ class Touched:
 def touched(problem: Problem, meta: Params, episode: Episode) -> Touched:
     """Return what is left of meta-parameters and episode over the touched rows; all where that cannot be done.
 
-    It cannot where the learner's own head scores the vocabulary (tied to the embedding, it reads every row), where
-    low-rank or warp parameters belong to the embedding, and where fewer rows are touched than the number of the padding
-    row.
+    It cannot where the network reads the numbers of tokens (`models/probe.py`), where the learner's own head scores the
+    vocabulary (tied to the embedding, it reads every row), where low-rank or warp parameters belong to the embedding,
+    and where fewer rows are touched than the number of the padding row.
     """
     meta, embedding = of_task(problem, meta), problem.learner.embedding
-    if embedding is None or problem.over_vocabulary:
+    if embedding is None or not embedding.renumbers or problem.over_vocabulary:
         return Touched(meta, episode)
     weight = meta.get(f"body.{embedding.name}")
     names = [n for n in meta if n.endswith(embedding.name)]
@@ -49,7 +49,7 @@ def touched(problem: Problem, meta: Params, episode: Episode) -> Touched:
     if weight is None or tangled:
         return Touched(meta, episode)
     ids = torch.cat([part["input_ids"].flatten() for part in (episode.support, episode.query)]).unique()
-    rows = _with_padding(ids, embedding.padding)
+    rows = kept_rows(ids, embedding.padding)
     if rows is None or len(rows) >= len(weight):
         return Touched(meta, episode)
     kept = frozenset(name for name in names if meta[name].ndim > 0 and len(meta[name]) == len(weight))
@@ -67,8 +67,8 @@ def of_task(problem: Problem, meta: Params) -> Params:
     return {name: value for name, value in meta.items() if not name.startswith(LM)}
 
 
-def _with_padding(ids: Tensor, padding: int | None) -> Tensor | None:  # [U] -> [U'] or None
-    """Return the ids with that of padding at its own number."""
+def kept_rows(ids: Tensor, padding: int | None) -> Tensor | None:  # [U] -> [U'] or None
+    """Return distinct ids with that of padding at its own number; None where there are too few for that."""
     if padding is None:
         return ids
     others = ids[ids != padding]

@@ -1,0 +1,124 @@
+"""What a network allows to be spared, found on four short texts when it is loaded.
+
+A text must give the same features alone, beside a longer one, and with the rows of the embedding in another order.
+Most networks do so.  Where padding changes a text, texts of one length are run at a time (`models/alike.py`).  Where
+the network reads the numbers of tokens, the embedding keeps all its rows (`models/rows.py`): ESM blanks its mask token,
+BART begins with a token of its own.  A network whose texts change each other even then is refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from metaglot.errors import MetaglotError
+from metaglot.models.learner import BODY, HfLearner
+from metaglot.models.rows import kept_rows
+from metaglot.seeds import torch_generator
+from metaglot.types import Batch
+
+SAFE = frozenset(
+    {
+        *("albert", "bert", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "gpt2", "gpt_neox", "llama"),
+        *("mistral", "modernbert", "mpnet", "opt", "qwen2", "qwen3", "roberta", "xlm-roberta", "xlnet"),
+    }
+)
+"""Types of models that allow both whatever their config says, as the tests hold; they are not tried again."""
+OF_LENGTH = ("dynamic", "longrope")  # rotary positions that depend on the longest text of a batch
+LENGTHS = (5, 14, 5, 3)  # tokens of the texts
+CLOSE = 1e-3  # of the largest state; rounding in fp32 makes 1e-6
+
+
+def probed(learner: HfLearner, pad: int, name: str) -> tuple[HfLearner, tuple[str, ...]]:
+    """Return the learner with what its network allows, and what is to be said of it; `pad` is the token to pad with.
+
+    Raises MetaglotError where the features of a text depend on other texts of the same length.
+    """
+    learner, notes = _settled(learner)
+    config = cast("Any", learner.module).config
+    if config.model_type in SAFE or learner.embedding is None:
+        return learner, notes
+    precise, texts = learner.precise(), _texts(learner)
+    with torch.no_grad():
+        alone = [_states(precise, {}, [text], pad)[0] for text in texts]
+        if learner.pads and not _same(alone, _states(precise, {}, texts, pad)):
+            learner, precise = replace(learner, pads=False, packs=False), replace(precise, pads=False, packs=False)
+            notes = (*notes, "texts of one length are run at a time, because padding would change them")
+        if not learner.pads and not _same(alone, _states(precise, {}, texts, pad)):
+            raise MetaglotError(
+                f"{name}: a {config.model_type} gives a text other features beside other texts than alone, even "
+                "without padding, so that no prediction would be sure; choose another model"
+            )
+        if not _same(alone, _renumbered(precise, texts, pad)):
+            learner = replace(learner, renumbers=False)
+    return learner, notes
+
+
+def _settled(learner: HfLearner) -> tuple[HfLearner, tuple[str, ...]]:
+    """Return the learner with what is known of its config; no short text shows it."""
+    config = cast("Any", learner.module).config
+    if getattr(config, "attention_type", None) == "block_sparse":
+        # For good, the network itself turns to full attention when it meets the first short text.
+        cast("Any", learner.module).base_model.set_attention_type("original_full")
+        return learner, ("full attention in place of block-sparse attention, for texts of all lengths",)
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") in OF_LENGTH:
+        return replace(learner, pads=False, packs=False), ()
+    return learner, ()
+
+
+def _texts(learner: HfLearner) -> list[list[int]]:
+    """Return texts of random tokens, among them every special token that the config names."""
+    config, embedding = cast("Any", learner.module).config, learner.embedding
+    assert embedding is not None
+    rows = len(learner.body()[BODY + embedding.name])
+    special = sorted(_special(config.to_dict(), rows))
+    count = max(LENGTHS[1], len(special) + 4)
+    lengths = (LENGTHS[0], count, *LENGTHS[2:])
+    drawn = torch.randint(0, rows, (sum(lengths),), generator=torch_generator(0, "probe")).tolist()
+    texts = [drawn[sum(lengths[:i]) : sum(lengths[: i + 1])] for i in range(len(lengths))]
+    texts[1][2 : 2 + len(special)] = special
+    return texts
+
+
+def _special(config: Mapping[str, Any], rows: int) -> set[int]:
+    found = [value for name, value in config.items() if name.endswith(("_token_id", "_index"))]
+    flat = [one for value in found for one in (value if isinstance(value, list) else [value])]
+    return {one for one in flat if isinstance(one, int) and 0 <= one < rows}
+
+
+def _states(learner: HfLearner, params: Mapping[str, Tensor], texts: Sequence[Sequence[int]], pad: int) -> list[Tensor]:
+    """Return the states [T, D] of each text, run as one batch."""
+    hidden = learner.forward(params, _batch(texts, pad, learner.device)).hidden
+    return [hidden[i, : len(text)] for i, text in enumerate(texts)]
+
+
+def _renumbered(learner: HfLearner, texts: Sequence[Sequence[int]], pad: int) -> list[Tensor]:
+    """Return the states of the texts over the rows of the embedding that they touch, in another order; none if none."""
+    embedding = learner.embedding
+    assert embedding is not None
+    weight = learner.body()[BODY + embedding.name]
+    touched = torch.tensor([pad, *(token for text in texts for token in text)], device=weight.device).unique()
+    rows = kept_rows(touched.flip(0), embedding.padding)
+    if rows is None:
+        return []
+    number = {int(row): i for i, row in enumerate(rows)}
+    again = [[number[token] for token in text] for text in texts]
+    return _states(learner, {BODY + embedding.name: weight[rows]}, again, number[pad])
+
+
+def _batch(texts: Sequence[Sequence[int]], pad: int, device: torch.device) -> Batch:
+    width = max(map(len, texts))
+    ids = [[*text, *[pad] * (width - len(text))] for text in texts]
+    mask = [[1] * len(text) + [0] * (width - len(text)) for text in texts]
+    return {"input_ids": torch.tensor(ids, device=device), "attention_mask": torch.tensor(mask, device=device)}
+
+
+def _same(alone: Sequence[Tensor], found: Sequence[Tensor]) -> bool:
+    """Return whether each text has the states that it has alone."""
+    if len(found) != len(alone):
+        return False
+    size = max(float(one.abs().max()) for one in alone)
+    return all(float((a - b).abs().max()) <= CLOSE * size for a, b in zip(alone, found, strict=True))
