@@ -1,12 +1,12 @@
 """`metaglot adapt`: a classifier from a file of examples, or from names of classes."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.cli_texts import Columns, Json, cut_note, learnt_from, read_file, tell_notes, texts_of
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
@@ -103,11 +103,11 @@ def adapt(
     adapted.save(out, keep_examples=keep_examples, force=force)
     met = goal is None or (reached is not None and reached >= goal)
     if as_json:
-        typer.echo(json.dumps(_outcome(adapted, out, notes, reached=reached, met=met), ensure_ascii=False))
+        tell_json(_outcome(adapted, out, notes, reached=reached, met=met))
     elif not quiet:
         _tell(adapted, out, reached)
     if not met:
-        typer.echo(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
+        tell(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
         raise typer.Exit(3)
 
 
@@ -129,7 +129,7 @@ def _task(
 
     loaded = load_model(model)
     if not (quiet or as_json):
-        typer.echo(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
+        tell(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
     texts, _, pairs = task
     if cut := loaded.cut(texts, pairs):
         notes.append(cut_note(cut, len(texts), loaded.max_length))
@@ -205,15 +205,15 @@ def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
 
     choice, reads = adapted.provenance.get("choice"), adapted.provenance.get("reads")
     if choice is not None:
-        typer.echo(f"auto: {choice['reason']}")
+        tell(f"auto: {choice['reason']}")
         if choice["expected"] is not None:
-            typer.echo(Expected(**choice["expected"]).said())
+            tell(Expected(**choice["expected"]).said())
     if reads in ("first", "second"):
-        typer.echo(f"of two texts it reads the {reads} alone; --reads both has it otherwise")
+        tell(f"of two texts it reads the {reads} alone; --reads both has it otherwise")
     reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
-    typer.echo(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes{reach} → {out}")
+    tell(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes{reach} → {out}")
     new = "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"
-    typer.echo(f"try: metaglot predict {out} {new}")
+    tell(f"try: metaglot predict {out} {new}")
 
 
 def _from_names(model: str, labels: str, out: Path, *, force: bool, quiet: bool, as_json: bool) -> None:
@@ -231,10 +231,10 @@ def _from_names(model: str, labels: str, out: Path, *, force: bool, quiet: bool,
     adapted.save(out, force=force)
     names = adapted.provenance["names"]
     if as_json:
-        typer.echo(json.dumps({"out": str(out), "labels": list(adapted.labels), "examples": 0, "names": names}))
+        tell_json({"out": str(out), "labels": list(adapted.labels), "examples": 0, "names": names})
     elif not quiet:
-        typer.echo(f"no examples, {len(adapted.labels)} classes by name → {out}")
-        typer.echo(f"try: metaglot predict {out} --text 'a new text'")
+        tell(f"no examples, {len(adapted.labels)} classes by name → {out}")
+        tell(f"try: metaglot predict {out} --text 'a new text'")
 
 
 def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: float | None, force: bool) -> None:

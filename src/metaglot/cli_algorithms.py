@@ -1,10 +1,10 @@
 """`metaglot algorithms` and `metaglot check-gradient`: what there is to choose from, and whether its gradient holds."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def algorithms(*, as_json: Json = False) -> None:
 
     found = [describe(name) for name in ALGORITHMS]
     if as_json:
-        typer.echo(json.dumps([_plain(one) for one in found], ensure_ascii=False, indent=1))
+        tell_json([_plain(one) for one in found], indent=1)
         return
-    typer.echo("\n\n".join(_shown(one) for one in found))
-    typer.echo(
+    tell("\n\n".join(_shown(one) for one in found))
+    tell(
         "\nGradients and products (the derivative of a gradient along a direction, about two gradients) are of the\n"
         "support loss through the body, for each inner step of meta-training."
     )
@@ -67,7 +67,10 @@ def check_gradient(
     built = build_algorithm(algorithm, options)
     learner = load_backbone(model, Runtime("fp32", "eager", "cpu", second_order=True)).learner
     found = check(built, replace(learner, module=learner.module.double()), directions=directions)
-    typer.echo(json.dumps(_found(model, algorithm, found)) if as_json else _said(algorithm, found))
+    if as_json:
+        tell_json(_found(model, algorithm, found))
+    else:
+        tell(_said(algorithm, found))
     if found.exact and not found.holds:
         raise typer.Exit(1)
 

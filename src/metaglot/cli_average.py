@@ -1,11 +1,11 @@
 """`metaglot average`: the mean of several runs as one."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.errors import MetaglotError
 
 
@@ -38,6 +38,6 @@ def average(
 
     made = write(runs, out, max_length=max_length, force=force)
     if as_json:
-        typer.echo(json.dumps({"out": str(made), "average_of": runs}))
+        tell_json({"out": str(made), "average_of": runs})
     elif not quiet:
-        typer.echo(f"{out}: the mean of {len(runs)} runs")
+        tell(f"{out}: the mean of {len(runs)} runs")

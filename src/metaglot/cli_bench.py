@@ -1,6 +1,5 @@
 """`metaglot bench`: a model against every baseline on folders of tasks, the cost told first."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ import typer
 
 from metaglot.cli_judging import Labelled, Manner, Ready, kept, lacking, numbers_of, ready, results_into, told, words_of
 from metaglot.cli_limits import limits_of
+from metaglot.cli_output import tell, tell_json
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -219,13 +219,14 @@ def cost_of(out: Path, asked: Mapping[str, Ready], manner: Manner) -> dict[str, 
     from rich.progress import track
 
     from metaglot.evaluation.estimate import estimated, seconds_of
+    from metaglot.evaluation.table import escape
 
     total: dict[str, float] = {}
     for name, one in asked.items():
         left = lacking(out / name, one, manner)
         tasks = [task for task in one.task_sets if any(cell.task == task.name for cell in left)]
         timed = track(
-            tasks, f"timing texts of {name}", console=Console(stderr=True), disable=manner.quiet, transient=True
+            tasks, escape(f"timing texts of {name}"), console=Console(stderr=True), disable=manner.quiet, transient=True
         )
         seconds = {task.name: seconds_of(one.model, task) for task in timed}
         for method, spent in estimated(left, one.task_sets, one.methods, one.plan, seconds).items():
@@ -236,12 +237,12 @@ def cost_of(out: Path, asked: Mapping[str, Ready], manner: Manner) -> dict[str, 
 def show_cost(cost: Mapping[str, float], manner: Manner, *, as_json: bool) -> None:
     """Print the estimate: to standard output as JSON, else beside the progress."""
     if as_json:
-        typer.echo(json.dumps({"cpu_seconds": cost, "jobs": manner.jobs}))
+        tell_json({"cpu_seconds": cost, "jobs": manner.jobs})
     elif cost:
         total = sum(cost.values())
         parts = ", ".join(f"{name} {_minutes(one)}" for name, one in sorted(cost.items(), key=lambda x: -x[1]))
         many = f", {_minutes(total / manner.jobs)} with {manner.jobs} processes" if manner.jobs > 1 else ""
-        typer.echo(f"about {_minutes(total)} of CPU{many} ({parts}); a rough estimate", err=True)
+        tell(f"about {_minutes(total)} of CPU{many} ({parts}); a rough estimate", err=True)
 
 
 def _minutes(seconds: float) -> str:
@@ -284,8 +285,8 @@ def show(tables: "Sequence[Grid]", out: Path, *, quiet: bool, as_json: bool) -> 
             grid.title: [dict(zip(grid.columns, (c.text for c in row), strict=True)) for row in grid.rows]
             for grid in tables
         }
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        tell_json(rows)
     elif not quiet:
         for grid in tables:
             Console().print(terminal_grid(grid))
-        typer.echo(f"table.md, pictures and a report.html for each group in {out}")
+        tell(f"table.md, pictures and a report.html for each group in {out}")

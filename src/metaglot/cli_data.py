@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.errors import printable
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ def fetch(
     """
     from metaglot.data.builtin import fetch as fetch_builtin
 
-    path = fetch_builtin(name, source=source, progress=lambda stage: typer.echo(stage, err=True))
+    path = fetch_builtin(name, source=source, progress=lambda stage: tell(stage, err=True))
     if as_json:
         _print_json({"name": name, "path": str(path)})
     else:
-        typer.echo(path)
+        tell(path)
 
 
 @app.command()
@@ -168,11 +169,11 @@ def _table(title: str, columns: list[str], rows: list[list[str]]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=any(columns))
+    table = Table(title=Text(printable(title)), title_justify="left", show_header=any(columns))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table
 
 
@@ -183,6 +184,5 @@ def _print(table: "Table") -> None:
 
 
 def _print_json(value: object) -> None:
-    import json
 
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    tell_json(value, indent=2)

@@ -1,5 +1,6 @@
 """`metaglot evaluate`: a model against strong baselines on the same draws."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaglot.cli_judging import Manner, kept, numbers_of, ready, results_into, told, words_of
+from metaglot.cli_output import tell, tell_json
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -103,10 +105,11 @@ def evaluate(
     record_command(out, context, hashes, fresh=force)
     results, leakage = told(out, asked, manner)
     if as_json:
-        typer.echo((out / "results.jsonl").read_text("utf-8"), nl=False)
+        for line in (out / "results.jsonl").read_text("utf-8").split("\n")[:-1]:
+            tell_json(json.loads(line))
     elif not quiet:
         _show(results, leakage, leave_out=manner.leave_out, by_task=by_task)
-        typer.echo(f"results, table.md and report.html in {out}")
+        tell(f"results, table.md and report.html in {out}")
 
 
 def _show(results: "list[Result]", leakage: "Leakage", *, leave_out: Sequence[str], by_task: bool) -> None:
@@ -120,4 +123,4 @@ def _show(results: "list[Result]", leakage: "Leakage", *, leave_out: Sequence[st
     Console().print(terminal(results, leave_out=leave_out, by_task=by_task))
     Console().print(*(terminal_grid(grid) for grid in leakage_grids(leakage)))
     if not leakage.known:
-        typer.echo(f"leakage unknown: {leakage.model} names no training text")
+        tell(f"leakage unknown: {leakage.model} names no training text")

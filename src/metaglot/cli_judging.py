@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import typer
-
+from metaglot.cli_output import tell
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Manner(NamedTuple):
     def say(self, note: str) -> None:
         """Tell the user, unless quiet."""
         if not self.quiet:
-            typer.echo(f"note: {printable(note)}", err=True)
+            tell(f"note: {printable(note)}", err=True)
 
 
 class Ready(NamedTuple):
@@ -227,10 +226,12 @@ def progress(results: "Iterable[Result]", total: int, *, show: bool, done: int =
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True), disable=not show) as bar:
+    with Progress(
+        *columns, TextColumn("{task.fields[note]}", markup=False), console=Console(stderr=True), disable=not show
+    ) as bar:
         task = bar.add_task("", total=total, completed=min(done, total), note="")
         for result in results:
-            bar.update(task, advance=1, note=f"{result.task} {result.shot} shots: {result.method}")
+            bar.update(task, advance=1, note=printable(f"{result.task} {result.shot} shots: {result.method}"))
             yield result
 
 
@@ -240,7 +241,7 @@ def kept() -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("interrupted; what is done is kept, and the same command goes on from there", err=True)
+        tell("interrupted; what is done is kept, and the same command goes on from there", err=True)
         raise
 
 

@@ -1,11 +1,11 @@
 """`metaglot predict`: classify texts with an adapted model."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.cli_texts import Columns, Json, cut_note, piped, read_file, texts_of
 from metaglot.errors import MetaglotError, printable
 
@@ -51,7 +51,7 @@ def predict(
 
     adapted = Adapted.load(folder)
     if cut := adapted.model.cut(texts, pairs) if texts else 0:
-        typer.echo(f"note: {cut_note(cut, len(texts), adapted.model.max_length)}", err=True)
+        tell(f"note: {cut_note(cut, len(texts), adapted.model.max_length)}", err=True)
     features = adapted.embed(texts, pairs)
     probabilities = adapted.proba_of_features(features)
     known = None if unknown is None else adapted.in_scope_of_features(features)
@@ -63,11 +63,11 @@ def predict(
         why = None if reasons is None else reasons[i]
         if as_json:
             spread = {label_text(name): round(float(p), 6) for name, p in zip(adapted.labels, row, strict=True)}
-            typer.echo(json.dumps(_prediction(one, label, spread, chance, why), ensure_ascii=False))
+            tell_json(_prediction(one, label, spread, chance, why))
             continue
-        typer.echo(f"{_on_a_line(label_text(label))}\t{sure:.3f}\t{_on_a_line(one)}")
+        tell(f"{_on_a_line(label_text(label))}\t{sure:.3f}\t{_on_a_line(one)}")
         for evidence in () if why is None else why.evidence:
-            typer.echo(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
+            tell(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
 
 
 def _asked(file: Path | None, text: list[str] | None, columns: str | None) -> tuple[list[str], list[str] | None]:

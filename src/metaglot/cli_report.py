@@ -1,11 +1,11 @@
 """`metaglot report`: what runs and evaluations came to, as one page."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.errors import MetaglotError
 
 
@@ -52,7 +52,7 @@ def report(
     if markdown is not None:
         write_whole(markdown, f"{MARKDOWN_MARK}\n{markdown_report(made)}")
     if as_json:
-        typer.echo(json.dumps(numbers(material), indent=1, ensure_ascii=False))
+        tell_json(numbers(material), indent=1)
     elif not quiet:
-        typer.echo(made.headline)
-        typer.echo(f"the report: {out}" + (f", {markdown}" if markdown else ""))
+        tell(made.headline)
+        tell(f"the report: {out}" + (f", {markdown}" if markdown else ""))

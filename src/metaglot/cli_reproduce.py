@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.cli_record import FILE, Recorded, environment, hashes_of, read_command
 from metaglot.cli_replay import MOST_THREADS, check_most, checked_arguments
 from metaglot.errors import MetaglotError
@@ -55,9 +56,9 @@ def reproduce(
         differences, compared = AGAIN[recorded.command](again)
     outcome = {"outcome": "different" if differences else "equal", "compared": compared, "conditions": conditions}
     if as_json:
-        typer.echo(json.dumps({**outcome, "differences": differences}))
+        tell_json({**outcome, "differences": differences})
     else:
-        typer.echo(_said(compared, [] if not differences else [*conditions, *differences]))
+        tell(_said(compared, [] if not differences else [*conditions, *differences]))
     sys.exit(1 if differences else 0)
 
 
@@ -116,7 +117,7 @@ class Again(NamedTuple):
     def say(self, text: str) -> None:
         """Tell the user, unless quiet."""
         if not self.quiet:
-            typer.echo(text, err=True)
+            tell(text, err=True)
 
 
 def _pretrain_again(again: Again) -> Verdict:

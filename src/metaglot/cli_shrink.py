@@ -1,11 +1,11 @@
 """`metaglot shrink`: a run as a small difference from its base model."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.errors import MetaglotError
 
 
@@ -35,7 +35,7 @@ def shrink(
 
     made = write(run, out, megabytes=megabytes, force=force)
     if as_json:
-        typer.echo(json.dumps({"out": str(out), **made._asdict()}))
+        tell_json({"out": str(out), **made._asdict()})
     elif not quiet:
         said = f"{made.bytes / 1e6:.1f} MB, with {100 * made.kept:.0f} % of what the matrices changed by (squared)"
-        typer.echo(f"{out}: {said}")
+        tell(f"{out}: {said}")

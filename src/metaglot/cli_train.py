@@ -1,6 +1,5 @@
 """`metaglot pretrain`: meta-train from a recipe, in a run directory."""
 
-import json
 import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli_output import tell, tell_json
 from metaglot.data.locks import writing
 from metaglot.data.owned import RUN, check_kind, check_owned, remove_owned
 from metaglot.errors import MetaglotError, printable
@@ -78,7 +78,7 @@ def pretrain(
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    say = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
+    say = (lambda _: None) if quiet or as_json else (lambda text: tell(text, err=True))
     with bars(quiet=quiet or as_json) as bar:
         assembled = assemble(settings, say, run=None if force else folder, bar=bar)
     if force and folder.is_dir() and any(folder.iterdir()):  # only now: a mistake costs no run
@@ -101,9 +101,9 @@ def pretrain(
     }
     outcome["cpu_seconds"] = round(last.state.cpu_seconds, 1)
     if as_json:
-        typer.echo(json.dumps(outcome))
+        tell_json(outcome)
     elif not quiet:
-        typer.echo(_said(outcome))
+        tell(_said(outcome))
     sys.exit(EXIT[last.reason or "done"])
 
 
@@ -158,7 +158,7 @@ def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:.0f} %"),
         TimeRemainingColumn(),
@@ -168,7 +168,7 @@ def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
 
         def bar(what: str, done: int, total: int) -> None:
             if what not in known:
-                known[what] = progress.add_task(what, total=total)
+                known[what] = progress.add_task(printable(what), total=total)
             progress.update(known[what], completed=done, total=total)
 
         yield bar

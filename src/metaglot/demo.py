@@ -39,6 +39,7 @@ from metaglot.evaluation import (
 from metaglot.evaluation.comparison import comparisons
 from metaglot.evaluation.headline import intervals
 from metaglot.evaluation.store import kept_results
+from metaglot.evaluation.table import escape
 from metaglot.training import run
 
 UNSEEN_GROUPS = ("sci.space", "rec.sport.hockey", "comp.windows.x", "talk.politics.mideast", "misc.forsale")
@@ -71,7 +72,7 @@ class Talk(NamedTuple):
     def __call__(self, text: str) -> None:
         """Print a line of progress, unless quiet."""
         if not self.quiet:
-            self.console.print(text)
+            self.console.print(escape(text))
 
 
 def run_demo(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> None:
@@ -99,7 +100,7 @@ def _run(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> N
     screen.print(terminal(results))
     screen.print(_summary(results))
     _adapt(model, screen)
-    screen.print(f"\nThe report: {report}")
+    screen.print(f"\nThe report: {escape(str(report))}")
     _what_next(folder, screen)
 
 
@@ -215,5 +216,5 @@ def _adapt(model: Model, screen: Console) -> None:
 def _what_next(folder: Path, screen: Console) -> None:
     screen.print("\nThe same with your own file (columns text and label):")
     screen.print("  metaglot data inspect examples.csv", highlight=False)
-    screen.print(f"  metaglot adapt {folder} examples.csv --out my-model", highlight=False)
+    screen.print(f"  metaglot adapt {escape(str(folder))} examples.csv --out my-model", highlight=False)
     screen.print("  metaglot predict my-model --text 'a new text'", highlight=False)

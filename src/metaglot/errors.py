@@ -1,4 +1,8 @@
-"""The one exception type that users of metaglot catch."""
+"""The one exception type that users of metaglot catch, and what of any text may reach a terminal."""
+
+import json
+
+BREAKS = "\n\t\u2028\u2029"
 
 
 class MetaglotError(Exception):
@@ -15,6 +19,26 @@ def printable(text: str) -> str:
     characters.
     """
     return "".join(char if char.isprintable() or char in " \n\t" or _joins(char) else _written(char) for char in text)
+
+
+def printable_line(text: str) -> str:
+    """Return a text as `printable` does, on one line: line breaks and tabs are written out too, as \\n and \\t.
+
+    For names that stand in a row of output, so that none can begin a row or a column of its own.
+    """
+    return "".join(_written(char) if char in BREAKS else char for char in printable(text))
+
+
+def printable_json(value: object, *, indent: int | None = None) -> str:
+    """Return a value as JSON that is safe on a terminal: what `printable` writes out is \\u and four digits here."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if text.isascii():
+        return text
+    return "".join(char if printable(char) == char and char not in "\u2028\u2029" else _json(char) for char in text)
+
+
+def _json(char: str) -> str:
+    return json.dumps(char)[1:-1]  # half of a pair each, beyond four digits
 
 
 def _joins(char: str) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 
 from rich.console import Group
-from rich.markup import escape
+from rich.markup import escape as markup_escape
 from rich.table import Table
 
+from metaglot.errors import printable
 from metaglot.evaluation.comparison import comparisons
 from metaglot.evaluation.grids import Grid, Tone, calibration, cost, every_task, macro_means
 from metaglot.evaluation.store import Result
@@ -56,6 +57,11 @@ def terminal_grid(grid: Grid) -> Table:
         before = row[0].text
         table.add_row(*(_styled(cell.text, cell.tone) for cell in row))
     return table
+
+
+def escape(text: str) -> str:
+    """Return a text as Rich shows it plainly: neither markup nor commands to the terminal."""
+    return markup_escape(printable(text))
 
 
 def _styled(text: str, tone: Tone) -> str:

@@ -1,0 +1,15 @@
+"""What commands print: every text is safe on a terminal, whatever labels, paths and files hold."""
+
+import typer
+
+from metaglot.errors import printable, printable_json
+
+
+def tell(text: object, *, err: bool = False) -> None:
+    """Print a text, with control characters and marks of direction written out."""
+    typer.echo(printable(str(text)), err=err)
+
+
+def tell_json(value: object, *, indent: int | None = None) -> None:
+    """Print a value as JSON, with such characters as escapes of JSON."""
+    typer.echo(printable_json(value, indent=indent))
