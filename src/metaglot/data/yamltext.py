@@ -48,6 +48,14 @@ def shown(value: object) -> str:
 class _Loader(yaml.SafeLoader):
     """YAML in which 1e-4 is a number (YAML 1.1 wants 1.0e-4) and a key must not stand twice."""
 
+    def flatten_mapping(self, node: Any) -> None:
+        """Write merged keys (`<<: *base`) out, of which every level may multiply those of the level before."""
+        super().flatten_mapping(node)
+        if len(node.value) > VALUES:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"merged keys (<<) stand for more than {VALUES:,} values", node.start_mark
+            )
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
-import yaml
-
+from metaglot.data.rawfiles import read_bytes
+from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.leakage import Leakage, read_leakage
 from metaglot.evaluation.protocol import Cell
@@ -52,7 +53,9 @@ def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequenc
     settings = _merged_settings(judged)
     about: dict[str, Mapping[str, object]] = {}
     for name, path in runs.items():
-        about[f"Configuration of {name}"] = _read(path / "config.yaml", yaml.safe_load)
+        about[f"Configuration of {name}"] = _read(
+            path / "config.yaml", partial(parse_yaml, where=str(path / "config.yaml"))
+        )
         about[f"Data and model of {name}"] = _read(path / "model.json", json.loads)
         about[f"Versions of {name}"] = _read(path / "environment.json", json.loads)
     for path in judged:
@@ -137,8 +140,8 @@ def _read(file: Path, parse: Callable[[str], object]) -> dict[str, object]:
     if not file.is_file():
         return {}
     try:
-        found = parse(file.read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        found = parse(read_bytes(file).decode("utf-8"))
+    except (OSError, ValueError, RecursionError, MetaglotError) as error:
         raise MetaglotError(f"{file}: cannot be read ({error}). Put the file back, or remove it.") from error
     if not isinstance(found, dict):
         raise MetaglotError(f"{file}: expected names with values, and got {type(found).__name__}.")
