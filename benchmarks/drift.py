@@ -1,6 +1,6 @@
 """Learnt updates on tasks that drift: REML beside tuned gradient descent, MAML and learnt rates.
 
-    METAGLOT_DATA=… python benchmarks/drift.py rows.jsonl            # ~15 CPU-minutes on one core
+    METAGLOT_DATA=… python benchmarks/drift.py rows.jsonl            # minutes of one core a kind of task
     python benchmarks/drift.py rows.jsonl --table                    # the tables of docs/results/drift.md
 
 A support set is a stream of eight parts; an inner step meets one part, and never those before.  The query comes after
