@@ -6,26 +6,43 @@ adapted = model.adapt(texts, labels)
 adapted.predict(["a new text"])
 """
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from metaglot.errors import MetaglotError
 from metaglot.version import __version__
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Adapted, Model
+    from metaglot.models.devices import Precision
 
 __all__ = ["Adapted", "MetaglotError", "__version__", "load"]
 
 
-def load(name: str) -> "Model":
-    """Return the model called `name`, ready to embed and adapt.
+@overload
+def load(
+    name: Literal["builtin:mini", "builtin:minilm", "builtin:tiny"],
+    *,
+    device: str = "auto",
+    precision: "Precision" = "auto",
+) -> "Model": ...
+
+
+@overload
+def load(name: "str | Path", *, device: str = "auto", precision: "Precision" = "auto") -> "Model | Adapted": ...
+
+
+def load(name: "str | Path", *, device: str = "auto", precision: "Precision" = "auto") -> "Model | Adapted":
+    """Return the model called `name`, ready to embed and adapt; of a folder that `adapt` saved, the `Adapted`.
 
     `name` is `builtin:mini` (meta-pretrained), `builtin:minilm` (its base), `builtin:tiny`, a Hugging Face folder, a
-    hub id, or a run directory.  Raises MetaglotError where it is absent or damaged.
+    hub id, a run directory, or the folder of an adaptation.  `device` is auto, cpu, cuda, cuda:N or mps; `precision` is
+    auto (bf16 where the processor multiplies it in hardware), bf16 or fp32; an adaptation has by default the one that
+    it was made in.  Raises MetaglotError where it is absent or damaged.
     """
-    from metaglot.adaptation import load_model  # torch takes seconds to import
+    from metaglot.adaptation import load_any  # torch takes seconds to import
 
-    return load_model(name)
+    return load_any(name, device=device, precision=precision)
 
 
 def __getattr__(name: str) -> Any:

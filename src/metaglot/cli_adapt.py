@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from metaglot.cli_output import tell, tell_json
-from metaglot.cli_texts import Columns, Json, cut_note, learnt_from, read_file, tell_notes, texts_of
+from metaglot.cli_texts import (
+    Columns,
+    Json,
+    PrecisionOption,
+    cut_note,
+    learnt_from,
+    precision_called,
+    read_file,
+    tell_notes,
+    texts_of,
+)
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -16,6 +26,7 @@ if TYPE_CHECKING:
 
     Task = tuple[list[str], list[Label], list[str] | None]  # texts, labels, second texts
     from metaglot.adaptation import Adapted, Model
+    from metaglot.models.devices import Precision
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
@@ -58,6 +69,7 @@ def adapt(
         typer.Option(help="CPU seconds that a goal (120 if absent) or auto (about 20) may take.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    precision: PrecisionOption = "auto",
     columns: Columns = None,
     names: Annotated[bool, typer.Option(help="Let the names of the classes help, where all of them are words.")] = True,
     reads: Annotated[
@@ -88,7 +100,7 @@ def adapt(
             if _typed(context, option):
                 given = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
                 raise MetaglotError(f"{given} has no use beside --labels: {why}; drop one of them, or give a file")
-        _from_names(model, labels or "", out, force=force, quiet=quiet, as_json=as_json)
+        _from_names(model, labels or "", out, precision_called(precision), force=force, quiet=quiet, as_json=as_json)
         return
     if goal is not None and _typed(context, "effort"):
         raise MetaglotError("--effort has no use beside --goal, which goes from one to the next; drop one of them")
@@ -96,7 +108,8 @@ def adapt(
         raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
     context.with_resource(writing(out))
-    loaded, task, notes = _task(model, examples, columns, quiet=quiet, as_json=as_json)
+    runs = precision_called(precision)
+    loaded, task, notes = _task(model, examples, columns, runs, quiet=quiet, as_json=as_json)
     if reads:
         loaded = _reading(loaded, reads, examples, task[2])
     adapted, reached = _learnt(loaded, task, effort=effort, goal=goal, seconds=seconds, seed=seed, names=names)
@@ -117,7 +130,7 @@ def _typed(context: typer.Context, option: str) -> bool:
 
 
 def _task(
-    model: str, file: Path, columns: str | None, *, quiet: bool, as_json: bool
+    model: str, file: Path, columns: str | None, precision: "Precision", *, quiet: bool, as_json: bool
 ) -> tuple["Model", "Task", list[str]]:
     """Return the model, the texts, labels and pairs of a file, and what is odd about them, which is pointed out."""
     from metaglot.data.folders import check_model
@@ -126,10 +139,12 @@ def _task(
     check_model(model)
     tell_notes(notes, quiet=quiet)
     from metaglot.adaptation import load_model
+    from metaglot.models import Runtime
 
-    loaded = load_model(model)
+    loaded = load_model(model, Runtime(precision))
     if not (quiet or as_json):
         tell(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
+    tell_notes(loaded.backbone.notes[1:], quiet=quiet)
     texts, _, pairs = task
     if cut := loaded.cut(texts, pairs):
         notes.append(cut_note(cut, len(texts), loaded.max_length))
@@ -216,7 +231,9 @@ def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
     tell(f"try: metaglot predict {out} {new}")
 
 
-def _from_names(model: str, labels: str, out: Path, *, force: bool, quiet: bool, as_json: bool) -> None:
+def _from_names(
+    model: str, labels: str, out: Path, precision: "Precision", *, force: bool, quiet: bool, as_json: bool
+) -> None:
     """Save a classifier made of the names of classes alone."""
     from metaglot.adaptation.checks import check_names
     from metaglot.data.folders import check_model
@@ -226,8 +243,9 @@ def _from_names(model: str, labels: str, out: Path, *, force: bool, quiet: bool,
     _check(model, out, effort="instant", goal=None, seconds=None, force=force)
     check_model(model)
     from metaglot.adaptation import load_model
+    from metaglot.models import Runtime
 
-    adapted = load_model(model).zero_shot(named)
+    adapted = load_model(model, Runtime(precision)).zero_shot(named)
     adapted.save(out, force=force)
     names = adapted.provenance["names"]
     if as_json:

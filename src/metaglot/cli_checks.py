@@ -78,7 +78,9 @@ def check_recipe_data(recipe: "Recipe") -> None:
             name = path.removeprefix("builtin:")
             sets = [n for n, entry in BUILTINS.items() if entry.kind == "data"]
             if name not in sets:
-                raise MetaglotError(f"data: no built-in set {name!r}; there are {', '.join(sets)}")
+                close = get_close_matches(name, sets, n=1, cutoff=0.6)
+                near = f" (did you mean builtin:{close[0]}?)" if close else ""
+                raise MetaglotError(f"data: no built-in set {name!r}{near}; there are {', '.join(sets)}")
         elif not path.startswith("hub:") and not (Path(path).is_file() and Path(path).stat().st_size > QUICK):
             read_table(path, mapping=one.columns or None)
     text = recipe.text

@@ -1,18 +1,32 @@
 """What commands that read files of texts share: options, reading, and what is told of texts too long."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metaglot.errors import MetaglotError, printable
 
+if TYPE_CHECKING:
+    from metaglot.models.devices import Precision
+
 Columns = Annotated[
     str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
 ]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", help="auto (bf16 where the processor multiplies it in hardware), bf16 or fp32.")
+]
+PRECISIONS: Mapping[str, "Precision"] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+
+
+def precision_called(name: str) -> "Precision":
+    """Return the precision of that name; raise MetaglotError for another."""
+    if name not in PRECISIONS:
+        raise MetaglotError(f"--precision {name}: unknown; use {', '.join(PRECISIONS)}")
+    return PRECISIONS[name]
 
 
 def cut_note(cut: int, texts: int, length: int) -> str:

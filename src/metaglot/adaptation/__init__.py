@@ -5,6 +5,7 @@ from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS, AsTrained, Effort
 from metaglot.adaptation.expected import Expected
 from metaglot.adaptation.explanation import Evidence, Explanation
+from metaglot.adaptation.loading import load_any
 from metaglot.adaptation.model import Model, load_model
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "Expected",
     "Explanation",
     "Model",
+    "load_any",
     "load_model",
 ]

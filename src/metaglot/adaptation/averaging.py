@@ -17,6 +17,7 @@ from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
 from metaglot.data.modes import usual_mode
+from metaglot.data.naming import kept_name
 from metaglot.data.seen import Seen, merged, read_seen, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
@@ -68,7 +69,7 @@ def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, 
         file.parent.mkdir(parents=True)
         with usual_mode(file):
             save_file(weights, file)
-        described = _described(members, max_length)
+        described = _described(members, max_length) | kept_name("base", first.run.base, target)
         (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
         known = [one.seen for one in members if one.seen]
         if len(known) == len(members):  # else not all that they saw is known

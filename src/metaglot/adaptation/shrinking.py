@@ -11,6 +11,7 @@ from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
 from metaglot.data.modes import usual_mode
+from metaglot.data.naming import kept_name
 from metaglot.data.seen import read_seen, whole_texts, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
@@ -48,6 +49,7 @@ def _shrunk_into(target: Path, name: str, source: Path, found: Run, megabytes: f
     base = {**backbone.learner.body(), **backbone.learner.language_head()}
     small = shrunk(base, weights_of(found, backbone), int(megabytes * MEGABYTE))
     described = {key: value for key, value in found.described.items() if key != "average_with_base"}
+    described |= kept_name("base", found.base, target)
     described["shrunk"] = {"megabytes": megabytes, "kept": round(small.kept, 4)}
     with atomic_folder(target, replace=target.is_dir()) as part:
         weights = part / "checkpoints" / found.checkpoint.name / "params.safetensors"

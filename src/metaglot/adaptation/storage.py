@@ -27,6 +27,7 @@ from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.data.labels import KINDS, Label
 from metaglot.data.locks import writing
 from metaglot.data.modes import usual_mode
+from metaglot.data.naming import found_name, kept_name
 from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
@@ -93,15 +94,19 @@ def _put(adapted: Adapted, folder: Path, *, keep_examples: bool) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def load_adapted(folder: Path, *, model: Model | None = None) -> Adapted:
-    """Return the adaptation in `folder`; raise MetaglotError where it is absent, damaged or does not fit its base."""
+def load_adapted(folder: Path, *, model: Model | None = None, runtime: Runtime = Runtime()) -> Adapted:
+    """Return the adaptation in `folder`, in the precision that it was made in unless `runtime` names one.
+
+    Raises MetaglotError where it is absent, damaged or does not fit its base.
+    """
     check_adapted(folder)
     try:
         saved = _read(folder)
     except DAMAGE as error:
         raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
     check_finite(saved.weights, str(folder))
-    over = model or load_model(saved.source, Runtime(precision=saved.precision))
+    precision = saved.precision if runtime.precision == "auto" else runtime.precision
+    over = model or load_model(saved.source, runtime._replace(precision=precision))
     _check(folder, saved, over)
     over = replace(over, reads=saved.reads)
     device = over.backbone.learner.device
@@ -154,7 +159,7 @@ def _read(folder: Path) -> _Saved:
     _check_known(weights)
     return _Saved(
         version=plain["format"],
-        source=str(plain["model_source"]),
+        source=found_name("model_source", plain, folder),
         fingerprint=str(plain["model_sha256"]),
         labels=labels,
         counts=tuple(int(count) for count, _ in zip(plain["counts"], labels, strict=True)),
@@ -200,7 +205,7 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
         "precision": adapted.model.precision,
         "reads": adapted.model.reads,
         "solver": adapted.solver,
-        "model_source": _source(adapted.model),
+        **kept_name("model_source", _source(adapted.model), part),
         "model_sha256": adapted.model.fingerprint(),
         "provenance": dict(adapted.provenance),
         "examples_sha256": adapted.examples.sha256() if keep_examples else "",

@@ -7,6 +7,7 @@ or installed.  A second call needs no network.
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -174,9 +175,17 @@ def load_builtin(name: str, *, cache: Path | None = None) -> pa.Table:
     return read_table(fetch(name, cache=cache))
 
 
+def near_builtins(name: str) -> list[str]:
+    """Return what a mistyped name of a built-in model or set may have meant, with its prefix."""
+    names = [*SHIPPED, *BUILTINS]
+    return [f"builtin:{one}" for one in get_close_matches(name.lower(), names, n=2, cutoff=0.6)]
+
+
 def _entry(name: str) -> Builtin:
     if name not in BUILTINS:
-        raise MetaglotError(f"no built-in {name!r}; there are {', '.join((*SHIPPED, *BUILTINS))}.")
+        near = near_builtins(name)
+        asked = f" (did you mean {' or '.join(near)}?)" if near else ""
+        raise MetaglotError(f"no built-in {name!r}{asked}; there are {', '.join((*SHIPPED, *BUILTINS))}.")
     return BUILTINS[name]
 
 

@@ -10,6 +10,7 @@ from metaglot.data import owned
 from metaglot.data.adapter import CONFIG as ADAPTER
 from metaglot.data.builtin import BUILTINS, fetch
 from metaglot.data.hub import near_folders
+from metaglot.data.naming import found_name
 from metaglot.data.owned import check_kind, check_owned
 from metaglot.data.rawfiles import expanded, utf8_path
 from metaglot.data.replacing import recovered
@@ -106,7 +107,7 @@ def read_run(folder: Path) -> Run:
         share = float(described.get("average_with_base", 0.0))
         if not 0 <= share < 1:
             raise ValueError(f"average_with_base {share}")
-        return Run(str(own) if within else base, length, checkpoint, described, share)
+        return Run(str(own) if within else found_name("base", described, folder), length, checkpoint, described, share)
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise MetaglotError(f"{folder / RUN}: damaged ({error!r:.200}); resume the run to write it anew") from error
 

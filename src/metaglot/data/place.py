@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaglot.data.adapter import CONFIG, Adapter, base_of, read_adapter
+from metaglot.data.builtin import near_builtins
 from metaglot.data.folders import check_weights, is_dir, locate
 from metaglot.data.hub import hub_folder, near_folders
 from metaglot.data.sentence import MODULES, Stated, network_of, stated_by
@@ -55,7 +56,7 @@ def local_folder(name: str) -> Path:
     found = locate(name)
     if is_dir(Path(found)) or name.startswith("builtin:"):
         return Path(found)
-    return hub_folder(found, near=near_folders(found))
+    return hub_folder(found, near=[*near_builtins(found), *near_folders(found)])
 
 
 def tokenizer_folder(name: str) -> Path:
