@@ -25,7 +25,7 @@ MISTAKES = {
     "no such option": (["adapt", "m", "examples.csv", "--out", "x", "--efort", "fast"], "--efort"),
     "no model": (
         ["adapt", "builtin:tinny", "examples.csv", "--out", "x"],
-        "no built-in 'tinny' (did you mean builtin:tiny, minilm, tiny",
+        "no built-in 'tinny' (did you mean builtin:tiny",
     ),
     "no folder": (["adapt", "./nowhere", "examples.csv", "--out", "x"], "nowhere: no such model folder"),
     "no file": (["adapt", "builtin:tiny", "example.csv", "--out", "x"], "did you mean 'examples.csv'"),
