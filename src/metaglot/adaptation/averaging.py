@@ -21,6 +21,7 @@ from metaglot.data.naming import kept_name
 from metaglot.data.seen import Seen, merged, read_seen, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
+from metaglot.models.learnt import BESIDE, in_weights, out_of_weights
 from metaglot.models.load import check_length
 
 NAMED = ("data", "validation")  # lists of sets in model.json
@@ -78,12 +79,18 @@ def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, 
 
 
 def _mean(runs: Sequence[Run], backbone: Backbone) -> dict[str, torch.Tensor]:
-    """Return the mean of the body's parameters, a frozen one being its base's, and of what else all runs have."""
+    """Return the mean of the body's parameters, a frozen one being its base's, and of what else all runs have.
+
+    Weights are averaged as they are in use, with LoRA and warps in them.  Where all runs have these, so has the mean,
+    and its weights are those that give the mean in use.
+    """
+    module = backbone.learner.module
     base = {**backbone.learner.body(), **backbone.learner.language_head()}
     total: dict[str, torch.Tensor] = {}
     met: dict[str, int] = {}
     for run in runs:
-        for name, value in weights_of(run, backbone).items():
+        learnt = weights_of(run, backbone)
+        for name, value in {**learnt, **in_weights(learnt, module)}.items():
             if name.startswith("heads."):
                 continue
             if name in total and total[name].shape != value.shape:
@@ -96,6 +103,8 @@ def _mean(runs: Sequence[Run], backbone: Backbone) -> dict[str, torch.Tensor]:
         for name, value in total.items()
         if name in base or met[name] == len(runs)
     }
+    beside = {name: value for name, value in mean.items() if name.startswith(BESIDE)}
+    mean |= out_of_weights(mean, beside, module)
     return {name: value.to(base[name].dtype) if name in base else value for name, value in mean.items()}
 
 

@@ -16,6 +16,7 @@ from metaglot.models.delta import restored
 from metaglot.models.devices import Runtime, pick_attention, pick_bf16, pick_device
 from metaglot.models.finite import check_finite
 from metaglot.models.learner import HfLearner
+from metaglot.models.learnt import BESIDE, in_weights
 from metaglot.models.network import NEW_HEAD, Network, load_network, parts_of
 from metaglot.models.probe import probed
 from metaglot.models.tail import TAIL, read_tail
@@ -40,7 +41,8 @@ class Backbone(NamedTuple):
 def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     """Return the backbone called `name`: `builtin:minilm`, `builtin:tiny`, a folder, a hub id, or a run directory.
 
-    Of a run it is the base model with what was meta-learnt of body and language-model head in its place.  Of a
+    Of a run it is the base model with what was meta-learnt of body and language-model head in its place, LoRA and warps
+    in the weights that they act on.  Of a
     sentence-transformers folder all modules are followed, and a PEFT LoRA adapter is added to its base.  Only
     safetensors are read and no code of the checkpoint is run.  Raises MetaglotError where the model is absent, damaged
     or unreadable, has a part that is not supported, cannot be run, or has no language-model head of the kind that is
@@ -107,15 +109,17 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
     learnt = restored(own, learnt)
     fitting = {}
     for key, value in learnt.items():
-        if not key.startswith(("body.", "lm.") if runtime.language else "body."):
+        if not key.startswith(("body.", "lm.", *BESIDE) if runtime.language else ("body.", *BESIDE)):
             continue
         if UNREAD in key and key not in own:  # a masked-LM model has none, and nothing reads it
             continue
-        if key not in own or own[key].shape != value.shape:
+        if not key.startswith(BESIDE) and (key not in own or own[key].shape != value.shape):
             raise MetaglotError(f"{run.checkpoint}: its {key} does not fit the base model {run.base}")
-        fitting[key] = value.to(own[key].device)
-    for key, value in averaged(own, fitting, run.average_with_base).items():
-        own[key].copy_(value)
+        fitting[key] = value.to(backbone.learner.device)
+    used = averaged(own, fitting, run.average_with_base)
+    for key, value in {**used, **in_weights(used, backbone.learner.module)}.items():
+        if not key.startswith(BESIDE):
+            own[key].copy_(value)
     found = all(key in learnt for key in own if key.startswith("lm."))
     notes = tuple(note for note in backbone.notes if not (found and note.startswith(NEW_HEAD)))
     return backbone._replace(name=name, notes=notes)

@@ -2,6 +2,8 @@
 
 Hu et al. 2021, https://arxiv.org/abs/2106.09685.  The pair stands in the parameters as `lora.<weight>.a` and
 `lora.<weight>.b`; a learner that meets them adds their product, so that an inner loop carries nothing else.
+Where a pair starts is meta-learnt, as `algorithm.lora.<weight>.a` and `.b`: it stands in for a pair that is not there,
+so that a model before any step is the one that was meta-learnt.
 """
 
 import math
@@ -16,6 +18,7 @@ from metaglot.seeds import torch_generator
 from metaglot.types import Params
 
 PREFIX = "lora."
+LEARNT = "algorithm." + PREFIX  # where a pair starts
 SCALE = 2.0  # alpha / r of the paper with alpha = 2 r
 
 
@@ -45,16 +48,28 @@ def lora_init(body: Params, *, rank: int, targets: Sequence[str], seed: int) -> 
 
 
 def apply_lora(body: dict[str, Tensor], params: Params, frozen: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return `body` (names without prefix) with every pair in `params` added to its weight."""
+    """Return `body` (names without prefix) with every pair in `params` added to its weight; a moved one before a start.
+
+    Raises MetaglotError for a pair that belongs to no weight of the backbone.
+    """
     out = body
-    for key, a in params.items():
-        if not (key.startswith(PREFIX) and key.endswith(".a")):
-            continue
-        name = key.removeprefix(PREFIX).removesuffix(".a")
+    for name, (a, b) in pairs_of(params).items():
         if name not in body and name not in frozen:
             raise MetaglotError(f"the backbone has no weight {name}; load the one that the LoRA update was made for")
         weight = body[name] if name in body else frozen[name].detach()
-        b = params[key.removesuffix(".a") + ".b"]
+        if (b.shape[0], a.shape[-1]) != tuple(weight.shape):
+            raise MetaglotError(f"the LoRA update of {name} does not fit it; load the backbone that it was made for")
         out = out if out is not body else dict(body)
         out[name] = weight + SCALE * (b @ a)
     return out
+
+
+def pairs_of(params: Params) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return the pair (A, B) of each weight that has one: `lora.*`, or else where it starts, `algorithm.lora.*`."""
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    for prefix in (LEARNT, PREFIX):  # a moved pair takes the place of its start
+        for key, a in params.items():
+            if key.startswith(prefix) and key.endswith(".a"):
+                name = key.removeprefix(prefix).removesuffix(".a")
+                found[name] = a, params[key.removesuffix(".a") + ".b"]
+    return found

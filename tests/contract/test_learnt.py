@@ -1,0 +1,139 @@
+"""Whatever a run learnt is used wherever the run is: its features are those that its own algorithm adapts from.
+
+An algorithm joins by being in `ALGORITHMS`.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from metaglot.adaptation import Model, load_model
+from metaglot.adaptation.averaging import average
+from metaglot.adaptation.shrinking import shrink
+from metaglot.algorithms import ALGORITHMS, adapting, build_algorithm
+from metaglot.models import Runtime, load_backbone
+from metaglot.training import State
+from metaglot.training.checkpoint import save
+from metaglot.types import Episode, TaskInfo
+
+PLAIN = Runtime(precision="fp32", device="cpu", second_order=True)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "reml": {"steps": 2},
+    "imaml": {"steps": 2, "iterations": 2},
+    "fomaml": {"scope": {"lora": {"rank": 2}}, "head": "prototypes"},
+}
+BESIDE = {"fomaml": "lora", "reml": "lora", "metanet-1": "lora", "metanet-n": "lora", "warpgrad": "warp"}
+QUICK = {*BESIDE, "protonet", "joint", "cavia", "leo"}
+TEXTS = ["a refund of my invoice", "the screen stays black", "two parcels", "where is it", "it rained", "why a fee"]
+LABELS = [0, 1, 2, 0, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def base(tiny) -> Model:
+    return load_model(tiny, PLAIN)
+
+
+def taught(name: str, base: Model, folder: Path, *, seed: int = 0, **said: Any) -> dict[str, torch.Tensor]:
+    """Write a run of a few steps down the sign of the meta-gradient, and return what it learnt."""
+    algorithm, learner = build_algorithm(name, OPTIONS.get(name)), base.backbone.learner
+    info = TaskInfo("made-up", "made-up", ("a", "b", "c"), (0, 1, 2))
+    problem = base.problem(info.labels)
+    problem = type(problem)(learner, base.family, info)
+    batches = [base.collate(texts, None, LABELS) for texts in (TEXTS, TEXTS[::-1])]
+    episode = Episode(info, base.family, batches[0], batches[1])
+    meta = dict(algorithm.init(learner, (info,), seed=seed))
+    for step in range(2):
+        grads = algorithm.meta_grad([problem], meta, [episode], step=step, seed=seed).grads
+        meta = {n: v - 0.02 * grads[n].sign() for n, v in meta.items()}
+    save(State(step=2, params=meta, seed=0), folder)
+    described = {"format": 1, "base": base.name, "max_length": 24, "data": ["made-up"], **said}
+    described["algorithm"] = {"name": name, "options": OPTIONS.get(name, {})}
+    (folder / "model.json").write_text(json.dumps(described), "utf-8")
+    return meta
+
+
+def validated(name: str, base: Model, meta: dict[str, torch.Tensor]) -> np.ndarray:
+    """Return the features that validation's adaptation starts from."""
+    start = adapting(build_algorithm(name, OPTIONS.get(name))).scope.start(meta)
+    with torch.no_grad():
+        found = base.backbone.learner.forward({**meta, **start}, base.collate(TEXTS, None, LABELS))
+    return found.pooled.numpy()
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow], id=n) for n in ALGORITHMS]
+)
+def test_every_use_of_a_run_has_all_that_it_learnt(name, base, tmp_path):
+    meta = taught(name, base, tmp_path / "run")
+    wanted = validated(name, base, meta)
+    assert np.abs(wanted - base.embed(TEXTS)).max() > 1e-3
+    if name in BESIDE:  # the test can fail: without these the features are others
+        less = {n: v for n, v in meta.items() if not n.startswith(f"algorithm.{BESIDE[name]}.")}
+        assert np.abs(base.features(less, TEXTS).numpy() - wanted).max() > 1e-3
+    model = load_model(tmp_path / "run", PLAIN)
+    np.testing.assert_allclose(model.embed(TEXTS), wanted, atol=1e-6)
+    instant = model.adapt(TEXTS, [f"class {label}" for label in LABELS], effort="instant", names=False)
+    assert instant.known is not None
+    np.testing.assert_allclose(instant.known.features.numpy(), wanted, atol=1e-6)
+    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward({}, base.collate(TEXTS, None, LABELS))
+    np.testing.assert_allclose(as_base.pooled.numpy(), wanted, atol=1e-5)
+
+
+@pytest.fixture
+def embedded() -> Callable[[Path], np.ndarray]:
+    return lambda folder: load_model(folder, PLAIN).embed(TEXTS)
+
+
+@pytest.mark.parametrize("name", ["fomaml", "warpgrad"])
+def test_an_average_is_that_of_the_weights_in_use(name, base, tmp_path, embedded):
+    runs = [tmp_path / "one", tmp_path / "two"]
+    for seed, run in enumerate(runs):
+        taught(name, base, run, seed=seed)
+    used = [load_backbone(str(run), PLAIN).learner.body() for run in runs]
+    mean = {key: (used[0][key] + used[1][key]) / 2 for key in used[0]}
+    wanted = base.features(mean, TEXTS).numpy()
+    np.testing.assert_allclose(embedded(average(runs, tmp_path / "mean")), wanted, atol=1e-5)
+    as_base = load_backbone(str(tmp_path / "mean"), PLAIN).learner
+    np.testing.assert_allclose(as_base.forward({}, base.collate(TEXTS, None, LABELS)).pooled, wanted, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fomaml", "warpgrad"])
+def test_a_shrunk_run_is_the_run(name, base, tmp_path, embedded):
+    taught(name, base, tmp_path / "run")
+    shrink(tmp_path / "run", tmp_path / "small", megabytes=50)
+    np.testing.assert_allclose(embedded(tmp_path / "small"), embedded(tmp_path / "run"), atol=2e-2)
+
+
+@pytest.mark.parametrize("name", ["fomaml", "warpgrad"])
+@pytest.mark.parametrize("share", [0.5, 1 - 1e-6])
+def test_a_run_averaged_with_its_base_takes_all_back(name, share, base, tmp_path, embedded):
+    taught(name, base, tmp_path / "run", average_with_base=share)
+    found = embedded(tmp_path / "run")
+    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward({}, base.collate(TEXTS, None, LABELS))
+    np.testing.assert_allclose(as_base.pooled.numpy(), found, atol=1e-5)
+    assert (np.abs(found - base.embed(TEXTS)).max() < 1e-4) == (share > 0.9)
+
+
+def test_gradient_steps_over_lora_begin_from_what_was_learnt(base, tmp_path):
+    """The body moves under the LoRA start, which counts once; as-trained moves the LoRA itself."""
+    taught("metanet-1", base, tmp_path / "run")
+    model = load_model(tmp_path / "run", PLAIN)
+    labels = [f"class {label}" for label in LABELS]
+    adapted = model.adapt(TEXTS, labels, effort="fast", names=False)
+    moved = {n: v for n, v in adapted.params.items() if n.startswith("body.")}
+    assert moved
+    assert not any("lora." in n for n in adapted.params)
+    np.testing.assert_array_equal(adapted.embed(TEXTS), model.features({**model.meta, **moved}, TEXTS).numpy())
+    adapted.save(tmp_path / "saved")
+    loaded = type(adapted).load(tmp_path / "saved", model=model)
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), adapted.predict_proba(TEXTS))
+    own = model.adapt(TEXTS, labels, effort="as-trained")
+    pairs = {n: v for n, v in own.params.items() if n.startswith("lora.")}
+    bare = {n: v for n, v in model.meta.items() if not n.startswith("algorithm.lora.")}
+    np.testing.assert_allclose(own.embed(TEXTS), model.features({**bare, **pairs}, TEXTS).numpy(), atol=1e-6)
