@@ -55,5 +55,5 @@ def _frozen(module: nn.Module) -> dict[str, Tensor]:
 def _inverse(name: str, warp: Tensor) -> Tensor:
     try:
         return torch.linalg.inv(warp.float()).to(warp)
-    except torch.linalg.LinAlgError as error:
+    except RuntimeError as error:
         raise MetaglotError(f"the mean of {name} has no inverse, so that these runs cannot be averaged") from error
