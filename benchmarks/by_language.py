@@ -1,4 +1,4 @@
-"""Accuracy by language: a model and its base, on the languages of labelled sets, 8 shots in closed form.
+"""Accuracy by language: a model, its base and TF-IDF, on the languages of labelled sets, 8 shots in closed form.
 
     METAGLOT_DATA=… python benchmarks/by_language.py builtin:mini --out results/languages
 
@@ -26,12 +26,13 @@ from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Plan, evaluate_into, read_results
 from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.baselines.tfidf import Tfidf
 from metaglot.evaluation.protocol import TaskSet
 from metaglot.evaluation.statistics import Interval, differences, macro_interval, paired_difference, t_interval
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import scores
 
-METHOD = "ours-instant"
+METHODS = {"model": "ours-instant", "base": "ours-instant", "tfidf": "tfidf"}  # of each arm
 FEWEST = 50  # rows of every class that a language needs
 SETS = ("xlmt-sentiment", "nusax-sentiment", "afrisenti", "masakhanews")
 TRAINED = ("nusax-sentiment/english", "afrisenti/pcm")  # by recipes/mini.yaml
@@ -55,15 +56,19 @@ def said(interval: Interval, *, signed: bool = False) -> str:
 
 def rows_of(found: Mapping[str, Sequence[Result]], sets: Sequence[str], shot: int) -> Iterator[str]:
     """Yield a row for each language, and for each set the mean over its languages."""
-    both = [scores(results, METHOD, shot) for results in found.values()]
+    arms = [scores(results, METHODS[arm], shot) for arm, results in found.items()]
     for name in sets:
-        own = [{key: value for key, value in one.items() if key[0].startswith(f"{name}, ")} for one in both]
+        own = [{key: value for key, value in one.items() if key[0].startswith(f"{name}, ")} for one in arms]
         for task in dict.fromkeys(key[0] for key in own[0]):
             each = [{key: value for key, value in one.items() if key[0] == task} for one in own]
-            gain = said(paired_difference(*each), signed=True)
-            yield f"| {task} | {' | '.join(said(t_interval(list(one.values()))) for one in each)} | {gain} |"
-        gain = said(macro_interval(differences(*own)), signed=True)
-        yield f"| **{name}, mean** | {' | '.join(said(macro_interval(one)) for one in own)} | {gain} |"
+            means = [said(t_interval(list(one.values()))) for one in each]
+            yield _row(task, means, [paired_difference(each[0], other) for other in each[1:]])
+        gains = [macro_interval(differences(own[0], other)) for other in own[1:]]
+        yield _row(f"**{name}, mean**", [said(macro_interval(one)) for one in own], gains)
+
+
+def _row(task: str, means: Sequence[str], gains: Sequence[Interval]) -> str:
+    return "| " + " | ".join([task, *means, *(said(gain, signed=True) for gain in gains)]) + " |"
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -83,11 +88,14 @@ def main(given: Sequence[str] | None = None) -> None:
     tasks = [task for name in args.sets for task in languages_of(name, Path(os.environ["METAGLOT_DATA"]), args.without)]
     plan = Plan([args.shot], args.draws, args.queries, 0)
     found: dict[str, Sequence[Result]] = {}
-    for arm, one in (("model", model), ("base", model.base())):
-        for result in evaluate_into(args.out / arm, tasks, ours(one, ["instant"]), plan):
+    arms = {"model": ours(model, ["instant"]), "base": ours(model.base(), ["instant"]), "tfidf": (Tfidf(),)}
+    for arm, methods in arms.items():
+        for result in evaluate_into(args.out / arm, tasks, methods, plan):
             print(f"{arm}: {result.task} {result.accuracy:.3f}", file=sys.stderr)
         found[arm] = read_results(args.out / arm)
-    lines = [f"| language | {model.name} | {model.base().name} | difference |", "|---|---:|---:|---:|"]
+    names = (model.name, model.base().name, "tfidf")
+    header = ["language", *names, *(f"{model.name} − {name}" for name in names[1:])]
+    lines = [f"| {' | '.join(header)} |", "|---|" + "---:|" * (len(header) - 1)]
     lines += rows_of(found, args.sets, args.shot)
     table = "\n".join(lines)
     (args.out / "table.md").write_text(table + "\n", "utf-8")

@@ -1,17 +1,19 @@
 """`metaglot predict`: classify texts with an adapted model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli_out import check_out, joined, new_names, write_out
 from metaglot.cli_output import tell, tell_json
-from metaglot.cli_texts import Columns, Json, cut_note, piped, read_file, texts_of
+from metaglot.cli_predicting import Prediction, Question, lines_as_they_come
+from metaglot.cli_texts import Columns, Json, cut_note, read_file, texts_of
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.adaptation import Explanation
-    from metaglot.data.labels import Label
+    from metaglot.adaptation import Adapted
 
 
 def predict(
@@ -21,74 +23,159 @@ def predict(
     ] = None,
     *,
     text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file for all columns of FILE and two more, label and probability: csv, tsv, jsonl, parquet."
+        ),
+    ] = None,
+    new_columns: Annotated[
+        str | None, typer.Option(help="Other names for what --out adds: label=predicted,probability=chance.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
     unknown: Annotated[
         str | None, typer.Option(help="The label of texts that are likelier of none of the classes, e.g. unknown.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
     columns: Columns = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress bar.")] = False,
     as_json: Json = False,
 ) -> None:
     """Classify texts with an adapted model; one line a text: label, probability, text.
 
-    The probability of --unknown is that the text is of none of the classes.
+    A blank text gets no label: its line is blank, so that line n of the answer is of text n. Lines from standard
+    input are answered as they come. The probability of --unknown is that the text is of none of the classes.
 
     Examples:
 
       metaglot predict my-model --text "where is my parcel?"
 
+      metaglot predict my-model new.csv --out labelled.csv
+
       metaglot predict my-model new.csv --json > predictions.jsonl
 
       metaglot predict my-model new.csv --unknown other --explain
 
-      cut -f 3 log.tsv | metaglot predict my-model -
+      tail -f messages.log | metaglot predict my-model -
     """
-    texts, pairs = _asked(file, text, columns)
+    if (file is None) == (not text):
+        raise MetaglotError("give either --text (once or more) or a file of texts")
+    stream = str(file) == "-"
+    if columns is not None and stream:
+        raise MetaglotError("--columns has no use beside -, of which each line is a text; drop it, or name a file")
     from metaglot.data.folders import check_adapted
 
+    if out is not None:
+        _check_out(out, file, explain=explain, force=force)
+        _to_file(folder, file or Path(), out, new_names(new_columns), (columns, unknown), quiet=quiet, as_json=as_json)
+        return
+    if new_columns is not None:
+        raise MetaglotError("--new-columns has no use without --out, which writes them; add it, or drop this")
+    if stream:
+        check_adapted(folder)
+        _stream(_question(folder, unknown, explain=explain), quiet=quiet, as_json=as_json)
+        return
+    texts, pairs = (list(text or []), None) if file is None else texts_of(read_file(file, columns))
     check_adapted(folder)
-    from metaglot.adaptation import Adapted
-    from metaglot.data.labels import label_text
+    question = _question(folder, unknown, explain=explain)
+    for one, prediction in zip(texts, _predictions(question, texts, pairs, quiet=quiet or as_json), strict=True):
+        _tell(one, prediction, as_json=as_json)
 
-    adapted = Adapted.load(folder)
+
+def _question(folder: Path, unknown: str | None, *, explain: bool) -> Question:
+    from metaglot.adaptation import Adapted
+
+    return Question(Adapted.load(folder), unknown, explain)
+
+
+def _predictions(
+    question: Question, texts: Sequence[str], pairs: Sequence[str] | None, *, quiet: bool
+) -> list[Prediction]:
+    """Return the predictions; notes and, where it takes more than a moment, a bar go to standard error."""
+    from metaglot.cli_progress import bar
+
+    _note(question.adapted, texts, pairs)
+    if quiet:
+        return question.predictions(texts, pairs)
+    with bar("predict", len(texts)) as advance:
+        return question.predictions(texts, pairs, advance)
+
+
+def _note(adapted: "Adapted", texts: Sequence[str], pairs: Sequence[str] | None) -> None:
     if cut := adapted.model.cut(texts, pairs) if texts else 0:
         tell(f"note: {cut_note(cut, len(texts), adapted.model.max_length)}", err=True)
-    features = adapted.embed(texts, pairs)
-    probabilities = adapted.proba_of_features(features)
-    known = None if unknown is None else adapted.in_scope_of_features(features)
-    reasons = adapted.explain_features(features) if explain else None
-    for i, (one, row) in enumerate(zip(texts, probabilities, strict=True)):
-        chance = None if known is None else float(known[i])
-        within = chance is None or chance >= 0.5
-        label, sure = (adapted.labels[int(row.argmax())], row.max()) if within else (str(unknown), 1 - (chance or 0.0))
-        why = None if reasons is None else reasons[i]
-        if as_json:
-            spread = {label_text(name): round(float(p), 6) for name, p in zip(adapted.labels, row, strict=True)}
-            tell_json(_prediction(one, label, spread, chance, why))
-            continue
-        tell(f"{_on_a_line(label_text(label))}\t{sure:.3f}\t{_on_a_line(one)}")
-        for evidence in () if why is None else why.evidence:
+
+
+def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
+    """Answer the lines of standard input as they come."""
+    noted = quiet
+    for texts in lines_as_they_come():
+        if not noted and question.adapted.model.cut(texts):
+            noted = True
+            tell(f"note: some texts are longer than {question.adapted.model.max_length} tokens; what comes after is "
+                 "not read", err=True)  # fmt: skip
+        for one, prediction in zip(texts, question.predictions(texts, None), strict=True):
+            _tell(one, prediction, as_json=as_json)
+
+
+def _check_out(out: Path, file: Path | None, *, explain: bool, force: bool) -> None:
+    if file is None or str(file) == "-":
+        raise MetaglotError("--out keeps the columns of a file; name a file of texts, or write the output with > FILE")
+    if explain:
+        raise MetaglotError("--explain has no use beside --out, which has no place for reasons; drop one of them")
+    check_out(out, force=force)
+
+
+def _to_file(
+    folder: Path,
+    file: Path,
+    out: Path,
+    names: tuple[str, str],
+    asked: tuple[str | None, str | None],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write the columns of a file and what is predicted of its rows."""
+    from metaglot.data.beside import read_whole
+    from metaglot.data.columns import parse_columns
+    from metaglot.data.folders import check_adapted
+
+    columns, unknown = asked
+    table, own = read_whole(file, mapping=None if columns is None else parse_columns([columns]))
+    joined(own, dict.fromkeys(names, ()), file)
+    check_adapted(folder)
+    question = _question(folder, unknown, explain=False)
+    found = _predictions(question, *texts_of(table), quiet=quiet or as_json)
+    new = [
+        [one.label for one in found],
+        [None if one.probability is None else round(one.probability, 6) for one in found],
+    ]
+    write_out(out, joined(own, dict(zip(names, new, strict=True)), file))
+    if as_json:
+        tell_json({"out": str(out), "rows": len(found), "blank": sum(one.label is None for one in found)})
+    elif not quiet:
+        tell(f"{len(found)} rows → {out}")
+
+
+def _tell(text: str, prediction: Prediction, *, as_json: bool) -> None:
+    from metaglot.data.labels import label_text
+
+    if as_json:
+        tell_json(_json(text, prediction))
+    elif prediction.label is None or prediction.probability is None:
+        tell("")
+    else:
+        label = _on_a_line(label_text(prediction.label))
+        tell(f"{label}\t{prediction.probability:.3f}\t{_on_a_line(text)}")
+        for evidence in () if prediction.why is None else prediction.why.evidence:
             tell(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
 
 
-def _asked(file: Path | None, text: list[str] | None, columns: str | None) -> tuple[list[str], list[str] | None]:
-    """Return the texts to classify and, if they have any, their second texts."""
-    if (file is None) == (not text):
-        raise MetaglotError("give either --text (once or more) or a file of texts")
-    if file is None:
-        return list(text or []), None
-    if str(file) != "-":
-        return texts_of(read_file(file, columns))
-    if columns is not None:
-        raise MetaglotError("--columns has no use beside -, of which each line is a text; drop it, or name a file")
-    return piped(), None
-
-
-def _prediction(
-    text: str, label: "Label", spread: dict[str, float], in_scope: float | None, why: "Explanation | None"
-) -> dict[str, Any]:
-    said: dict[str, Any] = {"text": text, "label": label, "probabilities": spread}
-    said |= {} if in_scope is None else {"in_scope": round(in_scope, 6)}
-    return said | ({} if why is None else {"why": [evidence._asdict() for evidence in why.evidence]})
+def _json(text: str, one: Prediction) -> dict[str, Any]:
+    plain: dict[str, Any] = {"text": text, "label": one.label, "probabilities": one.spread}
+    plain |= {} if one.in_scope is None else {"in_scope": round(one.in_scope, 6)}
+    return plain | ({} if one.why is None else {"why": [evidence._asdict() for evidence in one.why.evidence]})
 
 
 def _on_a_line(text: str) -> str:

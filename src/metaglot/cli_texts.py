@@ -1,6 +1,5 @@
 """What commands that read files of texts share: options, reading, and what is told of texts too long."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,15 +60,3 @@ def learnt_from(table: Any) -> tuple[Any, int]:
     splits = table.column("split").to_pylist() if "split" in table.column_names else []
     train = [i for i, split in enumerate(splits) if split == "train"]
     return (table.take(train), table.num_rows - len(train)) if train else (table, 0)
-
-
-def piped() -> list[str]:
-    """Return the texts on standard input, one a line; raise MetaglotError for none, and for what is not UTF-8."""
-    try:
-        text = sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise MetaglotError(f"standard input: not UTF-8 ({error}); convert it, for example with iconv") from error
-    texts = [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
-    if not texts:
-        raise MetaglotError("standard input: no texts; write one a line")
-    return texts

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from metaglot.adaptation import EFFORTS, Effort, load_model
+from metaglot.adaptation import EFFORTS, Adapted, Effort, load_model
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
@@ -200,12 +200,38 @@ def test_mistakes(model, kind):
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [(("apple",), "got one string"), ((["apple"], ["x", "y"]), "1 texts but 2"), (([3],), "not a string")],
+    [
+        ((["apple"], ["x", "y"]), "1 texts but 2"),
+        ((["apple"], "x"), "one second text"),
+        (("apple", ["x"]), "a list of second texts"),
+        ((["apple"], ["x"]), "adapted to single texts"),
+        (([3],), "not a string"),
+    ],
 )
 def test_mistakes_in_predicting(model, sentences, given, said):
     adapted = model.adapt(*sentences(2), effort="instant")
     with pytest.raises(MetaglotError, match=said):
         adapted.predict(*given)
+
+
+def test_one_text_gives_one_label_and_one_row(model, sentences):
+    adapted = model.adapt(*sentences(2), effort="instant")
+    assert adapted.predict("apple") == adapted.predict(["apple"])[0]
+    assert adapted.predict("apple", unknown="none") == adapted.predict(["apple"], unknown="none")[0]
+    assert adapted.predict_proba("apple").tolist() == adapted.predict_proba(["apple"])[0].tolist()
+
+
+def test_second_texts_are_refused_by_what_learnt_single_ones(model, sentences, tmp_path):
+    texts, labels = sentences(2)
+    single, paired = (model.adapt(texts, labels, pairs=pairs, effort="instant") for pairs in (None, texts))
+    again = Adapted.load(single.save(tmp_path / "single"), model=model)
+    for one in (single, again, again.add_examples(["pear"], [labels[0]])):
+        assert one.paired is False
+        with pytest.raises(MetaglotError, match="adapted to single texts"):
+            one.predict_proba(["apple"], ["pear"])
+    back = Adapted.load(paired.save(tmp_path / "paired"), model=model)
+    assert back.paired is True
+    assert back.predict("apple", "pear") == paired.predict(["apple"], ["pear"])[0]
 
 
 def test_labels_may_be_numbers(model):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ class Adapted:
     examples: Examples = field(default_factory=Examples)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     kept: bool = False  # whether the examples come from a folder that holds them
+    paired: bool | None = None  # whether the examples were pairs of texts; None where it is not known
 
     def __repr__(self) -> str:
         """Return what it is, on one line: its tensors would fill pages."""
@@ -56,9 +57,16 @@ class Adapted:
         """Whether the body is the model's own, so that features can be shared between tasks."""
         return all(name.startswith("head.") for name in self.params)
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, C]
-        """Return the probability of each label, in the order of `labels`; no texts give an empty array."""
-        return self.proba_of_features(self.embed(texts, pairs))
+    def predict_proba(
+        self, texts: str | Sequence[str], pairs: str | Sequence[str] | None = None
+    ) -> np.ndarray:  # [n, C]; [C] for one text
+        """Return the probability of each label, in the order of `labels`; no texts give an empty array.
+
+        One text that is no list gives one row.  Raises MetaglotError as `embed` does.
+        """
+        if isinstance(texts, str):
+            return self.predict_proba([texts], _in_list(pairs))[0]
+        return self.proba_of_features(self.embed(texts, _many(pairs)))
 
     def embed(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, D]
         """Return the pooled features of the adapted body, float32; no texts give an empty array.
@@ -74,16 +82,26 @@ class Adapted:
         head = {name: value.double().cpu() for name, value in self.params.items() if name.startswith("head.")}
         return scores(head, torch.as_tensor(features).double()).softmax(-1).numpy()
 
+    @overload
+    def predict(  # pyright: ignore[reportOverlappingOverload]  # a string is a sequence of strings too
+        self, texts: str, pairs: str | None = None, *, unknown: str | None = None
+    ) -> Label: ...
+    @overload
     def predict(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, unknown: str | None = None
-    ) -> list[Label]:
-        """Return the most probable label of each text, of the kind that was given.
+    ) -> list[Label]: ...
+    def predict(
+        self, texts: str | Sequence[str], pairs: str | Sequence[str] | None = None, *, unknown: str | None = None
+    ) -> Label | list[Label]:
+        """Return the most probable label of each text, of the kind that was given; one label for one text.
 
         With `unknown`, texts that are likelier of none of the classes get this.
         """
+        if isinstance(texts, str):
+            return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
         if unknown is None:
             return [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
-        features = self.embed(texts, pairs)
+        features = self.embed(texts, _many(pairs))
         found, known = self.proba_of_features(features).argmax(-1), self.in_scope_of_features(features)
         return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(found, known, strict=True)]
 
@@ -151,6 +169,11 @@ class Adapted:
 
     def _pooled(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D]
         texts, pairs = check_texts(texts, pairs)
+        if pairs is not None and self.paired is False:
+            raise MetaglotError(
+                "this was adapted to single texts, and second texts were given, which it never learnt to read; leave "
+                "`pairs` out (in a file: the column text_pair), or adapt to examples that are pairs"
+            )
         reads = self.provenance.get("reads", "first")  # there is such a choice where the examples were pairs
         if pairs is None and len(texts) and reads != "first":
             what = "both texts" if reads == "both" else "the second text"
@@ -245,8 +268,23 @@ class Adapted:
         )
         head, solver = head_of(self.model, self.effort, known, len(names))
         made = {"params": head, "known": known, "solver": solver}
-        return replace(self, labels=names, counts=tuple(counts), examples=examples, **made)
+        paired = pairs is not None if self.paired is None else self.paired
+        return replace(self, labels=names, counts=tuple(counts), examples=examples, paired=paired, **made)
 
 
 def _unit(features: np.ndarray) -> Tensor:  # [n, D] -> [n, D], on the CPU
     return normalize(torch.as_tensor(features).float(), dim=-1)
+
+
+def _in_list(pair: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Return the second text that goes with one text as a list of one."""
+    if pair is None or isinstance(pair, str):
+        return None if pair is None else [pair]
+    raise MetaglotError("one text was given, and a list of second texts; give one second text, or a list of texts too")
+
+
+def _many(pairs: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Return the second texts that go with a list of texts."""
+    if isinstance(pairs, str):
+        raise MetaglotError("a list of texts was given, and one second text; give a list with one for each text")
+    return pairs

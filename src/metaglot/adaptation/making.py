@@ -81,7 +81,19 @@ def adapt_model(
         provenance |= {"reads": model.reads}
     counts = tuple(labels.count(name) for name in classes)
     examples = Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))
-    return Adapted(model, classes, made.params, effort, seed, made.known, made.solver, counts, examples, provenance)
+    return Adapted(
+        model,
+        classes,
+        made.params,
+        effort,
+        seed,
+        made.known,
+        made.solver,
+        counts,
+        examples,
+        provenance,
+        paired=pairs is not None,
+    )
 
 
 def words_by_label(classes: Sequence[Label], said: Mapping[int, str]) -> dict[str, str]:

@@ -125,6 +125,7 @@ def load_adapted(folder: Path, *, model: Model | None = None, runtime: Runtime =
         counts=saved.counts,
         examples=saved.examples,
         kept=bool(saved.examples.texts),
+        paired=saved.paired,
         provenance=saved.provenance,
     )
 
@@ -141,6 +142,7 @@ class _Saved(NamedTuple):
     seed: int
     precision: Precision  # auto where an earlier version did not note it
     reads: Reads | None  # absent in earlier versions
+    paired: bool | None  # absent in earlier versions
     solver: Solver  # ridge in earlier versions
     provenance: dict[str, Any]
     weights: dict[str, torch.Tensor]
@@ -167,6 +169,7 @@ def _read(folder: Path) -> _Saved:
         seed=int(plain["seed"]),
         precision=PRECISIONS[plain.get("precision", "auto")],
         reads=PARTS[plain.get("reads")],
+        paired={None: None, True: True, False: False}[plain.get("paired")],
         solver=SOLVERS[plain.get("solver", "ridge")],
         provenance=dict(plain["provenance"]),
         weights=weights,
@@ -204,6 +207,7 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
         "seed": adapted.seed,
         "precision": adapted.model.precision,
         "reads": adapted.model.reads,
+        "paired": adapted.paired,
         "solver": adapted.solver,
         **kept_name("model_source", _source(adapted.model), part),
         "model_sha256": adapted.model.fingerprint(),

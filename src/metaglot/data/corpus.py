@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metaglot.data.duplicates import near_repeats, repeats
-from metaglot.data.readers import SPLITS, data_files, read_table
+from metaglot.data.readers import SPLITS, data_files, format_of, read_table
 from metaglot.data.textfiles import decode
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
@@ -63,6 +63,8 @@ def read_corpus(
     name = name or (str(path) if str(path).startswith("hub:") else Path(path).stem)
     files = _text_files(str(path))
     table = _paragraphs(Path(path), files) if files else read_table(path, mapping=columns, more=("document",))
+    if format_of(Path(path)) == ".txt":  # of which blank lines are rows too
+        table = table.filter(pa.array([bool(text.strip()) for text in table["text"].to_pylist()]))
     table = _plain(table)
     removed: dict[str, int] = dict.fromkeys(FILTERS, 0)
     left = np.ones(len(table), bool)

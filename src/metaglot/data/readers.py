@@ -63,7 +63,7 @@ def data_files(folder: Path, *, deep: bool = True) -> list[Path]:
     entries = list(islice(folder.rglob("*") if deep else folder.iterdir(), ENTRIES + 1))
     if len(entries) > ENTRIES:
         raise MetaglotError(f"{folder}: more than {ENTRIES:,} files and folders. Name the folder that holds the data.")
-    files = (p for p in entries if _format(p) and p.is_file())
+    files = (p for p in entries if format_of(p) and p.is_file())
     return sorted(
         p
         for p in files
@@ -75,7 +75,7 @@ def _file(path: Path, pick: Pick) -> pa.Table:
     if not path.exists() and not path.is_symlink():
         raise MetaglotError(f"{path}: no such file{_near(path)}.")
     check_regular(path)
-    kind = _format(path)
+    kind = format_of(path)
     if kind is None:
         raise MetaglotError(
             f"{path}: unknown format {path.suffix or '(no ending)'!r}. Name it by what it holds: {', '.join(FORMATS)}"
@@ -90,7 +90,7 @@ def _folder(path: Path, picks: Callable[[str], Pick]) -> pa.Table:
         found = saved_folder(path)
         return _joined(path, [(split, canonical(from_arrow(t, pick(t.schema.names), str(path)))) for split, t in found])
     files = data_files(path)
-    kinds = sorted({_format(p) or "" for p in files})
+    kinds = sorted({format_of(p) or "" for p in files})
     if not files:
         raise MetaglotError(f"{path}: a folder without data files ({', '.join(FORMATS)}). Give the path of a file.")
     if len(kinds) > 1:
@@ -125,7 +125,8 @@ def _split(folder: Path, file: Path) -> str | None:
     return None
 
 
-def _format(path: Path) -> str | None:
+def format_of(path: Path) -> str | None:
+    """Return the format that the name of a file says, a key of FORMATS; None for another."""
     packed = path.suffix.lower() == ".gz"
     suffix = (path.with_suffix("") if packed else path).suffix.lower()
     suffix = ALIASES.get(suffix, suffix)
@@ -134,7 +135,7 @@ def _format(path: Path) -> str | None:
 
 def is_labelled(path: Path) -> bool:
     """Whether a data file is of a format that has columns, so that it can hold labels."""
-    return _format(path) not in (None, ".txt")
+    return format_of(path) not in (None, ".txt")
 
 
 def _near(path: Path) -> str:

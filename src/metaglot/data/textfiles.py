@@ -82,11 +82,10 @@ def read_json(path: Path, pick: Pick) -> Raw:
 
 
 def read_txt(path: Path, pick: Pick) -> Raw:
-    """Return the lines that are not blank, as the column text."""
-    lines = [(n, line.removesuffix("\r")) for n, line in enumerate(decode(path).split("\n"), start=1)]
-    lines = [(n, line) for n, line in lines if line.strip()]
+    """Return the lines as the column text; a blank line is a row too, so that row n stands on line n + 1."""
+    lines = [line.removesuffix("\r") for line in decode(path).removesuffix("\n").split("\n")]
     pick(["text"])
-    return Raw({"text": [line for _, line in lines]}, lambda row: f"{path}, line {lines[row][0]}")
+    return Raw({"text": lines}, lambda row: f"{path}, line {row + 1}")
 
 
 def decode(path: Path) -> str:

@@ -1,0 +1,116 @@
+"""What `metaglot predict` computes: a prediction for each text, in blocks; texts from standard input as they come."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from metaglot.adaptation import Adapted, Explanation
+    from metaglot.data.labels import Label
+
+BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
+READ = 1 << 16  # bytes at most that are read from standard input at once
+
+
+class Prediction(NamedTuple):
+    """What is predicted of a text; nothing of a blank one."""
+
+    label: "Label | None" = None
+    probability: float | None = None  # of the label
+    spread: dict[str, float] | None = None  # the probability of each label
+    in_scope: float | None = None  # the probability that it is of one of the classes, where that is asked
+    why: "Explanation | None" = None
+
+
+class Question(NamedTuple):
+    """What is asked of an adaptation."""
+
+    adapted: "Adapted"
+    unknown: str | None  # the label of texts of none of the classes
+    explain: bool
+
+    def predictions(
+        self, texts: Sequence[str], pairs: Sequence[str] | None, advance: Callable[[int], None] = lambda _: None
+    ) -> list[Prediction]:
+        """Return one prediction a text; `advance` is told how many more texts have been read."""
+        from metaglot.data.empty import empty_rows
+
+        blank = set(empty_rows(texts, pairs))
+        said = [i for i in range(len(texts)) if i not in blank]
+        features = self._features(_at(texts, said), None if pairs is None else _at(pairs, said), advance)
+        found = iter(self._of_features(features))
+        return [Prediction() if i in blank else next(found) for i in range(len(texts))]
+
+    def _features(
+        self, texts: Sequence[str], pairs: Sequence[str] | None, advance: Callable[[int], None]
+    ) -> "np.ndarray":
+        import numpy as np
+
+        lengths = [len(text) + (len(pairs[i]) if pairs else 0) for i, text in enumerate(texts)]
+        order = np.argsort(lengths, kind="stable")  # as within `embed`, so that blocks have the batches of the whole
+        features = np.zeros((len(texts), self.adapted.model.backbone.learner.hidden_size), np.float32)
+        for at in range(0, len(order), BLOCK):
+            rows = [int(i) for i in order[at : at + BLOCK]]
+            features[rows] = self.adapted.embed(_at(texts, rows), None if pairs is None else _at(pairs, rows))
+            advance(len(rows))
+        return features
+
+    def _of_features(self, features: "np.ndarray") -> list[Prediction]:
+        from metaglot.data.labels import label_text
+
+        adapted = self.adapted
+        known = None if self.unknown is None else adapted.in_scope_of_features(features)
+        reasons = adapted.explain_features(features) if self.explain else None
+        found: list[Prediction] = []
+        for i, row in enumerate(adapted.proba_of_features(features)):
+            chance = None if known is None else float(known[i])
+            spread = {label_text(name): round(float(p), 6) for name, p in zip(adapted.labels, row, strict=True)}
+            label, sure = adapted.labels[int(row.argmax())], float(row.max())
+            if chance is not None and chance < 0.5:
+                label, sure = str(self.unknown), 1 - chance
+            found.append(Prediction(label, sure, spread, chance, None if reasons is None else reasons[i]))
+        return found
+
+
+def _at(texts: Sequence[str], rows: Sequence[int]) -> list[str]:
+    return [texts[i] for i in rows]
+
+
+def lines_as_they_come() -> Iterator[list[str]]:
+    """Yield the lines on standard input, blank ones too, as many at a time as are there when they are asked for.
+
+    Raises MetaglotError for what is not UTF-8, and at the end where no line had a text.
+    """
+    number, some, begun = 0, False, [b""]
+    stream = cast("io.BufferedReader", sys.stdin.buffer)
+    while data := stream.read1(READ):  # what is there, and waits only where nothing is
+        first, *rest = data.split(b"\n")
+        begun.append(first)
+        if not rest:
+            continue
+        lines = [b"".join(begun), *rest[:-1]]
+        begun = [rest[-1]]
+        yield (texts := _decoded(lines, number))
+        number, some = number + len(lines), some or any(map(str.strip, texts))
+    if last := b"".join(begun):
+        yield (texts := _decoded([last], number))
+        some = some or bool(texts[0].strip())
+    if not some:
+        raise MetaglotError("standard input: no texts; write one a line")
+
+
+def _decoded(lines: Sequence[bytes], before: int) -> list[str]:
+    texts: list[str] = []
+    for number, line in enumerate(lines, start=before + 1):
+        try:
+            texts.append(line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r"))
+        except UnicodeDecodeError as error:
+            raise MetaglotError(
+                f"standard input, line {number}: not UTF-8 ({error}); convert it, for example with iconv"
+            ) from error
+    return texts

@@ -1,0 +1,45 @@
+"""A file read whole: its canonical columns, and every column as it stands in the file, row by row."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from metaglot.data.columns import Pick, Raw, canonical, picker
+from metaglot.data.readers import FORMATS, format_of
+from metaglot.errors import MetaglotError
+
+OWN = "\0"  # before the name of a column of the file, which no column begins with
+
+
+class Whole(NamedTuple):
+    """A file as a canonical table, and its own columns; both have the same rows."""
+
+    table: pa.Table
+    columns: Mapping[str, Sequence[object] | pa.ChunkedArray]  # in the order of the file, by their own names
+
+
+def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None) -> Whole:
+    """Return a data file with all of its columns; those of its own keep their values, whatever they are.
+
+    Raises MetaglotError as `read_table` does, and for a folder.
+    """
+    kind = format_of(path)
+    if kind is None or path.is_dir():
+        raise MetaglotError(f"{path}: the columns of one file can be kept; name a file ({', '.join(FORMATS)})")
+    pick = picker(str(path), mapping)
+
+    def everything(found: Sequence[str]) -> Mapping[str, str]:
+        return {**pick(found), **{OWN + name: name for name in found}}
+
+    raw = _read(path, kind, everything)
+    own = {name.removeprefix(OWN): values for name, values in raw.columns.items() if name.startswith(OWN)}
+    rest = {name: values for name, values in raw.columns.items() if not name.startswith(OWN)}
+    return Whole(canonical(raw._replace(columns=rest)), own or {"text": raw.columns["text"]})
+
+
+def _read(path: Path, kind: str, pick: Pick) -> Raw:
+    if not path.exists():
+        raise MetaglotError(f"{path}: no such file.")
+    return FORMATS[kind](path, pick)
