@@ -8,7 +8,7 @@ import metaglot
 ROOT = Path(metaglot.__file__).parent
 ORDER = (
     *("version", "errors", "seeds", "method_names", "types", "data", "models", "tasks", "inner", "algorithms"),
-    *("training", "adaptation", "evaluation", "search", "export", "serving", "config", "assembly", "cli"),
+    *("training", "adaptation", "evaluation", "search", "export", "serving", "sklearn", "config", "assembly", "cli"),
 )
 
 

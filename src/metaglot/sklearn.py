@@ -1,0 +1,194 @@
+"""A scikit-learn classifier of texts that learns from a handful of examples of each class.
+
+    from metaglot.sklearn import FewShotClassifier
+    FewShotClassifier().fit(texts, labels).predict(more_texts)
+
+It takes part in pipelines, `cross_val_score` and searches like any other classifier.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    from metaglot.adaptation import Model
+    from metaglot.adaptation.reading import Reads
+
+TEXTS = "a list, an array or a column of texts; or two columns, for pairs of texts"
+NO_TEXTS = f"X has 0 sample(s); it must be {TEXTS}, with one text or more"
+
+
+class FewShotClassifier(ClassifierMixin, BaseEstimator):
+    """A meta-pretrained language model as a scikit-learn classifier.
+
+    Parameters
+    ----------
+    model : str, default="builtin:mini"
+        What `metaglot.load` takes: a built-in model, a run directory, a Hugging Face folder or a hub id.  It is loaded
+        once for each process, however many classifiers are cloned from this one.
+    effort : {"instant", "fast", "thorough", "auto", "as-trained"}, default="fast"
+        How much work goes into a fit: `instant` is a head in closed form, the others take gradient steps.
+    names : bool or dict, default=True
+        Whether the names of the classes help to learn them; a dict has words for classes that say nothing, as
+        {1: "positive"}.
+    reads : {"both", "first", "second"} or None, default=None
+        Which text of a pair the task is about; found on examples set aside if None.  Without meaning for single texts.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the gradient steps.  The same seed gives the same weights.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted, of the type that `y` has.
+    n_features_in_ : int
+        1 for texts, 2 for pairs of texts.
+    adapted_ : metaglot.Adapted
+        The adapted model: it explains, tells what lies outside the classes, takes more examples and saves.  Its labels
+        are the texts of `classes_`.
+
+    Examples
+    --------
+    >>> from metaglot.sklearn import FewShotClassifier
+    >>> texts = ["Refund my order.", "I was charged twice.", "The app crashes.", "The screen stays black."]
+    >>> model = FewShotClassifier(effort="instant").fit(texts, ["billing", "billing", "technical", "technical"])
+    >>> model.predict(["Why is there a fee on my invoice?"]).tolist()
+    ['billing']
+    """
+
+    def __init__(
+        self,
+        model: str = "builtin:mini",
+        *,
+        effort: str = "fast",
+        names: bool | Mapping[Any, str] = True,
+        reads: "Reads | None" = None,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.model = model
+        self.effort = effort
+        self.names = names
+        self.reads: Reads | None = reads
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Adapt the model to texts `X` of shape (n,), (n, 1) or, for pairs, (n, 2), with labels `y` of shape (n,).
+
+        Raises InputError, a MetaglotError and a ValueError, for anything but texts, and ValueError for labels that
+        are no classes.
+        """
+        texts, pairs = _columns(X)
+        if not texts:
+            raise InputError(NO_TEXTS)
+        if y is None:
+            raise ValueError("FewShotClassifier requires y to be passed, but the target y is None.")
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(f"all examples have the label {self.classes_[0]!r}; give examples of two classes or more")
+        keys = _keys(self.classes_)
+        self.n_features_in_ = 1 if pairs is None else 2
+        labels, names, seed = [keys[number] for number in numbers], self._names(keys), self._seed()
+        with _invalid_input():
+            model = _loaded(self.model)
+            reads = self.reads if pairs is not None else None
+            self.adapted_ = model.adapt(
+                texts, labels, pairs=pairs, effort=self.effort, seed=seed, names=names, reads=reads
+            )
+        self._order = [self.adapted_.labels.index(key) for key in keys]
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:  # [n]
+        """Return the most probable class of each text, of the type that `y` had."""
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[likeliest]
+
+    def predict_proba(self, X: Any) -> np.ndarray:  # [n, C]
+        """Return the probability of each class, in the order of `classes_`."""
+        check_is_fitted(self)
+        texts, pairs = _columns(X)
+        given = 1 if pairs is None else 2
+        if given != self.n_features_in_:
+            raise InputError(f"X has {given} columns of texts, and the classifier was fitted to {self.n_features_in_}")
+        if not texts:
+            raise InputError(NO_TEXTS)
+        with _invalid_input():
+            return self.adapted_.predict_proba(texts, pairs)[:, self._order]
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return what scikit-learn may expect: texts in one column, no numbers."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31))
+
+    def _names(self, keys: Sequence[str]) -> bool | dict[str, str]:
+        if isinstance(self.names, bool):
+            return self.names
+        known = dict(zip(self.classes_.tolist(), keys, strict=True))
+        if unknown := [label for label in self.names if label not in known]:
+            raise InputError(f"names: {unknown[0]!r} is none of the classes {list(known)}")
+        return {known[label]: words for label, words in self.names.items()}
+
+
+class InputError(MetaglotError, ValueError):
+    """A MetaglotError that scikit-learn's own tools know as a ValueError."""
+
+
+@contextmanager
+def _invalid_input() -> Generator[None]:
+    try:
+        yield
+    except MetaglotError as error:
+        raise InputError(str(error)) from error
+
+
+@lru_cache(maxsize=4)
+def _loaded(model: str) -> "Model":
+    from metaglot.adaptation import load_model  # torch takes seconds to import
+
+    return load_model(model)
+
+
+def _keys(classes: np.ndarray) -> list[str]:
+    """Return the classes as texts; a number or a truth value says nothing, a text is read."""
+    keys = [str(label) for label in classes.tolist()]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise InputError(f"y: two classes are both written {twice[0]!r}; give them other names")
+    return keys
+
+
+def _columns(X: Any) -> tuple[list[str], list[str] | None]:
+    """Return the texts, and the second texts of pairs."""
+    if isinstance(X, str) or np.ndim(X) == 0:
+        raise InputError(f"X must be {TEXTS}; got {type(X).__name__}")
+    table = np.asarray(X, dtype=object)
+    if table.ndim == 1:
+        table = table[:, None]
+    if table.ndim != 2 or table.shape[1] not in (1, 2):
+        raise InputError(f"X must be {TEXTS}; got an array of shape {table.shape}")
+    for row, column in zip(*np.nonzero(np.vectorize(_no_text, otypes=[bool])(table)), strict=True):
+        what = table[row, column]
+        raise InputError(f"X must be {TEXTS}; row {row} holds {what!r} of type {type(what).__name__}")
+    columns = [table[:, number].tolist() for number in range(table.shape[1])]
+    return columns[0], columns[1] if len(columns) == 2 else None
+
+
+def _no_text(value: object) -> bool:
+    return not isinstance(value, str)
