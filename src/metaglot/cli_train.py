@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from metaglot.types import Record
 
 LOSSES = ("loss", "domain_loss", "plain_loss")
+SOLVED = 0.1  # residual of an inner problem, relative to its start
 WAITING = 0.02  # share of a step's time from which on it is told
 EXIT = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
 
@@ -189,10 +190,13 @@ def watch(events: "Iterator[Event]", steps: int, *, quiet: bool) -> "Event":
     )
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("", total=steps, note="")
-        notes = {"step": "", "validation": ""}
+        notes, warned = {"step": "", "validation": ""}, False
         for last in events:
             if last.kind == "step":
                 notes["step"] = _step_note(last.record)
+                if not warned and (warning := unsolved_note(last.record)):
+                    progress.console.print(warning, highlight=False)
+                    warned = True
             elif last.kind == "validation":
                 notes["validation"] = held_out_note(last.record)
                 if not progress.console.is_terminal and not quiet:
@@ -209,6 +213,18 @@ def _step_note(record: "Record") -> str:
     waiting = float(record["waited_seconds"]) / seconds if seconds else 0.0
     waited = f"waiting {waiting:.0%}" if waiting > WAITING else ""
     return " · ".join(note for note in (*losses, speed, waited) if note)
+
+
+def unsolved_note(record: "Record") -> str:
+    """Return a warning where the inner problem of an implicit gradient was left far from its solution."""
+    residual = float(record.get("residual", 0.0))
+    if residual <= SOLVED:
+        return ""
+    return (
+        f"note: the inner loop ends far from its solution (its gradient is {100 * residual:.0f} % of that at the "
+        "start), so the implicit gradient is not that of the query loss; raise algorithm.steps or algorithm.proximal, "
+        "or choose another lr or a smaller scope"
+    )
 
 
 def held_out_note(record: "Record") -> str:

@@ -11,9 +11,10 @@ from tests.algorithms.quadratic import EYE, META, ONLY_A, THETA, Case, D, Point,
 
 from metaglot.algorithms.imaml import imaml
 from metaglot.algorithms.maml import maml
+from metaglot.cli_train import unsolved_note
 from metaglot.errors import MetaglotError
 from metaglot.inner import Implicit
-from metaglot.models import HeadOnly, Named, Prototypes
+from metaglot.models import All, HeadOnly, Named, Prototypes
 from metaglot.models.heads import LOG_SCALE
 
 STRENGTH = 0.7
@@ -28,7 +29,9 @@ def solved(case: Case):
 
 def exact(**options):
     """iMAML whose inner loop and conjugate gradients have converged."""
-    made = imaml(**{"lr": 0.3, "steps": 300, "proximal": STRENGTH, "iterations": D, **options})
+    made = imaml(
+        **{"lr": 0.3, "momentum": 0.0, "steps": 300, "scope": All(), "proximal": STRENGTH, "iterations": D, **options}
+    )
     return replace(made, estimator=replace(made.estimator, tolerance=0.0))
 
 
@@ -127,7 +130,20 @@ def test_without_a_regularised_problem_it_is_refused(options):
 
 
 def test_what_is_chosen():
-    made = imaml(proximal=0.3, iterations=7)
+    made = imaml(proximal=0.3, iterations=7, scope=All())
     assert made.estimator == Implicit(iterations=7)
     assert made.proximal == 0.3
     assert made.second_order
+    assert imaml().scope == HeadOnly()
+
+
+def test_the_record_tells_how_far_the_inner_problem_is_from_solved():
+    case = Case(1)
+    residuals = []
+    for steps in (1, 10, 300):
+        found = exact(steps=steps).meta_grad([case.problem], META, [case.episode], step=0, seed=0)
+        residuals.append(found.records[0]["residual"])
+    assert residuals[0] > residuals[1] > residuals[2]
+    assert residuals[2] < 1e-9
+    assert "far from its solution" in unsolved_note({"residual": residuals[0]})
+    assert unsolved_note({"residual": residuals[2]}) == unsolved_note({"loss": 1.0}) == ""

@@ -8,6 +8,6 @@ from metaglot.inner import Sgd, unrolled
 from metaglot.models import Head, HeadOnly, Zeros
 
 
-def anil(*, lr: float = 1.0, steps: int = 5, head: Head = Zeros(), dropout: bool = True) -> GradientBased:
+def anil(*, lr: float | None = None, steps: int = 5, head: Head = Zeros(), dropout: bool = True) -> GradientBased:
     """Return ANIL with the exact gradient."""
     return GradientBased(scope=HeadOnly(), head=head, rule=Sgd(lr=lr), steps=steps, estimator=unrolled, dropout=dropout)

@@ -15,7 +15,7 @@ from metaglot.models import All, Prototypes, Scope
 
 def boil(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     steps: int = 3,
     metric: Literal["cosine", "euclidean"] = "cosine",
     scope: Scope = All(),

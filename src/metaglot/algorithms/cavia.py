@@ -13,7 +13,7 @@ from metaglot.models import Context, Head, Prototypes
 
 def cavia(
     *,
-    lr: float = 0.1,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
     size: int = 32,

@@ -11,7 +11,7 @@ from metaglot.models import HeadOnly, Latent
 
 
 def leo(
-    *, lr: float = 1e-2, steps: int = 5, size: int = 64, scale: float = 10.0, dropout: bool = True
+    *, lr: float | None = None, steps: int = 5, size: int = 64, scale: float = 10.0, dropout: bool = True
 ) -> GradientBased:
     """Return LEO with codes of `size` numbers and the exact gradient."""
     head = Latent(size=size, scale=scale)

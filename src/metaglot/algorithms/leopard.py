@@ -13,7 +13,7 @@ from metaglot.models import All, Generated, Scope
 
 def leopard(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
     layers: int = 1,

@@ -12,7 +12,7 @@ from metaglot.models import All, Head, Scope, Zeros
 
 def maml(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
     head: Head = Zeros(),
@@ -30,7 +30,7 @@ def maml(
 
 def fomaml(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
     head: Head = Zeros(),

@@ -17,7 +17,7 @@ from metaglot.models import All, Head, Scope, Zeros
 
 def maml_plus_plus(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
     annealed: int = 1000,

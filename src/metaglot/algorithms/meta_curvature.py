@@ -12,7 +12,7 @@ from metaglot.models import All, Head, Scope, Zeros
 
 def meta_curvature(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
     limit: int = 2048,

@@ -13,7 +13,7 @@ from metaglot.models import All, Prototypes, Scope
 
 def protomaml(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
     metric: Literal["cosine", "euclidean"] = "euclidean",

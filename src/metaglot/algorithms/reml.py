@@ -14,7 +14,7 @@ from metaglot.models import Head, Lora, Scope, Zeros
 
 def reml(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 5,
     hidden: int = 8,

@@ -11,10 +11,12 @@ from metaglot.inner import Adam, Rule, Sgd
 from metaglot.inner import reptile as estimate
 from metaglot.models import All, Head, Scope, Zeros
 
+ADAM_LR = 1e-3  # where Adam takes the steps and no rate is given
+
 
 def reptile(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 5,
     head: Head = Zeros(),
@@ -24,5 +26,6 @@ def reptile(
     dropout: bool = True,
 ) -> GradientBased:
     """Return Reptile; its inner loop goes through support and query together, by gradient descent or Adam."""
-    rule: Rule = Adam(lr=lr, head_lr=head_lr) if adam else Sgd(lr=lr, head_lr=head_lr)
+    own = ADAM_LR if lr is None else lr
+    rule: Rule = Adam(lr=own, head_lr=head_lr) if adam else Sgd(lr=lr, head_lr=head_lr)
     return GradientBased(scope, head, rule, steps=steps, estimator=estimate, dropout=dropout, batch_size=batch_size)

@@ -131,7 +131,7 @@ class SequentialReptile:
 
 def sequential_reptile(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 5,
     head: Head = Zeros(),

@@ -14,7 +14,7 @@ from metaglot.models import Head, Prototypes, Warp
 
 def warpgrad(
     *,
-    lr: float = 1e-2,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
     targets: tuple[str, ...] = ("query", "value"),

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.inner.rule import body_of, clip_to_norm, rate_of
+from metaglot.inner.rates import rates_of
+from metaglot.inner.rule import body_of, clip_to_norm
 from metaglot.types import Params, RuleState
 
 LEFT, RIGHT, SCALE = (f"algorithm.rule.curvature.{part}." for part in ("left", "right", "scale"))
@@ -28,7 +29,7 @@ HEAD_WEIGHT, HEAD_BIAS = "head.weight", "head.bias"
 class Curvature:
     """Gradient descent on gradients multiplied by learnt matrices (`algorithm.rule.curvature.*`)."""
 
-    lr: float = 1e-2
+    lr: float | None = 1e-2  # Polyak's at each step if None (`inner/rates.py`)
     head_lr: float | None = None  # lr if None
     limit: int = 2048  # sides longer than this have no matrix
     clip: float | None = None  # joint norm of the inner gradient
@@ -58,10 +59,11 @@ class Curvature:
         self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
     ) -> tuple[Params, RuleState]:
         """Return θ − lr·L G R; raise MetaglotError for a head of another width than the curvature was learnt for."""
-        del loss, step
+        del step
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
+        rates = rates_of(self.lr, self.head_lr, grads, loss)
         ways = {name: _multiplied(meta, name, grads[name]) for name in fast}
-        return {n: v - rate_of(n, self.lr, self.head_lr) * ways[n] for n, v in fast.items()}, state
+        return {name: value - rates.of(name) * ways[name] for name, value in fast.items()}, state
 
 
 def _multiplied(meta: Params, name: str, grad: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metaglot.inner.rule import RATE, body_of, clip_to_norm, rate_of
+from metaglot.inner.rates import rates_of
+from metaglot.inner.rule import RATE, body_of, clip_to_norm
 from metaglot.types import Params, RuleState
 
 HEAD_LAYER = "head"
@@ -20,7 +21,7 @@ HEAD_LAYER = "head"
 class LayerRates:
     """Gradient descent with `algorithm.rule.rate.<layer>`, of shape [] or [steps]; later steps use the last."""
 
-    lr: float = 1e-2  # what α is a multiple of
+    lr: float | None = 1e-2  # what α is a multiple of; Polyak's at each step if None (`inner/rates.py`)
     head_lr: float | None = None  # lr if None
     per_step: bool = False
     clip: float | None = None  # joint norm of the inner gradient
@@ -41,10 +42,10 @@ class LayerRates:
         self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
     ) -> tuple[Params, RuleState]:
         """Return θ_l − lr·α_{l,t} g_l for every layer l."""
-        del loss
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
+        own = rates_of(self.lr, self.head_lr, grads, loss)
         layers = dict.fromkeys(map(layer_of, fast))
-        rates = {layer: rate_of(layer, self.lr, self.head_lr) * _at(meta[RATE + layer], step) for layer in layers}
+        rates = {layer: own.of(layer) * _at(meta[RATE + layer], step) for layer in layers}
         return {name: value - rates[layer_of(name)] * grads[name] for name, value in fast.items()}, state
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, learnt_rate, rate_of
+from metaglot.inner.rates import rates_of
+from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, learnt_rate
 from metaglot.types import Params, RuleState
 
 
@@ -19,7 +20,7 @@ from metaglot.types import Params, RuleState
 class MetaSgd:
     """Gradient descent with `algorithm.rule.rate.<parameter>`, of the parameter's shape."""
 
-    lr: float = 1e-2  # what α is a multiple of
+    lr: float | None = 1e-2  # what α is a multiple of; Polyak's at each step if None (`inner/rates.py`)
     head_lr: float | None = None  # lr if None
     clip: float | None = None  # joint norm of the inner gradient
 
@@ -37,7 +38,8 @@ class MetaSgd:
         self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
     ) -> tuple[Params, RuleState]:
         """Return θ − lr·α ∘ g."""
-        del loss, step
+        del step
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
-        rates = {name: rate_of(name, self.lr, self.head_lr) * learnt_rate(meta, name) for name in fast}
-        return {name: value - rates[name] * grads[name] for name, value in fast.items()}, state
+        rates = rates_of(self.lr, self.head_lr, grads, loss)
+        ways = {name: learnt_rate(meta, name) * grads[name] for name in fast}
+        return {name: value - rates.of(name) * ways[name] for name, value in fast.items()}, state

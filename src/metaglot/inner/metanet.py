@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, learnt_rate, rate_of
+from metaglot.inner.rates import rates_of
+from metaglot.inner.rule import RATE, body_of, clip_to_norm, head_rates, learnt_rate
 from metaglot.seeds import torch_generator
 from metaglot.types import Params, RuleState
 
@@ -31,7 +32,7 @@ FLOOR = 1e-8  # of ρ, where a gradient is zero
 class MetaNet:
     """A network of so many layers (`algorithm.rule.net.*`) that writes LoRA weights."""
 
-    lr: float = 1.0
+    lr: float | None = 1.0  # Polyak's at each step if None (`inner/rates.py`)
     head_lr: float | None = None  # lr if None
     layers: int = 1
     hidden: int = 32  # width between layers
@@ -76,14 +77,14 @@ class MetaNet:
         self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
     ) -> tuple[Params, RuleState]:
         """Return the weights that the network writes."""
-        del loss, step
+        del step
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
-        moved: dict[str, Tensor] = {}
+        rates, moved = rates_of(self.lr, self.head_lr, grads, loss), dict[str, Tensor]()
         for name, value in fast.items():
             side, way = _side(name), grads[name]
             if side in self._written:
                 way = self._way(meta, side, way, value) if side == "b" else self._way(meta, side, way.T, value.T).T
-            moved[name] = value - rate_of(name, self.lr, self.head_lr) * learnt_rate(meta, name) * way
+            moved[name] = value - rates.of(name) * learnt_rate(meta, name) * way
         return moved, state
 
     def _way(self, meta: Params, side: str, grad: Tensor, value: Tensor) -> Tensor:  # [rows, r] twice -> [rows, r]

@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.inner.rule import RATE, clip_to_norm, rate_of
+from metaglot.inner.rates import rates_of
+from metaglot.inner.rule import RATE, clip_to_norm
 from metaglot.seeds import torch_generator
 from metaglot.types import Params, RuleState
 
@@ -38,7 +39,7 @@ INPUTS = 4
 class Recurrent:
     """An LSTM that writes updates; the state holds `h` and `c` [N, hidden] over all N coordinates that move."""
 
-    lr: float = 1e-2
+    lr: float | None = 1e-2  # Polyak's at each step if None (`inner/rates.py`)
     head_lr: float | None = None  # lr if None
     hidden: int = 8
     scale: float = 0.01  # of what the LSTM writes
@@ -77,10 +78,10 @@ class Recurrent:
         read = torch.cat([preprocessed(flat), preprocessed(loss.to(flat)).expand(len(flat), 2)], 1)
         h, c = lstm_step(meta, read if self.through else read.detach(), state["h"], state["c"])
         written = (h @ meta[LSTM + "out"].to(h)).split([value.numel() for value in fast.values()])
-        moved: dict[str, Tensor] = {}
+        rates, moved = rates_of(self.lr, self.head_lr, grads, loss), dict[str, Tensor]()
         for (name, value), own in zip(fast.items(), written, strict=True):
             part = "head" if name.startswith("head.") else "body"
-            rate = rate_of(name, self.lr, self.head_lr) * meta[RATE + part]
+            rate = rates.of(name) * meta[RATE + part]
             moved[name] = value - rate * grads[name] - self.scale * meta[SCALE + part] * own.view_as(value)
         return moved, {"h": h, "c": c}
 

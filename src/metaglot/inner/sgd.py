@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from metaglot.inner.rates import rates_of
 from metaglot.inner.rule import clip_to_norm
 from metaglot.types import Params, RuleState
 
 
 @dataclass(frozen=True)
 class Sgd:
-    """Gradient descent with a fixed rate for the body and, where given, another for the head."""
+    """Gradient descent with a rate for the body and, where given, another for the head."""
 
-    lr: float = 1e-2
-    head_lr: float | None = None  # lr if None
+    lr: float | None = 1e-2  # Polyak's at each step if None (`inner/rates.py`)
+    head_lr: float | None = None  # as the body's if None
     clip: float | None = None  # joint norm of the inner gradient
 
     def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
@@ -34,11 +35,7 @@ class Sgd:
         self, meta: Params, fast: Params, grads: Params, loss: Tensor, state: RuleState, step: int
     ) -> tuple[Params, RuleState]:
         """Return θ − lr·g."""
-        del meta, loss, step
+        del meta, step
         grads = clip_to_norm(grads, self.clip) if self.clip is not None else grads
-        head_lr = self.lr if self.head_lr is None else self.head_lr
-        moved = {
-            name: value - (head_lr if name.startswith("head.") else self.lr) * grads[name]
-            for name, value in fast.items()
-        }
-        return moved, state
+        rates = rates_of(self.lr, self.head_lr, grads, loss)
+        return {name: value - rates.of(name) * grads[name] for name, value in fast.items()}, state

@@ -4,7 +4,8 @@
 
 The inverse is applied by conjugate gradients on Hessian-vector products.  Memory does not depend on the inner steps.
 It is exact only where the inner loop has converged and H + λI is positive definite; conjugate gradients stop where
-they meet negative curvature.  What the support loss depends on without moving it, θ_m, gets −∂⟨∇ℓ, v/λ⟩/∂θ_m.
+they meet negative curvature.  How far from converged an inner loop ended stands in its record, as `residual`.  What the
+support loss depends on without moving it, θ_m, gets −∂⟨∇ℓ, v/λ⟩/∂θ_m.
 
 Rajeswaran et al. 2019 (iMAML), https://arxiv.org/abs/1909.04630
 """
@@ -20,6 +21,9 @@ from metaglot.inner.loop import gradients
 from metaglot.seeds import fold
 from metaglot.types import Episode, Params, Problem
 
+RESIDUAL = "residual"
+"""In a record: the gradient of the inner problem where the loop ended, relative to that where it began."""
+
 
 @dataclass(frozen=True)
 class Implicit:
@@ -34,31 +38,42 @@ class Implicit:
     def __call__(self, inner: Inner, problem: Problem, meta: Params, episode: Episode, seed: int | None) -> Estimate:
         """Return the meta-gradient."""
         leaves = leaves_of(meta)
-        start = inner.start(problem, leaves, episode.support, seed=seed)
+        support = inner.support(problem, leaves, episode.support, seed=seed)
+        start = inner.start(problem, leaves, support, seed=seed)
         still = {name: value.detach() for name, value in start.items()}
-        fast = inner.loop.run(problem, meta, still, episode.support, seed=seed, create_graph=False)
+        fixed = {name: value.detach() for name, value in support.items()}
+        fast = inner.loop.run(problem, meta, still, fixed, seed=seed, create_graph=False)
         at = leaves_of(fast.params)
         judged = judge(inner.judging(problem), leaves, [(1.0, at)], episode, seed)
         found = gradients(judged.loss, {**_meta_tagged(leaves), **at})
         total = {name: found[f"meta {name}"] for name in leaves}
         outer = {name: found[name] for name in at}
         strength = inner.loop.proximal
-        step = Step(episode.support, None if seed is None else fold(seed, "implicit"))
+        step = Step(fixed, None if seed is None else fold(seed, "implicit"))
         through = Through(inner.loop, problem, meta, step)
         solved = _solve(through, fast.params, outer, strength, self)
-        _, of_meta = _product(through, fast.params, solved)
+        _, grads = inner.loop.gradient(
+            problem, leaves, leaves_of(fast.params), support, seed=step.seed, create_graph=True
+        )
+        of_meta = pulled_back(grads, solved, leaves)
         add_to(total, {name: -value for name, value in of_meta.items()})
         add_to(total, pulled_back(start, {name: strength * value for name, value in solved.items()}, leaves))
-        return total, record_of(problem, fast.trace, judged.logits, episode)
+        pulled = {name: grad.detach() + strength * (fast.params[name] - still[name]) for name, grad in grads.items()}
+        residual = _size(pulled) / max(_size(through.gradient(still)[1]), 1e-12)
+        return total, {**record_of(problem, fast.trace, judged.logits, episode), RESIDUAL: residual}
 
 
 def _meta_tagged(leaves: Params) -> dict[str, Tensor]:
     return {f"meta {name}": value for name, value in leaves.items()}
 
 
-def _product(through: Through, fast: Params, toward: Params) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _product(through: Through, fast: Params, toward: Params) -> dict[str, Tensor]:
     gradient: Gradient = ExactProduct()(through, fast)
-    return gradient.pull(toward, torch.zeros_like(gradient.loss))
+    return gradient.pull(toward, torch.zeros_like(gradient.loss))[0]
+
+
+def _size(values: Params) -> float:
+    return float(_dot(values, values).sqrt())
 
 
 def _solve(through: Through, fast: Params, outer: Params, strength: float, options: Implicit) -> dict[str, Tensor]:
@@ -70,7 +85,7 @@ def _solve(through: Through, fast: Params, outer: Params, strength: float, optio
     for _ in range(options.iterations):
         if float(size) <= options.tolerance * float(first):
             break
-        turned, _ = _product(through, fast, direction)
+        turned = _product(through, fast, direction)
         turned = {name: turned[name] + strength * direction[name] for name in direction}
         curvature = _dot(direction, turned)
         if float(curvature) <= 0:  # not a minimum along this direction

@@ -1,0 +1,113 @@
+"""Every gradient method, with its defaults, learns a support set: on an encoder, on a decoder, and on MiniLM."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from metaglot.adaptation import Model, load_model
+from metaglot.algorithms import build_algorithm
+from metaglot.algorithms.build import adapting
+from metaglot.data.builtin import fetch
+from metaglot.errors import MetaglotError
+from metaglot.models import Runtime
+from metaglot.seeds import seeded
+from metaglot.types import Params
+
+BODY_MOVES = ("maml", "fomaml", "reptile", "sequential-reptile", "meta-sgd", "maml++", "meta-curvature", "protomaml")
+BODY_MOVES += ("boil", "leopard", "cavia", "warpgrad", "reml", "joint", "transfer")
+HEAD_MOVES = ("anil", "imaml", "leo")
+NO_STEPS = ("protonet", "cotrained", "matchingnet", "r2d2", "metaoptnet")
+WRITERS = ("metanet-1", "metanet-n")  # networks that write the weights: nothing until they have learnt to
+LORA_NAMES = ("reml", "warpgrad")  # move layers that an encoder calls query and value
+
+TEXTS = ("the match ended in a draw", "the striker scored twice", "the bank raised its rates", "shares fell at noon")
+TEXTS += ("a goal in the last minute", "the coach praised the keeper", "profits rose by a tenth", "the market was calm")
+LABELS = (0, 0, 1, 1, 0, 0, 1, 1)
+
+
+def test_every_algorithm_is_in_one_list():
+    from metaglot.algorithms import ALGORITHMS
+
+    assert sorted((*BODY_MOVES, *HEAD_MOVES, *NO_STEPS, *WRITERS)) == sorted(ALGORITHMS)
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny: str) -> Model:
+    return load_model(tiny, Runtime(precision="fp32", device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def decoder(encoder: Model, tmp_path_factory) -> Model:
+    """A GPT-2 with random weights: the scale of its features and gradients is quite another."""
+    folder: Path = tmp_path_factory.mktemp("decoder")
+    tokenizer = encoder.backbone.tokenizer
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=3, n_head=4, n_positions=64, pad_token_id=0)
+    with seeded(0, torch.device("cpu")):
+        GPT2LMHeadModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return load_model(str(folder), Runtime(precision="fp32", device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Model:
+    try:
+        fetch("minilm")
+    except MetaglotError as error:
+        pytest.skip(f"builtin:minilm cannot be had: {error}")
+    return load_model("builtin:minilm", Runtime(device="cpu"))
+
+
+def learnt(name: str, model: Model) -> tuple[float, float, float]:
+    """Return the support loss before and after the inner loop, and how far the features turn (1 − cosine)."""
+    algorithm = adapting(build_algorithm(name, {"dropout": False}))
+    problem = model.problem(("sport", "money"))
+    support = model.collate(TEXTS, None, LABELS)
+    meta = algorithm.init(model.backbone.learner, [problem.task], seed=0)
+    inner = algorithm.inner_of(problem)
+    with torch.no_grad():
+        start = inner.start(problem, meta, support, seed=None)
+    fast = algorithm.adapt(problem, meta, support, seed=0).params
+
+    def of(params: Params) -> tuple[float, Tensor]:
+        with torch.no_grad():
+            both = {**meta, **params}
+            return float(problem.loss(both, support, seed=None)), problem.features(both, support, seed=None)
+
+    (before, still), (after, moved) = of(start), of(fast)
+    return before, after, float((1 - torch.cosine_similarity(still, moved)).mean())
+
+
+def check(name: str, model: Model) -> None:
+    before, after, turn = learnt(name, model)
+    assert after <= 0.7 * before, f"{name}: support loss {before:.4f} -> {after:.4f}"
+    if name in BODY_MOVES:
+        assert turn > 1e-4, f"{name}: features turn by {turn:.1e}"
+
+
+@pytest.mark.parametrize("name", [*BODY_MOVES, *HEAD_MOVES])
+def test_defaults_learn_on_an_encoder(encoder, name):
+    check(name, encoder)
+
+
+# Over random features a head alone tells little apart, and a context vector beside the tokens overshoots.
+@pytest.mark.parametrize("name", [name for name in BODY_MOVES if name not in (*LORA_NAMES, "cavia")])
+def test_defaults_learn_on_a_decoder_of_random_weights(decoder, name):
+    check(name, decoder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*BODY_MOVES, *HEAD_MOVES])
+def test_defaults_learn_on_minilm(minilm, name):
+    check(name, minilm)
+
+
+def test_the_rates_of_before_did_not_learn(encoder):
+    """What a rate of 1e-2 from a head of zeros did, and does where it is asked for."""
+    algorithm = build_algorithm("maml", {"lr": 1e-2, "dropout": False})
+    support, problem = encoder.collate(TEXTS, None, LABELS), encoder.problem(("sport", "money"))
+    fast = algorithm.adapt(problem, algorithm.init(encoder.backbone.learner, [problem.task], seed=0), support, seed=0)
+    losses = [step.loss for step in fast.trace]
+    assert losses[-1] > 0.98 * losses[0]
