@@ -146,6 +146,11 @@ def _task(
         tell(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
     tell_notes(loaded.backbone.notes[1:], quiet=quiet)
     texts, _, pairs = task
+    from metaglot.adaptation.scripts import language_note
+
+    if note := language_note(loaded, texts):
+        notes.append(note)
+        tell_notes(notes[-1:], quiet=quiet)
     if cut := loaded.cut(texts, pairs):
         notes.append(cut_note(cut, len(texts), loaded.max_length))
         tell_notes(notes[-1:], quiet=quiet)

@@ -1,6 +1,7 @@
 """`metaglot data list | fetch | inspect`: what text there is, and what is in it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,6 +83,9 @@ def inspect(
     against_columns: Annotated[
         list[str] | None, typer.Option(help="The same for the sets of --against, where theirs have other names.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model: note it where it was not made for texts like these, e.g. builtin:mini.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show rows, classes, lengths, languages, duplicates, conflicting labels and overlap with other sets.
@@ -97,7 +101,14 @@ def inspect(
     mapping = parse_columns(columns or [])
     theirs = parse_columns(against_columns or []) or None
     others = [(other, read_table(other, mapping=theirs)) for other in against or []]
-    summary = inspect_table(read_table(path, mapping=mapping), against=others)
+    table = read_table(path, mapping=mapping)
+    summary = inspect_table(table, against=others)
+    if model is not None:
+        from metaglot.adaptation import load_model
+        from metaglot.adaptation.scripts import language_note
+
+        note = language_note(load_model(model), table["text"].to_pylist())
+        summary = replace(summary, notes=(*summary.notes, *([note] if note else [])))
     if as_json:
         _print_json({"path": path, **summary.to_json()})
         return

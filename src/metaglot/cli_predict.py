@@ -78,7 +78,9 @@ def predict(
     texts, pairs = (list(text or []), None) if file is None else texts_of(read_file(file, columns))
     check_adapted(folder)
     question = _question(folder, unknown, explain=explain)
-    for one, prediction in zip(texts, _predictions(question, texts, pairs, quiet=quiet or as_json), strict=True):
+    for one, prediction in zip(
+        texts, _predictions(question, texts, pairs, quiet=quiet or as_json, silent=quiet), strict=True
+    ):
         _tell(one, prediction, as_json=as_json)
 
 
@@ -89,12 +91,13 @@ def _question(folder: Path, unknown: str | None, *, explain: bool) -> Question:
 
 
 def _predictions(
-    question: Question, texts: Sequence[str], pairs: Sequence[str] | None, *, quiet: bool
+    question: Question, texts: Sequence[str], pairs: Sequence[str] | None, *, quiet: bool, silent: bool
 ) -> list[Prediction]:
     """Return the predictions; notes and, where it takes more than a moment, a bar go to standard error."""
     from metaglot.cli_progress import bar
 
-    _note(question.adapted, texts, pairs)
+    if not silent:
+        _note(question.adapted, texts, pairs)
     if quiet:
         return question.predictions(texts, pairs)
     with bar("predict", len(texts)) as advance:
@@ -102,8 +105,12 @@ def _predictions(
 
 
 def _note(adapted: "Adapted", texts: Sequence[str], pairs: Sequence[str] | None) -> None:
+    from metaglot.adaptation.scripts import language_note
+
     if cut := adapted.model.cut(texts, pairs) if texts else 0:
         tell(f"note: {cut_note(cut, len(texts), adapted.model.max_length)}", err=True)
+    if note := language_note(adapted.model, texts):
+        tell(f"note: {note}", err=True)
 
 
 def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
@@ -146,7 +153,7 @@ def _to_file(
     joined(own, dict.fromkeys(names, ()), file)
     check_adapted(folder)
     question = _question(folder, unknown, explain=False)
-    found = _predictions(question, *texts_of(table), quiet=quiet or as_json)
+    found = _predictions(question, *texts_of(table), quiet=quiet or as_json, silent=quiet)
     new = [
         [one.label for one in found],
         [None if one.probability is None else round(one.probability, 6) for one in found],

@@ -1,0 +1,79 @@
+"""Whether a model was made for texts like these, as its tokenizer tells.
+
+    unread = pieces that are unknown or one letter alone / all pieces with letters
+    split  = pieces that go on within a word / all pieces with letters
+
+Of English by an English vocabulary a tenth is unread and a tenth split; of a script that the vocabulary lacks nearly
+all is unread, and of another language in Latin letters a third and more is split (docs/howto/languages.md has what was
+measured).  A vocabulary of many languages splits words of each of them, so that `split` says something of a vocabulary
+in plain Latin letters only.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from metaglot.adaptation.model import Model
+from metaglot.data.inspect import script
+
+UNREAD, SPLIT = 0.40, 0.30  # shares, less a standard error, from which on it is noted
+PLAIN = 0.80  # share of the pieces of a vocabulary that are in plain Latin letters, from which on `split` counts
+PIECES = 60  # with letters; of fewer nothing is said
+TEXTS, LETTERS = 300, 400  # that are looked at: texts, and characters of each
+
+
+class Fit(NamedTuple):
+    """How a tokenizer meets some texts."""
+
+    unread: float  # share, 0 … 1
+    split: float  # share, 0 … 1
+    pieces: int  # with letters
+
+
+def fit_of(tokenizer: Any, texts: Sequence[str]) -> Fit:
+    """Return the shares for the first letters of texts spread evenly over all."""
+    chosen = [text[:LETTERS] for text in texts[:: max(1, -(-len(texts) // TEXTS))] if text.strip()]
+    if not chosen:
+        return Fit(0.0, 0.0, 0)
+    unread = split = pieces = 0
+    for one in tokenizer(chosen, add_special_tokens=False, truncation=False).encodings or ():
+        before = None
+        for piece, word, (begin, end) in zip(one.tokens, one.word_ids, one.offsets, strict=True):
+            unknown = piece == tokenizer.unk_token
+            letters = piece.removeprefix("##").strip("Ġ▁")
+            if unknown or any(map(str.isalpha, letters)):
+                pieces += 1
+                unread += unknown or len(letters) == 1 or end - begin == 1  # a byte has the place of its letter
+                split += word is not None and word == before
+            before = word
+    return Fit(unread / max(1, pieces), split / max(1, pieces), pieces)
+
+
+def language_note(model: Model, texts: Sequence[str]) -> str | None:
+    """Return what is to be said where the model was not made for these texts; None where nothing is."""
+    tokenizer = model.backbone.tokenizer
+    fit = fit_of(tokenizer, texts)
+    if fit.pieces < PIECES:
+        return None
+    unread, split = (share - (share * (1 - share) / fit.pieces) ** 0.5 for share in (fit.unread, fit.split))
+    if unread >= UNREAD:
+        what = f"{100 * fit.unread:.0f} % of their pieces are unknown to its tokenizer or single letters"
+    elif split >= SPLIT and _is_plain(tokenizer):
+        what = f"its tokenizer splits their words: {100 * fit.split:.0f} % of the pieces go on within a word"
+    else:
+        return None
+    usual = Counter(map(script, texts[:TEXTS])).most_common(1)[0][0]
+    return (
+        f"{model.name} was not made for texts like these (script: {usual}; {what}). Take an encoder of many languages "
+        "or of this one, as a folder or hub id, such as intfloat/multilingual-e5-small; metaglot evaluate MODEL FILE "
+        "--against tfidf tells whether it is better than counting words"
+    )
+
+
+@lru_cache(maxsize=8)
+def _is_plain(tokenizer: Any) -> bool:
+    """Whether the pieces of a vocabulary are in plain Latin letters, but for single characters."""
+    pieces = [piece.removeprefix("##").strip("Ġ▁") for piece in tokenizer.get_vocab()]
+    words = [piece for piece in pieces if len(piece) > 2 and piece.isalpha()]
+    return sum(map(str.isascii, words)) >= PLAIN * max(1, len(words))
