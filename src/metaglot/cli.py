@@ -15,6 +15,7 @@ from metaglot import (
     cli_bench,
     cli_data,
     cli_demo,
+    cli_edit,
     cli_evaluate,
     cli_predict,
     cli_report,
@@ -38,6 +39,7 @@ app.command("demo")(cli_demo.demo)
 app.command("pretrain")(cli_train.pretrain)
 app.command("adapt")(cli_adapt.adapt)
 app.command("predict")(cli_predict.predict)
+app.command("edit")(cli_edit.edit)
 app.command("evaluate")(cli_evaluate.evaluate)
 app.command("bench")(cli_bench.bench)
 app.command("reproduce")(cli_reproduce.reproduce)

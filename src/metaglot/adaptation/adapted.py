@@ -227,6 +227,22 @@ class Adapted:
         )
         return replace(again, kept=self.kept)
 
+    def without(self, rows: Sequence[int]) -> "Adapted":
+        """Return the adaptation without some examples, by their number from 0; a class without examples goes.
+
+        As if adapted anew to the others: exact in closed form, and adapted again after gradient steps.  Raises
+        MetaglotError for an example that there is not, where one class would be left, and where no texts were kept.
+        """
+        from metaglot.adaptation.editing import edited  # builds on this module
+
+        return edited(self, remove=rows)
+
+    def relabelled(self, labels: Mapping[int, Label]) -> "Adapted":
+        """Return the adaptation with other labels for some examples, by their number from 0; else as `without`."""
+        from metaglot.adaptation.editing import edited
+
+        return edited(self, relabel=labels)
+
     def save(self, folder: str | Path, *, keep_examples: bool | None = None, force: bool = False) -> Path:
         """Write labels, head, changed weights, provenance and a model card; the texts only if asked.
 

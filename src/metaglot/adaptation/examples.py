@@ -34,6 +34,16 @@ class Examples:
         return data_hash(self.texts, self.labels, self.pairs)
 
 
+def joined(parts: Sequence[Examples]) -> Examples:
+    """Return all examples; raise MetaglotError where some are pairs and others are not."""
+    if len({part.pairs is None for part in parts}) > 1:
+        raise MetaglotError("some examples are pairs and others are not; give files of one kind")
+    texts = tuple(text for part in parts for text in part.texts)
+    labels = tuple(label for part in parts for label in part.labels)
+    pairs = tuple(pair for part in parts for pair in part.pairs or ())
+    return Examples(texts, labels, pairs if parts and parts[0].pairs is not None else None)
+
+
 def data_hash(texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str] | None) -> str:
     """Return a hash of labelled texts, in their order."""
     rows = [list(texts), [str(label) for label in labels], None if pairs is None else list(pairs)]
