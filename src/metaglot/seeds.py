@@ -5,6 +5,8 @@ else, and ranks can take episodes by stride.
 """
 
 import hashlib
+import os
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +15,11 @@ import numpy as np
 
 if TYPE_CHECKING:  # bad input is refused before torch, which takes seconds to import
     import torch
+
+
+DRAWS = threading.RLock()
+"""Held while torch's global generators are seeded: they are one for all threads."""
+os.register_at_fork(before=DRAWS.acquire, after_in_parent=DRAWS.release, after_in_child=DRAWS.release)
 
 
 def fold(seed: int, *parts: int | str) -> int:
@@ -41,11 +48,11 @@ def torch_generator(seed: int, *parts: int | str) -> "torch.Generator":
 def seeded(seed: int, device: "torch.device") -> Generator[None]:
     """Within the block, torch's global generators start at `seed`; afterwards they are as before.
 
-    Dropout reads the global generator: this makes it a function of the seed.
+    Dropout reads the global generator: this makes it a function of the seed.  Another thread that seeds waits.
     """
     import torch
 
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with DRAWS, torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield

@@ -25,6 +25,7 @@ from metaglot.models.delta import restored
 from metaglot.models.finite import check_finite
 from metaglot.models.learner import HfLearner
 from metaglot.models.load import check_length, positions_of
+from metaglot.models.turns import turn
 from metaglot.tasks import Classification
 from metaglot.tasks.contrastive import Contrastive
 from metaglot.training.checkpoint import load_params
@@ -148,13 +149,14 @@ class Model:
     def _encoded(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Any:
         texts, pairs = self._read(texts, pairs)
         prompt = self.backbone.prompt
-        return self.backbone.tokenizer(
-            [prompt + text[: self._letters] for text in texts],
-            None if pairs is None else [pair[: self._letters] for pair in pairs],
-            truncation=True,
-            max_length=self.max_length,
-            return_attention_mask=False,
-        )
+        with turn(self.backbone.tokenizer):  # which keeps how texts are cut
+            return self.backbone.tokenizer(
+                [prompt + text[: self._letters] for text in texts],
+                None if pairs is None else [pair[: self._letters] for pair in pairs],
+                truncation=True,
+                max_length=self.max_length,
+                return_attention_mask=False,
+            )
 
     def embed(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
         """Return the pooled features [n, D], float32, with the meta-learnt parameters.

@@ -19,17 +19,22 @@ from torch.nn.utils.stateless import (
 )
 from torch.utils.checkpoint import checkpoint
 
+from metaglot.models.turns import turn
+
 Forward = Callable[..., Any]
 
 
 @contextmanager
-def checkpointed(module: nn.Module, *, training: bool) -> Generator[None]:
-    """Within the block, each layer of the module keeps its inputs alone where gradients are recorded."""
+def checkpointed(module: nn.Module, whole: nn.Module | None = None, *, training: bool) -> Generator[None]:
+    """Within the block, each layer of the module keeps its inputs alone where gradients are recorded.
+
+    It is computed again in the turn of `whole`, the module that this one is part of, or itself.
+    """
     layers = layers_of(module) if torch.is_grad_enabled() else []
     before = {layer: layer.__dict__.get("forward") for layer in layers}
     try:
         for layer in layers:
-            layer.forward = _recomputed(layer, layer.forward, training=training)
+            layer.forward = _recomputed(layer, layer.forward, whole or module, training=training)
         yield
     finally:
         for layer, own in before.items():
@@ -46,12 +51,12 @@ def layers_of(module: nn.Module) -> list[nn.Module]:
     return [layer for child in module.children() for layer in layers_of(child)]
 
 
-def _recomputed(layer: nn.Module, forward: Forward, *, training: bool) -> Forward:
+def _recomputed(layer: nn.Module, forward: Forward, whole: nn.Module, *, training: bool) -> Forward:
     def run(*args: Any, **kwargs: Any) -> Any:
         held = dict(layer.named_parameters(remove_duplicate=False))  # what is substituted now
 
         def again(*args: Any) -> Any:
-            with _as_it_was(layer, held, training=training):
+            with turn(whole), _as_it_was(layer, held, training=training):
                 return forward(*args, **kwargs)
 
         return checkpoint(again, *args, use_reentrant=False)

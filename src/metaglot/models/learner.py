@@ -21,6 +21,7 @@ from metaglot.models.lora import apply_lora
 from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
 from metaglot.models.tail import tail_of
+from metaglot.models.turns import turn
 from metaglot.models.warp import apply_warp
 from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
@@ -36,7 +37,7 @@ class HfLearner:
     """A Learner around an encoder (`AutoModel`) or a decoder (`AutoModelForCausalLM`).
 
     `module` holds the frozen weights and is never changed by `forward`: parameters given are substituted for the
-    length of the call only.
+    length of the call only, in which other threads wait (`models/turns.py`).
     """
 
     module: nn.Module
@@ -60,16 +61,18 @@ class HfLearner:
     @property
     def embedding(self) -> Embedding | None:
         """The module that looks tokens up."""
-        found = cast("Any", self.module).get_input_embeddings()
-        for name, value in self.module.named_parameters():
-            if value is found.weight:
-                return Embedding(name, found.padding_idx, self.renumbers)
+        with turn(self.module):
+            found = cast("Any", self.module).get_input_embeddings()
+            for name, value in self.module.named_parameters():
+                if value is found.weight:
+                    return Embedding(name, found.padding_idx, self.renumbers)
         return None
 
     @property
     def device(self) -> torch.device:
         """Where the parameters live."""
-        return next(self.module.parameters()).device
+        with turn(self.module):
+            return next(self.module.parameters()).device
 
     def precise(self) -> "HfLearner":
         """Return the learner in fp32: the same module and parameters, without autocast."""
@@ -77,7 +80,8 @@ class HfLearner:
 
     def body(self) -> Params:
         """Return the module's parameters as `body.*`, detached; they share memory with the module."""
-        return {BODY + name: value.detach() for name, value in self.module.named_parameters()}
+        with turn(self.module):
+            return {BODY + name: value.detach() for name, value in self.module.named_parameters()}
 
     def language_head(self) -> Params:
         """Return an encoder's language-model head as `lm.*`, detached; nothing of a decoder, whose head is in the body.
@@ -86,8 +90,9 @@ class HfLearner:
         """
         if self.language is None:
             return {}
-        own = own_parameters(self.language, dict(self.module.named_parameters()))
-        return {LM + name: value.detach() for name, value in own.items()}
+        with turn(self.module):
+            own = own_parameters(self.language, dict(self.module.named_parameters()))
+            return {LM + name: value.detach() for name, value in own.items()}
 
     def scoring(self, params: Params) -> Params:
         """Return the head as an inner loop moves it alone: `lm.*`, or a decoder's output embedding as `lm.weight`.
@@ -97,9 +102,10 @@ class HfLearner:
         self._check_head()
         if not self.decoder:
             return {name: params.get(name, value) for name, value in self.language_head().items()}
-        weight = cast("Any", self.module).get_output_embeddings().weight
-        name = next(BODY + name for name, value in self.module.named_parameters() if value is weight)
-        return {OUTPUT: params.get(name, weight.detach())}
+        with turn(self.module):
+            weight = cast("Any", self.module).get_output_embeddings().weight
+            name = next(BODY + name for name, value in self.module.named_parameters() if value is weight)
+            return {OUTPUT: params.get(name, weight.detach())}
 
     def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
         """Return hidden [B, T, D] and pooled [B, D] in the parameters' precision; see `types.Learner`.
@@ -113,10 +119,11 @@ class HfLearner:
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
         rows = packed(self._base(), batch) if self.packs and self.device.type == "cpu" else None
         with (
+            turn(self.module),
             self._substituted(params, training=seed is not None, logits=logits),
             self._autocast(),
             _dropout(seed, self.device),
-            checkpointed(self._base(), training=seed is not None) if self.checkpointing else nullcontext(),
+            checkpointed(self._base(), self.module, training=seed is not None) if self.checkpointing else nullcontext(),
         ):
             if rows is not None:
                 found = rows.unpacked(self._states(rows.inputs))
@@ -136,6 +143,7 @@ class HfLearner:
         """Return the logits of `forward`, from the hidden states [B, T, D] that it gave."""
         self._check_head()
         with (
+            turn(self.module),
             self._substituted(params, training=seed is not None, logits=True),
             self._autocast(),
             _dropout(seed, self.device),
@@ -149,7 +157,13 @@ class HfLearner:
         if not self.decoder:
             raise MetaglotError("only a decoder generates text; this backbone is an encoder")
         inputs: dict[str, Any] = {name: batch[name] for name in ("input_ids", "attention_mask")}
-        with self._substituted(params, training=False), self._autocast(), torch.no_grad(), _dropout(seed, self.device):
+        with (
+            turn(self.module),
+            self._substituted(params, training=False),
+            self._autocast(),
+            torch.no_grad(),
+            _dropout(seed, self.device),
+        ):
             return cast("Any", self.module).generate(
                 **inputs, max_new_tokens=max_new_tokens, do_sample=seed is not None
             )
