@@ -143,3 +143,48 @@ def test_a_label_forges_no_row(metaglot, tiny, examples, tmp_path):
     (out / "adapted.json").write_text(json.dumps(plain))
     said = metaglot("predict", out, "--text", "refund", "--text", "a\nb", "--unknown", "none\nother\t1")
     assert [line.count("\t") for line in said.out.splitlines()] == [2, 2]
+
+
+def test_answers_that_are_no_examples_are_left_out_and_counted(metaglot, tiny, tmp_path):
+    answers = {"accept": ("house", "travel", "house", "travel"), "reject": ("house",), "ignore": ("travel",)}
+    rows = [
+        {"text": f"line {n} of {label}", "label": label, "_view_id": "classification", "answer": answer}
+        for answer, labels in answers.items()
+        for n, label in enumerate(labels)
+    ]
+    file = tmp_path / "a.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    outcome = json.loads(metaglot("adapt", tiny, file, "--out", tmp_path / "x", "--effort", "instant", "--json").out)
+    assert (outcome["examples"], outcome["labels"]) == (4, ["house", "travel"])
+    assert "2 of 6 rows have no label and are not learnt from: 1 rejected, 1 ignored" in outcome["notes"][0]
+    assert len(metaglot("predict", tmp_path / "x", file, "--json").out.splitlines()) == 6
+    looked = json.loads(metaglot("data", "inspect", file, "--json").out)
+    assert (looked["form"], looked["classes"], looked["unlabelled"]) == ("Prodigy", {"house": 2, "travel": 2}, 2)
+    shown = metaglot("data", "inspect", file).out
+    assert "format" in shown
+    assert "Prodigy" in shown
+
+
+def test_files_in_another_encoding(metaglot, tiny, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_bytes("text,label\nCafé,à\nThé,à\nBœuf,ç\nPorc,ç\n".encode("cp1252"))
+    refused = metaglot("adapt", tiny, file, "--out", tmp_path / "x", "--effort", "instant")
+    assert refused.code == 2
+    assert "--encoding cp1252" in refused.err
+    manner = ("--encoding", "cp1252")
+    outcome = metaglot("adapt", tiny, file, "--out", tmp_path / "x", "--effort", "instant", "--json", *manner)
+    assert json.loads(outcome.out)["labels"] == ["à", "ç"]
+    predicted = metaglot("predict", tmp_path / "x", file, "--json", *manner).out.splitlines()
+    assert [json.loads(line)["text"] for line in predicted] == ["Café", "Thé", "Bœuf", "Porc"]
+    assert json.loads(metaglot("data", "inspect", file, "--json", *manner).out)["classes"] == {"à": 2, "ç": 2}
+    judged = metaglot("evaluate", tiny, file, "--out", tmp_path / "r", "--shots", "1", "--draws", "1", "--efforts",
+                      "instant", "--against", "", *manner)  # fmt: skip
+    assert (judged.code, "Traceback" in judged.err) == (0, False)
+
+
+def test_the_columns_of_a_file_without_labels_are_named(metaglot, tiny, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("text,Label,topic\na,x,y\n", encoding="utf-8")
+    refused = metaglot("adapt", tiny, file, "--out", tmp_path / "x")
+    assert refused.code == 2
+    assert "no column called label (did you mean 'Label'?); it has 'text', 'Label', 'topic'" in refused.err

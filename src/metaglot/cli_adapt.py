@@ -9,9 +9,11 @@ import typer
 from metaglot.cli_output import tell, tell_json
 from metaglot.cli_texts import (
     Columns,
+    Encoding,
     Json,
     PrecisionOption,
     cut_note,
+    labels_of,
     learnt_from,
     precision_called,
     read_file,
@@ -34,6 +36,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 UNREAD = {
     "effort": "a classifier of names alone has no effort",
     "columns": "there is no file to read",
+    "encoding": "there is no file to read",
     "keep_examples": "there are no examples to keep",
     "seconds": "names take no time that could be bounded",
     "goal": "it is tested on examples, and --labels gives none",
@@ -71,6 +74,7 @@ def adapt(
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     precision: PrecisionOption = "auto",
     columns: Columns = None,
+    encoding: Encoding = None,
     names: Annotated[bool, typer.Option(help="Let the names of the classes help, where all of them are words.")] = True,
     reads: Annotated[
         Literal["both", "first", "second"] | None,
@@ -109,7 +113,7 @@ def adapt(
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
     context.with_resource(writing(out))
     runs = precision_called(precision)
-    loaded, task, notes = _task(model, examples, columns, runs, quiet=quiet, as_json=as_json)
+    loaded, task, notes = _task(model, examples, (columns, encoding), runs, quiet=quiet, as_json=as_json)
     if reads:
         loaded = _reading(loaded, reads, examples, task[2])
     adapted, reached = _learnt(loaded, task, effort=effort, goal=goal, seconds=seconds, seed=seed, names=names)
@@ -130,12 +134,18 @@ def _typed(context: typer.Context, option: str) -> bool:
 
 
 def _task(
-    model: str, file: Path, columns: str | None, precision: "Precision", *, quiet: bool, as_json: bool
+    model: str,
+    file: Path,
+    manner: tuple[str | None, str | None],
+    precision: "Precision",
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> tuple["Model", "Task", list[str]]:
     """Return the model, the texts, labels and pairs of a file, and what is odd about them, which is pointed out."""
     from metaglot.data.folders import check_model
 
-    task, notes = _read_task(file, columns)
+    task, notes = _read_task(file, *manner)
     check_model(model)
     tell_notes(notes, quiet=quiet)
     from metaglot.adaptation import load_model
@@ -157,14 +167,15 @@ def _task(
     return loaded, task, notes
 
 
-def _read_task(file: Path, columns: str | None) -> tuple["Task", list[str]]:
+def _read_task(file: Path, columns: str | None, encoding: str | None) -> tuple["Task", list[str]]:
     """Return the texts, labels and pairs of a file, and what is odd about them."""
     from metaglot.cli_checks import notes_on
     from metaglot.data.empty import check_not_all_empty
+    from metaglot.data.form import answered
     from metaglot.data.labels import table_notes
 
-    table, left = learnt_from(read_file(file, columns))
-    labels = _labels(table, file)
+    table, left = learnt_from(answered(read_file(file, columns, encoding)))
+    labels = labels_of(table, file)
     texts, pairs = texts_of(table)
     try:
         check_not_all_empty(texts, pairs)
@@ -270,23 +281,3 @@ def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: f
     if seconds is not None and not seconds >= 0:
         raise MetaglotError(f"--seconds {seconds}: expected 0 or more, e.g. 120")
     check_target(out, force=force)
-
-
-def _labels(table: Any, file: Path) -> "list[Label]":
-    from metaglot.data.labels import typed_labels
-
-    if "label" not in table.column_names:
-        raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
-    labels = typed_labels(table)
-    missing = [row + 1 for row, label in zip(table["row"].to_pylist(), labels, strict=True) if label is None]
-    if missing:
-        which = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
-        raise MetaglotError(
-            f"{file}: example number {missing[0]} has no label ({len(missing)} such); an empty "
-            f"cell, nan and <NA> count so; fill or remove these rows: {which}"
-        )
-    if len(set(labels)) < 2:
-        raise MetaglotError(
-            f"{file}: all {len(labels)} examples have the label {labels[0]!r}; give examples of at least two classes"
-        )
-    return [label for label in labels if label is not None]

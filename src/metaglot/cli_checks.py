@@ -89,13 +89,17 @@ def check_recipe_data(recipe: "Recipe") -> None:
             raise MetaglotError(f"{path}: no such file or folder (text.corpora); name one of raw text")
 
 
-def read_task(path: Path, columns: str | None, *, seed: int = 0) -> "tuple[str, pa.Table, Draws]":
+def read_task(
+    path: Path, columns: str | None, encoding: str | None = None, *, seed: int = 0
+) -> "tuple[str, pa.Table, Draws]":
     """Return the name, table and draws of a labelled file; raise MetaglotError that names it."""
     from metaglot.data.columns import parse_columns
     from metaglot.data.draws import draws_of
+    from metaglot.data.form import answered
     from metaglot.data.readers import read_table
 
-    table = read_table(path, mapping=None if columns is None else parse_columns([columns]))
+    mapping = None if columns is None else parse_columns([columns])
+    table = answered(read_table(path, mapping=mapping, encoding=encoding))
     try:
         return path.stem, table, draws_of(table, seed=seed)
     except MetaglotError as error:

@@ -86,9 +86,12 @@ def inspect(
     model: Annotated[
         str | None, typer.Option(help="A model: note it where it was not made for texts like these, e.g. builtin:mini.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="The encoding of a text file that is not UTF-8, e.g. cp1252.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show rows, classes, lengths, languages, duplicates, conflicting labels and overlap with other sets.
+    """Show format, rows, classes, lengths, languages, duplicates, conflicting labels and overlap with other sets.
 
     Examples: metaglot data inspect tickets.csv --columns text=body,label=queue
 
@@ -101,7 +104,7 @@ def inspect(
     mapping = parse_columns(columns or [])
     theirs = parse_columns(against_columns or []) or None
     others = [(other, read_table(other, mapping=theirs)) for other in against or []]
-    table = read_table(path, mapping=mapping)
+    table = read_table(path, mapping=mapping, encoding=encoding)
     summary = inspect_table(table, against=others)
     if model is not None:
         from metaglot.adaptation import load_model
@@ -125,6 +128,7 @@ def _facts(summary: "Summary") -> list[list[str]]:
     guess = " (scripts, guessed from the letters)" if summary.languages_guessed else ""
     words = summary.words
     facts = [
+        ["format", printable(summary.form)],
         ["rows", f"{summary.rows:,}"],
         ["columns", ", ".join(summary.columns)],
         ["classes", spread],

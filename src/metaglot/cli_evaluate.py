@@ -9,6 +9,7 @@ import typer
 
 from metaglot.cli_judging import Manner, kept, numbers_of, ready, results_into, told, words_of
 from metaglot.cli_output import tell, tell_json
+from metaglot.cli_texts import Encoding
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -42,6 +43,7 @@ def evaluate(
     ] = None,
     leave_out: Annotated[str, typer.Option(help="Tasks that the macro mean is also shown without.")] = "",
     columns: Annotated[str | None, typer.Option(help="Names of the columns, e.g. text=body,label=topic.")] = None,
+    encoding: Encoding = None,
     seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
     jobs: Annotated[int, typer.Option(help="Processes; with several, each has its share of the threads.")] = 1,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all if absent.")] = None,
@@ -77,7 +79,7 @@ def evaluate(
         raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
     check_results_target(out)
     context.with_resource(writing(out))
-    labelled = [read_task(path, columns, seed=seed) for path in tasks]
+    labelled = [read_task(path, columns, encoding, seed=seed) for path in tasks]
     notes = check_tasks(labelled, wanted, draws)
     from metaglot.cli_record import hashes_of, record_command
 
@@ -97,7 +99,7 @@ def evaluate(
     from metaglot.evaluation.job import Job
 
     named = tuple(words_of(efforts)), tuple(words_of(against))
-    job = Job(model, tuple(tasks), *named, multitask, columns, seed=seed)
+    job = Job(model, tuple(tasks), *named, multitask, columns, seed=seed, encoding=encoding)
     asked = ready(job, Plan(wanted, draws, queries, seed), labelled, manner)
     with kept():
         for _ in results_into(out, asked, manner._replace(quiet=quiet or as_json)):

@@ -9,7 +9,7 @@ import typer
 from metaglot.cli_out import check_out, joined, new_names, write_out
 from metaglot.cli_output import tell, tell_json
 from metaglot.cli_predicting import Prediction, Question, lines_as_they_come
-from metaglot.cli_texts import Columns, Json, cut_note, read_file, texts_of
+from metaglot.cli_texts import Columns, Encoding, Json, cut_note, read_file, texts_of
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def predict(
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
     columns: Columns = None,
+    encoding: Encoding = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress bar.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -63,11 +64,21 @@ def predict(
     stream = str(file) == "-"
     if columns is not None and stream:
         raise MetaglotError("--columns has no use beside -, of which each line is a text; drop it, or name a file")
+    if encoding is not None and stream:
+        raise MetaglotError("--encoding has no use beside -, which is UTF-8; drop it, or name a file")
     from metaglot.data.folders import check_adapted
 
     if out is not None:
         _check_out(out, file, explain=explain, force=force)
-        _to_file(folder, file or Path(), out, new_names(new_columns), (columns, unknown), quiet=quiet, as_json=as_json)
+        _to_file(
+            folder,
+            file or Path(),
+            out,
+            new_names(new_columns),
+            (columns, encoding, unknown),
+            quiet=quiet,
+            as_json=as_json,
+        )
         return
     if new_columns is not None:
         raise MetaglotError("--new-columns has no use without --out, which writes them; add it, or drop this")
@@ -75,7 +86,7 @@ def predict(
         check_adapted(folder)
         _stream(_question(folder, unknown, explain=explain), quiet=quiet, as_json=as_json)
         return
-    texts, pairs = (list(text or []), None) if file is None else texts_of(read_file(file, columns))
+    texts, pairs = (list(text or []), None) if file is None else texts_of(read_file(file, columns, encoding))
     check_adapted(folder)
     question = _question(folder, unknown, explain=explain)
     for one, prediction in zip(
@@ -138,7 +149,7 @@ def _to_file(
     file: Path,
     out: Path,
     names: tuple[str, str],
-    asked: tuple[str | None, str | None],
+    asked: tuple[str | None, str | None, str | None],
     *,
     quiet: bool,
     as_json: bool,
@@ -148,8 +159,9 @@ def _to_file(
     from metaglot.data.columns import parse_columns
     from metaglot.data.folders import check_adapted
 
-    columns, unknown = asked
-    table, own = read_whole(file, mapping=None if columns is None else parse_columns([columns]))
+    columns, encoding, unknown = asked
+    mapping = None if columns is None else parse_columns([columns])
+    table, own = read_whole(file, mapping=mapping, encoding=encoding)
     joined(own, dict.fromkeys(names, ()), file)
     check_adapted(folder)
     question = _question(folder, unknown, explain=False)

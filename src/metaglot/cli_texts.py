@@ -9,6 +9,7 @@ import typer
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
+    from metaglot.data.labels import Label
     from metaglot.models.devices import Precision
 
 Columns = Annotated[
@@ -18,6 +19,9 @@ PrecisionOption = Annotated[
     str, typer.Option("--precision", help="auto (bf16 where the processor multiplies it in hardware), bf16 or fp32.")
 ]
 PRECISIONS: Mapping[str, "Precision"] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
+Encoding = Annotated[
+    str | None, typer.Option(help="The encoding of a text file that is not UTF-8, e.g. cp1252.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 
 
@@ -39,12 +43,12 @@ def tell_notes(notes: Sequence[str], *, quiet: bool) -> None:
         typer.echo(f"note: {printable(note)}", err=True)
 
 
-def read_file(file: Path, columns: str | None) -> Any:
+def read_file(file: Path, columns: str | None, encoding: str | None = None) -> Any:
     """Return the table of a file, its columns named as asked."""
     from metaglot.data.columns import parse_columns
     from metaglot.data.readers import read_table
 
-    return read_table(file, mapping=None if columns is None else parse_columns([columns]))
+    return read_table(file, mapping=None if columns is None else parse_columns([columns]), encoding=encoding)
 
 
 def texts_of(table: Any) -> tuple[list[str], list[str] | None]:
@@ -60,3 +64,32 @@ def learnt_from(table: Any) -> tuple[Any, int]:
     splits = table.column("split").to_pylist() if "split" in table.column_names else []
     train = [i for i, split in enumerate(splits) if split == "train"]
     return (table.take(train), table.num_rows - len(train)) if train else (table, 0)
+
+
+def labels_of(table: Any, file: Path) -> "list[Label]":
+    """Return the labels of a table, one a row.
+
+    Raises MetaglotError where there is no such column, where a row has no label, and for a single class.
+    """
+    from metaglot.data.columns import near_name
+    from metaglot.data.form import form_of
+    from metaglot.data.labels import typed_labels
+
+    if "label" not in table.column_names:
+        columns = form_of(table).columns
+        near = near_name("label", columns)
+        listing = f"; it has {', '.join(map(repr, columns))}" if columns else ""
+        raise MetaglotError(f"{file}: no column called label{near}{listing}; name it: --columns label=COLUMN")
+    labels = typed_labels(table)
+    missing = [row + 1 for row, label in zip(table["row"].to_pylist(), labels, strict=True) if label is None]
+    if missing:
+        which = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+        raise MetaglotError(
+            f"{file}: example number {missing[0]} has no label ({len(missing)} such); an empty "
+            f"cell, nan and <NA> count so; fill or remove these rows: {which}"
+        )
+    if len(set(labels)) < 2:
+        raise MetaglotError(
+            f"{file}: all {len(labels)} examples have the label {labels[0]!r}; give examples of at least two classes"
+        )
+    return [label for label in labels if label is not None]

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metaglot.data.columns import Pick, Raw
+from metaglot.data.exports.argilla import flat_questions
+from metaglot.data.exports.recognise import raw_objects
 from metaglot.errors import MetaglotError
 
 
@@ -16,6 +18,9 @@ def read_parquet(path: Path, pick: Pick) -> Raw:
     """Return the picked columns of a Parquet file; no other column is read."""
     try:
         schema = cast("pa.Schema", pq.read_schema(path))
+        if flat_questions(schema.names):
+            records = cast("list[dict[str, object]]", pq.ParquetFile(path).read().to_pylist())
+            return raw_objects(path, pick, records, lambda row: f"{path}, row {row + 1}", form="parquet")
         chosen = pick(schema.names)
         table = cast("pa.Table", pq.ParquetFile(path).read(columns=list(dict.fromkeys(chosen.values()))))
     except (pa.ArrowException, OSError) as error:
@@ -24,7 +29,7 @@ def read_parquet(path: Path, pick: Pick) -> Raw:
         raise MetaglotError(f"{path}, line 1: {what} (it begins with {head!r}). Mend the file or its name.") from error
     if table.num_rows == 0:
         raise MetaglotError(f"{path}, line 1: no rows.")
-    return from_arrow(table, chosen, str(path))
+    return from_arrow(table, chosen, str(path))._replace(form="parquet", found=tuple(schema.names))
 
 
 def from_arrow(table: pa.Table, chosen: Mapping[str, str], source: str) -> Raw:

@@ -1,6 +1,7 @@
 """A file read whole: its canonical columns, and every column as it stands in the file, row by row."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ class Whole(NamedTuple):
     columns: Mapping[str, Sequence[object] | pa.ChunkedArray]  # in the order of the file, by their own names
 
 
-def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None) -> Whole:
+def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None, encoding: str | None = None) -> Whole:
     """Return a data file with all of its columns; those of its own keep their values, whatever they are.
 
     Raises MetaglotError as `read_table` does, and for a folder.
@@ -28,12 +29,7 @@ def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None) -> Whole
     kind = format_of(path)
     if kind is None or path.is_dir():
         raise MetaglotError(f"{path}: the columns of one file can be kept; name a file ({', '.join(FORMATS)})")
-    pick = picker(str(path), mapping)
-
-    def everything(found: Sequence[str]) -> Mapping[str, str]:
-        return {**pick(found), **{OWN + name: name for name in found}}
-
-    raw = _read(path, kind, everything)
+    raw = _read(path, kind, replace(picker(str(path), mapping, encoding=encoding), own=OWN))
     own = {name.removeprefix(OWN): values for name, values in raw.columns.items() if name.startswith(OWN)}
     rest = {name: values for name, values in raw.columns.items() if not name.startswith(OWN)}
     return Whole(canonical(raw._replace(columns=rest)), own or {"text": raw.columns["text"]})

@@ -6,10 +6,12 @@ A format reader hands over a `Raw`: the wanted columns as lists or Arrow arrays,
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
 
+from metaglot.data.form import Form, with_form
 from metaglot.data.labels import Column, kind_of, label_text, labels_of, with_notes
 from metaglot.errors import MetaglotError
 
@@ -18,8 +20,53 @@ LARGEST = 10**18  # beyond it stands a slip of the finger, or no 64 bits hold it
 INTEGERS = ("shot", "draw")
 CANONICAL = STRINGS + INTEGERS
 
-Pick = Callable[[Sequence[str]], Mapping[str, str]]
-"""From the columns a file has to {canonical name: column of the file}."""
+
+@dataclass(frozen=True)
+class Pick:
+    """What is asked of a file: which of its columns is which, and how its text is encoded."""
+
+    source: str
+    wanted: Mapping[str, str]  # {canonical name: column of the file, or its number from 1}
+    known: tuple[str, ...]  # the names that columns may have
+    encoding: str | None = None  # None: UTF-8, or UTF-16 with a mark
+    own: str = ""  # where it is not empty: every column of the file is picked too, by its name behind this prefix
+
+    @property
+    def numbered(self) -> bool:
+        """Whether all columns are given by number, as of a file without a header."""
+        return bool(self.wanted) and all(map(_is_number, self.wanted.values()))
+
+    def fits(self, found: Sequence[str]) -> bool:
+        """Whether these columns hold all that is asked for."""
+        try:
+            return bool(self(found))
+        except MetaglotError:
+            return False
+
+    def __call__(self, found: Sequence[str]) -> Mapping[str, str]:
+        """Return {canonical name: column of the file} for the columns that a file has.
+
+        Raises MetaglotError for a column that is not there, and where none holds the text.
+        """
+        listing = ", ".join(repr(name) for name in found)
+        wanted = {name: _named(column, found) for name, column in self.wanted.items()}
+        for name, column in wanted.items():
+            if column not in found:
+                raise MetaglotError(
+                    f"{self.source}, line 1: no column {column!r} for {name}{near_name(column, found)}; it has "
+                    f"{listing}."
+                )
+        chosen = {name: wanted.get(name, name) for name in self.known if wanted.get(name, name) in found}
+        if "part" not in chosen:  # a table of games may have a column draw: without part they are none of ours
+            chosen = {name: column for name, column in chosen.items() if name not in INTEGERS or name in wanted}
+        if "text" not in chosen:
+            raise MetaglotError(
+                f"{self.source}, line 1: no column 'text'{near_name('text', found)}; it has {listing}."
+                f"{_separator(found)}"
+                " Say which one holds the text: --columns text=COLUMN (in Python mapping={'text': 'COLUMN'}). Where the"
+                " first line is no header, give numbers: --columns text=2,label=1."
+            )
+        return {**chosen, **{self.own + name: name for name in found}} if self.own else chosen
 
 
 class Raw(NamedTuple):
@@ -29,12 +76,15 @@ class Raw(NamedTuple):
     where: Callable[[int], str]  # row number -> "FILE, line 7"
     typed: bool = True  # False: the format has nothing but strings
     notes: tuple[str, ...] = ()  # what was odd about the rows
+    form: str = ""  # what the file was recognised as
+    found: tuple[str, ...] = ()  # all columns of the file
+    answers: bool = False  # labels are answers of people, and a row without one was skipped
 
 
 def parse_columns(items: Sequence[str]) -> dict[str, str]:
     """Return `["text=body,label=topic"]` or `["text=body", "label=topic"]` as a mapping."""
     mapping: dict[str, str] = {}
-    for item in (part for one in items for part in one.split(",")):
+    for item in (part for one in items for part in _parts(one)):
         name, equals, column = item.partition("=")
         if not equals or not column.strip():
             raise MetaglotError(f"columns are given as text=COLUMN or label=COLUMN, not {item!r}.")
@@ -42,35 +92,30 @@ def parse_columns(items: Sequence[str]) -> dict[str, str]:
     return mapping
 
 
-def picker(source: str, mapping: Mapping[str, str] | None, more: Sequence[str] = ()) -> Pick:
-    """Return the function that chooses the columns to read from `source`; it raises if text is missing.
+def _parts(item: str) -> list[str]:
+    """Return the parts between commas; one without "=", but for a lone name, goes on with the column before it."""
+    parts: list[str] = []
+    for part in item.split(","):
+        if parts and "=" not in part and part.strip() and part.strip() not in CANONICAL:
+            parts[-1] = f"{parts[-1]},{part}"
+        else:
+            parts.append(part)
+    return parts
 
-    `more` are columns of strings that are read beside the canonical ones.
+
+def picker(
+    source: str, mapping: Mapping[str, str] | None, more: Sequence[str] = (), encoding: str | None = None
+) -> Pick:
+    """Return what is asked of `source`; `more` are columns of strings that are read beside the canonical ones.
+
+    Raises MetaglotError for a name that is none of these.
     """
     wanted = dict(mapping or {})
     known = (*CANONICAL, *more)
     for name in wanted:
         if name not in known:
-            raise MetaglotError(f"unknown column {name!r}{_near(name, known)}: choose from {', '.join(known)}.")
-
-    def pick(found: Sequence[str]) -> Mapping[str, str]:
-        listing = ", ".join(repr(name) for name in found)
-        for name, column in wanted.items():
-            if column not in found:
-                raise MetaglotError(
-                    f"{source}, line 1: no column {column!r} for {name}{_near(column, found)}; it has {listing}."
-                )
-        chosen = {name: wanted.get(name, name) for name in known if wanted.get(name, name) in found}
-        if "part" not in chosen:  # a table of games may have a column draw: without part they are none of ours
-            chosen = {name: column for name, column in chosen.items() if name not in INTEGERS or name in wanted}
-        if "text" not in chosen:
-            raise MetaglotError(
-                f"{source}, line 1: no column 'text'; it has {listing}.{_separator(found)}"
-                " Say which one holds the text: --columns text=COLUMN (in Python mapping={'text': 'COLUMN'})."
-            )
-        return chosen
-
-    return pick
+            raise MetaglotError(f"unknown column {name!r}{near_name(name, known)}: choose from {', '.join(known)}.")
+    return Pick(source, wanted, known, encoding)
 
 
 def canonical(raw: Raw) -> pa.Table:
@@ -98,7 +143,8 @@ def canonical(raw: Raw) -> pa.Table:
         row = next(i for i, value in enumerate(text) if not value.is_valid)
         raise MetaglotError(f"{raw.where(row)}: the text is missing. Give every row a text, or leave the row out.")
     table = pa.table({**columns, "row": pa.array(range(len(text)), pa.int64())})
-    return with_notes(table, (*raw.notes, *labels.notes), kind_of(labels.labels))
+    noted = with_notes(table, (*raw.notes, *labels.notes), kind_of(labels.labels))
+    return with_form(noted, Form(raw.form, raw.found, raw.answers))
 
 
 def _label_column(raw: Raw) -> Column:
@@ -184,9 +230,21 @@ def _encodes(text: str) -> bool:
     return True
 
 
-def _near(name: str, among: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, among, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+def near_name(name: str, among: Sequence[str]) -> str:
+    """Return a hint at the name that is most like this one, if any is."""
+    folded = {one.casefold(): one for one in reversed(among)}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f" (did you mean {folded[near[0]]!r}?)" if near else ""
+
+
+def _is_number(column: str) -> bool:
+    return column.isascii() and column.isdigit() and len(column) < 7
+
+
+def _named(column: str, found: Sequence[str]) -> str:
+    """Return a column by its name, where it is given by its number."""
+    by_number = column not in found and _is_number(column) and 0 < int(column) <= len(found)
+    return found[int(column) - 1] if by_number else column
 
 
 def _separator(found: Sequence[str]) -> str:

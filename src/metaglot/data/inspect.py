@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.data.folding import folded_rows
+from metaglot.data.form import form_of
 from metaglot.data.label_shape import shape_notes
 from metaglot.data.labels import alike_notes, table_notes
 from metaglot.data.repeats import again
@@ -61,6 +62,8 @@ class Summary:
         str, ...
     ] = ()  # what is odd about how rows and labels are written, and labels that look like no classes
 
+    form: str = ""  # what the file was recognised as
+
     def to_json(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and strings."""
         plain = asdict(self)
@@ -100,6 +103,7 @@ def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = 
         clashes=tuple((rows[row] + 1, rows[first] + 1) for row, first in clashes[:SHOWN]),
         overlaps=tuple(_overlap(keys, name, other) for name, other in against),
         notes=(*table_notes(table), *shape_notes(labels), *alike_notes({label for label in labels if label})),
+        form=form_of(table).name,
     )
 
 

@@ -14,9 +14,11 @@ import pyarrow as pa
 
 from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
 from metaglot.data.columns import Pick, Raw, canonical, picker
+from metaglot.data.encodings import check_encoding, encoding_notes
+from metaglot.data.form import common_form, with_form
 from metaglot.data.labels import label_kind, table_notes, with_notes
-from metaglot.data.rawfiles import check_regular, unreadable
-from metaglot.data.textfiles import read_csv, read_json, read_jsonl, read_tsv, read_txt
+from metaglot.data.rawfiles import check_regular, read_bytes, unreadable
+from metaglot.data.textfiles import read_csv, read_json, read_jsonl, read_tsv, read_txt, read_yaml
 from metaglot.errors import MetaglotError
 
 FORMATS: Mapping[str, Callable[[Path, Pick], Raw]] = {
@@ -29,22 +31,33 @@ FORMATS: Mapping[str, Callable[[Path, Pick], Raw]] = {
 }
 ALIASES = {".ndjson": ".jsonl", ".tab": ".tsv", ".pq": ".parquet", ".text": ".txt"}
 SPLITS = ("train", "valid", "validation", "val", "dev", "test")
+YAML = (".yml", ".yaml")  # not looked for in folders, where they are settings
 ENTRIES = 50_000  # of a folder that is looked through
 NOT_DATA = ("readme", "license", "licence", "dataset_info", "dataset_infos", "state", "dataset_dict")
 
 
-def read_table(source: str | Path, *, mapping: Mapping[str, str] | None = None, more: Sequence[str] = ()) -> pa.Table:
+def read_table(
+    source: str | Path,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    more: Sequence[str] = (),
+    encoding: str | None = None,
+) -> pa.Table:
     """Return the rows of a csv, tsv, json, jsonl, parquet or txt file, a folder or `hub:ID[@config][:split]`.
 
     `mapping` is {canonical name: column of the file}; other columns go by their canonical name.  `more` names
     columns of strings that are read, where they are there, beside the canonical ones.
+    A column may be given by its number, from 1: where all are, a csv has no header.  `encoding` is that of text files,
+    where it is not UTF-8.  What annotation tools write is recognised by what it holds (`exports/`).
     Numbers and booleans of other columns than text become strings: 1, and 1.0 where all are whole, is "1".
     Labels have one form, whatever wrote them (`metaglot.data.labels`).
     Every row has a text; other values may be null.  Raises a MetaglotError that names the file and line.
     """
     name = str(source)
-    picks = partial(picker, mapping=mapping, more=more)
+    picks = partial(picker, mapping=mapping, more=more, encoding=encoding)
     pick = picks(name)
+    if encoding is not None:
+        check_encoding(encoding)
     if name.startswith("hub:"):
         found = hub_set(name)
         return _joined(name, [(split, canonical(from_arrow(t, pick(t.schema.names), name))) for split, t in found])
@@ -76,12 +89,20 @@ def _file(path: Path, pick: Pick) -> pa.Table:
         raise MetaglotError(f"{path}: no such file{_near(path)}.")
     check_regular(path)
     kind = format_of(path)
+    if path.suffix.lower() in YAML:
+        return canonical(read_yaml(path, pick))
     if kind is None:
         raise MetaglotError(
             f"{path}: unknown format {path.suffix or '(no ending)'!r}. Name it by what it holds: {', '.join(FORMATS)}"
             " (all but Parquet may be packed: .csv.gz)."
         )
-    return canonical(FORMATS[kind](path, pick))
+    if pick.encoding is None:
+        return canonical(FORMATS[kind](path, pick))
+    if kind == ".parquet":
+        raise MetaglotError(f"{path}: an encoding has no use for Parquet, which is UTF-8 always. Leave it out.")
+    raw = FORMATS[kind](path, pick)
+    notes = encoding_notes(path, read_bytes(path), pick.encoding)
+    return canonical(raw._replace(notes=(*raw.notes, *notes), form=f"{raw.form}, in {pick.encoding}"))
 
 
 def _folder(path: Path, picks: Callable[[str], Pick]) -> pa.Table:
@@ -109,7 +130,8 @@ def _joined(source: object, parts: Sequence[tuple[str | None, pa.Table]]) -> pa.
     joined = joined.append_column("row", pa.array(range(joined.num_rows), pa.int64()))
     kinds = {label_kind(table) for _, table in parts if "label" in table.column_names}
     notes = [note for _, table in parts for note in table_notes(table)]
-    return with_notes(joined, notes, kinds.pop() if len(kinds) == 1 else None)
+    noted = with_notes(joined, notes, kinds.pop() if len(kinds) == 1 else None)
+    return with_form(noted, common_form([table for _, table in parts]))
 
 
 def _with_split(table: pa.Table, split: str) -> pa.Table:
@@ -139,8 +161,13 @@ def is_labelled(path: Path) -> bool:
 
 
 def _near(path: Path) -> str:
+    """Return a hint at a name like the first part of a path that is not there."""
     try:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
-    except OSError:
+        missing = next(one for one in (*reversed(path.parents), path) if not one.exists())
+        names = {one.name.casefold(): one.name for one in missing.parent.iterdir()}
+        near = difflib.get_close_matches(missing.name.casefold(), names, n=1)
+    except (OSError, StopIteration):
         return ""
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    if not near:
+        return "" if missing == path else f": there is no folder {str(missing)!r}"
+    return f" (did you mean {str(names[near[0]] if missing == path else missing.parent / names[near[0]])!r}?)"

@@ -9,12 +9,21 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from metaglot.data.columns import Pick, Raw
+from metaglot.data.dialect import Dialect, dialect_of, without_backslashes
+from metaglot.data.encodings import decoded
+from metaglot.data.exports.answers import raw_of
+from metaglot.data.exports.fasttext import fasttext
+from metaglot.data.exports.orients import objects_of
+from metaglot.data.exports.rasa import rasa_json, read_nlu
+from metaglot.data.exports.recognise import raw_objects
+from metaglot.data.grid import Oddities, filled, header_of, is_header, unnamed_column
 from metaglot.data.rawfiles import read_bytes
 from metaglot.errors import MetaglotError
 
@@ -27,15 +36,15 @@ WIDE = (b"\xff\xfe", b"\xfe\xff")  # what UTF-16 begins with, as spreadsheets wr
 
 
 def read_csv(path: Path, pick: Pick) -> Raw:
-    """Return the picked columns of a csv file with a header; quoted newlines are part of the text.
+    r"""Return the picked columns of a csv file; quoted newlines are part of the text.
 
-    A header with semicolons and without a comma is one of fields parted by semicolons, as spreadsheets write them where
-    a comma parts decimals.
+    Fields are separated by commas, semicolons, bars or tabs (`dialect.py`), and quotes in a quoted field are doubled,
+    or all escaped by backslashes.  The file has a header, unless all columns are given by number.
     """
-    text = decode(path)
-    header = text.lstrip("\r\n").split("\n", 1)[0]
+    text = decode(path, pick.encoding)
     with _long_fields():
-        return _grid(path, pick, _parsed(path, text, ";" if ";" in header and "," not in header else ","))
+        dialect = dialect_of(text, pick)
+        return _grid(path, pick, _all_parsed(path, text, dialect), dialect.form, comments=dialect.comments)
 
 
 def read_tsv(path: Path, pick: Pick) -> Raw:
@@ -44,16 +53,22 @@ def read_tsv(path: Path, pick: Pick) -> Raw:
     Where every line has as many tabs as the header, a line is a row and a quote within it is a character
     (only a field that is quoted whole loses its quotes); otherwise quotes work as in csv.
     """
-    text = decode(path)
+    text = decode(path, pick.encoding)
     with _long_fields():
-        return _grid(path, pick, _plain(text) or _parsed(path, text, "\t"))
+        dialect = dialect_of(text, pick, ("\t",))
+        rows = _plain(text[dialect.start :], dialect.line) or _all_parsed(path, text, dialect)
+        return _grid(path, pick, rows, "tsv", comments=dialect.comments)
 
 
 def read_jsonl(path: Path, pick: Pick) -> Raw:
-    """Return the picked columns of JSON Lines: one object a line."""
+    """Return the picked columns of JSON Lines: one object a line, or what an annotation tool wrote so."""
+    return _json_lines(path, pick, decode(path, pick.encoding))
+
+
+def _json_lines(path: Path, pick: Pick, text: str) -> Raw:
     objects: list[dict[str, object]] = []
     lines: list[int] = []
-    for number, line in enumerate(decode(path).split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip(" \t\r"):
             continue
         value = _json(line, path, number)
@@ -62,15 +77,24 @@ def read_jsonl(path: Path, pick: Pick) -> Raw:
             raise MetaglotError(f"{path}, line {number}: not a JSON object but {line[:40]!r}.{hint}")
         objects.append(cast("dict[str, object]", value))
         lines.append(number)
-    return _records(path, pick, objects, lambda row: f"{path}, line {lines[row]}")
+    return raw_objects(path, pick, objects, lambda row: f"{path}, line {lines[row]}", form="json lines")
 
 
 def read_json(path: Path, pick: Pick) -> Raw:
-    """Return the picked columns of one JSON array of objects."""
-    text = decode(path)
+    """Return the picked columns of JSON: an array of objects, what `DataFrame.to_json` writes, lines, or an export."""
+    text = decode(path, pick.encoding)
+    if _is_lines(text):
+        return _json_lines(path, pick, text)
     value = _json(text, path, 1)
+    if (found := rasa_json(path, pick, value)) is not None:
+        return found
+    if (rows := objects_of(value, pick)) is not None:
+        return raw_objects(path, pick, rows.rows, lambda row: f"{path}, row {row + 1}", form=rows.form)
     if not isinstance(value, list):
-        raise MetaglotError(f'{path}, line 1: a .json file holds an array of objects, like [{{"text": …}}, …].')
+        raise MetaglotError(
+            f'{path}, line 1: not a JSON file of rows. An array of objects is one, like [{{"text": …}}, …], and '
+            "so is what DataFrame.to_json or an annotation tool writes."
+        )
     items = cast("list[object]", value)
     for item, one in enumerate(items):
         if not isinstance(one, dict):
@@ -78,24 +102,48 @@ def read_json(path: Path, pick: Pick) -> Raw:
                 f"{path}, line {_item_line(text, item)}: item {item + 1} is not an object: {one!r:.60}."
             )
     objects = cast("list[dict[str, object]]", items)
-    return _records(path, pick, objects, lambda row: f"{path}, line {_item_line(text, row)} (item {row + 1})")
+    where = partial(_item_place, path, text)
+    return raw_objects(path, pick, objects, where, form="json")
+
+
+def _item_place(path: Path, text: str, row: int) -> str:
+    return f"{path}, line {_item_line(text, row)} (item {row + 1})"
+
+
+def _is_lines(text: str) -> bool:
+    """Whether a text is several objects, one a line."""
+    lines = [line for line in text.lstrip().split("\n", 2) if line.strip()][:2]
+    return len(lines) == 2 and all(line.rstrip()[0] == "{" and line.rstrip()[-1] == "}" for line in lines)
+
+
+def read_yaml(path: Path, pick: Pick) -> Raw:
+    """Return the picked columns of YAML that is training data of Rasa."""
+    return read_nlu(path, pick, decode(path, pick.encoding))
 
 
 def read_txt(path: Path, pick: Pick) -> Raw:
     """Return the lines as the column text; a blank line is a row too, so that row n stands on line n + 1."""
-    lines = [line.removesuffix("\r") for line in decode(path).removesuffix("\n").split("\n")]
-    pick(["text"])
-    return Raw({"text": lines}, lambda row: f"{path}, line {row + 1}")
+    lines = [line.removesuffix("\r") for line in decode(path, pick.encoding).removesuffix("\n").split("\n")]
+    if (export := fasttext(lines)) is not None:
+        return raw_of(path, pick, export, lambda row: f"{path}, line {row + 1}")
+    chosen = pick(["text"])
+    return Raw(dict.fromkeys(chosen, lines), lambda row: f"{path}, line {row + 1}", form="txt", found=("text",))
 
 
-def decode(path: Path) -> str:
-    """Return the file as text; raises if it is empty, not UTF-8 or UTF-16, of another format, or has NUL bytes."""
+def decode(path: Path, encoding: str | None = None) -> str:
+    """Return the file as text, in UTF-8 or UTF-16 (with a mark) unless an encoding is given.
+
+    Where a file has no line feed at all, carriage returns end its lines; what ends a file of DOS (0x1a) is left out.
+    Raises MetaglotError for a file that is empty, encoded otherwise, of another format, or has NUL bytes.
+    """
     raw = read_bytes(path)
     for magic, kind in MAGIC:
         if raw.startswith(magic):
             named = "".join(path.suffixes[-2:])
             raise MetaglotError(f"{path}, line 1: named {named} but holds {kind}. Convert it or mend its name.")
-    if raw.startswith(WIDE):
+    if encoding is not None:
+        raw = decoded(path, raw, encoding).encode("utf-8", "surrogatepass")
+    elif raw.startswith(WIDE):
         raw = _narrowed(path, raw)
     if (nul := raw.find(b"\0")) >= 0:
         raise MetaglotError(f"{path}, line {raw.count(10, 0, nul) + 1}: a NUL byte; this is not a text file.")
@@ -105,11 +153,20 @@ def decode(path: Path) -> str:
         line = raw.count(10, 0, error.start) + 1
         raise MetaglotError(
             f"{path}, line {line}: not UTF-8 (byte 0x{raw[error.start]:02x})."
-            f" Save it as UTF-8, for example: iconv -f WINDOWS-1252 -t UTF-8 {path.name}"
+            " Say how it is encoded, such as --encoding cp1252 (Windows, Western Europe; in Python encoding='cp1252'),"
+            f" or save it as UTF-8: iconv -f WINDOWS-1252 -t UTF-8 {path.name}"
         ) from error
+    text = _ended(text)
     if not text.strip():
         raise MetaglotError(f"{path}, line 1: the file is empty.")
     return text
+
+
+def _ended(text: str) -> str:
+    """Return a text whose lines end in a line feed, without what ends a file of DOS."""
+    if text.rstrip("\r\n ").endswith("\x1a"):
+        text = text.rstrip("\r\n \x1a") + "\n"
+    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
 
 
 def _narrowed(path: Path, raw: bytes) -> bytes:
@@ -120,21 +177,36 @@ def _narrowed(path: Path, raw: bytes) -> bytes:
         raise MetaglotError(f"{path}, line 1: begins as UTF-16 and is none: {error}. Save it as UTF-8.") from error
 
 
-def _parsed(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line where the row begins, its fields); blank lines are left out."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    start = 1
+def _all_parsed(path: Path, text: str, dialect: Dialect) -> list[tuple[int, list[str]]]:
+    """Return (line where the row begins, its fields) of all rows; blank lines are left out."""
+    body = text[dialect.start :]
+    try:
+        return list(_parsed(path, body, dialect))
+    except MetaglotError:
+        if '\\"' not in body:
+            raise
+        try:
+            return list(_parsed(path, without_backslashes(body), dialect))
+        except MetaglotError:
+            pass
+        raise
+
+
+def _parsed(path: Path, text: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=dialect.separator, skipinitialspace=dialect.spaces, strict=True)
+    start = dialect.line
     try:
         for fields in reader:
             if fields:
                 yield start, fields
-            start = reader.line_num + 1
+            start = dialect.line + reader.line_num
     except csv.Error as error:
         raise MetaglotError(f'{path}, line {start}: {error}. A text with quotes is written "like ""this""".') from error
 
 
-def _plain(text: str) -> list[tuple[int, list[str]]] | None:
-    lines = [(n, line.removesuffix("\r").split("\t")) for n, line in enumerate(text.split("\n"), start=1)]
+def _plain(text: str, first: int) -> list[tuple[int, list[str]]] | None:
+    lines = [(n, line.removesuffix("\r").split("\t")) for n, line in enumerate(text.split("\n"), start=first)]
     lines = [(n, fields) for n, fields in lines if fields != [""]]
     width = len(lines[0][1])
     if width < 2 or any(len(fields) != width for _, fields in lines):
@@ -148,55 +220,42 @@ def _unquoted(field: str) -> str:
     return inner.replace('""', '"') if whole else field
 
 
-def _grid(path: Path, pick: Pick, rows: Iterator[tuple[int, list[str]]] | list[tuple[int, list[str]]]) -> Raw:
-    rows = iter(rows)
-    header = [name.strip() for name in next(rows)[1]]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise MetaglotError(
-            f"{path}, line 1: the header has {twice[0]!r} more than once. Give each column its own name."
-        )
+def _grid(path: Path, pick: Pick, rows: list[tuple[int, list[str]]], form: str, *, comments: int) -> Raw:
+    header, bare = header_of(path, pick, rows)
+    rows = rows if bare else rows[1:]
     chosen = {name: header.index(column) for name, column in pick(header).items()}
+    unnamed = [at for at, name in enumerate(header) if name == unnamed_column(at)]
     columns: dict[str, list[str | None]] = {name: [] for name in chosen}
     lines: list[int] = []
-    again: list[int] = []
+    odd = Oddities(comments=comments, bare=bare)
     for line, fields in rows:
-        if _is_header(fields, header):
-            again.append(line)
+        if not bare and is_header(fields, header):
+            odd.headers.append(line)
             continue
-        if len(fields) != len(header):
+        if len(fields) == 1 < len(header) and fields[0].startswith("#"):
+            odd.comments += 1
+            continue
+        full = filled(fields, header)
+        if full is None:
             raise MetaglotError(
-                f"{path}, line {line}: {len(fields)} fields where the header has {len(header)}."
-                " Put a text that holds the separator or a line break in double quotes."
+                f"{path}, line {line}: {len(fields)} fields where the {'first row' if bare else 'header'} has "
+                f"{len(header)}. Put a text that holds the separator or a line break in double quotes."
             )
         for name, at in chosen.items():
-            columns[name].append(fields[at] if fields[at] or name == "text" else None)
+            columns[name].append(full[at] if full[at] or name == "text" else None)
+        odd.unread += any(full[at] for at in unnamed if at and at not in chosen.values())
         lines.append(line)
     if not lines:
         raise MetaglotError(f"{path}, line 2: a header but no rows.")
-    return Raw(columns, lambda row: f"{path}, line {lines[row]}", typed=False, notes=_headers_note(path, again))
-
-
-def _is_header(fields: Sequence[str], header: Sequence[str]) -> bool:
-    """Whether a row is the header once more, as where files were put one behind the other."""
-    return len(header) > 1 and len(fields) == len(header) and all(map(_same, fields, header))
-
-
-def _same(field: str, name: str) -> bool:
-    return len(field) <= len(name) + 9 and field.strip("\ufeff \t") == name.strip("\ufeff")
-
-
-def _headers_note(path: Path, lines: Sequence[int]) -> tuple[str, ...]:
-    where = ", ".join(map(str, lines[:5])) + (f" and {len(lines) - 5} more" if len(lines) > 5 else "")
-    return (f"{path}: the header stands again in line {where}, which is left out",) if lines else ()
-
-
-def _records(path: Path, pick: Pick, objects: Sequence[dict[str, object]], where: Callable[[int], str]) -> Raw:
-    if not objects:
-        raise MetaglotError(f"{path}, line 1: no rows.")
-    found = list(dict.fromkeys(name for one in objects for name in one))
-    chosen = pick(found)
-    return Raw({name: [one.get(column) for one in objects] for name, column in chosen.items()}, where)
+    form = f"{form}, without a header" if bare else form
+    return Raw(
+        columns,
+        lambda row: f"{path}, line {lines[row]}",
+        typed=False,
+        notes=odd.notes(path),
+        form=form,
+        found=tuple(header),
+    )
 
 
 def _json(text: str, path: Path, line: int) -> object:

@@ -23,6 +23,7 @@ class Job:
     columns: str | None = None  # as `text=body,label=topic`
     max_length: int | None = None  # tokens, where it is not the model's own
     seed: int = 0  # of random draws
+    encoding: str | None = None  # of text files, where it is not UTF-8
 
     def load(self) -> Model:
         """Return the model; raise MetaglotError where it cannot read texts of that length."""
@@ -36,7 +37,7 @@ class Job:
     def task_sets(self) -> list[TaskSet]:
         """Return the tasks, read anew."""
         mapping = None if self.columns is None else parse_columns([self.columns])
-        return [TaskSet.load(path, mapping=mapping, seed=self.seed) for path in self.tasks]
+        return [TaskSet.load(path, mapping=mapping, seed=self.seed, encoding=self.encoding) for path in self.tasks]
 
     def _cut(self, model: Model) -> Model:
         if self.max_length is None:

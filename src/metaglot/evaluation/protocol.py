@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.data.draws import Draws, draws_of
+from metaglot.data.form import answered
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
@@ -38,13 +39,19 @@ class TaskSet:
 
     @classmethod
     def load(
-        cls, source: str | Path, *, name: str | None = None, mapping: Mapping[str, str] | None = None, seed: int = 0
+        cls,
+        source: str | Path,
+        *,
+        name: str | None = None,
+        mapping: Mapping[str, str] | None = None,
+        seed: int = 0,
+        encoding: str | None = None,
     ) -> "TaskSet":
         """Return the task in whatever `read_table` reads, named after its file, with random draws by `seed`.
 
         Raises MetaglotError when it cannot be read as a labelled table.
         """
-        table = read_table(source, mapping=mapping)
+        table = answered(read_table(source, mapping=mapping, encoding=encoding))
         try:
             return cls(name or Path(source).stem, table, draws_of(table, seed=seed))
         except MetaglotError as error:

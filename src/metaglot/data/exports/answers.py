@@ -1,0 +1,112 @@
+"""What people answered about the texts of an export: one label a text, or the reason why there is none."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
+
+from metaglot.data.columns import Pick, Raw
+from metaglot.errors import MetaglotError
+
+NONE, SEVERAL, TIE = "without an answer", "with several labels", "on which people disagree evenly"
+
+
+class Answer(NamedTuple):
+    """The answer to one question about one text."""
+
+    label: object  # None: there is none
+    reason: str = ""  # why there is none
+    divided: bool = False  # the label is that of the majority
+
+
+@dataclass(frozen=True)
+class Export:
+    """The rows of an export."""
+
+    form: str  # the tool's name
+    rows: Sequence[Mapping[str, object]]
+    questions: Mapping[str, Sequence[Answer]]  # the answers to each question, an item a row
+    notes: tuple[str, ...] = ()
+    texts: Sequence[str] = field(default=("text",))  # columns that may hold the text
+
+
+def agreed(people: Sequence[Sequence[object]]) -> Answer:
+    """Return the answer that most people gave; each item of `people` holds the labels that one of them chose.
+
+    Several labels by one person are no class, and neither is a tie.
+    """
+    counts = Counter(tuple(sorted(map(_hashable, labels), key=str)) for labels in people if labels)
+    if not counts:
+        return Answer(None, NONE)
+    ranked = counts.most_common(2)
+    if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
+        return Answer(None, TIE)
+    labels = ranked[0][0]
+    return Answer(labels[0], divided=len(counts) > 1) if len(labels) == 1 else Answer(None, SEVERAL)
+
+
+def raw_of(path: object, pick: Pick, export: Export, where: Callable[[int], str]) -> Raw:
+    """Return the picked columns of an export.
+
+    The one question of an export goes by the name label, and its one text by the name text.  Raises MetaglotError
+    where no text has one label, and texts have several.
+    """
+    questions = dict(export.questions)
+    if len(questions) == 1:
+        questions["label"] = next(iter(questions.values()))
+    names = dict.fromkeys([*questions, *(name for row in export.rows for name in row)])
+    alias = export.texts[0] if len(export.texts) == 1 and "text" not in names else "text"
+    chosen = pick([*names, *(["text"] if alias != "text" else [])])
+    columns = {
+        name: [answer.label for answer in questions[column]]
+        if column in questions
+        else [row.get(alias if column == "text" else column) for row in export.rows]
+        for name, column in chosen.items()
+    }
+    answers = questions.get(chosen.get("label", ""), ())
+    notes = (*export.notes, *_notes(path, export, questions, answers, chosen.get("label")))
+    return Raw(columns, where, notes=notes, form=export.form, found=tuple(names), answers=bool(answers))
+
+
+def _notes(
+    path: object,
+    export: Export,
+    questions: Mapping[str, Sequence[Answer]],
+    answers: Sequence[Answer],
+    label: str | None,
+) -> list[str]:
+    if label is None and questions:
+        named, first = ", ".join(map(repr, questions)), next(iter(questions))
+        return [f"{path}: people answered several questions ({named}): name one, such as --columns label={first}"]
+    reasons: Counter[str] = Counter(answer.reason for answer in answers if answer.label is None)
+    if answers and reasons[SEVERAL] and reasons.total() == len(answers):
+        raise MetaglotError(
+            f"{path}: an export of {export.form} in which no text has one label, and {reasons[SEVERAL]} have several. "
+            "A class is one label: keep the most important one of each text, or make a file for each label, with yes "
+            "or no in its column label."
+        )
+    notes: list[str] = []
+    if reasons and reasons.total() < len(answers):
+        counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        notes.append(
+            f"{path}: {reasons.total()} of {len(answers)} rows have no label and are not learnt from: {counted}"
+        )
+    if divided := sum(answer.divided for answer in answers):
+        notes.append(
+            f"{path}: people disagree about {divided} of {len(answers)} rows, which have the label of the majority"
+        )
+    return notes
+
+
+def as_object(value: object) -> Mapping[str, object]:
+    """Return a value as the object of JSON that it is; an empty one for any other."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[object]:
+    """Return a value as the list that it is; an empty one for any other."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _hashable(value: object) -> object:
+    return value if isinstance(value, str | int | float) else str(value)
