@@ -2,8 +2,10 @@
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +53,7 @@ def pretrain(
 
       metaglot pretrain english --out runs/short --resume
     """
+    began = time.process_time()
     from metaglot.cli_checks import check_algorithm, check_recipe_data
     from metaglot.config import dump_recipe, load_recipe, packaged_recipes
     from metaglot.data.folders import check_model
@@ -92,7 +95,8 @@ def pretrain(
         say(f"note: {printable(note)}")
     shown = Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
     with stop_flag() as stop, open_trackers(trackers, shown) as opened:
-        events = tracked(run(assembled.plan, folder, stop=stop), opened)
+        plan = replace(assembled.plan, began=began)
+        events = tracked(run(plan, folder, stop=stop), opened)
         last = watch(events, assembled.plan.optimisation.steps, quiet=quiet or as_json)
     outcome: dict[str, Any] = {
         "outcome": last.reason,

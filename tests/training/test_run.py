@@ -1,6 +1,7 @@
 """A run on disk: resumed to the bit, ended by its goal, its budget, its steps or a signal, and always saved."""
 
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
@@ -160,6 +161,17 @@ def test_the_cpu_budget_ends_the_run_for_good(make_plan, tmp_path, goal, reason)
     assert events[-1].state.goal["step"] == 1  # tested once more at the end
     again = finish(plan, tmp_path)
     assert (again[-1].reason, again[-1].state.step) == (reason, 1)
+
+
+def test_the_budget_counts_what_was_spent_before_the_steps_and_on_validation(make_plan, tmp_path):
+    plan = make_plan(steps=1000, cpu_minutes=50 / 60)
+    late = replace(plan, began=time.process_time() - 60.0)  # a minute went into loading
+    events = finish(late, tmp_path)
+    assert (events[-1].reason, events[-1].state.step) == ("done", 1)
+    assert 60 < events[-1].state.cpu_seconds < 120
+    again = finish(replace(plan, cpu_minutes=2.5, began=time.process_time() - 60.0), tmp_path)
+    assert again[-1].state.cpu_seconds > 120  # of both calls
+    assert again[-1].state.step > 1
 
 
 def test_validation_meets_the_same_episodes_in_every_run(make_plan):

@@ -130,7 +130,10 @@ class GoalSettings(Strict):
 
 
 class BudgetSettings(Strict):
-    """Training ends here at the latest, whatever `training.steps` says."""
+    """Training ends here at the latest, whatever `training.steps` says.
+
+    CPU minutes of the whole process: loading, tokenising and validation count too, and what earlier calls spent.
+    """
 
     cpu_minutes: float | None = Field(default=None, gt=0)
 

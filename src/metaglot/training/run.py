@@ -1,6 +1,7 @@
 """A training run on disk: loop, validation, goal, checkpoints, metrics; yields events for whoever watches."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,7 +47,8 @@ class Plan:
     optimisation: Optimisation
     validate: Validation
     goal: Goal | None = None
-    cpu_minutes: float | None = None  # budget; the schedule still counts in steps
+    cpu_minutes: float | None = None  # budget of the whole process; the schedule still counts in steps
+    began: float | None = None  # `time.process_time()` from which on it counts; that of the call of `run` if None
     save_every: int = 200
     keep: int = 2
     seed: int = 0
@@ -74,12 +76,13 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
 def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
     clean(folder)
     state = _begin(plan, folder)
+    spent = _Spent(plan, state.cpu_seconds)
     metrics = Metrics(folder / "metrics.jsonl", upto=state.step)
     yield Event("start", state, {"step": state.step})
     if state.step == 0 and plan.judged:
-        state, event = _validate(plan, state, metrics)
+        state, event = _validate(plan, state, metrics, spent)
         yield event
-    if reason := _ends(plan, state, stop()):
+    if reason := _ends(plan, state, stop(), over=spent.over(state)):
         if latest(folder) is None:
             save(state, folder, keep=plan.keep)
             yield Event("saved", state, {"step": state.step})
@@ -89,14 +92,15 @@ def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
     for after, record in train(
         state, plan.train, plan.algorithm, plan.learner, plan.optimisation, combine=plan.combine
     ):
-        state = replace(after, goal=goal)
+        state = replace(after, goal=goal, cpu_seconds=spent.seconds())
         metrics.write({"kind": "step", **record})
         yield Event("step", state, record)
-        if _due(plan, state) and plan.judged:
-            state, event = _validate(plan, state, metrics)
+        over = spent.over(state)
+        if plan.judged and (over or state.step % plan.validate.every == 0):
+            state, event = _validate(plan, state, metrics, spent)
             goal = state.goal
             yield event
-        reason = _ends(plan, state, stop())
+        reason = _ends(plan, state, stop(), over=over)
         if reason or state.step % plan.save_every == 0:
             save(state, folder, keep=plan.keep)
             yield Event("saved", state, {"step": state.step})
@@ -166,7 +170,31 @@ def _begin(plan: Plan, folder: Path) -> State:
     return replace(saved, params={name: saved.params[name] for name in state.params})
 
 
-def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]:
+class _Spent:
+    """The CPU seconds of a run: those of earlier calls, and of this process since `plan.began`."""
+
+    def __init__(self, plan: Plan, earlier: float) -> None:
+        self._plan, self._earlier = plan, earlier
+        self._began = time.process_time() if plan.began is None else plan.began
+        self._validation = 0.0  # seconds of the last one; what the one at the end will take
+
+    def seconds(self) -> float:
+        """Return all that was spent so far: loading, tokenising and validation are in it."""
+        return self._earlier + time.process_time() - self._began
+
+    def validated(self, seconds: float) -> None:
+        """Take note of what a validation cost."""
+        self._validation = seconds
+
+    def over(self, state: State) -> bool:
+        """Return whether the steps are done, or the budget but for a last validation."""
+        minutes = float("inf") if self._plan.cpu_minutes is None else self._plan.cpu_minutes
+        reserve = self._validation if state.step else 0.0
+        return state.step >= self._plan.optimisation.steps or state.cpu_seconds + reserve >= 60 * minutes
+
+
+def _validate(plan: Plan, state: State, metrics: Metrics, spent: _Spent) -> tuple[State, Event]:
+    began = time.process_time()
     found: dict[str, float] = {}
     learner = plan.learner
     meta = averaged({**learner.body(), **learner.language_head()}, state.params, plan.average_with_base)
@@ -174,6 +202,9 @@ def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]
         found |= validate(plan.algorithm, learner, meta, plan.validation, episodes=plan.validate.episodes)
     if plan.text is not None:
         found |= held_out_text(learner, meta, plan.text)
+    spent.validated(time.process_time() - began)
+    # Before the first step nothing counts yet: a run takes one step, whatever loading took.
+    state = replace(state, cpu_seconds=spent.seconds()) if state.step else state
     record = {"kind": "validation", "step": state.step, **found, "cpu_seconds": round(state.cpu_seconds, 2)}
     metrics.write(record)
     goal = {**found, "step": float(state.step)}
@@ -181,18 +212,9 @@ def _validate(plan: Plan, state: State, metrics: Metrics) -> tuple[State, Event]
     return state, Event("validation", state, record)
 
 
-def _due(plan: Plan, state: State) -> bool:
-    return state.step % plan.validate.every == 0 or _spent(plan, state)
-
-
-def _spent(plan: Plan, state: State) -> bool:
-    minutes = float("inf") if plan.cpu_minutes is None else plan.cpu_minutes
-    return state.step >= plan.optimisation.steps or state.cpu_seconds >= 60 * minutes
-
-
-def _ends(plan: Plan, state: State, stopped: bool) -> Reason | None:
+def _ends(plan: Plan, state: State, stopped: bool, *, over: bool) -> Reason | None:
     if plan.goal is not None and state.goal and plan.goal.met(state.goal):
         return "goal"
-    if _spent(plan, state):
+    if over:
         return "budget" if plan.goal is not None else "done"
     return "interrupted" if stopped else None

@@ -19,7 +19,7 @@ class State:
     combine: Params = field(default_factory=dict)  # state of how gradients of several tasks are combined
     goal: Mapping[str, float] = field(default_factory=dict)  # the last validation
     seed: int = 0
-    cpu_seconds: float = 0.0  # spent in training steps so far
+    cpu_seconds: float = 0.0  # of the run so far: loading, steps and validation
 
 
 def initial_state(
