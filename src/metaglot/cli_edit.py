@@ -32,7 +32,7 @@ def edit(
 ) -> None:
     """Add, remove or relabel examples of an adapted model; the result is as if it was adapted to these examples anew.
 
-    Examples are counted from 1, as the lines of examples.jsonl and as predict --explain shows them; the numbers are
+    Rows are counted from 1, as the lines of examples.jsonl and as predict --explain shows them; the numbers are
     those from before the command.
 
     Examples:

@@ -75,8 +75,8 @@ def test_values_become_plain_and_keep_their_type(values, read):
         ([["a"], ["b"]], "label number 1 is .*of type list.*give each text one label"),
         (np.array([[0], [1]]), r"label number 1 is array\(\[0\]\).*ravel"),
         ([pd.Timestamp(0)], r"of type Timestamp.*str\(label\)"),
-        ([1, "1"], "label number 2 is '1', a string, where label number 1 is a number, 1"),
-        ([True, 1], "label number 2 is 1, a number, where label number 1 is a truth value, True"),
+        ([1, "1"], "label number 2 is '1', a string, and label number 1 is 1, a number"),
+        ([True, 1], "label number 2 is 1, a number, and label number 1 is True, a truth value"),
     ],
 )
 def test_other_objects_are_refused(values, says):

@@ -92,8 +92,11 @@ def test_objects_of_any_values(cases, handled, tmp_path):
 
 
 ODD_LABELS = {
-    "a number and a string": ([1, "1"], "line 2: label is '1', a string, where .*line 1 has a number, 1"),
-    "a truth value and a number": ([True, 1], "line 2: label is 1, a number, where .*line 1 has a truth value, True"),
+    "a number and a string": ([1, "1"], "line 2: label is '1', a string, and .*line 1: label is 1, a number"),
+    "a truth value and a number": (
+        [True, 1],
+        "line 2: label is 1, a number, and .*line 1: label is True, a truth",
+    ),
     "a string and a truth value": (["x", None, False], "line 3: label is False"),
 }
 

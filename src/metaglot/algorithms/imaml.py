@@ -20,8 +20,8 @@ from metaglot.models import Head, HeadOnly, Scope, Zeros
 
 def imaml(
     *,
-    lr: float = 0.9,
-    momentum: float = 0.7,
+    lr: float | None = None,
+    momentum: float | None = None,
     steps: int = 50,
     head: Head = Zeros(),
     scope: Scope = HeadOnly(),
@@ -31,8 +31,12 @@ def imaml(
 ) -> GradientBased:
     """Return iMAML; `proximal` is λ, `iterations` those of conjugate gradients.
 
-    `lr` is below 1 / (1 + λ), since the loss of a linear head over features of length one curves by 1 at most.
+    Where only the head moves, `lr` is 0.9 by default, below 1 / (1 + λ), since the loss of a linear head over features
+    of length one curves by 1 at most, and `momentum` is 0.7.  Elsewhere they are 0.1 and 0.
     """
+    alone = isinstance(scope, HeadOnly)
+    lr = (0.9 if alone else 0.1) if lr is None else lr
+    momentum = (0.7 if alone else 0.0) if momentum is None else momentum
     return GradientBased(
         scope=scope,
         head=head,

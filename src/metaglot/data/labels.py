@@ -192,7 +192,7 @@ def _check_one_kind(values: Sequence[object], name: Callable[[int], str]) -> Non
         if first.setdefault(kind, row) == row and len(first) > 1:
             other, before = next(iter(first.items()))
             raise MetaglotError(
-                f"{name(row)} is {value!r:.60}, a {kind}, where {name(before)} is a {other}, {values[before]!r:.60}."
+                f"{name(row)} is {value!r:.60}, a {kind}, and {name(before)} is {values[before]!r:.60}, a {other}."
                 " Write all labels the same way, best as strings."
             )
 

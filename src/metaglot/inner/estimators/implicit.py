@@ -55,9 +55,14 @@ class Implicit:
         _, grads = inner.loop.gradient(
             problem, leaves, leaves_of(fast.params), support, seed=step.seed, create_graph=True
         )
-        of_meta = pulled_back(grads, solved, leaves)
-        add_to(total, {name: -value for name, value in of_meta.items()})
-        add_to(total, pulled_back(start, {name: strength * value for name, value in solved.items()}, leaves))
+        # Both at once: a head made from the support set, and a resting body, share its features.
+        outputs = {
+            **{f"gradient {n}": -grad for n, grad in grads.items()},
+            **{f"start {n}": v for n, v in start.items()},
+        }
+        adjoints = {f"gradient {n}": value for n, value in solved.items()}
+        adjoints |= {f"start {n}": strength * value for n, value in solved.items()}
+        add_to(total, pulled_back(outputs, adjoints, leaves))
         pulled = {name: grad.detach() + strength * (fast.params[name] - still[name]) for name, grad in grads.items()}
         residual = _size(pulled) / max(_size(through.gradient(still)[1]), 1e-12)
         return total, {**record_of(problem, fast.trace, judged.logits, episode), RESIDUAL: residual}
