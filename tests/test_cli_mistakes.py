@@ -108,9 +108,9 @@ MISTAKES = {
         ["evaluate", "builtin:tiny", "examples.csv", "--shots", "1", "--out", "taken"],
         "something else than results",
     ),
-    "data lost, forced": (
-        ["pretrain", "small.yaml", "data.train=[nowhere.csv]", "--out", "run", "--force"],
-        "nowhere.csv: no such file",
+    "forced over what is no run": (
+        ["pretrain", "small.yaml", "--out", "run", "--force"],
+        "metaglot did not write run/config.yaml",
     ),
     "longer than the model reads": (["pretrain", "small.yaml", "model.max_length=600"], "takes at most 512"),
     "unknown baseline": (
