@@ -202,7 +202,7 @@ def test_the_order_of_minibatches_follows_the_seed_without_dropout_too(case, her
     assert not same(seeds[0], seeds[2])
 
 
-FIXED = {"anil": 1.0, "cavia": 0.1}  # rates at which the loss falls at each step
+SMALL_RATES = {"anil": 1.0, "cavia": 0.1}  # rates at which the loss falls at each step
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ def test_adapting_learns_a_separable_support_set(case, here, separable):
     algorithm, meta = start(case, here, dropout=False)
     rule = getattr(algorithm, "rule", None)
     if getattr(rule, "lr", 0.0) is None:  # Polyak's steps are long and may overshoot; `test_defaults.py` is of these
-        algorithm = replace(algorithm, rule=replace(rule, lr=FIXED.get(case.name, 1e-2)))
+        algorithm = replace(algorithm, rule=replace(rule, lr=SMALL_RATES.get(case.name, 1e-2)))
 
     def judged(params: Params) -> tuple[float, float]:
         metrics = problem.family.metrics(problem.logits({**meta, **params}, support), support)

@@ -118,7 +118,7 @@ def test_any_override_of_the_command(cases, handled, tmp_path, monkeypatch):
     @settings(max_examples=cases)
     @given(st.sampled_from(keys()), VALUE.map(lambda v: yaml.safe_dump(v).strip()))
     def run(key, value):
-        arguments = ["pretrain", "mine.yaml", f"{key}={value}", "--out", "run", "--force"]
+        arguments = ["pretrain", "mine.yaml", f"{key}={value}", "--out", "new"]
         handled(*arguments, naming=("mine.yaml", "override", "nowhere.csv", "data", "read"), keeps=tmp_path, code=2)
 
     run()
