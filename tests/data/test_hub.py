@@ -61,7 +61,6 @@ def test_a_silent_network_leaves_what_the_cache_has(silence, tmp_path, monkeypat
     (tmp_path / "models--a--b" / "refs").mkdir()
     (tmp_path / "models--a--b" / "refs" / "main").write_text("abc")
     assert hub.hub_folder("a/b") == snapshot
-    assert len(silence) >= 1
 
 
 def test_the_clock_begins_anew_while_the_cache_grows(tmp_path, monkeypatch):
