@@ -129,3 +129,11 @@ def test_a_path_that_can_be_no_hub_id_names_near_folders_too(tmp_path, monkeypat
     Path("a/models/bert").mkdir(parents=True)
     with pytest.raises(MetaglotError, match=r"no such model folder \(did you mean a/models/bert\?\)"):
         locate("a/modles/bert")
+
+
+@pytest.mark.parametrize("offline", ["0", "1"])
+@pytest.mark.parametrize("name", ["¹", "-1", "a--b", "a/b/c", "x" * 300])
+def test_a_name_that_no_model_can_have_is_refused_before_the_network_is_asked(name, offline, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", offline)
+    with pytest.raises(MetaglotError, match="no model folder here, and no id of a model of the hub"):
+        hub.hub_folder(name)

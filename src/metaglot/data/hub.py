@@ -38,6 +38,8 @@ def hub_folder(name: str, *, near: Sequence[str] = ()) -> Path:
 
     asked = f" (did you mean {' or '.join(near)}?)" if near else ""
     reason = "HF_HUB_OFFLINE is set"
+    if problem := _no_id(name):
+        raise MetaglotError(f"{name}: no model folder here{asked}, and no id of a model of the hub: {problem}")
     if not (constants.is_offline_mode() or _says_offline()):
         try:
             return _downloaded(name, asked)
@@ -51,6 +53,18 @@ def hub_folder(name: str, *, near: Sequence[str] = ()) -> Path:
             f"{name}: neither a model folder here{asked} nor a model that the hub, or its cache, gives: {reason}"
         )
     return folder
+
+
+def _no_id(name: str) -> str:
+    """Return why the name cannot be a hub id, nothing where it can."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        return " ".join(str(error).split())[:200]
+    return ""
 
 
 def near_folders(name: str) -> list[str]:
