@@ -16,15 +16,19 @@ from metaglot.models import Runtime
 from metaglot.seeds import seeded
 from metaglot.types import Params
 
-BODY_MOVES = ("maml", "fomaml", "reptile", "sequential-reptile", "meta-sgd", "maml++", "meta-curvature", "protomaml")
-BODY_MOVES += ("boil", "leopard", "cavia", "warpgrad", "reml", "joint", "transfer")
+BODY_MOVES = (
+    *("maml", "fomaml", "reptile", "sequential-reptile", "meta-sgd", "maml++", "meta-curvature", "protomaml"),
+    *("boil", "leopard", "cavia", "warpgrad", "reml", "joint", "transfer"),
+)
 HEAD_MOVES = ("anil", "imaml", "leo")
 NO_STEPS = ("protonet", "cotrained", "matchingnet", "r2d2", "metaoptnet")
-WRITERS = ("metanet-1", "metanet-n")  # networks that write the weights: nothing until they have learnt to
-LORA_NAMES = ("reml", "warpgrad")  # move layers that an encoder calls query and value
+WRITERS = ("metanet-1", "metanet-n")  # one step of weights that a network writes, which has learnt nothing yet
+WEAK = ("anil", "imaml")  # on a random decoder: a head alone tells little apart over features that are nearly one
 
-TEXTS = ("the match ended in a draw", "the striker scored twice", "the bank raised its rates", "shares fell at noon")
-TEXTS += ("a goal in the last minute", "the coach praised the keeper", "profits rose by a tenth", "the market was calm")
+TEXTS = (
+    *("the match ended in a draw", "the striker scored twice", "the bank raised its rates", "shares fell at noon"),
+    *("a goal in the last minute", "the coach praised the keeper", "profits rose by a tenth", "the market was calm"),
+)
 LABELS = (0, 0, 1, 1, 0, 0, 1, 1)
 
 
@@ -40,7 +44,7 @@ def encoder(tiny: str) -> Model:
 
 
 @pytest.fixture(scope="module")
-def decoder(encoder: Model, tmp_path_factory) -> Model:
+def decoder(encoder: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A GPT-2 with random weights: the scale of its features and gradients is quite another."""
     folder: Path = tmp_path_factory.mktemp("decoder")
     tokenizer = encoder.backbone.tokenizer
@@ -60,9 +64,9 @@ def minilm() -> Model:
     return load_model("builtin:minilm", Runtime(device="cpu"))
 
 
-def learnt(name: str, model: Model) -> tuple[float, float, float]:
+def learnt(name: str, model: Model, **options: str) -> tuple[float, float, float]:
     """Return the support loss before and after the inner loop, and how far the features turn (1 − cosine)."""
-    algorithm = adapting(build_algorithm(name, {"dropout": False}))
+    algorithm = adapting(build_algorithm(name, {"dropout": False, **options}))
     problem = model.problem(("sport", "money"))
     support = model.collate(TEXTS, None, LABELS)
     meta = algorithm.init(model.backbone.learner, [problem.task], seed=0)
@@ -80,31 +84,37 @@ def learnt(name: str, model: Model) -> tuple[float, float, float]:
     return before, after, float((1 - torch.cosine_similarity(still, moved)).mean())
 
 
-def check(name: str, model: Model) -> None:
+def check(name: str, model: Model, *, fall: float = 0.3) -> None:
     before, after, turn = learnt(name, model)
-    assert after <= 0.7 * before, f"{name}: support loss {before:.4f} -> {after:.4f}"
-    if name in BODY_MOVES:
+    assert after <= (1 - fall) * before, f"{name}: support loss {before:.4f} -> {after:.4f}"
+    if name in (*BODY_MOVES, *WRITERS):
         assert turn > 1e-4, f"{name}: features turn by {turn:.1e}"
 
 
-@pytest.mark.parametrize("name", [*BODY_MOVES, *HEAD_MOVES])
-def test_defaults_learn_on_an_encoder(encoder, name):
+@pytest.mark.parametrize("name", [*BODY_MOVES, *HEAD_MOVES, *WRITERS])
+def test_defaults_learn_on_an_encoder(encoder: Model, name: str):
     check(name, encoder)
 
 
-# Over random features a head alone tells little apart, and a context vector beside the tokens overshoots.
-@pytest.mark.parametrize("name", [name for name in BODY_MOVES if name not in (*LORA_NAMES, "cavia")])
-def test_defaults_learn_on_a_decoder_of_random_weights(decoder, name):
-    check(name, decoder)
+# A context vector, which moves all tokens alike, overshoots there: docs/tuning.md.
+@pytest.mark.parametrize("name", [name for name in (*BODY_MOVES, *HEAD_MOVES, *WRITERS) if name != "cavia"])
+def test_defaults_learn_on_a_decoder_of_random_weights(decoder: Model, name: str):
+    check(name, decoder, fall=0.01 if name in WEAK else 0.05 if name in WRITERS else 0.3)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*BODY_MOVES, *HEAD_MOVES])
-def test_defaults_learn_on_minilm(minilm, name):
-    check(name, minilm)
+@pytest.mark.parametrize("name", [*BODY_MOVES, *HEAD_MOVES, *WRITERS])
+def test_defaults_learn_on_minilm(minilm: Model, name: str):
+    check(name, minilm, fall=0.1 if name in WRITERS else 0.3)
 
 
-def test_the_rates_of_before_did_not_learn(encoder):
+def test_the_scope_lora_learns_on_a_decoder(decoder: Model):
+    before, after, turn = learnt("fomaml", decoder, scope="lora")
+    assert after < 0.5 * before
+    assert turn > 1e-4
+
+
+def test_the_rates_of_before_did_not_learn(encoder: Model):
     """What a rate of 1e-2 from a head of zeros did, and does where it is asked for."""
     algorithm = build_algorithm("maml", {"lr": 1e-2, "dropout": False})
     support, problem = encoder.collate(TEXTS, None, LABELS), encoder.problem(("sport", "money"))

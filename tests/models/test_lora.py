@@ -4,22 +4,24 @@ import pytest
 import torch
 
 from metaglot.errors import MetaglotError
+from metaglot.models import HfLearner
 from metaglot.models.lora import SCALE, lora_init
+from metaglot.types import Batch, Params
 
 TARGETS = {"bert": ("query", "value"), "gpt2": ("c_attn",), "xlnet": ("layer_1", "layer_2")}
 
 
 @pytest.fixture(params=list(TARGETS))
-def case(request):
+def case(request: pytest.FixtureRequest):
     return request.getfixturevalue(request.param), TARGETS[request.param]
 
 
-def moved(start):
+def moved(start: Params):
     rng = torch.Generator().manual_seed(3)
     return {n: v + 0.2 * torch.randn(v.shape, generator=rng).to(v) for n, v in start.items()}
 
 
-def test_the_start_is_the_identity(case, support):
+def test_the_start_is_the_identity(case: tuple[HfLearner, tuple[str, ...]], support: Batch):
     learner, targets = case
     start = lora_init(learner.body(), rank=2, targets=targets, seed=0)
     assert len(start) == 2 * 2 * len(targets)  # a and b, two layers
@@ -28,7 +30,7 @@ def test_the_start_is_the_identity(case, support):
     assert all(v.dtype == torch.float64 for v in start.values())
 
 
-def test_forward_equals_merged_weights(case, support):
+def test_forward_equals_merged_weights(case: tuple[HfLearner, tuple[str, ...]], support: Batch):
     learner, targets = case
     pairs = moved(lora_init(learner.body(), rank=2, targets=targets, seed=0))
     body = dict(learner.body())
@@ -48,7 +50,7 @@ def test_forward_equals_merged_weights(case, support):
     assert torch.allclose(learner.forward({**other, **pairs}, support).pooled, expected, atol=1e-12, rtol=0)
 
 
-def test_shapes_bounds_and_seed(bert):
+def test_shapes_bounds_and_seed(bert: HfLearner):
     body = bert.body()
     start = lora_init(body, rank=3, targets=("query", "intermediate.dense.weight"), seed=0)
     assert len(start) == 8
@@ -72,11 +74,13 @@ def test_shapes_bounds_and_seed(bert):
         (2, (), "at least one target"),
     ],
 )
-def test_what_cannot_be_is_an_error_that_names_the_way_out(bert, rank, targets, message):
+def test_what_cannot_be_is_an_error_that_names_the_way_out(
+    bert: HfLearner, rank: int, targets: tuple[str, ...], message: str
+):
     with pytest.raises(MetaglotError, match=message):
         lora_init(bert.body(), rank=rank, targets=targets, seed=0)
 
 
-def test_default_targets_on_a_gpt2_name_what_there_is(gpt2):
+def test_names_that_a_gpt2_lacks_name_what_there_is(gpt2: HfLearner):
     with pytest.raises(MetaglotError, match="c_attn"):
         lora_init(gpt2.body(), rank=2, targets=("query", "value"), seed=0)

@@ -162,7 +162,7 @@ def _value(where: str, key: str, value: Any, option: inspect.Parameter) -> Any:
         return _chosen(where, value, HEADS)
     if key == "scope":
         return _chosen(where, {"named": value} if isinstance(value, list) and value else value, SCOPES)
-    if get_origin(option.annotation) is tuple:
+    if any(get_origin(kind) is tuple for kind in (option.annotation, *get_args(option.annotation))):
         return _names(where, value)
     if get_origin(option.annotation) is Literal:
         return _one_of(where, value, {choice: choice for choice in get_args(option.annotation)})

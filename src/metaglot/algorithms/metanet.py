@@ -13,7 +13,7 @@ from metaglot.models import Head, Lora, Prototypes, Scope
 
 def metanet_1(
     *,
-    lr: float = 0.1,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 1,
     head: Head = Prototypes(),
@@ -30,7 +30,7 @@ def metanet_1(
 
 def metanet_n(
     *,
-    lr: float = 0.1,
+    lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 1,
     layers: int = 3,

@@ -17,13 +17,15 @@ def warpgrad(
     lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
-    targets: tuple[str, ...] = ("query", "value"),
+    targets: tuple[str, ...] | None = None,
     head: Head = Prototypes(),
     dropout: bool = True,
     estimator: EstimatorName = "auto",
 ) -> GradientBased:
-    """Return gradient descent on the weights that `targets` match, behind learnt warps, with the exact gradient."""
+    """Return gradient descent on the weights that `targets` match, behind learnt warps, with the exact gradient.
+
+    Without targets, these are the queries and values of the attention, by the names that the backbone has for them.
+    """
     rule = Sgd(lr=lr, head_lr=head_lr)
-    return GradientBased(
-        Warp(tuple(targets)), head, rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
-    )
+    scope = Warp(None if targets is None else tuple(targets))
+    return GradientBased(scope, head, rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout)

@@ -18,7 +18,10 @@ from metaglot.types import Params
 
 CODE = "context.code"
 MAP = "algorithm.context.weight"
-INPUTS = ("word_embeddings", "word_embedding", "tok_embeddings", "embed_tokens", "wte", "shared")
+INPUTS = (
+    *("word_embeddings", "word_embedding", "tok_embeddings", "embed_tokens", "wte", "shared"),
+    *("embed_in", "tokens_embed", "embeddings", "w"),
+)
 """What backbones call their input embedding."""
 
 
@@ -26,7 +29,7 @@ def context_init(body: Params, *, size: int, seed: int) -> dict[str, Tensor]:
     """Return W with columns of about length one; raise MetaglotError for a size below 1 or no input embedding."""
     if size < 1:
         raise MetaglotError(f"a context needs size ≥ 1, got {size}; 32 is usual")
-    found = next((v for name in INPUTS for n, v in body.items() if n.endswith(f"{name}.weight")), None)
+    found = next((v for name in INPUTS for n, v in body.items() if n.endswith(f".{name}.weight")), None)
     if found is None:
         raise MetaglotError(f"no input embedding among the parameters (known names: {', '.join(INPUTS)})")
     width = found.shape[1]
@@ -52,8 +55,12 @@ def in_context(module: nn.Module, params: Params) -> Generator[None]:
     def add(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
         return output + move.to(output.dtype)
 
-    handle = cast("Any", module).get_input_embeddings().register_forward_hook(add)
+    weight = cast("Any", module).get_input_embeddings().weight
+    # BART and its kin look tokens up in modules of their own, which share the weight.
+    tables = [part for part in module.modules() if isinstance(part, nn.Embedding) and part.weight is weight]
+    handles = [table.register_forward_hook(add) for table in tables]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()

@@ -8,12 +8,12 @@ so that a model before any step is the one that was meta-learnt.
 
 import math
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
+from metaglot.models.targets import default_targets, is_matrix, matching, matrices_of
 from metaglot.seeds import torch_generator
 from metaglot.types import Params
 
@@ -22,24 +22,27 @@ LEARNT = "algorithm." + PREFIX  # where a pair starts
 SCALE = 2.0  # alpha / r of the paper with alpha = 2 r
 
 
-def lora_init(body: Params, *, rank: int, targets: Sequence[str], seed: int) -> dict[str, Tensor]:
+def lora_init(body: Params, *, rank: int, targets: Sequence[str] | None, seed: int) -> dict[str, Tensor]:
     """Return `lora.<weight>.a` (uniform, Kaiming) and `.b` (zeros) for each weight matrix that a target matches.
 
-    Targets are shell patterns on names such as `body.encoder.layer.0.attention.self.query.weight`.
+    Targets are shell patterns on names such as `body.encoder.layer.0.attention.self.query.weight`; None takes the
+    queries and values of the attention (`models/targets.py`).  A convolution over single places is a matrix too.
     Raises MetaglotError for a target that matches no weight matrix, for no target, and for a rank below 1.
     """
     if rank < 1:
         raise MetaglotError(f"LoRA needs a rank of at least 1, got {rank}")
+    matrices = matrices_of(body)
+    targets = default_targets(matrices) if targets is None else targets
     if not targets:
         raise MetaglotError('LoRA needs at least one target, such as "query"')
     start: dict[str, Tensor] = {}
     for target in targets:
-        matched = [n for n, v in body.items() if v.ndim == 2 and fnmatchcase(n, f"*{target}*")]
+        matched = matching(matrices, target)
         if not matched:
-            known = sorted({n.rsplit(".", 2)[-2] for n, v in body.items() if v.ndim == 2})
+            known = sorted({name.rsplit(".", 2)[-2] for name in matrices})
             raise MetaglotError(f"LoRA target {target!r} matches no weight matrix; there are: {', '.join(known)}")
         for name in matched:
-            m, n = body[name].shape
+            m, n = body[name].shape[:2]
             noise = torch.rand(rank, n, generator=torch_generator(seed, "lora", name)) * 2 - 1
             key = PREFIX + name.removeprefix("body.")
             start[key + ".a"] = (noise / math.sqrt(n)).to(body[name])
@@ -57,10 +60,10 @@ def apply_lora(body: dict[str, Tensor], params: Params, frozen: Mapping[str, Ten
         if name not in body and name not in frozen:
             raise MetaglotError(f"the backbone has no weight {name}; load the one that the LoRA update was made for")
         weight = body[name] if name in body else frozen[name].detach()
-        if (b.shape[0], a.shape[-1]) != tuple(weight.shape):
+        if not is_matrix(weight) or (b.shape[0], a.shape[-1]) != tuple(weight.shape[:2]):
             raise MetaglotError(f"the LoRA update of {name} does not fit it; load the backbone that it was made for")
         out = out if out is not body else dict(body)
-        out[name] = weight + SCALE * (b @ a)
+        out[name] = weight + SCALE * (b @ a).view_as(weight)
     return out
 
 

@@ -127,10 +127,13 @@ class BiasNorm:
 
 @dataclass(frozen=True)
 class Lora:
-    """Low-rank updates of the weight matrices that match `targets`; where they start is meta-learnt."""
+    """Low-rank updates of the weight matrices that match `targets`; where they start is meta-learnt.
+
+    Without targets, these are the queries and values of the attention, by the names that the backbone has for them.
+    """
 
     rank: int = 8
-    targets: tuple[str, ...] = ("query", "value")
+    targets: tuple[str, ...] | None = None
 
     def init(self, body: Params, *, seed: int) -> Params:
         """Return `algorithm.lora.*`."""
@@ -160,9 +163,12 @@ class Context:
 
 @dataclass(frozen=True)
 class Warp:
-    """The weight matrices that match `targets` and their biases, behind learnt matrices (`models/warp.py`)."""
+    """The weight matrices that match `targets` and their biases, behind learnt matrices (`models/warp.py`).
 
-    targets: tuple[str, ...] = ("query", "value")
+    Without targets, these are the queries and values, as for `Lora`.
+    """
+
+    targets: tuple[str, ...] | None = None
 
     def init(self, body: Params, *, seed: int) -> Params:
         """Return `algorithm.warp.*`."""

@@ -8,36 +8,38 @@ learner that meets it multiplies the weight and its bias.
 """
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from metaglot.errors import MetaglotError
+from metaglot.models.targets import default_targets, matching
 from metaglot.types import Params
 
 PREFIX = "algorithm.warp."
 EMBEDDINGS = ("embed", "wte", "wpe")  # parts of the names of tables, which have no output side
 
 
-def warped(body: Params, targets: Sequence[str]) -> list[str]:
-    """Return the weights (names without prefix) that the targets match, as `Lora` matches them.
+def warped(body: Params, targets: Sequence[str] | None) -> list[str]:
+    """Return the weights (names without prefix) that the targets match, as `Lora` matches and finds them.
 
     Raises MetaglotError for no target, and for one that matches no weight matrix.
     """
-    if not targets:
-        raise MetaglotError('warps need at least one target, such as "query"')
     tables = [n for n, v in body.items() if v.ndim == 2 and n.endswith(".weight")]
     names = [n for n in tables if not any(part in n for part in EMBEDDINGS)]
+    targets = default_targets(names) if targets is None else targets
+    if not targets:
+        raise MetaglotError('warps need at least one target, such as "query"')
     for target in targets:
-        if not any(fnmatchcase(n, f"*{target}*") for n in names):
+        if not matching(names, target):
             known = sorted({n.rsplit(".", 2)[-2] for n in names})
             raise MetaglotError(f"warp target {target!r} matches no weight matrix; there are: {', '.join(known)}")
-    return [n.removeprefix("body.") for n in names if any(fnmatchcase(n, f"*{target}*") for target in targets)]
+    found = {name for target in targets for name in matching(names, target)}
+    return [name.removeprefix("body.") for name in names if name in found]
 
 
-def warp_init(body: Params, *, targets: Sequence[str]) -> dict[str, Tensor]:
+def warp_init(body: Params, *, targets: Sequence[str] | None) -> dict[str, Tensor]:
     """Return the identity for each warped weight, of its output side (the length of its bias, if it has one)."""
     start: dict[str, Tensor] = {}
     for name in warped(body, targets):
