@@ -50,6 +50,14 @@ class HeadSpec(NamedTuple):
     level: str = "pooled"  # "pooled" (a text), "token" (each token), or "vocabulary" (each token, over all tokens)
 
 
+class Units(NamedTuple):
+    """What a head is made of: the texts of a batch, or its tokens, or the ends of its spans."""
+
+    features: Tensor  # [M, D]
+    targets: Tensor  # [M, K]: one-hot, multi-hot or real numbers
+    owner: Tensor  # [M], the example of the batch that a unit is of
+
+
 @dataclass(frozen=True)
 class TaskInfo:
     """Where a task comes from and what its labels are called."""
@@ -139,6 +147,10 @@ class Family(Protocol):
         """Return the shape of the output layer that the task needs."""
         ...
 
+    def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
+        """Return what a head of this shape is made of: the judged units of the batch."""
+        ...
+
     def logits(self, params: Params, outputs: Outputs) -> Tensor:
         """Return the scores, from the parameters `head.*`."""
         ...
@@ -149,6 +161,10 @@ class Family(Protocol):
 
     def judged(self, batch: Batch) -> int:
         """Return how many units the loss of a batch is the mean of: its weight wherever parts are summed."""
+        ...
+
+    def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
+        """Return the batch with targets numbered as in the whole data set, whose tasks share a head."""
         ...
 
     def predict(self, logits: Tensor) -> Tensor:
@@ -227,9 +243,10 @@ class Problem:
         outputs = seen or self.learner.forward(params, batch, seed=seed, logits=language)
         return outputs._replace(logits=self.family.logits(params, outputs))
 
-    def features(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # [B, D]
-        """Return the pooled features of a batch."""
-        return (self._seen(batch) or self.learner.forward(params, batch, seed=seed)).pooled
+    def units(self, params: Params, batch: Batch, *, seed: int | None = None) -> Units:
+        """Return what a head is made of on this batch."""
+        outputs = self._seen(batch) or self.learner.forward(params, batch, seed=seed)
+        return self.family.units(outputs, batch, self.head_spec)
 
     def remembered(self, params: Params, batch: Batch, *, seed: int | None = None) -> Batch:
         """Return the batch with the learner's outputs in it, so that only the head is run from now on."""

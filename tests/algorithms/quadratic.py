@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metaglot.types import Algorithm, Batch, Episode, HeadSpec, Outputs, Params, Problem, TaskInfo
+from metaglot.tasks import Classification
+from metaglot.types import Algorithm, Batch, Episode, HeadSpec, Outputs, Params, Problem, TaskInfo, Units
 
 D = 5
 CPU = torch.device("cpu")
@@ -55,6 +56,12 @@ class Quadratic:
 
     def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
         return HeadSpec(hidden_size, 1, "point")
+
+    def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
+        return Classification().units(outputs, batch, spec)
+
+    def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
+        return batch
 
     def logits(self, params: Params, outputs: Outputs) -> Tensor:
         return outputs.pooled if self.mix is None else params["head.weight"][0] - outputs.pooled @ self.mix.T

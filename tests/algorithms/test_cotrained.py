@@ -43,7 +43,7 @@ def test_the_other_share_is_the_cross_entropy_over_all_classes_of_the_set(here):
     _, plain = gradient("protonet", here)
     meta, both = gradient("cotrained", here, share=0.3, set_scale=4.0)
     leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
-    features = torch.cat([problem.features(leaves, part) for part in (episode.support, episode.query)])
+    features = torch.cat([problem.units(leaves, part).features for part in (episode.support, episode.query)])
     numbers = torch.tensor(episode.task.classes)
     labels = torch.cat([numbers[part["labels"]] for part in (episode.support, episode.query)])
     dataset = episode.task.dataset
@@ -62,7 +62,7 @@ def test_joint_is_the_cross_entropy_over_all_classes_of_the_set(here):
     _, _, problem, episode = here
     meta, found = gradient("joint", here, scale=4.0)
     leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
-    features = torch.cat([problem.features(leaves, part) for part in (episode.support, episode.query)])
+    features = torch.cat([problem.units(leaves, part).features for part in (episode.support, episode.query)])
     numbers = torch.tensor(episode.task.classes)
     labels = torch.cat([numbers[part["labels"]] for part in (episode.support, episode.query)])
     weight, bias = (leaves[f"heads.{episode.task.dataset}.{name}"] for name in ("weight", "bias"))

@@ -78,7 +78,7 @@ def learnt(name: str, model: Model, **options: str) -> tuple[float, float, float
     def of(params: Params) -> tuple[float, Tensor]:
         with torch.no_grad():
             both = {**meta, **params}
-            return float(problem.loss(both, support, seed=None)), problem.features(both, support, seed=None)
+            return float(problem.loss(both, support, seed=None)), problem.units(both, support, seed=None).features
 
     (before, still), (after, moved) = of(start), of(fast)
     return before, after, float((1 - torch.cosine_similarity(still, moved)).mean())

@@ -13,7 +13,7 @@ from torch import Tensor
 from metaglot.algorithms import GradientBased
 from metaglot.inner import Momentum, Recurrent, Rule, Sgd, unrolled
 from metaglot.models import All, Zeros
-from metaglot.types import Batch, Episode, HeadSpec, Outputs, Params, Problem, TaskInfo
+from metaglot.types import Batch, Episode, HeadSpec, Outputs, Params, Problem, TaskInfo, Units
 
 MANY, D, STEPS = 16, 6, 10
 CPU = torch.device("cpu")
@@ -54,6 +54,12 @@ class Quadratics:
 
     def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
         return HeadSpec(hidden_size, 1, "point")
+
+    def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
+        raise NotImplementedError
+
+    def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
+        return batch
 
     def logits(self, params: Params, outputs: Outputs) -> Tensor:
         return outputs.pooled

@@ -59,7 +59,7 @@ def test_the_ridge_head_scales_and_shifts(problem, bert, support):
     meta = {n: v.double() for n, v in Ridge(penalty=0.3, scale=7.0).init(16, seed=0).items()}
     meta = {**bert.body(), **meta, "algorithm.head.ridge.bias": number(0.25)}
     layer = Ridge().start(problem, meta, support)
-    x = problem.features(meta, support)
+    x = problem.units(meta, support).features
     expected = 7 * ridge(x, one_hot(support["labels"]).double(), number(0.3)).T
     assert torch.allclose(layer["head.weight"], expected, rtol=1e-6)
     assert layer["head.bias"].tolist() == [0.25] * 3
@@ -88,7 +88,7 @@ def test_the_svm_is_optimal_by_its_duality_gap(classes, each, width, c):
     found = solve(c * x @ x.T, bounds)
     assert float(found.a.sum(1).abs().max()) < 1e-10
     assert float((found.a - bounds).max()) <= 0
-    best = primal(svm(x, labels, classes, number(c)), x, labels, c)
+    best = primal(svm(x, one_hot(labels, classes), number(c)), x, labels, c)
     gap = best - dual(found.a, x, labels, c)
     assert -1e-9 * max(1, best) < gap < 1e-8 * max(1, best)
 
@@ -98,7 +98,7 @@ def test_the_svm_is_that_of_scikit_learn(classes, each, width, c):
     x, labels = examples(classes=classes, each=each, width=width)
     theirs = LinearSVC(multi_class="crammer_singer", fit_intercept=False, C=c, tol=1e-10, max_iter=100_000)
     weight = torch.tensor(theirs.fit(x.numpy(), labels.numpy()).coef_)
-    ours = svm(x, labels, classes, number(c))
+    ours = svm(x, one_hot(labels, classes), number(c))
     assert primal(ours, x, labels, c) == pytest.approx(primal(weight, x, labels, c), rel=1e-8)
     assert torch.allclose(ours, weight, atol=1e-4)
 
@@ -111,10 +111,10 @@ def test_the_svm_by_finite_differences(classes, each, width, c):
     way /= way.norm()
 
     def judged(shift: float, price: float) -> Tensor:
-        return (svm(x + shift * way, labels, classes, number(price)) * read).sum()
+        return (svm(x + shift * way, one_hot(labels, classes), number(price)) * read).sum()
 
     leaves = (x.clone().requires_grad_(), number(c).requires_grad_())
-    of_x, of_c = torch.autograd.grad((svm(leaves[0], labels, classes, leaves[1]) * read).sum(), leaves)
+    of_x, of_c = torch.autograd.grad((svm(leaves[0], one_hot(labels, classes), leaves[1]) * read).sum(), leaves)
     h = 1e-5
     slope = float(judged(h, c) - judged(-h, c)) / (2 * h)
     assert abs(slope) > 1e-3
@@ -129,7 +129,7 @@ def test_a_small_price_puts_every_example_at_its_bound():
     x, labels = examples(classes=2, each=3, width=8)
     sums = one_hot(labels).double().T @ x
     expected = 1e-3 * torch.stack([sums[0] - sums[1], sums[1] - sums[0]])
-    assert torch.allclose(svm(x, labels, 2, number(1e-3)), expected, atol=1e-11)
+    assert torch.allclose(svm(x, one_hot(labels, 2), number(1e-3)), expected, atol=1e-11)
 
 
 def test_the_order_of_examples_and_classes_does_not_matter():
@@ -137,15 +137,18 @@ def test_the_order_of_examples_and_classes_does_not_matter():
     order = torch.tensor([4, 2, 8, 0, 7, 1, 3, 6, 5])
     for classes in itertools.permutations(range(3)):
         renamed = torch.tensor(classes)[labels]
-        for head in (lambda a, b: ridge(a, one_hot(b).double(), number(0.5)).T, lambda a, b: svm(a, b, 3, number(1.0))):
+        for head in (
+            lambda a, b: ridge(a, one_hot(b).double(), number(0.5)).T,
+            lambda a, b: svm(a, one_hot(b, 3), number(1.0)),
+        ):
             assert torch.allclose(head(x[order], renamed[order])[list(classes)], head(x, labels), atol=1e-8)
 
 
 def test_single_precision_is_solved_in_double():
     x, labels = examples(classes=3, each=3, width=8)
-    found = svm(x.float(), labels, 3, torch.tensor(1.0))
+    found = svm(x.float(), one_hot(labels, 3), torch.tensor(1.0))
     assert found.dtype == torch.float32
-    assert torch.allclose(found.double(), svm(x, labels, 3, number(1.0)), atol=1e-5)
+    assert torch.allclose(found.double(), svm(x, one_hot(labels, 3), number(1.0)), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -166,4 +169,4 @@ def test_features_that_are_not_finite_are_an_error():
     x, labels = examples(classes=3, each=2, width=8)
     x[0, 0] = float("nan")
     with pytest.raises(MetaglotError, match="features that are not finite"):
-        svm(x, labels, 3, number(1.0))
+        svm(x, one_hot(labels, 3), number(1.0))

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch.nn.functional import normalize, softmax
+from torch.nn.functional import normalize, one_hot, softmax
 
 from metaglot.models import Prototypes, Zeros
 from metaglot.models.heads import LOG_SCALE, class_means, prototype_layer
@@ -23,7 +23,7 @@ def test_zeros_have_the_tasks_shape_and_the_learners_precision(problem, bert, su
 
 def test_class_means_by_hand():
     features = torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 5.0]])
-    means = class_means(features, torch.tensor([1, 1, 0]), 3)
+    means = class_means(features, one_hot(torch.tensor([1, 1, 0]), 3).float())
     assert torch.equal(means, torch.tensor([[5.0, 5.0], [2.0, 1.0], [0.0, 0.0]]))
 
 
@@ -32,7 +32,7 @@ def test_prototype_scores_are_those_of_the_paper(problem, bert, episode, metric)
     head = Prototypes(metric=metric, scale=3.0)
     meta = {**bert.body(), **head.init(4, seed=0)}
     layer = head.start(problem, meta, episode.support)
-    x, q = (problem.features(meta, part) for part in (episode.support, episode.query))
+    x, q = (problem.units(meta, part).features for part in (episode.support, episode.query))
     means = torch.stack([x[episode.support["labels"] == c].mean(0) for c in range(3)])
     if metric == "cosine":
         expected = softmax(3.0 * q @ normalize(means, dim=1).T, dim=1)

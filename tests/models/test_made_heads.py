@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, one_hot
 
 from metaglot.errors import MetaglotError
 from metaglot.models import Generated, Latent, Matching, Prototypes
@@ -34,7 +34,7 @@ def reordered(support: Batch, order: Tensor) -> Batch:
 
 def test_matching_is_the_vote_of_attention(problem, episode, made):
     meta, start = made(Matching(scale=4.0), episode.support)
-    k, x = (normalize(problem.features(meta, part), dim=1) for part in (episode.support, episode.query))
+    k, x = (normalize(problem.units(meta, part).features, dim=1) for part in (episode.support, episode.query))
     attention = torch.softmax(4.0 * x @ k.T, dim=1)
     votes = torch.stack([attention[:, episode.support["labels"] == c].sum(1) for c in range(3)], dim=1)
     found = problem.logits({**meta, **start}, episode.query).softmax(1)
@@ -103,8 +103,8 @@ def test_what_is_made_depends_on_the_set_alone(support, made, head):
 def test_what_is_generated_is_the_class_mean_of_the_network(problem, support, made, layers):
     meta, start = made(Generated(layers=layers, hidden=8, scale=1.0), support, noise=0.5)
     scale = meta["algorithm.head.log_scale"].exp()
-    features, labels = problem.features(meta, support), support["labels"]
-    means = class_means(features, labels, 3)
+    features, labels = problem.units(meta, support).features, support["labels"]
+    means = class_means(features, one_hot(labels, 3).double())
     given = {n.removeprefix("algorithm.head.generator."): v for n, v in meta.items() if ".generator." in n}
     assert len(given) == 2 * layers - 1
     parts: list[torch.nn.Module] = []
@@ -122,7 +122,7 @@ def test_what_is_generated_is_the_class_mean_of_the_network(problem, support, ma
 def test_moment_and_transformation_are_what_they_say(problem, support, made):
     head = Generated(layers=1, moment=True, transform=True, hidden=8)
     meta, start = made(head, support, noise=0.5)
-    x, labels = problem.features(meta, support), support["labels"]
+    x, labels = problem.units(meta, support).features, support["labels"]
     x = x + torch.tanh(x @ meta["algorithm.head.transform.in"].T) @ meta["algorithm.head.transform.out"].T
     means = torch.stack([x[labels == c].mean(0) for c in range(3)])
     spread = torch.stack([x[labels == c].var(0, correction=0) for c in range(3)])

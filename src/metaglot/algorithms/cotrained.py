@@ -14,7 +14,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import set_heads, set_sizes
@@ -23,6 +22,7 @@ from metaglot.errors import MetaglotError
 from metaglot.inner import gradients
 from metaglot.models.rows import touched
 from metaglot.seeds import fold
+from metaglot.tasks.batches import concatenate
 from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, Record, TaskInfo
 
 
@@ -92,13 +92,11 @@ class CoTrained:
         told = {"task": problem.task.name, "ways": len(problem.task.labels), "set_loss": float(of_set.detach())}
         return grads, {**told, **metrics}
 
-    def _set_loss(self, problem: Problem, meta: Params, parts: Sequence[Batch]) -> Tensor:  # nats
+    def _set_loss(self, problem: Problem, meta: Params, parts: tuple[Batch, Batch]) -> Tensor:  # nats
         """Return the mean loss of the classifier over all classes of the data set, on all texts."""
-        weight, bias = (meta[f"heads.{problem.task.dataset}.{name}"] for name in ("weight", "bias"))
-        classes = torch.tensor(problem.task.classes, device=weight.device)
-        features = torch.cat([problem.features(meta, part) for part in parts])
-        labels = torch.cat([classes[part["labels"]] for part in parts])
-        return cross_entropy(self.scale * (features @ weight.T + bias), labels)
+        head = {f"head.{name}": meta[f"heads.{problem.task.dataset}.{name}"] for name in ("weight", "bias")}
+        batch = problem.family.of_data_set(concatenate(*parts), problem.task)
+        return problem.family.loss(self.scale * problem.logits({**meta, **head}, batch), batch)
 
 
 def cotrained(

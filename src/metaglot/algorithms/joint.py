@@ -80,7 +80,7 @@ class Joint:
             batch = concatenate(small.episode.support, small.episode.query)
             dropout_seed = fold(seed, "episode", step, i) if self.dropout else None
             head = {} if problem.over_vocabulary else self._head(leaves, problem.task.dataset)
-            batch = batch if problem.over_vocabulary else _of_set(batch, problem.task)
+            batch = batch if problem.over_vocabulary else problem.family.of_data_set(batch, problem.task)
             logits = problem.logits({**leaves, **head}, batch, seed=dropout_seed)
             grads = gradients(problem.family.loss(logits, batch), leaves)
             small.add(total, grads, share=1 / len(episodes))
@@ -94,12 +94,6 @@ class Joint:
 
     def _head(self, meta: Params, dataset: str) -> dict[str, Tensor]:
         return {f"head.{name}": self.scale * meta[f"heads.{dataset}.{name}"] for name in ("weight", "bias")}
-
-
-def _of_set(batch: Batch, task: TaskInfo) -> Batch:
-    """Return the batch with the numbers of its classes in the data set for labels."""
-    labels = batch["labels"]
-    return {**batch, "labels": torch.tensor(task.classes, device=labels.device)[labels]}
 
 
 def set_sizes(task_infos: Sequence[TaskInfo]) -> dict[str, int]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
 from metaglot.models.heads import scores
 from metaglot.tasks.batches import pad_rows
-from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo
+from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,12 @@ class Classification:
         """Return one score a label, on pooled features."""
         return HeadSpec(inputs=hidden_size, outputs=len(task.labels), level="pooled")
 
+    def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
+        """Return the pooled features of each text, and its label as a one-hot row."""
+        labels = batch["labels"]
+        targets = one_hot(labels, spec.outputs).to(outputs.pooled.dtype)
+        return Units(outputs.pooled, targets, torch.arange(len(labels), device=labels.device))
+
     def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, C]
         """Return pooled · head.weightᵀ + head.bias, or what stands for it in a head of another form."""
         return scores(params, outputs.pooled)
@@ -39,6 +45,11 @@ class Classification:
     def judged(self, batch: Batch) -> int:
         """Return the number of examples, B."""
         return len(batch["labels"])
+
+    def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
+        """Return the batch with the numbers of its classes in the data set for labels."""
+        labels = batch["labels"]
+        return {**batch, "labels": torch.tensor(task.classes, device=labels.device)[labels]}
 
     def predict(self, logits: Tensor) -> Tensor:  # [B]
         """Return the label with the highest score."""

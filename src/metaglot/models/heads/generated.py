@@ -55,30 +55,29 @@ class Generated:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the generated layer."""
-        features, labels = problem.features(meta, support, seed=seed), support["labels"]
-        classes = problem.head_spec.outputs
-        each = generate(meta, read(meta, features, labels, classes))  # [S, D + 1]
-        written = class_means(each, labels, classes)  # [C, D + 1]
+        features, targets, _ = problem.units(meta, support, seed=seed)
+        each = generate(meta, read(meta, features, targets))  # [M, D + 1]
+        written = class_means(each, targets)  # [C, D + 1]
         scale = scale_of(meta, self.scale, features)
-        prototypes = normalize(class_means(features, labels, classes), dim=-1)
+        prototypes = normalize(class_means(features, targets), dim=-1)
         return {"head.weight": scale * (prototypes + written[:, :-1]), "head.bias": scale * written[:, -1]}
 
 
-def read(meta: Params, features: Tensor, labels: Tensor, classes: int) -> Tensor:  # [S, D] -> [S, D or 2 D]
-    """Return what the generator reads of each example: its features, and the variance of its class where it asks."""
+def read(meta: Params, features: Tensor, targets: Tensor) -> Tensor:  # [M, D], [M, C] -> [M, D or 2 D]
+    """Return what the generator reads of each unit: its features, and the variance of its classes where it asks."""
     width = features.shape[1]
     if TRANSFORM + "in" in meta:
         into, out = (meta[TRANSFORM + part].to(features.dtype) for part in ("in", "out"))
         features = features + linear(torch.tanh(linear(features, into)), out)
     if meta[f"{LAYER}0.weight"].shape[1] == width:
         return features
-    means = class_means(features, labels, classes)
-    spread = class_means((features - means[labels]).pow(2), labels, classes)
-    return torch.cat([features, spread[labels]], dim=-1)
+    share = targets / targets.sum(1, keepdim=True).clamp(min=1)  # of a unit in each class
+    spread = class_means((features - share @ class_means(features, targets)).pow(2), targets)
+    return torch.cat([features, share @ spread], dim=-1)
 
 
-def generate(meta: Params, known: Tensor) -> Tensor:  # [S, D or 2 D] -> [S, D + 1]
-    """Return the generator's output for each example."""
+def generate(meta: Params, known: Tensor) -> Tensor:  # [M, D or 2 D] -> [M, D + 1]
+    """Return the generator's output for each unit."""
     count = sum(name.startswith(LAYER) and name.endswith(".weight") for name in meta)
     for i in range(count):
         known = linear(gelu(known) if i else known, meta[f"{LAYER}{i}.weight"].to(known.dtype))

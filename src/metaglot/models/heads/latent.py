@@ -43,8 +43,8 @@ class Latent:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return `head.code` [C, d]."""
-        features = problem.features(meta, support, seed=seed)
-        means = class_means(features, support["labels"], problem.head_spec.outputs)
+        units = problem.units(meta, support, seed=seed)
+        means = class_means(units.features, units.targets)
         return {CODE: normalize(means, dim=-1) @ meta[ENCODER].to(means.dtype).T}
 
 

@@ -7,7 +7,7 @@ from metaglot.models.heads.matching import KEYS, SCALE, VALUES, attention_scores
 from metaglot.types import Params
 
 
-def scores(params: Params, features: Tensor) -> Tensor:  # [B, D] -> [B, C]
+def scores(params: Params, features: Tensor) -> Tensor:  # [..., D] -> [..., C]
     """Return the scores of a head: x Wᵀ + b, or log attention mass where it is a support set."""
     if KEYS in params:
         return attention_scores(params, features)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize, one_hot
+from torch.nn.functional import normalize
 
 from metaglot.models.heads.prototypes import scale_of, scale_start
 from metaglot.types import Batch, Params, Problem
@@ -32,14 +32,13 @@ class Matching:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return `head.keys` [S, D], `head.values` [S, C] and `head.scale`."""
-        keys = problem.features(meta, support, seed=seed)
-        values = one_hot(support["labels"], problem.head_spec.outputs).to(keys.dtype)
-        return {KEYS: keys, VALUES: values, SCALE: scale_of(meta, self.scale, keys)}
+        units = problem.units(meta, support, seed=seed)
+        return {KEYS: units.features, VALUES: units.targets, SCALE: scale_of(meta, self.scale, units.features)}
 
 
-def attention_scores(params: Params, features: Tensor) -> Tensor:  # [B, D] -> [B, C]
+def attention_scores(params: Params, features: Tensor) -> Tensor:  # [..., D] -> [..., C]
     """Return the logarithm of the attention mass of each class."""
     keys, values = params[KEYS], params[VALUES]
-    similar = params[SCALE] * normalize(features, dim=-1) @ normalize(keys, dim=-1).T  # [B, S]
-    votes = similar.log_softmax(-1)[:, :, None] + values.clamp(min=LEAST).log()  # [B, S, C]
-    return torch.logsumexp(votes, dim=1)
+    similar = params[SCALE] * normalize(features, dim=-1) @ normalize(keys, dim=-1).T  # [..., S]
+    votes = similar.log_softmax(-1)[..., None] + values.clamp(min=LEAST).log()  # [..., S, C]
+    return torch.logsumexp(votes, dim=-2)

@@ -35,15 +35,14 @@ class Prototypes:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the linear layer that compares with the class means."""
-        features = problem.features(meta, support, seed=seed)
-        means = class_means(features, support["labels"], problem.head_spec.outputs)
-        return prototype_layer(means, scale_of(meta, self.scale, features), self.metric)
+        units = problem.units(meta, support, seed=seed)
+        means = class_means(units.features, units.targets)
+        return prototype_layer(means, scale_of(meta, self.scale, units.features), self.metric)
 
 
-def class_means(features: Tensor, labels: Tensor, classes: int) -> Tensor:  # [B, D], [B] -> [C, D]
-    """Return the mean feature of each class; a class without an example gets zeros."""
-    one_hot = torch.nn.functional.one_hot(labels, classes).to(features.dtype)  # [B, C]
-    return one_hot.T @ features / one_hot.sum(0).clamp(min=1)[:, None]
+def class_means(features: Tensor, targets: Tensor) -> Tensor:  # [M, D], [M, C] -> [C, D]
+    """Return the mean feature of each class; a class without a unit gets zeros."""
+    return targets.T @ features / targets.sum(0).clamp(min=1)[:, None]
 
 
 def prototype_layer(means: Tensor, scale: Tensor, metric: str) -> dict[str, Tensor]:

@@ -2,16 +2,16 @@
 
     W = argmin ‖X W − Y‖² + λ‖W‖² = (XᵀX + λI)⁻¹ XᵀY = Xᵀ(XXᵀ + λI)⁻¹ Y,   scores = α·x W + β
 
-X [S, D] are the support features, Y [S, C] the labels as one-hot rows; of the two forms the smaller system is solved.
-λ, α (by their logarithms) and β are learnt.  β is one number for all classes: it has no effect under a softmax, and is
-there for losses that read a score by itself.  Bertinetto et al. 2019 (R2D2), https://arxiv.org/abs/1805.08136
+X [S, D] are the features of the support units, Y [S, C] their targets (one-hot rows for classes); of the two forms the
+smaller system is solved.  λ, α (by their logarithms) and β are learnt.  β is one number for all classes: it has no
+effect under a softmax, and is there for losses that read a score by itself.  Bertinetto et al. 2019 (R2D2),
+https://arxiv.org/abs/1805.08136
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from metaglot.models.heads.head import OWN
 from metaglot.models.heads.prototypes import log_of
@@ -22,7 +22,7 @@ LOG_LAMBDA, LOG_ALPHA, BETA = (f"{OWN}ridge.{name}" for name in ("log_lambda", "
 
 @dataclass(frozen=True)
 class Ridge:
-    """Ridge regression on one-hot labels; differentiable in the features and in λ."""
+    """Ridge regression on the targets; differentiable in the features and in λ."""
 
     penalty: float = 1.0  # λ at the start
     scale: float = 10.0  # α at the start
@@ -38,12 +38,11 @@ class Ridge:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the solution as a linear layer."""
-        features = problem.features(meta, support, seed=seed)
-        targets = one_hot(support["labels"], problem.head_spec.outputs).to(features.dtype)
-        solution = ridge(features, targets, meta[LOG_LAMBDA].exp())
+        units = problem.units(meta, support, seed=seed)
+        solution = ridge(units.features, units.targets, meta[LOG_LAMBDA].exp())
         return {
             "head.weight": meta[LOG_ALPHA].exp() * solution.T,
-            "head.bias": meta[BETA].to(features.dtype).repeat(targets.shape[1]),
+            "head.bias": meta[BETA].to(solution.dtype).repeat(solution.shape[1]),
         }
 
 

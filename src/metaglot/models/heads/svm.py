@@ -10,8 +10,8 @@ to the features and C is that of one Newton step at the solution, exact where no
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn.functional import one_hot
 
+from metaglot.errors import MetaglotError
 from metaglot.models.heads.dual import newton, solve
 from metaglot.models.heads.head import OWN
 from metaglot.models.heads.prototypes import log_of
@@ -37,19 +37,23 @@ class Svm:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the machine as a linear layer."""
-        features = problem.features(meta, support, seed=seed)
-        weight = svm(features, support["labels"], problem.head_spec.outputs, meta[LOG_C].exp())
+        units = problem.units(meta, support, seed=seed)
+        weight = svm(units.features, units.targets, meta[LOG_C].exp())
         return {"head.weight": meta[LOG_GAMMA].exp() * weight, "head.bias": weight.new_zeros(weight.shape[0])}
 
 
-def svm(features: Tensor, labels: Tensor, classes: int, c: Tensor) -> Tensor:  # [S, D], [S], [] -> [C, D]
+def svm(features: Tensor, targets: Tensor, c: Tensor) -> Tensor:  # [S, D], [S, C] one-hot, [] -> [C, D]
     """Return the weights of the machine; differentiable once in `features` and `c`.
+
+    Raises MetaglotError for targets that are not one class a unit.
 
     With w_k = C Σ_n a_nk x_n the dual is, in units of C:  min ½ Σ_k a_kᵀ Q a_k − Σ_n a_{n y_n}  with Q = C·XXᵀ,
     a_nk ≤ [k = y_n] and Σ_k a_nk = 0.
     """
     x, price = features.double(), c.double()
-    bounds = one_hot(labels, classes).double()  # [S, C]
+    bounds = targets.double()  # [S, C]
+    if not bool(((bounds == 0) | (bounds == 1)).all() and (bounds.sum(1) == 1).all()):
+        raise MetaglotError("an SVM head needs exactly one class a unit; use the head ridge or prototypes")
     kernel = price * x @ x.T
     duals = newton(kernel, bounds, solve(kernel.detach(), bounds))
     return (price * duals.T @ x).to(features.dtype)

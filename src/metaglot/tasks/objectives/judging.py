@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from metaglot.errors import MetaglotError
 from metaglot.tasks.batches import pad_rows
-from metaglot.types import VOCABULARY, Batch, HeadSpec, Outputs, Params, Row, TaskInfo
+from metaglot.types import VOCABULARY, Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
 UNJUDGED = -100
 MOST = 700.0  # nats; beyond, a perplexity is no number
@@ -74,6 +74,11 @@ class OverVocabulary:
         del task
         return HeadSpec(inputs=hidden_size, outputs=0, level=VOCABULARY)
 
+    def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
+        """Raise MetaglotError: the learner's own head scores the vocabulary, and nothing is made of the batch."""
+        del outputs, batch, spec
+        raise MetaglotError("a task over the vocabulary has no head of its own, so there is nothing to make one of")
+
     def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [M, V]
         """Return the scores of the judged positions."""
         del params
@@ -86,6 +91,11 @@ class OverVocabulary:
     def judged(self, batch: Batch) -> int:
         """Return the number of tokens with a label, M."""
         return int((batch["labels"] != UNJUDGED).sum())
+
+    def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
+        """Return the batch: its labels are tokens, the same in every task."""
+        del task
+        return batch
 
     def predict(self, logits: Tensor) -> Tensor:  # [M]
         """Return the likeliest token of each judged position."""
