@@ -18,6 +18,7 @@ REFUSED = {("reptile", "head"), ("sequential-reptile", "head")}
 REFUSED |= {("boil", "head")}
 REFUSED |= {(name, choice) for name in WRITERS for choice in ("all", "head", "named", "zeros")}
 UNMOVED = {"matchingnet"}  # its head is the support set
+FEW = {"imaml": {"steps": 3, "iterations": 2}, "reml": {"steps": 2}}  # where any number of steps shows the same
 UNTOUCHED = ("pooler.", "token_type_embeddings")  # BERT's pooler is never used
 
 
@@ -59,8 +60,10 @@ def world(learner: HfLearner, toy, episodes: list[Episode]) -> World:
     return World([Problem(learner, e.family, e.task) for e in episodes], episodes, [s.info for s in sources_of(toy)])
 
 
-def start(case: Case, here: World, **options: Any) -> tuple[GradientBased | Joint, dict[str, Tensor]]:
-    algorithm = case.make(**options)
+def start(
+    case: Case, here: World, *, few: bool = True, **options: Any
+) -> tuple[GradientBased | Joint, dict[str, Tensor]]:
+    algorithm = case.make(**{**(FEW.get(case.name, {}) if few else {}), **options})
     return algorithm, noisy(algorithm.init(here.problems[0].learner, here.infos, seed=0))
 
 
