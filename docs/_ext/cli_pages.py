@@ -32,18 +32,22 @@ def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 def _command(path: tuple[str, ...], command: Any) -> Iterator[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden and p.name != "help"]
-    usage = [p.name.upper() if p.required else f"[{p.name.upper()}]" for p in arguments]
+    usage = [_word(p) if p.required else f"[{_word(p)}]" for p in arguments]
     usage += [f"{p.opts[0]} {_value(p)}".strip() for p in options if p.required]
     yield f"\n## metaglot {' '.join(path)}\n\n```text\nmetaglot {' '.join([*path, *usage])} [OPTIONS]\n```\n\n"
     text, _, examples = (command.help or "").replace("\f", "").partition("Example")
     yield _escaped(text.strip()) + "\n\n"
     yield "| | |\n|---|---|\n"
     for p in (*arguments, *options):
-        name = p.name.upper() if p.param_type_name == "argument" else ", ".join([*p.opts, *p.secondary_opts])
+        name = _word(p) if p.param_type_name == "argument" else ", ".join([*p.opts, *p.secondary_opts])
         shown = f"{name} {_value(p)}".strip()
         yield f"| `{shown}` | {_cell(p)} |\n"
     lines = [line.strip() for line in examples.removeprefix("s").removeprefix(":").splitlines() if line.strip()]
     yield "\n" + "".join(["```text\n", *(f"{line}\n" for line in lines), "```\n"] if lines else [])
+
+
+def _word(argument: Any) -> str:
+    return argument.metavar or argument.name.upper()
 
 
 def _value(param: Any) -> str:

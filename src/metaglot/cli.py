@@ -13,6 +13,7 @@ from metaglot import (
     cli_algorithms,
     cli_average,
     cli_bench,
+    cli_compare,
     cli_data,
     cli_demo,
     cli_edit,
@@ -41,6 +42,7 @@ app.command("adapt")(cli_adapt.adapt)
 app.command("predict")(cli_predict.predict)
 app.command("edit")(cli_edit.edit)
 app.command("evaluate")(cli_evaluate.evaluate)
+app.command("compare")(cli_compare.compare)
 app.command("bench")(cli_bench.bench)
 app.command("reproduce")(cli_reproduce.reproduce)
 app.command("average")(cli_average.average)

@@ -9,9 +9,12 @@ import typer
 from metaglot.cli_output import tell, tell_json
 from metaglot.cli_texts import (
     Columns,
+    DeviceOption,
     Encoding,
     Json,
     PrecisionOption,
+    ReadsOption,
+    check_device,
     cut_note,
     labels_of,
     learnt_from,
@@ -73,13 +76,11 @@ def adapt(
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     precision: PrecisionOption = "auto",
+    device: DeviceOption = "auto",
     columns: Columns = None,
     encoding: Encoding = None,
     names: Annotated[bool, typer.Option(help="Let the names of the classes help, where all of them are words.")] = True,
-    reads: Annotated[
-        Literal["both", "first", "second"] | None,
-        typer.Option(help="Of pairs of texts: what is read. Chosen by the examples if absent.", show_default=False),
-    ] = None,
+    reads: ReadsOption = None,
     keep_examples: Annotated[bool, typer.Option(help="Save the texts too, to add classes later.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")] = False,
     quiet: Quiet = False,
@@ -104,7 +105,8 @@ def adapt(
             if _typed(context, option):
                 given = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
                 raise MetaglotError(f"{given} has no use beside --labels: {why}; drop one of them, or give a file")
-        _from_names(model, labels or "", out, precision_called(precision), force=force, quiet=quiet, as_json=as_json)
+        runs = precision_called(precision), check_device(device)
+        _from_names(model, labels or "", out, runs, force=force, quiet=quiet, as_json=as_json)
         return
     if goal is not None and _typed(context, "effort"):
         raise MetaglotError("--effort has no use beside --goal, which goes from one to the next; drop one of them")
@@ -112,7 +114,7 @@ def adapt(
         raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
     _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
     context.with_resource(writing(out))
-    runs = precision_called(precision)
+    runs = precision_called(precision), check_device(device)
     loaded, task, notes = _task(model, examples, (columns, encoding), runs, quiet=quiet, as_json=as_json)
     if reads:
         loaded = _reading(loaded, reads, examples, task[2])
@@ -137,7 +139,7 @@ def _task(
     model: str,
     file: Path,
     manner: tuple[str | None, str | None],
-    precision: "Precision",
+    runs: "tuple[Precision, str]",
     *,
     quiet: bool,
     as_json: bool,
@@ -151,7 +153,7 @@ def _task(
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
 
-    loaded = load_model(model, Runtime(precision))
+    loaded = load_model(model, Runtime(runs[0], device=runs[1]))
     if not (quiet or as_json):
         tell(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
     tell_notes(loaded.backbone.notes[1:], quiet=quiet)
@@ -248,7 +250,7 @@ def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
 
 
 def _from_names(
-    model: str, labels: str, out: Path, precision: "Precision", *, force: bool, quiet: bool, as_json: bool
+    model: str, labels: str, out: Path, runs: "tuple[Precision, str]", *, force: bool, quiet: bool, as_json: bool
 ) -> None:
     """Save a classifier made of the names of classes alone."""
     from metaglot.adaptation.checks import check_names
@@ -261,7 +263,7 @@ def _from_names(
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
 
-    adapted = load_model(model, Runtime(precision)).zero_shot(named)
+    adapted = load_model(model, Runtime(runs[0], device=runs[1])).zero_shot(named)
     adapted.save(out, force=force)
     names = adapted.provenance["names"]
     if as_json:

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.cli_judging import Labelled, Manner, Ready, kept, lacking, numbers_of, ready, results_into, told, words_of
+from metaglot.cli_cost import cost_of, show_cost
+from metaglot.cli_judging import Labelled, Manner, Ready, kept, ready, results_into, words_of
 from metaglot.cli_limits import limits_of
 from metaglot.cli_output import tell, tell_json
+from metaglot.cli_plan import checked_shots
+from metaglot.cli_tables import told
+from metaglot.cli_texts import DeviceOption, PrecisionOption, ReadsOption, check_device, precision_called
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -56,6 +60,9 @@ def bench(
         ),
     ] = None,
     leave_out: Annotated[str, typer.Option(help="Tasks that the macro means are also shown without.")] = "",
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = "auto",
+    reads: ReadsOption = None,
     seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
     jobs: Annotated[
         int | None, typer.Option(help=f"Processes of one thread; as many as processors if absent, at most {MOST_JOBS}.")
@@ -75,11 +82,11 @@ def bench(
 
       metaglot bench runs/english tasks/leopard tasks/dev --out results/bench --jobs 2
     """
-    from metaglot.cli_checks import check_count
+    from metaglot.cli_checks import check_count, check_reads
 
-    wanted = numbers_of("--shots", shots)
-    for option, count in (("--draws", draws), ("--queries", queries), ("--max-length", max_length), ("--jobs", jobs)):
-        check_count(option, count, most=100_000)
+    wanted = checked_shots(shots, draws=draws, queries=queries, threads=None, jobs=jobs)
+    check_count("--max-length", max_length, most=100_000)
+    how = precision_called(precision), check_device(device), reads
     default = f"{AGAINST},setfit" if find_spec("setfit") else AGAINST
     rivals = words_of(default if against is None else against)
     rivals += ["multitask"] if multitask and "multitask" not in rivals else []
@@ -97,7 +104,8 @@ def bench(
     from metaglot.cli_record import hashes_of, record_command
     from metaglot.evaluation.job import Job
 
-    job = Job(model, (), tuple(words_of(efforts)), tuple(rivals), multitask, None, max_length, seed)
+    check_reads(reads, [task for group in labelled.values() for task in group])
+    job = Job(model, (), tuple(words_of(efforts)), tuple(rivals), multitask, None, max_length, seed, None, *how)
     asked = all_ready(job, plan, files, labelled, limit, manner)
     if dry_run or not manner.quiet:
         show_cost(cost_of(out, asked, manner), manner, as_json=as_json and dry_run)
@@ -211,44 +219,6 @@ def all_ready(
         name: ready(replace(job, tasks=tuple(files[name])), plan, found, manner, model=model)
         for name, found in labelled.items()
     }
-
-
-def cost_of(out: Path, asked: Mapping[str, Ready], manner: Manner) -> dict[str, float]:
-    """Return the CPU seconds of each method for what the folder lacks, about."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from metaglot.evaluation.estimate import estimated, seconds_of
-    from metaglot.evaluation.table import escape
-
-    total: dict[str, float] = {}
-    for name, one in asked.items():
-        left = lacking(out / name, one, manner)
-        tasks = [task for task in one.task_sets if any(cell.task == task.name for cell in left)]
-        timed = track(
-            tasks, escape(f"timing texts of {name}"), console=Console(stderr=True), disable=manner.quiet, transient=True
-        )
-        seconds = {task.name: seconds_of(one.model, task) for task in timed}
-        for method, spent in estimated(left, one.task_sets, one.methods, one.plan, seconds).items():
-            total[method] = total.get(method, 0.0) + spent
-    return total
-
-
-def show_cost(cost: Mapping[str, float], manner: Manner, *, as_json: bool) -> None:
-    """Print the estimate: to standard output as JSON, else beside the progress."""
-    if as_json:
-        tell_json({"cpu_seconds": cost, "jobs": manner.jobs})
-    elif cost:
-        total = sum(cost.values())
-        parts = ", ".join(f"{name} {_minutes(one)}" for name, one in sorted(cost.items(), key=lambda x: -x[1]))
-        many = f", {_minutes(total / manner.jobs)} with {manner.jobs} processes" if manner.jobs > 1 else ""
-        tell(f"about {_minutes(total)} of CPU{many} ({parts}); a rough estimate", err=True)
-
-
-def _minutes(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def write_benchmark(

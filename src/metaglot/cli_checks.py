@@ -106,6 +106,15 @@ def read_task(
         raise MetaglotError(f"{path}: {error}") from error
 
 
+def check_reads(reads: str | None, tasks: "Sequence[tuple[str, pa.Table, Draws]]") -> None:
+    """Raise MetaglotError for a part of pairs to be read where no task has second texts."""
+    tables = [table for _, table, _ in tasks]
+    if reads and all("text_pair" not in one.column_names or one["text_pair"].null_count == len(one) for one in tables):
+        raise MetaglotError(
+            "--reads has no use: no task has second texts; name their column (--columns text_pair=…), or drop it"
+        )
+
+
 def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[int], draws: int) -> list[str]:
     """Return notes on tasks whose draws tell less than they seem; raise MetaglotError for what cannot be drawn."""
     names = [name for name, _, _ in tasks]

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.cli_judging import Manner, kept, numbers_of, ready, results_into, told, words_of
+from metaglot.cli_judging import Manner, kept, ready, results_into, words_of
 from metaglot.cli_output import tell, tell_json
-from metaglot.cli_texts import Encoding
+from metaglot.cli_plan import check_left_out, checked_shots
+from metaglot.cli_tables import told, unknown
+from metaglot.cli_texts import DeviceOption, Encoding, PrecisionOption, ReadsOption, check_device, precision_called
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -44,6 +46,9 @@ def evaluate(
     leave_out: Annotated[str, typer.Option(help="Tasks that the macro mean is also shown without.")] = "",
     columns: Annotated[str | None, typer.Option(help="Names of the columns, e.g. text=body,label=topic.")] = None,
     encoding: Encoding = None,
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = "auto",
+    reads: ReadsOption = None,
     seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
     jobs: Annotated[int, typer.Option(help="Processes; with several, each has its share of the threads.")] = 1,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all if absent.")] = None,
@@ -65,14 +70,11 @@ def evaluate(
 
       metaglot evaluate builtin:minilm tickets.csv --shots 5 --efforts instant,thorough --out results/tickets
     """
-    from metaglot.cli_checks import check_baselines, check_count, check_efforts, check_tasks, read_task
+    from metaglot.cli_checks import check_baselines, check_efforts, check_reads, check_tasks, read_task
     from metaglot.data.folders import check_model, check_results_target
 
-    wanted = numbers_of("--shots", shots)
-    check_count("--draws", draws, most=100_000)
-    check_count("--queries", queries, most=1_000_000_000)
-    check_count("--threads", threads, most=1024)
-    check_count("--jobs", jobs, most=1024)
+    wanted = checked_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
+    how = precision_called(precision), check_device(device), reads
     check_efforts(words_of(efforts), model)
     check_baselines(words_of(against), multitask=multitask)
     if not words_of(efforts) and not words_of(against):
@@ -83,23 +85,18 @@ def evaluate(
     notes = check_tasks(labelled, wanted, draws)
     from metaglot.cli_record import hashes_of, record_command
 
-    hashes = hashes_of(tasks)
-    unknown = set(words_of(leave_out)) - {name for name, _, _ in labelled}
-    if unknown:
-        raise MetaglotError(f"--leave-out {', '.join(sorted(unknown))}: no such task; they are named after their files")
-    if len(set(words_of(leave_out))) == len(labelled):
-        raise MetaglotError("--leave-out names every task, so that no mean would be left; leave one in")
-    check_model(model)
-    if multitask:
-        check_model(multitask)
-    manner = Manner(jobs, threads, exclude_overlap, force, quiet, tuple(words_of(leave_out)))
+    check_reads(reads, labelled)
+    hashes, left_out = hashes_of(tasks), check_left_out(leave_out, labelled)
+    for one in (model, multitask) if multitask else (model,):
+        check_model(one)
+    manner = Manner(jobs, threads, exclude_overlap, force, quiet, left_out)
     for note in notes:
         manner.say(note)
     from metaglot.evaluation import Plan
     from metaglot.evaluation.job import Job
 
     named = tuple(words_of(efforts)), tuple(words_of(against))
-    job = Job(model, tuple(tasks), *named, multitask, columns, seed=seed, encoding=encoding)
+    job = Job(model, tuple(tasks), *named, multitask, columns, None, seed, encoding, *how)
     asked = ready(job, Plan(wanted, draws, queries, seed), labelled, manner)
     with kept():
         for _ in results_into(out, asked, manner._replace(quiet=quiet or as_json)):
@@ -125,4 +122,4 @@ def _show(results: "list[Result]", leakage: "Leakage", *, leave_out: Sequence[st
     Console().print(terminal(results, leave_out=leave_out, by_task=by_task))
     Console().print(*(terminal_grid(grid) for grid in leakage_grids(leakage)))
     if not leakage.known:
-        tell(f"leakage unknown: {leakage.model} names no training text")
+        tell(f"leakage {unknown(leakage)}")

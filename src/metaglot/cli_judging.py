@@ -1,10 +1,10 @@
-"""What `metaglot evaluate` and `metaglot bench` share: their options checked, a folder of results filled and told."""
+"""What `metaglot evaluate`, `bench` and `compare` share: their options checked, a folder of results filled."""
 
-import json
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from metaglot.cli_output import tell
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metaglot.data.draws import Draws
     from metaglot.evaluation import Method, Plan, Result, TaskSet
     from metaglot.evaluation.job import Job
-    from metaglot.evaluation.leakage import Leakage, Overlap
+    from metaglot.evaluation.leakage import Overlap
     from metaglot.evaluation.protocol import Cell
     from metaglot.evaluation.workers import Workers
 
@@ -53,15 +53,22 @@ class Ready(NamedTuple):
 
     def settings(self) -> dict[str, object]:
         """Return what results depend on besides tasks, methods and plan."""
-        return {} if self.job.max_length is None else {"max_length": self.job.max_length}
+        asked: dict[str, object] = {"max_length": self.job.max_length, "reads": self.job.reads}
+        precision = {f"precision {self.job.label}".strip(): self.model.precision}
+        return {name: value for name, value in asked.items() if value is not None} | precision
 
     def planned(self) -> "set[Cell]":
         """Return the cells of the plan."""
-        from metaglot.evaluation.protocol import cells
+        return planned(self.task_sets, [method.name for method in self.methods], self.plan)
 
-        tasks = {task.name: task for task in self.task_sets}
-        every = cells(list(tasks), [method.name for method in self.methods], self.plan)
-        return {cell for cell in every if tasks[cell.task].has(cell.shot, cell.draw)}
+
+def planned(task_sets: "Sequence[TaskSet]", methods: Sequence[str], plan: "Plan") -> "set[Cell]":
+    """Return the cells of a plan, those left out that fixed draws lack."""
+    from metaglot.evaluation.protocol import cells
+
+    tasks = {task.name: task for task in task_sets}
+    every = cells(list(tasks), methods, plan)
+    return {cell for cell in every if tasks[cell.task].has(cell.shot, cell.draw)}
 
 
 def ready(
@@ -83,29 +90,41 @@ def ready(
     task_sets = [TaskSet(*task) for task in labelled]
     for note in [] if manner.quiet else cut_notes(loaded, task_sets):
         manner.say(note)
-    task_sets, overlap = look_for_overlap(job.model, task_sets, exclude=manner.exclude_overlap)
+    task_sets, (overlap,) = look_for_overlap([job.model], task_sets, exclude=manner.exclude_overlap)
     return Ready(job, loaded, list(task_sets), job.methods(loaded), plan, overlap)
 
 
 def results_into(out: Path, asked: Ready, manner: Manner) -> "Iterable[Result]":
     """Yield the results that a folder lacks, while a bar shows how far they are."""
-    from metaglot.evaluation import evaluate_into
+    say_damage(out, manner)
+    planned, left = asked.planned(), lacking(out, asked, manner)
+    found = lacking_results(out, asked, manner)
+    return progress(found, len(planned), show=not manner.quiet, done=len(planned) - len(left))
+
+
+def say_damage(out: Path, manner: Manner) -> None:
+    """Say which lines of a folder of results are none."""
     from metaglot.evaluation.store import kept_results
 
     if not manner.force and (note := kept_results(out)[1]):
         manner.say(note)
-    planned, left = asked.planned(), lacking(out, asked, manner)
-    workers = _workers(asked, manner) if len(left) > 1 else None
-    found = evaluate_into(
+
+
+def lacking_results(
+    out: Path, asked: Ready, manner: Manner, also: Mapping[str, object] = MappingProxyType({})
+) -> "Iterable[Result]":
+    """Yield the results that a folder lacks; `also` is for the record, beside the settings."""
+    from metaglot.evaluation import evaluate_into
+
+    return evaluate_into(
         out,
         asked.task_sets,
         asked.methods,
         asked.plan,
         force=manner.force,
-        workers=workers,
-        also=asked.settings(),
+        workers=_workers(asked, manner) if len(lacking(out, asked, manner)) > 1 else None,
+        also={**asked.settings(), **also},
     )
-    return progress(found, len(planned), show=not manner.quiet, done=len(planned) - len(left))
 
 
 def lacking(out: Path, asked: Ready, manner: Manner) -> "set[Cell]":
@@ -113,16 +132,6 @@ def lacking(out: Path, asked: Ready, manner: Manner) -> "set[Cell]":
     from metaglot.evaluation.store import kept_results
 
     return asked.planned() - {result.cell for result in ([] if manner.force else kept_results(out)[0])}
-
-
-def told(out: Path, asked: Ready, manner: Manner) -> "tuple[list[Result], Leakage]":
-    """Write table.md, report.html and leakage.json of a folder of results, and return what they say."""
-    from metaglot.evaluation import read_results
-
-    results = read_results(out / "results.jsonl")
-    leakage = keep_leakage(out, asked.overlap.leakage(asked.model.name, asked.task_sets, asked.plan), results)
-    write_tables(out, results, asked.model, leave_out=manner.leave_out, run=Path(asked.job.model), leakage=leakage)
-    return results, leakage
 
 
 def _workers(asked: Ready, manner: Manner) -> "Workers | None":
@@ -139,19 +148,25 @@ def _workers(asked: Ready, manner: Manner) -> "Workers | None":
     return Workers(manner.jobs, partial(make, asked.job, left_out), max(1, threads // manner.jobs))
 
 
-def look_for_overlap(model: str, task_sets: "list[TaskSet]", *, exclude: bool) -> "tuple[Sequence[TaskSet], Overlap]":
-    """Return the tasks, without overlapping queries if asked, and what of them the run has seen."""
+def look_for_overlap(
+    models: Sequence[str], task_sets: "Sequence[TaskSet]", *, exclude: bool
+) -> "tuple[Sequence[TaskSet], list[Overlap]]":
+    """Return the tasks, if asked without queries that any of the runs has seen, and what of them each has seen."""
     from metaglot.data.folders import folder_of
     from metaglot.data.seen import read_seen
     from metaglot.evaluation.leakage import overlap_of, without_overlap
 
-    overlap = overlap_of(read_seen(folder_of(model)), task_sets)
-    if overlap.seen is None and exclude:
+    overlaps = [overlap_of(read_seen(folder_of(model)), task_sets) for model in models]
+    known = [overlap for overlap in overlaps if overlap.seen is not None] if exclude else []
+    if exclude and not known:
+        which, keep = (models[0], "keeps") if len(models) == 1 else (" and ".join(models), "keep")
         raise MetaglotError(
-            f"--exclude-overlap: {model} keeps no hashes of training texts; a run directory of `metaglot pretrain` "
+            f"--exclude-overlap: {which} {keep} no hashes of training texts; a run directory of `metaglot pretrain` "
             "does (an older one gets them by --resume)"
         )
-    return (without_overlap(task_sets, overlap) if exclude else task_sets), overlap
+    for overlap in known:
+        task_sets = without_overlap(task_sets, overlap)
+    return task_sets, overlaps
 
 
 def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
@@ -166,58 +181,6 @@ def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
                 f"{task.name}: {share} are longer than {model.max_length} tokens; what comes after is not read"
             )
     return notes
-
-
-def keep_leakage(out: Path, leakage: "Leakage", results: "list[Result]") -> "Leakage":
-    """Write leakage.json, and return it with what an earlier call said of other tasks in the folder."""
-    from metaglot.evaluation.leakage import grown, read_leakage, write_leakage
-
-    whole = grown(leakage, read_leakage(out), {result.task for result in results})
-    write_leakage(out, whole)
-    return whole
-
-
-def write_tables(
-    out: Path,
-    results: "list[Result]",
-    model: "Model",
-    *,
-    leave_out: Sequence[str],
-    run: Path,
-    leakage: "Leakage",
-) -> None:
-    """Write table.md, environment.json and report.html, the page of `metaglot report` on the folder and the run."""
-    from metaglot.data.cache import write_whole
-    from metaglot.evaluation import gather, markdown, write_report
-    from metaglot.evaluation.leakage import leakage_grids
-    from metaglot.evaluation.material import is_run
-    from metaglot.evaluation.table import markdown_grid
-
-    parts = [markdown(results, leave_out=leave_out), *(markdown_grid(grid) for grid in leakage_grids(leakage))]
-    if not leakage.known:
-        parts.append(f"**Leakage** unknown: {leakage.model} names no training text.\n")
-    write_whole(out / "table.md", "\n".join(parts))
-    write_whole(out / "environment.json", json.dumps(environment(), indent=1) + "\n")
-    folders = [out, run] if is_run(run) else [out]
-    write_report(out / "report.html", gather(folders, title=f"{model.name}: evaluation", leave_out=leave_out))
-
-
-def environment() -> dict[str, object]:
-    """Return the versions in use."""
-    import platform
-
-    import torch
-    import transformers
-
-    from metaglot.version import __version__
-
-    return {
-        "metaglot": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "threads": torch.get_num_threads(),
-    }
 
 
 def progress(results: "Iterable[Result]", total: int, *, show: bool, done: int = 0) -> "Iterable[Result]":

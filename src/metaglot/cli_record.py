@@ -55,8 +55,8 @@ def read_command(folder: Path) -> Recorded:
     file = folder / FILE
     if not file.is_file():
         raise MetaglotError(
-            f"{folder}: no {FILE} there. Name an output folder of `metaglot pretrain`, `evaluate` or `bench`; one that "
-            "is older gets its record when the same command is given again (pretrain: with --resume)"
+            f"{folder}: no {FILE} there. Name an output folder of `metaglot pretrain`, `evaluate`, `bench` or "
+            "`compare`; an older one gets its record when the same command is given again (pretrain: with --resume)"
         )
     from pydantic import Field
 

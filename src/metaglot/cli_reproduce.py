@@ -24,7 +24,9 @@ SHOWN = 5  # differences told
 
 
 def reproduce(
-    run: Annotated[Path, typer.Argument(help="An output folder of `metaglot pretrain`, `evaluate` or `bench`.")],
+    run: Annotated[
+        Path, typer.Argument(help="An output folder of `metaglot pretrain`, `evaluate`, `bench` or `compare`.")
+    ],
     *,
     out: Annotated[Path | None, typer.Option(help="Folder for the second run; a temporary one if absent.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and nothing but the verdict.")] = False,
@@ -247,4 +249,5 @@ AGAIN: Mapping[str, Callable[[Again], Verdict]] = {
     "pretrain": _pretrain_again,
     "evaluate": _evaluate_again,
     "bench": _evaluate_again,
+    "compare": _evaluate_again,
 }

@@ -1,8 +1,9 @@
 """What commands that read files of texts share: options, reading, and what is told of texts too long."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -19,6 +20,16 @@ PrecisionOption = Annotated[
     str, typer.Option("--precision", help="auto (bf16 where the processor multiplies it in hardware), bf16 or fp32.")
 ]
 PRECISIONS: Mapping[str, "Precision"] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="auto (cuda, then mps, then cpu), cpu, cuda, cuda:N or mps.")
+]
+ReadsOption = Annotated[
+    Literal["both", "first", "second"] | None,
+    typer.Option(
+        "--reads", help="Of pairs of texts: what is read. Chosen by the examples if absent.", show_default=False
+    ),
+]
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,4})?")
 Encoding = Annotated[
     str | None, typer.Option(help="The encoding of a text file that is not UTF-8, e.g. cp1252.", show_default=False)
 ]
@@ -30,6 +41,13 @@ def precision_called(name: str) -> "Precision":
     if name not in PRECISIONS:
         raise MetaglotError(f"--precision {name}: unknown; use {', '.join(PRECISIONS)}")
     return PRECISIONS[name]
+
+
+def check_device(name: str) -> str:
+    """Return a device's name; raise MetaglotError for another form.  Loading a model tells whether it is there."""
+    if not DEVICE.fullmatch(name):
+        raise MetaglotError(f"--device {name}: unknown; use auto, cpu, cuda, cuda:N or mps")
+    return name
 
 
 def cut_note(cut: int, texts: int, length: int) -> str:

@@ -43,6 +43,7 @@ WORDS = {
 }
 APPENDED = {
     "evaluate": ["--shots", "1", "--draws", "2", "--queries", "6"],
+    "compare": ["--shots", "1", "--draws", "2", "--queries", "6"],
     "pretrain": [
         "threads=1",
         "model={name: 'builtin:tiny', max_length: 16, precision: fp32}",

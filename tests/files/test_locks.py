@@ -98,6 +98,7 @@ COMMANDS = {
     "adapt": ["adapt", "builtin:tiny", "examples.csv"],
     "adapt by names": ["adapt", "builtin:tiny", "--labels", "billing,delivery"],
     "evaluate": ["evaluate", "builtin:tiny", "examples.csv", "--shots", "1"],
+    "compare": ["compare", "builtin:tiny", "builtin:mini", "examples.csv", "--shots", "1"],
     "bench": ["bench", "builtin:tiny", "examples.csv", "--shots", "1"],
     "pretrain": ["pretrain", "small.yaml"],
     "shrink": ["shrink", "run"],

@@ -115,6 +115,7 @@ FORCED = {
     "resumed": ["pretrain", "small.yaml", "--resume"],
     "adapt": ["adapt", "builtin:tiny", "train.csv", "--force"],
     "evaluate": ["evaluate", "builtin:tiny", "train.csv", "--force", "--shots", "1"],
+    "compare": ["compare", "builtin:tiny", "builtin:mini", "train.csv", "--force", "--shots", "1"],
     "bench": ["bench", "builtin:tiny", "train.csv", "--force", "--shots", "1"],
     "shrink": ["shrink", "builtin:mini", "--force"],
     "average": ["average", "builtin:mini", "builtin:mini", "--force"],

@@ -51,6 +51,7 @@ def test_every_command(form, odd_file, metaglot, tiny, tmp_path, monkeypatch):
         "predict": ["predict", out, "--text", f"word1 {ODD}", *form],
         "explain": ["predict", out, "--text", f"word1 {ODD}", "--explain", *form],
         "evaluate": ["evaluate", tiny, odd_file, "--out", f"r{out}", *judged, *form],
+        "compare": ["compare", out, "builtin:mini", odd_file, "--out", f"c{out}", *judged[:6], *form],
         "bench": ["bench", tiny, odd_file, "--out", f"b{out}", *judged, "--jobs", "1", *form],
         "report": ["report", f"r{out}", "--out", f"{out}.html", *form],
     }

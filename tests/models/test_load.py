@@ -254,7 +254,7 @@ def test_a_file_is_not_a_folder(folder):
         load_backbone(str(folder / "model.safetensors"), PLAIN)
 
 
-@pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "meta", "cuda:99", "xpu"])
+@pytest.mark.parametrize("name", ["gpu", "", "cpu:x", "meta", "cuda:99", "cuda:999", "cuda:256", "cpu:256", "xpu"])
 def test_an_unknown_or_absent_device(name, folder):
     with pytest.raises(MetaglotError, match="use auto, cpu"):
         load_backbone(str(folder), PLAIN._replace(device=name))

@@ -23,7 +23,7 @@ from metaglot.evaluation.statistics import (
 )
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import better_frozen, methods_of, ours_of, scores, shots_of
-from metaglot.method_names import FROZEN
+from metaglot.method_names import FROZEN, NAMES
 
 BETTER = "better frozen"
 
@@ -57,18 +57,21 @@ class Comparison(NamedTuple):
         return dict(sorted(means.items(), key=lambda item: item[1]))
 
 
-def comparisons(results: Sequence[Result]) -> list[Comparison]:
+def comparisons(results: Sequence[Result], reference: str | None = None) -> list[Comparison]:
     """Return ours against the better frozen arm and against each baseline: per shot, then over all shots.
+
+    With a `reference`, that method stands for ours, and all others for baselines.
 
     The better frozen arm is chosen at each number of shots by macro mean, with these very results: that favours it.
     Having been chosen by its results, it is given no p value.  Those of the baselines are Holm-adjusted among the
     baselines at one number of shots.  Pairs without a common draw of every task are left out.
     """
-    ours, shots = ours_of(results), shots_of(results)
+    ours, shots = reference or ours_of(results), shots_of(results)
     if ours is None:
         return []
     found: list[Comparison | None] = []
-    rivals = [method for method in methods_of(results) if not method.startswith("ours-")]
+    others = [method for method in methods_of(results) if method != ours]
+    rivals = [method for method in others if reference or not method.startswith("ours-")]
     for group in [[shot] for shot in shots] + ([shots] if len(shots) > 1 else []):
         best = [better_frozen(results, shot) for shot in group]
         if None not in best and len([arm for arm in FROZEN if arm in rivals]) > 1:
@@ -81,6 +84,11 @@ def comparisons(results: Sequence[Result]) -> list[Comparison]:
 def candidates(found: Sequence[Comparison]) -> list[Comparison]:
     """Return the comparisons with single baselines over all shots; where there are none, those at one of them."""
     return [c for c in found if c.single and c.shot is None] or [c for c in found if c.single]
+
+
+def named(found: Sequence[Comparison]) -> str:
+    """Return what the methods compared with are: baselines, or others."""
+    return "baselines" if all(c.against in NAMES for c in found if c.single) else "others"
 
 
 def strongest(found: Sequence[Comparison]) -> Comparison | None:

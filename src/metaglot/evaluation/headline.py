@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import isnan
 
-from metaglot.evaluation.comparison import Comparison, ahead_in_part, candidates, comparisons, strongest
+from metaglot.evaluation.comparison import Comparison, ahead_in_part, candidates, comparisons, named, strongest
 from metaglot.evaluation.statistics import Interval
 from metaglot.evaluation.store import Result
 from metaglot.evaluation.summary import methods_of, shots_of, tasks_of
@@ -24,7 +24,7 @@ def headline(results: Sequence[Result], found: Sequence[Comparison] | None = Non
         return f"{many} method{'s' * (many > 1)} {scope}; none of ours was judged beside a baseline there."
     scope = _scope([task for task in tasks_of(results) if task in best.means], _shots(best))
     rivals = len({c.against for c in candidates(found)})
-    which = f"{best.against}, the strongest of {rivals} baselines" if rivals > 1 else best.against
+    which = f"{best.against}, the strongest of {rivals} {named(found)}" if rivals > 1 else best.against
     word = "above" if best.draws.mean >= 0 else "below"
     gap = f"{100 * abs(best.draws.mean):.1f} points {word} {which}"
     return f"{best.ours} is {gap}, {scope}{_interval(best)}; {_lost(best)}{_beaten(found)}."

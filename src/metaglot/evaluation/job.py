@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaglot.adaptation import Model, load_model
+from metaglot.adaptation.reading import Reads
 from metaglot.data.columns import parse_columns
 from metaglot.evaluation.baselines import Method, baselines, ours
 from metaglot.evaluation.protocol import TaskSet
+from metaglot.models import Runtime
+from metaglot.models.devices import Precision
 from metaglot.models.load import check_length
 
 
@@ -24,22 +27,34 @@ class Job:
     max_length: int | None = None  # tokens, where it is not the model's own
     seed: int = 0  # of random draws
     encoding: str | None = None  # of text files, where it is not UTF-8
+    precision: Precision = "auto"
+    device: str = "auto"
+    reads: Reads | None = None  # which part of pairs a language model reads, where its examples do not choose it
+    label: str = ""  # of the model, where several are compared
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The names of ours by effort, in tables and results."""
+        return {effort: f"{self.label or 'ours'}{' ' if self.label else '-'}{effort}" for effort in self.efforts}
 
     def load(self) -> Model:
         """Return the model; raise MetaglotError where it cannot read texts of that length."""
-        return self._cut(load_model(self.model))
+        model = self._load(self.model)
+        return replace(model, name=self.label) if self.label else model
 
     def methods(self, model: Model) -> tuple[Method, ...]:
         """Return ours at each effort, then the baselines on the untouched backbone."""
-        joint = self._cut(load_model(self.multitask)) if self.multitask else None
-        return (*ours(model, self.efforts), *baselines(self.against, model.base(), multitask=joint))
+        joint = self._load(self.multitask) if self.multitask else None
+        own = (replace(one, label=self.labels[str(one.effort)]) for one in ours(model, self.efforts))
+        return (*own, *baselines(self.against, model.base(), multitask=joint))
 
     def task_sets(self) -> list[TaskSet]:
         """Return the tasks, read anew."""
         mapping = None if self.columns is None else parse_columns([self.columns])
         return [TaskSet.load(path, mapping=mapping, seed=self.seed, encoding=self.encoding) for path in self.tasks]
 
-    def _cut(self, model: Model) -> Model:
+    def _load(self, name: str) -> Model:
+        model = replace(load_model(name, Runtime(self.precision, device=self.device)), reads=self.reads)
         if self.max_length is None:
             return model
         check_length(model.backbone, self.max_length, "--max-length")

@@ -1,6 +1,7 @@
 """Leakage: which rows of an evaluation a run has seen in meta-training, and which class names.
 
-`leakage.json` in the output folder holds a `Leakage`; `read_leakage` gives it back.
+`leakage.json` in the output folder holds a `Leakage`, or one for each of several models; `read_leakages` gives them
+back.
 """
 
 import json
@@ -89,13 +90,13 @@ def overlap_of(seen: Seen | None, task_sets: Sequence[TaskSet]) -> Overlap:
 def without_overlap(task_sets: Sequence[TaskSet], overlap: Overlap) -> list[TaskSet]:
     """Return the tasks with queries that stand among the training texts left out; supports stay as they are.
 
-    Raises MetaglotError for a task that has no other queries.
+    Rows that are left out already stay so.  Raises MetaglotError for a task that has no other queries.
     """
     less: list[TaskSet] = []
     for task_set in task_sets:
         pool = task_set.draws.queries(task_set.table.num_rows, 0)
-        left_out = tuple(int(row) for row in pool[overlap.found[task_set.name].any[pool]])
-        less.append(replace(task_set, left_out=left_out))
+        left_out = {int(row) for row in pool[overlap.found[task_set.name].any[pool]]}
+        less.append(replace(task_set, left_out=tuple(sorted(left_out.union(task_set.left_out or ())))))
         less[-1].queries(1, 0)
     return less
 
@@ -132,35 +133,49 @@ def leakage_grids(leakage: Leakage) -> list[Grid]:
     return [Grid("Leakage", _note(leakage), columns, rows, keys=1)] if rows else []
 
 
-def write_leakage(out: Path, leakage: Leakage) -> None:
-    """Write `leakage.json` into the folder `out`."""
-    plain: dict[str, Any] = {"format": FORMAT, **asdict(leakage)}
-    for shown, task in zip(plain["tasks"], leakage.tasks, strict=True):
-        shown |= {"queries": task.queries._asdict(), "pool": task.pool._asdict(), "support": task.support._asdict()}
-    write_whole(out / LEAKAGE, json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
+def write_leakage(out: Path, *leakages: Leakage) -> None:
+    """Write `leakage.json` into the folder `out`, of one model or of several."""
+    plain = [{"format": FORMAT, **_plain(leakage)} for leakage in leakages]
+    whole: dict[str, Any] = plain[0] if len(plain) == 1 else {"format": FORMAT, "models": plain}
+    write_whole(out / LEAKAGE, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_leakage(path: str | Path) -> Leakage | None:
-    """Return what `leakage.json` says (or that of the folder that holds it); None where there is none.
+    """Return what `leakage.json` says of its first model; None where there is none, raising as `read_leakages`."""
+    return next(iter(read_leakages(path)), None)
+
+
+def read_leakages(path: str | Path) -> list[Leakage]:
+    """Return what `leakage.json` says (or that of the folder that holds it) of each model; nothing without the file.
 
     Raises MetaglotError for a file that is not one.
     """
     file = Path(path) / LEAKAGE if Path(path).is_dir() else Path(path)
     if not file.is_file():
-        return None
+        return []
     try:
         plain = json.loads(file.read_text("utf-8"))
-        tasks = tuple(_task(one) for one in plain["tasks"])
-        return Leakage(
-            model=str(plain["model"]),
-            known=bool(plain["known"]),
-            texts=int(plain["texts"]),
-            excluded=bool(plain["excluded"]),
-            tasks=tasks,
-            near=bool(plain.get("near", True)),
-        )
-    except (ValueError, KeyError, TypeError) as error:
+        return [_leakage(one) for one in plain.get("models", [plain])]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MetaglotError(f"{file}: damaged ({error}); remove it, `metaglot evaluate` writes it anew") from error
+
+
+def _plain(leakage: Leakage) -> dict[str, Any]:
+    plain = asdict(leakage)
+    for shown, task in zip(plain["tasks"], leakage.tasks, strict=True):
+        shown |= {"queries": task.queries._asdict(), "pool": task.pool._asdict(), "support": task.support._asdict()}
+    return plain
+
+
+def _leakage(plain: Mapping[str, Any]) -> Leakage:
+    return Leakage(
+        model=str(plain["model"]),
+        known=bool(plain["known"]),
+        texts=int(plain["texts"]),
+        excluded=bool(plain["excluded"]),
+        tasks=tuple(_task(one) for one in plain["tasks"]),
+        near=bool(plain.get("near", True)),
+    )
 
 
 def _task(plain: Mapping[str, Any]) -> TaskLeakage:

@@ -10,10 +10,10 @@ from typing import cast
 from metaglot.data.rawfiles import read_bytes
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.leakage import Leakage, read_leakage
+from metaglot.evaluation.leakage import Leakage, read_leakages
 from metaglot.evaluation.protocol import Cell
 from metaglot.evaluation.rates import Learnt, read_learnt
-from metaglot.evaluation.store import RESULTS, SETTINGS, Result, read_results
+from metaglot.evaluation.store import REFERENCE, RESULTS, SETTINGS, Result, read_results
 from metaglot.training.run import read_metrics
 
 METRICS, CHECKPOINTS = "metrics.jsonl", "checkpoints"
@@ -32,6 +32,7 @@ class Material:
     leakage: Sequence[Leakage] = ()
     about: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # heading -> facts
     leave_out: Sequence[str] = ()
+    reference: str | None = None  # the method that is compared with all others; the first of ours if absent
 
 
 def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequence[str] = ()) -> Material:
@@ -67,9 +68,10 @@ def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequenc
         merged([read_results(path / RESULTS) for path in judged], judged),
         {name: read_metrics(path / METRICS) for name, path in runs.items()},
         {name: read_learnt(path) for name, path in runs.items()},
-        [found for path in judged if (found := read_leakage(path)) is not None],
+        [found for path in judged for found in read_leakages(path)],
         {name: facts for name, facts in about.items() if facts},
         leave_out,
+        str(settings[REFERENCE]) if REFERENCE in settings else None,
     )
 
 

@@ -9,16 +9,26 @@ from metaglot.evaluation.headline import headline, run_headline
 from metaglot.evaluation.material import Material
 from metaglot.evaluation.statistics import Interval
 from metaglot.evaluation.store import Result
-from metaglot.evaluation.summary import cpu_seconds, macro, mean_ece, methods_of, ranking, shots_of, tasks_of, without
+from metaglot.evaluation.summary import (
+    cpu_seconds,
+    macro,
+    mean_ece,
+    methods_of,
+    ranking,
+    shots_of,
+    task_interval,
+    tasks_of,
+    without,
+)
 
 
 def numbers(material: Material) -> dict[str, Any]:
-    """Return headline, macro means, comparisons and ranks, as shares rather than percent; None where unknown.
+    """Return headline, means, comparisons and ranks, as shares rather than percent; None where unknown.
 
     `without` has means and comparisons without the tasks that the material leaves out; None if it leaves out none.
     """
     results = list(material.results)
-    found = comparisons(results)
+    found = comparisons(results, material.reference)
     ranks = ranking(results)
     fewer = without(results, material.leave_out) if results and material.leave_out else []
     return {
@@ -27,12 +37,18 @@ def numbers(material: Material) -> dict[str, Any]:
         "tasks": tasks_of(results),
         "runs": list(material.curves),
         "macro": _macros(results),
+        "by_task": [
+            {"task": task, **_accuracy(results, task, shot, method)}
+            for task in tasks_of(results)
+            for shot in shots_of(results)
+            for method in methods_of(results)
+        ],
         "comparisons": [_comparison(c) for c in found],
         "ranks": None if ranks is None else ranks._asdict(),
         "without": {
             "tasks": list(material.leave_out),
             "macro": _macros(fewer),
-            "comparisons": [_comparison(c) for c in comparisons(fewer)],
+            "comparisons": [_comparison(c) for c in comparisons(fewer, material.reference)],
         }
         if fewer
         else None,
@@ -52,6 +68,11 @@ def _macro(results: Sequence[Result], shot: int, method: str) -> dict[str, Any]:
         "cpu_seconds": cpu_seconds(results, shot, method),
         "ece": mean_ece(results, shot, method),
     }
+
+
+def _accuracy(results: Sequence[Result], task: str, shot: int, method: str) -> dict[str, Any]:
+    found = task_interval(results, task, shot, method)
+    return {"shot": shot, "method": method, "accuracy": None if found is None else _interval(found)}
 
 
 def _comparison(c: Comparison) -> dict[str, Any]:

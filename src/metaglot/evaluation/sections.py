@@ -13,7 +13,7 @@ from metaglot.evaluation.charts import (
     ranking_chart,
     shots_chart,
 )
-from metaglot.evaluation.comparison import Comparison, comparisons
+from metaglot.evaluation.comparison import Comparison, comparisons, named
 from metaglot.evaluation.grids import Grid, calibration, cost, every_task, macro_means
 from metaglot.evaluation.headline import headline, run_headline
 from metaglot.evaluation.leakage import leakage_grids
@@ -37,9 +37,9 @@ class Section(NamedTuple):
 def sections(material: Material) -> tuple[str, list[Section]]:
     """Return the headline and the sections that have something to show."""
     results = list(material.results)
-    found = comparisons(results)
+    found = comparisons(results, material.reference)
     said = headline(results, found) if results else run_headline(material.curves)
-    parts = _judged(results, found, material.leave_out) if results else []
+    parts = _judged(material, results, found) if results else []
     parts += [_training(material), _leakage(material)]
     kept = [
         part._replace(
@@ -52,16 +52,21 @@ def sections(material: Material) -> tuple[str, list[Section]]:
     return said, [part for part in kept if part.note or part.charts or part.grids or part.folded]
 
 
-def _judged(results: list[Result], found: list[Comparison], leave_out: Sequence[str]) -> list[Section]:
+def _judged(material: Material, results: list[Result], found: list[Comparison]) -> list[Section]:
+    leave_out = material.leave_out
     fewer = without(results, leave_out) if leave_out else []
-    less = [paired(comparisons(fewer), f"Paired differences without {', '.join(leave_out)}")] if fewer else []
+    less = (
+        [paired(comparisons(fewer, material.reference), f"Paired differences without {', '.join(leave_out)}")]
+        if fewer
+        else []
+    )
     ranks = ranking(results)
     return [
         Section("Accuracy", "", [method_chart(results), shots_chart(results)], [macro_means(results, fewer)]),
         Section("Task by task", "", (), [every_task(results, found)], [by_task(found)]),
         Section("Cost", "", [cpu_chart(results)], [cost(results)]),
         Section(
-            "Against the baselines",
+            f"Against the {named(found)}",
             _THICK if found else "",
             [difference_chart(found)],
             [paired(found), effects(found)],

@@ -20,28 +20,36 @@ STYLES: dict[Tone, str] = {"": "", "best": "bold", "won": "green", "lost": "red"
 BRIEF = ("Mean over tasks", "Every task", "Paired differences", "Cost")  # what a terminal shows
 
 
-def grids(results: Sequence[Result], *, leave_out: Collection[str] = ()) -> list[Grid]:
+def grids(results: Sequence[Result], *, leave_out: Collection[str] = (), reference: str | None = None) -> list[Grid]:
     """Return the tables that say what came out; those without rows are left out.
 
-    `leave_out` names tasks without which the macro mean and the differences are also given.
+    `leave_out` names tasks without which the macro mean and the differences are also given; `reference` the method
+    that is compared with the others, where that is not ours.
     """
-    fewer, found = without(results, leave_out) if leave_out else [], comparisons(results)
+    fewer, found = without(results, leave_out) if leave_out else [], comparisons(results, reference)
     tables = [macro_means(results, fewer), every_task(results, found), paired(found)]
     if fewer:
-        tables.append(paired(comparisons(fewer), f"Paired differences without {', '.join(leave_out)}"))
+        tables.append(paired(comparisons(fewer, reference), f"Paired differences without {', '.join(leave_out)}"))
     tables += [effects(found), differences_by_task(found), mean_ranks(ranking(results)), cost(results)]
     return [table for table in [*tables, calibration(results)] if table.rows]
 
 
-def terminal(results: Sequence[Result], *, leave_out: Collection[str] = (), by_task: bool = False) -> Group:
+def terminal(
+    results: Sequence[Result],
+    *,
+    leave_out: Collection[str] = (),
+    by_task: bool = False,
+    reference: str | None = None,
+) -> Group:
     """Return what a Rich console prints: accuracy, paired differences, cost; with `by_task` all the rest too."""
-    chosen = [grid for grid in grids(results, leave_out=leave_out) if by_task or grid.title.startswith(BRIEF)]
+    tables = grids(results, leave_out=leave_out, reference=reference)
+    chosen = [grid for grid in tables if by_task or grid.title.startswith(BRIEF)]
     return Group(*(part for grid in chosen for part in (terminal_grid(grid), "")))
 
 
-def markdown(results: Sequence[Result], *, leave_out: Collection[str] = ()) -> str:
+def markdown(results: Sequence[Result], *, leave_out: Collection[str] = (), reference: str | None = None) -> str:
     """Return the same tables, each task's differences included, as Markdown."""
-    return "\n".join(markdown_grid(grid) for grid in grids(results, leave_out=leave_out))
+    return "\n".join(markdown_grid(grid) for grid in grids(results, leave_out=leave_out, reference=reference))
 
 
 def terminal_grid(grid: Grid) -> Table:

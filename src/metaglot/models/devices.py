@@ -30,7 +30,8 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise MetaglotError(f"unknown device {name!r}; use auto, cpu, cuda, cuda:N or mps") from error
-    if (device.index or 0) >= here.get(device.type, 0):
+    number = int(name.partition(":")[2] or 0)  # torch keeps it in one byte: cuda:256 would be cuda:0
+    if number >= here.get(device.type, 0):
         raise MetaglotError(f"the device {name!r} is not on this machine; use auto, cpu, cuda, cuda:N or mps")
     return device
 
