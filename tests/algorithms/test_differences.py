@@ -26,6 +26,11 @@ CASTS: dict[str, dict[str, Any]] = {  # kinds whose code casts to fp32, whatever
 IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
 
 
+KINDS = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind == "modernbert" else pytest.mark.slow) for kind in CASTS]
+)
+
+
 def casting(kind: str) -> HfLearner:
     """Return a random network in float64 that computes some of itself in fp32; weights large enough to matter."""
     config = AutoConfig.for_model(kind, **{**SHAPE, **IDS, **CASTS[kind]})
@@ -60,7 +65,7 @@ def test_noise_is_read_past_what_is_smooth():
     assert sum(found) / 40 == pytest.approx(1e-9, rel=0.3)
 
 
-@pytest.mark.parametrize("kind", CASTS)
+@KINDS
 def test_a_right_gradient_of_a_network_that_casts_holds(kind: str):
     found = check_gradient(build_algorithm("maml"), casting(kind))
     assert max(one.allowed for one in found.along) > 1.1 * TOLERANCE, "this network is not noisy"
@@ -68,7 +73,7 @@ def test_a_right_gradient_of_a_network_that_casts_holds(kind: str):
     assert found.holds, found
 
 
-@pytest.mark.parametrize("kind", CASTS)
+@KINDS
 def test_a_wrong_gradient_of_a_network_that_casts_is_found(kind: str):
     false = replace(maml(lr=0.1, steps=2, head=Prototypes()), estimator=FirstOrder(exact=True))
     assert check_gradient(false, casting(kind)).holds is False

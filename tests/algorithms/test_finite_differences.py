@@ -56,7 +56,7 @@ def direction(meta: Params, chosen: Callable[[str], bool], seed: int) -> dict[st
     return {name: value / norm for name, value in noise.items()}
 
 
-@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+@pytest.mark.parametrize("dropout", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "dropout"])
 @pytest.mark.parametrize("name", EXACT)
 def test_exact_gradients_along_random_directions(problem, bert, episode, name, dropout):
     algorithm = replace(EXACT[name], dropout=dropout)
@@ -96,7 +96,7 @@ FIRST_ORDER = {
 }
 
 
-@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+@pytest.mark.parametrize("dropout", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "dropout"])
 @pytest.mark.parametrize("name", FIRST_ORDER)
 def test_first_order_is_its_definition(problem, bert, episode, name, dropout):
     """dL_q/dφ at φ_T, carried to θ through the start point alone; computed here step by step without estimators."""

@@ -97,7 +97,7 @@ def direction(meta: Params, chosen: Callable[[str], bool], seed: int) -> dict[st
 CASES = [(f"{name}, no step", algorithm) for name, algorithm in AT_ONCE.items()] + list(STEPPED.items())
 
 
-@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+@pytest.mark.parametrize("dropout", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "dropout"])
 @pytest.mark.parametrize(("name", "algorithm"), CASES, ids=[name for name, _ in CASES])
 def test_the_gradient_along_random_directions(problem, bert, episode, name, algorithm, dropout):
     algorithm = replace(algorithm, dropout=dropout)

@@ -20,7 +20,7 @@ def world(learner, labelled: Episode) -> tuple[list[Problem], list[Episode]]:
     return [Problem(learner, e.family, e.task) for e in episodes], episodes
 
 
-@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+@pytest.mark.parametrize("dropout", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "dropout"])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["bert", "gpt2"])
 def test_the_gradient_is_the_mean_of_both_kinds(episode, name, kind, dropout):

@@ -60,7 +60,9 @@ def judged(algorithm, problem: Problem, meta: Params, episode: Episode):
     return algorithm.meta_grad([problem], meta, [episode], step=0, seed=0)
 
 
-@pytest.mark.parametrize("estimator", [Unrolled(), Adjoint(), Adjoint(keep=1)], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "estimator", [Unrolled(), pytest.param(Adjoint(), marks=pytest.mark.slow), Adjoint(keep=1)], ids=lambda e: e.name
+)
 @pytest.mark.parametrize("scope", SCOPES)
 def test_exact_gradients_are_those_of_finite_differences(name, modelling, domain, scope, estimator):
     algorithm = replace(PLAIN, scope=SCOPES[scope](name), estimator=estimator)

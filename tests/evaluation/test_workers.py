@@ -77,6 +77,7 @@ def test_two_processes_write_what_one_does(tmp_path, tiny, files):
     assert rows(tmp_path / "one") == rows(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_told_and_what_was_done_is_kept(tmp_path, files, monkeypatch):
     (tmp_path / "dying.py").write_text(DYING)
     monkeypatch.syspath_prepend(tmp_path)
@@ -87,6 +88,7 @@ def test_a_process_that_is_killed_is_told_and_what_was_done_is_kept(tmp_path, fi
     assert {result.shot for result in read_results(tmp_path / "out")} == {1}
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_begin_is_told(tmp_path, files, capfd):
     workers = Workers(2, partial(make, Job("builtin:absent", tuple(files), (), ("tfidf",)), (None, None)))
     with pytest.raises(MetaglotError, match=r"could not begin"):
