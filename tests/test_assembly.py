@@ -97,6 +97,7 @@ def test_it_is_said_where_episodes_must_be_smaller_than_asked_for(recipe, episod
     assert notes == ([f"episodes: {said}: their episodes have as many as there are"] if said else [])
 
 
+@pytest.mark.slow
 def test_a_run_may_be_averaged_with_its_base(recipe, tmp_path):
     """Half-way between the base and the weights of the checkpoint, in every way of loading it and in validation."""
     made = assemble(settings := recipe(training={"steps": 2, "lr": 1e-2, "warmup": 0, "average_with_base": 0.25}))

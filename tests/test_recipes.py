@@ -15,6 +15,7 @@ from metaglot.errors import MetaglotError
 from metaglot.training import run
 
 RECIPES = packaged_recipes()
+QUICK = ("smoke", "smlmt", "domain-lm", "scratch-decoder", "scratch-encoder")  # the others run in `make test-all`
 TINY = {
     "bert": "{hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32}",
     "gpt2": "{n_embd: 16, n_layer: 1, n_head: 2, n_positions: 64}",
@@ -77,7 +78,7 @@ def ran(recipe, folder, *, stop=lambda: False):
     return assembled, list(run(assembled.plan, folder, stop=stop))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in RECIPES])
 def test_it_runs_two_steps(name, tmp_path):
     recipe = small(name)
     _need(recipe)

@@ -167,6 +167,7 @@ def test_names_of_baselines(model: Model) -> None:
         baselines(["multitask"], model)
 
 
+@pytest.mark.slow
 def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable[..., TaskSet]) -> None:
     """The contract: the right name, probabilities that sum to one, settings that JSON can hold."""
     import json

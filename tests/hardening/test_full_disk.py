@@ -61,7 +61,7 @@ def no_space(disk: Path | None, *, left: int) -> Iterator[None]:
         filler.unlink()
 
 
-SMALL = pytest.mark.parametrize("mount", [True, False], ids=["disk", "limit"])
+SMALL = pytest.mark.parametrize("mount", [pytest.param(True, marks=pytest.mark.slow), False], ids=["disk", "limit"])
 
 
 def place(mounted, mount: bool, size: str, tmp_path: Path) -> tuple[Path, Path | None]:

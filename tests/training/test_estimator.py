@@ -133,6 +133,7 @@ def checkpoint(folder, step):
     return (folder / "checkpoints" / f"step-{step}" / "params.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_the_estimator_it_began_with(small_recipe, metaglot, monkeypatch):
     """Little memory at the start and much at the resume, and the other way round: the bits are those of one go."""
     free = {"now": 10**6}
