@@ -13,7 +13,8 @@ from metaglot.errors import MetaglotError
 
 ONE, TWO = (dump_recipe(parse_recipe({"data": {"train": ["x"]}, "seed": seed})) for seed in (1, 2))
 
-DESCRIPTION: dict[str, Any] = {"format": 1, "fingerprints": {"one": "aa"}, "validation_fingerprints": {}}
+ABOUT = {"format": 1, "base": "builtin:tiny", "max_length": 16}
+DESCRIPTION: dict[str, Any] = {**ABOUT, "fingerprints": {"one": "aa"}, "validation_fingerprints": {}}
 
 
 def test_written_and_written_again(tmp_path):

@@ -69,11 +69,11 @@ def read_command(folder: Path) -> Recorded:
     class Record(Stored):
         format: int
         command: str
-        runs: list[Given] = Field(max_length=1000)
+        runs: list[Given] = Field(min_length=1, max_length=1000)
         data: dict[str, str | int | float]
 
     raw = read_stored(file, Record, "give the command that made the folder again")
-    if raw.format != FORMAT or not raw.runs:
+    if raw.format != FORMAT:
         raise MetaglotError(f"{file}: not of format {FORMAT}; reproduce it with the version of metaglot that wrote it")
     asked = tuple(Asked(run.arguments, _strings(run.environment)) for run in raw.runs)
     return Recorded(raw.command, asked, _strings(raw.data))

@@ -239,7 +239,9 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _settings(run: Path, folder: Path) -> list[str]:
     """Return what of models, methods and tasks is not as it was."""
-    before, now = (json.loads((one / "settings.json").read_text("utf-8")) for one in (run, folder))
+    from metaglot.data.environment import SETTINGS, read_settings
+
+    before, now = (read_settings(one / SETTINGS) for one in (run, folder))
     return [
         f"settings.json: {name}: {json.dumps(was)}, now {json.dumps(got)}" for name, was, got in _unlike(before, now)
     ]

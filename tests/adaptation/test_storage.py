@@ -338,7 +338,7 @@ def test_a_damaged_folder(model, sentences, tmp_path, kind):
     folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out", keep_examples=True)
     Adapted.load(folder, model=model)
     DAMAGE[kind](folder)
-    with pytest.raises(MetaglotError, match=r"out: damaged .*adapt again"):
+    with pytest.raises(MetaglotError, match=r"out[^ ]*: damaged .*adapt again|examples\.jsonl, line 1: damaged"):
         Adapted.load(folder, model=model)
 
 

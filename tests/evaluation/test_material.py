@@ -29,7 +29,7 @@ def run(folder: Path, params: dict[str, torch.Tensor] | None = None) -> Path:
     save_file(params or {"body.x": torch.zeros(2)}, checkpoint / "params.safetensors")
     (folder / "metrics.jsonl").write_text('{"kind": "step", "step": 10, "loss": 0.5}\n{"kind": "st')
     (folder / "config.yaml").write_text("name: it\nalgorithm: {name: maml}\n")
-    (folder / "model.json").write_text('{"fingerprints": {"set": "abc123"}}')
+    (folder / "model.json").write_text('{"base": "nowhere", "max_length": 16, "fingerprints": {"set": "abc123"}}')
     (folder / "environment.json").write_text('{"torch": "2"}')
     return folder
 
@@ -85,7 +85,7 @@ def test_folders_that_hold_nothing(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read_are_named(name: str, text: str, tmp_path: Path) -> None:
     folder = run(tmp_path / "it")
     (folder / name).write_text(text)
-    with pytest.raises(MetaglotError, match=f"{name}: (cannot be read|expected names)"):
+    with pytest.raises(MetaglotError, match=f"{name}: (cannot be read|damaged)"):
         gather([folder])
 
 

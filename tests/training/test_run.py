@@ -235,7 +235,7 @@ def test_a_damaged_checkpoint_is_not_passed_over_in_silence(make_plan, tmp_path)
     plan = make_plan()
     finish(plan, tmp_path)
     (tmp_path / "checkpoints/step-12/moments.safetensors").write_bytes(b"")
-    with pytest.raises(MetaglotError, match=r"step-12.*remove it"):
+    with pytest.raises(MetaglotError, match=r"step-12.*remove the checkpoint"):
         finish(plan, tmp_path)
     shutil.rmtree(tmp_path / "checkpoints/step-12")
     assert finish(plan, tmp_path)[0].state.step == 10

@@ -10,10 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from metaglot.data.checked import Stored, parse_stored
 from metaglot.data.labels import Label
+from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
 
 EXAMPLES = "examples.jsonl"
+
+
+class _Line(Stored):
+    """A line of the file."""
+
+    text: str
+    text_pair: str | None = None
+    label: str | bool | int | float
 
 
 @dataclass(frozen=True)
@@ -73,13 +83,20 @@ def write_examples(examples: Examples, folder: Path) -> None:
 
 
 def read_examples(folder: Path) -> Examples:
-    """Return what the file holds; nothing where there is none."""
+    """Return what the file holds; nothing where there is none.
+
+    Raises MetaglotError that names the line where one is damaged.
+    """
     file = folder / EXAMPLES
-    if not file.is_file():
+    if not is_there(file):
         return Examples()
-    rows = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]
-    pairs = tuple(str(row["text_pair"]) for row in rows) if rows and "text_pair" in rows[0] else None
-    return Examples(tuple(row["text"] for row in rows), tuple(row["label"] for row in rows), pairs)
+    lines = list(enumerate(read_bytes(file).split(b"\n"), start=1))
+    way_out = "adapt again, or remove the file: the adaptation works without it"
+    rows = [parse_stored(line, _Line, f"{file}, line {number}", way_out) for number, line in lines if line]
+    pairs = [row.text_pair for row in rows if row.text_pair is not None]
+    if pairs and len(pairs) < len(rows):
+        raise MetaglotError(f"{file}: damaged (some lines have a text_pair and others have none); {way_out}")
+    return Examples(tuple(row.text for row in rows), tuple(row.label for row in rows), tuple(pairs) or None)
 
 
 def check_kept(folder: Path, examples: Examples, expected: str | None) -> None:
@@ -96,6 +113,6 @@ def _among(folder: Path, examples: Examples) -> bool:
     """Return whether a folder holds examples, and none but these."""
     try:
         earlier = read_examples(folder)
-    except (OSError, ValueError, LookupError, TypeError):
+    except MetaglotError:
         return False
     return bool(earlier.texts) and set(earlier.rows()) <= set(examples.rows())

@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.card import model_card
-from metaglot.adaptation.closed_form import Known, Solver
+from metaglot.adaptation.closed_form import Known
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.examples import Examples, check_kept, data_hash, read_examples, to_keep, write_examples
 from metaglot.adaptation.model import Model, load_model
-from metaglot.adaptation.reading import READS, Reads
+from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.data.labels import KINDS, Label
 from metaglot.data.locks import writing
@@ -31,17 +31,12 @@ from metaglot.data.naming import found_name, kept_name
 from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
-from metaglot.models.devices import Precision
 from metaglot.models.finite import check_finite
 from metaglot.models.heads import head_size
 from metaglot.version import __version__
 
-FORMAT = 2
 KNOWN = "known."  # features of the examples
-PRECISIONS: Mapping[object, Precision] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
-SOLVERS: Mapping[object, Solver] = {"ridge": "ridge", "logistic": "logistic"}
-PARTS: Mapping[object, Reads | None] = {None: None, **{part: part for part in READS}}
-DAMAGE = (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
+DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 
 
 def provenance_of(
@@ -100,15 +95,13 @@ def load_adapted(folder: Path, *, model: Model | None = None, runtime: Runtime =
     Raises MetaglotError where it is absent, damaged or does not fit its base.
     """
     check_adapted(folder)
-    try:
-        saved = _read(folder)
-    except DAMAGE as error:
-        raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
+    saved = _read(folder)
+    stated = saved.stated
     check_finite(saved.weights, str(folder))
-    precision = saved.precision if runtime.precision == "auto" else runtime.precision
+    precision = stated.precision if runtime.precision == "auto" else runtime.precision
     over = model or load_model(saved.source, runtime._replace(precision=precision))
     _check(folder, saved, over)
-    over = replace(over, reads=saved.reads)
+    over = replace(over, reads=stated.reads)
     device = over.backbone.learner.device
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
     weights = {name: value.clone().to(device) for name, value in saved.weights.items()}
@@ -116,16 +109,16 @@ def load_adapted(folder: Path, *, model: Model | None = None, runtime: Runtime =
     known = Known(*(weights[KNOWN + part] for part in Known._fields)) if len(params) < len(weights) else None
     return Adapted(
         model=over,
-        labels=saved.labels,
+        labels=tuple(stated.labels),
         params=params,
-        effort=saved.effort,
-        seed=saved.seed,
+        effort=stated.effort.effort(),
+        seed=stated.seed,
         known=known,
-        solver=saved.solver,
-        counts=saved.counts,
+        solver=stated.solver,
+        counts=tuple(stated.counts),
         examples=saved.examples,
         kept=bool(saved.examples.texts),
-        paired=saved.paired,
+        paired=stated.paired,
         provenance=saved.provenance,
     )
 
@@ -133,57 +126,27 @@ def load_adapted(folder: Path, *, model: Model | None = None, runtime: Runtime =
 class _Saved(NamedTuple):
     """What a folder holds."""
 
-    version: int
+    stated: StoredAdaptation
     source: str  # of the model
-    fingerprint: str  # of the model
-    labels: tuple[Label, ...]
-    counts: tuple[int, ...]
-    effort: Effort | AsTrained
-    seed: int
-    precision: Precision  # auto where an earlier version did not note it
-    reads: Reads | None  # absent in earlier versions
-    paired: bool | None  # absent in earlier versions
-    solver: Solver  # ridge in earlier versions
     provenance: dict[str, Any]
     weights: dict[str, torch.Tensor]
     examples: Examples
-    hash: str | None  # of the examples that are kept; absent in earlier versions
 
 
 def _read(folder: Path) -> _Saved:
-    plain = json.loads((folder / ADAPTED).read_text("utf-8"))
-    weights = load_file(folder / "weights.safetensors")
-    labels = tuple(plain["labels"])
-    if {type(label) for label in labels} not in [{kind} for kind in KINDS] or len(set(labels)) < len(labels):
-        raise ValueError("labels that are not distinct and of one kind")
-    if head_size(weights)[0] != len(labels):
-        raise ValueError(f"{len(labels)} labels, but a head of {head_size(weights)[0]}")
-    _check_known(weights)
-    return _Saved(
-        version=plain["format"],
-        source=found_name("model_source", plain, folder),
-        fingerprint=str(plain["model_sha256"]),
-        labels=labels,
-        counts=tuple(int(count) for count, _ in zip(plain["counts"], labels, strict=True)),
-        effort=_effort(plain["effort"]),
-        seed=int(plain["seed"]),
-        precision=PRECISIONS[plain.get("precision", "auto")],
-        reads=PARTS[plain.get("reads")],
-        paired={None: None, True: True, False: False}[plain.get("paired")],
-        solver=SOLVERS[plain.get("solver", "ridge")],
-        provenance=dict(plain["provenance"]),
-        weights=weights,
-        examples=read_examples(folder),
-        hash=_hash(plain),
-    )
-
-
-def _hash(plain: Mapping[str, Any]) -> str | None:
-    """Return the hash of the kept examples, "" where none were kept; earlier versions noted that of the first ones."""
-    if "examples_sha256" in plain:
-        return str(plain["examples_sha256"])
-    provenance = plain["provenance"]
-    return None if "added" in provenance else str(provenance["data_sha256"])
+    stated, plain = read_adaptation(folder / ADAPTED)
+    labels = stated.labels
+    try:
+        weights = load_file(folder / "weights.safetensors")
+        if {type(label) for label in labels} not in [{kind} for kind in KINDS] or len(set(labels)) < len(labels):
+            raise ValueError("labels that are not distinct and of one kind")
+        if not len(labels) == len(stated.counts) == head_size(weights)[0]:
+            raise ValueError(f"{len(labels)} labels, {len(stated.counts)} counts, a head of {head_size(weights)[0]}")
+        _check_known(weights)
+    except DAMAGE as error:
+        raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
+    source = found_name("model_source", plain, folder)
+    return _Saved(stated, source, plain["provenance"], weights, read_examples(folder))
 
 
 def _check_known(weights: Mapping[str, torch.Tensor]) -> None:
@@ -221,12 +184,10 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
 
 
 def _check(folder: Path, saved: _Saved, model: Model) -> None:
-    if saved.version != FORMAT:
-        raise MetaglotError(f"{folder}: written in format {saved.version}, this version reads {FORMAT}")
-    check_kept(folder, saved.examples, saved.hash)
+    check_kept(folder, saved.examples, saved.stated.hash())
     if head_size(saved.weights)[1] != model.backbone.learner.hidden_size:
         raise MetaglotError(f"{folder}: its head does not fit the model {model.name}")
-    if saved.fingerprint != model.fingerprint():
+    if saved.stated.model_sha256 != model.fingerprint():
         raise MetaglotError(
             f"{folder}: it was made over other weights of {saved.source} than are there now "
             "(was the run trained further?); adapt again"
@@ -238,19 +199,3 @@ def _source(model: Model) -> str:
     if model.meta or not is_dir(Path(model.backbone.name)):
         return model.source if model.meta else model.backbone.name
     return str(Path(model.backbone.name).resolve())
-
-
-def _effort(saved: dict[str, Any]) -> Effort | AsTrained:
-    if "algorithm" in saved:
-        return AsTrained(str(saved["algorithm"]), dict(saved["options"]))
-    return Effort(
-        steps=int(saved["steps"]),
-        lr=float(saved["lr"]),
-        head_lr=float(saved["head_lr"]),
-        batch_size=int(saved["batch_size"]),
-        freeze=tuple(saved["freeze"]),
-        head=saved["head"],
-        names=bool(saved["names"]),
-        kept=float(saved.get("kept", 0.0)),  # absent in earlier versions, as the next
-        contrast=float(saved.get("contrast", 0.0)),
-    )

@@ -10,6 +10,7 @@ from typing import Any
 from metaglot.config import dump_recipe, load_recipe
 from metaglot.data.cache import atomic_folder, write_whole
 from metaglot.data.naming import kept_name
+from metaglot.data.runfile import description_in
 from metaglot.errors import MetaglotError
 from metaglot.version import __version__
 
@@ -46,14 +47,6 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any],
         ("config.yaml", recipe_text),
     ):
         write_whole(folder / name, text)
-
-
-def description_in(file: Path) -> dict[str, Any]:
-    """Return what a model.json says; nothing where it is absent or was cut short."""
-    try:
-        return dict(json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
 
 
 def _versions() -> dict[str, str]:

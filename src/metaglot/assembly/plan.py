@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.build import full_options, has_dropout
 from metaglot.algorithms.hybrid import Hybrid
-from metaglot.assembly.folder import BASE, description_in
+from metaglot.assembly.folder import BASE
 from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, lowered, parts_of
 from metaglot.assembly.largest import largest
 from metaglot.assembly.scratch import made_from_scratch
@@ -16,6 +16,7 @@ from metaglot.assembly.text import Material, RawText, read_text
 from metaglot.assembly.voice import Bar, Voice, no_bar, silent
 from metaglot.config import Recipe
 from metaglot.data.folders import latest
+from metaglot.data.runfile import description_in
 from metaglot.data.seen import Part
 from metaglot.data.trained import named_in
 from metaglot.errors import MetaglotError

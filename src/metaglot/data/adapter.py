@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from metaglot.data.jsonfile import FAULTS, read_raw
 from metaglot.errors import MetaglotError
 
 CONFIG = "adapter_config.json"
@@ -40,8 +41,8 @@ def read_adapter(folder: Path) -> Adapter | None:
     if not file.is_file():
         return None
     try:
-        found = Adapter.model_validate(json.loads(file.read_text("utf-8")))
-    except (OSError, ValueError, RecursionError, ValidationError) as error:
+        found = Adapter.model_validate(json.loads(read_raw(file).decode("utf-8")))
+    except FAULTS as error:
         what = " ".join(str(error).split())
         raise MetaglotError(f"{file}: the file is damaged ({what:.150}); copy or download the adapter again") from error
     if found.peft_type != "LORA":

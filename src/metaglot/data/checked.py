@@ -1,11 +1,12 @@
 """Values that came from a file, checked against a pydantic model: errors name the file and the field."""
 
+import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from metaglot.data.jsonfile import read_raw
+from metaglot.data.jsonfile import FAULTS, read_raw
 from metaglot.data.yamltext import shown
 from metaglot.errors import MetaglotError
 
@@ -26,11 +27,21 @@ def read_stored(file: Path, model: type[StoredT], way_out: str) -> StoredT:
 
     Raises MetaglotError that names the file, the field, what was expected and what came, and ends with `way_out`.
     """
+    return parse_stored(read_raw(file), model, str(file), way_out)
+
+
+def read_plain(file: Path, model: type[StoredT], way_out: str) -> tuple[StoredT, dict[str, Any]]:
+    """Return what `read_stored` does, and the names and values as they stand in the file."""
     raw = read_raw(file)
+    return parse_stored(raw, model, str(file), way_out), json.loads(raw.decode("utf-8"))
+
+
+def parse_stored(raw: bytes, model: type[StoredT], where: str, way_out: str) -> StoredT:
+    """Return what a JSON text holds as `model`; raises as `read_stored` does, and the message begins with `where`."""
     try:
         return model.model_validate_json(raw)
-    except (ValidationError, ValueError, RecursionError) as error:
-        raise MetaglotError(f"{file}: damaged ({faults(error)}); {way_out}") from error
+    except FAULTS as error:
+        raise MetaglotError(f"{where}: damaged ({faults(error)}); {way_out}") from error
 
 
 def faults(error: Exception) -> str:

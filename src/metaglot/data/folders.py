@@ -14,13 +14,13 @@ from metaglot.data.naming import found_name
 from metaglot.data.owned import check_kind, check_owned
 from metaglot.data.rawfiles import expanded, utf8_path
 from metaglot.data.replacing import recovered
+from metaglot.data.runfile import RUN, read_described
 from metaglot.data.sentence import network_of
 from metaglot.data.shipped import SHIPPED, shipped_folder
 from metaglot.errors import MetaglotError
 
 ADAPTED = "adapted.json"
 RESULTS = "results.jsonl"
-RUN = "model.json"  # in a run directory: what its parameters stand over
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 PICKLED = {".bin", ".pt", ".pth", ".ckpt"}
 HEADER = 100 << 20  # bytes, the longest header that safetensors allows
@@ -97,19 +97,11 @@ def read_run(folder: Path) -> Run:
     checkpoint = latest(folder)
     if checkpoint is None:
         raise MetaglotError(f"{folder}: the run has no checkpoint yet; let it train further, or resume it")
-    try:
-        described = dict(json.loads((folder / RUN).read_text("utf-8")))
-        base, length = str(described["base"]), int(described["max_length"])
-        if length < 1:
-            raise ValueError(f"max_length {length}")
-        own = folder / base  # a model made for the run goes with it, wherever it is moved
-        within = is_file(own / "config.json") and own.parent == folder
-        share = float(described.get("average_with_base", 0.0))
-        if not 0 <= share < 1:
-            raise ValueError(f"average_with_base {share}")
-        return Run(str(own) if within else found_name("base", described, folder), length, checkpoint, described, share)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise MetaglotError(f"{folder / RUN}: damaged ({error!r:.200}); resume the run to write it anew") from error
+    stated, described = read_described(folder / RUN)
+    own = folder / stated.base  # a model made for the run goes with it, wherever it is moved
+    within = is_file(own / "config.json") and own.parent == folder
+    base = str(own) if within else found_name("base", described, folder)
+    return Run(base, stated.max_length, checkpoint, described, stated.average_with_base)
 
 
 def run_at(name: str | Path) -> tuple[Path, Run]:

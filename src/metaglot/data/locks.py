@@ -115,9 +115,16 @@ def _sign(descriptor: int) -> None:
 
 
 def _taken(folder: Path, descriptor: int) -> str:
+    from metaglot.data.checked import Stored
+
+    class Holder(Stored):
+        pid: int
+        command: str
+        since: str
+
     try:
-        holder = json.loads(os.pread(descriptor, 4096, 0))
-        who = f"process {int(holder['pid'])} (`{holder['command']}`), since {holder['since']},"
-    except (OSError, ValueError, KeyError, TypeError):
+        holder = Holder.model_validate_json(os.pread(descriptor, 4096, 0))
+        who = f"process {holder.pid} (`{holder.command}`), since {holder.since},"
+    except (OSError, ValueError):
         who = "another process"
     return f"{folder}: {who} is writing there; wait until it has ended, or choose another folder"

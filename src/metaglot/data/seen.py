@@ -13,10 +13,12 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from metaglot.data.cache import atomic_file
+from metaglot.data.checked import Stored, read_stored
 from metaglot.data.folding import folded_rows
 from metaglot.data.minhash import (
     FUNCTIONS,
@@ -31,10 +33,35 @@ from metaglot.data.minhash import (
     take,
 )
 from metaglot.data.modes import usual_mode
+from metaglot.data.rawfiles import is_there
 from metaglot.errors import MetaglotError
 
 FOLDER, HASHES, SETS = "seen", "hashes.safetensors", "sets.json"
 FORMAT = 1  # a change of folding, shingles or hash functions counts it up
+
+WAY_OUT = "`metaglot pretrain … --resume` writes it anew"
+
+
+class _Written(Stored):
+    """The number of the format."""
+
+    format: int
+
+
+class _Set(Stored):
+    """A training set."""
+
+    name: str
+    texts: int = Field(ge=0)
+    labels: list[str]
+
+
+class _Plain(_Written):
+    """What `sets.json` holds."""
+
+    near: bool = True
+    sets: list[_Set]
+
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -136,21 +163,19 @@ def read_seen(run: str | Path) -> Seen | None:
     Raises MetaglotError where they are damaged or of another version.
     """
     folder = Path(run) / FOLDER
-    if not (folder / SETS).is_file():
+    if not is_there(folder / SETS):
         return None
+    version = read_stored(folder / SETS, _Written, WAY_OUT).format
+    if version != FORMAT:
+        raise MetaglotError(_mend(folder, f"of format {version}, and this version reads {FORMAT}"))
+    plain = read_stored(folder / SETS, _Plain, WAY_OUT)
+    sets = tuple(SeenSet(one.name, one.texts, tuple(one.labels)) for one in plain.sets)
     try:
-        plain: dict[str, Any] = json.loads((folder / SETS).read_text("utf-8"))
-        version = plain["format"]
-        sets = tuple(SeenSet(str(s["name"]), int(s["texts"]), tuple(s["labels"])) for s in plain["sets"])
-        near = bool(plain.get("near", True))
         arrays = load_file(folder / HASHES)
-        marks = _marks(arrays) if near else _unsigned(arrays["exact"])
-        damage = "" if len(marks.exact) == sum(one.texts for one in sets) else "the two files do not fit"
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        _check_arrays(arrays, sum(one.texts for one in sets), near=plain.near)
+    except (OSError, ValueError, SafetensorError) as error:
         raise MetaglotError(_mend(folder, f"damaged ({error})")) from error
-    if version != FORMAT or damage:
-        raise MetaglotError(_mend(folder, damage or f"of format {version}, and this version reads {FORMAT}"))
-    return Seen(sets, marks, near)
+    return Seen(sets, _marks(arrays) if plain.near else _unsigned(arrays["exact"]), plain.near)
 
 
 def find_seen(seen: Seen, table: pa.Table) -> Found:
@@ -183,6 +208,25 @@ def _marks(arrays: Mapping[str, np.ndarray]) -> Marks:
         for kind in ("short", "long")
     )
     return Marks(arrays["exact"], cast("Ints", arrays["words"].astype(np.int64)), short, long)
+
+
+def _check_arrays(arrays: Mapping[str, np.ndarray], texts: int, *, near: bool) -> None:
+    """Raise ValueError unless the arrays are those of so many texts."""
+    wanted = ("exact", "words", *(f"{kind}.{part}" for kind in ("short", "long") for part in ("rows", "values")))
+    if absent := [name for name in (wanted if near else wanted[:1]) if name not in arrays]:
+        raise ValueError(f"there is no array {absent[0]!r}")
+    exact = arrays["exact"]
+    if exact.dtype != np.uint64 or exact.shape != (texts,):
+        raise ValueError(f"the two files do not fit: {texts} texts, and hashes of the shape {exact.shape}")
+    if not near:
+        return
+    if arrays["words"].dtype != np.int32 or arrays["words"].shape != (texts,):
+        raise ValueError("the numbers of words do not fit the texts")
+    for kind in ("short", "long"):
+        rows, values = arrays[f"{kind}.rows"], arrays[f"{kind}.values"]
+        whole = rows.dtype == np.int32 and rows.ndim == 1 and values.dtype == np.uint8
+        if not whole or values.shape != (len(rows), FUNCTIONS) or ((rows < 0) | (rows >= texts)).any():
+            raise ValueError(f"the signatures of {kind} texts do not fit the texts")
 
 
 def _unsigned(exact: U64) -> Marks:

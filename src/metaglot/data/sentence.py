@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from metaglot.data.jsonfile import FAULTS, read_raw
 from metaglot.errors import MetaglotError
 
 MODULES = "modules.json"
@@ -243,8 +244,8 @@ def _read(file: Path, model: type[_M]) -> _M:
 
 def _json(file: Path) -> Any:
     try:
-        return json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return json.loads(read_raw(file).decode("utf-8"))
+    except FAULTS as error:
         raise _damaged(file, error) from error
 
 

@@ -9,12 +9,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from metaglot.data.cache import write_whole
+from metaglot.data.checked import Stored, faults, read_stored
 from metaglot.data.folding import folded
+from metaglot.data.jsonfile import FAULTS, read_raw
+from metaglot.data.rawfiles import is_there
 from metaglot.data.seen import Found, Seen, find_seen
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.grids import Grid, Text
@@ -26,12 +30,15 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NUMBER = re.compile(r"[+-]?[\d.,]+")
 
 
+Count = Annotated[int, Field(ge=0, le=1 << 60)]
+
+
 class Counts(NamedTuple):
     """Rows, and how many of them stand among the training texts."""
 
-    rows: int
-    exact: int  # after folding case, punctuation and white space
-    near: int  # lightly edited copies, the exact ones not counted again
+    rows: Count
+    exact: Count  # after folding case, punctuation and white space
+    near: Count  # lightly edited copies, the exact ones not counted again
 
     @property
     def seen(self) -> int:
@@ -47,11 +54,11 @@ class TaskLeakage:
     queries: Counts  # those judged on
     pool: Counts  # those that the judged ones are drawn from, before any are excluded
     support: Counts  # distinct rows of the supports drawn
-    excluded: int  # rows of the pool left out of the queries for their overlap
-    classes: int  # of the task
-    named: int  # classes with a name; a bare number such as "0" or "-1" is none
+    excluded: Count  # rows of the pool left out of the queries for their overlap
+    classes: Count  # of the task
+    named: Count  # classes with a name; a bare number such as "0" or "-1" is none
     shared: tuple[str, ...]  # named classes of which a training set has one of the same name (folded)
-    sets: Mapping[str, int]  # training set -> rows of pool and support that stand in it, most first
+    sets: Mapping[str, Count]  # training set -> rows of pool and support that stand in it, most first
 
 
 @dataclass(frozen=True)
@@ -60,10 +67,25 @@ class Leakage:
 
     model: str
     known: bool  # False: the model names no training text, and `tasks` is empty
-    texts: int  # training texts whose hashes the run keeps
+    texts: Count  # training texts whose hashes the run keeps
     excluded: bool  # whether overlapping rows were left out of the queries
     tasks: tuple[TaskLeakage, ...]
     near: bool = True  # whether edited copies were looked for: a shrunk run knows whole texts alone
+
+
+class _Written(Stored):
+    """The number of the format of `leakage.json`, and whether it is of several models."""
+
+    format: int
+    models: list[Any] | None = None
+
+
+@dataclass(frozen=True)
+class _Several:
+    models: tuple[Leakage, ...]
+
+
+_ONE, _SEVERAL = TypeAdapter(Leakage), TypeAdapter(_Several)
 
 
 class Overlap(NamedTuple):
@@ -151,13 +173,19 @@ def read_leakages(path: str | Path) -> list[Leakage]:
     Raises MetaglotError for a file that is not one.
     """
     file = Path(path) / LEAKAGE if Path(path).is_dir() else Path(path)
-    if not file.is_file():
+    if not is_there(file):
         return []
+    way_out = "remove the file, and `metaglot evaluate` writes it anew"
+    written = read_stored(file, _Written, way_out)
+    if written.format != FORMAT:
+        raise MetaglotError(f"{file}: of format {written.format}, and this version reads {FORMAT}; {way_out}")
     try:
-        plain = json.loads(file.read_text("utf-8"))
-        return [_leakage(one) for one in plain.get("models", [plain])]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MetaglotError(f"{file}: damaged ({error}); remove it, `metaglot evaluate` writes it anew") from error
+        raw = read_raw(file)
+        if written.models is None:
+            return [_ONE.validate_json(raw, strict=True)]
+        return list(_SEVERAL.validate_json(raw, strict=True).models)
+    except FAULTS as error:
+        raise MetaglotError(f"{file}: damaged ({faults(error)}); {way_out}") from error
 
 
 def _plain(leakage: Leakage) -> dict[str, Any]:
@@ -165,31 +193,6 @@ def _plain(leakage: Leakage) -> dict[str, Any]:
     for shown, task in zip(plain["tasks"], leakage.tasks, strict=True):
         shown |= {"queries": task.queries._asdict(), "pool": task.pool._asdict(), "support": task.support._asdict()}
     return plain
-
-
-def _leakage(plain: Mapping[str, Any]) -> Leakage:
-    return Leakage(
-        model=str(plain["model"]),
-        known=bool(plain["known"]),
-        texts=int(plain["texts"]),
-        excluded=bool(plain["excluded"]),
-        tasks=tuple(_task(one) for one in plain["tasks"]),
-        near=bool(plain.get("near", True)),
-    )
-
-
-def _task(plain: Mapping[str, Any]) -> TaskLeakage:
-    return TaskLeakage(
-        task=str(plain["task"]),
-        queries=Counts(**plain["queries"]),
-        pool=Counts(**plain["pool"]),
-        support=Counts(**plain["support"]),
-        excluded=int(plain["excluded"]),
-        classes=int(plain["classes"]),
-        named=int(plain["named"]),
-        shared=tuple(plain["shared"]),
-        sets=dict(plain["sets"]),
-    )
 
 
 def _leaked(seen: Seen, task_set: TaskSet, found: Found, plan: Plan) -> TaskLeakage:

@@ -3,17 +3,18 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import cast
 
-from metaglot.data.rawfiles import read_bytes
+from metaglot.data.environment import ENVIRONMENT, SETTINGS, read_settings, read_versions
+from metaglot.data.rawfiles import is_there, read_bytes
+from metaglot.data.runfile import RUN, read_described
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.leakage import Leakage, read_leakages
 from metaglot.evaluation.protocol import Cell
 from metaglot.evaluation.rates import Learnt, read_learnt
-from metaglot.evaluation.store import REFERENCE, RESULTS, SETTINGS, Result, read_results
+from metaglot.evaluation.store import REFERENCE, RESULTS, Result, read_results
 from metaglot.training.run import read_metrics
 
 METRICS, CHECKPOINTS = "metrics.jsonl", "checkpoints"
@@ -54,14 +55,12 @@ def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequenc
     settings = _merged_settings(judged)
     about: dict[str, Mapping[str, object]] = {}
     for name, path in runs.items():
-        about[f"Configuration of {name}"] = _read(
-            path / "config.yaml", partial(parse_yaml, where=str(path / "config.yaml"))
-        )
-        about[f"Data and model of {name}"] = _read(path / "model.json", json.loads)
-        about[f"Versions of {name}"] = _read(path / "environment.json", json.loads)
+        about[f"Configuration of {name}"] = _read(path / "config.yaml", _recipe)
+        about[f"Data and model of {name}"] = _read(path / RUN, _described)
+        about[f"Versions of {name}"] = _read(path / ENVIRONMENT, read_versions)
     for path in judged:
         if not kinds[path][1]:
-            about[f"Versions of {_name(path, paths)}"] = _read(path / "environment.json", json.loads)
+            about[f"Versions of {_name(path, paths)}"] = _read(path / ENVIRONMENT, read_versions)
     about["Settings of the evaluation, with hashes of its tasks"] = settings
     return Material(
         title or _title(judged, list(runs)),
@@ -71,7 +70,7 @@ def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequenc
         [found for path in judged for found in read_leakages(path)],
         {name: facts for name, facts in about.items() if facts},
         leave_out,
-        str(settings[REFERENCE]) if REFERENCE in settings else None,
+        str(settings[REFERENCE]) if settings.get(REFERENCE) else None,
     )
 
 
@@ -121,7 +120,7 @@ def _neither(path: Path) -> str:
 def _merged_settings(folders: Sequence[Path]) -> dict[str, object]:
     whole: dict[str, tuple[object, Path]] = {}
     for folder in folders:
-        found = _read(folder / SETTINGS, json.loads)
+        found = _read(folder / SETTINGS, read_settings)
         if not found and len(folders) > 1:
             raise MetaglotError(
                 f"{folder}: has no {SETTINGS}, so whether its results may stand beside others is unknown. "
@@ -137,13 +136,19 @@ def _merged_settings(folders: Sequence[Path]) -> dict[str, object]:
     return {name: value for name, (value, _) in whole.items()}
 
 
-def _read(file: Path, parse: Callable[[str], object]) -> dict[str, object]:
-    """Return a mapping from a file; empty without the file."""
-    if not file.is_file():
-        return {}
+def _read(file: Path, read: Callable[[Path], dict[str, object]]) -> dict[str, object]:
+    """Return the names and values in a file; none without the file."""
+    return read(file) if is_there(file) else {}
+
+
+def _described(file: Path) -> dict[str, object]:
+    return read_described(file)[1]
+
+
+def _recipe(file: Path) -> dict[str, object]:
     try:
-        found = parse(read_bytes(file).decode("utf-8"))
-    except (OSError, ValueError, RecursionError, MetaglotError) as error:
+        found: object = parse_yaml(read_bytes(file).decode("utf-8"), str(file))
+    except (ValueError, MetaglotError) as error:
         raise MetaglotError(f"{file}: cannot be read ({error}). Put the file back, or remove it.") from error
     if not isinstance(found, dict):
         raise MetaglotError(f"{file}: expected names with values, and got {type(found).__name__}.")

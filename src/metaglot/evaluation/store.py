@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from metaglot.data.cache import atomic_file
 from metaglot.data.checked import faults
+from metaglot.data.environment import SETTINGS, read_settings
 from metaglot.data.owned import RESULTS as OWNED
 from metaglot.data.owned import check_kind
 from metaglot.data.rawfiles import is_there, read_bytes
@@ -22,7 +23,6 @@ from metaglot.evaluation.metrics import Bin
 from metaglot.evaluation.protocol import Cell
 
 RESULTS = "results.jsonl"
-SETTINGS = "settings.json"
 COSTS = frozenset({"cpu_seconds", "peak_mb"})  # what of a row is measured, and never twice the same
 ASIDE = "results.damaged.jsonl"  # lines that were no results
 OVERLAP = "overlap"  # the setting that says whether texts seen in meta-training were "kept" or "excluded"
@@ -155,10 +155,7 @@ def _recorded(out: Path) -> dict[str, object]:
                 "Choose another --out, or start afresh here with --force."
             )
         return {}
-    try:
-        return {OVERLAP: "kept", **dict(json.loads(file.read_text("utf-8")))}
-    except (ValueError, TypeError) as error:
-        raise MetaglotError(f"{file}: not readable as JSON. Start afresh with --force.") from error
+    return {OVERLAP: "kept", **read_settings(file)}
 
 
 def _whole_lines(file: Path) -> Sequence[bytes]:

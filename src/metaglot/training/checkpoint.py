@@ -6,14 +6,18 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from metaglot.data.checked import Stored, read_stored
 from metaglot.data.folders import latest, list_steps
 from metaglot.data.modes import usual_mode
+from metaglot.data.rawfiles import is_there
 from metaglot.errors import MetaglotError
 from metaglot.training.state import State
 from metaglot.types import Params
@@ -21,6 +25,17 @@ from metaglot.types import Params
 __all__ = ["clean", "latest", "list_steps", "load", "load_params", "save"]
 
 PARTS = ("params", "moments", "snapshot", "combine")
+WAY_OUT = "remove the checkpoint, and the run continues from the one before"
+
+
+class _Plain(Stored):
+    """What `state.json` holds."""
+
+    step: int = Field(ge=0, lt=1 << 63)
+    seed: int
+    cpu_seconds: float = Field(ge=0)
+    goal: dict[str, Annotated[float, Field(allow_inf_nan=True)]]
+    parts: list[Literal["params", "moments", "snapshot", "combine"]]
 
 
 def save(state: State, run: Path, *, keep: int = 2) -> Path:
@@ -58,17 +73,17 @@ def load(folder: Path, *, device: torch.device) -> State:
             f"{folder}: a shrunk or averaged run, which holds weights alone and cannot go on; begin another run from "
             "it, with model.name in a recipe"
         )
+    if not is_there(folder / "state.json"):
+        raise MetaglotError(f"{folder}: the checkpoint is damaged (there is no state.json); {WAY_OUT}")
+    plain = read_stored(folder / "state.json", _Plain, WAY_OUT)
     try:
-        plain = json.loads((folder / "state.json").read_text("utf-8"))
-        state = State(step=plain["step"], params={}, seed=plain["seed"], cpu_seconds=plain["cpu_seconds"])
         parts: dict[str, Params] = {
-            name: _load_part(folder / f"{name}.safetensors", device) for name in PARTS if name in plain["parts"]
+            name: _load_part(folder / f"{name}.safetensors", device) for name in PARTS if name in plain.parts
         }
-        return replace(state, goal=plain["goal"], **parts)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise MetaglotError(
-            f"{folder}: the checkpoint is damaged ({error}); remove it, and the run continues from the one before"
-        ) from error
+    except (OSError, SafetensorError) as error:
+        raise MetaglotError(f"{folder}: the checkpoint is damaged ({error}); {WAY_OUT}") from error
+    state = State(step=plain.step, params={}, seed=plain.seed, cpu_seconds=plain.cpu_seconds)
+    return replace(state, goal=plain.goal, **parts)
 
 
 def load_params(folder: Path, *, device: torch.device) -> Params:
