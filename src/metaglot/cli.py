@@ -24,11 +24,13 @@ from metaglot import (
     cli_shrink,
     cli_train,
 )
+from metaglot.cli_usage import SafeGroup
 from metaglot.errors import MetaglotError, printable
 from metaglot.version import __version__
 
 app = typer.Typer(
     name="metaglot",
+    cls=SafeGroup,
     help="Meta-pretrain language models so that they learn a new text task from a handful of examples.",
     epilog="Begin with: metaglot demo   ·   Your own data: metaglot adapt builtin:mini examples.csv --out my-model",
     no_args_is_help=True,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metaglot.data.rawfiles import utf8_path
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def check_out(out: Path, *, force: bool) -> None:
     """Raise MetaglotError for an ending that says no format, and for a file that is there already, unless `force`."""
     if out.suffix.lower() not in WRITERS:
         raise MetaglotError(f"--out {out}: the ending says the format; choose one of {', '.join(WRITERS)}")
+    utf8_path(out)
     if out.is_dir() or (out.exists() and not force):
         raise MetaglotError(f"--out {out}: is there already; choose another name, or --force to replace that file")
 

@@ -1,5 +1,6 @@
 """The main job on an embedded default: meta-train on small real data, then learn tasks never seen."""
 
+import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from rich.console import Console
 from metaglot.adaptation import Model, load_model
 from metaglot.assembly import assemble, write_run_files
 from metaglot.cli_judging import progress
+from metaglot.cli_output import tell_json
 from metaglot.cli_train import stop_flag, watch
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.builtin import load_builtin
@@ -94,7 +96,8 @@ def _run(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> N
     results = _evaluate(model, results_folder, talk)
     report = _write(out, results)
     if as_json:
-        sys.stdout.write((results_folder / "results.jsonl").read_text("utf-8"))
+        for line in (results_folder / "results.jsonl").read_text("utf-8").splitlines():
+            tell_json(json.loads(line))
         return
     screen = Console()
     screen.print(terminal(results))

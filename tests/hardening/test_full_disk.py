@@ -156,3 +156,43 @@ def test_shrink_and_average(mount, mounted, handled, small_recipe, tmp_path):
         assert "Free some space" in said.err
         assert sorted(path.name for path in folder.iterdir()) == before
     handled(*asked["small"], code=0)
+
+
+@SMALL
+def test_bench_and_report(mount, mounted, handled, tiny, tmp_path, write_csv):
+    """What was judged stays, a page that was there stays whole, and the same commands go on once there is room."""
+    folder, disk = place(mounted, mount, "4m", tmp_path)
+    task = write_csv(tmp_path / "task.csv", 8)
+    judged = ("--efforts", "instant", "--against", "tfidf", "--queries", 6, "--max-length", 16, "--jobs", 1, "-q")
+    asked = ("bench", tiny, task, *judged, "--out", folder / "b")
+    report = ("report", folder / "b" / "tasks", "--out", folder / "page.html", "--markdown", folder / "page.md")
+    handled(*asked, "--shots", 1, "--draws", 2, code=0)
+    handled(*report, code=0)
+    before = {
+        p: p.read_bytes() for p in (folder / "b" / "tasks" / "results.jsonl", folder / "page.html", folder / "page.md")
+    }
+    with no_space(disk, left=0 if disk else len(before[folder / "b" / "tasks" / "results.jsonl"]) + 50):
+        handled(*asked, "--shots", "1,2,3", "--draws", 20, naming=("No space left", "File too large"), code=2)
+        handled(*report, "--title", "another", naming=("page.html: cannot be written",), code=2)
+    assert all(path.read_bytes().startswith(content) for path, content in before.items())
+    assert not [p.name for p in folder.iterdir() if p.name.endswith(".part")]
+    handled(*asked, "--shots", "1,2", "--draws", 2, code=0)
+    handled(*report, code=0)
+
+
+@pytest.mark.slow
+@SMALL
+def test_demo(mount, mounted, handled, tiny, tmp_path):
+    """There is a message from the first file on, and nothing half-written stands in the way of a demo later."""
+    folder, disk = place(mounted, mount, "1m", tmp_path)
+    with no_space(disk, left=0 if disk else 100):
+        handled(
+            "demo",
+            "--tiny",
+            "-q",
+            "--out",
+            folder / "demo",
+            naming=("cannot be written", "No space", "too large"),
+            code=2,
+        )
+    assert not [str(path) for path in folder.rglob("*") if path.is_file()]

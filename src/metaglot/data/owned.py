@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaglot.data.jsonfile import read_object
-from metaglot.data.rawfiles import is_there
+from metaglot.data.rawfiles import is_there, utf8_path
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 
@@ -132,8 +132,11 @@ def remove_owned(folder: Path, kind: Kind) -> None:
 
 
 def check_page(file: Path, mark: str) -> None:
-    """Raise MetaglotError where a page is to be written over a file that is no report of metaglot's."""
-    if not is_there(file):
+    """Raise MetaglotError where a page is to be written over a file that is no report of metaglot's.
+
+    Raises it too for a name that is not UTF-8.
+    """
+    if not is_there(utf8_path(file)):
         return
     head = ""
     if file.is_file():
