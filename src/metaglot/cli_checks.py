@@ -82,7 +82,7 @@ def check_recipe_data(recipe: "Recipe") -> None:
                 near = f" (did you mean builtin:{close[0]}?)" if close else ""
                 raise MetaglotError(f"data: no built-in set {name!r}{near}; there are {', '.join(sets)}")
         elif not path.startswith("hub:") and not (Path(path).is_file() and Path(path).stat().st_size > QUICK):
-            read_table(path, mapping=one.columns or None)
+            read_table(path, mapping=one.columns or None, encoding=one.encoding)
     text = recipe.text
     for path in (text_path(text, corpus) for corpus in text.corpora) if text is not None else ():
         if not path.startswith("hub:") and not is_there(Path(path)):
@@ -150,7 +150,20 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
             if gone
         ]
         notes += draw_notes(name, rule, 0 if short else most)
+        notes += [f"{name}: {note}" for note in file_notes(table)]
     return notes
+
+
+def file_notes(table: "pa.Table") -> list[str]:
+    """Return what is odd about a labelled table that is judged on: as it was read, its classes, its texts."""
+    from metaglot.data.folding import folded_texts
+    from metaglot.data.label_shape import shape_notes
+    from metaglot.data.labels import alike_notes, table_notes
+
+    labels, texts = table["label"].to_pylist(), table["text"].to_pylist()
+    pairs = table["text_pair"].to_pylist() if "text_pair" in table.column_names else None
+    found = text_notes(texts, labels, pairs, folded_texts(texts, pairs))
+    return [*table_notes(table), *shape_notes(labels), *alike_notes({label for label in labels if label}), *found]
 
 
 def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
@@ -159,7 +172,6 @@ def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] |
     It may be labels that look like no classes, classes of one or of unlike size, classes whose names look alike,
     clashing labels, or empty texts.
     """
-    from metaglot.data.empty import empty_rows
     from metaglot.data.folding import folded_texts
     from metaglot.data.label_shape import shape_notes
     from metaglot.data.labels import alike_notes
@@ -176,10 +188,21 @@ def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] |
         notes.append(f"classes of unlike size: {most} examples of {large!r}, {least} of {small!r}")
     notes += alike_notes(counts)
     keys = folded_texts(texts, pairs)
-    repeats, clashes = again(keys, labels)
+    repeats = again(keys, labels).repeats
     if repeats:
         notes.append(f"{len(repeats)} examples repeat an earlier text; where some are set aside, repeats stay together")
-    if clashes:
+    return notes + text_notes(texts, labels, pairs, keys)
+
+
+def text_notes(
+    texts: Sequence[str], labels: Sequence[str | None], pairs: Sequence[str | None] | None, keys: Sequence[str]
+) -> list[str]:
+    """Return notes on texts under several labels, which are alike if their keys are, and on empty texts."""
+    from metaglot.data.empty import empty_rows
+    from metaglot.data.repeats import again
+
+    notes: list[str] = []
+    if clashes := again(keys, labels).clashes:
         second, first = clashes[0]
         notes.append(
             f"{len({keys[i] for i, _ in clashes})} texts stand under several labels, such as examples "

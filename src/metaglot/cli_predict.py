@@ -8,8 +8,8 @@ import typer
 
 from metaglot.cli_out import check_out, joined, new_names, write_out
 from metaglot.cli_output import tell, tell_json
-from metaglot.cli_predicting import Prediction, Question, lines_as_they_come
-from metaglot.cli_texts import Columns, Encoding, Json, cut_note, read_file, texts_of
+from metaglot.cli_predicting import Prediction, Question, lines_as_they_come, watched
+from metaglot.cli_texts import Columns, Encoding, Json, cut_note, read_file, tell_notes, texts_of
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -86,8 +86,10 @@ def predict(
         check_adapted(folder)
         _stream(_question(folder, unknown, explain=explain), quiet=quiet, as_json=as_json)
         return
-    texts, pairs = (list(text or []), None) if file is None else texts_of(read_file(file, columns, encoding))
+    table = None if file is None else read_file(file, columns, encoding)
+    texts, pairs = (list(text or []), None) if table is None else texts_of(table)
     check_adapted(folder)
+    _note_table(table, quiet=quiet)
     question = _question(folder, unknown, explain=explain)
     for one, prediction in zip(
         texts, _predictions(question, texts, pairs, quiet=quiet or as_json, silent=quiet), strict=True
@@ -115,6 +117,13 @@ def _predictions(
         return question.predictions(texts, pairs, advance)
 
 
+def _note_table(table: Any, *, quiet: bool) -> None:
+    """Point out what was odd about a file when it was read."""
+    from metaglot.data.labels import table_notes
+
+    tell_notes([] if table is None else table_notes(table), quiet=quiet)
+
+
 def _note(adapted: "Adapted", texts: Sequence[str], pairs: Sequence[str] | None) -> None:
     from metaglot.adaptation.scripts import language_note
 
@@ -127,7 +136,8 @@ def _note(adapted: "Adapted", texts: Sequence[str], pairs: Sequence[str] | None)
 def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
     """Answer the lines of standard input as they come."""
     noted = quiet
-    for texts in lines_as_they_come():
+    lines = watched(question.adapted.model, lines_as_they_come(), lambda note: tell_notes([note], quiet=quiet))
+    for texts in lines:
         if not noted and question.adapted.model.cut(texts):
             noted = True
             tell(f"note: some texts are longer than {question.adapted.model.max_length} tokens; what comes after is "
@@ -164,6 +174,7 @@ def _to_file(
     table, own = read_whole(file, mapping=mapping, encoding=encoding)
     joined(own, dict.fromkeys(names, ()), file)
     check_adapted(folder)
+    _note_table(table, quiet=quiet)
     question = _question(folder, unknown, explain=False)
     found = _predictions(question, *texts_of(table), quiet=quiet or as_json, silent=quiet)
     new = [

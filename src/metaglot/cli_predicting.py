@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from metaglot.errors import MetaglotError
@@ -10,7 +10,7 @@ from metaglot.errors import MetaglotError
 if TYPE_CHECKING:
     import numpy as np
 
-    from metaglot.adaptation import Adapted, Explanation
+    from metaglot.adaptation import Adapted, Explanation, Model
     from metaglot.data.labels import Label
 
 BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
@@ -75,6 +75,26 @@ class Question(NamedTuple):
                 label, sure = str(self.unknown), 1 - chance
             found.append(Prediction(label, sure, spread, chance, None if reasons is None else reasons[i]))
         return found
+
+
+def watched(model: "Model", lines: Iterable[list[str]], say: Callable[[str], None]) -> Iterator[list[str]]:
+    """Yield the lines as they come; `say` is told, once, where the model was not made for the first ones.
+
+    It is looked again each time that the lines have doubled, so that each is looked at about twice.
+    """
+    from metaglot.adaptation.scripts import TEXTS, language_note
+
+    seen: list[str] = []
+    due = 1  # lines at which it is looked
+    for texts in lines:
+        if due <= TEXTS:
+            seen += [text for text in texts if text.strip()][: TEXTS - len(seen)]
+        if due <= len(seen):
+            note = language_note(model, seen)
+            if note:
+                say(note)
+            due = TEXTS + 1 if note or len(seen) == TEXTS else min(TEXTS, 2 * len(seen))
+        yield texts
 
 
 def _at(texts: Sequence[str], rows: Sequence[int]) -> list[str]:

@@ -123,7 +123,7 @@ def _make_room(out: Path, recipe: Recipe, *, fresh: bool) -> None:
 
 def _same(folder: Path, recipe: Recipe) -> bool:
     config = folder / "config.yaml"
-    return config.is_file() and config.read_text("utf-8") == dump_recipe(recipe)
+    return config.is_file() and dump_recipe(load_recipe(config)) == dump_recipe(recipe)  # later keys have defaults
 
 
 def _train(recipe: Recipe, folder: Path, talk: Talk) -> None:

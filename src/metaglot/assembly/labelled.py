@@ -96,7 +96,7 @@ def read_set(recipe: Recipe, settings: SetSettings) -> Any:
     path = set_path(recipe, settings)
     if path.startswith("builtin:"):
         return load_builtin(path.removeprefix("builtin:"))
-    return read_table(path, mapping=settings.columns or None)
+    return read_table(path, mapping=settings.columns or None, encoding=settings.encoding)
 
 
 def check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:

@@ -62,7 +62,8 @@ def _read(settings: TextSettings, one: CorpusSettings, voice: Voice) -> Corpus:
     path = text_path(settings, one)
     name = one.name or Path(path).stem
     progress = voice.counting(f"comparing the texts of {name}")
-    corpus = read_corpus(path, cleaning, name=name, columns=one.columns or None, progress=progress)
+    columns = one.columns or None
+    corpus = read_corpus(path, cleaning, name=name, columns=columns, progress=progress, encoding=one.encoding)
     removed = ", ".join(f"{count:,} {kind}" for kind, count in corpus.removed.items() if count)
     voice.say(f"reading {name}: {len(corpus.table):,} texts" + (f" (left out: {removed})" if removed else ""))
     return corpus

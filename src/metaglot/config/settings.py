@@ -45,6 +45,7 @@ class SetSettings(Strict):
     path: str  # a file, a folder, hub:ID or builtin:NAME; relative to data.root
     name: str = ""  # the file's name if empty
     columns: dict[str, str] = Field(default={})
+    encoding: str | None = None  # of a text file that is not UTF-8, such as cp1252
     names: dict[str, str] = Field(default={})  # words for labels that say nothing: {"1": positive, "0": negative}
     group_by: tuple[str, ...] = Field(default=(), strict=False)
     languages: tuple[str, ...] = Field(default=(), strict=False)

@@ -13,6 +13,7 @@ class CorpusSettings(Strict):
     path: str  # relative to text.root
     name: str = ""  # the file's name if empty
     columns: dict[str, str] = Field(default={})
+    encoding: str | None = None  # of text files that are not UTF-8, such as cp1252
     languages: tuple[str, ...] = Field(default=(), strict=False)  # keep these only; all if empty
     domains: tuple[str, ...] = Field(default=(), strict=False)  # keep these only; all if empty
     without_domains: tuple[str, ...] = Field(default=(), strict=False)

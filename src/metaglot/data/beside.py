@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from metaglot.data.columns import Pick, Raw, canonical, picker
-from metaglot.data.readers import FORMATS, format_of
+from metaglot.data.readers import FORMATS, format_of, read_as
 from metaglot.errors import MetaglotError
 
 OWN = "\0"  # before the name of a column of the file, which no column begins with
@@ -38,4 +38,4 @@ def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None, encoding
 def _read(path: Path, kind: str, pick: Pick) -> Raw:
     if not path.exists():
         raise MetaglotError(f"{path}: no such file.")
-    return FORMATS[kind](path, pick)
+    return read_as(kind, path, pick)

@@ -49,20 +49,25 @@ def read_corpus(
     name: str = "",
     columns: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    encoding: str | None = None,
 ) -> Corpus:
     """Return the texts of any source that `read_table` reads, stripped of white space at their ends and filtered.
 
     `document` numbers the documents from 0 by the order they begin in: the values of a column `document` (within a
     domain) where there is one, else runs of RUN texts of one domain.  A .txt file of a folder is a document, its
     paragraphs parted by blank lines (where it has none, each line is one), its domain the folder it lies in; a
-    single .txt file is cut to runs.  `columns` is as in `read_table`.  `progress(done, total)` counts texts compared.
+    single .txt file is cut to runs.  `columns` and `encoding` are as in `read_table`.  `progress(done,
+    total)` counts texts compared.
 
     Raises MetaglotError where no text is left, and for a language or domain that the source does not have.
     """
     _check(cleaning)
     name = name or (str(path) if str(path).startswith("hub:") else Path(path).stem)
     files = _text_files(str(path))
-    table = _paragraphs(Path(path), files) if files else read_table(path, mapping=columns, more=("document",))
+    if files:
+        table = _paragraphs(Path(path), files, encoding)
+    else:
+        table = read_table(path, mapping=columns, more=("document",), encoding=encoding)
     if format_of(Path(path)) == ".txt":  # of which blank lines are rows too
         table = table.filter(pa.array([bool(text.strip()) for text in table["text"].to_pylist()]))
     table = _plain(table)
@@ -135,10 +140,10 @@ def _text_files(path: str) -> list[Path]:
     return plain if len(plain) == len(files) else []
 
 
-def _paragraphs(path: Path, files: Sequence[Path]) -> pa.Table:
+def _paragraphs(path: Path, files: Sequence[Path], encoding: str | None) -> pa.Table:
     texts, documents, domains = list[str](), list[str | None](), list[str | None]()
     for file in files:
-        text = decode(file)
+        text = decode(file, encoding)
         parts = [part for part in _BLANK_LINES.split(text) if part.strip()]
         if len(parts) == 1:
             parts = [line for line in text.split("\n") if line.strip()]

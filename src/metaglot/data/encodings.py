@@ -18,7 +18,7 @@ def check_encoding(encoding: str) -> str:
         near = difflib.get_close_matches(encoding.lower().replace("-", "_"), [*aliases, *aliases.values()], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise MetaglotError(
-            f"--encoding {encoding!r:.60}: no such encoding{hint}; cp1252, latin-1, utf-16, shift_jis and gb18030 "
+            f"encoding {encoding!r:.60}: no such encoding{hint}; cp1252, latin-1, utf-16, shift_jis and gb18030 "
             "are some"
         ) from error
 
@@ -35,7 +35,7 @@ def decoded(path: Path, raw: bytes, encoding: str) -> str:
         line = raw.count(10, 0, error.start) + 1
         raise MetaglotError(
             f"{path}, line {line}: not {encoding} (byte 0x{raw[error.start]:02x}): {error.reason}. Try another "
-            "--encoding."
+            "--encoding (of a recipe, `encoding`)."
         ) from error
 
 

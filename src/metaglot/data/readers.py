@@ -96,13 +96,21 @@ def _file(path: Path, pick: Pick) -> pa.Table:
             f"{path}: unknown format {path.suffix or '(no ending)'!r}. Name it by what it holds: {', '.join(FORMATS)}"
             " (all but Parquet may be packed: .csv.gz)."
         )
+    return canonical(read_as(kind, path, pick))
+
+
+def read_as(kind: str, path: Path, pick: Pick) -> Raw:
+    """Return the columns of a file of a format, a key of FORMATS, with a note where its encoding looks wrong.
+
+    Raises MetaglotError for an encoding of Parquet, which has its own.
+    """
     if pick.encoding is None:
-        return canonical(FORMATS[kind](path, pick))
+        return FORMATS[kind](path, pick)
     if kind == ".parquet":
         raise MetaglotError(f"{path}: an encoding has no use for Parquet, which is UTF-8 always. Leave it out.")
     raw = FORMATS[kind](path, pick)
     notes = encoding_notes(path, read_bytes(path), pick.encoding)
-    return canonical(raw._replace(notes=(*raw.notes, *notes), form=f"{raw.form}, in {pick.encoding}"))
+    return raw._replace(notes=(*raw.notes, *notes), form=f"{raw.form}, in {pick.encoding}")
 
 
 def _folder(path: Path, picks: Callable[[str], Pick]) -> pa.Table:
