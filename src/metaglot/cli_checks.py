@@ -156,12 +156,12 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
 
 def file_notes(table: "pa.Table") -> list[str]:
     """Return what is odd about a labelled table that is judged on: as it was read, its classes, its texts."""
+    from metaglot.cli_texts import texts_of
     from metaglot.data.folding import folded_texts
     from metaglot.data.label_shape import shape_notes
     from metaglot.data.labels import alike_notes, table_notes
 
-    labels, texts = table["label"].to_pylist(), table["text"].to_pylist()
-    pairs = table["text_pair"].to_pylist() if "text_pair" in table.column_names else None
+    labels, (texts, pairs) = table["label"].to_pylist(), texts_of(table)
     found = text_notes(texts, labels, pairs, folded_texts(texts, pairs))
     return [*table_notes(table), *shape_notes(labels), *alike_notes({label for label in labels if label}), *found]
 
@@ -195,7 +195,7 @@ def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] |
 
 
 def text_notes(
-    texts: Sequence[str], labels: Sequence[str | None], pairs: Sequence[str | None] | None, keys: Sequence[str]
+    texts: Sequence[str], labels: Sequence[str | None], pairs: Sequence[str] | None, keys: Sequence[str]
 ) -> list[str]:
     """Return notes on texts under several labels, which are alike if their keys are, and on empty texts."""
     from metaglot.data.empty import empty_rows
