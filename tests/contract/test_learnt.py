@@ -15,7 +15,9 @@ import torch
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.averaging import average
 from metaglot.adaptation.shrinking import shrink
+from metaglot.adaptation.storage import load_adapted
 from metaglot.algorithms import ALGORITHMS, adapting, build_algorithm
+from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.training import State
 from metaglot.training.checkpoint import save
@@ -34,7 +36,7 @@ LABELS = [0, 1, 2, 0, 1, 2]
 
 
 @pytest.fixture(scope="module")
-def base(tiny) -> Model:
+def base(tiny: str) -> Model:
     return load_model(tiny, PLAIN)
 
 
@@ -68,7 +70,7 @@ def validated(name: str, base: Model, meta: dict[str, torch.Tensor]) -> np.ndarr
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow], id=n) for n in ALGORITHMS]
 )
-def test_every_use_of_a_run_has_all_that_it_learnt(name, base, tmp_path):
+def test_every_use_of_a_run_has_all_that_it_learnt(name: str, base: Model, tmp_path: Path):
     meta = taught(name, base, tmp_path / "run")
     wanted = validated(name, base, meta)
     assert np.abs(wanted - base.embed(TEXTS)).max() > 1e-3
@@ -84,13 +86,38 @@ def test_every_use_of_a_run_has_all_that_it_learnt(name, base, tmp_path):
     np.testing.assert_allclose(as_base.pooled.numpy(), wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["reml", "warpgrad"])
+def test_a_head_made_without_lora_or_warps_is_refused_with_the_way_out(name: str, base: Model, tmp_path: Path):
+    """As versions saved it that left them out of the features; the effort as-trained has always used them."""
+    taught(name, base, tmp_path / "run")
+    model, labels = load_model(tmp_path / "run", PLAIN), [f"class {label}" for label in LABELS]
+    saved = {e: model.adapt(TEXTS, labels, effort=e).save(tmp_path / e) for e in ("instant", "as-trained")}
+    assert all(load_adapted(folder).labels == ("class 0", "class 1", "class 2") for folder in saved.values())
+    for folder in saved.values():
+        text = (folder / "adapted.json").read_text("utf-8")
+        assert model.fingerprint() in text
+        earlier = text.replace(model.fingerprint(), model.fingerprint(beside=False))
+        (folder / "adapted.json").write_text(earlier, "utf-8")
+    with pytest.raises(
+        MetaglotError, match=r"instant: its head was made on features without the LoRA or warps .* adapt again"
+    ):
+        load_adapted(saved["instant"])
+    assert load_adapted(saved["as-trained"]).predict(TEXTS) == model.adapt(TEXTS, labels, effort="as-trained").predict(
+        TEXTS
+    )
+
+
+def test_what_learnt_nothing_beside_has_the_fingerprint_of_before(base: Model):
+    assert base.fingerprint() == base.fingerprint(beside=False)
+
+
 @pytest.fixture
 def embedded() -> Callable[[Path], np.ndarray]:
     return lambda folder: load_model(folder, PLAIN).embed(TEXTS)
 
 
 @pytest.mark.parametrize("name", ["fomaml", "warpgrad"])
-def test_an_average_is_that_of_the_weights_in_use(name, base, tmp_path, embedded):
+def test_an_average_is_that_of_the_weights_in_use(name: str, base: Model, tmp_path: Path, embedded: Any):
     runs = [tmp_path / "one", tmp_path / "two"]
     for seed, run in enumerate(runs):
         taught(name, base, run, seed=seed)
@@ -104,7 +131,7 @@ def test_an_average_is_that_of_the_weights_in_use(name, base, tmp_path, embedded
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fomaml", "warpgrad"])
-def test_a_shrunk_run_is_the_run(name, base, tmp_path, embedded):
+def test_a_shrunk_run_is_the_run(name: str, base: Model, tmp_path: Path, embedded: Any):
     taught(name, base, tmp_path / "run")
     shrink(tmp_path / "run", tmp_path / "small", megabytes=50)
     np.testing.assert_allclose(embedded(tmp_path / "small"), embedded(tmp_path / "run"), atol=2e-2)
@@ -112,7 +139,7 @@ def test_a_shrunk_run_is_the_run(name, base, tmp_path, embedded):
 
 @pytest.mark.parametrize("name", ["fomaml", "warpgrad"])
 @pytest.mark.parametrize("share", [0.5, 1 - 1e-6])
-def test_a_run_averaged_with_its_base_takes_all_back(name, share, base, tmp_path, embedded):
+def test_a_run_averaged_with_its_base_takes_all_back(name: str, share: Any, base: Model, tmp_path: Path, embedded: Any):
     taught(name, base, tmp_path / "run", average_with_base=share)
     found = embedded(tmp_path / "run")
     as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward({}, base.collate(TEXTS, None, LABELS))
@@ -120,7 +147,7 @@ def test_a_run_averaged_with_its_base_takes_all_back(name, share, base, tmp_path
     assert (np.abs(found - base.embed(TEXTS)).max() < 1e-4) == (share > 0.9)
 
 
-def test_gradient_steps_over_lora_begin_from_what_was_learnt(base, tmp_path):
+def test_gradient_steps_over_lora_begin_from_what_was_learnt(base: Model, tmp_path: Path):
     """The body moves under the LoRA start, which counts once; as-trained moves the LoRA itself."""
     taught("metanet-1", base, tmp_path / "run")
     model = load_model(tmp_path / "run", PLAIN)

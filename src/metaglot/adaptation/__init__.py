@@ -6,7 +6,8 @@ from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS, AsTrained, Eff
 from metaglot.adaptation.expected import Expected
 from metaglot.adaptation.explanation import Evidence, Explanation
 from metaglot.adaptation.loading import load_any
-from metaglot.adaptation.model import Model, load_model
+from metaglot.adaptation.model import Model
+from metaglot.adaptation.model_folders import load_model
 
 __all__ = [
     "AS_TRAINED",

@@ -1,7 +1,7 @@
 """A model after few-shot adaptation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -11,18 +11,28 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.checks import check_labelled, check_texts, listed, numbered
+from metaglot.adaptation.arguments import (
+    check_features,
+    check_label,
+    check_path,
+    check_relabelled,
+    check_rows,
+    check_switch,
+    check_text,
+    check_whole,
+    shown,
+)
+from metaglot.adaptation.checks import check_texts, listed
 from metaglot.adaptation.closed_form import Known, Solver
 from metaglot.adaptation.effort import AsTrained, Effort
-from metaglot.adaptation.examples import Examples, data_hash
+from metaglot.adaptation.examples import Examples
 from metaglot.adaptation.explanation import Evidence, Explanation, Shares, heaviest, shares
-from metaglot.adaptation.ingredients import features_of, head_of, names_as
 from metaglot.adaptation.model import BATCH, Model
 from metaglot.adaptation.outside import Scope, scope_of
-from metaglot.data.labels import Label, in_order, label_text, of_kind
-from metaglot.data.names import names_of, words_of
+from metaglot.data.labels import Label, label_text
+from metaglot.data.names import words_of
 from metaglot.errors import MetaglotError
-from metaglot.models.heads import scores
+from metaglot.models.heads import head_size, scores
 from metaglot.types import Params
 
 SHOWN = 5  # labels of a representation
@@ -80,6 +90,7 @@ class Adapted:
     def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
         """Return the probabilities for features of the adapted body."""
         head = {name: value.double().cpu() for name, value in self.params.items() if name.startswith("head.")}
+        features = check_features(features, head_size(head)[1])
         return scores(head, torch.as_tensor(features).double()).softmax(-1).numpy()
 
     @overload
@@ -97,6 +108,8 @@ class Adapted:
 
         With `unknown`, texts that are likelier of none of the classes get this.
         """
+        if unknown is not None:
+            check_label("unknown", unknown)
         if isinstance(texts, str):
             return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
         if unknown is None:
@@ -114,6 +127,7 @@ class Adapted:
 
     def in_scope_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n]
         """Return `in_scope` for features of the adapted body; raises as it does."""
+        features = check_features(features, self.model.backbone.learner.hidden_size)
         return self._scope.chances(_unit(features)) if len(features) else np.zeros(0)
 
     def explain(self, text: str, pair: str | None = None, *, count: int = 3) -> Explanation:
@@ -121,7 +135,8 @@ class Adapted:
 
         Raises MetaglotError for a head of another form than the efforts' own.
         """
-        return self.explain_all([text], None if pair is None else [pair], count=count)[0]
+        texts = [check_text("text", text)]
+        return self.explain_all(texts, None if pair is None else [check_text("pair", pair)], count=count)[0]
 
     def explain_all(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, count: int = 3
@@ -131,6 +146,8 @@ class Adapted:
 
     def explain_features(self, features: np.ndarray, *, count: int = 3) -> list[Explanation]:  # [n, D] -> [n]
         """Return `explain` for features of the adapted body; raises as it does."""
+        count = check_whole("count", count, least=1)
+        features = check_features(features, self.model.backbone.learner.hidden_size)
         found: list[Explanation] = []
         for block in _unit(features).split(BATCH):
             cosines, offs = self._shares.cosines(block)
@@ -199,33 +216,9 @@ class Adapted:
         MetaglotError if it was loaded from a folder that does not hold them. What `auto` expected of the earlier
         examples is not kept.
         """
-        old = self.examples
-        if old.texts and (old.pairs is None) != (pairs is None):
-            raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
-        texts, labels, pairs = check_labelled(texts, labels, pairs)
-        labels = of_kind(labels, self.labels, numbered)
-        if self.effort.closed_form:
-            added = self._with(texts, labels, pairs)
-            history = [*self.provenance.get("added", []), data_hash(texts, labels, pairs)]
-            # What was to be expected, and why, was told of the earlier examples.
-            told = {name: value for name, value in self.provenance.items() if name != "choice"}
-            return replace(added, provenance={**told, "added": history})
-        if not old.texts:
-            raise MetaglotError(
-                "the examples of this adaptation were not saved with it, and gradient steps need them all; "
-                "adapt again from all examples, or save with keep_examples=True"
-            )
-        merged = None if pairs is None or old.pairs is None else [*old.pairs, *pairs]
-        given = self.provenance.get("names", True)
-        again = self.model.adapt(
-            [*old.texts, *texts],
-            [*old.labels, *labels],
-            pairs=merged,
-            effort=self.effort,
-            seed=self.seed,
-            names=given,
-        )
-        return replace(again, kept=self.kept)
+        from metaglot.adaptation.editing import with_more  # builds on this module
+
+        return with_more(self, texts, labels, pairs)
 
     def without(self, rows: Sequence[int]) -> "Adapted":
         """Return the adaptation without some examples, by their number from 0; a class without examples goes.
@@ -233,15 +226,15 @@ class Adapted:
         As if adapted anew to the others: exact in closed form, and adapted again after gradient steps.  Raises
         MetaglotError for an example that there is not, where one class would be left, and where no texts were kept.
         """
-        from metaglot.adaptation.editing import edited  # builds on this module
+        from metaglot.adaptation.editing import edited
 
-        return edited(self, remove=rows)
+        return edited(self, remove=check_rows("rows", rows))
 
     def relabelled(self, labels: Mapping[int, Label]) -> "Adapted":
         """Return the adaptation with other labels for some examples, by their number from 0; else as `without`."""
         from metaglot.adaptation.editing import edited
 
-        return edited(self, relabel=labels)
+        return edited(self, relabel=check_relabelled("labels", labels))
 
     def save(self, folder: str | Path, *, keep_examples: bool | None = None, force: bool = False) -> Path:
         """Write labels, head, changed weights, provenance and a model card; the texts only if asked.
@@ -252,40 +245,20 @@ class Adapted:
         """
         from metaglot.adaptation.storage import save_adapted
 
-        return save_adapted(self, Path(folder), keep_examples=keep_examples, force=force)
+        folder = check_path("folder", folder)
+        check_switch("force", force)
+        if keep_examples is not None:
+            check_switch("keep_examples", keep_examples)
+        return save_adapted(self, folder, keep_examples=keep_examples, force=force)
 
     @staticmethod
     def load(folder: str | Path, *, model: Model | None = None) -> "Adapted":
         """Return the adaptation saved in a folder, over its base model (or over `model`, if that is loaded)."""
         from metaglot.adaptation.storage import load_adapted
 
-        return load_adapted(Path(folder), model=model)
-
-    def _with(self, texts: list[str], labels: list[Label], pairs: list[str] | None) -> "Adapted":
-        """Return a closed-form adaptation with more checked examples; new labels come after the old ones."""
-        assert self.known is not None
-        new = in_order(set(labels) - set(self.labels))
-        names = (*self.labels, *new)
-        numbers = [names.index(label) for label in labels]
-        known = self.known.plus(features_of(self.model, {}, texts, pairs, numbers))
-        if self.known.spoken.any():
-            words = names_of([label_text(name) for name in names], self.provenance.get("names"))
-            said = {c: words[c] for c in range(len(self.labels), len(names)) if words[c]}
-            known = known.plus(names_as(self.model, {}, said))
-        counts = [*self.counts, *[0] * len(new)]
-        for number in numbers:
-            counts[number] += 1
-        old = self.examples
-        remembered = old.texts or not sum(self.counts)
-        examples = Examples(
-            (*old.texts, *texts) if remembered else (),
-            (*old.labels, *labels) if remembered else (),
-            (*(old.pairs or ()), *pairs) if remembered and pairs is not None else None,
-        )
-        head, solver = head_of(self.model, self.effort, known, len(names))
-        made = {"params": head, "known": known, "solver": solver}
-        paired = pairs is not None if self.paired is None else self.paired
-        return replace(self, labels=names, counts=tuple(counts), examples=examples, paired=paired, **made)
+        if model is not None and not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise MetaglotError(f"model: expected what metaglot.load gives of a model, got {shown(model)}")
+        return load_adapted(check_path("folder", folder), model=model)
 
 
 def _unit(features: np.ndarray) -> Tensor:  # [n, D] -> [n, D], on the CPU

@@ -12,10 +12,11 @@ import torch
 
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.checks import check_examples, check_labelled, numbered
-from metaglot.adaptation.examples import Examples
+from metaglot.adaptation.examples import Examples, data_hash
 from metaglot.adaptation.ingredients import features_of, head_of, names_as, spoken
 from metaglot.adaptation.storage import provenance_of
-from metaglot.data.labels import Label, of_kind
+from metaglot.data.labels import Label, in_order, label_text, of_kind
+from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
 
 
@@ -54,6 +55,64 @@ def edited(
     names = _names(adapted, set(labels))
     again = adapted.model.adapt(texts, labels, pairs=pairs, effort=adapted.effort, seed=adapted.seed, names=names)
     return replace(again, kept=adapted.kept)
+
+
+def with_more(adapted: Adapted, texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str] | None) -> Adapted:
+    """Return the adaptation with more examples; see `Adapted.add_examples`."""
+    old = adapted.examples
+    if old.texts and (old.pairs is None) != (pairs is None):
+        raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
+    texts, labels, pairs = check_labelled(texts, labels, pairs)
+    labels = of_kind(labels, adapted.labels, numbered)
+    if adapted.effort.closed_form:
+        added = _added(adapted, texts, labels, pairs)
+        history = [*adapted.provenance.get("added", []), data_hash(texts, labels, pairs)]
+        # What was to be expected, and why, was told of the earlier examples.
+        told = {name: value for name, value in adapted.provenance.items() if name != "choice"}
+        return replace(added, provenance={**told, "added": history})
+    if not old.texts:
+        raise MetaglotError(
+            "the examples of this adaptation were not saved with it, and gradient steps need them all; "
+            "adapt again from all examples, or save with keep_examples=True"
+        )
+    merged = None if pairs is None or old.pairs is None else [*old.pairs, *pairs]
+    given = adapted.provenance.get("names", True)
+    again = adapted.model.adapt(
+        [*old.texts, *texts],
+        [*old.labels, *labels],
+        pairs=merged,
+        effort=adapted.effort,
+        seed=adapted.seed,
+        names=given,
+    )
+    return replace(again, kept=adapted.kept)
+
+
+def _added(adapted: Adapted, texts: list[str], labels: list[Label], pairs: list[str] | None) -> Adapted:
+    """Return a closed-form adaptation with more checked examples; new labels come after the old ones."""
+    assert adapted.known is not None
+    new = in_order(set(labels) - set(adapted.labels))
+    names = (*adapted.labels, *new)
+    numbers = [names.index(label) for label in labels]
+    known = adapted.known.plus(features_of(adapted.model, {}, texts, pairs, numbers))
+    if adapted.known.spoken.any():
+        words = names_of([label_text(name) for name in names], adapted.provenance.get("names"))
+        said = {c: words[c] for c in range(len(adapted.labels), len(names)) if words[c]}
+        known = known.plus(names_as(adapted.model, {}, said))
+    counts = [*adapted.counts, *[0] * len(new)]
+    for number in numbers:
+        counts[number] += 1
+    old = adapted.examples
+    remembered = old.texts or not sum(adapted.counts)
+    examples = Examples(
+        (*old.texts, *texts) if remembered else (),
+        (*old.labels, *labels) if remembered else (),
+        (*(old.pairs or ()), *pairs) if remembered and pairs is not None else None,
+    )
+    head, solver = head_of(adapted.model, adapted.effort, known, len(names))
+    made = {"params": head, "known": known, "solver": solver}
+    paired = pairs is not None if adapted.paired is None else adapted.paired
+    return replace(adapted, labels=names, counts=tuple(counts), examples=examples, paired=paired, **made)
 
 
 def _solved(adapted: Adapted, examples: Examples, left: list[int]) -> Adapted:

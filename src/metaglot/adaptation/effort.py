@@ -104,6 +104,13 @@ best of {1e-4, 2e-4, 4e-4} after a run of recipes/english.yaml, on seven tasks t
 """
 
 
+def check_effort(effort: object) -> str | Effort | AsTrained:
+    """Return an effort, or the name of one; raise MetaglotError for anything else."""
+    if not isinstance(effort, str | Effort | AsTrained):
+        raise MetaglotError(f"unknown effort {effort!r:.60}; choose from {', '.join((*EFFORTS, AUTO, AS_TRAINED))}")
+    return effort
+
+
 def effort_called(name: str) -> Effort:
     """Return the effort of that name; raise MetaglotError for another, and for one that is chosen or learnt."""
     if name in (AUTO, AS_TRAINED):

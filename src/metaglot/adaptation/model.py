@@ -3,32 +3,26 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from metaglot.adaptation.arguments import check_seconds, check_text, check_whole, check_words
 from metaglot.adaptation.checks import check_examples, check_texts
-from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, effort_called
+from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, check_effort, effort_called
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import filler
-from metaglot.data.folders import RUN, Run, folder_of, is_dir, is_run, read_run
 from metaglot.data.labels import Label, label_text
-from metaglot.data.shipped import shipped_folder
 from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
-from metaglot.models import Backbone, Runtime, load_backbone
-from metaglot.models.averaging import averaged
-from metaglot.models.delta import restored
-from metaglot.models.finite import check_finite
+from metaglot.models import Backbone
 from metaglot.models.learner import HfLearner
-from metaglot.models.load import check_length, positions_of
+from metaglot.models.learnt import BESIDE
 from metaglot.models.turns import turn
 from metaglot.tasks import Classification
 from metaglot.tasks.contrastive import Contrastive
-from metaglot.training.checkpoint import load_params
 from metaglot.types import Batch, Fast, Params, Problem, TaskInfo
 
 if TYPE_CHECKING:
@@ -36,7 +30,6 @@ if TYPE_CHECKING:
     from metaglot.adaptation.reading import Reads
 
 LENGTH = 128  # tokens of a text, unless a run or the backbone's folder says otherwise or it takes fewer
-LONGEST = 512  # tokens, whatever the backbone's folder says
 BATCH = 64  # texts at a time in inference
 Names = bool | Mapping[str, str] | Mapping[Label, str]
 """Whether names of classes help to learn them, where they say something; or words for labels that say nothing."""
@@ -60,11 +53,12 @@ class Model:
         reads = f", reads={self.reads!r}" if self.reads else ""
         return f"Model({self.name!r}, over {self.backbone.name!r}{learnt}, max_length={self.max_length}{reads})"
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, *, beside: bool = True) -> str:
         """Return a SHA-256 of the weights: those of the backbone, then what was meta-learnt.
 
         A built-in backbone stands for its weights by its name, since they are pinned; where the folder of any other
-        lies does not matter.
+        lies does not matter.  Earlier versions left the LoRA and warps of a run out of its features, and the
+        fingerprint of such a run was the one without `beside`.
         """
         pinned = self.backbone.name.startswith("builtin:")
         digest = hashlib.sha256(self.backbone.name.encode() if pinned else b"")
@@ -72,7 +66,14 @@ class Model:
         for name, value in (*sorted(body.items()), *sorted(self.meta.items())):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        if beside and self.learnt_beside:
+            digest.update(b"LoRA and warps are in use")
         return digest.hexdigest()
+
+    @property
+    def learnt_beside(self) -> bool:
+        """Whether LoRA or warps were meta-learnt, which act in the weights of the body."""
+        return any(name.startswith(BESIDE) for name in self.meta)
 
     @property
     def precision(self) -> Literal["bf16", "fp32"]:
@@ -211,15 +212,19 @@ class Model:
         counted in work, so that the same examples and seed give the same bytes.  `reads` says which part of pairs the
         task is about: "both", "first" or "second"; found on examples set aside if absent.
 
-        Raises MetaglotError for unknown efforts, as-trained for a model that no algorithm trained, fewer than two
-        classes, labels that are other objects, texts that are all empty, lists of unlike length, or `reads` where there
-        are no pairs.
+        Raises MetaglotError for arguments of another type, unknown efforts, as-trained for a model that no algorithm
+        trained, fewer than two classes, labels that are other objects, texts that are all empty, lists of unlike
+        length, or `reads` where there are no pairs.
         """
         from metaglot.adaptation.choice import SECONDS, adapt_auto
         from metaglot.adaptation.making import adapt_model  # these build on this module
-        from metaglot.adaptation.reading import reading
+        from metaglot.adaptation.reading import check_reads, reading
 
         texts, labels, pairs = check_examples(texts, labels, pairs)
+        effort, seed, seconds = check_effort(effort), check_whole("seed", seed), check_seconds("seconds", seconds)
+        check_words("names", names, switch=True)
+        if reads is not None:
+            check_reads(reads)
         if pairs is None and reads is not None:
             raise MetaglotError(f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out")
         own = effort == AS_TRAINED or isinstance(effort, AsTrained)  # reads what it was trained to
@@ -242,11 +247,15 @@ class Model:
         """
         from metaglot.adaptation.making import from_names
 
-        return from_names(self, labels, {} if names is None else names)
+        names = {} if names is None else names
+        check_words("names", names, switch=False)
+        return from_names(self, labels, names)
 
     def effort(self, name: str) -> Effort | AsTrained:
         """Return the effort of that name; raise MetaglotError for another, and where as-trained has no algorithm."""
-        return AsTrained(*trained_by(self.provenance, self.name)) if name == AS_TRAINED else effort_called(name)
+        if check_text("effort", name) == AS_TRAINED:
+            return AsTrained(*trained_by(self.provenance, self.name))
+        return effort_called(name)
 
     def fit(self, batch: Batch, problem: Problem, effort: Effort | AsTrained, *, seed: int) -> Fast:
         """Return what an effort makes of a support batch."""
@@ -260,49 +269,6 @@ class Model:
         return strategy.adapt(problem, {**self.meta, **body}, batch, seed=seed, budget=effort.budget())
 
 
-def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
-    """Return the model called `name`: `builtin:mini`, another built-in one, a folder, a hub id, or a run.
-
-    Raises MetaglotError where it is absent or damaged.
-    """
-    folder = folder_of(name)
-    if not is_run(folder):
-        source = str(folder.resolve()) if is_dir(folder) else str(name)
-        backbone = load_backbone(str(name), runtime)
-        length = min(LONGEST, backbone.length or LENGTH, positions_of(backbone))
-        if str(name).startswith("builtin:"):
-            length = min(length, LENGTH)
-        return Model(str(name), backbone, {}, length, source=source)
-    run = read_run(folder)
-    backbone = load_backbone(run.base, runtime)
-    check_length(backbone, run.max_length, f"{folder / RUN}")
-    meta = weights_of(run, backbone)
-    kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}
-    provenance = {**run.described, "run": folder.name, "step": run.checkpoint.name}
-    source = str(name) if shipped_folder(name) else str(folder.resolve())
-    return Model(folder.name, backbone, kept, run.max_length, provenance, source=source)
-
-
-def weights_of(run: Run, backbone: Backbone) -> Params:
-    """Return what a run learnt as it is used: of a shrunk one with its base, averaged where the run says so.
-
-    Raises MetaglotError where it does not fit its base model.
-    """
-    own = {**backbone.learner.body(), **backbone.learner.language_head()}
-    learnt = load_params(run.checkpoint, device=backbone.learner.device)
-    check_finite(learnt, str(run.checkpoint))
-    meta = restored(own, learnt)
-    _check_fits(meta, backbone, run.checkpoint)
-    return averaged(own, meta, run.average_with_base)
-
-
 def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = values.get(key)
     return found if isinstance(found, Mapping) else {}
-
-
-def _check_fits(meta: Params, backbone: Backbone, checkpoint: Path) -> None:
-    body = backbone.learner.body()
-    for name, value in meta.items():
-        if name.startswith("body.") and (name not in body or body[name].shape != value.shape):
-            raise MetaglotError(f"{checkpoint}: its {name} does not fit the base model {backbone.name}")

@@ -22,7 +22,7 @@ from metaglot.adaptation.closed_form import Known, folds
 from metaglot.errors import MetaglotError
 
 FIRMNESS = 0.03  # C of the logistic regression; chosen with the three numbers on development sets
-BLOCK = 1024  # examples whose cosines with all others are held at a time
+BLOCK = 256  # examples whose cosines with all others are held at a time: as many as a cache holds
 NOTHING = 1e-20  # squared length from which on a direction means something
 
 

@@ -45,10 +45,10 @@ def reading(
     return replace(model, reads=reads)
 
 
-def check_reads(reads: str) -> None:
+def check_reads(reads: object) -> None:
     """Raise MetaglotError for a part of another name."""
-    if reads not in READS:
-        raise MetaglotError(f"reads {reads!r}: expected one of {', '.join(READS)}")
+    if not isinstance(reads, str) or reads not in READS:
+        raise MetaglotError(f"reads {reads!r:.60}: expected one of {', '.join(READS)}")
 
 
 def gains_of(model: Model, texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]) -> dict[Reads, float]:

@@ -21,7 +21,8 @@ from metaglot.adaptation.card import model_card
 from metaglot.adaptation.closed_form import Known
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.examples import Examples, check_kept, data_hash, read_examples, to_keep, write_examples
-from metaglot.adaptation.model import Model, load_model
+from metaglot.adaptation.model import Model
+from metaglot.adaptation.model_folders import load_model
 from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.data.labels import KINDS, Label
@@ -187,7 +188,13 @@ def _check(folder: Path, saved: _Saved, model: Model) -> None:
     check_kept(folder, saved.examples, saved.stated.hash())
     if head_size(saved.weights)[1] != model.backbone.learner.hidden_size:
         raise MetaglotError(f"{folder}: its head does not fit the model {model.name}")
-    if saved.stated.model_sha256 != model.fingerprint():
+    earlier = model.learnt_beside and saved.stated.model_sha256 == model.fingerprint(beside=False)
+    if earlier and not isinstance(saved.stated.effort.effort(), AsTrained):  # the algorithm itself has always used them
+        raise MetaglotError(
+            f"{folder}: its head was made on features without the LoRA or warps that {saved.source} learnt, as earlier "
+            "versions read them, and they are in use now; adapt again from the examples"
+        )
+    if not earlier and saved.stated.model_sha256 != model.fingerprint():
         raise MetaglotError(
             f"{folder}: it was made over other weights of {saved.source} than are there now "
             "(was the run trained further?); adapt again"

@@ -29,6 +29,7 @@ from metaglot.data.sentence import POOLINGS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import numbered
 from metaglot.models.tail import tail_of
+from metaglot.models.turns import turn
 from metaglot.seeds import seeded
 
 
@@ -136,11 +137,16 @@ def sentence_transformer(start: Model) -> Any:
 
 @contextmanager
 def _seeded(seed: int, start: Model) -> Generator[int]:
-    """Give a seed of 32 bits; the global generators, which the library seeds, are afterwards what they were."""
-    before = random.getstate(), np.random.get_state()
-    try:
-        with seeded(seed, start.backbone.learner.device):
+    """Give a seed of 32 bits; the global generators, which the library seeds, are afterwards what they were.
+
+    Turns come before the lock of the generators, as everywhere, so that no two threads wait for each other; and the
+    states are read under it, so that no thread puts back what another one is using.
+    """
+    backbone = start.backbone
+    with turn(backbone.learner.module), turn(backbone.tokenizer), seeded(seed, backbone.learner.device):
+        before = random.getstate(), np.random.get_state()
+        try:
             yield seed % 2**32
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])
