@@ -36,6 +36,7 @@ def test_evaluations_note_what_adapt_notes(command, odd, metaglot, tiny):
     if command == "compare":
         model, judged = (tiny, "builtin:mini"), SMALL[:6]
     encoding = () if command == "bench" else ("--encoding", "cp1252")
+    judged += ("--jobs", 1)
     said = metaglot(command, *model, odd, *judged, *encoding, "--out", "o")
     assert said.code == 0, said.err
     notes = ["1 texts stand under several labels", "'Bill'", "texts are empty"]

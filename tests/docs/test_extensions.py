@@ -54,7 +54,7 @@ def test_the_command_line_page_names_every_command_and_option() -> None:
         assert section, path
         for param in command.params:
             if param.name != "help":
-                name = param.opts[0] if param.param_type_name == "option" else param.name.upper()
+                name = param.opts[0] if param.param_type_name == "option" else (param.metavar or param.name.upper())
                 assert re.search(rf"^\| `{re.escape(name)}[ `,]", section, flags=re.M), (path, name)
                 checked += 1
     assert checked >= 40
