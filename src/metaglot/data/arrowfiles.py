@@ -1,28 +1,38 @@
 """Readers of Arrow formats: parquet, folders that `datasets` wrote, and data sets on a hub."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
+from metaglot.data import bounds
+from metaglot.data.bounds import bounded_parquet, check_table
+from metaglot.data.checked import Stored, read_stored
 from metaglot.data.columns import Pick, Raw
 from metaglot.data.exports.argilla import flat_questions
 from metaglot.data.exports.recognise import raw_objects
+from metaglot.data.rawfiles import check_regular, is_there
+from metaglot.data.weightfiles import check_entries
 from metaglot.errors import MetaglotError
+
+WAY_OUT = "save the data set again with save_to_disk"
 
 
 def read_parquet(path: Path, pick: Pick) -> Raw:
     """Return the picked columns of a Parquet file; no other column is read."""
     try:
         schema = cast("pa.Schema", pq.read_schema(path))
+        _check_columns(path, schema.names)
         if flat_questions(schema.names):
-            records = cast("list[dict[str, object]]", pq.ParquetFile(path).read().to_pylist())
+            records = cast("list[dict[str, object]]", bounded_parquet(path, None).to_pylist())
             return raw_objects(path, pick, records, lambda row: f"{path}, row {row + 1}", form="parquet")
         chosen = pick(schema.names)
-        table = cast("pa.Table", pq.ParquetFile(path).read(columns=list(dict.fromkeys(chosen.values()))))
+        _check_picked(path, schema.names, chosen.values())
+        table = bounded_parquet(path, list(dict.fromkeys(chosen.values())))
     except (pa.ArrowException, OSError) as error:
         head = path.read_bytes()[:8] if path.stat().st_size < 1 << 20 else b""
         what = "the file is empty" if path.stat().st_size == 0 else f"not readable as Parquet: {error}"
@@ -30,6 +40,24 @@ def read_parquet(path: Path, pick: Pick) -> Raw:
     if table.num_rows == 0:
         raise MetaglotError(f"{path}, line 1: no rows.")
     return from_arrow(table, chosen, str(path))._replace(form="parquet", found=tuple(schema.names))
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    if len(names) > bounds.COLUMNS:
+        raise MetaglotError(
+            f"{path}: {len(names):,} columns, above the limit of {bounds.COLUMNS:,}. Write a file with the columns for "
+            "text and label alone."
+        )
+
+
+def _check_picked(path: Path, names: Sequence[str], picked: Iterable[str]) -> None:
+    """Refuse columns that go by a name that several have: which of them is meant is not known."""
+    for name in picked:
+        if (count := names.count(name)) > 1:
+            raise MetaglotError(
+                f"{path}: {count} columns are called {name!r:.60}, so which of them is meant is not known. Rename or "
+                "drop the others and write the file again."
+            )
 
 
 def from_arrow(table: pa.Table, chosen: Mapping[str, str], source: str) -> Raw:
@@ -69,6 +97,7 @@ def saved_folder(path: Path) -> list[tuple[str | None, pa.Table]]:
     """Return (split, table) of a folder made with `save_to_disk`, memory-mapped."""
     from datasets import Dataset, DatasetDict, load_from_disk
 
+    size = _check_saved(path)
     try:
         found = load_from_disk(str(path))
     except Exception as error:
@@ -76,7 +105,45 @@ def saved_folder(path: Path) -> list[tuple[str | None, pa.Table]]:
     sets: Mapping[str | None, Dataset] = (
         cast("Mapping[str | None, Dataset]", found) if isinstance(found, DatasetDict) else {None: found}
     )
-    return [(split, _table(one)) for split, one in sets.items()]
+    tables = [(split, _table(one)) for split, one in sets.items()]
+    for _, table in tables:
+        check_table(path, table, size)
+    return tables
+
+
+class _Splits(Stored):
+    """What `dataset_dict.json` holds."""
+
+    splits: list[str]
+
+
+class _File(Stored):
+    filename: str
+
+
+class _State(Stored):
+    """What `state.json` holds of the files."""
+
+    data_files: list[_File] = Field(alias="_data_files")
+
+
+def _check_saved(path: Path) -> int:
+    """Return the bytes of the data files that a folder of `save_to_disk` names; refuse names that lead out of it."""
+    check_entries(path)
+    if is_there(path / "dataset_dict.json"):
+        splits = read_stored(path / "dataset_dict.json", _Splits, WAY_OUT).splits
+        return sum(_check_saved(_within(path, split)) for split in splits)
+    named = read_stored(path / "state.json", _State, WAY_OUT).data_files
+    files = [_within(path, one.filename) for one in named]
+    for file in files:
+        check_regular(file)
+    return sum(file.stat().st_size for file in files)
+
+
+def _within(folder: Path, name: str) -> Path:
+    if not name or name in (".", "..") or Path(name).name != name:
+        raise MetaglotError(f"{folder}: it names {name!r:.100}, which is not right in the folder; {WAY_OUT}")
+    return folder / name
 
 
 def hub_set(source: str) -> list[tuple[str | None, pa.Table]]:

@@ -1,10 +1,8 @@
 """What a folder holds (a model, a run, an adaptation, results), told without torch: bad input is answered at once."""
 
-import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from metaglot.data import owned
 from metaglot.data.adapter import CONFIG as ADAPTER
@@ -17,13 +15,12 @@ from metaglot.data.replacing import recovered
 from metaglot.data.runfile import RUN, read_described
 from metaglot.data.sentence import network_of
 from metaglot.data.shipped import SHIPPED, shipped_folder
+from metaglot.data.weightfiles import check_entries, check_weights, damage_of
 from metaglot.errors import MetaglotError
 
 ADAPTED = "adapted.json"
 RESULTS = "results.jsonl"
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
-PICKLED = {".bin", ".pt", ".pth", ".ckpt"}
-HEADER = 100 << 20  # bytes, the longest header that safetensors allows
 
 
 class Run(NamedTuple):
@@ -97,6 +94,7 @@ def read_run(folder: Path) -> Run:
     checkpoint = latest(folder)
     if checkpoint is None:
         raise MetaglotError(f"{folder}: the run has no checkpoint yet; let it train further, or resume it")
+    check_entries(checkpoint)
     stated, described = read_described(folder / RUN)
     own = folder / stated.base  # a model made for the run goes with it, wherever it is moved
     within = is_file(own / "config.json") and own.parent == folder
@@ -146,7 +144,7 @@ def check_adapted(folder: Path) -> None:
     """Raise MetaglotError unless a folder holds an adaptation whose weights are whole."""
     if not is_file(recovered(folder) / ADAPTED):
         raise MetaglotError(f"{folder}: no {ADAPTED} there, so it is no adapted model; `metaglot adapt` makes one")
-    damage = _damage(folder / "weights.safetensors")
+    damage = damage_of(folder / "weights.safetensors")
     if damage:
         raise MetaglotError(f"{folder}: damaged (weights.safetensors: {damage}); adapt again")
 
@@ -229,56 +227,3 @@ def _no_model(path: Path) -> MetaglotError:
             "metaglot.load in Python; where a model is asked for, name the one that it was made from"
         )
     return MetaglotError(f"{path}: no config.json there, so it is no Hugging Face model folder nor a run directory")
-
-
-def check_weights(path: Path) -> None:
-    """Raise MetaglotError unless a folder holds whole weights as safetensors."""
-    found = sorted(path.glob("*.safetensors"))
-    for file in found:
-        damage = _damage(file)
-        if damage:
-            raise MetaglotError(f"{path}: the weights are damaged ({file.name}: {damage}); copy or download them again")
-    pickled = sorted(p.name for p in path.iterdir() if p.suffix in PICKLED)
-    if pickled and not found:
-        raise MetaglotError(
-            f"{path}: only pickled weights ({', '.join(pickled)}), which can run code when read; convert them on a "
-            "machine you trust: transformers' model.save_pretrained(folder) writes model.safetensors"
-        )
-    if not found:
-        raise MetaglotError(f"{path}: no *.safetensors weights there")
-
-
-def _damage(file: Path) -> str | None:
-    """Return what is wrong with a safetensors file, from its header and size alone; None if nothing is.
-
-    Eight bytes of length, that many of JSON, then the tensors: https://github.com/huggingface/safetensors#format
-    """
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as opened:
-            length = int.from_bytes(opened.read(8), "little")
-            if size < 8 or length > min(HEADER, size - 8):
-                return f"no header, in {size:,} bytes"
-            header: object = json.loads(opened.read(length))
-    except OSError as error:
-        return error.strerror or str(error)
-    except (ValueError, RecursionError):
-        return "a header that cannot be read"
-    ends = _ends(cast("Mapping[str, object]", header)) if isinstance(header, dict) else None
-    if ends is None:
-        return "a header that cannot be read"
-    expected = 8 + length + max(ends, default=0)
-    return None if size == expected else f"{size:,} bytes where its header says {expected:,}"
-
-
-def _ends(header: Mapping[str, object]) -> list[int] | None:
-    ends: list[int] = []
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        offsets = cast("dict[str, object]", entry).get("data_offsets") if isinstance(entry, dict) else None
-        end = cast("list[object]", offsets)[-1] if isinstance(offsets, list) and offsets else None
-        if not isinstance(end, int):
-            return None
-        ends.append(end)
-    return ends

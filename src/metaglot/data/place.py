@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from metaglot.data.adapter import CONFIG, Adapter, base_of, read_adapter
 from metaglot.data.builtin import near_builtins
-from metaglot.data.folders import check_weights, is_dir, locate
+from metaglot.data.folders import is_dir, locate
 from metaglot.data.hub import hub_folder, near_folders
 from metaglot.data.sentence import MODULES, Stated, network_of, stated_by
+from metaglot.data.weightfiles import check_entries, check_weights
 from metaglot.errors import MetaglotError
 
 LONGEST = 3  # adapters that stand over adapters
@@ -30,10 +31,12 @@ def place_of(name: str, *, depth: int = 0) -> Place:
     Raises MetaglotError where it is absent, damaged, or has a part that is not supported.
     """
     folder = local_folder(name)
+    check_entries(folder)
     stated = stated_by(folder)
     own = folder / stated.network
     adapter_in = own if (own / CONFIG).is_file() else folder
     adapter = read_adapter(adapter_in)
+    check_entries(own)
     if adapter is None or (own / "config.json").is_file():
         check_weights(own)
         tokenizer = own if any(own.glob("*token*")) else folder
@@ -63,4 +66,6 @@ def tokenizer_folder(name: str) -> Path:
     """Return the folder of a model's tokenizer."""
     folder = local_folder(name)
     network = network_of(folder)
+    for one in (folder, network):
+        check_entries(one)
     return network if any(network.glob("*token*")) else folder

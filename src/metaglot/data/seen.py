@@ -34,6 +34,7 @@ from metaglot.data.minhash import (
 )
 from metaglot.data.modes import usual_mode
 from metaglot.data.rawfiles import is_there
+from metaglot.data.weightfiles import check_entries
 from metaglot.errors import MetaglotError
 
 FOLDER, HASHES, SETS = "seen", "hashes.safetensors", "sets.json"
@@ -165,6 +166,7 @@ def read_seen(run: str | Path) -> Seen | None:
     folder = Path(run) / FOLDER
     if not is_there(folder / SETS):
         return None
+    check_entries(folder)
     version = read_stored(folder / SETS, _Written, WAY_OUT).format
     if version != FORMAT:
         raise MetaglotError(_mend(folder, f"of format {version}, and this version reads {FORMAT}"))

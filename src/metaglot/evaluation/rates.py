@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
+from metaglot.data.weightfiles import check_entries
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.drawing import Cells, cell_chart
 from metaglot.evaluation.grids import Grid, Text
@@ -42,6 +43,7 @@ def read_learnt(run: Path) -> list[Learnt]:
     folder = latest(run)
     if folder is None:
         return []
+    check_entries(folder)
     try:
         with safe_open(folder / "params.safetensors", framework="pt") as file:
             every = set(file.keys())

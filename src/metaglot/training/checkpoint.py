@@ -18,6 +18,7 @@ from metaglot.data.checked import Stored, read_stored
 from metaglot.data.folders import latest, list_steps
 from metaglot.data.modes import usual_mode
 from metaglot.data.rawfiles import is_there
+from metaglot.data.weightfiles import check_entries
 from metaglot.errors import MetaglotError
 from metaglot.training.state import State
 from metaglot.types import Params
@@ -73,6 +74,7 @@ def load(folder: Path, *, device: torch.device) -> State:
             f"{folder}: a shrunk or averaged run, which holds weights alone and cannot go on; begin another run from "
             "it, with model.name in a recipe"
         )
+    check_entries(folder)
     if not is_there(folder / "state.json"):
         raise MetaglotError(f"{folder}: the checkpoint is damaged (there is no state.json); {WAY_OUT}")
     plain = read_stored(folder / "state.json", _Plain, WAY_OUT)
