@@ -7,7 +7,6 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -99,6 +98,8 @@ def arguments_of(context: typer.Context) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return what the bytes of a result depend on besides command and data."""
+    from importlib.metadata import PackageNotFoundError, version
+
     import torch
 
     found = {"metaglot": __version__, "python": platform.python_version(), "machine": platform.machine()}
