@@ -1,10 +1,15 @@
 """Texts that a model was not made for are noted, by its tokenizer; English is not."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
-from metaglot.adaptation import load_model
+from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.scripts import fit_of, language_note
 from metaglot.errors import MetaglotError
 
@@ -39,6 +44,51 @@ def test_english_is_not_noted_and_others_are(mini):
     assert "script: Japanese" in str(language_note(mini, FOREIGN["Japanese"] * 5))
     assert language_note(mini, []) is None
     assert language_note(mini, ["好"]) is None  # too little to tell
+
+
+RUSSIAN = ["Посылка так и не пришла, и я хочу вернуть деньги.", "Где найти счёт за прошлый месяц?"]
+GREEK = ["Το δέμα δεν ήρθε ποτέ και θέλω τα χρήματά μου πίσω.", "Πού θα βρω το τιμολόγιο του περασμένου μήνα;"]
+
+
+def shuffled() -> list[str]:
+    """Sentences of the words of both languages in any order, so that words are what a vocabulary learns."""
+    rng = np.random.default_rng(0)
+    return [" ".join(rng.choice(text.split(), 6)) for _ in range(300) for text in (*ENGLISH[:2], *RUSSIAN)]
+
+
+def pieces_of_two_scripts() -> PreTrainedTokenizerFast:
+    """A vocabulary of pieces as SentencePiece has it (Unigram): words and letters, Latin and Cyrillic."""
+    words = sorted({word.strip(".,?") for text in shuffled() for word in text.split()})
+    letters = sorted({letter for word in words for letter in word} | set(".,?▁"))
+    pieces = [(f"▁{word}", -6.0) for word in words] + [(letter, -12.0) for letter in letters]
+    made = Tokenizer(models.Unigram([("<pad>", 0.0), ("<unk>", -20.0), *pieces], unk_id=1))
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", pad_token="<pad>")
+
+
+def bytes_of_two_scripts() -> PreTrainedTokenizerFast:
+    """A vocabulary that is made of bytes, as that of GPT-2, of Latin and Cyrillic: it has no unknown piece."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=900, initial_alphabet=alphabet, special_tokens=["<pad>"])
+    made.train_from_iterator(shuffled(), trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>")
+
+
+@pytest.mark.parametrize("make", [pieces_of_two_scripts, bytes_of_two_scripts])
+def test_a_vocabulary_of_two_scripts_reads_both_and_no_third(
+    tiny: Model, make: Callable[[], PreTrainedTokenizerFast]
+) -> None:
+    model = replace(tiny, backbone=tiny.backbone._replace(tokenizer=make()))
+    for texts in (ENGLISH, RUSSIAN * 5):
+        assert language_note(model, texts) is None, texts[0]
+        assert fit_of(model.backbone.tokenizer, texts).unread < 0.2
+    for script, texts in (("Greek", GREEK), ("Japanese", FOREIGN["Japanese"])):
+        texts = texts * 40  # an unknown run of letters, such as a Japanese sentence, is one piece
+        assert language_note(model, texts) is not None, script
+        assert fit_of(model.backbone.tokenizer, texts).unread > 0.8
 
 
 def test_commands_note_it(metaglot, mini, tmp_path):

@@ -39,8 +39,9 @@ def fit_of(tokenizer: Any, texts: Sequence[str]) -> Fit:
     unread = split = pieces = 0
     for one in tokenizer(chosen, add_special_tokens=False, truncation=False).encodings or ():
         before = None
-        for piece, word, (begin, end) in zip(one.tokens, one.word_ids, one.offsets, strict=True):
-            unknown = piece == tokenizer.unk_token
+        for piece, number, word, (begin, end) in zip(one.tokens, one.ids, one.word_ids, one.offsets, strict=True):
+            # SentencePiece (Unigram) gives an unknown piece as it is written: its number alone tells.
+            unknown = number == tokenizer.unk_token_id or piece == tokenizer.unk_token
             letters = piece.removeprefix("##").strip("Ġ▁")
             if unknown or any(map(str.isalpha, letters)):
                 pieces += 1
