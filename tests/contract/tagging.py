@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy, normalize, one_hot
 
 from metaglot.models.heads import scores
 from metaglot.seeds import torch_generator
@@ -35,10 +35,10 @@ class Tagging:
     def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
         judged = batch["labels"] != UNJUDGED
         targets = one_hot(batch["labels"][judged], spec.outputs).to(outputs.hidden.dtype)
-        return Units(outputs.hidden[judged], targets, judged.nonzero()[:, 0])
+        return Units(normalize(outputs.hidden[judged], dim=-1), targets, judged.nonzero()[:, 0])
 
     def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, T, C]
-        return scores(params, outputs.hidden)
+        return scores(params, normalize(outputs.hidden, dim=-1))
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         return cross_entropy(logits.flatten(0, 1), batch["labels"].flatten(), ignore_index=UNJUDGED)

@@ -23,7 +23,8 @@ BODY_MOVES = (
 HEAD_MOVES = ("anil", "imaml", "leo")
 NO_STEPS = ("protonet", "cotrained", "matchingnet", "r2d2", "metaoptnet")
 WRITERS = ("metanet-1", "metanet-n")  # one step of weights that a network writes, which has learnt nothing yet
-WEAK = ("anil", "imaml")  # on a random decoder: a head alone tells little apart over features that are nearly one
+# On a random decoder features are nearly one: a head alone, or LoRA, tells little apart over them.
+FALL_ON_DECODER = {"anil": 0.01, "imaml": 0.01, "reml": 0.2} | dict.fromkeys(WRITERS, 0.05)
 
 TEXTS = (
     *("the match ended in a draw", "the striker scored twice", "the bank raised its rates", "shares fell at noon"),
@@ -99,7 +100,7 @@ def test_defaults_learn_on_an_encoder(encoder: Model, name: str):
 # A context vector, which moves all tokens alike, overshoots there: docs/tuning.md.
 @pytest.mark.parametrize("name", [name for name in (*BODY_MOVES, *HEAD_MOVES, *WRITERS) if name != "cavia"])
 def test_defaults_learn_on_a_decoder_of_random_weights(decoder: Model, name: str):
-    check(name, decoder, fall=0.01 if name in WEAK else 0.05 if name in WRITERS else 0.3)
+    check(name, decoder, fall=FALL_ON_DECODER.get(name, 0.3))
 
 
 @pytest.mark.slow
@@ -110,13 +111,13 @@ def test_defaults_learn_on_minilm(minilm: Model, name: str):
 
 def test_the_scope_lora_learns_on_a_decoder(decoder: Model):
     before, after, turn = learnt("fomaml", decoder, scope="lora")
-    assert after < 0.5 * before
+    assert after < 0.9 * before
     assert turn > 1e-4
 
 
 def test_the_rates_of_before_did_not_learn(encoder: Model):
     """What a rate of 1e-2 from a head of zeros did, and does where it is asked for."""
-    algorithm = build_algorithm("maml", {"lr": 1e-2, "dropout": False})
+    algorithm = build_algorithm("maml", {"lr": 1e-2, "head": "zeros", "dropout": False})
     support, problem = encoder.collate(TEXTS, None, LABELS), encoder.problem(("sport", "money"))
     fast = algorithm.adapt(problem, algorithm.init(encoder.backbone.learner, [problem.task], seed=0), support, seed=0)
     losses = [step.loss for step in fast.trace]

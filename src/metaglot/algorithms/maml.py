@@ -6,8 +6,9 @@ Finn et al. 2017, https://arxiv.org/abs/1703.03400; from prototypes: Triantafill
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.rates import head_rate
 from metaglot.inner import ESTIMATORS, EstimatorName, Sgd, first_order
-from metaglot.models import All, Head, Scope, Zeros
+from metaglot.models import All, Head, Prototypes, Scope
 
 
 def maml(
@@ -15,14 +16,14 @@ def maml(
     lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
-    head: Head = Zeros(),
+    head: Head = Prototypes(),
     scope: Scope = All(),
     clip: float | None = None,
     dropout: bool = True,
     estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return MAML with the exact gradient, found in the way that `estimator` names."""
-    rule = Sgd(lr=lr, head_lr=head_lr, clip=clip)
+    rule = Sgd(lr=lr, head_lr=head_rate(head, lr, head_lr), clip=clip)
     return GradientBased(
         scope=scope, head=head, rule=rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
     )
@@ -33,11 +34,11 @@ def fomaml(
     lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 3,
-    head: Head = Zeros(),
+    head: Head = Prototypes(),
     scope: Scope = All(),
     clip: float | None = None,
     dropout: bool = True,
 ) -> GradientBased:
     """Return first-order MAML: the gradient at the adapted parameters, carried to the start."""
-    rule = Sgd(lr=lr, head_lr=head_lr, clip=clip)
+    rule = Sgd(lr=lr, head_lr=head_rate(head, lr, head_lr), clip=clip)
     return GradientBased(scope=scope, head=head, rule=rule, steps=steps, estimator=first_order, dropout=dropout)

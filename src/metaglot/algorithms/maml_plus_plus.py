@@ -11,8 +11,9 @@ Antoniou et al. 2019, https://arxiv.org/abs/1810.09502
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.rates import head_rate
 from metaglot.inner import ESTIMATORS, EstimatorName, LayerRates
-from metaglot.models import All, Head, Scope, Zeros
+from metaglot.models import All, Head, Prototypes, Scope
 
 
 def maml_plus_plus(
@@ -22,7 +23,7 @@ def maml_plus_plus(
     steps: int = 3,
     annealed: int = 1000,
     warm_up: int = 1000,
-    head: Head = Zeros(),
+    head: Head = Prototypes(),
     scope: Scope = All(),
     dropout: bool = True,
     estimator: EstimatorName = "auto",
@@ -31,7 +32,7 @@ def maml_plus_plus(
     return GradientBased(
         scope=scope,
         head=head,
-        rule=LayerRates(lr=lr, head_lr=head_lr, per_step=True),
+        rule=LayerRates(lr=lr, head_lr=head_rate(head, lr, head_lr), per_step=True),
         steps=steps,
         estimator=ESTIMATORS[estimator](),
         dropout=dropout,

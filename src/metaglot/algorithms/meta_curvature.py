@@ -6,8 +6,9 @@ Park and Oliva 2019, https://arxiv.org/abs/1902.03356
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.rates import head_rate
 from metaglot.inner import ESTIMATORS, Curvature, EstimatorName
-from metaglot.models import All, Head, Scope, Zeros
+from metaglot.models import All, Head, Prototypes, Scope
 
 
 def meta_curvature(
@@ -16,13 +17,13 @@ def meta_curvature(
     head_lr: float | None = None,
     steps: int = 3,
     limit: int = 2048,
-    head: Head = Zeros(),
+    head: Head = Prototypes(),
     scope: Scope = All(),
     dropout: bool = True,
     estimator: EstimatorName = "auto",
 ) -> GradientBased:
     """Return Meta-Curvature with the exact gradient; sides of a matrix longer than `limit` are left as they are."""
-    rule = Curvature(lr=lr, head_lr=head_lr, limit=limit)
+    rule = Curvature(lr=lr, head_lr=head_rate(head, lr, head_lr), limit=limit)
     return GradientBased(
         scope=scope, head=head, rule=rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout
     )

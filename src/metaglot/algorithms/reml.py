@@ -8,8 +8,9 @@ https://openreview.net/forum?id=rJY0-Kcll.
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.rates import head_rate
 from metaglot.inner import ESTIMATORS, EstimatorName, Recurrent
-from metaglot.models import Head, Lora, Scope, Zeros
+from metaglot.models import Head, Lora, Prototypes, Scope
 
 
 def reml(
@@ -18,7 +19,7 @@ def reml(
     head_lr: float | None = None,
     steps: int = 5,
     hidden: int = 8,
-    head: Head = Zeros(),
+    head: Head = Prototypes(),
     scope: Scope = Lora(),
     dropout: bool = True,
     estimator: EstimatorName = "auto",
@@ -27,7 +28,7 @@ def reml(
     return GradientBased(
         scope=scope,
         head=head,
-        rule=Recurrent(lr=lr, head_lr=head_lr, hidden=hidden),
+        rule=Recurrent(lr=lr, head_lr=head_rate(head, lr, head_lr), hidden=hidden),
         steps=steps,
         estimator=ESTIMATORS[estimator](),
         dropout=dropout,

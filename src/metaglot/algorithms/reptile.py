@@ -7,9 +7,10 @@ Nichol et al. 2018, https://arxiv.org/abs/1803.02999
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.rates import head_rate
 from metaglot.inner import Adam, Rule, Sgd
 from metaglot.inner import reptile as estimate
-from metaglot.models import All, Head, Scope, Zeros
+from metaglot.models import All, Head, Prototypes, Scope
 
 ADAM_LR = 1e-3  # where Adam takes the steps and no rate is given
 
@@ -19,13 +20,13 @@ def reptile(
     lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 5,
-    head: Head = Zeros(),
+    head: Head = Prototypes(),
     scope: Scope = All(),
     adam: bool = False,
     batch_size: int | None = 8,
     dropout: bool = True,
 ) -> GradientBased:
     """Return Reptile; its inner loop goes through support and query together, by gradient descent or Adam."""
-    own = ADAM_LR if lr is None else lr
-    rule: Rule = Adam(lr=own, head_lr=head_lr) if adam else Sgd(lr=lr, head_lr=head_lr)
+    descent = Sgd(lr=lr, head_lr=head_rate(head, lr, head_lr))
+    rule: Rule = Adam(lr=ADAM_LR if lr is None else lr, head_lr=head_lr) if adam else descent
     return GradientBased(scope, head, rule, steps=steps, estimator=estimate, dropout=dropout, batch_size=batch_size)

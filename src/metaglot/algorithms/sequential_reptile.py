@@ -20,7 +20,7 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.reptile import reptile
 from metaglot.inner import gradients
 from metaglot.inner.rule import clip_to_norm
-from metaglot.models import All, Head, Scope, Zeros
+from metaglot.models import All, Head, Prototypes, Scope
 from metaglot.models.scopes import OWN
 from metaglot.seeds import fold
 from metaglot.tasks.batches import concatenate
@@ -134,7 +134,7 @@ def sequential_reptile(
     lr: float | None = None,
     head_lr: float | None = None,
     steps: int = 5,
-    head: Head = Zeros(),
+    head: Head = Prototypes(),
     scope: Scope = All(),
     adam: bool = False,
     dropout: bool = True,

@@ -8,6 +8,7 @@ own objective along the path is `weights` of `GradientBased`.  Whole layers as w
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.rates import head_rate
 from metaglot.inner import ESTIMATORS, EstimatorName, Sgd
 from metaglot.models import Head, Prototypes, Warp
 
@@ -26,6 +27,6 @@ def warpgrad(
 
     Without targets, these are the queries and values of the attention, by the names that the backbone has for them.
     """
-    rule = Sgd(lr=lr, head_lr=head_lr)
+    rule = Sgd(lr=lr, head_lr=head_rate(head, lr, head_lr))
     scope = Warp(None if targets is None else tuple(targets))
     return GradientBased(scope, head, rule, steps=steps, estimator=ESTIMATORS[estimator](), dropout=dropout)
