@@ -14,7 +14,6 @@ import typer
 
 from metaglot.cli_output import tell, tell_json
 from metaglot.data.locks import writing
-from metaglot.data.owned import RUN, check_kind, check_owned, remove_owned
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -86,6 +85,8 @@ def pretrain(
     with bars(quiet=quiet or as_json) as bar:
         assembled = assemble(settings, say, run=None if force else folder, bar=bar)
     if force and folder.is_dir() and any(folder.iterdir()):  # only now: a mistake costs no run
+        from metaglot.data.owned import RUN, remove_owned
+
         remove_owned(folder, RUN)
     write_run_files(folder, dump_recipe(settings), assembled.description, base=assembled.base)
     write_seen(folder, seen_of(assembled.texts))
@@ -132,6 +133,8 @@ def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
 
 
 def _check_run(folder: Path, *, whole: bool) -> None:
+    from metaglot.data.owned import RUN, check_kind, check_owned
+
     try:
         (check_owned if whole else check_kind)(folder, RUN)
     except MetaglotError as error:
