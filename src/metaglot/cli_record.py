@@ -68,12 +68,14 @@ def read_command(folder: Path) -> Recorded:
     class Record(Stored):
         format: int
         command: str
-        runs: list[Given] = Field(min_length=1, max_length=1000)
+        runs: list[Given] = Field(max_length=1000)
         data: dict[str, str | int | float]
 
     raw = read_stored(file, Record, "give the command that made the folder again")
     if raw.format != FORMAT:
         raise MetaglotError(f"{file}: not of format {FORMAT}; reproduce it with the version of metaglot that wrote it")
+    if not raw.runs:
+        raise MetaglotError(f"{file}: damaged (runs: no command is recorded); give the command that made it again")
     asked = tuple(Asked(run.arguments, _strings(run.environment)) for run in raw.runs)
     return Recorded(raw.command, asked, _strings(raw.data))
 
