@@ -120,7 +120,11 @@ def test_costs():
     assert describe("imaml").cost.passes == "none through the body"
     assert cost_of(imaml(scope=All())) == ("1 gradient, and 10 products in all", "no")
     assert describe("protonet").estimator == "plain"
-    assert (describe("reptile").scope, describe("reptile").head, describe("reptile").rule) == ("all", "zeros", "sgd")
+    assert (describe("reptile").scope, describe("reptile").head, describe("reptile").rule) == (
+        "all",
+        "prototypes",
+        "sgd",
+    )
 
 
 def test_papers_are_read_from_prose():

@@ -13,7 +13,7 @@ from metaglot.algorithms.maml import fomaml, maml
 from metaglot.algorithms.protonet import protonet
 from metaglot.algorithms.transfer import joint
 from metaglot.inner import Adam, Sgd, unrolled
-from metaglot.models import HeadOnly, Lora, Named, Prototypes
+from metaglot.models import HeadOnly, Lora, Named, Prototypes, Zeros
 from metaglot.models.heads import LOG_SCALE
 from metaglot.seeds import fold
 from metaglot.types import Params
@@ -25,7 +25,7 @@ EXACT = {
     "protonet cosine": protonet(scale=5.0),
     "protonet euclidean": protonet(metric="euclidean", scale=2.0),
     "protonet lora": GradientBased(LORA, COSINE, Sgd(), 0, unrolled),
-    "maml zeros": maml(lr=0.1, head_lr=0.5, steps=2),
+    "maml zeros": maml(lr=0.1, head_lr=0.5, steps=2, head=Zeros()),
     "maml prototypes": maml(lr=0.1, steps=2, head=COSINE),
     "maml clipped": maml(lr=0.3, steps=2, head=EUCLIDEAN, clip=0.1),
     "maml named": maml(lr=0.1, steps=2, head=COSINE, scope=LAST),

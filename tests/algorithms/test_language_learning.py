@@ -247,7 +247,7 @@ def test_sequential_reptile_goes_through_labels_and_language_in_turn(episode):
     learner = encoder("bert")
     language = passages(learner)
     problems = [Problem(learner, e.family, e.task) for e in (episode, language)]
-    algorithm = sequential_reptile(lr=0.1, steps=1, dropout=False)
+    algorithm = sequential_reptile(lr=0.1, steps=1, head=Zeros(), dropout=False)
     meta = algorithm.init(learner, [p.task for p in problems], seed=0)
     found = algorithm.meta_grad(problems, meta, [episode, language], step=0, seed=0)
     # With a head of zeros the first task moves its head alone; the second is a step of its own from the start.

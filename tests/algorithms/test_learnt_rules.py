@@ -173,4 +173,4 @@ def test_from_plain_values():
     made = build_algorithm("metanet-n", {"layers": 4, "hidden": 8, "scope": {"lora": {"rank": 2}}})
     assert made == metanet_n(layers=4, hidden=8, scope=Lora(rank=2))
     assert build_algorithm("maml++", {"steps": 2, "annealed": 5}).weights == (0.5, 0.5)
-    assert build_algorithm("reml", {"hidden": 4}).rule == Recurrent(lr=None, hidden=4)
+    assert build_algorithm("reml", {"hidden": 4}).rule == Recurrent(lr=None, head_lr=1.0, hidden=4)

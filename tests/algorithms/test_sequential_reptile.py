@@ -9,7 +9,7 @@ from tests.algorithms.quadratic import EYE, LR, META, ONLY_A, THETA, Case, D, cl
 from metaglot.algorithms.reptile import reptile
 from metaglot.algorithms.sequential_reptile import sequential_reptile
 from metaglot.inner import Sgd
-from metaglot.models import Named
+from metaglot.models import Named, Zeros
 
 
 @pytest.mark.parametrize("rounds", [1, 3])
@@ -36,7 +36,7 @@ def test_each_task_has_a_head_of_its_own():
         for t, case in enumerate(cases):
             slope = case.A3 @ (heads[t] - mix @ theta - case.c3)
             heads[t], theta = heads[t] - 0.5 * slope, theta + LR * mix.T @ slope
-    assert close(theta_grad(sequential_reptile(lr=LR, head_lr=0.5, steps=2), *cases), THETA - theta)
+    assert close(theta_grad(sequential_reptile(lr=LR, head_lr=0.5, steps=2, head=Zeros()), *cases), THETA - theta)
 
 
 def test_adam_keeps_moments_and_steps_for_each_head():
@@ -53,7 +53,7 @@ def test_adam_keeps_moments_and_steps_for_each_head():
             torch.nn.utils.clip_grad_norm_([theta, head], 1.0)
             shared.step()
             optimiser.step()
-    found = theta_grad(sequential_reptile(lr=LR, head_lr=0.5, steps=3, adam=True), *cases)
+    found = theta_grad(sequential_reptile(lr=LR, head_lr=0.5, steps=3, head=Zeros(), adam=True), *cases)
     assert torch.allclose(found, (THETA - theta).detach(), rtol=1e-5, atol=1e-7)
 
 
