@@ -25,28 +25,34 @@ WAY_OUT = "If you trust it, write it again as jsonl or csv, in parts, and name t
 def bounded_parquet(path: Path, columns: list[str] | None) -> pa.Table:
     """Return columns of a Parquet file; raise MetaglotError where they take more than the limit.
 
-    Dictionaries stay dictionaries while they are counted, and other columns are read in small batches.
+    Dictionaries stay dictionaries while they are counted; columns of values that share prefixes are read in batches.
     """
-    size = path.stat().st_size
-    limit = max(UNPACKED, MULTIPLE * size)
+    limit = max(UNPACKED, MULTIPLE * path.stat().st_size)
     with pq.ParquetFile(path) as plain:
         schema, facts = plain.schema_arrow, plain.metadata
-        wanted = schema.names if columns is None else columns
-        stated = check_stated(path, facts, set(wanted), limit)
+    wanted = schema.names if columns is None else columns
+    stated = check_stated(path, facts, set(wanted), limit)
     texts = {field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)}
     with pq.ParquetFile(path, read_dictionary=sorted(texts & stated.dictionaries)) as file:
+        whole = [name for name in wanted if name not in stated.prefixed]
+        found = file.read(whole)
+        left = limit - sum(bytes_of(column) for column in found.columns)
+        if left < 0:
+            raise _too_large(path, limit)
         rows = max(1, min(BATCH, limit // max(1, stated.largest)))
-        batches = list(_counted(path, file.iter_batches(rows, columns=columns), limit))
-        found = pa.Table.from_batches(batches) if batches else file.schema_arrow.empty_table().select(wanted)
-    written = [plain_column(column) for column in found.columns]
-    return pa.table(written, names=found.column_names, metadata=schema.metadata)
+        parts = [name for name in wanted if name in stated.prefixed]
+        batches = list(_counted(path, file.iter_batches(rows, columns=parts), left, limit)) if parts else []
+        prefixed = pa.Table.from_batches(batches) if batches else file.schema_arrow.empty_table().select(parts)
+    by_name = {name: plain_column((found if name in whole else prefixed).column(name)) for name in wanted}
+    return pa.table(by_name, metadata=schema.metadata)
 
 
 class Stated(NamedTuple):
     """What a Parquet file states of its columns."""
 
-    largest: int  # bytes of a chunk of a column, unpacked
+    largest: int  # bytes of a chunk of a prefixed column, unpacked
     dictionaries: set[str]  # columns that are kept as numbers in a dictionary
+    prefixed: set[str]  # columns whose values may begin with a part of the one before
 
 
 def check_stated(path: Path, facts: pq.FileMetaData, wanted: set[str], limit: int) -> Stated:
@@ -56,6 +62,7 @@ def check_stated(path: Path, facts: pq.FileMetaData, wanted: set[str], limit: in
     total = largest = 0
     packed: set[str] = set()
     other: set[str] = set()
+    prefixed: set[str] = set()
     for i in range(facts.num_row_groups):
         group = facts.row_group(i)
         for j in range(group.num_columns):
@@ -63,12 +70,13 @@ def check_stated(path: Path, facts: pq.FileMetaData, wanted: set[str], limit: in
             name = chunk.path_in_schema.split(".")[0]
             if name in wanted:
                 (packed if "RLE_DICTIONARY" in chunk.encodings else other).add(name)
-                other |= {name} if "DELTA_BYTE_ARRAY" in chunk.encodings else set()
                 total += chunk.total_uncompressed_size
-                largest = max(largest, chunk.total_uncompressed_size)
+                if "DELTA_BYTE_ARRAY" in chunk.encodings:
+                    prefixed.add(name)
+                    largest = max(largest, chunk.total_uncompressed_size)
     if total > limit:
         raise _too_large(path, limit)
-    return Stated(largest, packed - other)
+    return Stated(largest, packed - other - prefixed, prefixed)
 
 
 def check_table(source: object, table: pa.Table, size: int) -> None:
@@ -102,12 +110,13 @@ def _bytes(array: pa.Array) -> int:
     return array.nbytes + len(array) // 8
 
 
-def _counted(path: Path, batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
-    total = rows = 0
+def _counted(path: Path, batches: Iterable[pa.RecordBatch], left: int, limit: int) -> Iterator[pa.RecordBatch]:
+    """Give the batches while they fit into the bytes that are left of the limit."""
+    rows = 0
     for batch in batches:
-        total += sum(_bytes(column) for column in batch.columns)
+        left -= sum(_bytes(column) for column in batch.columns)
         rows += batch.num_rows
-        if total > limit or rows > ROWS:
+        if left < 0 or rows > ROWS:
             raise _too_large(path, limit)
         yield batch
 
