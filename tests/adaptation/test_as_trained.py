@@ -117,7 +117,7 @@ def test_it_is_not_the_other_efforts(trained):
     """Where the algorithm begins from zeros and takes no way, every class stays as likely."""
     folder = trained("maml")
     described = json.loads((folder / "model.json").read_text("utf-8"))
-    described["algorithm"]["options"] = {"lr": 0.0, "steps": 1}
+    described["algorithm"]["options"] = {"lr": 0.0, "steps": 1, "head": "zeros"}
     (folder / "model.json").write_text(json.dumps(described), "utf-8")
     model = load_model(folder)
     texts, labels = examples(folder.parent)

@@ -3,6 +3,7 @@
 import inspect
 from typing import Any, NamedTuple
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -46,6 +47,14 @@ def cases() -> list[Case]:
 
 EVERY = cases()
 CASES = [case for case in EVERY if not {(case.name, case.scope), (case.name, case.head)} & REFUSED]
+
+
+def quick(case: Case) -> bool:
+    """Whether it runs in `make test`: of an algorithm with a choice, prototypes with LoRA and zeros with the body."""
+    return (case.head or "prototypes", case.scope or "lora") in {("prototypes", "lora"), ("zeros", "all")}
+
+
+MARKED = [pytest.param(case, marks=[] if quick(case) else pytest.mark.slow, id=str(case)) for case in CASES]
 
 
 class World(NamedTuple):

@@ -12,11 +12,13 @@ import torch
 from tests.contract.cases import (
     CASES,
     EVERY,
+    MARKED,
     UNMOVED,
     Case,
     Untouched,
     adapt,
     judge,
+    quick,
     same,
     start,
 )
@@ -41,7 +43,7 @@ def test_what_is_refused_says_why(case, here):
         case.make().init(here.problems[0].learner, here.infos, seed=0)
 
 
-@pytest.fixture(params=CASES, ids=str)
+@pytest.fixture(params=MARKED)
 def case(request) -> Case:
     return request.param
 
@@ -179,7 +181,10 @@ JUDGED = [(case, None) for case in CASES if case.name not in NOT_JUDGED_SO]
 JUDGED += [(case, 0) for case, _ in JUDGED if case.head == "prototypes" and case.name != "imaml"]
 
 
-@pytest.mark.parametrize(("case", "steps"), JUDGED, ids=str)
+@pytest.mark.parametrize(
+    ("case", "steps"),
+    [pytest.param(*one, marks=[] if quick(one[0]) else pytest.mark.slow, id=f"{one[0]}-{one[1]}") for one in JUDGED],
+)
 def test_meta_training_judges_what_adapting_gives(case, here, steps):
     algorithm, meta = start(case, here, dropout=False, **({} if steps is None else {"steps": steps}))
     meta = {n: v + 0.2 if n.startswith("algorithm.lora.") else v for n, v in meta.items()}

@@ -51,7 +51,7 @@ def test_it_trains_and_judges_and_goes_on(compare, asked, tmp_path, capsys):
 
 
 def test_what_fails_is_told_and_the_others_go_on(compare, asked, capsys):
-    failing = ["--algorithms", "maml,protonet", "--option", "maml.steps=0", "--json"]
+    failing = ["--algorithms", "maml,protonet", "--option", "maml.steps=0", "--option", "maml.head=zeros", "--json"]
     compare.main([*asked, *failing])
     rows = json.loads(capsys.readouterr().out)
     assert "no inner step" in rows[0]["error"]
@@ -61,7 +61,9 @@ def test_what_fails_is_told_and_the_others_go_on(compare, asked, capsys):
 
 def test_an_algorithm_adapts_as_it_trained(compare, asked, tmp_path, capsys):
     """Not by an effort: with no rate the inner loop of FOMAML from zeros leaves chance."""
-    compare.main([*asked, "--algorithms", "fomaml", "--option", "fomaml.lr=0.0", "--json"])
+    compare.main(
+        [*asked, "--algorithms", "fomaml", "--option", "fomaml.lr=0.0", "--option", "fomaml.head=zeros", "--json"]
+    )
     (row,) = json.loads(capsys.readouterr().out)
     assert row["accuracy"]["first"]["2"]["mean"] == pytest.approx(1 / 3, abs=0.2)
 

@@ -93,7 +93,7 @@ class Provenance(Stored):
     model: str | None = None
     base: str | None = None
     meta_training: StoredTraining = StoredTraining()
-    data_sha256: str
+    data_sha256: str | None = None  # absent where the examples are unknown
     versions: dict[str, str] = Field(default={})
     choice: StoredChoice | None = None
     names: bool | dict[str, str] | None = None
