@@ -26,6 +26,8 @@ ESTIMATES = {
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_algorithm_holds_or_is_an_estimate_by_design(bert, name):
     small = {"lr": 1e-2} if name in ESTIMATES and name != "imaml" else {}  # where first order is near the exact one
+    if ESTIMATES.get(name) == "reptile":  # which leaves out how a head came from the body: from zeros it did not
+        small["head"] = "zeros"
     found = check_gradient(build_algorithm(name, small), bert, directions=1)
     if name in ESTIMATES:
         assert found.holds is None
