@@ -34,10 +34,10 @@ format: $(STAMP)  ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP)  ## The quick tests (under five minutes on two cores)
+test: $(STAMP)  ## The quick tests (five minutes on two cores that do nothing else)
 	$(BIN)/pytest -n auto --maxprocesses 4 -m 'not slow'
 
-test-all: $(STAMP)  ## Every test (under fifteen minutes on two cores)
+test-all: $(STAMP)  ## Every test (eighteen minutes on two cores)
 	$(BIN)/pytest -n auto --maxprocesses 4
 
 $(DOCS_STAMP): $(STAMP)
