@@ -30,7 +30,7 @@ from metaglot.evaluation.baselines.tfidf import Tfidf
 from metaglot.evaluation.protocol import TaskSet
 from metaglot.evaluation.statistics import Interval, differences, macro_interval, paired_difference, t_interval
 from metaglot.evaluation.store import Result
-from metaglot.evaluation.summary import scores
+from metaglot.report.summary import scores
 
 METHODS = {"model": "ours-instant", "base": "ours-instant", "tfidf": "tfidf"}  # of each arm
 FEWEST = 50  # rows of every class that a language needs

@@ -34,7 +34,7 @@ from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import Interval, differences, macro_interval
 from metaglot.evaluation.store import Result
-from metaglot.evaluation.summary import cpu_seconds, macro, scores
+from metaglot.report.summary import cpu_seconds, macro, scores
 
 DEFAULT = [name for name in ALGORITHMS if name != "transfer"]  # transfer trains on exactly one set
 GROUPS = ("dev", "leopard")  # folders of $METAGLOT_DATA

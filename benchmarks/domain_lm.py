@@ -31,8 +31,8 @@ from text.unseen import Trained, candidates, load_trained, losses, unseen
 
 from metaglot.config import Recipe, parse_recipe
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.drawing.lines import Series, line_chart
 from metaglot.evaluation.statistics import Scores, differences, macro_interval
+from metaglot.report.drawing.lines import Series, line_chart
 from metaglot.tasks.domain_lm import Passages
 from metaglot.types import Episode
 

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--shots", default="4,8,16")
     args = parser.parse_args(arguments)
     folders = [str(Path(os.environ["METAGLOT_DATA"]) / name) for name in args.groups.split(",")]
-    words = [sys.executable, "-c", "from metaglot.cli import main; main()", "bench", "builtin:mini", *folders]
+    words = [sys.executable, "-c", "from metaglot.cli.app import main; main()", "bench", "builtin:mini", *folders]
     words += ["--out", str(args.out), "--shots", args.shots, "--draws", "1"]
     words += ["--efforts", args.efforts, "--against", args.against, "--jobs", "1"]
     if "auto" in args.efforts.split(","):

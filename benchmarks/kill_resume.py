@@ -66,7 +66,7 @@ def arguments() -> argparse.Namespace:
 
 def start(out: Path, asked: argparse.Namespace) -> subprocess.Popen[bytes]:
     resume = ["--resume"] if out.exists() else []
-    command = [sys.executable, "-m", "metaglot.cli", "pretrain", asked.recipe, *asked.overrides]
+    command = [sys.executable, "-m", "metaglot", "pretrain", asked.recipe, *asked.overrides]
     with (out.parent / f"{out.name}.log").open("ab") as log:
         return subprocess.Popen([*command, "--out", str(out), "--quiet", *resume], stdout=log, stderr=log)
 

@@ -71,7 +71,7 @@ def point(estimator: str, steps: int, workload: str) -> dict[str, float]:
 
 
 def draw(rows: list[dict[str, float]], out: Path) -> None:
-    from metaglot.evaluation.drawing.lines import Series, line_chart
+    from metaglot.report.drawing.lines import Series, line_chart
 
     series = []
     for style, name in enumerate(ESTIMATORS):

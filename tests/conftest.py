@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, settings
 from torch import nn
 from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, XLNetConfig, XLNetLMHeadModel, XLNetModel
 
-from metaglot.cli import main
+from metaglot.cli.app import main
 from metaglot.data.builtin import fetch
 from metaglot.errors import MetaglotError
 from metaglot.models import HfLearner

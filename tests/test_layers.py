@@ -8,14 +8,14 @@ import metaglot
 ROOT = Path(metaglot.__file__).parent
 ORDER = (
     *("version", "errors", "seeds", "method_names", "types", "data", "models", "tasks", "inner", "algorithms"),
-    *("training", "adaptation", "evaluation", "search", "export", "serving", "sklearn", "config", "assembly", "cli"),
+    *("training", "runs", "adaptation", "evaluation", "report", "search", "export", "serving", "sklearn", "config"),
+    *("assembly", "cli", "__main__"),
 )
 
 
 def layer(module: str) -> int:
-    """The place of a dotted name below metaglot; `cli_data` and its kind, and `demo`, are the command line."""
-    first = module.split(".")[0]
-    return ORDER.index("cli" if first.startswith("cli_") or first == "demo" else first)
+    """The place of a dotted name below metaglot."""
+    return ORDER.index(module.split(".")[0])
 
 
 def imported(path: Path) -> set[str]:
@@ -69,11 +69,11 @@ def test_it_can_tell(tmp_path, monkeypatch):
         "import metaglot.models.heads\n"
         "from metaglot import algorithms\n"
         "from ..training import loop\n"
-        "def f():\n    from metaglot.cli_data import main\n"
+        "def f():\n    from metaglot.cli.data import main\n"
         "from metaglot.errors import MetaglotError\nimport torch\n"
     )
     assert wrong(file) == [
         "inner.x imports algorithms",
-        "inner.x imports cli_data",
+        "inner.x imports cli.data",
         "inner.x imports training",
     ]

@@ -31,7 +31,7 @@ def started(out: Path, *overrides: str, resume: bool = False) -> subprocess.Pope
     command = [
         sys.executable,
         "-m",
-        "metaglot.cli",
+        "metaglot",
         "pretrain",
         "smoke",
         *SHORT,
@@ -144,7 +144,7 @@ def test_an_interrupt_after_the_outcome_changes_nothing(tmp_path):
     """The default handler would end the interpreter's shutdown by a traceback or the signal itself."""
     missing = tmp_path / "missing.csv"
     code = (
-        "import atexit, os, signal, sys; from metaglot.cli import main\n"
+        "import atexit, os, signal, sys; from metaglot.cli.app import main\n"
         "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
         f"sys.argv = ['metaglot', 'data', 'inspect', {str(missing)!r}]; main()"
     )

@@ -6,7 +6,7 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
-from metaglot.evaluation.drawing.lines import Series, line_chart
+from metaglot.report.drawing.lines import Series, line_chart
 from metaglot.training.run import read_metrics
 
 Curve = list[tuple[int, float, float]]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metaglot.evaluation.drawing import Dot, Panel, dot_chart
+from metaglot.report.drawing import Dot, Panel, dot_chart
 
 Row = Mapping[str, Any]
 

@@ -69,7 +69,7 @@ def _escaped(text: str) -> str:
 
 def write(app: Any) -> None:
     """Write reference/cli.md, unless it says the same already."""
-    from metaglot.cli import app as commands
+    from metaglot.cli.app import app as commands
 
     file = Path(app.srcdir) / "reference" / "cli.md"
     page = cli_page(commands)

@@ -11,12 +11,12 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from metaglot.adaptation import load_model
-from metaglot.adaptation.averaging import average
-from metaglot.adaptation.shrinking import shrink
-from metaglot.cli import app
+from metaglot.cli.app import app
 from metaglot.data.seen import Part, read_seen, seen_of, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
+from metaglot.runs.averaging import average
+from metaglot.runs.shrinking import shrink
 
 PLAIN = Runtime(precision="fp32", device="cpu")
 EMBEDDINGS = "body.embeddings.word_embeddings.weight"

@@ -8,10 +8,10 @@ import torch
 from typer.testing import CliRunner
 
 from metaglot.adaptation import load_model
-from metaglot.adaptation.shrinking import shrink
-from metaglot.cli import app
+from metaglot.cli.app import app
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
+from metaglot.runs.shrinking import shrink
 from metaglot.training.checkpoint import latest, load
 
 PLAIN = Runtime(precision="fp32", device="cpu")

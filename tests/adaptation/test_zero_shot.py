@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from metaglot.adaptation import Adapted
-from metaglot.cli import app
+from metaglot.cli.app import app
 from metaglot.errors import MetaglotError
 
 LABELS = ["tool", "fruit", "beast"]

@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.averaging import average
-from metaglot.adaptation.shrinking import shrink
 from metaglot.adaptation.storage import load_adapted
 from metaglot.algorithms import ALGORITHMS, adapting, build_algorithm
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
+from metaglot.runs.averaging import average
+from metaglot.runs.shrinking import shrink
 from metaglot.training import State
 from metaglot.training.checkpoint import save
 from metaglot.types import Episode, TaskInfo

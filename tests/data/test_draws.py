@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaglot.cli_checks import check_tasks
+from metaglot.cli.shared.checks import check_tasks
 from metaglot.data.draw_notes import draw_notes
 from metaglot.data.draws import FixedDraws, RandomDraws, draws_of
 from metaglot.data.readers import read_table

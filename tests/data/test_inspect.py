@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from metaglot.cli_data import app
+from metaglot.cli.data import app
 from metaglot.data.folding import folded
 from metaglot.data.inspect import inspect_table, script
 from metaglot.errors import MetaglotError
@@ -102,7 +102,7 @@ def test_help_has_examples() -> None:
 
 def test_importing_the_command_line_is_cheap() -> None:
     heavy = (
-        "import sys, metaglot.cli_data; print([m for m in ('torch', 'pyarrow', 'numpy', 'rich') if m in sys.modules])"
+        "import sys, metaglot.cli.data; print([m for m in ('torch', 'pyarrow', 'numpy', 'rich') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert found.stdout.strip() in ("[]", "['rich']")  # typer may bring rich

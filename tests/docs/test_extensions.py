@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import typer
 
-from metaglot.cli import app
+from metaglot.cli.app import app
 from metaglot.config import Recipe, parse_recipe
 
 EXTENSIONS = Path(__file__).parent.parent.parent / "docs" / "_ext"

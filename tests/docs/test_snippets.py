@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from metaglot.cli import main
+from metaglot.cli.app import main
 from metaglot.config import load_recipe, parse_recipe
 from metaglot.data.builtin import fetch
 from metaglot.errors import MetaglotError

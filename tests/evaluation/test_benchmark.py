@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from metaglot.evaluation.benchmark import benchmark
 from metaglot.evaluation.statistics import differences, macro_interval
-from metaglot.evaluation.summary import macro, scores
+from metaglot.report.benchmark import benchmark
+from metaglot.report.summary import macro, scores
 
 
 @pytest.fixture(name="groups")

@@ -2,7 +2,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from metaglot.evaluation.drawing import (
+from metaglot.report.drawing import (
     Cells,
     Dot,
     Panel,
@@ -14,8 +14,8 @@ from metaglot.evaluation.drawing import (
     rank_chart,
     reliability_chart,
 )
-from metaglot.evaluation.drawing.axes import label, log_ticks, scale, ticks
-from metaglot.evaluation.drawing.svg import colour, marker, shortened, width_of
+from metaglot.report.drawing.axes import label, log_ticks, scale, ticks
+from metaglot.report.drawing.svg import colour, marker, shortened, width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 

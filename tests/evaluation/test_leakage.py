@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from metaglot.cli import app
+from metaglot.cli.app import app
 from metaglot.data.builtin import fetch
 from metaglot.data.draws import draws_of
 from metaglot.data.readers import read_table
@@ -24,13 +24,13 @@ from metaglot.evaluation.baselines import Tfidf
 from metaglot.evaluation.leakage import (
     class_name,
     grown,
-    leakage_grids,
     overlap_of,
     read_leakage,
     without_overlap,
     write_leakage,
 )
 from metaglot.evaluation.protocol import query_rows
+from metaglot.report.leakage_tables import leakage_grids
 
 PLAN = Plan(shots=(1, 3), draws=2, queries=20, seed=5)
 

@@ -8,12 +8,13 @@ import torch
 from safetensors.torch import save_file
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import Result, gather
-from metaglot.evaluation.headline import headline
+from metaglot.evaluation import Result
 from metaglot.evaluation.leakage import Leakage, write_leakage
-from metaglot.evaluation.rates import learnt_grid, rates_chart, read_learnt
 from metaglot.inner.layer_rates import LayerRates
 from metaglot.inner.meta_sgd import MetaSgd
+from metaglot.report import gather
+from metaglot.report.headline import headline
+from metaglot.report.rates import learnt_grid, rates_chart, read_learnt
 
 
 def evaluation(folder: Path, results: list[Result], **settings: object) -> Path:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import Material, Result, curve_chart, method_chart, write_report
+from metaglot.evaluation import Result
 from metaglot.evaluation.leakage import Counts, Leakage, TaskLeakage
 from metaglot.evaluation.metrics import Bin
-from metaglot.evaluation.rates import Learnt
-from metaglot.evaluation.report import markdown_report, report_of
+from metaglot.report import Material, curve_chart, method_chart, write_report
+from metaglot.report.page import markdown_report, report_of
+from metaglot.report.rates import Learnt
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 SVG = "{http://www.w3.org/2000/svg}"

@@ -8,12 +8,13 @@ import pytest
 from rich.console import Console
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import Result, markdown, terminal
-from metaglot.evaluation.comparison import comparisons, strongest
-from metaglot.evaluation.grids import Grid
+from metaglot.evaluation import Result
 from metaglot.evaluation.statistics import cohen_dz, holm, paired_t, rank_methods, signed_rank, t_interval
-from metaglot.evaluation.summary import better_frozen, cpu_seconds, macro, mean_ece, ranking, scores, without
-from metaglot.evaluation.table import grids
+from metaglot.report import markdown, terminal
+from metaglot.report.comparison import comparisons, strongest
+from metaglot.report.grids import Grid
+from metaglot.report.summary import better_frozen, cpu_seconds, macro, mean_ece, ranking, scores, without
+from metaglot.report.table import grids
 
 
 def _grid(results: list[Result], title: str, **options: Any) -> Grid:

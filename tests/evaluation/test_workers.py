@@ -102,7 +102,7 @@ def test_an_interrupt_ends_all_processes_and_keeps_whole_rows(tmp_path, tiny, fi
     command = [
         sys.executable,
         "-m",
-        "metaglot.cli",
+        "metaglot",
         "evaluate",
         str(tiny),
         *map(str, files),

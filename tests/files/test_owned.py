@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from metaglot.adaptation.averaging import average
-from metaglot.adaptation.shrinking import shrink
+from metaglot.cli.demonstration import _make_room
 from metaglot.config import dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.owned import ADAPTATION, DEMO_RESULTS, RESULTS, RUN, WEIGHTS, check_owned, remove_owned
-from metaglot.demo import _make_room
 from metaglot.errors import MetaglotError
+from metaglot.runs.averaging import average
+from metaglot.runs.shrinking import shrink
 
 ROW = '{"task": "a", "shot": 1, "draw": 0, "method": "m", "accuracy": 0.5}\n'
 SETTINGS = '{"seed": 0, "queries": 5}'

@@ -6,7 +6,7 @@ import pytest
 
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.material import gather
+from metaglot.report.report_data import gather
 
 MERGED = "a0: &a0 {x: 1, y: 2}\n" + "".join(
     f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 9)

@@ -68,7 +68,7 @@ def main() -> None:
     words = [
         sys.executable,
         "-c",
-        "from metaglot.cli import main; main()",
+        "from metaglot.cli.app import main; main()",
         "pretrain",
         "recipe.yaml",
         "--out",

@@ -13,7 +13,7 @@ from tests.hardening.conftest import counted
 
 from metaglot.adaptation.examples import read_examples
 from metaglot.adaptation.stored import read_adaptation
-from metaglot.cli_record import read_command
+from metaglot.cli.shared.record import read_command
 from metaglot.data.environment import read_settings, read_versions
 from metaglot.data.folders import read_run
 from metaglot.data.seen import read_seen

@@ -9,7 +9,7 @@ import pytest
 WRAPPED = (
     "import atexit, sys\n"
     "atexit.register(lambda: print('torch' in sys.modules, 'transformers' in sys.modules))\n"
-    "from metaglot.cli import main\n"
+    "from metaglot.cli.app import main\n"
     "main()\n"
 )
 MODEL = ["adapt", "builtin:tiny"]

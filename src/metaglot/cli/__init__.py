@@ -1,0 +1,1 @@
+"""The command line: `app` gathers the commands, one file each; `shared/` holds what several of them need."""

@@ -1,0 +1,102 @@
+"""The command line: each command builds, calls, prints; heavy imports stand inside the commands."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from metaglot.cli.adapt import adapt
+from metaglot.cli.algorithms import algorithms, check_gradient
+from metaglot.cli.average import average
+from metaglot.cli.bench import bench
+from metaglot.cli.compare import compare
+from metaglot.cli.data import app as data
+from metaglot.cli.demo import demo
+from metaglot.cli.edit import edit
+from metaglot.cli.evaluate import evaluate
+from metaglot.cli.predict import predict
+from metaglot.cli.pretrain import pretrain
+from metaglot.cli.report import report
+from metaglot.cli.reproduce import reproduce
+from metaglot.cli.shared.usage import SafeGroup
+from metaglot.cli.shrink import shrink
+from metaglot.errors import MetaglotError, printable
+from metaglot.version import __version__
+
+app = typer.Typer(
+    name="metaglot",
+    cls=SafeGroup,
+    help="Meta-pretrain language models so that they learn a new text task from a handful of examples.",
+    epilog="Begin with: metaglot demo   ·   Your own data: metaglot adapt builtin:mini examples.csv --out my-model",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+COMMANDS = (demo, pretrain, adapt, predict, edit, evaluate, compare, bench, reproduce, average, shrink, report)
+for command in COMMANDS:
+    app.command(command.__name__)(command)
+app.command("algorithms")(algorithms)
+app.command("check-gradient")(check_gradient)
+app.add_typer(data, name="data")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"metaglot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the command line; what a user can mend is said in a line, with exit code 2."""
+    # Idle threads that spin cost CPU time and slow everything where other programs run too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    own = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not, say, ignored by a background job
+    if own:
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        try:
+            app()
+        finally:  # the outcome stands: an interrupt now, or while the interpreter ends, changes nothing
+            if own:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except MetaglotError as error:
+        typer.echo(f"metaglot: {printable(str(error))}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("metaglot: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that vanished
+        where = f"{error.filename}: " if error.filename else ""
+        reason = printable(f"{where}{error.strerror or error}")
+        typer.echo(f"metaglot: {reason}. What was saved before is whole; free some space or mend the path", err=True)
+        sys.exit(2)
+
+
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; end at once within an import, where C++ extensions would abort on an exception."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os.write(2, b"metaglot: interrupted\n")
+            os._exit(130)
+        frame = frame.f_back
+    raise KeyboardInterrupt

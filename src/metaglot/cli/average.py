@@ -1,0 +1,43 @@
+"""`metaglot average`: the mean of several runs as one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metaglot.cli.shared.printing import tell, tell_json
+from metaglot.errors import MetaglotError
+
+
+def average(
+    runs: Annotated[list[str], typer.Argument(help="Run directories, two or more, from one base.", show_default=False)],
+    *,
+    out: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
+    max_length: Annotated[
+        int | None, typer.Option(help="Tokens of a text that it reads. Default: as the runs.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a shrunk or averaged run that is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
+) -> None:
+    """Write the mean of the weights of several runs, which is about as good as the best of them.
+
+    The runs began from one base and differ in seed or recipe; they can be trained at the same time.  The folder is used
+    like a run, and can be shrunk, but not trained further.
+
+    Example: metaglot average runs/mini-0 runs/mini-1 runs/mini-2 --out runs/mini
+    """
+    if max_length is not None and max_length < 1:
+        raise MetaglotError(f"--max-length {max_length}: expected 1 or more")
+    from metaglot.data.folders import check_model, folder_of, is_run
+
+    for run in runs:
+        if is_run(folder_of(run)):  # else the function itself says what is wrong
+            check_model(run)
+    from metaglot.runs.averaging import average as write
+
+    made = write(runs, out, max_length=max_length, force=force)
+    if as_json:
+        tell_json({"out": str(made), "average_of": runs})
+    elif not quiet:
+        tell(f"{out}: the mean of {len(runs)} runs")

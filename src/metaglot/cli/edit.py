@@ -1,0 +1,87 @@
+"""`metaglot edit`: examples of an adapted model are added, removed, or get another label."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metaglot.cli.shared.texts import Columns, Json, read_file, texts_of
+from metaglot.errors import MetaglotError, printable
+
+if TYPE_CHECKING:
+    from metaglot.adaptation.examples import Examples
+
+
+def edit(
+    folder: Annotated[Path, typer.Argument(help="A folder that metaglot adapt made with --keep-examples.")],
+    *,
+    add: Annotated[list[Path] | None, typer.Option(help="A file of more examples; may be given several times.")] = None,
+    remove: Annotated[
+        list[int] | None, typer.Option(help="The number of an example to take out; may be given several times.")
+    ] = None,
+    relabel: Annotated[
+        list[str] | None, typer.Option(help="ROW=LABEL: another label for an example; may be given several times.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the result is saved. Default: in place.", show_default=False)
+    ] = None,
+    columns: Columns = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Add, remove or relabel examples of an adapted model; the result is as if it was adapted to these examples anew.
+
+    Rows are counted from 1, as the lines of examples.jsonl and as predict --explain shows them; the numbers are
+    those from before the command.
+
+    Examples:
+
+      metaglot edit my-model --remove 4 --relabel 7=billing
+
+      metaglot edit my-model --add more.csv --out my-model-2
+    """
+    if not (add or remove or relabel):
+        raise MetaglotError("nothing to do: give --add FILE, --remove ROW or --relabel ROW=LABEL")
+    labels = _relabelled(relabel or [])
+    new = [_examples(file, columns) for file in add or []]
+    from metaglot.data.folders import check_adapted
+
+    check_adapted(folder)
+    from metaglot.adaptation import Adapted
+    from metaglot.adaptation.editing import edited
+    from metaglot.adaptation.examples import joined
+
+    adapted = edited(Adapted.load(folder), remove=[row - 1 for row in remove or []], relabel=labels, add=joined(new))
+    target = folder if out is None else out
+    adapted.save(target, force=out is None)
+    if as_json:
+        outcome = {"out": str(target), "labels": list(adapted.labels), "examples": sum(adapted.counts)}
+        typer.echo(json.dumps(outcome, ensure_ascii=False))
+    elif not quiet:
+        typer.echo(printable(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes → {target}"))
+
+
+def _relabelled(given: list[str]) -> dict[int, str]:
+    """Return labels by the number of the example, from 0."""
+    found: dict[int, str] = {}
+    for one in given:
+        row, sign, label = one.partition("=")
+        if not sign or not row.strip().isdecimal() or not label.strip():
+            raise MetaglotError(f"--relabel {one!r}: expected ROW=LABEL, e.g. 7=billing")
+        if found.setdefault(int(row) - 1, label.strip()) != label.strip():
+            raise MetaglotError(f"--relabel gives example {int(row)} two labels; choose one")
+    return found
+
+
+def _examples(file: Path, columns: str | None) -> "Examples":
+    from metaglot.adaptation.examples import Examples
+
+    table = read_file(file, columns)
+    if "label" not in table.column_names:
+        raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
+    texts, pairs = texts_of(table)
+    labels = table.column("label").to_pylist()
+    if None in labels:
+        raise MetaglotError(f"{file}: example number {labels.index(None) + 1} has no label; fill it in or remove it")
+    return Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))

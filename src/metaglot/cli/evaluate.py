@@ -1,0 +1,132 @@
+"""`metaglot evaluate`: a model against strong baselines on the same draws."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metaglot.cli.shared.judging import Manner, kept, ready, results_into, words_of
+from metaglot.cli.shared.plan import check_left_out, checked_shots
+from metaglot.cli.shared.printing import tell, tell_json
+from metaglot.cli.shared.tables import told, unknown
+from metaglot.cli.shared.texts import (
+    DeviceOption,
+    Encoding,
+    PrecisionOption,
+    ReadsOption,
+    check_device,
+    precision_called,
+)
+from metaglot.data.locks import writing
+from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    from metaglot.evaluation import Result
+    from metaglot.evaluation.leakage import Leakage
+
+
+def evaluate(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A run directory, builtin:minilm, a Hugging Face folder or hub id.")],
+    tasks: Annotated[
+        list[Path], typer.Argument(help="Labelled files; those with columns part, shot, draw keep theirs.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for results.jsonl, table.md and report.html; resumed if killed.")],
+    shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
+    draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 10,
+    queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 500,
+    efforts: Annotated[
+        str, typer.Option(help="Of ours: instant, fast, thorough, auto, as-trained; several, with commas.")
+    ] = "fast",
+    against: Annotated[
+        str,
+        typer.Option(
+            help="tfidf, frozen (-proto, -lr, -instant), knn, finetune, multitask, peft (lora, bitfit), setfit (extra)."
+        ),
+    ] = "tfidf,frozen,finetune",
+    multitask: Annotated[
+        str | None, typer.Option(help="A run of the algorithm joint, for the baseline multitask.")
+    ] = None,
+    leave_out: Annotated[str, typer.Option(help="Tasks that the macro mean is also shown without.")] = "",
+    columns: Annotated[str | None, typer.Option(help="Names of the columns, e.g. text=body,label=topic.")] = None,
+    encoding: Encoding = None,
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = "auto",
+    reads: ReadsOption = None,
+    seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; with several, each has its share of the threads.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all if absent.")] = None,
+    exclude_overlap: Annotated[
+        bool, typer.Option("--exclude-overlap", help="No query that stands among the run's training texts.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Start the folder afresh.")] = False,
+    by_task: Annotated[bool, typer.Option("--by-task", help="Print each task's differences too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines.")] = False,
+) -> None:
+    """Adapt to each task from few examples, judge on its queries, and compare with baselines on the same draws.
+
+    For a run directory, leakage.json and table.md say which queries stand among its training texts.
+
+    Examples:
+
+      metaglot evaluate runs/english tasks/*.parquet --shots 4,8,16 --draws 5 --out results/english
+
+      metaglot evaluate builtin:minilm tickets.csv --shots 5 --efforts instant,thorough --out results/tickets
+    """
+    from metaglot.cli.shared.checks import check_baselines, check_efforts, check_reads, check_tasks, read_task
+    from metaglot.data.folders import check_model, check_results_target
+
+    wanted = checked_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
+    how = precision_called(precision), check_device(device), reads
+    check_efforts(words_of(efforts), model)
+    check_baselines(words_of(against), multitask=multitask)
+    if not words_of(efforts) and not words_of(against):
+        raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
+    check_results_target(out)
+    context.with_resource(writing(out))
+    labelled = [read_task(path, columns, encoding, seed=seed) for path in tasks]
+    notes = check_tasks(labelled, wanted, draws)
+    from metaglot.cli.shared.record import hashes_of, record_command
+
+    check_reads(reads, labelled)
+    hashes, left_out = hashes_of(tasks), check_left_out(leave_out, labelled)
+    for one in (model, multitask) if multitask else (model,):
+        check_model(one)
+    manner = Manner(jobs, threads, exclude_overlap, force, quiet, left_out)
+    for note in notes:
+        manner.say(note)
+    from metaglot.evaluation import Plan
+    from metaglot.evaluation.job import Job
+
+    named = tuple(words_of(efforts)), tuple(words_of(against))
+    job = Job(model, tuple(tasks), *named, multitask, columns, None, seed, encoding, *how)
+    asked = ready(job, Plan(wanted, draws, queries, seed), labelled, manner)
+    with kept():
+        for _ in results_into(out, asked, manner._replace(quiet=quiet or as_json)):
+            record_command(out, context, hashes, fresh=force)  # not before the folder is sure to take these results
+    record_command(out, context, hashes, fresh=force)
+    results, leakage = told(out, asked, manner)
+    if as_json:
+        for line in (out / "results.jsonl").read_text("utf-8").split("\n")[:-1]:
+            tell_json(json.loads(line))
+    elif not quiet:
+        _show(results, leakage, leave_out=manner.leave_out, by_task=by_task)
+        tell(f"results, table.md and report.html in {out}")
+
+
+def _show(results: "list[Result]", leakage: "Leakage", *, leave_out: Sequence[str], by_task: bool) -> None:
+    """Print the tables, and what of the tasks the model has seen."""
+    from rich.console import Console
+
+    from metaglot.report import terminal
+    from metaglot.report.leakage_tables import leakage_grids
+    from metaglot.report.table import terminal_grid
+
+    Console().print(terminal(results, leave_out=leave_out, by_task=by_task))
+    Console().print(*(terminal_grid(grid) for grid in leakage_grids(leakage)))
+    if not leakage.known:
+        tell(f"leakage {unknown(leakage)}")

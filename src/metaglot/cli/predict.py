@@ -1,0 +1,219 @@
+"""`metaglot predict`: classify texts with an adapted model."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaglot.cli.shared.predicting import Prediction, Question, lines_as_they_come, watched
+from metaglot.cli.shared.predictions_file import check_out, joined, new_names, write_out
+from metaglot.cli.shared.printing import tell, tell_json
+from metaglot.cli.shared.texts import Columns, Encoding, Json, cut_note, read_file, tell_notes, texts_of
+from metaglot.errors import MetaglotError, printable
+
+if TYPE_CHECKING:
+    from metaglot.adaptation import Adapted
+
+
+def predict(
+    folder: Annotated[Path, typer.Argument(help="A folder that metaglot adapt made.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A file with texts (csv, jsonl, txt: one a line, …), or - to read lines.")
+    ] = None,
+    *,
+    text: Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file for all columns of FILE and two more, label and probability: csv, tsv, jsonl, parquet."
+        ),
+    ] = None,
+    new_columns: Annotated[
+        str | None, typer.Option(help="Other names for what --out adds: label=predicted,probability=chance.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
+    unknown: Annotated[
+        str | None, typer.Option(help="The label of texts that are likelier of none of the classes, e.g. unknown.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
+    columns: Columns = None,
+    encoding: Encoding = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress bar.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Classify texts with an adapted model; one line a text: label, probability, text.
+
+    A blank text gets no label: its line is blank, so that line n of the answer is of text n. Lines from standard
+    input are answered as they come. The probability of --unknown is that the text is of none of the classes.
+
+    Examples:
+
+      metaglot predict my-model --text "where is my parcel?"
+
+      metaglot predict my-model new.csv --out labelled.csv
+
+      metaglot predict my-model new.csv --json > predictions.jsonl
+
+      metaglot predict my-model new.csv --unknown other --explain
+
+      tail -f messages.log | metaglot predict my-model -
+    """
+    if (file is None) == (not text):
+        raise MetaglotError("give either --text (once or more) or a file of texts")
+    stream = str(file) == "-"
+    if columns is not None and stream:
+        raise MetaglotError("--columns has no use beside -, of which each line is a text; drop it, or name a file")
+    if encoding is not None and stream:
+        raise MetaglotError("--encoding has no use beside -, which is UTF-8; drop it, or name a file")
+    from metaglot.data.folders import check_adapted
+
+    if out is not None:
+        _check_out(out, file, explain=explain, force=force)
+        _to_file(
+            folder,
+            file or Path(),
+            out,
+            new_names(new_columns),
+            (columns, encoding, unknown),
+            quiet=quiet,
+            as_json=as_json,
+        )
+        return
+    if new_columns is not None:
+        raise MetaglotError("--new-columns has no use without --out, which writes them; add it, or drop this")
+    if stream:
+        check_adapted(folder)
+        _stream(_question(folder, unknown, explain=explain), quiet=quiet, as_json=as_json)
+        return
+    table = None if file is None else read_file(file, columns, encoding)
+    texts, pairs = (list(text or []), None) if table is None else texts_of(table)
+    check_adapted(folder)
+    _note_table(table, quiet=quiet)
+    question = _question(folder, unknown, explain=explain)
+    for one, prediction in zip(
+        texts, _predictions(question, texts, pairs, quiet=quiet or as_json, silent=quiet), strict=True
+    ):
+        _tell(one, prediction, as_json=as_json)
+
+
+def _question(folder: Path, unknown: str | None, *, explain: bool) -> Question:
+    from metaglot.adaptation import Adapted
+
+    return Question(Adapted.load(folder), unknown, explain)
+
+
+def _predictions(
+    question: Question, texts: Sequence[str], pairs: Sequence[str] | None, *, quiet: bool, silent: bool
+) -> list[Prediction]:
+    """Return the predictions; notes and, where it takes more than a moment, a bar go to standard error."""
+    from metaglot.cli.shared.progress import bar
+
+    if not silent:
+        _note(question.adapted, texts, pairs)
+    if quiet:
+        return question.predictions(texts, pairs)
+    with bar("predict", len(texts)) as advance:
+        return question.predictions(texts, pairs, advance)
+
+
+def _note_table(table: Any, *, quiet: bool) -> None:
+    """Point out what was odd about a file when it was read."""
+    from metaglot.data.labels import table_notes
+
+    tell_notes([] if table is None else table_notes(table), quiet=quiet)
+
+
+def _note(adapted: "Adapted", texts: Sequence[str], pairs: Sequence[str] | None) -> None:
+    from metaglot.adaptation.scripts import language_note
+
+    if cut := adapted.model.cut(texts, pairs) if texts else 0:
+        tell(f"note: {cut_note(cut, len(texts), adapted.model.max_length)}", err=True)
+    if note := language_note(adapted.model, texts):
+        tell(f"note: {note}", err=True)
+
+
+def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
+    """Answer the lines of standard input as they come."""
+    noted = quiet
+    lines = watched(question.adapted.model, lines_as_they_come(), lambda note: tell_notes([note], quiet=quiet))
+    for texts in lines:
+        if not noted and question.adapted.model.cut(texts):
+            noted = True
+            tell(f"note: some texts are longer than {question.adapted.model.max_length} tokens; what comes after is "
+                 "not read", err=True)  # fmt: skip
+        for one, prediction in zip(texts, question.predictions(texts, None), strict=True):
+            _tell(one, prediction, as_json=as_json)
+
+
+def _check_out(out: Path, file: Path | None, *, explain: bool, force: bool) -> None:
+    if file is None or str(file) == "-":
+        raise MetaglotError("--out keeps the columns of a file; name a file of texts, or write the output with > FILE")
+    if explain:
+        raise MetaglotError("--explain has no use beside --out, which has no place for reasons; drop one of them")
+    check_out(out, force=force)
+
+
+def _to_file(
+    folder: Path,
+    file: Path,
+    out: Path,
+    names: tuple[str, str],
+    asked: tuple[str | None, str | None, str | None],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write the columns of a file and what is predicted of its rows."""
+    from metaglot.data.beside import read_whole
+    from metaglot.data.columns import parse_columns
+    from metaglot.data.folders import check_adapted
+
+    columns, encoding, unknown = asked
+    mapping = None if columns is None else parse_columns([columns])
+    table, own = read_whole(file, mapping=mapping, encoding=encoding)
+    joined(own, dict.fromkeys(names, ()), file)
+    check_adapted(folder)
+    _note_table(table, quiet=quiet)
+    question = _question(folder, unknown, explain=False)
+    found = _predictions(question, *texts_of(table), quiet=quiet or as_json, silent=quiet)
+    new = [
+        [one.label for one in found],
+        [None if one.probability is None else round(one.probability, 6) for one in found],
+    ]
+    write_out(out, joined(own, dict(zip(names, new, strict=True)), file))
+    if as_json:
+        tell_json({"out": str(out), "rows": len(found), "blank": sum(one.label is None for one in found)})
+    elif not quiet:
+        tell(f"{len(found)} rows → {out}")
+
+
+def _tell(text: str, prediction: Prediction, *, as_json: bool) -> None:
+    from metaglot.data.labels import label_text
+
+    if as_json:
+        tell_json(_json(text, prediction))
+    elif prediction.label is None or prediction.probability is None:
+        tell("")
+    else:
+        label = _on_a_line(label_text(prediction.label))
+        tell(f"{label}\t{prediction.probability:.3f}\t{_on_a_line(text)}")
+        for evidence in () if prediction.why is None else prediction.why.evidence:
+            tell(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
+
+
+def _json(text: str, one: Prediction) -> dict[str, Any]:
+    plain: dict[str, Any] = {"text": text, "label": one.label, "probabilities": one.spread}
+    plain |= {} if one.in_scope is None else {"in_scope": round(one.in_scope, 6)}
+    return plain | ({} if one.why is None else {"why": [evidence._asdict() for evidence in one.why.evidence]})
+
+
+def _on_a_line(text: str) -> str:
+    """Return a text without line breaks and tabs, which would make more fields or lines of it."""
+    return printable(" ".join(text.split()))
+
+
+def _shown(evidence: Any) -> str:
+    of = "name" if evidence.number is None else f"example {evidence.number + 1}"
+    text = f": {' '.join(evidence.text.split())}" if evidence.text else ""
+    return _on_a_line(f"{evidence.label} ({of}){text}")

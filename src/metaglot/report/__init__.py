@@ -1,0 +1,8 @@
+"""Results in, words and pictures out: summaries, comparisons, tables, charts, the page."""
+
+from metaglot.report.charts import curve_chart, method_chart
+from metaglot.report.page import write_report
+from metaglot.report.report_data import Material, gather
+from metaglot.report.table import markdown, terminal
+
+__all__ = ["Material", "curve_chart", "gather", "markdown", "method_chart", "terminal", "write_report"]

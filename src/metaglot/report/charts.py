@@ -1,0 +1,213 @@
+"""The pictures of an evaluation and of a run: results in, SVG out; an empty text where there is nothing to draw."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from types import MappingProxyType
+from typing import NamedTuple
+
+from metaglot.evaluation.statistics import Interval, Ranking
+from metaglot.evaluation.store import Result
+from metaglot.report.comparison import Comparison
+from metaglot.report.drawing import (
+    Dot,
+    Panel,
+    Reliability,
+    Series,
+    dot_chart,
+    line_chart,
+    rank_chart,
+    reliability_chart,
+)
+from metaglot.report.grids import percent, points
+from metaglot.report.summary import cpu_seconds, macro, mean_ece, methods_of, shots_of, tasks_of
+
+POINTS = 150  # of a line, at most
+LEAST = 1e-4  # CPU seconds: what results are rounded to
+
+
+class Curve(NamedTuple):
+    """How a quantity is drawn over the steps of meta-training."""
+
+    title: str
+    kind: str  # of the records that hold it
+    scale: float = 1.0
+
+
+CURVES: Mapping[str, Curve] = MappingProxyType(
+    {
+        "accuracy": Curve("Accuracy on validation tasks, %", "validation", 100.0),
+        "loss": Curve("Meta-training loss, nats", "step"),
+        "domain_loss": Curve("Loss on other text of the domain, adapted, nats a token", "step"),
+        "plain_loss": Curve("Loss of the plain objective, nats a token", "step"),
+        "perplexity": Curve("Perplexity of held-out text", "validation"),
+    }
+)
+
+
+def method_chart(results: Sequence[Result]) -> str:
+    """Return the macro mean of each method with its 95 % interval over draws, a panel for each shot."""
+    panels = [Panel(_shots(shot), _dots(results, shot)) for shot in shots_of(results)]
+    return dot_chart(panels, title=f"Accuracy, {_of(results)}", x="accuracy in %, with 95 % intervals over draws")
+
+
+def shots_chart(results: Sequence[Result]) -> str:
+    """Return the macro mean of each method over the number of shots; nothing for a single number."""
+    shots = [float(shot) for shot in shots_of(results)]
+    if len(shots) < 2:
+        return ""
+    series = [
+        _series(results, method, [(float(shot), shot) for shot in shots_of(results)]) for method in styles(results)
+    ]
+    return line_chart(
+        series, title=f"Accuracy in %, {_of(results)}", x="support examples a class", log=True, marks=shots
+    )
+
+
+def cpu_chart(results: Sequence[Result]) -> str:
+    """Return the macro mean of each method over its CPU seconds, a point for each number of shots."""
+    series: list[Series] = []
+    for method in styles(results):
+        spent = [(cpu_seconds(results, shot, method), shot) for shot in shots_of(results)]
+        series.append(_series(results, method, [(max(LEAST, s), shot) for s, shot in spent if s is not None]))
+    bare = [one._replace(low=(), high=()) for one in series]
+    return line_chart(bare, title="Accuracy in % against cost", x="CPU seconds to learn a task, median", log=True)
+
+
+def difference_chart(found: Sequence[Comparison]) -> str:
+    """Return ours minus each baseline, a panel for each shot; thick over draws, thin over tasks and draws."""
+    single = [c for c in found if c.single]
+    panels: list[Panel] = []
+    for shot in dict.fromkeys(c.shot for c in single):
+        here = sorted((c for c in single if c.shot == shot), key=lambda c: c.draws.mean)
+        panels.append(Panel("all shots" if shot is None else _shots(shot), [_difference(c) for c in here]))
+    ours = found[0].ours if found else "ours"
+    return dot_chart(panels, title=f"{ours} minus each baseline", x="points of accuracy", zero=True)
+
+
+def ranking_chart(found: Ranking | None) -> str:
+    """Return the critical-difference diagram."""
+    if found is None:
+        return ""
+    strong = next((method for method in found.methods if method.startswith("ours-")), "")
+    title = f"Mean ranks over {found.tasks} tasks, 1 is best"
+    return rank_chart(
+        found.methods, found.ranks, critical=found.critical, groups=found.cliques, title=title, strong=strong
+    )
+
+
+def calibration_chart(results: Sequence[Result]) -> str:
+    """Return a reliability diagram for each method, over all its predictions; error by shots without their bins."""
+    if results and all(result.bins for result in results):
+        shown = [_reliability(results, method, style) for method, style in styles(results).items()]
+        return reliability_chart(shown, title="Are confident predictions right?")
+    shots = shots_of(results)
+    series: list[Series] = []
+    for method, style in styles(results).items():
+        errors = [(float(shot), mean_ece(results, shot, method)) for shot in shots]
+        known = [(x, 100 * error) for x, error in errors if error is not None]
+        series.append(Series(method, [x for x, _ in known], [y for _, y in known], style=style))
+    marks = [float(shot) for shot in shots]
+    return line_chart(series, title="Calibration error in %", x="support examples a class", log=True, marks=marks)
+
+
+def curve_chart(curve: Sequence[Mapping[str, object]], name: str = "accuracy") -> str:
+    """Return `name` over `step`, from the records that have both.
+
+    Records as in `metrics.jsonl`: those with a `kind` count only if it is the curve's own (accuracy: validation,
+    loss: step); `ci95`, the half width of an interval of the accuracy, becomes a band.  More than 150 points are
+    averaged in groups.
+    """
+    return curves_chart({"": curve}, name)
+
+
+def curves_chart(runs: Mapping[str, Sequence[Mapping[str, object]]], name: str = "accuracy") -> str:
+    """Return the same of several runs, by their names."""
+    drawn = CURVES.get(name, Curve(name, ""))
+    series = [_curve(records, name, drawn)._replace(name=run, style=n) for n, (run, records) in enumerate(runs.items())]
+    return line_chart(series, title=drawn.title, x="step", height=270)
+
+
+def styles(results: Sequence[Result]) -> dict[str, int]:
+    """Return each method's colour and marker, the same in every picture: ours first."""
+    methods = sorted(methods_of(results), key=lambda method: not method.startswith("ours-"))
+    return {method: number for number, method in enumerate(methods)}
+
+
+def _series(results: Sequence[Result], method: str, places: Sequence[tuple[float, int]]) -> Series:
+    """Return the macro means in % at places (x, shot), those without one left out."""
+    found = [(x, shot, macro(results, shot, method)) for x, shot in places]
+    known = [(x, shot, i) for x, shot, i in found if i is not None]
+    x, y = [x for x, _, _ in known], [100 * i.mean for _, _, i in known]
+    low, high = [100 * i.low for _, _, i in known], [100 * i.high for _, _, i in known]
+    says = [f"{method}, {_shots(shot)}: {percent(i)}" for _, shot, i in known]
+    return Series(method, x, y, low, high, styles(results)[method], says)
+
+
+def _curve(records: Sequence[Mapping[str, object]], name: str, drawn: Curve) -> Series:
+    own = [record for record in records if record.get("kind", drawn.kind) == drawn.kind]
+    found = [(_number(record, "step"), _number(record, name), _number(record, "ci95")) for record in own]
+    kept = [(x, y * drawn.scale, half * drawn.scale) for x, y, half in found if isfinite(x) and isfinite(y)]
+    x, y, half = ([row[n] for row in kept] for n in range(3))
+    banded = name == "accuracy" and all(map(isfinite, half))
+    low = [value - width for value, width in zip(y, half, strict=True)] if banded else []
+    high = [value + width for value, width in zip(y, half, strict=True)] if banded else []
+    return Series("", _thinned(x), _thinned(y), _thinned(low), _thinned(high))
+
+
+def _reliability(results: Sequence[Result], method: str, style: int) -> Reliability:
+    size, confidence, right = defaultdict[int, int](int), defaultdict[int, float](float), defaultdict[int, int](int)
+    for one in (one for result in results if result.method == method for one in result.bins):
+        size[one.number] += one.size
+        confidence[one.number] += one.confidence
+        right[one.number] += one.right
+    order = sorted(size)
+    errors = [result.ece for result in results if result.method == method]
+    return Reliability(
+        method,
+        [confidence[n] / size[n] for n in order],
+        [right[n] / size[n] for n in order],
+        [size[n] for n in order],
+        f"error {100 * sum(errors) / len(errors):.1f} %",
+        style,
+    )
+
+
+def _difference(c: Comparison) -> Dot:
+    inner, outer = (_hundred(i) for i in (c.draws, c.tasks))
+    return Dot(f"− {c.against}", inner.mean, inner.low, inner.high, points(c.draws), outer=(outer.low, outer.high))
+
+
+def _hundred(interval: Interval) -> Interval:
+    return Interval(100 * interval.mean, 100 * interval.low, 100 * interval.high, interval.n)
+
+
+def _number(record: Mapping[str, object], name: str) -> float:
+    value = record.get(name)
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _dots(results: Sequence[Result], shot: int) -> list[Dot]:
+    found = [(method, macro(results, shot, method)) for method in methods_of(results)]
+    return [
+        Dot(method, i.mean * 100, i.low * 100, i.high * 100, percent(i), method.startswith("ours-"))
+        for method, i in found
+        if i is not None
+    ]
+
+
+def _shots(shot: int) -> str:
+    return f"{shot} shot{'s' * (shot > 1)}"
+
+
+def _of(results: Sequence[Result]) -> str:
+    tasks = tasks_of(results)
+    return f"mean of {len(tasks)} tasks" if len(tasks) > 1 else tasks[0] if tasks else "no tasks"
+
+
+def _thinned(values: list[float]) -> list[float]:
+    size = -(-len(values) // POINTS)
+    if size <= 1:
+        return values
+    groups = [values[start : start + size] for start in range(0, len(values), size)]
+    return [sum(group) / len(group) for group in groups]

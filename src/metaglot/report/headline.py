@@ -1,0 +1,93 @@
+"""What came out, in one sentence made from the numbers."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+
+from metaglot.evaluation.statistics import Interval
+from metaglot.evaluation.store import Result
+from metaglot.report.comparison import Comparison, ahead_in_part, candidates, comparisons, named, strongest
+from metaglot.report.summary import methods_of, shots_of, tasks_of
+
+NAMED = 3  # lost tasks that the sentence names
+
+
+def headline(results: Sequence[Result], found: Sequence[Comparison] | None = None) -> str:
+    """Return the gain over the strongest baseline with its interval, and how many tasks are lost.
+
+    The strongest baseline is the one that ours gains least over.  `found` are the comparisons, if they are known.
+    """
+    found = comparisons(results) if found is None else found
+    best = strongest(found)
+    if best is None:
+        many = len(methods_of(results))
+        scope = _scope(tasks_of(results), shots_of(results))
+        return f"{many} method{'s' * (many > 1)} {scope}; none of ours was judged beside a baseline there."
+    scope = _scope([task for task in tasks_of(results) if task in best.means], _shots(best))
+    rivals = len({c.against for c in candidates(found)})
+    which = f"{best.against}, the strongest of {rivals} {named(found)}" if rivals > 1 else best.against
+    word = "above" if best.draws.mean >= 0 else "below"
+    gap = f"{100 * abs(best.draws.mean):.1f} points {word} {which}"
+    return f"{best.ours} is {gap}, {scope}{_interval(best)}; {_lost(best)}{_beaten(found)}."
+
+
+def run_headline(curves: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
+    """Return how far each run got on its validation tasks: first and last accuracy, steps."""
+    said: list[str] = []
+    for name, records in curves.items():
+        steps = [r["step"] for r in records if isinstance(r.get("step"), int)]
+        checks = [r for r in records if r.get("kind") == "validation" and isinstance(r.get("accuracy"), float)]
+        reached = f"{name} took {steps[-1]} steps" if steps else f"{name} took no step"
+        if len(checks) > 1:
+            first, last = (100 * float(str(r["accuracy"])) for r in (checks[0], checks[-1]))
+            reached += f"; accuracy on its validation tasks went from {first:.1f} % to {last:.1f} %"
+        said.append(reached)
+    return ". ".join(said) + "." if said else ""
+
+
+def _shots(one: Comparison) -> list[int]:
+    return sorted({shot for _, shot in one.by_task})
+
+
+def _beaten(found: Sequence[Comparison]) -> str:
+    """Return what baselines that were judged in part say against it."""
+    one = ahead_in_part(found)
+    if one is None:
+        return ""
+    shots = " and ".join(map(str, _shots(one)))
+    return f"; {one.against}, judged at {shots} shots alone, is {-100 * one.draws.mean:.1f} points above it there"
+
+
+def _scope(tasks: Sequence[str], shots: Sequence[int]) -> str:
+    said = [str(shot) for shot in shots]
+    where = f"over {len(tasks)} tasks" if len(tasks) > 1 else f"on {tasks[0]}"
+    listed = f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else said[0]
+    return f"{where} at {listed} shot{'s' * (said != ['1'])}"
+
+
+def intervals(gain: Comparison) -> str:
+    """Return the 95 % intervals of a gain: over draws of the support set, and had other tasks been chosen too."""
+    by_draws = "" if isnan(gain.draws.low) else f"over draws {_between(gain.draws)}"
+    several = gain.tasks.n > 1 and len(gain.means) > 1 and not isnan(gain.tasks.low)
+    by_tasks = f"over tasks and draws {_between(gain.tasks)}" if several else ""
+    return "; ".join(part for part in (by_draws, by_tasks) if part)
+
+
+def _between(interval: Interval) -> str:
+    zero = ", which includes zero" if interval.low <= 0 <= interval.high else ""
+    return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}{zero}"
+
+
+def _interval(best: Comparison) -> str:
+    both = intervals(best)
+    return f" (95 % interval {both})" if both else ""
+
+
+def _lost(best: Comparison) -> str:
+    lost = {task: mean for task, mean in best.means.items() if mean < 0}
+    if not lost:
+        return f"it loses none of the {len(best.means)} tasks" if len(best.means) > 1 else "the task is not lost"
+    if len(best.means) == 1:
+        return "the task is lost"
+    named = ", ".join(f"{task} by {-100 * mean:.1f}" for task, mean in list(lost.items())[:NAMED])
+    more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+    return f"it loses {len(lost)} of {len(best.means)} tasks ({named}{more})"

@@ -1,0 +1,97 @@
+"""The sections of a report, in the order in which a reader asks: how much, where not, at what cost, how surely."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from metaglot.evaluation.store import Result
+from metaglot.report.charts import (
+    CURVES,
+    calibration_chart,
+    cpu_chart,
+    curves_chart,
+    difference_chart,
+    method_chart,
+    ranking_chart,
+    shots_chart,
+)
+from metaglot.report.comparison import Comparison, comparisons, named
+from metaglot.report.grids import Grid, calibration, cost, every_task, macro_means
+from metaglot.report.headline import headline, run_headline
+from metaglot.report.leakage_tables import leakage_grids
+from metaglot.report.rates import learnt_grid, rates_chart
+from metaglot.report.report_data import Material
+from metaglot.report.summary import ranking, without
+from metaglot.report.versus import by_task, effects, mean_ranks, paired
+
+
+class Section(NamedTuple):
+    """A heading with pictures and tables; those that are `folded` open on demand."""
+
+    title: str
+    note: str = ""
+    charts: Sequence[str] = ()
+    grids: Sequence[Grid] = ()
+    folded: Sequence[Grid] = ()
+
+
+def sections(material: Material) -> tuple[str, list[Section]]:
+    """Return the headline and the sections that have something to show."""
+    results = list(material.results)
+    found = comparisons(results, material.reference)
+    said = headline(results, found) if results else run_headline(material.curves)
+    parts = _judged(material, results, found) if results else []
+    parts += [_training(material), _leakage(material)]
+    kept = [
+        part._replace(
+            charts=[chart for chart in part.charts if chart],
+            grids=[grid for grid in part.grids if grid.rows],
+            folded=[grid for grid in part.folded if grid.rows],
+        )
+        for part in parts
+    ]
+    return said, [part for part in kept if part.note or part.charts or part.grids or part.folded]
+
+
+def _judged(material: Material, results: list[Result], found: list[Comparison]) -> list[Section]:
+    leave_out = material.leave_out
+    fewer = without(results, leave_out) if leave_out else []
+    less = (
+        [paired(comparisons(fewer, material.reference), f"Paired differences without {', '.join(leave_out)}")]
+        if fewer
+        else []
+    )
+    ranks = ranking(results)
+    return [
+        Section("Accuracy", "", [method_chart(results), shots_chart(results)], [macro_means(results, fewer)]),
+        Section("Task by task", "", (), [every_task(results, found)], [by_task(found)]),
+        Section("Cost", "", [cpu_chart(results)], [cost(results)]),
+        Section(
+            f"Against the {named(found)}",
+            _THICK if found else "",
+            [difference_chart(found)],
+            [paired(found), effects(found)],
+            less,
+        ),
+        Section("Ranks", "", [ranking_chart(ranks)], [mean_ranks(ranks)]),
+        Section("Calibration", "", [calibration_chart(results)], [calibration(results)]),
+    ]
+
+
+_THICK = "Thick bars are 95 % intervals over draws, thin ones over tasks and draws."
+
+
+def _training(material: Material) -> Section:
+    charts = [curves_chart(material.curves, name) for name in CURVES]
+    many = len(material.learnt) > 1
+    charts += [
+        rates_chart(learnt, title=f"Learnt rates of {run}" if many else "Learnt rates")
+        for run, learnt in material.learnt.items()
+    ]
+    return Section("Meta-training", "", charts, [learnt_grid(material.learnt)])
+
+
+def _leakage(material: Material) -> Section:
+    grids = [grid for leakage in material.leakage for grid in leakage_grids(leakage)]
+    unknown = [leakage.model for leakage in material.leakage if not leakage.known]
+    note = f"Unknown for {', '.join(unknown)}, which names no training text." if unknown else ""
+    return Section("Leakage", note, (), grids)

@@ -1,0 +1,63 @@
+"""A run in few bytes: `model.json`, and what it changed of its base model in low rank (`models/delta.py`)."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from safetensors.torch import save_file
+
+from metaglot.runs.weights import weights_of
+from metaglot.data.cache import atomic_folder
+from metaglot.data.folders import RUN, Run, new_folder, run_at
+from metaglot.data.locks import writing
+from metaglot.data.modes import usual_mode
+from metaglot.data.naming import kept_name
+from metaglot.data.seen import read_seen, whole_texts, write_seen
+from metaglot.errors import MetaglotError
+from metaglot.models import Runtime, load_backbone
+from metaglot.models.delta import shrunk
+
+MEGABYTE = 10**6
+
+
+class Smaller(NamedTuple):
+    """What came of it."""
+
+    bytes: int  # of the weights
+    kept: float  # share of the squared change of the matrices
+
+
+def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0, force: bool = False) -> Smaller:
+    """Write a run as a difference of at most so many megabytes from its base model, which is loaded like the run.
+
+    `out` must not exist, or hold a shrunk or averaged run, which `force` replaces.  It is loaded, adapted and evaluated
+    as a run is, wherever its base model is found, but cannot be trained further.  Beside those megabytes it keeps the
+    hash of each training text, eight bytes, where the run has it.  Raises MetaglotError for what is no run, for one
+    whose base was made for it alone, and where even what cannot be made smaller takes more.
+    """
+    source, found = run_at(run)
+    target = new_folder(out, force=force)
+    with writing(target):
+        new_folder(target, force=force)  # another process may have made it until now
+        return _shrunk_into(target, str(run), source, found, megabytes)
+
+
+def _shrunk_into(target: Path, name: str, source: Path, found: Run, megabytes: float) -> Smaller:
+    if Path(found.base).parent == source:
+        raise MetaglotError(f"{name}: its base model was made for it alone, so a difference from it is of no use")
+    backbone = load_backbone(found.base, Runtime(device="cpu"))
+    base = {**backbone.learner.body(), **backbone.learner.language_head()}
+    small = shrunk(base, weights_of(found, backbone), int(megabytes * MEGABYTE))
+    described = {key: value for key, value in found.described.items() if key != "average_with_base"}
+    described |= kept_name("base", found.base, target)
+    described["shrunk"] = {"megabytes": megabytes, "kept": round(small.kept, 4)}
+    with atomic_folder(target, replace=target.is_dir()) as part:
+        weights = part / "checkpoints" / found.checkpoint.name / "params.safetensors"
+        weights.parent.mkdir(parents=True)
+        with usual_mode(weights):
+            save_file(small.tensors, weights)
+        (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        if seen := read_seen(source):
+            write_seen(part, whole_texts(seen))
+        size = weights.stat().st_size
+    return Smaller(size, small.kept)
