@@ -8,7 +8,9 @@ BENCH_STAMP := $(VENV)/.installed-bench
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help setup demo check format test test-all docs mini mini-research bench clean
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4
+
+.PHONY: help setup demo check format test test-slow test-all docs mini mini-research bench clean
 
 help:  ## What each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -35,10 +37,12 @@ format: $(STAMP)  ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 test: $(STAMP)  ## The quick tests (five minutes on two cores that do nothing else)
-	$(BIN)/pytest -n auto --maxprocesses 4 -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
-test-all: $(STAMP)  ## Every test (eighteen minutes on two cores)
-	$(BIN)/pytest -n auto --maxprocesses 4
+test-slow: $(STAMP)  ## The others (thirteen minutes on two cores)
+	$(PYTEST) -m slow
+
+test-all: test test-slow  ## Every test; in one call with `make test` the quick ones run once
 
 $(DOCS_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'

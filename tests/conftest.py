@@ -4,6 +4,9 @@ import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# As many processes run as there are cores: the threads of one would wait for those of the others, and spin meanwhile.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import contextlib
 import csv
@@ -201,6 +204,7 @@ def metaglot() -> Callable[..., Said]:
 
     def call(*arguments: object) -> Said:
         before, argv, handler = dict(os.environ), sys.argv, signal.getsignal(signal.SIGINT)
+        threads = torch.get_num_threads()
         out, err = io.StringIO(), io.StringIO()
         sys.argv = ["metaglot", *map(str, arguments)]
         try:
@@ -211,6 +215,7 @@ def metaglot() -> Callable[..., Said]:
             signal.signal(signal.SIGINT, handler)  # the command ignores interrupts once its outcome stands
             os.environ.clear()
             os.environ.update(before)
+            torch.set_num_threads(threads)  # a command sets as many as it was told
         return Said(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     return call

@@ -54,5 +54,9 @@ def seeded(seed: int, device: "torch.device") -> Generator[None]:
 
     devices = [device] if device.type == "cuda" else []
     with DRAWS, torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        # `torch.manual_seed` reaches the generators of all devices, and formats the stack three times to do so.
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield

@@ -30,14 +30,7 @@ Call = Callable[..., tuple[int, str, str]]
 @pytest.fixture(name="call")
 def _call(metaglot) -> Call:
     """A function that calls the command line in this process and returns exit code, stdout and stderr."""
-    threads = torch.get_num_threads()
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        said = metaglot(*arguments)
-        torch.set_num_threads(threads)
-        return said
-
-    return call
+    return metaglot
 
 
 @pytest.fixture(name="place", scope="module")
