@@ -20,7 +20,7 @@ from judging import parser_of, task_sets
 from text.train import words
 
 from metaglot.adaptation import Effort, Model, load_model
-from metaglot.adaptation.choice import MANY, SOME
+from metaglot.adaptation.auto import MANY, SOME
 from metaglot.adaptation.effort import EFFORTS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results

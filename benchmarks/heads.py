@@ -19,7 +19,7 @@ from auto import error_of
 from judging import parser_of, task_sets
 
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.closed_form import Solver, blend, solver_of, told
+from metaglot.adaptation.closed_form import Solver, blend, held_out_score, solver_of
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.protocol import TaskSet
 from metaglot.seeds import fold
@@ -46,7 +46,7 @@ def judged(model: Model, task: TaskSet, shot: int, draws: int, queries: int) -> 
         features = reader.features(reader.meta, asked.texts, asked.pairs).cpu().numpy()
         truth = np.array([adapted.labels.index(label) for label in asked.labels])
         taken, beta = solver_of(rows, classes, model.metric)
-        betas = {one: told(rows, classes, model.metric, one).beta for one in SOLVERS}
+        betas = {one: held_out_score(rows, classes, model.metric, one).beta for one in SOLVERS}
         heads = [blend(rows, classes, model.metric, solver=one, beta=betas[one]) for one in SOLVERS]
         heads.append(blend(rows, classes, model.metric, solver=taken, beta=beta))
         found = [replace(adapted, params=head).proba_of_features(features) for head in heads]

@@ -22,9 +22,9 @@ import torch
 from scipy.stats import t
 
 from metaglot.adaptation import EFFORTS, Model, load_model
-from metaglot.adaptation.closed_form import Known, known_rows, told
-from metaglot.adaptation.ingredients import head_of
-from metaglot.adaptation.reading import READS, Reads, best_of, conflicts_of, gains, over_chance
+from metaglot.adaptation.closed_form import SupportUnits, held_out_score, support_units
+from metaglot.adaptation.pair_choice import PAIR_CHOICES, PairChoice, best_of, conflicts_of, gains, over_chance
+from metaglot.adaptation.support import head_of
 from metaglot.seeds import generator
 
 Rows = list[tuple[str, str, str]]  # first text, second, label
@@ -103,15 +103,17 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
     every = sorted({row[:2] for rows in (*supports, asked) for row in rows})
     place = {pair: i for i, pair in enumerate(every)}
     first, second = (list(column) for column in zip(*every, strict=True))
-    features = {part: replace(model, reads=part).features(model.meta, first, second) for part in READS}
+    features = {part: replace(model, reads=part).features(model.meta, first, second) for part in PAIR_CHOICES}
     for rows in supports:
         classes = sorted({label for *_, label in rows})
         numbers = torch.tensor([classes.index(label) for *_, label in rows])
         wanted = torch.tensor([classes.index(label) for *_, label in asked])
         at, to = ([place[row[:2]] for row in of] for of in (rows, asked))
-        known: dict[Reads, Known] = {part: known_rows(features[part][at], numbers, spoken=False) for part in READS}
+        known: dict[PairChoice, SupportUnits] = {
+            part: support_units(features[part][at], numbers, is_class_name=False) for part in PAIR_CHOICES
+        }
         right: dict[str, float] = {}
-        for part in READS:
+        for part in PAIR_CHOICES:
             head, _ = head_of(model, EFFORTS["instant"], known[part], len(classes))
             found = (features[part][to] @ head["head.weight"].T + head["head.bias"]).argmax(1)
             right[part] = 100 * float((found == wanted).double().mean())
@@ -120,13 +122,13 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
         yield Cell(len(rows) // len(classes), right, which)
 
 
-def choices(known: dict[Reads, Known], rows: Rows, classes: int, metric: str) -> dict[str, str]:
+def choices(known: dict[PairChoice, SupportUnits], rows: Rows, classes: int, metric: str) -> dict[str, str]:
     """Return the part that is read as chosen now, as before (never compared with chance), and without any conflict."""
     first, second, labels = (list(column) for column in zip(*rows, strict=True))
-    gain = gains({part: over_chance(known[part], classes, metric) for part in READS})
+    gain = gains({part: over_chance(known[part], classes, metric) for part in PAIR_CHOICES})
     conflicts = conflicts_of(first, labels, second)
-    plain = {part: told(known[part], classes, metric).nats for part in READS}
-    earlier: dict[Reads, float] = {part: plain[part] - plain["both"] for part in conflicts}
+    plain = {part: held_out_score(known[part], classes, metric).nats for part in PAIR_CHOICES}
+    earlier: dict[PairChoice, float] = {part: plain[part] - plain["both"] for part in conflicts}
     return {
         "chosen": best_of(gain, conflicts),
         "before": best_of(earlier, dict.fromkeys(conflicts, 0.0)),
@@ -150,7 +152,7 @@ def main() -> None:
     args = parser.parse_args()
     root, model = Path(os.environ["METAGLOT_DATA"]), load_model(args.model)
     shots = [int(shot) for shot in args.shots.split(",")]
-    shown = (*READS, "before", "chosen", "strict")
+    shown = (*PAIR_CHOICES, "before", "chosen", "strict")
     print(f"| set | shots | draws | {' | '.join(shown)} | chosen − before | which, before | which, chosen |")
     print("|---|---:|---:|" + "---:|" * len(shown) + "---:|---|---|")
     for name in args.sets.split(","):

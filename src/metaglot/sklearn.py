@@ -21,7 +21,7 @@ from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Model
-    from metaglot.adaptation.reading import Reads
+    from metaglot.adaptation.pair_choice import PairChoice
 
 TEXTS = "a list, an array or a column of texts; or two columns, for pairs of texts"
 NO_TEXTS = f"X has 0 sample(s); it must be {TEXTS}, with one text or more"
@@ -70,13 +70,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         *,
         effort: str = "fast",
         names: bool | Mapping[Any, str] = True,
-        reads: "Reads | None" = None,
+        reads: "PairChoice | None" = None,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.model = model
         self.effort = effort
         self.names = names
-        self.reads: Reads | None = reads
+        self.reads: PairChoice | None = reads
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:

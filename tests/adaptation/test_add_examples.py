@@ -66,7 +66,7 @@ def test_closed_form_after_loading_without_texts(model, first, more, tmp_path):
 @pytest.mark.parametrize("names", [True, False, {"fruit": "one apple", "tool": "one saw"}])
 def test_a_new_class_is_named_as_the_others_are(model, first, more, names, effort):
     added = model.adapt(*first, effort=effort, names=names).add_examples(*more)
-    named = {added.labels[int(c)] for c in added.known.numbers[added.known.spoken]}
+    named = {added.labels[int(c)] for c in added.known.numbers[added.known.is_class_name]}
     assert named == (set(added.labels) if names else set())
     given = {**names, "beast": "beast"} if isinstance(names, dict) else names
     scratch = model.adapt([*first[0], *more[0]], [*first[1], *more[1]], effort=effort, names=given)

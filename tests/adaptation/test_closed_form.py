@@ -16,32 +16,32 @@ from metaglot.adaptation.closed_form import (
     FOLDS,
     FREEDOM,
     PENALTY,
-    Known,
+    SupportUnits,
     balance,
     blend,
     confidence,
     fitted,
     folds,
     held_out,
-    known_rows,
     layer,
     logistic,
     solver_of,
+    support_units,
 )
-from metaglot.adaptation.ingredients import MOST_OFTEN, evened
+from metaglot.adaptation.support import MOST_OFTEN, evened
 
 WIDTH = 12
 START = CONFIDENCE["ridge"]
 
 
-def clouds(counts, *, seed: int = 0, spread: float = 0.6, names: bool = False) -> Known:
+def clouds(counts, *, seed: int = 0, spread: float = 0.6, names: bool = False) -> SupportUnits:
     """Return noisy features around a direction for each class."""
     draws = torch.Generator().manual_seed(seed)
     centres = torch.randn(len(counts), WIDTH, generator=draws)
     numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
     noise = spread * torch.randn(len(numbers), WIDTH, generator=draws)
-    rows = known_rows(centres[numbers] + noise, numbers, spoken=False)
-    return rows.plus(known_rows(centres, torch.arange(len(counts)), spoken=True)) if names else rows
+    rows = support_units(centres[numbers] + noise, numbers, is_class_name=False)
+    return rows.plus(support_units(centres, torch.arange(len(counts)), is_class_name=True)) if names else rows
 
 
 @pytest.mark.parametrize("counts", [(4, 4, 4), (1, 1), (2, 9, 3), (40, 30)])
@@ -74,11 +74,11 @@ def test_by_distance_the_prototypes_keep_their_length():
 def test_what_is_set_aside_has_no_part_in_its_scores(counts, names):
     rows = clouds(counts, names=names)
     fold = folds(rows)
-    assert (fold[rows.spoken] == -1).all()
-    assert fold[~rows.spoken].min() >= 0
+    assert (fold[rows.is_class_name] == -1).all()
+    assert fold[~rows.is_class_name].min() >= 0
     assert fold.max() < FOLDS
     for c in range(len(counts)):  # the examples of a class are spread evenly
-        spread = torch.bincount(fold[(rows.numbers == c) & ~rows.spoken], minlength=FOLDS)
+        spread = torch.bincount(fold[(rows.numbers == c) & ~rows.is_class_name], minlength=FOLDS)
         assert spread.max() - spread[: int(fold.max()) + 1].min() <= 1
     scores, numbers = held_out(rows, len(counts), "cosine")
     expected = []
@@ -106,7 +106,7 @@ def test_the_order_of_the_examples_is_nothing():
 def test_one_example_of_each_class_is_judged_by_the_names_alone():
     rows = clouds((1, 1, 1), names=True)
     scores, numbers = held_out(rows, 3, "cosine")
-    weight, bias = layer(rows.at(rows.spoken), 3, "cosine")
+    weight, bias = layer(rows.at(rows.is_class_name), 3, "cosine")
     assert numbers.tolist() == [0, 1, 2]
     assert torch.allclose(scores, rows.features[:3].double() @ weight.T + bias)
     assert not len(held_out(clouds((1, 1, 1)), 3, "cosine")[1])
@@ -159,7 +159,7 @@ def test_a_class_without_rows_is_never_the_likeliest_by_logistic_regression():
     assert torch.equal((rows.features.double() @ weight.T + bias).argmax(1), rows.numbers)
 
 
-def stripes(classes: int, per_class: int, *, seed: int = 0) -> Known:
+def stripes(classes: int, per_class: int, *, seed: int = 0) -> SupportUnits:
     """Return classes that differ little, along directions of small variance: what class means are blind to."""
     draws = torch.Generator().manual_seed(seed)
     numbers = torch.arange(classes).repeat_interleave(per_class)
@@ -167,11 +167,11 @@ def stripes(classes: int, per_class: int, *, seed: int = 0) -> Known:
     told = torch.nn.functional.one_hot(numbers, classes) * 0.5 + 0.02 * torch.randn(
         len(numbers), classes, generator=draws
     )
-    return known_rows(torch.cat([loud, told], dim=1), numbers, spoken=False)
+    return support_units(torch.cat([loud, told], dim=1), numbers, is_class_name=False)
 
 
 def test_the_solver_is_the_one_that_tells_examples_set_aside_better_by_a_nat():
-    def lost(rows: Known, classes: int, solver) -> float:
+    def lost(rows: SupportUnits, classes: int, solver) -> float:
         scores, numbers = held_out(rows, classes, "cosine", solver)
         beta = confidence(scores, numbers, start=CONFIDENCE[solver])
         return log_loss(numbers, (beta * scores).softmax(-1), labels=range(classes), normalize=False)

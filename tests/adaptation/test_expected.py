@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metaglot.adaptation.closed_form import known_rows
+from metaglot.adaptation.closed_form import support_units
 from metaglot.adaptation.expected import expected
 
 
@@ -15,7 +15,7 @@ def blobs(per_class: int, spread: float, seed: int, classes: int = 3):
 
 
 def rows(per_class: int, spread: float, seed: int = 0):
-    return known_rows(*blobs(per_class, spread, seed), spoken=False)
+    return support_units(*blobs(per_class, spread, seed), is_class_name=False)
 
 
 def test_the_form():
@@ -37,16 +37,16 @@ def test_nobody_is_sure_of_few():
 def test_classes_of_unlike_size_count_alike():
     features, numbers = blobs(16, 0.6, 0)
     keep = torch.cat([torch.nonzero(numbers == c)[:size, 0] for c, size in enumerate((16, 4, 4))])
-    found = expected(known_rows(features[keep], numbers[keep], spoken=False), 3, "cosine")
+    found = expected(support_units(features[keep], numbers[keep], is_class_name=False), 3, "cosine")
     assert found.per_class == pytest.approx(3 / (1 / 16 + 1 / 4 + 1 / 4))
     one = torch.cat([torch.nonzero(numbers == c)[:size, 0] for c, size in enumerate((16, 4, 1))])
-    assert expected(known_rows(features[one], numbers[one], spoken=False), 3, "cosine") is None
+    assert expected(support_units(features[one], numbers[one], is_class_name=False), 3, "cosine") is None
 
 
 def test_repeats_tell_nothing_more():
     features, numbers = blobs(6, 1.5, 0)
-    once = expected(known_rows(features, numbers, spoken=False), 3, "cosine")
-    thrice = expected(known_rows(features.repeat(3, 1), numbers.repeat(3), spoken=False), 3, "cosine")
+    once = expected(support_units(features, numbers, is_class_name=False), 3, "cosine")
+    thrice = expected(support_units(features.repeat(3, 1), numbers.repeat(3), is_class_name=False), 3, "cosine")
     assert once.accuracy < 0.9
     assert thrice.accuracy == pytest.approx(once.accuracy)
     assert thrice.high - thrice.low == pytest.approx(once.high - once.low)

@@ -8,7 +8,7 @@ import torch
 
 import metaglot.adaptation.adapted as adapted_module
 from metaglot.adaptation import Adapted
-from metaglot.adaptation.closed_form import known_rows, layer
+from metaglot.adaptation.closed_form import layer, support_units
 from metaglot.adaptation.explanation import shares
 
 
@@ -17,8 +17,10 @@ from metaglot.adaptation.explanation import shares
 def test_what_the_examples_add_is_the_score(metric, counts):
     draws = torch.Generator().manual_seed(0)
     numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
-    rows = known_rows(torch.randn(len(numbers), 10, generator=draws), numbers, spoken=False)
-    rows = rows.plus(known_rows(torch.randn(len(counts), 10, generator=draws), torch.arange(len(counts)), spoken=True))
+    rows = support_units(torch.randn(len(numbers), 10, generator=draws), numbers, is_class_name=False)
+    rows = rows.plus(
+        support_units(torch.randn(len(counts), 10, generator=draws), torch.arange(len(counts)), is_class_name=True)
+    )
     feature = torch.nn.functional.normalize(torch.randn(10, generator=draws), dim=0)
     weight, bias = layer(rows, len(counts), metric)
     parts = shares(rows, len(counts), metric)
@@ -32,7 +34,7 @@ def test_what_the_examples_add_is_the_score(metric, counts):
 def test_what_the_examples_add_is_the_score_of_logistic_regression(counts):
     draws = torch.Generator().manual_seed(0)
     numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
-    rows = known_rows(torch.randn(len(numbers), 10, generator=draws), numbers, spoken=False)
+    rows = support_units(torch.randn(len(numbers), 10, generator=draws), numbers, is_class_name=False)
     feature = torch.nn.functional.normalize(torch.randn(10, generator=draws), dim=0)
     weight, bias = layer(rows, len(counts), "cosine", "logistic")
     parts = shares(rows, len(counts), "cosine", "logistic")
@@ -86,7 +88,10 @@ def test_a_gap_is_the_difference_of_two_columns(solver, classes):
     draws = torch.Generator().manual_seed(0)
     numbers = torch.arange(5 * classes) % classes
     parts = shares(
-        known_rows(torch.randn(len(numbers), 8, generator=draws), numbers, spoken=False), classes, "cosine", solver
+        support_units(torch.randn(len(numbers), 8, generator=draws), numbers, is_class_name=False),
+        classes,
+        "cosine",
+        solver,
     )
     features = torch.nn.functional.normalize(torch.randn(3, 8, generator=draws), dim=-1)
     cosines, offs = parts.cosines(features)

@@ -37,7 +37,7 @@ def test_an_effort_that_is_none(model, sentences, effort):
 
 
 @pytest.mark.parametrize("effort", ["instant", "fast"])
-def test_many_classes_of_two_examples_bring_no_warning(tiny, recwarn, effort):
+def test_quiet_sklearn_of_two_examples_bring_no_warning(tiny, recwarn, effort):
     classes = [f"{a}{b}" for a in "abcde" for b in "fghij"]
     texts, labels = [f"{word} {i}" for word in classes for i in range(2)], [word for word in classes for _ in range(2)]
     tiny.adapt(texts, labels, effort=effort, names=False)

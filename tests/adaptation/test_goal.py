@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from metaglot.adaptation import EFFORTS, goal
+from metaglot.adaptation.crossval import Examples
 from metaglot.adaptation.goal import LADDER, adapt_until, cross_validated
-from metaglot.adaptation.held_out import Examples
 from metaglot.errors import MetaglotError
 
 

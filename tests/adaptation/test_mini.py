@@ -11,7 +11,7 @@ import yaml
 
 from metaglot import load
 from metaglot.adaptation import Model
-from metaglot.adaptation.reading import gains_of
+from metaglot.adaptation.pair_choice import gains_of
 from metaglot.data.readers import read_table
 from metaglot.data.seen import find_seen, read_seen
 from metaglot.data.shipped import WEIGHTS

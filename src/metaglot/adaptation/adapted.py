@@ -23,12 +23,12 @@ from metaglot.adaptation.arguments import (
     shown,
 )
 from metaglot.adaptation.checks import check_texts, listed
-from metaglot.adaptation.closed_form import Known, Solver
+from metaglot.adaptation.closed_form import Solver, SupportUnits
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.examples import Examples
 from metaglot.adaptation.explanation import Evidence, Explanation, Shares, heaviest, shares
 from metaglot.adaptation.model import BATCH, Model
-from metaglot.adaptation.outside import Scope, scope_of
+from metaglot.adaptation.scope import Scope, scope_of
 from metaglot.data.labels import Label, label_text
 from metaglot.data.names import words_of
 from metaglot.errors import MetaglotError
@@ -47,7 +47,7 @@ class Adapted:
     params: Params  # changed parameters and head.*
     effort: Effort | AsTrained
     seed: int = 0
-    known: Known | None = None  # what a head in closed form was made of
+    known: SupportUnits | None = None  # what a head in closed form was made of
     solver: Solver = "ridge"  # and how
     counts: tuple[int, ...] = ()  # examples of each class
     examples: Examples = field(default_factory=Examples)
@@ -176,13 +176,13 @@ class Adapted:
     def _shares(self) -> Shares:
         return shares(self._rows("a prediction"), len(self.labels), self.model.metric, self.solver)
 
-    def _rows(self, what: str) -> Known:
+    def _rows(self, what: str) -> SupportUnits:
         if self.known is None or self.effort.head != "blend":
             raise MetaglotError(
                 f"{what} cannot be told from this head; adapt with an effort that ends in closed form: instant, fast, "
                 "thorough or auto"
             )
-        return Known(*(part.cpu() for part in self.known))
+        return SupportUnits(*(part.cpu() for part in self.known))
 
     def _pooled(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D]
         texts, pairs = check_texts(texts, pairs)
@@ -199,12 +199,12 @@ class Adapted:
             )
         return self.model.features({**self.model.meta, **self.params}, texts, pairs)
 
-    def _evidence(self, rows: Known, row: int, weight: float) -> Evidence:
+    def _evidence(self, rows: SupportUnits, row: int, weight: float) -> Evidence:
         label = label_text(self.labels[int(rows.numbers[row])])
-        if rows.spoken[row]:
-            said = self.provenance.get("names") or {}
-            return Evidence(said.get(label) or words_of(label), label, None, weight)
-        number = int((~rows.spoken[:row]).sum())
+        if rows.is_class_name[row]:
+            class_names = self.provenance.get("names") or {}
+            return Evidence(class_names.get(label) or words_of(label), label, None, weight)
+        number = int((~rows.is_class_name[:row]).sum())
         return Evidence(self.examples.texts[number] if self.examples.texts else "", label, number, weight)
 
     def add_examples(

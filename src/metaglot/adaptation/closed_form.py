@@ -26,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, one_hot
 
-from metaglot.adaptation.unwarned import many_classes
+from metaglot.adaptation.quiet_sklearn import quiet_sklearn
 from metaglot.models.heads import prototype_layer
 from metaglot.models.heads.ridge import ridge
 
@@ -46,56 +46,56 @@ SAME = 1e-5  # of 1 − cos, up to which two texts are taken for one
 ABSENT = -100.0  # the score of a class without rows, by logistic regression
 
 
-class Known(NamedTuple):
+class SupportUnits(NamedTuple):
     """What a head is made of: features of the examples, and of the classes' names."""
 
     features: Tensor  # [n, D], unit length
     numbers: Tensor  # [n], the class of each
-    spoken: Tensor  # [n] bool, the feature of a name and not of an example
+    is_class_name: Tensor  # [n] bool, the feature of a name and not of an example
 
-    def at(self, rows: Tensor) -> "Known":
+    def at(self, rows: Tensor) -> "SupportUnits":
         """Return some rows, by number or by mask."""
-        return Known(self.features[rows], self.numbers[rows], self.spoken[rows])
+        return SupportUnits(self.features[rows], self.numbers[rows], self.is_class_name[rows])
 
-    def plus(self, other: "Known") -> "Known":
+    def plus(self, other: "SupportUnits") -> "SupportUnits":
         """Return the rows of both."""
-        return Known(*(torch.cat(both) for both in zip(self, other, strict=True)))
+        return SupportUnits(*(torch.cat(both) for both in zip(self, other, strict=True)))
 
 
-def known_rows(features: Tensor, numbers: Tensor, *, spoken: bool) -> Known:  # [n, D], [n]
+def support_units(features: Tensor, numbers: Tensor, *, is_class_name: bool) -> SupportUnits:  # [n, D], [n]
     """Return features of examples, or of names."""
     unit = normalize(features.float(), dim=-1)
-    return Known(unit, numbers, torch.full_like(numbers, spoken, dtype=torch.bool))
+    return SupportUnits(unit, numbers, torch.full_like(numbers, is_class_name, dtype=torch.bool))
 
 
-def blend(rows: Known, classes: int, metric: str, *, solver: Solver, beta: float) -> dict[str, Tensor]:
+def blend(rows: SupportUnits, classes: int, metric: str, *, solver: Solver, beta: float) -> dict[str, Tensor]:
     """Return the head, float32: weight [C, D] and bias [C]."""
     weight, bias = layer(rows, classes, metric, solver)
     return {"head.weight": (beta * weight).float(), "head.bias": (beta * bias).float()}
 
 
-class Told(NamedTuple):
-    """How well heads made without them tell the examples that can be set aside."""
+class HeldOutScore(NamedTuple):
+    """How well heads predict the examples that can be set aside, each made without the examples it predicts."""
 
-    beta: float  # what suits them, drawn to the usual one
+    beta: float  # what suits these examples, drawn to the usual one
     nats: float  # Σ log p of their classes; 0 where there are none
 
 
-def told(rows: Known, classes: int, metric: str, solver: Solver = "ridge") -> Told:
-    """Return how well examples set aside are told by heads of the others."""
+def held_out_score(rows: SupportUnits, classes: int, metric: str, solver: Solver = "ridge") -> HeldOutScore:
+    """Return how well heads of the other examples predict the class of those set aside."""
     scores, aside = held_out(rows, classes, metric, solver)
     beta = confidence(scores, aside, start=CONFIDENCE[solver])
-    return Told(beta, -float(cross_entropy(beta * scores, aside, reduction="sum")) if len(aside) else 0.0)
+    return HeldOutScore(beta, -float(cross_entropy(beta * scores, aside, reduction="sum")) if len(aside) else 0.0)
 
 
-def solver_of(rows: Known, classes: int, metric: str) -> tuple[Solver, float]:
+def solver_of(rows: SupportUnits, classes: int, metric: str) -> tuple[Solver, float]:
     """Return how the scores are best made of these rows, told by examples set aside, and their β."""
-    ridged, other = told(rows, classes, metric, "ridge"), told(rows, classes, metric, "logistic")
+    ridged, other = held_out_score(rows, classes, metric, "ridge"), held_out_score(rows, classes, metric, "logistic")
     return ("logistic", other.beta) if other.nats > ridged.nats + ENOUGH else ("ridge", ridged.beta)
 
 
 def layer(  # [C, D], [C], float64
-    rows: Known, classes: int, metric: str, solver: Solver = "ridge"
+    rows: SupportUnits, classes: int, metric: str, solver: Solver = "ridge"
 ) -> tuple[Tensor, Tensor]:
     """Return weight and bias of s, before β."""
     if solver == "logistic":
@@ -106,7 +106,7 @@ def layer(  # [C, D], [C], float64
     return near["head.weight"] + weight, near["head.bias"] + bias
 
 
-def prototypes(rows: Known, classes: int) -> Tensor:  # [C, D], float64
+def prototypes(rows: SupportUnits, classes: int) -> Tensor:  # [C, D], float64
     """Return the mean feature of each class; zeros for one without any."""
     among = one_hot(rows.numbers, classes).double()
     return among.T @ rows.features.double() / among.sum(0).clamp(min=1)[:, None]
@@ -118,7 +118,7 @@ def balance(numbers: Tensor, classes: int) -> Tensor:  # [n] -> [n], float64, th
     return len(numbers) / float((counts > 0).sum()) / counts[numbers]
 
 
-def regression(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C], float64
+def regression(rows: SupportUnits, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C], float64
     """Return W and b of the balanced ridge regression."""
     weights = balance(rows.numbers, classes)[:, None]
     features, targets = rows.features.double(), one_hot(rows.numbers, classes).double()
@@ -128,11 +128,11 @@ def regression(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [
     return solution.T, level - centre @ solution
 
 
-def logistic(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C], float64
+def logistic(rows: SupportUnits, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C], float64
     """Return W and b of the balanced logistic regression; classes without rows score far below the others."""
     x, y = rows.features.double().cpu().numpy(), rows.numbers.cpu().numpy()
     weights = balance(rows.numbers, classes).cpu().numpy()
-    with many_classes():
+    with quiet_sklearn():
         made = LogisticRegression(C=FREEDOM, tol=PRECISE, max_iter=1000).fit(x, y, sample_weight=weights)
     slope, level = np.asarray(made.coef_), np.asarray(made.intercept_)
     if len(made.classes_) == 2:  # one logit of the second class over the first
@@ -143,7 +143,7 @@ def logistic(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [C, D], [C]
 
 
 def held_out(  # [m, C], [m]
-    rows: Known, classes: int, metric: str, solver: Solver = "ridge"
+    rows: SupportUnits, classes: int, metric: str, solver: Solver = "ridge"
 ) -> tuple[Tensor, Tensor]:
     """Return scores s of examples by heads made without them, and their classes; those that can be set aside.
 
@@ -163,27 +163,27 @@ def held_out(  # [m, C], [m]
     return torch.cat(scores), torch.cat(numbers)
 
 
-def folds(rows: Known) -> Tensor:  # [n]
+def folds(rows: SupportUnits) -> Tensor:  # [n]
     """Return the fold of each row, −1 for names."""
-    most = int(torch.bincount(rows.numbers[~rows.spoken], minlength=1).max())
+    most = int(torch.bincount(rows.numbers[~rows.is_class_name], minlength=1).max())
     # With names even the only example of a class can be set aside: its name stands for it.
-    count = min(FOLDS, max(most, 1 if rows.spoken.any() else 2))
+    count = min(FOLDS, max(most, 1 if rows.is_class_name.any() else 2))
     members, place = _ordered(rows)
     fold = torch.full_like(rows.numbers, -1)
     fold[members] = place % count
     return fold
 
 
-def sizes(rows: Known, classes: int) -> Tensor:  # [C]
+def sizes(rows: SupportUnits, classes: int) -> Tensor:  # [C]
     """Return how many distinct examples each class has."""
     members, place = _ordered(rows)
     most = torch.zeros(classes, dtype=place.dtype, device=place.device)
     return most.scatter_reduce(0, rows.numbers[members], place + 1, "amax")
 
 
-def _ordered(rows: Known) -> tuple[Tensor, Tensor]:  # [n], [n]
+def _ordered(rows: SupportUnits) -> tuple[Tensor, Tensor]:  # [n], [n]
     """Return the examples, class by class, and the place of each in its class, 0, 1, …; the same features share one."""
-    members = torch.nonzero(~rows.spoken)[:, 0]
+    members = torch.nonzero(~rows.is_class_name)[:, 0]
     members = members[rows.features[members, 0].argsort(stable=True)]  # the order they were given in is nothing
     members = members[rows.numbers[members].argsort(stable=True)]
     features, numbers = rows.features[members], rows.numbers[members]

@@ -13,8 +13,8 @@ import torch
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.checks import check_examples, check_labelled, numbered
 from metaglot.adaptation.examples import Examples, data_hash
-from metaglot.adaptation.ingredients import features_of, head_of, names_as, spoken
 from metaglot.adaptation.storage import provenance_of
+from metaglot.adaptation.support import class_names_of, features_of, head_of, names_as
 from metaglot.data.labels import Label, in_order, label_text, of_kind
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
@@ -95,10 +95,10 @@ def _added(adapted: Adapted, texts: list[str], labels: list[Label], pairs: list[
     names = (*adapted.labels, *new)
     numbers = [names.index(label) for label in labels]
     known = adapted.known.plus(features_of(adapted.model, {}, texts, pairs, numbers))
-    if adapted.known.spoken.any():
+    if adapted.known.is_class_name.any():
         words = names_of([label_text(name) for name in names], adapted.provenance.get("names"))
-        said = {c: words[c] for c in range(len(adapted.labels), len(names)) if words[c]}
-        known = known.plus(names_as(adapted.model, {}, said))
+        class_names = {c: words[c] for c in range(len(adapted.labels), len(names)) if words[c]}
+        known = known.plus(names_as(adapted.model, {}, class_names))
     counts = [*adapted.counts, *[0] * len(new)]
     for number in numbers:
         counts[number] += 1
@@ -121,19 +121,19 @@ def _solved(adapted: Adapted, examples: Examples, left: list[int]) -> Adapted:
     model, effort, there = adapted.model, adapted.effort, set(examples.labels)
     classes = (*(label for label in adapted.labels if label in there), *sorted(there - set(adapted.labels)))
     numbers = [classes.index(label) for label in examples.labels]
-    known = adapted.known.at(torch.nonzero(~adapted.known.spoken)[:, 0][left])
+    known = adapted.known.at(torch.nonzero(~adapted.known.is_class_name)[:, 0][left])
     known = known._replace(numbers=torch.tensor(numbers[: len(left)], device=known.numbers.device))
     if new := examples.texts[len(left) :]:
         pairs = None if examples.pairs is None else examples.pairs[len(left) :]
         known = known.plus(features_of(model, {}, new, pairs, numbers[len(left) :]))
     names = _names(adapted, there)
-    said = spoken(classes, effort, names if examples.pairs is None else False)
-    known = known.plus(names_as(model, {}, said))
+    class_names = class_names_of(classes, effort, names if examples.pairs is None else False)
+    known = known.plus(names_as(model, {}, class_names))
     head, solver = head_of(model, effort, known, len(classes))
     told = examples.texts, examples.labels, examples.pairs
     facts: dict[str, Any] = provenance_of(model, *told, effort=effort, seed=adapted.seed)
-    if said or names is False:
-        facts["names"] = {classes[c]: words for c, words in said.items()} or False
+    if class_names or names is False:
+        facts["names"] = {classes[c]: words for c, words in class_names.items()} or False
     if "reads" in adapted.provenance:
         facts["reads"] = adapted.provenance["reads"]
     counts = tuple(examples.labels.count(label) for label in classes)

@@ -14,7 +14,7 @@ HeadName = Literal["prototypes", "blend", "own"]
 EffortName = Literal["instant", "fast", "thorough", "auto", "as-trained"]
 
 AUTO = "auto"
-"""As far as the first steps tell, inside the support set, that it pays to adapt (`choice.py`)."""
+"""As far as the first steps tell, inside the support set, that it pays to adapt (`auto.py`)."""
 
 AS_TRAINED = "as-trained"
 """What the algorithm that meta-trained the model does with a support set, with its own head, rule and steps."""

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import torch
 
-from metaglot.adaptation.closed_form import Known, Solver, held_out, sizes
+from metaglot.adaptation.closed_form import Solver, SupportUnits, held_out, sizes
 
 SET_ASIDE = 0.086  # δ
 WIDTH = 2.5  # z
@@ -44,7 +44,9 @@ class Expected(NamedTuple):
         )
 
 
-def expected(rows: Known, classes: int, metric: str, *, gain: float = 0.0, solver: Solver = "ridge") -> Expected | None:
+def expected(
+    rows: SupportUnits, classes: int, metric: str, *, gain: float = 0.0, solver: Solver = "ridge"
+) -> Expected | None:
     """Return what to expect of these examples; None where a class has fewer than two, which tell next to nothing."""
     counts = sizes(rows, classes)
     scores, numbers = held_out(rows, classes, metric, solver)

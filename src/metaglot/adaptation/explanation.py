@@ -19,8 +19,8 @@ from torch.nn.functional import one_hot
 from metaglot.adaptation.closed_form import (
     FREEDOM,
     PENALTY,
-    Known,
     Solver,
+    SupportUnits,
     balance,
     layer,
     prototypes,
@@ -50,7 +50,7 @@ class Explanation(NamedTuple):
 class Shares(NamedTuple):
     """What the examples add to the scores of any text; a function of the support set."""
 
-    rows: Known
+    rows: SupportUnits
     near: Tensor  # [n], to the score of its own class, for each unit of cosine with the text
     dual: Tensor  # [n, C], to each score, for each unit of cosine with the text, off the centre
     centre: Tensor  # [D]
@@ -76,7 +76,7 @@ class Shares(NamedTuple):
         return added, float(self.bias[first] - self.bias[second])
 
 
-def shares(rows: Known, classes: int, metric: str, solver: Solver = "ridge") -> Shares:
+def shares(rows: SupportUnits, classes: int, metric: str, solver: Solver = "ridge") -> Shares:
     """Return what each row adds to the scores, float64."""
     x, among = rows.features.double(), one_hot(rows.numbers, classes).double()
     weight, bias = layer(rows, classes, metric, solver)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.checks import check_examples
+from metaglot.adaptation.crossval import Examples, fit_and_judge, folds_of
 from metaglot.adaptation.effort import EFFORTS, Effort, longer
-from metaglot.adaptation.held_out import Examples, folds_of, outside
 from metaglot.adaptation.model import Model, Names
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
@@ -57,5 +57,5 @@ def cross_validated(model: Model, examples: Examples, effort: Effort, *, seed: i
         raise MetaglotError(f"a goal needs two different texts of each class to test itself; {rare!r} has one")
     right: list[bool] = []
     for k, part in enumerate(folds_of(examples, min(folds, fewest), seed, "folds")):
-        right += outside(model, examples, part, effort, seed=fold(seed, "fold", k)).right
+        right += fit_and_judge(model, examples, part, effort, seed=fold(seed, "fold", k)).right
     return sum(right) / len(right)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.arguments import check_text, shown
+from metaglot.adaptation.load import load_model
 from metaglot.adaptation.model import Model
-from metaglot.adaptation.model_folders import load_model
 from metaglot.adaptation.storage import load_adapted
 from metaglot.data.folders import ADAPTED, folder_of, is_file
 from metaglot.errors import MetaglotError

@@ -27,7 +27,7 @@ from metaglot.types import Batch, Fast, Params, Problem, TaskInfo
 
 if TYPE_CHECKING:
     from metaglot.adaptation.adapted import Adapted
-    from metaglot.adaptation.reading import Reads
+    from metaglot.adaptation.pair_choice import PairChoice
 
 LENGTH = 128  # tokens of a text, unless a run or the backbone's folder says otherwise or it takes fewer
 BATCH = 64  # texts at a time in inference
@@ -45,7 +45,7 @@ class Model:
     max_length: int = LENGTH  # tokens; longer texts are cut
     provenance: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""  # what `load_model` was given; absolute for a folder
-    reads: "Reads | None" = None  # which part of pairs, once an adaptation has chosen it; both before
+    reads: "PairChoice | None" = None  # which part of pairs, once an adaptation has chosen it; both before
 
     def __repr__(self) -> str:
         """Return what it is, on one line: its tensors would fill pages."""
@@ -198,7 +198,7 @@ class Model:
         seed: int = 0,
         names: Names = True,
         seconds: float | None = None,
-        reads: "Reads | None" = None,
+        reads: "PairChoice | None" = None,
     ) -> "Adapted":
         """Return the model adapted to these examples; the model itself stays as it is.
 
@@ -216,9 +216,9 @@ class Model:
         trained, fewer than two classes, labels that are other objects, texts that are all empty, lists of unlike
         length, or `reads` where there are no pairs.
         """
-        from metaglot.adaptation.choice import SECONDS, adapt_auto
-        from metaglot.adaptation.making import adapt_model  # these build on this module
-        from metaglot.adaptation.reading import check_reads, reading
+        from metaglot.adaptation.auto import SECONDS, adapt_auto
+        from metaglot.adaptation.fit import adapt_model  # these build on this module
+        from metaglot.adaptation.pair_choice import check_reads, with_pair_choice
 
         texts, labels, pairs = check_examples(texts, labels, pairs)
         effort, seed, seconds = check_effort(effort), check_whole("seed", seed), check_seconds("seconds", seconds)
@@ -229,7 +229,7 @@ class Model:
             raise MetaglotError(f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out")
         own = effort == AS_TRAINED or isinstance(effort, AsTrained)  # reads what it was trained to
         if pairs is not None and (reads or not (own or self.reads)):
-            chosen = reading(self, texts, labels, pairs, reads=reads)
+            chosen = with_pair_choice(self, texts, labels, pairs, reads=reads)
             return chosen.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds)
         if effort == AUTO:
             budget = SECONDS if seconds is None else seconds
@@ -245,7 +245,7 @@ class Model:
         `names` has words for labels that say nothing by themselves, as {"1": "positive"}.  Raises MetaglotError for
         fewer than two labels, for one given twice, and for one without words of its own.
         """
-        from metaglot.adaptation.making import from_names
+        from metaglot.adaptation.fit import from_names
 
         names = {} if names is None else names
         check_words("names", names, switch=False)

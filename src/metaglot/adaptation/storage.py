@@ -18,11 +18,11 @@ from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.card import model_card
-from metaglot.adaptation.closed_form import Known
+from metaglot.adaptation.closed_form import SupportUnits
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.examples import Examples, check_kept, data_hash, read_examples, to_keep, write_examples
+from metaglot.adaptation.load import load_model
 from metaglot.adaptation.model import Model
-from metaglot.adaptation.model_folders import load_model
 from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.data.labels import KINDS, Label
@@ -36,7 +36,7 @@ from metaglot.models.finite import check_finite
 from metaglot.models.heads import head_size
 from metaglot.version import __version__
 
-KNOWN = "known."  # features of the examples
+UNITS = {"features": "known.features", "numbers": "known.numbers", "is_class_name": "known.spoken"}  # in the file
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 
 
@@ -106,8 +106,10 @@ def load_adapted(folder: Path, *, model: Model | None = None, runtime: Runtime =
     device = over.backbone.learner.device
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
     weights = {name: value.clone().to(device) for name, value in saved.weights.items()}
-    params = {name: value for name, value in weights.items() if not name.startswith(KNOWN)}
-    known = Known(*(weights[KNOWN + part] for part in Known._fields)) if len(params) < len(weights) else None
+    params = {name: value for name, value in weights.items() if name not in UNITS.values()}
+    known = (
+        SupportUnits(**{part: weights[name] for part, name in UNITS.items()}) if len(params) < len(weights) else None
+    )
     return Adapted(
         model=over,
         labels=tuple(stated.labels),
@@ -151,7 +153,7 @@ def _read(folder: Path) -> _Saved:
 
 
 def _check_known(weights: Mapping[str, torch.Tensor]) -> None:
-    shapes = [weights[KNOWN + part].shape for part in Known._fields if KNOWN + part in weights]
+    shapes = [weights[name].shape for name in UNITS.values() if name in weights]
     if shapes and not (len(shapes) == 3 and len(shapes[0]) == 2 and shapes[1] == shapes[2] == shapes[0][:1]):
         raise ValueError(f"features of examples that do not fit: {[tuple(shape) for shape in shapes]}")
 
@@ -160,7 +162,7 @@ def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
     weights = {name: value.detach().cpu().contiguous() for name, value in sorted(adapted.params.items())}
     if adapted.known is not None:
         parts = adapted.known._asdict().items()
-        weights |= {KNOWN + name: part.cpu().contiguous() for name, part in parts}
+        weights |= {UNITS[name]: part.cpu().contiguous() for name, part in parts}
     with usual_mode(part / "weights.safetensors") as file:
         save_file(weights, file)
     plain = {

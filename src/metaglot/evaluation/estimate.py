@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from metaglot.adaptation import Effort, Model
-from metaglot.adaptation.choice import MANY, SOME
+from metaglot.adaptation.auto import MANY, SOME
 from metaglot.adaptation.effort import AUTO
 from metaglot.evaluation.baselines import FineTune, Method, Ours, SetFit, Tfidf
 from metaglot.evaluation.baselines.finetune import tuned_for

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.reading import Reads
+from metaglot.adaptation.pair_choice import PairChoice
 from metaglot.data.columns import parse_columns
 from metaglot.evaluation.baselines import Method, baselines, ours
 from metaglot.evaluation.protocol import TaskSet
@@ -29,7 +29,7 @@ class Job:
     encoding: str | None = None  # of text files, where it is not UTF-8
     precision: Precision = "auto"
     device: str = "auto"
-    reads: Reads | None = None  # which part of pairs a language model reads, where its examples do not choose it
+    reads: PairChoice | None = None  # which part of pairs a language model reads, where its examples do not choose it
     label: str = ""  # of the model, where several are compared
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from metaglot.adaptation.unwarned import many_classes
+from metaglot.adaptation.quiet_sklearn import quiet_sklearn
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered
 
@@ -37,7 +37,7 @@ class FrozenLR:
         names, numbers = numbered(labels)
         regression = LogisticRegression(C=self.c, max_iter=1000)
         features = self.queries.encoder.embed(texts, pairs)
-        with many_classes():
+        with quiet_sklearn():
             return FittedLR(names, self.queries, regression.fit(features, numbers))
 
 

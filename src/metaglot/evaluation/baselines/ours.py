@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from metaglot.adaptation import Adapted, Effort, Model
-from metaglot.adaptation.choice import auto_settings
+from metaglot.adaptation.auto import auto_settings
 from metaglot.adaptation.effort import AUTO
 from metaglot.data.labels import label_text
 from metaglot.evaluation.baselines.features import Remembered

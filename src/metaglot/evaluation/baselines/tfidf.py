@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from metaglot.adaptation.unwarned import many_classes
+from metaglot.adaptation.quiet_sklearn import quiet_sklearn
 from metaglot.evaluation.baselines.method import numbered
 
 
@@ -44,7 +44,7 @@ class Tfidf:
             [(name, block) for name, block in blocks if _reads(block, joined)] or [("none", _Nothing())]
         )
         pipeline = Pipeline([("features", features), ("lr", LogisticRegression(C=self.c, max_iter=1000))])
-        with many_classes():
+        with quiet_sklearn():
             return FittedTfidf(names, pipeline.fit(joined, numbers))
 
 

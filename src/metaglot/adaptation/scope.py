@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.closed_form import Known, folds
+from metaglot.adaptation.closed_form import SupportUnits, folds
 from metaglot.errors import MetaglotError
 
 FIRMNESS = 0.03  # C of the logistic regression; chosen with the three numbers on development sets
@@ -56,7 +56,7 @@ class Scope(NamedTuple):
         return self.fitted.predict_proba((told - self.middle) / self.spread)[:, 1]
 
 
-def scope_of(rows: Known, classes: int) -> Scope:
+def scope_of(rows: SupportUnits, classes: int) -> Scope:
     """Return the border around the classes.
 
     Raises MetaglotError where no example can be set aside: a class needs a second example, or its name.
@@ -75,25 +75,25 @@ def scope_of(rows: Known, classes: int) -> Scope:
     return Scope(measures(rows, _means(rows, classes)), columns, middle, spread, fitted)
 
 
-def in_scope(rows: Known, classes: int, features: Tensor) -> np.ndarray:  # [q, D] unit -> [q]
+def in_scope(rows: SupportUnits, classes: int, features: Tensor) -> np.ndarray:  # [q, D] unit -> [q]
     """Return the probability that each text is of one of the classes; raises as `scope_of` does."""
     return scope_of(rows, classes).chances(features)
 
 
-def measures(rows: Known, means: Tensor) -> Measures:  # [C, D]
+def measures(rows: SupportUnits, means: Tensor) -> Measures:  # [C, D]
     """Return what measures texts by these rows, and by the means of the classes that are among them."""
     means = means[torch.unique(rows.numbers)]
     middle = means.mean(0)
     return Measures(normalize(means, dim=-1), normalize(means - middle, dim=-1), middle, rows.features.double())
 
 
-def _known(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [m, 3], [n, 3]
+def _known(rows: SupportUnits, classes: int) -> tuple[Tensor, Tensor]:  # [m, 3], [n, 3]
     """Return what tells the examples from the others: with their class known to these, and without it.
 
     Those of the first that had no other of their class are left out.
     """
     fold = folds(rows)
-    aside, by_fold, by_class = torch.nonzero(~rows.spoken)[:, 0], *_nearest(rows, fold)
+    aside, by_fold, by_class = torch.nonzero(~rows.is_class_name)[:, 0], *_nearest(rows, fold)
     known = torch.zeros(len(aside), 3, dtype=torch.float64)
     told = torch.zeros(len(aside), dtype=torch.bool)
     for k in range(int(fold.max()) + 1):
@@ -107,10 +107,10 @@ def _known(rows: Known, classes: int) -> tuple[Tensor, Tensor]:  # [m, 3], [n, 3
     return known[told], torch.stack([near, off, by_class], dim=1)
 
 
-def _nearest(rows: Known, fold: Tensor) -> tuple[Tensor, Tensor]:  # [m], [m]
+def _nearest(rows: SupportUnits, fold: Tensor) -> tuple[Tensor, Tensor]:  # [m], [m]
     """Return the cosine of each example with the nearest row of another fold, and with that of another class."""
     x, found = rows.features.double(), [torch.zeros(2, 0, dtype=torch.float64)]
-    for block in torch.nonzero(~rows.spoken)[:, 0].split(BLOCK):
+    for block in torch.nonzero(~rows.is_class_name)[:, 0].split(BLOCK):
         cosines = x[block] @ x.T
         apart = (group[block, None] != group for group in (fold, rows.numbers))
         found.append(torch.stack([cosines.where(other, cosines.new_tensor(-1.0)).amax(1) for other in apart]))
@@ -118,7 +118,7 @@ def _nearest(rows: Known, fold: Tensor) -> tuple[Tensor, Tensor]:  # [m], [m]
     return by_fold, by_class
 
 
-def _without_class(rows: Known, aside: Tensor, classes: int) -> tuple[Tensor, Tensor]:  # [m], [m]
+def _without_class(rows: SupportUnits, aside: Tensor, classes: int) -> tuple[Tensor, Tensor]:  # [m], [m]
     """Return the cosines of examples with the nearest prototype of another class, before and off their middle.
 
     The middle of the other classes differs by class, so that it is taken off products, and not off the vectors:
@@ -145,7 +145,7 @@ def _without_class(rows: Known, aside: Tensor, classes: int) -> tuple[Tensor, Te
     return near, off
 
 
-def _means(rows: Known, classes: int) -> Tensor:  # [C, D], float64
+def _means(rows: SupportUnits, classes: int) -> Tensor:  # [C, D], float64
     """Return `prototypes`, by sums in order: a product with indicators costs as much as all the rest."""
     counts = torch.bincount(rows.numbers, minlength=classes).clamp(min=1)[:, None]
     sums = torch.zeros(classes, rows.features.shape[1], dtype=torch.float64)

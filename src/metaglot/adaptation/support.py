@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from metaglot.adaptation.closed_form import Known, Solver, blend, known_rows, prototypes, solver_of
+from metaglot.adaptation.closed_form import Solver, SupportUnits, blend, prototypes, solver_of, support_units
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.model import Model, Names
 from metaglot.data.labels import Label, label_text, normal
@@ -17,7 +17,7 @@ from metaglot.types import Params
 MOST_OFTEN = 8  # times that an example of a rare class stands among those of gradient steps
 
 
-def spoken(classes: Sequence[Label], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
+def class_names_of(classes: Sequence[Label], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
     """Return the name of each class by its number; none unless every class has one, so that none is favoured."""
     labels = [label_text(label) for label in classes]
     given = names_given(names)
@@ -39,23 +39,25 @@ def names_given(names: Names) -> dict[str, str]:
 
 def features_of(
     model: Model, moved: Params, texts: Sequence[str], pairs: Sequence[str] | None, numbers: Sequence[int]
-) -> Known:
+) -> SupportUnits:
     """Return the features of examples, with the parameters that adaptation moved."""
     features = model.features({**model.meta, **moved}, texts, pairs)
-    return known_rows(features, torch.tensor(numbers, device=features.device), spoken=False)
+    return support_units(features, torch.tensor(numbers, device=features.device), is_class_name=False)
 
 
-def names_as(model: Model, moved: Params, said: Mapping[int, str]) -> Known:
+def names_as(model: Model, moved: Params, class_names: Mapping[int, str]) -> SupportUnits:
     """Return the features of the classes' names."""
     device = model.backbone.learner.device
-    if not said:
+    if not class_names:
         empty = torch.zeros(0, model.backbone.learner.hidden_size, device=device)
-        return known_rows(empty, torch.zeros(0, dtype=torch.long, device=device), spoken=True)
-    features = model.features({**model.meta, **moved}, list(said.values()), None)
-    return known_rows(features, torch.tensor(list(said), device=device), spoken=True)
+        return support_units(empty, torch.zeros(0, dtype=torch.long, device=device), is_class_name=True)
+    features = model.features({**model.meta, **moved}, list(class_names.values()), None)
+    return support_units(features, torch.tensor(list(class_names), device=device), is_class_name=True)
 
 
-def head_of(model: Model, effort: Effort | AsTrained, known: Known, classes: int) -> tuple[dict[str, Tensor], Solver]:
+def head_of(
+    model: Model, effort: Effort | AsTrained, known: SupportUnits, classes: int
+) -> tuple[dict[str, Tensor], Solver]:
     """Return the head that an effort in closed form makes, and how it was solved for."""
     if effort.head == "blend":
         solver, beta = solver_of(known, classes, model.metric)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def many_classes() -> Generator[None]:
+def quiet_sklearn() -> Generator[None]:
     """Leave out scikit-learn's warning that there are more classes than half of the examples."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes")

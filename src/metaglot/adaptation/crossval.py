@@ -12,8 +12,8 @@ from torch import Tensor
 
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.effort import Effort
-from metaglot.adaptation.ingredients import names_given
 from metaglot.adaptation.model import Model, Names
+from metaglot.adaptation.support import names_given
 from metaglot.data.folding import folded_texts
 from metaglot.data.labels import Label, in_order, label_text
 from metaglot.seeds import generator
@@ -54,7 +54,7 @@ def folds_of(examples: Examples, count: int, seed: int, *purpose: int | str) -> 
     return [([i for i in every if part[i] != k], [i for i in every if part[i] == k]) for k in range(count)]
 
 
-class Outside(NamedTuple):
+class Judged(NamedTuple):
     """What a model adapted to the examples inside says of those outside."""
 
     scores: Tensor  # [m, C], float64
@@ -62,9 +62,9 @@ class Outside(NamedTuple):
     right: list[bool]
 
 
-def outside(
+def fit_and_judge(
     model: Model, examples: Examples, fold: tuple[list[int], list[int]], effort: Effort, *, seed: int
-) -> Outside:
+) -> Judged:
     """Return how the examples outside are judged; each of their classes must have one inside."""
     inside, given = examples.at(fold[0]), {examples.labels[row] for row in fold[0]}
     names = inside.names
@@ -75,8 +75,8 @@ def outside(
     return judged(adapted, examples.at(fold[1]))
 
 
-def judged(adapted: Adapted, examples: Examples) -> Outside:
+def judged(adapted: Adapted, examples: Examples) -> Judged:
     """Return how other examples are judged."""
     scores = torch.as_tensor(adapted.predict_proba(examples.texts, examples.pairs)).clamp(min=1e-30).log()
     numbers = torch.tensor([adapted.labels.index(label) for label in examples.labels])
-    return Outside(scores, numbers, (scores.argmax(1) == numbers).tolist())
+    return Judged(scores, numbers, (scores.argmax(1) == numbers).tolist())

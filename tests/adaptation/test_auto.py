@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from metaglot.adaptation import AUTO, Adapted
-from metaglot.adaptation import choice as module
-from metaglot.adaptation.choice import CLOSED, MANY, SOME, choose, step_seconds
-from metaglot.adaptation.closed_form import Known
+from metaglot.adaptation import auto as module
+from metaglot.adaptation.auto import CLOSED, MANY, SOME, choose, step_seconds
+from metaglot.adaptation.closed_form import SupportUnits
+from metaglot.adaptation.crossval import Examples, folds_of
 from metaglot.adaptation.effort import effort_called
 from metaglot.adaptation.expected import Expected
-from metaglot.adaptation.held_out import Examples, folds_of
 from metaglot.data.folding import folded
 from metaglot.errors import MetaglotError
 
@@ -108,7 +108,7 @@ class Judge:
         for c in range(2):
             members = torch.nonzero(numbers == c)[:, 0]
             lying[members[: round((1 - self.closed) * len(members))]] = 1 - c
-        known = Known(torch.eye(2)[lying], numbers, torch.zeros(len(numbers), dtype=torch.bool))
+        known = SupportUnits(torch.eye(2)[lying], numbers, torch.zeros(len(numbers), dtype=torch.bool))
         return SimpleNamespace(labels=classes, known=known, solver="ridge", counts=(2,))
 
 

@@ -20,20 +20,25 @@ from typing import Literal
 import torch
 from torch.nn.functional import cross_entropy
 
-from metaglot.adaptation.closed_form import CONFIDENCE, ENOUGH, Known, confidence, held_out
-from metaglot.adaptation.ingredients import features_of
+from metaglot.adaptation.closed_form import CONFIDENCE, ENOUGH, SupportUnits, confidence, held_out
 from metaglot.adaptation.model import Model
+from metaglot.adaptation.support import features_of
 from metaglot.data.folding import folded_texts
 from metaglot.data.labels import Label, in_order
 from metaglot.errors import MetaglotError
 
-Reads = Literal["both", "first", "second"]
-READS: tuple[Reads, ...] = ("both", "first", "second")
+PairChoice = Literal["both", "first", "second"]
+PAIR_CHOICES: tuple[PairChoice, ...] = ("both", "first", "second")
 CONFLICTS = 0.1  # share of the examples that may stand under several labels by one part, and not by both
 
 
-def reading(
-    model: Model, texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str], *, reads: Reads | None = None
+def with_pair_choice(
+    model: Model,
+    texts: Sequence[str],
+    labels: Sequence[Label],
+    pairs: Sequence[str],
+    *,
+    reads: PairChoice | None = None,
 ) -> Model:
     """Return the model that reads a part of pairs: the one named, or the one that suits the examples best.
 
@@ -47,25 +52,27 @@ def reading(
 
 def check_reads(reads: object) -> None:
     """Raise MetaglotError for a part of another name."""
-    if not isinstance(reads, str) or reads not in READS:
-        raise MetaglotError(f"reads {reads!r:.60}: expected one of {', '.join(READS)}")
+    if not isinstance(reads, str) or reads not in PAIR_CHOICES:
+        raise MetaglotError(f"reads {reads!r:.60}: expected one of {', '.join(PAIR_CHOICES)}")
 
 
-def gains_of(model: Model, texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]) -> dict[Reads, float]:
+def gains_of(
+    model: Model, texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]
+) -> dict[PairChoice, float]:
     """Return by how many nats either part alone tells examples set aside better than both do, and than chance does."""
     classes = in_order(labels)
     numbers = [classes.index(label) for label in labels]
-    rows = {part: features_of(replace(model, reads=part), {}, texts, pairs, numbers) for part in READS}
-    return gains({part: over_chance(rows[part], len(classes), model.metric) for part in READS})
+    rows = {part: features_of(replace(model, reads=part), {}, texts, pairs, numbers) for part in PAIR_CHOICES}
+    return gains({part: over_chance(rows[part], len(classes), model.metric) for part in PAIR_CHOICES})
 
 
-def gains(nats: Mapping[Reads, float]) -> dict[Reads, float]:
+def gains(nats: Mapping[PairChoice, float]) -> dict[PairChoice, float]:
     """Return the gain of either part alone from `over_chance` of all three."""
     usual = max(nats["both"], 0.0)
     return {"first": nats["first"] - usual, "second": nats["second"] - usual}
 
 
-def over_chance(rows: Known, classes: int, metric: str) -> float:
+def over_chance(rows: SupportUnits, classes: int, metric: str) -> float:
     """Return how much better than the frequencies of the classes heads of the others tell examples set aside."""
     scores, aside = held_out(rows, classes, metric)
     if not len(aside):
@@ -75,7 +82,7 @@ def over_chance(rows: Known, classes: int, metric: str) -> float:
     return float(-prior[aside].sum() - cross_entropy(beta * scores + prior, aside, reduction="sum"))
 
 
-def conflicts_of(texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]) -> dict[Reads, float]:
+def conflicts_of(texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]) -> dict[PairChoice, float]:
     """Return which share of the examples stands under several labels by either part, and does not so by both."""
     whole, first, second = (
         _conflicting(folded_texts(*of), labels) for of in ((texts, pairs), (texts, None), (pairs, None))
@@ -83,9 +90,9 @@ def conflicts_of(texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[
     return {"first": (first - whole) / len(labels), "second": (second - whole) / len(labels)}
 
 
-def best_of(gain: Mapping[Reads, float], conflicts: Mapping[Reads, float]) -> Reads:
+def best_of(gain: Mapping[PairChoice, float], conflicts: Mapping[PairChoice, float]) -> PairChoice:
     """Return the part to read, from `gains` and `conflicts_of`."""
-    enough: list[Reads] = [part for part in gain if gain[part] > ENOUGH and conflicts[part] < CONFLICTS]
+    enough: list[PairChoice] = [part for part in gain if gain[part] > ENOUGH and conflicts[part] < CONFLICTS]
     return max(enough, key=lambda part: gain[part]) if enough else "both"
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from metaglot.adaptation import Adapted, load_model
-from metaglot.adaptation.closed_form import known_rows
-from metaglot.adaptation.reading import CONFLICTS, ENOUGH, best_of, conflicts_of, gains, gains_of, over_chance
+from metaglot.adaptation.closed_form import support_units
+from metaglot.adaptation.pair_choice import CONFLICTS, ENOUGH, best_of, conflicts_of, gains, gains_of, over_chance
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
 
@@ -83,16 +83,20 @@ def test_a_part_that_stands_under_both_labels_is_never_read_alone(model, sentenc
 def test_a_part_that_tells_nothing_has_no_nats():
     draws = torch.Generator().manual_seed(0)
     same = torch.randn(8, 10, generator=draws).repeat(2, 1)
-    assert over_chance(known_rows(same, torch.arange(16) // 8, spoken=False), 2, "cosine") == pytest.approx(0, abs=1e-6)
+    assert over_chance(support_units(same, torch.arange(16) // 8, is_class_name=False), 2, "cosine") == pytest.approx(
+        0, abs=1e-6
+    )
     for counts in ((40, 4), (20, 20), (60, 10, 5)):  # the larger class is likelier, which is no merit of a part
         numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
-        noise = known_rows(torch.randn(len(numbers), 10, generator=draws), numbers, spoken=False)
+        noise = support_units(torch.randn(len(numbers), 10, generator=draws), numbers, is_class_name=False)
         assert over_chance(noise, len(counts), "cosine") < ENOUGH
-        told = known_rows(torch.nn.functional.one_hot(numbers, 10) + 0.1 * noise.features, numbers, spoken=False)
+        told = support_units(
+            torch.nn.functional.one_hot(numbers, 10) + 0.1 * noise.features, numbers, is_class_name=False
+        )
         share = torch.tensor(counts) / len(numbers)
         entropy = float(-(share * share.log()).sum())
         assert over_chance(told, len(counts), "cosine") == pytest.approx(len(numbers) * entropy, rel=0.25)
-    one_each = known_rows(torch.randn(2, 10, generator=draws), torch.arange(2), spoken=False)
+    one_each = support_units(torch.randn(2, 10, generator=draws), torch.arange(2), is_class_name=False)
     assert over_chance(one_each, 2, "cosine") == 0.0
 
 

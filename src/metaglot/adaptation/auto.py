@@ -27,13 +27,13 @@ from typing import Any, NamedTuple
 import torch
 
 from metaglot.adaptation.adapted import Adapted
-from metaglot.adaptation.closed_form import Known, confidence
+from metaglot.adaptation.closed_form import SupportUnits, confidence
+from metaglot.adaptation.crossval import Examples, folds_of, judged
 from metaglot.adaptation.effort import EFFORTS, Effort
 from metaglot.adaptation.expected import Expected, expected
-from metaglot.adaptation.held_out import Examples, folds_of, judged
-from metaglot.adaptation.ingredients import head_of
-from metaglot.adaptation.making import adapt_model
+from metaglot.adaptation.fit import adapt_model
 from metaglot.adaptation.model import Model, Names
+from metaglot.adaptation.support import head_of
 from metaglot.data.labels import Label, in_order
 from metaglot.seeds import fold
 
@@ -72,7 +72,7 @@ class Choice(NamedTuple):
     """How far to adapt, and what speaks for it."""
 
     effort: Effort
-    known: Known  # features before any step
+    known: SupportUnits  # features before any step
     trial: Trial | None  # None where nothing was tried
     expected: Expected | None
     reason: str
@@ -176,10 +176,10 @@ def _said(effort: Effort, trial: Trial) -> str:
     return f"{what}: {here}, {there}, so likely {100 * trial.likely:+.1f}"
 
 
-def tried(model: Model, examples: Examples, known: Known, seed: int) -> Trial:
+def tried(model: Model, examples: Examples, known: SupportUnits, seed: int) -> Trial:
     """Try SOME on two halves; `known` has the features of all, as they are without any."""
     classes = in_order(examples.labels)
-    named = torch.nonzero(known.spoken)[:, 0].tolist()
+    named = torch.nonzero(known.is_class_name)[:, 0].tolist()
     right: list[tuple[bool, bool]] = []
     scores, numbers = [], []
     for k, (inside, outside) in enumerate(folds_of(examples, 2, seed, "halves")):

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from metaglot.adaptation import Adapted, Effort
-from metaglot.adaptation.closed_form import SAME, folds, known_rows, prototypes, sizes
-from metaglot.adaptation.outside import FIRMNESS, in_scope, measures, scope_of
+from metaglot.adaptation.closed_form import SAME, folds, prototypes, sizes, support_units
+from metaglot.adaptation.scope import FIRMNESS, in_scope, measures, scope_of
 from metaglot.errors import MetaglotError
 
 
@@ -26,7 +26,7 @@ def spread():
             return centres[numbers] + 0.5 * torch.randn(len(numbers), 16, generator=draws)
 
         numbers = torch.arange(classes).repeat_interleave(shots)
-        rows = known_rows(around(numbers), numbers, spoken=False)
+        rows = support_units(around(numbers), numbers, is_class_name=False)
         inside, outside = (
             torch.nn.functional.normalize(around(start + torch.arange(200) % classes), dim=-1) for start in (0, classes)
         )
@@ -92,7 +92,7 @@ def slow_folds(rows, classes, count):
     """One class after the other."""
     fold = torch.full_like(rows.numbers, -1)
     for c in range(classes):
-        members = torch.nonzero((rows.numbers == c) & ~rows.spoken)[:, 0]
+        members = torch.nonzero((rows.numbers == c) & ~rows.is_class_name)[:, 0]
         members = members[rows.features[members, 0].argsort(stable=True)]
         place = -1
         for i, row in enumerate(members.tolist()):
@@ -110,7 +110,7 @@ def slow_numbers(rows, classes, fold):
         aside = aside.at(torch.isin(aside.numbers, rest.numbers))
         inside.append(measures(rest, prototypes(rest, classes)).of(aside.features.double()))
     for c in range(classes):
-        rest, aside = rows.at(rows.numbers != c), rows.at((rows.numbers == c) & ~rows.spoken)
+        rest, aside = rows.at(rows.numbers != c), rows.at((rows.numbers == c) & ~rows.is_class_name)
         outside.append(measures(rest, prototypes(rest, classes)).of(aside.features.double()))
     return torch.cat(inside), torch.cat(outside)
 
@@ -119,7 +119,9 @@ def slow_numbers(rows, classes, fold):
 def test_all_classes_at_once_are_as_one_after_the_other(spread, classes, shots, named):
     rows, inside, outside = spread(classes, shots)
     if named:
-        rows = rows.plus(known_rows(spread(classes, 1, seed=1)[0].features, torch.arange(classes), spoken=True))
+        rows = rows.plus(
+            support_units(spread(classes, 1, seed=1)[0].features, torch.arange(classes), is_class_name=True)
+        )
     rows = rows.plus(rows.at(torch.arange(2)))  # two examples stand twice
     fold = folds(rows)
     assert torch.equal(fold, slow_folds(rows, classes, int(fold.max()) + 1))
@@ -137,7 +139,7 @@ def test_all_classes_at_once_are_as_one_after_the_other(spread, classes, shots, 
     np.testing.assert_allclose(scope.chances(asked), expected, atol=1e-9)
 
 
-def test_many_classes_take_little_time(spread):
+def test_quiet_sklearn_take_little_time(spread):
     rows, inside, _ = spread(300, 2)
     start = time.process_time()
     assert len(in_scope(rows, 300, inside)) == 200
