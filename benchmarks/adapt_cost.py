@@ -22,9 +22,9 @@ import torch
 from meta.workload import WAYS, WORKLOADS, make_module, make_tasks
 
 from metaglot.algorithms import GradientBased
+from metaglot.families.classification import Classification
 from metaglot.inner import Adam, first_order
 from metaglot.models import All, BiasNorm, HeadOnly, HfLearner, Lora, Prototypes, Scope
-from metaglot.tasks import Classification
 from metaglot.types import Problem, TaskInfo
 
 SCOPES: Mapping[str, Scope] = {"all": All(), "lora": Lora(), "bias-norm": BiasNorm(), "head": HeadOnly()}

@@ -60,10 +60,10 @@ def judged(algorithm: GradientBased, learner: Mapped, meta: Params, tasks: TaskD
     right, losses = list[float](), list[float]()
     for n in range(count):
         episode = tasks(seed, n, {})
-        problem = Problem(learner, episode.family, episode.task)  # pyright: ignore[reportArgumentType]
+        problem = Problem(learner, episode.objective, episode.task)  # pyright: ignore[reportArgumentType]
         fast = algorithm.adapt(problem, meta, episode.support, seed=0)
         with torch.no_grad():
-            found = episode.family.metrics(problem.logits({**meta, **fast.params}, episode.query), episode.query)
+            found = episode.objective.metrics(problem.logits({**meta, **fast.params}, episode.query), episode.query)
         right.append(found["accuracy"])
         losses.append(found["loss"])
     return right, float(np.mean(losses))

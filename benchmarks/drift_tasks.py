@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from metaglot.families.classification import Classification
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.heads import scores
 from metaglot.seeds import generator
-from metaglot.tasks import Classification, Source
+from metaglot.tasks import Source
 from metaglot.tasks.drift import Histories, Sliding, episode_of
 from metaglot.tasks.sources import Examples
 from metaglot.types import Batch, Episode, Outputs, Params, Record, Row, Snapshot, TaskDistribution, TaskInfo
@@ -122,7 +123,7 @@ class Moving:
                 drawn.append(means[k] + self.noise * rng.standard_normal(WIDTH) / np.sqrt(WIDTH))
             fresh = rng.standard_normal((WAYS, WIDTH)) / np.sqrt(WIDTH)
             means = self.keeps * means + np.sqrt(1 - self.keeps**2) * fresh
-        return episode_of(Rows("moving", (), np.stack(drawn)), self.family, MOVING, support, query)
+        return episode_of(Rows("moving", (), np.stack(drawn)), self.objective, MOVING, support, query)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
         """Return the snapshot."""

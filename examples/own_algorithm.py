@@ -8,9 +8,10 @@ import sys
 from metaglot.algorithms import GradientBased
 from metaglot.data.readers import read_table
 from metaglot.data.store import tokenise
+from metaglot.families.classification import Classification
 from metaglot.inner import Sgd, first_order
 from metaglot.models import Lora, Prototypes, load_backbone
-from metaglot.tasks import Classification, Shape, SupervisedTasks, sources_of
+from metaglot.tasks import Shape, SupervisedTasks, sources_of
 from metaglot.training import Optimisation, initial_state, train
 
 # Two first-order steps on low-rank updates, from prototypes.

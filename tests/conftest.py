@@ -30,9 +30,10 @@ from transformers import BertConfig, BertModel, GPT2Config, GPT2LMHeadModel, XLN
 from metaglot.cli.app import main
 from metaglot.data.builtin import fetch
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.models import HfLearner
 from metaglot.seeds import generator, seeded
-from metaglot.tasks import Classification, Shape, draw_episode, sources_of
+from metaglot.tasks import Shape, draw_episode, sources_of
 from metaglot.types import Batch, Episode, Problem, Row
 
 torch.set_num_threads(1)
@@ -179,7 +180,7 @@ def support(episode: Episode) -> Batch:
 
 @pytest.fixture(scope="session")
 def problem(bert: HfLearner, episode: Episode) -> Problem:
-    return Problem(bert, episode.family, episode.task)
+    return Problem(bert, episode.objective, episode.task)
 
 
 @pytest.fixture(scope="session")

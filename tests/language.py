@@ -8,10 +8,10 @@ from tests.conftest import VOCAB, random_module
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
+from metaglot.families.language import CausalLm, MaskedLm
 from metaglot.models import HfLearner
 from metaglot.models.language import take_head
 from metaglot.seeds import generator
-from metaglot.tasks.objectives import CausalLm, MaskedLm
 from metaglot.types import Episode, Problem, TaskInfo
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -61,16 +61,16 @@ def family_of(learner: HfLearner) -> MaskedLm | CausalLm:
 
 def passages(learner: HfLearner, *, support: int = 3, query: int = 3, seed: int = 0) -> Episode:
     """Return an episode of random passages of unlike length; without a support set where it is to have none."""
-    family, rng = family_of(learner), generator(seed, "passages")
+    objective, rng = family_of(learner), generator(seed, "passages")
     rows = [{"input_ids": rng.integers(4, VOCAB, rng.integers(6, 11))} for _ in range(support + query)]
-    rows = family.prepare(rows, rng)
-    task = TaskInfo("domain-lm/one" if support else "plain", "text", (), (), family=family.name)
-    first = family.collate(rows[:support]) if support else {}
-    return Episode(task, family, first, family.collate(rows[support:]))
+    rows = objective.prepare(rows, rng)
+    task = TaskInfo("domain-lm/one" if support else "plain", "text", (), (), family=objective.name)
+    first = objective.collate(rows[:support]) if support else {}
+    return Episode(task, objective, first, objective.collate(rows[support:]))
 
 
 def problem_of(learner: HfLearner, episode: Episode) -> Problem:
-    return Problem(learner, episode.family, episode.task)
+    return Problem(learner, episode.objective, episode.task)
 
 
 def noise(params: Mapping[str, torch.Tensor], scale: float = 0.1) -> dict[str, torch.Tensor]:

@@ -7,9 +7,9 @@ import metaglot
 
 ROOT = Path(metaglot.__file__).parent
 ORDER = (
-    *("version", "errors", "seeds", "method_names", "types", "data", "models", "tasks", "inner", "algorithms"),
-    *("training", "runs", "adaptation", "evaluation", "report", "search", "export", "serving", "sklearn", "config"),
-    *("assembly", "cli", "__main__"),
+    *("version", "errors", "seeds", "method_names", "types", "data", "models", "families", "tasks", "inner"),
+    *("algorithms", "training", "runs", "adaptation", "evaluation", "report", "search", "export", "serving"),
+    *("sklearn", "config", "assembly", "cli", "__main__"),
 )
 
 
@@ -58,7 +58,7 @@ def test_every_package_has_a_place():
     parts = {path.stem if path.suffix == ".py" else path.name for path in ROOT.iterdir()}
     for part in parts - {"__init__", "__pycache__", "py.typed", "recipes", "weights"}:
         layer(part)
-    assert {"data", "models", "tasks", "inner", "algorithms"} <= parts
+    assert {"data", "models", "families", "tasks", "inner", "algorithms"} <= parts
 
 
 def test_it_can_tell(tmp_path, monkeypatch):

@@ -14,9 +14,9 @@ from torch import Tensor
 from meta.peers import PEERS, Classifier
 from meta.workload import RATE, STEPS, WAYS, WORKLOADS, make_module, make_tasks
 from metaglot.algorithms import GradientBased
+from metaglot.families.classification import Classification
 from metaglot.inner import ESTIMATORS, Adjoint, Estimator, FiniteProduct, Sgd
 from metaglot.models import All, HfLearner, Zeros
-from metaglot.tasks import Classification
 from metaglot.types import Episode, Problem, TaskInfo
 
 VARIANTS: dict[str, Callable[[], Estimator]] = {

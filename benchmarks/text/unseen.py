@@ -12,10 +12,10 @@ from metaglot.assembly.text import read_text
 from metaglot.config import CorpusSettings, TextSettings
 from metaglot.data.blocks import pack
 from metaglot.data.folders import read_run
+from metaglot.families.language import objective_of
 from metaglot.inner import Adam, Rule, Sgd, first_order
 from metaglot.models import All, Backbone, Runtime, Zeros, load_backbone
 from metaglot.tasks.domain_lm import DomainText, Passages
-from metaglot.tasks.objectives import objective_of
 from metaglot.training.checkpoint import load_params
 from metaglot.types import Episode, Params, Problem
 
@@ -66,7 +66,7 @@ def unseen(
 def losses(trained: Trained, rule: Rule, episode: Episode, marks: Sequence[int]) -> dict[int, float]:
     """Return the query loss in nats a token after each of `marks` steps on the support set; at most DIVERGED."""
     learner = trained.backbone.learner
-    problem = Problem(learner, episode.family, episode.task)
+    problem = Problem(learner, episode.objective, episode.task)
     algorithm = GradientBased(All(), Zeros(), rule, max(marks), first_order, dropout=False)
     inner = algorithm.inner_of(problem)
     episode = episode.to(learner.device)

@@ -19,7 +19,7 @@ Params = Mapping[str, Tensor]
 """Parameters by name: `body.*`, `algorithm.*`, `heads.<data set>.*`; in an inner loop also `head.*`, `lora.*`."""
 
 Row = Mapping[str, Any]
-"""One tokenised example: input_ids (list of int), label (int), and what else its family needs."""
+"""One tokenised example: input_ids (list of int), label (int), and what else its objective needs."""
 
 Record = Mapping[str, float | int | str]
 """What is worth logging of one step on one task."""
@@ -131,8 +131,11 @@ class Learner(Protocol):
         ...
 
 
-class Family(Protocol):
-    """A kind of task: it alone knows batches, the head, the loss, the prediction and the metrics."""
+class Objective(Protocol):
+    """The tensor half of a kind of task: batches, the head, the loss, the prediction and the metrics.
+
+    It is all that algorithms know of a kind; `families.Family` is the whole of it.
+    """
 
     @property
     def name(self) -> str:
@@ -181,7 +184,7 @@ class Episode:
     """One task as the learner meets it."""
 
     task: TaskInfo
-    family: Family
+    objective: Objective
     support: Batch
     query: Batch
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # provenance: support and query row numbers
@@ -219,16 +222,16 @@ class TaskDistribution(Protocol):
 
 @dataclass(frozen=True)
 class Problem:
-    """A learner, a family and a task: all that an algorithm sees of the world."""
+    """A learner, an objective and a task: all that an algorithm sees of the world."""
 
     learner: Learner
-    family: Family
+    objective: Objective
     task: TaskInfo
 
     @property
     def head_spec(self) -> HeadSpec:
         """The shape of the task's output layer."""
-        return self.family.head_spec(self.task, self.learner.hidden_size)
+        return self.objective.head_spec(self.task, self.learner.hidden_size)
 
     @property
     def over_vocabulary(self) -> bool:
@@ -241,12 +244,12 @@ class Problem:
         if seen and language:
             seen = seen._replace(logits=self.learner.score(params, seen.hidden, batch, seed=seed))
         outputs = seen or self.learner.forward(params, batch, seed=seed, logits=language)
-        return outputs._replace(logits=self.family.logits(params, outputs))
+        return outputs._replace(logits=self.objective.logits(params, outputs))
 
     def units(self, params: Params, batch: Batch, *, seed: int | None = None) -> Units:
         """Return what a head is made of on this batch."""
         outputs = self._seen(batch) or self.learner.forward(params, batch, seed=seed)
-        return self.family.units(outputs, batch, self.head_spec)
+        return self.objective.units(outputs, batch, self.head_spec)
 
     def remembered(self, params: Params, batch: Batch, *, seed: int | None = None) -> Batch:
         """Return the batch with the learner's outputs in it, so that only the head is run from now on."""
@@ -261,7 +264,7 @@ class Problem:
 
     def loss(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:  # nats
         """Return the mean loss of what is judged in a batch."""
-        return self.family.loss(self.logits(params, batch, seed=seed), batch)
+        return self.objective.loss(self.logits(params, batch, seed=seed), batch)
 
     def logits(self, params: Params, batch: Batch, *, seed: int | None = None) -> Tensor:
         """Return the task's scores for a batch."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metaglot.tasks import Classification
+from metaglot.families.classification import Classification
 from metaglot.types import Algorithm, Batch, Episode, HeadSpec, Outputs, Params, Problem, TaskInfo, Units
 
 D = 5
@@ -95,11 +95,11 @@ class Case:
     def __init__(self, seed: int, mix: Tensor | None = None) -> None:
         self.A, self.A2 = hessian(10 * seed + 1), hessian(10 * seed + 2)
         self.c, self.c2 = draw(10 * seed + 3, D), draw(10 * seed + 4, D)
-        self.family = Quadratic(mix)
-        support = self.family.collate([{"center": self.c, "matrix": self.A}] * 2)
-        query = self.family.collate([{"center": self.c2, "matrix": self.A2}] * 3)
-        self.episode = Episode(INFO, self.family, support, query)
-        self.problem = Problem(Point(), self.family, INFO)
+        self.objective = Quadratic(mix)
+        support = self.objective.collate([{"center": self.c, "matrix": self.A}] * 2)
+        query = self.objective.collate([{"center": self.c2, "matrix": self.A2}] * 3)
+        self.episode = Episode(INFO, self.objective, support, query)
+        self.problem = Problem(Point(), self.objective, INFO)
         # The mean over support and query together is again a quadratic.
         self.A3 = (2 * self.A + 3 * self.A2) / 5
         self.c3 = torch.linalg.solve(self.A3, (2 * self.A @ self.c + 3 * self.A2 @ self.c2) / 5)

@@ -6,7 +6,8 @@ from torch.nn.functional import cross_entropy
 
 from metaglot.algorithms import build_algorithm
 from metaglot.errors import MetaglotError
-from metaglot.tasks import Classification, Shape, SupervisedTasks, sources_of
+from metaglot.families.classification import Classification
+from metaglot.tasks import Shape, SupervisedTasks, sources_of
 from metaglot.types import Problem
 
 
@@ -15,7 +16,7 @@ def here(make_toy, make_bert):
     tasks = SupervisedTasks(sources_of(make_toy()), Classification(), Shape((2, 3), (1, 2), 2))
     learner = make_bert(dtype=torch.float64)
     episode = tasks(0, 0, {})
-    return learner, tasks.tasks, Problem(learner, episode.family, episode.task), episode
+    return learner, tasks.tasks, Problem(learner, episode.objective, episode.task), episode
 
 
 def gradient(name, here, **options):

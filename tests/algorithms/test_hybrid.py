@@ -17,7 +17,7 @@ def world(learner, labelled: Episode) -> tuple[list[Problem], list[Episode]]:
     """Plain text, labels, plain text, labels."""
     plain = [passages(learner, support=0, query=n, seed=n) for n in (3, 5)]
     episodes = [plain[0], labelled, plain[1], labelled]
-    return [Problem(learner, e.family, e.task) for e in episodes], episodes
+    return [Problem(learner, e.objective, e.task) for e in episodes], episodes
 
 
 @pytest.mark.parametrize("dropout", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "dropout"])
@@ -35,7 +35,7 @@ def test_the_gradient_is_the_mean_of_both_kinds(episode, name, kind, dropout):
     taught = tasks.meta_grad(problems[1::2], meta, episodes[1::2], step=4, seed=1)
     alone = [hybrid.meta_grad([problems[i]], meta, [episodes[i]], step=4, seed=1) for i in (0, 2)]
     assert found.grads.keys() == meta.keys()
-    tokens = [episodes[i].family.judged(episodes[i].query) for i in (0, 2)]
+    tokens = [episodes[i].objective.judged(episodes[i].query) for i in (0, 2)]
     if not dropout:
         for n, value in found.grads.items():
             text = (tokens[0] * alone[0].grads[n] + tokens[1] * alone[1].grads[n]) / sum(tokens)
@@ -46,7 +46,7 @@ def test_the_gradient_is_the_mean_of_both_kinds(episode, name, kind, dropout):
         assert all(torch.allclose(alone[0].grads[n], by_hand[n], rtol=1e-9, atol=1e-12) for n in meta)
     assert [r["task"] for r in found.records] == [e.task.name for e in episodes]
     assert [r.get("plain", 0) for r in found.records] == [1, 0, 1, 0]
-    assert [r["family"] for r in found.records] == [e.family.name for e in episodes]
+    assert [r["family"] for r in found.records] == [e.objective.name for e in episodes]
     for i in (0, 2):
         record = found.records[i]
         assert record["perplexity"] == pytest.approx(torch.tensor(record["loss"]).exp())
@@ -76,7 +76,7 @@ def test_no_support_set_changes_nothing(episode):
     hybrid = Hybrid(tasks)
     meta = hybrid.init(learner, [plain.task, episode.task], seed=0)
     assert hybrid.adapt(problem, meta, {}, seed=0).params == {}
-    labelling = Problem(learner, episode.family, episode.task)
+    labelling = Problem(learner, episode.objective, episode.task)
     a, b = (one.adapt(labelling, meta, episode.support, seed=3) for one in (hybrid, tasks))
     assert a.trace == b.trace
     assert all(torch.equal(a.params[n], b.params[n]) for n in b.params)
@@ -84,11 +84,11 @@ def test_no_support_set_changes_nothing(episode):
 
 def test_a_task_with_labels_needs_a_support_set(episode):
     learner = encoder("bert")
-    bare = Episode(episode.task, episode.family, {}, episode.query)
+    bare = Episode(episode.task, episode.objective, {}, episode.query)
     meta: Params = learner.body()
     with pytest.raises(MetaglotError, match="without a support set"):
         Hybrid(build_algorithm("fomaml")).meta_grad(
-            [Problem(learner, bare.family, bare.task)], meta, [bare], step=0, seed=0
+            [Problem(learner, bare.objective, bare.task)], meta, [bare], step=0, seed=0
         )
 
 

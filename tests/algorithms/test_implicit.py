@@ -116,7 +116,7 @@ def test_negative_curvature_ends_conjugate_gradients():
     """Where H + λI is not positive definite there is no inner minimum: the plain gradient is given back."""
     case = Case(8)
     case.A = -3 * EYE
-    support = case.family.collate([{"center": case.c, "matrix": case.A}] * 2)
+    support = case.objective.collate([{"center": case.c, "matrix": case.A}] * 2)
     case.episode = replace(case.episode, support=support)
     found = theta_grad(exact(steps=1, lr=0.1), case)
     phi = THETA + 0.3 * (THETA - case.c)

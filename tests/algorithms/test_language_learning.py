@@ -12,11 +12,11 @@ from metaglot.algorithms import GradientBased, build_algorithm
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.sequential_reptile import sequential_reptile
 from metaglot.errors import MetaglotError
+from metaglot.families.batches import concatenate
 from metaglot.inner import Adam, Adjoint, InnerLoop, MetaSgd, Sgd, Unrolled, first_order, gradients, reptile
 from metaglot.inner.loop import body_waits
 from metaglot.models import All, BiasNorm, HeadOnly, HfLearner, Lora, Prototypes, Scope, Zeros
 from metaglot.models.rows import touched
-from metaglot.tasks.batches import concatenate
 from metaglot.training.need import Largest, measured
 from metaglot.types import Batch, Budget, Episode, Params, Problem
 
@@ -105,7 +105,7 @@ def test_what_moves_and_what_adapting_gives(name, modelling, domain, scope):
     after = modelling.logits({**meta, **fast.params}, domain.query)
     assert after.shape == (int((domain.query["labels"] != -100).sum()), 48)
     record = judged(algorithm, modelling, meta, domain).records[0]
-    assert record["loss"] == pytest.approx(float(modelling.family.loss(after, domain.query)), rel=1e-10)
+    assert record["loss"] == pytest.approx(float(modelling.objective.loss(after, domain.query)), rel=1e-10)
     assert record["perplexity"] == pytest.approx(torch.tensor(record["loss"]).exp())
     assert record["ways"] == 0
     longer = algorithm.adapt(modelling, meta, domain.support, seed=0, budget=Budget(steps=60))
@@ -228,7 +228,7 @@ LABELLING |= {"adam": replace(PLAIN, head=Prototypes(), rule=Adam(lr=0.01)), "me
 @pytest.mark.parametrize("case", LABELLING)
 def test_a_labelling_task_has_no_use_for_the_language_head(episode, case):
     algorithm, learner = LABELLING[case], encoder("bert")
-    problem, language = Problem(learner, episode.family, episode.task), passages(learner)
+    problem, language = Problem(learner, episode.objective, episode.task), passages(learner)
     with_head = {n: v.double() for n, v in algorithm.init(learner, [episode.task, language.task], seed=0).items()}
     own = {n for n in with_head if n.startswith(("lm.", "algorithm.rule.rate.lm."))}
     assert len(own) == (10 if case == "meta-sgd" else 5)
@@ -246,7 +246,7 @@ def test_a_labelling_task_has_no_use_for_the_language_head(episode, case):
 def test_sequential_reptile_goes_through_labels_and_language_in_turn(episode):
     learner = encoder("bert")
     language = passages(learner)
-    problems = [Problem(learner, e.family, e.task) for e in (episode, language)]
+    problems = [Problem(learner, e.objective, e.task) for e in (episode, language)]
     algorithm = sequential_reptile(lr=0.1, steps=1, head=Zeros(), dropout=False)
     meta = algorithm.init(learner, [p.task for p in problems], seed=0)
     found = algorithm.meta_grad(problems, meta, [episode, language], step=0, seed=0)
@@ -263,7 +263,7 @@ def test_joint_training_reads_text_under_the_learners_own_head(episode):
     learner = encoder("bert")
     language = passages(learner)
     algorithm = Joint(dropout=False)
-    problems = [Problem(learner, e.family, e.task) for e in (episode, language)]
+    problems = [Problem(learner, e.objective, e.task) for e in (episode, language)]
     meta = algorithm.init(learner, [p.task for p in problems], seed=0)
     assert {n for n in meta if n.startswith("heads.")} == {"heads.toy.weight", "heads.toy.bias"}
     found = algorithm.meta_grad(problems[1:], meta, [language], step=0, seed=0)

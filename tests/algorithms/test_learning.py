@@ -10,8 +10,9 @@ from metaglot.algorithms.anil import anil
 from metaglot.algorithms.maml import fomaml
 from metaglot.algorithms.protonet import protonet
 from metaglot.algorithms.transfer import joint
+from metaglot.families.classification import Classification
 from metaglot.models import Prototypes
-from metaglot.tasks import Classification, Shape, SupervisedTasks, sources_of, split_classes
+from metaglot.tasks import Shape, SupervisedTasks, sources_of, split_classes
 from metaglot.types import Params, Problem
 
 STEPS, META_BATCH, JUDGED = 60, 4, 30
@@ -27,11 +28,11 @@ def accuracy(algorithm, learner, meta: Params, tasks: SupervisedTasks) -> float:
     found = []
     for n in range(JUDGED):
         episode = tasks(1, n, {})
-        problem = Problem(learner, episode.family, episode.task)
+        problem = Problem(learner, episode.objective, episode.task)
         fast = algorithm.adapt(problem, meta, episode.support, seed=n)
         with torch.no_grad():
             logits = problem.logits({**meta, **fast.params}, episode.query)
-        found.append(episode.family.metrics(logits, episode.query)["accuracy"])
+        found.append(episode.objective.metrics(logits, episode.query)["accuracy"])
     return fmean(found)
 
 
@@ -40,7 +41,7 @@ def trained(algorithm, learner, tasks: SupervisedTasks) -> dict[str, Tensor]:
     optimiser = torch.optim.Adam(meta.values(), lr=1e-2)
     for step in range(STEPS):
         episodes = [tasks(0, META_BATCH * step + i, {}) for i in range(META_BATCH)]
-        problems = [Problem(learner, e.family, e.task) for e in episodes]
+        problems = [Problem(learner, e.objective, e.task) for e in episodes]
         for name, grad in algorithm.meta_grad(problems, meta, episodes, step=step, seed=0).grads.items():
             meta[name].grad = grad
         optimiser.step()

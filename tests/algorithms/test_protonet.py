@@ -8,8 +8,8 @@ from tests.algorithms.quadratic import CPU, D, close, draw
 from torch import Tensor
 
 from metaglot.algorithms.protonet import protonet
+from metaglot.families.classification import Classification
 from metaglot.models.heads import LOG_SCALE
-from metaglot.tasks import Classification
 from metaglot.types import Batch, Episode, Outputs, Params, Problem, TaskInfo
 
 

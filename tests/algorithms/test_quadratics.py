@@ -107,7 +107,7 @@ def test_joint_learns_the_head_of_the_tasks_own_set():
     algorithm = joint(scale=3.0)
     heads = {"heads.points.weight": draw(91, 4, D), "heads.points.bias": torch.zeros(4).double()}
     meta = {**META, **heads, "heads.other.weight": torch.ones(2, D), "heads.other.bias": torch.ones(2)}
-    found = algorithm.meta_grad([Problem(Point(), case.family, info)], meta, [case.episode], step=0, seed=0).grads
+    found = algorithm.meta_grad([Problem(Point(), case.objective, info)], meta, [case.episode], step=0, seed=0).grads
     x = 3.0 * heads["heads.points.weight"][0] - mix @ THETA  # the row that a quadratic reads
     expected = torch.zeros(4, D).double()
     expected[0] = 3.0 * case.A3 @ (x - case.c3)

@@ -7,10 +7,11 @@ import torch
 
 from metaglot.algorithms.reptile import reptile
 from metaglot.algorithms.why_not import why_not
+from metaglot.families.batches import concatenate
+from metaglot.families.classification import Classification
 from metaglot.models import HEADS, AllBut, Warp
 from metaglot.seeds import fold
-from metaglot.tasks import Classification, Shape, SupervisedTasks, sources_of
-from metaglot.tasks.batches import concatenate
+from metaglot.tasks import Shape, SupervisedTasks, sources_of
 from metaglot.types import Problem
 
 
@@ -19,7 +20,7 @@ def here(make_toy, make_bert):
     tasks = SupervisedTasks(sources_of(make_toy()), Classification(), Shape((3, 3), (2, 2), 2))
     episode = tasks(0, 0, {})
     learner = make_bert(dtype=torch.float64)
-    return learner, tasks.tasks, Problem(learner, episode.family, episode.task), episode
+    return learner, tasks.tasks, Problem(learner, episode.objective, episode.task), episode
 
 
 def gradient(algorithm, here, step):

@@ -66,7 +66,7 @@ class World(NamedTuple):
 
 
 def world(learner: HfLearner, toy, episodes: list[Episode]) -> World:
-    return World([Problem(learner, e.family, e.task) for e in episodes], episodes, [s.info for s in sources_of(toy)])
+    return World([Problem(learner, e.objective, e.task) for e in episodes], episodes, [s.info for s in sources_of(toy)])
 
 
 def start(

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, one_hot
 
+from metaglot.families.batches import pad_rows
 from metaglot.models.heads import scores
 from metaglot.seeds import torch_generator
-from metaglot.tasks.batches import pad_rows
 from metaglot.types import Batch, Episode, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
 UNJUDGED = -100

@@ -192,7 +192,7 @@ def test_meta_training_judges_what_adapting_gives(case, here, steps):
         here.problems, here.episodes, judge(algorithm, meta, here).records, strict=True
     ):
         fast = algorithm.adapt(problem, meta, episode.support, seed=0)
-        metrics = problem.family.metrics(problem.logits({**meta, **fast.params}, episode.query), episode.query)
+        metrics = problem.objective.metrics(problem.logits({**meta, **fast.params}, episode.query), episode.query)
         assert record["loss"] == pytest.approx(metrics["loss"], rel=1e-10)
         assert record["accuracy"] == metrics["accuracy"]
 
@@ -226,7 +226,7 @@ def test_adapting_learns_a_separable_support_set(case, here, separable):
         algorithm = replace(algorithm, rule=replace(rule, lr=SMALL_RATES.get(case.name, 1e-2)))
 
     def judged(params: Params) -> tuple[float, float]:
-        metrics = problem.family.metrics(problem.logits({**meta, **params}, support), support)
+        metrics = problem.objective.metrics(problem.logits({**meta, **params}, support), support)
         return metrics["loss"], metrics["accuracy"]
 
     fast = algorithm.adapt(problem, meta, support, seed=0)

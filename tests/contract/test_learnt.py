@@ -45,9 +45,9 @@ def taught(name: str, base: Model, folder: Path, *, seed: int = 0, **said: Any) 
     algorithm, learner = build_algorithm(name, OPTIONS.get(name)), base.backbone.learner
     info = TaskInfo("made-up", "made-up", ("a", "b", "c"), (0, 1, 2))
     problem = base.problem(info.labels)
-    problem = type(problem)(learner, base.family, info)
+    problem = type(problem)(learner, base.objective, info)
     batches = [base.collate(texts, None, LABELS) for texts in (TEXTS, TEXTS[::-1])]
-    episode = Episode(info, base.family, batches[0], batches[1])
+    episode = Episode(info, base.objective, batches[0], batches[1])
     meta = dict(algorithm.init(learner, (info,), seed=seed))
     for step in range(2):
         grads = algorithm.meta_grad([problem], meta, [episode], step=step, seed=seed).grads

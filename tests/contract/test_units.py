@@ -39,7 +39,7 @@ def test_an_algorithm_learns_tags(name, problem, bert):
     fast = algorithm.adapt(problem, meta, episode.support, seed=0)
     with torch.no_grad():
         logits = problem.logits({**meta, **fast.params}, episode.support)
-    told = problem.family.metrics(logits, episode.support)
+    told = problem.objective.metrics(logits, episode.support)
     assert logits.shape == (*episode.support["labels"].shape, len(TAGS.labels))
     assert told["accuracy"] > LEAST, told
 
@@ -48,7 +48,7 @@ def test_a_unit_knows_its_owner(problem):
     episode = tagging_episode(vocab=VOCAB)
     units = problem.units({}, episode.support)
     labels = episode.support["labels"]
-    assert units.features.shape[0] == units.targets.shape[0] == problem.family.judged(episode.support)
+    assert units.features.shape[0] == units.targets.shape[0] == problem.objective.judged(episode.support)
     counts = torch.bincount(units.owner, minlength=len(labels))
     assert counts.tolist() == (labels != -100).sum(1).tolist()
 

@@ -155,7 +155,7 @@ class Counted(HfLearner):
 @pytest.mark.parametrize("estimator", [Unrolled(), Adjoint(), first_order], ids=lambda e: e.name)
 def test_the_body_runs_once_where_only_the_head_moves(bert, episode, estimator, dropout):
     learner = Counted(bert.module)
-    problem = Problem(learner, episode.family, episode.task)
+    problem = Problem(learner, episode.objective, episode.task)
     algorithm = replace(PLAIN, scope=HeadOnly(), estimator=estimator, steps=7, dropout=dropout)
     meta = algorithm.init(learner, [episode.task], seed=0)
     algorithm.meta_grad([problem], meta, [episode], step=0, seed=1)

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
+from metaglot.families.batches import size, take
 from metaglot.inner import Adam, InnerLoop, Sgd, first_order, gradients, reptile, unrolled
 from metaglot.inner.estimators import ESTIMATORS, Inner
 from metaglot.models import All, HeadOnly, Lora, Prototypes, Zeros
 from metaglot.models.heads import class_means
-from metaglot.tasks.batches import size, take
 from metaglot.types import Problem
 
 
@@ -22,7 +22,7 @@ class Watching(Problem):
 
 @pytest.fixture
 def watching(problem) -> Watching:
-    return Watching(problem.learner, problem.family, problem.task)
+    return Watching(problem.learner, problem.objective, problem.task)
 
 
 def run(problem, loop, support, *, seed=None, create_graph=False):
@@ -54,7 +54,7 @@ def test_all_examples_in_their_order_where_they_fit(watching, support, batch_siz
 
 def test_the_order_of_minibatches_is_a_seed_of_its_own(problem, support):
     def batches(order, seed):
-        watching = Watching(problem.learner, problem.family, problem.task)
+        watching = Watching(problem.learner, problem.objective, problem.task)
         run(watching, InnerLoop(Sgd(), 3, batch_size=2, order=order), support, seed=seed)
         return [ids.tolist() for ids, _ in watching.asked]
 
@@ -124,7 +124,7 @@ def test_estimators_by_name():
 
 
 def test_reptile_takes_support_and_query_together(problem, episode):
-    watching = Watching(problem.learner, problem.family, problem.task)
+    watching = Watching(problem.learner, problem.objective, problem.task)
     inner = Inner(HeadOnly(), Zeros(), InnerLoop(Sgd(), 1))
     reptile(inner, watching, problem.learner.body(), episode, None)
     assert [len(ids) for ids, _ in watching.asked] == [size(episode.support) + size(episode.query)]

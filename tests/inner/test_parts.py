@@ -11,10 +11,10 @@ from torch import Tensor
 
 from metaglot.algorithms import GradientBased, build_algorithm
 from metaglot.algorithms.hybrid import Hybrid
+from metaglot.families.batches import concatenate, take
 from metaglot.inner import Adjoint, FiniteProduct, Implicit, InnerLoop, Sgd, Unrolled, gradients
 from metaglot.models import All
 from metaglot.models.heads import Prototypes
-from metaglot.tasks.batches import concatenate, take
 from metaglot.tasks.weights import episode_weights
 from metaglot.training import Optimisation
 from metaglot.training.loop import train
@@ -56,7 +56,7 @@ def uneven(kind: str) -> tuple[Problem, Episode]:
 @pytest.mark.parametrize("kind", ["classification", *MAKES])
 def test_the_gradient_of_chunks_is_that_of_the_whole(problem, episode, kind, size):
     at, there = (problem, episode) if kind == "classification" else uneven(kind)
-    counts = {at.family.judged(take(there.support, torch.tensor([i]))) for i in range(4)}
+    counts = {at.objective.judged(take(there.support, torch.tensor([i]))) for i in range(4)}
     assert (len(counts) > 1) == (kind != "classification")
     body = noise(at.learner.body())
     head = Prototypes().start(at, body, there.support) if kind == "classification" else {}
@@ -116,7 +116,7 @@ def test_episodes_of_plain_text_are_parts_of_one_batch(kind):
 def test_tasks_count_the_same_and_plain_text_by_its_tokens(episode):
     _, parts, _ = plain("causal-lm")
     weights = episode_weights([episode, parts[0], episode, parts[2]])
-    few, many = (part.family.judged(part.query) for part in (parts[0], parts[2]))
+    few, many = (part.objective.judged(part.query) for part in (parts[0], parts[2]))
     assert weights == pytest.approx([1, 2 * few / (few + many), 1, 2 * many / (few + many)])
     parts[0].query["labels"][:] = -100
     assert episode_weights([parts[0], episode]) == [1, 1]
@@ -166,6 +166,6 @@ def test_validation_weighs_episodes_of_text_by_their_tokens():
     meta = noise(hybrid.init(problem.learner, [problem.task], seed=0))
     found = validate(hybrid, problem.learner, meta, Listed(tuple(parts)), episodes=3)
     with torch.no_grad():
-        expected = problem.family.metrics(problem.logits(meta, whole.query), whole.query)
+        expected = problem.objective.metrics(problem.logits(meta, whole.query), whole.query)
     for name in ("loss", "perplexity", "accuracy"):
         assert found[name] == pytest.approx(expected[name], rel=1e-9), name

@@ -9,9 +9,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from metaglot.algorithms import GradientBased
+from metaglot.families.classification import Classification
 from metaglot.inner import Adam, Adjoint, Estimator, FirstOrder, Rule, Sgd, Unrolled
 from metaglot.models import All, Prototypes, Runtime, Zeros, load_backbone
-from metaglot.tasks import Classification
 from metaglot.types import Batch, Episode, Params, Problem, TaskInfo
 
 TEXTS = {

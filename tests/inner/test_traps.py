@@ -108,7 +108,7 @@ def test_the_row_of_padding_gets_what_a_plain_forward_pass_gives_it(bert, episod
     batch = with_padding(episode.support)
     padded = replace(episode, support=batch, query=with_padding(episode.query))
     assert bert.module.embeddings.word_embeddings.padding_idx == 0
-    problem = Problem(bert, episode.family, episode.task)
+    problem = Problem(bert, episode.objective, episode.task)
     meta = {n: v.double() for n, v in algorithm.init(bert, [episode.task], seed=0).items()}
     grads = algorithm.meta_grad([problem], meta, [padded], step=0, seed=0).grads
     assert not grads[WORDS][0].any()

@@ -39,7 +39,7 @@ def gap(found: Params, truth: Params) -> float:
 def test_the_gradients_are_the_same(problem, episode, name, dropout, scope):
     algorithm = replace(PLAIN, estimator=ESTIMATORS[name], dropout=dropout, scope=scope)
     meta = start(algorithm, problem)
-    lean = Problem(replace(problem.learner, checkpointing=True), problem.family, problem.task)
+    lean = Problem(replace(problem.learner, checkpointing=True), problem.objective, problem.task)
     truth, found = (algorithm.meta_grad([p], meta, [episode], step=0, seed=1).grads for p in (problem, lean))
     assert gap(found, truth) < 1e-12
 
@@ -47,7 +47,7 @@ def test_the_gradients_are_the_same(problem, episode, name, dropout, scope):
 @pytest.mark.parametrize("name", ["unrolled", "adjoint"])
 def test_an_exact_gradient_follows_a_finite_difference(problem, episode, name):
     algorithm = replace(PLAIN, estimator=ESTIMATORS[name])
-    lean = Problem(replace(problem.learner, checkpointing=True), problem.family, problem.task)
+    lean = Problem(replace(problem.learner, checkpointing=True), problem.objective, problem.task)
     meta = start(algorithm, lean)
     rng = torch.Generator().manual_seed(3)
     along = {n: torch.randn(v.shape, generator=rng, dtype=v.dtype) for n, v in meta.items()}
@@ -70,7 +70,7 @@ def test_an_exact_gradient_follows_a_finite_difference(problem, episode, name):
 def test_first_order_is_the_gradient_where_the_loop_ended(problem, episode):
     """By a finite difference of the query loss at φ_T, moved with the start: what first order means."""
     algorithm = replace(PLAIN, estimator=FirstOrder(), dropout=False, head=Prototypes())
-    lean = Problem(replace(problem.learner, checkpointing=True), problem.family, problem.task)
+    lean = Problem(replace(problem.learner, checkpointing=True), problem.objective, problem.task)
     meta = start(algorithm, lean)
     fast = algorithm.adapt(lean, meta, episode.support, seed=0)
     inner = algorithm.inner
@@ -104,7 +104,7 @@ def test_checkpointing_of_transformers_itself_takes_the_frozen_weights(problem, 
     )
     algorithm = replace(PLAIN, estimator=FirstOrder())
     meta = start(algorithm, problem)
-    naive = Problem(HfLearner(module), problem.family, problem.task)
+    naive = Problem(HfLearner(module), problem.objective, problem.task)
     found = algorithm.meta_grad([naive], meta, [episode], step=0, seed=1)
     truth = replace(algorithm, dropout=False).meta_grad([problem], meta, [episode], step=0, seed=1)
     assert found.records[0]["loss"] != truth.records[0]["loss"], "already the inner loop went another way"
@@ -157,8 +157,8 @@ def test_the_memory_of_a_layer_is_that_of_its_input(episode):
 def test_other_backbones(backbone, request, episode):
     learner: HfLearner = request.getfixturevalue(backbone)
     assert len(layers_of(learner.module)) == 2
-    problem = Problem(learner, episode.family, episode.task)
-    lean = Problem(replace(learner, checkpointing=True), episode.family, episode.task)
+    problem = Problem(learner, episode.objective, episode.task)
+    lean = Problem(replace(learner, checkpointing=True), episode.objective, episode.task)
     meta = start(PLAIN, problem)
     truth, found = (PLAIN.meta_grad([p], meta, [episode], step=0, seed=1).grads for p in (problem, lean))
     assert gap(found, truth) < 1e-12

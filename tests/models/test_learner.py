@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from metaglot.errors import MetaglotError
+from metaglot.families.batches import concatenate, take
 from metaglot.models import HfLearner
-from metaglot.tasks.batches import concatenate, take
 
 NAMES = ("bert", "gpt2", "xlnet")
 

@@ -8,11 +8,11 @@ import torch
 from tests.models.architectures import ARCHITECTURES, FIRST, LAST, PAD, VOCAB, network_learner
 
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.models import HfLearner
 from metaglot.models.packing import packed
 from metaglot.models.probe import SAFE, probed
 from metaglot.models.rows import touched
-from metaglot.tasks import Classification
 from metaglot.types import Batch, Episode, Problem, TaskInfo
 
 UNPADDED = {"convbert", "fnet", "funnel", "nystromformer", "yoso"}
@@ -65,7 +65,7 @@ def test_features_and_gradient_of_the_rows_touched_are_those_of_all(learner):
     texts = texts_of([7, 13, 9, 5], seed=2)
     episode = Episode(INFO, Classification(PAD), batch_of(texts[:2]), batch_of(texts[2:]))
     meta = {name: value.requires_grad_() for name, value in learner.body().items()}
-    problem = Problem(learner, episode.family, INFO)
+    problem = Problem(learner, episode.objective, INFO)
     kept = touched(problem, meta, episode)
     small = {name: value.detach().requires_grad_() for name, value in kept.meta.items()}
 

@@ -18,7 +18,7 @@ LOOP = GradientBased(All(), Prototypes(), Adam(lr=0.01), 2, Unrolled(), dropout=
 @pytest.mark.parametrize("estimator", [Unrolled(), Adjoint(), reptile], ids=lambda e: e.name)
 def test_the_meta_gradient_is_that_of_the_whole_embedding(name, estimator, episode, request):
     learner = request.getfixturevalue(name)
-    problem = Problem(learner, episode.family, episode.task)
+    problem = Problem(learner, episode.objective, episode.task)
     algorithm = replace(LOOP, estimator=estimator)
     meta = algorithm.init(learner, [episode.task], seed=0)
     found = algorithm.meta_grad([problem], meta, [episode], step=0, seed=0).grads
@@ -57,7 +57,7 @@ def test_what_cannot_be_left_out_stays(bert, problem, episode):
         def head_spec(self) -> HeadSpec:
             return HeadSpec(4, 4, "vocabulary")
 
-    assert touched(OverTokens(bert, problem.family, problem.task), meta, episode).rows is None
+    assert touched(OverTokens(bert, problem.objective, problem.task), meta, episode).rows is None
 
 
 def test_rates_of_the_embedding_go_with_it(problem, bert, episode):

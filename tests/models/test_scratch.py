@@ -8,9 +8,9 @@ from tests.models.test_load import PLAIN, WORDS, tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
 from metaglot.errors import MetaglotError
+from metaglot.families.language import CausalLm, MaskedLm, objective_of
 from metaglot.models import load_backbone
 from metaglot.models.scratch import is_decoder, make_backbone
-from metaglot.tasks.objectives import CausalLm, MaskedLm, objective_of
 
 LANGUAGE = PLAIN._replace(language=True)
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}

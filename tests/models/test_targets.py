@@ -5,9 +5,9 @@ import torch
 from tests.models.architectures import ARCHITECTURES, PAD, network_learner
 
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.models import Context, Lora, Warp
 from metaglot.models.targets import default_targets
-from metaglot.tasks import Classification
 
 FOUND = {
     "bert": {"query", "value"},

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.tasks.synthetic import FIRST, MASK, MadeUpWords, encoded, made_up_text, same
 
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.seeds import generator
-from metaglot.tasks import Classification, Shape, SupervisedTasks
+from metaglot.tasks import Shape, SupervisedTasks
 from metaglot.tasks.clusters import (
     SentenceClustering,
     WordClustering,

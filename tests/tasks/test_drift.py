@@ -8,9 +8,10 @@ import torch
 
 from metaglot.algorithms import GradientBased, build_algorithm
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.inner import Adjoint, Implicit, InnerLoop, Sgd, Unrolled
 from metaglot.models import All, Prototypes, Zeros
-from metaglot.tasks import Classification, Source
+from metaglot.tasks import Source
 from metaglot.tasks.drift import Histories, Sliding
 from metaglot.types import TaskInfo
 

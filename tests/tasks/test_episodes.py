@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.seeds import fold, generator
-from metaglot.tasks import Classification, MixtureOf, Selection, Shape, SupervisedTasks, draw_episode, sources_of
+from metaglot.tasks import MixtureOf, Selection, Shape, SupervisedTasks, draw_episode, sources_of
 from metaglot.tasks.sources import named, split_classes
 from metaglot.tasks.supervised import mixture_weights
 from metaglot.types import Episode

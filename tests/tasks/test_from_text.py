@@ -13,9 +13,10 @@ from metaglot.data.corpus import read_corpus
 from metaglot.data.occurrences import continuations, index_words
 from metaglot.data.sentences import tokenise_sentences
 from metaglot.data.vocabulary import train_tokenizer
+from metaglot.families.classification import Classification
+from metaglot.families.language import MaskedLm
 from metaglot.seeds import generator
 from metaglot.tasks import (
-    Classification,
     DomainText,
     LogFrequency,
     MaskedWords,
@@ -28,7 +29,6 @@ from metaglot.tasks import (
     domain_source,
     joining_of,
 )
-from metaglot.tasks.objectives import MaskedLm
 
 PARTS = ["ka", "ri", "to", "mun", "sel", "dor", "vi", "pesh", "lan", "u"]
 VOCABULARY = [a + b + c for a in PARTS for b in PARTS for c in ("", "n")][:120]
@@ -58,8 +58,8 @@ def made(tmp_path_factory):
 def test_the_missing_word_is_missing(made):
     _, tokenizer, sentences, index = made
     assert Counter((index.length > 1).tolist())[True] > 20, "words of several tokens"
-    family = Classification(tokenizer.pad_token_id)
-    tasks = MaskedWords(sentences, index, family, Shape((3, 5), (2, 4), 3), LogFrequency(), tokenizer.mask_token_id)
+    objective = Classification(tokenizer.pad_token_id)
+    tasks = MaskedWords(sentences, index, objective, Shape((3, 5), (2, 4), 3), LogFrequency(), tokenizer.mask_token_id)
     asked = set()
     for n in range(60):
         episode = tasks(0, n, {})
@@ -78,8 +78,8 @@ def test_the_missing_word_is_missing(made):
 
 def test_pairs_documents_domains(made):
     _, tokenizer, sentences, _ = made
-    family = Classification(tokenizer.pad_token_id)
-    tasks = SentencePairs(sentences, family, Shape(shots=(2, 3), queries=3), joining_of(tokenizer, max_length=96))
+    objective = Classification(tokenizer.pad_token_id)
+    tasks = SentencePairs(sentences, objective, Shape(shots=(2, 3), queries=3), joining_of(tokenizer, max_length=96))
     for n in range(20):
         episode = tasks(0, n, {})
         rows = episode.rows["query"]
@@ -89,7 +89,7 @@ def test_pairs_documents_domains(made):
     sources = (*document_sources(sentences, per_domain=True), domain_source(sentences))
     assert [s.info.name for s in sources] == ["made/documents/north", "made/documents/south", "made/domains"]
     drawn = Counter(
-        SupervisedTasks(sources, family, Shape((2, 2), (1, 2), 2))(0, n, {}).task.dataset for n in range(60)
+        SupervisedTasks(sources, objective, Shape((2, 2), (1, 2), 2))(0, n, {}).task.dataset for n in range(60)
     )
     assert set(drawn) == {"made/documents", "made/domains"}
 
@@ -98,14 +98,14 @@ def test_language_modelling(made):
     corpus, tokenizer, _, _ = made
     blocks = pack(corpus, tokenizer, length=32)
     special = frozenset(tokenizer.all_special_ids)
-    family = MaskedLm(
+    objective = MaskedLm(
         tokenizer.pad_token_id, tokenizer.mask_token_id, len(tokenizer), special, 0.15, continuations(tokenizer)
     )
-    tasks = DomainText(blocks, family, Passages(3, 2))
+    tasks = DomainText(blocks, objective, Passages(3, 2))
     assert {t.name for t in tasks.tasks} == {"domain-lm/north", "domain-lm/south"}
     episode = tasks(0, 0, {})
     assert episode.support["input_ids"].shape == (3, 32)
     assert (episode.query["labels"] >= 0).any(dim=1).all()
-    plain = PlainText(blocks, family, 8)
+    plain = PlainText(blocks, objective, 8)
     steps = -(-len(blocks) // 8)
     assert {r for n in range(steps) for r in plain(0, n, {}).rows["query"]} == set(range(len(blocks)))

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.seeds import fold
-from metaglot.tasks import Classification, MixtureOf
+from metaglot.tasks import MixtureOf
 from metaglot.tasks.learning import LearnsFromModel
 from metaglot.tasks.mixture import MEAN, SHIFT, WINDOW, Bound
 from metaglot.training.checkpoint import load, save

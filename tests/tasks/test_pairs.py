@@ -17,7 +17,8 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from metaglot.errors import MetaglotError
-from metaglot.tasks import Classification, Shape
+from metaglot.families.classification import Classification
+from metaglot.tasks import Shape
 from metaglot.tasks.joining import Joining, Special, joining_of
 from metaglot.tasks.pairs import LABELS, Closeness, SentencePairs
 

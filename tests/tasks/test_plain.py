@@ -13,9 +13,9 @@ from scipy.stats import chisquare
 from tests.tasks.synthetic import MASK, same
 
 from metaglot.errors import MetaglotError
+from metaglot.families.language import CausalLm, MaskedLm
 from metaglot.tasks import MixtureOf
 from metaglot.tasks.domain_lm import DomainText, Passages
-from metaglot.tasks.objectives import CausalLm, MaskedLm
 from metaglot.tasks.passes import met, shuffled
 from metaglot.tasks.plain import HeldOut, PlainText
 from metaglot.types import Row

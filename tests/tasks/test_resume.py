@@ -5,9 +5,9 @@ import torch
 from tests.tasks.synthetic import MASK, made_up_text
 
 from metaglot.algorithms import build_algorithm
+from metaglot.families.classification import Classification
 from metaglot.tasks import (
     Bound,
-    Classification,
     Curriculum,
     MaskedWords,
     MixtureOf,
@@ -26,12 +26,12 @@ TEXT, INDEX = made_up_text()
 
 @pytest.mark.parametrize("stop", [3, 4])
 def test_a_run_goes_on_bit_for_bit(make_bert, tmp_path, stop):
-    family, shape = Classification(), Shape((2, 2), (1, 2), 2)
+    objective, shape = Classification(), Shape((2, 2), (1, 2), 2)
     words = Curriculum(WordClustering(3, 12, 2), every=2, seed=1)
     tasks = MixtureOf(
         (
-            MaskedWords(TEXT, INDEX, family, shape, words, MASK),
-            SupervisedTasks(tuple(document_sources(TEXT)), family, shape),
+            MaskedWords(TEXT, INDEX, objective, shape, words, MASK),
+            SupervisedTasks(tuple(document_sources(TEXT)), objective, shape),
         ),
         (1.0, 1.0),
         bound=Bound(1, 0.1, rate=0.5),

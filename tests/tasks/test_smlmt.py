@@ -12,7 +12,8 @@ from scipy.stats import chisquare
 from tests.tasks.synthetic import CLS, MASK, SEP, MadeUpWords, encoded, made_up_text, same, texts_of, tokens_of
 
 from metaglot.errors import MetaglotError
-from metaglot.tasks import Classification, Shape
+from metaglot.families.classification import Classification
+from metaglot.tasks import Shape
 from metaglot.tasks.clusters import WordClustering
 from metaglot.tasks.learning import LearnsFromModel
 from metaglot.tasks.masked import MaskedText

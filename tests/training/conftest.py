@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from metaglot.algorithms import build_algorithm
-from metaglot.tasks import Classification, Shape, SupervisedTasks, sources_of
+from metaglot.families.classification import Classification
+from metaglot.tasks import Shape, SupervisedTasks, sources_of
 from metaglot.training import Optimisation, Plan, Validation
 
 SHAPE = Shape((2, 3), (1, 2), 2)

@@ -30,7 +30,7 @@ def mean_gradient(plan, state):
     found = []
     for n in range(state.step * count, (state.step + 1) * count):
         episode = plan.train(fold(state.seed, "train"), n, {})
-        problem = Problem(plan.learner, episode.family, episode.task)
+        problem = Problem(plan.learner, episode.objective, episode.task)
         seed = fold(state.seed, "dropout")
         found.append(plan.algorithm.meta_grad([problem], state.params, [episode], step=n, seed=seed).grads)
     return {name: sum(grads[name] for grads in found) / count for name in state.params}

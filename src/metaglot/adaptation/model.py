@@ -17,12 +17,12 @@ from metaglot.data.encode import filler
 from metaglot.data.labels import Label, label_text
 from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
+from metaglot.families.contrast import WithContrast
 from metaglot.models import Backbone
 from metaglot.models.learner import HfLearner
 from metaglot.models.learnt import BESIDE
 from metaglot.models.turns import turn
-from metaglot.tasks import Classification
-from metaglot.tasks.contrastive import Contrastive
 from metaglot.types import Batch, Fast, Params, Problem, TaskInfo
 
 if TYPE_CHECKING:
@@ -264,8 +264,7 @@ class Model:
         body = self.params
         strategy = effort.strategy(body, self.metric)
         if effort.contrast:
-            family = Contrastive(pad_token_id=self.family.pad_token_id, weight=effort.contrast)
-            problem = replace(problem, family=family)
+            problem = replace(problem, objective=WithContrast(self.family, effort.contrast))
         return strategy.adapt(problem, {**self.meta, **body}, batch, seed=seed, budget=effort.budget())
 
 

@@ -20,9 +20,9 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.sequential_reptile import SequentialReptile
 from metaglot.algorithms.why_not import why_not
+from metaglot.families.classification import Classification
 from metaglot.inner import Auto, Recurrent, unrolled
 from metaglot.seeds import fold, generator, torch_generator
-from metaglot.tasks import Classification
 from metaglot.types import Episode, Learner, Params, Problem, TaskInfo
 
 TOLERANCE = 1e-5  # relative, of an exact gradient along a direction
@@ -80,7 +80,7 @@ def check_gradient(algorithm: Made, learner: Learner, *, directions: int = 3, se
     """
     algorithm = _still(algorithm)
     episode = synthetic_episode(learner, seed=seed)
-    problem = Problem(learner, episode.family, INFO)
+    problem = Problem(learner, episode.objective, INFO)
     meta = _noisy(algorithm.init(learner, [INFO], seed=seed), seed)
     found = algorithm.meta_grad([problem], meta, [episode], step=0, seed=seed).grads
     alone = algorithm.alone if isinstance(algorithm, SequentialReptile) else algorithm
@@ -129,13 +129,13 @@ def synthetic_episode(learner: Learner, *, seed: int, tokens: int = 6) -> Episod
     """Return three classes, two examples each to learn from and two to be judged on, of random tokens."""
     embedding = learner.embedding
     rows = len(learner.body()[f"body.{embedding.name}"]) if embedding else tokens
-    rng, family = generator(seed, "synthetic"), Classification()
+    rng, objective = generator(seed, "synthetic"), Classification()
 
     def part() -> Sequence[dict[str, object]]:
         texts = rng.integers(1, rows, size=(6, tokens))
         return [{"input_ids": [int(t) for t in text], "label": i % 3} for i, text in enumerate(texts)]
 
-    return Episode(INFO, family, family.collate(part()), family.collate(part()))
+    return Episode(INFO, objective, objective.collate(part()), objective.collate(part()))
 
 
 def _still(algorithm: Made) -> Made:

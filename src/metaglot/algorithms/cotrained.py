@@ -19,10 +19,10 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import set_heads, set_sizes
 from metaglot.algorithms.protonet import protonet
 from metaglot.errors import MetaglotError
+from metaglot.families.batches import concatenate
 from metaglot.inner import gradients
 from metaglot.models.rows import touched
 from metaglot.seeds import fold
-from metaglot.tasks.batches import concatenate
 from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, Record, TaskInfo
 
 
@@ -85,18 +85,18 @@ class CoTrained:
         query = problem.remembered(leaves, episode.query, seed=None if seed is None else fold(seed, "query"))
         head = self.alone.head.start(problem, leaves, support)
         logits = problem.logits({**leaves, **head}, query)
-        loss = problem.family.loss(logits, query)
+        loss = problem.objective.loss(logits, query)
         of_set = self._set_loss(problem, leaves, (support, query))
         grads = gradients((1 - self.share) * loss + self.share * of_set, leaves)
-        metrics = problem.family.metrics(logits.detach(), query)
+        metrics = problem.objective.metrics(logits.detach(), query)
         told = {"task": problem.task.name, "ways": len(problem.task.labels), "set_loss": float(of_set.detach())}
         return grads, {**told, **metrics}
 
     def _set_loss(self, problem: Problem, meta: Params, parts: tuple[Batch, Batch]) -> Tensor:  # nats
         """Return the mean loss of the classifier over all classes of the data set, on all texts."""
         head = {f"head.{name}": meta[f"heads.{problem.task.dataset}.{name}"] for name in ("weight", "bias")}
-        batch = problem.family.of_data_set(concatenate(*parts), problem.task)
-        return problem.family.loss(self.scale * problem.logits({**meta, **head}, batch), batch)
+        batch = problem.objective.of_data_set(concatenate(*parts), problem.task)
+        return problem.objective.loss(self.scale * problem.logits({**meta, **head}, batch), batch)
 
 
 def cotrained(

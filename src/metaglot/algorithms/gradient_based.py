@@ -7,6 +7,7 @@ import torch
 
 from metaglot.algorithms.why_not import cannot_step, why_not
 from metaglot.errors import MetaglotError
+from metaglot.families.language import of_language
 from metaglot.inner import Estimator, Inner, InnerLoop, Rule, first_order
 from metaglot.models.heads import Head, OwnHead, resolved
 from metaglot.models.heads.own import cannot_read
@@ -14,7 +15,6 @@ from metaglot.models.learner import float_parameters
 from metaglot.models.rows import of_task, touched
 from metaglot.models.scopes import HeadOnly, Scope
 from metaglot.seeds import fold
-from metaglot.tasks.objectives import of_language
 from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, TaskInfo
 
 

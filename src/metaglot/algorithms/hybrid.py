@@ -55,7 +55,7 @@ class Hybrid:
             found = self.tasks.meta_grad(chosen[0], meta, chosen[1], step=step, seed=seed)
             _add(total, found.grads, share=len(taught) / len(episodes))
             for i, record in zip(taught, found.records, strict=True):
-                records[i] = {**record, "family": episodes[i].family.name}
+                records[i] = {**record, "family": episodes[i].objective.name}
         weights = episode_weights(episodes)
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
             if i in taught:
@@ -75,9 +75,9 @@ def plain_gradient(problem: Problem, meta: Params, batch: Batch, *, seed: int | 
         raise MetaglotError(f"{problem.task.name}: an episode without a support set, and no language modelling")
     leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
     logits = problem.logits(leaves, batch, seed=seed)
-    grads = gradients(problem.family.loss(logits, batch), leaves)
-    metrics = problem.family.metrics(logits.detach(), batch)
-    return grads, {"task": problem.task.name, "family": problem.family.name, "plain": 1, **metrics}
+    grads = gradients(problem.objective.loss(logits, batch), leaves)
+    metrics = problem.objective.metrics(logits.detach(), batch)
+    return grads, {"task": problem.task.name, "family": problem.objective.name, "plain": 1, **metrics}
 
 
 def _add(total: Params, grads: Params, *, share: float) -> None:

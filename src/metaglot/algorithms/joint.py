@@ -16,13 +16,13 @@ from torch import Tensor
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.errors import MetaglotError
+from metaglot.families.batches import concatenate
+from metaglot.families.language import OBJECTIVES
 from metaglot.inner import Adam, first_order, gradients
 from metaglot.models.heads import Head, Prototypes, zero_layer
 from metaglot.models.rows import touched
 from metaglot.models.scopes import All
 from metaglot.seeds import fold
-from metaglot.tasks.batches import concatenate
-from metaglot.tasks.objectives import OBJECTIVES
 from metaglot.types import Batch, Budget, Episode, Fast, HeadSpec, Learner, MetaGrad, Params, Problem, Record, TaskInfo
 
 
@@ -80,11 +80,11 @@ class Joint:
             batch = concatenate(small.episode.support, small.episode.query)
             dropout_seed = fold(seed, "episode", step, i) if self.dropout else None
             head = {} if problem.over_vocabulary else self._head(leaves, problem.task.dataset)
-            batch = batch if problem.over_vocabulary else problem.family.of_data_set(batch, problem.task)
+            batch = batch if problem.over_vocabulary else problem.objective.of_data_set(batch, problem.task)
             logits = problem.logits({**leaves, **head}, batch, seed=dropout_seed)
-            grads = gradients(problem.family.loss(logits, batch), leaves)
+            grads = gradients(problem.objective.loss(logits, batch), leaves)
             small.add(total, grads, share=1 / len(episodes))
-            metrics = problem.family.metrics(logits.detach(), batch)
+            metrics = problem.objective.metrics(logits.detach(), batch)
             records.append({"task": problem.task.name, "ways": len(problem.task.labels), **metrics})
         return MetaGrad(total, tuple(records))
 

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.reptile import reptile
+from metaglot.families.batches import concatenate
 from metaglot.inner import gradients
 from metaglot.inner.rule import clip_to_norm
 from metaglot.models import All, Head, Prototypes, Scope
 from metaglot.models.scopes import OWN
 from metaglot.seeds import fold
-from metaglot.tasks.batches import concatenate
 from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, Record, RuleState, TaskInfo
 
 
@@ -147,7 +147,7 @@ def sequential_reptile(
 
 def _record(problem: Problem, at: Params, episode: Episode, support_loss: float) -> Record:
     with torch.no_grad():
-        metrics = problem.family.metrics(problem.logits(at, episode.query), episode.query)
+        metrics = problem.objective.metrics(problem.logits(at, episode.query), episode.query)
     return {"task": problem.task.name, "ways": len(problem.task.labels), "support_loss": support_loss, **metrics}
 
 

@@ -20,9 +20,10 @@ from metaglot.data.runfile import description_in
 from metaglot.data.seen import Part
 from metaglot.data.trained import named_in
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.load import check_length
-from metaglot.tasks import Classification, Shape, Source, SupervisedTasks
+from metaglot.tasks import Shape, Source, SupervisedTasks
 from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
 from metaglot.training.estimator import Choice, earlier, settled
 from metaglot.types import Algorithm
@@ -60,9 +61,9 @@ def assemble(
     check_disjoint(train, validation)
     if text is not None:
         check_names({**hashes, **held_hashes}, text.fingerprints)
-    family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
+    objective = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
     shape = shape_of(recipe.episodes)
-    supervised = SupervisedTasks(train, family, shape, recipe.data.mixture) if train else None
+    supervised = SupervisedTasks(train, objective, shape, recipe.data.mixture) if train else None
     if note := lowered(train, shape):
         say(f"episodes: {note}")
     material = None
@@ -144,13 +145,13 @@ def _plan(
 ) -> Plan:
     t, v = recipe.training, recipe.validation
     shots = recipe.goal.shots if recipe.goal and recipe.goal.shots else v.shots
-    family = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
+    objective = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
     held = Shape(v.ways, (shots, shots), v.queries, v.ways[1] * shots, v.ways[1] * v.queries)
     return Plan(
         learner=backbone.learner,
         algorithm=algorithm,
         train=tasks.all,
-        validation=SupervisedTasks(validation, family, held, "uniform") if validation else None,
+        validation=SupervisedTasks(validation, objective, held, "uniform") if validation else None,
         optimisation=Optimisation(
             t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip
         ),

@@ -7,8 +7,9 @@ from metaglot.assembly.text import Material
 from metaglot.config import EpisodeSettings, Recipe
 from metaglot.config import tasks as kinds
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.seeds import fold
-from metaglot.tasks import Classification, MixtureOf, Shape, SupervisedTasks
+from metaglot.tasks import MixtureOf, Shape, SupervisedTasks
 from metaglot.tasks.clusters import SentenceClustering, WordClustering, cluster_sentences, cluster_words
 from metaglot.tasks.documents import document_sources
 from metaglot.tasks.domain_lm import DomainText, Passages
@@ -88,8 +89,8 @@ def _held_out(recipe: Recipe, plain: kinds.Plain, material: Material) -> HeldOut
         return None
     if blocks is None:
         return None
-    family = material.objective(masked=plain.masked, whole_words=plain.whole_words)
-    return HeldOut(blocks, family, plain.batch, recipe.validation.batches)
+    objective = material.objective(masked=plain.masked, whole_words=plain.whole_words)
+    return HeldOut(blocks, objective, plain.batch, recipe.validation.batches)
 
 
 def _made(
@@ -119,7 +120,7 @@ class _Of(NamedTuple):
         return fold(self.recipe.seed, "tasks", self.number)
 
     @property
-    def family(self) -> Classification:
+    def objective(self) -> Classification:
         return Classification(pad_token_id=int(self.material.backbone.tokenizer.pad_token_id or 0))
 
     def shape(self, own: EpisodeSettings | None) -> Shape:
@@ -131,7 +132,7 @@ def _masked_words(of: _Of, task: kinds.MaskedWords) -> TaskDistribution:
     words, mask = _words(of, task, index), of.material.mask if task.hide == "mask" else None
     first = next(n for n, other in enumerate(of.recipe.tasks) if other.kind == "smlmt") == of.number
     name = "smlmt" if first else f"smlmt-{of.number}"
-    return MaskedWords(of.material.sentences, index, of.family, of.shape(task.episodes), words, mask, name)
+    return MaskedWords(of.material.sentences, index, of.objective, of.shape(task.episodes), words, mask, name)
 
 
 def _words(of: _Of, task: kinds.MaskedWords, index: Any) -> WordSampler:
@@ -140,7 +141,7 @@ def _words(of: _Of, task: kinds.MaskedWords, index: Any) -> WordSampler:
         learner = of.material.backbone.learner
         of.material.voice.say(f"clustering {min(task.clustered, len(index.words)):,} words")
         found = cluster_words(
-            of.material.masked(index), of.family, learner, learner.body(), options, seed=fold(of.seed, "words")
+            of.material.masked(index), of.objective, learner, learner.body(), options, seed=fold(of.seed, "words")
         )
         return Clusters(found, task.within)
     if task.words == "curriculum":
@@ -152,24 +153,24 @@ def _sentence_clusters(of: _Of, task: kinds.SentenceClusters) -> TaskDistributio
     learner, examples = of.material.backbone.learner, of.material.sentences.examples
     options = SentenceClustering(task.clusters, task.sentences)
     of.material.voice.say(f"clustering {min(task.sentences, len(examples)):,} sentences")
-    found = cluster_sentences(examples, of.family, learner, learner.body(), options, seed=of.seed)
-    return SupervisedTasks(tuple(found), of.family, of.shape(task.episodes), "uniform")
+    found = cluster_sentences(examples, of.objective, learner, learner.body(), options, seed=of.seed)
+    return SupervisedTasks(tuple(found), of.objective, of.shape(task.episodes), "uniform")
 
 
 def _documents(of: _Of, task: kinds.Documents) -> TaskDistribution:
     found = document_sources(of.material.sentences, per_domain=task.within_domain)
-    return SupervisedTasks(tuple(found), of.family, of.shape(task.episodes), "size")
+    return SupervisedTasks(tuple(found), of.objective, of.shape(task.episodes), "size")
 
 
 def _domains(of: _Of, task: kinds.Domains) -> TaskDistribution:
     found = domain_source(of.material.sentences)
-    return SupervisedTasks((found,), of.family, of.shape(task.episodes), "uniform")
+    return SupervisedTasks((found,), of.objective, of.shape(task.episodes), "uniform")
 
 
 def _pairs(of: _Of, task: kinds.Pairs) -> TaskDistribution:
     joining = joining_of(of.material.backbone.tokenizer, max_length=of.recipe.model.max_length)
     close = Closeness(hard=task.hard)
-    return SentencePairs(of.material.sentences, of.family, of.shape(task.episodes), joining, close)
+    return SentencePairs(of.material.sentences, of.objective, of.shape(task.episodes), joining, close)
 
 
 def _domain_text(of: _Of, task: kinds.DomainText) -> TaskDistribution:
@@ -177,8 +178,8 @@ def _domain_text(of: _Of, task: kinds.DomainText) -> TaskDistribution:
 
 
 def _plain(of: _Of, task: kinds.Plain) -> TaskDistribution:
-    family = of.material.objective(masked=task.masked, whole_words=task.whole_words)
-    return PlainText(of.material.blocks, family, task.batch)
+    objective = of.material.objective(masked=task.masked, whole_words=task.whole_words)
+    return PlainText(of.material.blocks, objective, task.batch)
 
 
 MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {

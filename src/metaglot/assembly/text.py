@@ -18,9 +18,9 @@ from metaglot.data.occurrences import WordIndex, continuations, index_words
 from metaglot.data.seen import Part
 from metaglot.data.sentences import Sentences, tokenise_sentences
 from metaglot.errors import MetaglotError
+from metaglot.families.language import CausalLm, MaskedLm, objective_of
 from metaglot.models import Backbone
 from metaglot.tasks.masked import MaskedText
-from metaglot.tasks.objectives import CausalLm, MaskedLm, objective_of
 
 HELD_OUT = 0  # seed of the documents kept aside: the same in every run, whatever its seed
 

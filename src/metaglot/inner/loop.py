@@ -131,10 +131,10 @@ class InnerLoop:
         if self.chunk is None or count <= self.chunk:
             yield batch, 1.0, seed
             return
-        judged = max(1, problem.family.judged(batch))
+        judged = max(1, problem.objective.judged(batch))
         for number, at in enumerate(range(0, count, self.chunk)):
             part = {name: value[at : at + self.chunk] for name, value in batch.items()}
-            share = problem.family.judged(part) / judged
+            share = problem.objective.judged(part) / judged
             yield part, share, None if seed is None else fold(seed, "chunk", number)
 
     def batches(self, support: Batch) -> Iterator[Batch]:

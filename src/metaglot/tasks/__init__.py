@@ -1,6 +1,5 @@
-"""Task families, and distributions over tasks: labelled sets, tasks made from raw text, mixtures."""
+"""Distributions over tasks: labelled sets, tasks made from raw text, mixtures."""
 
-from metaglot.tasks.classification import Classification
 from metaglot.tasks.clusters import SentenceClustering, WordClustering, cluster_sentences, cluster_words
 from metaglot.tasks.documents import document_sources
 from metaglot.tasks.domain_lm import DomainText, Passages
@@ -17,7 +16,6 @@ from metaglot.tasks.words import Clusters, Curriculum, LogFrequency, Uniform
 
 __all__ = [
     "Bound",
-    "Classification",
     "Closeness",
     "Clusters",
     "Curriculum",

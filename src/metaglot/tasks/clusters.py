@@ -14,7 +14,7 @@ from metaglot.errors import MetaglotError
 from metaglot.seeds import fold, generator
 from metaglot.tasks.masked import MaskedText
 from metaglot.tasks.sources import Examples, Source, source_by_code
-from metaglot.types import Family, Learner, Params, Row
+from metaglot.types import Learner, Objective, Params, Row
 
 WHOLE = 20_000  # points that k-means takes whole; more of them in small batches
 
@@ -44,12 +44,12 @@ class SentenceClustering(NamedTuple):
 
 
 def cluster_words(
-    text: MaskedText, family: Family, learner: Learner, params: Params, options: WordClustering, *, seed: int
+    text: MaskedText, objective: Objective, learner: Learner, params: Params, options: WordClustering, *, seed: int
 ) -> np.ndarray:  # [W] int32
     """Return the cluster of each word, -1 for none, by the model as it is: an assignment for `words.Clusters`."""
 
     def vectors(words: np.ndarray, options: WordClustering) -> np.ndarray:
-        return word_vectors(text, words, family, learner, params, options)
+        return word_vectors(text, words, objective, learner, params, options)
 
     return assign_words(text.index.counts, vectors, options, seed=seed)
 
@@ -68,7 +68,7 @@ def assign_words(
 
 
 def word_vectors(
-    text: MaskedText, words: np.ndarray, family: Family, learner: Learner, params: Params, options: WordClustering
+    text: MaskedText, words: np.ndarray, objective: Objective, learner: Learner, params: Params, options: WordClustering
 ) -> np.ndarray:  # [n, D] float32
     """Return for each word the mean pooled feature of sentences that hold it, the word masked.
 
@@ -83,12 +83,18 @@ def word_vectors(
         rows += masked
         owner += [i] * len(masked)
     means = np.zeros((len(words), learner.hidden_size), dtype=np.float32)
-    np.add.at(means, owner, features(rows, family, learner, params, batch=options.batch))
+    np.add.at(means, owner, features(rows, objective, learner, params, batch=options.batch))
     return means / np.bincount(owner, minlength=len(words))[:, None].astype(np.float32)
 
 
 def cluster_sentences(
-    examples: Examples, family: Family, learner: Learner, params: Params, options: SentenceClustering, *, seed: int
+    examples: Examples,
+    objective: Objective,
+    learner: Learner,
+    params: Params,
+    options: SentenceClustering,
+    *,
+    seed: int,
 ) -> list[Source]:
     """Return one source for each partition of the sentences, its classes clusters.
 
@@ -97,7 +103,7 @@ def cluster_sentences(
     count = examples.table.num_rows
     chosen = np.sort(generator(seed, "sentences").choice(count, min(options.most, count), replace=False))
     rows = [{"input_ids": row["input_ids"], "label": 0} for row in examples.rows(chosen)]
-    points = features(rows, family, learner, params, batch=options.batch)
+    points = features(rows, objective, learner, params, batch=options.batch)
     sources: list[Source] = []
     for i, clusters in enumerate(options.clusters):
         codes = np.full(count, -1, dtype=np.int64)
@@ -109,14 +115,14 @@ def cluster_sentences(
 
 
 def features(
-    rows: Sequence[Row], family: Family, learner: Learner, params: Params, *, batch: int
+    rows: Sequence[Row], objective: Objective, learner: Learner, params: Params, *, batch: int
 ) -> np.ndarray:  # [n, D] float32
     """Return the pooled features of each row, without dropout; rows of like length go through together."""
     order = np.argsort([len(row["input_ids"]) for row in rows], kind="stable")
     found = np.empty((len(rows), learner.hidden_size), dtype=np.float32)
     for start in range(0, len(rows), batch):
         some = order[start : start + batch]
-        inputs = {n: v.to(learner.device) for n, v in family.collate([rows[i] for i in some]).items()}
+        inputs = {n: v.to(learner.device) for n, v in objective.collate([rows[i] for i in some]).items()}
         with torch.no_grad():
             found[some] = learner.forward(params, inputs).pooled.float().cpu().numpy()
     return found

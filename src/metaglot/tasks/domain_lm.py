@@ -10,7 +10,7 @@ import numpy as np
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.tasks.supervised import Mixture
-from metaglot.tasks.text import Blocks, LanguageFamily
+from metaglot.tasks.text import Blocks, LanguageObjective
 from metaglot.types import Episode, Record, Snapshot, TaskInfo
 
 
@@ -26,7 +26,7 @@ class DomainText:
     """A distribution over domains: support and query are different blocks of one."""
 
     blocks: Blocks
-    family: LanguageFamily
+    objective: LanguageObjective
     shape: Passages
     domains: tuple[str, ...] = ()  # these only; all if empty
     mixture: Mixture = "sqrt"  # how often a domain comes: the power of its blocks
@@ -42,12 +42,12 @@ class DomainText:
         rng = generator(seed, "domain-lm", n)
         domain, members = self._members[rng.choice(len(self._members), p=self._weights)]
         chosen = members[rng.choice(len(members), sum(self.shape), replace=False)]
-        rows = self.family.prepare(self.blocks.rows(chosen), rng)
+        rows = self.objective.prepare(self.blocks.rows(chosen), rng)
         return Episode(
             task=self._task(domain),
-            family=self.family,
-            support=self.family.collate(rows[: self.shape.support]),
-            query=self.family.collate(rows[self.shape.support :]),
+            objective=self.objective,
+            support=self.objective.collate(rows[: self.shape.support]),
+            query=self.objective.collate(rows[self.shape.support :]),
             rows={
                 "support": tuple(chosen[: self.shape.support].tolist()),
                 "query": tuple(chosen[self.shape.support :].tolist()),
@@ -60,7 +60,7 @@ class DomainText:
         return snapshot
 
     def _task(self, domain: str) -> TaskInfo:
-        return TaskInfo(f"domain-lm/{domain}", "domain-lm", (), (), family=self.family.name)
+        return TaskInfo(f"domain-lm/{domain}", "domain-lm", (), (), family=self.objective.name)
 
     @cached_property
     def _members(self) -> list[tuple[str, np.ndarray]]:

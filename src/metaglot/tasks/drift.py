@@ -18,7 +18,7 @@ import numpy as np
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.tasks.sources import Examples, Source
-from metaglot.types import Episode, Family, Record, Snapshot, TaskInfo
+from metaglot.types import Episode, Objective, Record, Snapshot, TaskInfo
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Sliding:
     """A distribution over streams in which each label slides from one class of a source to another."""
 
     source: Source
-    family: Family
+    objective: Objective
     ways: int = 3
     parts: int = 8  # points of time
     shots: int = 2  # examples of a label at each
@@ -54,8 +54,8 @@ class Sliding:
         query = [(int(next(drawn[int(c)])), k) for k, c in enumerate(last) for _ in range(self.queries)]
         info = self.source.info
         labels = tuple(f"{info.labels[a]} → {info.labels[b]}" for a, b in zip(first, last, strict=True))
-        task = TaskInfo(info.name, info.dataset, labels, tuple(info.classes[b] for b in last), self.family.name)
-        return episode_of(self.source.examples, self.family, task, support, query)
+        task = TaskInfo(info.name, info.dataset, labels, tuple(info.classes[b] for b in last), self.objective.name)
+        return episode_of(self.source.examples, self.objective, task, support, query)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
         """Return the snapshot: this sampler learns nothing."""
@@ -80,7 +80,7 @@ class Histories:
     """A distribution over histories: a window of one, its earlier part to learn from and its later part to judge on."""
 
     examples: Examples
-    family: Family
+    objective: Objective
     info: TaskInfo  # the labels that all histories share
     rows: tuple[np.ndarray, ...]  # of each history its rows, in the order of their time
     codes: np.ndarray  # [n] the label of each row
@@ -105,7 +105,7 @@ class Histories:
         rows = long[int(rng.integers(len(long)))]
         at = int(rng.integers(len(rows) - size + 1))
         chosen = [(int(i), int(self.codes[i])) for i in rows[at : at + size]]
-        return episode_of(self.examples, self.family, self.info, chosen[: self.support], chosen[self.support :])
+        return episode_of(self.examples, self.objective, self.info, chosen[: self.support], chosen[self.support :])
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
         """Return the snapshot: this sampler learns nothing."""
@@ -115,7 +115,7 @@ class Histories:
 
 def episode_of(
     examples: Examples,
-    family: Family,
+    objective: Objective,
     task: TaskInfo,
     support: Sequence[tuple[int, int]],
     query: Sequence[tuple[int, int]],
@@ -125,8 +125,8 @@ def episode_of(
     labelled = [{**row, "label": label} for row, (_, label) in zip(rows, (*support, *query), strict=True)]
     return Episode(
         task=task,
-        family=family,
-        support=family.collate(labelled[: len(support)]),
-        query=family.collate(labelled[len(support) :]),
+        objective=objective,
+        support=objective.collate(labelled[: len(support)]),
+        query=objective.collate(labelled[len(support) :]),
         rows={"support": tuple(i for i, _ in support), "query": tuple(i for i, _ in query)},
     )

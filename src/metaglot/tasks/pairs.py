@@ -17,7 +17,7 @@ from metaglot.seeds import generator
 from metaglot.tasks.joining import Joining
 from metaglot.tasks.supervised import Shape, draw_shots, draw_ways
 from metaglot.tasks.text import Sentences
-from metaglot.types import Episode, Family, Record, Row, Snapshot, TaskInfo
+from metaglot.types import Episode, Objective, Record, Row, Snapshot, TaskInfo
 
 LABELS = ("two documents", "one document")
 TRIES = 100  # for a pair of sentences that are not yet in the episode
@@ -46,7 +46,7 @@ class SentencePairs:
     """A distribution over two-way tasks on pairs of sentences."""
 
     sentences: Sentences
-    family: Family
+    objective: Objective
     shape: Shape  # ways do not matter: there are two
     joining: Joining
     close: Closeness = CLOSENESS
@@ -69,9 +69,9 @@ class SentencePairs:
         query = [(pair, label) for label in (0, 1) for pair in pairs[label][shots:]]
         return Episode(
             task=self._task(classes),
-            family=self.family,
-            support=self.family.collate(self._rows(support)),
-            query=self.family.collate(self._rows(query)),
+            objective=self.objective,
+            support=self.objective.collate(self._rows(support)),
+            query=self.objective.collate(self._rows(query)),
             rows={
                 "support": tuple(sentence for pair, _ in support for sentence in pair),
                 "query": tuple(sentence for pair, _ in query for sentence in pair),
@@ -85,7 +85,7 @@ class SentencePairs:
 
     def _task(self, classes: tuple[int, int]) -> TaskInfo:
         name = f"{self.sentences.examples.name}/pairs"
-        return TaskInfo(name, name, tuple(LABELS[c] for c in classes), classes, family=self.family.name)
+        return TaskInfo(name, name, tuple(LABELS[c] for c in classes), classes, family=self.objective.name)
 
     def _rows(self, labelled: Sequence[tuple[tuple[int, int], int]]) -> list[Row]:
         found = self.sentences.examples.rows([sentence for pair, _ in labelled for sentence in pair])

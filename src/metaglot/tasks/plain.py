@@ -8,7 +8,7 @@ import numpy as np
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.tasks.passes import met
-from metaglot.tasks.text import Blocks, LanguageFamily
+from metaglot.tasks.text import Blocks, LanguageObjective
 from metaglot.types import Episode, Record, Snapshot, TaskInfo
 
 HELD_OUT_SEED = 20_001  # the same masks in every run, whatever its seed
@@ -22,21 +22,21 @@ class PlainText:
     """
 
     blocks: Blocks
-    family: LanguageFamily
+    objective: LanguageObjective
     batch: int  # blocks
     name: str = "plain"
 
     @property
     def tasks(self) -> Sequence[TaskInfo]:
         """One task."""
-        return [_task(self.name, self.family)]
+        return [_task(self.name, self.objective)]
 
     def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
         """Return an episode with an empty support set; what is masked differs from pass to pass."""
         del snapshot
         count = _some(self.blocks, self.name)
         indices = met(np.arange(n * self.batch, (n + 1) * self.batch), count, seed=seed)
-        return _episode(self.blocks, indices, self.family, generator(seed, "masks", n), self.name)
+        return _episode(self.blocks, indices, self.objective, generator(seed, "masks", n), self.name)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
         """Return the snapshot: this sampler learns nothing."""
@@ -49,7 +49,7 @@ class HeldOut:
     """Batches 0 … `count` - 1 of held-out text with fixed masks, spread evenly over it; whatever the seed."""
 
     blocks: Blocks
-    family: LanguageFamily
+    objective: LanguageObjective
     batch: int  # blocks
     batches: int  # at most
     name: str = "held-out"
@@ -62,7 +62,7 @@ class HeldOut:
     @property
     def tasks(self) -> Sequence[TaskInfo]:
         """One task."""
-        return [_task(self.name, self.family)]
+        return [_task(self.name, self.objective)]
 
     def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
         """Return batch n with an empty support set; after the last one the first again."""
@@ -71,7 +71,7 @@ class HeldOut:
         chosen = min(self.count * self.batch, len(self.blocks))
         places = np.arange(n, chosen, self.count)
         indices = places * len(self.blocks) // chosen
-        return _episode(self.blocks, indices, self.family, generator(HELD_OUT_SEED, "masks", n), self.name)
+        return _episode(self.blocks, indices, self.objective, generator(HELD_OUT_SEED, "masks", n), self.name)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
         """Return the snapshot: this sampler learns nothing."""
@@ -79,8 +79,8 @@ class HeldOut:
         return snapshot
 
 
-def _task(name: str, family: LanguageFamily) -> TaskInfo:
-    return TaskInfo(name, name, (), (), family=family.name)
+def _task(name: str, objective: LanguageObjective) -> TaskInfo:
+    return TaskInfo(name, name, (), (), family=objective.name)
 
 
 def _some(blocks: Blocks, name: str) -> int:
@@ -90,12 +90,12 @@ def _some(blocks: Blocks, name: str) -> int:
 
 
 def _episode(
-    blocks: Blocks, indices: np.ndarray, family: LanguageFamily, rng: np.random.Generator, name: str
+    blocks: Blocks, indices: np.ndarray, objective: LanguageObjective, rng: np.random.Generator, name: str
 ) -> Episode:
     return Episode(
-        task=_task(name, family),
-        family=family,
+        task=_task(name, objective),
+        objective=objective,
         support={},
-        query=family.collate(family.prepare(blocks.rows(indices), rng)),
+        query=objective.collate(objective.prepare(blocks.rows(indices), rng)),
         rows={"support": (), "query": tuple(indices.tolist())},
     )

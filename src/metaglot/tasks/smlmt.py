@@ -24,7 +24,7 @@ from metaglot.tasks.masked import MaskedText
 from metaglot.tasks.supervised import Shape, draw_shots, draw_ways
 from metaglot.tasks.text import Sentences, Words
 from metaglot.tasks.words import LearningSampler, WordSampler
-from metaglot.types import Episode, Family, Learner, Params, Record, Row, Snapshot, TaskInfo
+from metaglot.types import Episode, Learner, Objective, Params, Record, Row, Snapshot, TaskInfo
 
 TRIES = 20  # sets of words, until one leaves enough sentences that hold one of them only
 SPARE = 6  # sentences looked at for each that is needed
@@ -42,7 +42,7 @@ class MaskedWords:
 
     sentences: Sentences
     index: Words
-    family: Family
+    objective: Objective
     shape: Shape
     words: WordSampler
     mask_token_id: int | None  # None takes the word out and leaves no trace of its place
@@ -74,9 +74,9 @@ class MaskedWords:
         query = [e for examples in found for e in examples[shots : shots + queries]]
         return Episode(
             task=self._task(chosen),
-            family=self.family,
-            support=self.family.collate([{**e.row, "label": e.label} for e in support]),
-            query=self.family.collate([{**e.row, "label": e.label} for e in query]),
+            objective=self.objective,
+            support=self.objective.collate([{**e.row, "label": e.label} for e in support]),
+            query=self.objective.collate([{**e.row, "label": e.label} for e in query]),
             rows={"support": tuple(e.sentence for e in support), "query": tuple(e.sentence for e in query)},
         )
 
@@ -96,7 +96,7 @@ class MaskedWords:
             return snapshot
 
         def vectors(words: np.ndarray, options: WordClustering) -> np.ndarray:
-            return word_vectors(self._text, words, self.family, learner, params, options)
+            return word_vectors(self._text, words, self.objective, learner, params, options)
 
         return self.words.refresh(snapshot, self._counts, vectors, step=step)
 
@@ -125,7 +125,7 @@ class MaskedWords:
     def _task(self, words: np.ndarray) -> TaskInfo:
         numbers = tuple(int(w) for w in words)
         labels = tuple(self.index.words[w] for w in numbers)
-        return TaskInfo(self.name, self.name, labels, numbers, family=self.family.name)
+        return TaskInfo(self.name, self.name, labels, numbers, family=self.objective.name)
 
     def _choose(
         self, ways: int, need: int, rng: np.random.Generator, snapshot: Snapshot

@@ -10,7 +10,7 @@ import numpy as np
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.tasks.sources import Source
-from metaglot.types import Episode, Family, Record, Row, Snapshot, TaskInfo
+from metaglot.types import Episode, Objective, Record, Row, Snapshot, TaskInfo
 
 Mixture = Literal["uniform", "size", "sqrt"]
 
@@ -31,7 +31,7 @@ class SupervisedTasks:
     """A distribution over labelled tasks: a set by the mixture, a task of it evenly, its classes, their examples."""
 
     sources: tuple[Source, ...]
-    family: Family
+    objective: Objective
     shape: Shape
     mixture: Mixture = "sqrt"
 
@@ -45,7 +45,7 @@ class SupervisedTasks:
         del snapshot
         rng = generator(seed, "episode", n)
         source = self.sources[rng.choice(len(self.sources), p=self._weights)]
-        return draw_episode(source, self.family, self.shape, rng)
+        return draw_episode(source, self.objective, self.shape, rng)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
         """Return the snapshot: this sampler learns nothing."""
@@ -57,7 +57,7 @@ class SupervisedTasks:
         return mixture_weights(self.sources, self.mixture)
 
 
-def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Generator) -> Episode:
+def draw_episode(source: Source, objective: Objective, shape: Shape, rng: np.random.Generator) -> Episode:
     """Return an episode of a source, drawn with `rng`.
 
     Raises MetaglotError if the source is too small for an episode, or the shape makes no sense.
@@ -75,7 +75,7 @@ def draw_episode(source: Source, family: Family, shape: Shape, rng: np.random.Ge
         members = rng.choice(source.members[c], shots + queries, replace=False)
         support += [(int(i), label) for i in members[:shots]]
         query += [(int(i), label) for i in members[shots:]]
-    return _episode(source, family, [int(c) for c in chosen], support, query, names)
+    return _episode(source, objective, [int(c) for c in chosen], support, query, names)
 
 
 def _names(source: Source, shape: Shape, chosen: Sequence[int], rng: np.random.Generator) -> list[Row]:
@@ -125,7 +125,7 @@ def mixture_weights(sources: Sequence[Source], mixture: Mixture) -> np.ndarray:
 
 def _episode(
     source: Source,
-    family: Family,
+    objective: Objective,
     chosen: list[int],
     support: list[tuple[int, int]],
     query: list[tuple[int, int]],
@@ -137,15 +137,15 @@ def _episode(
         dataset=info.dataset,
         labels=tuple(info.labels[c] for c in chosen),
         classes=tuple(info.classes[c] for c in chosen),
-        family=family.name,
+        family=objective.name,
     )
     rows = source.examples.rows([i for i, _ in support + query])
     labelled = [{**row, "label": label} for row, (_, label) in zip(rows, support + query, strict=True)]
     spoken = [{**row, "label": label} for label, row in enumerate(names)]
     return Episode(
         task=task,
-        family=family,
-        support=family.collate([*labelled[: len(support)], *spoken]),
-        query=family.collate(labelled[len(support) :]),
+        objective=objective,
+        support=objective.collate([*labelled[: len(support)], *spoken]),
+        query=objective.collate(labelled[len(support) :]),
         rows={"support": tuple(i for i, _ in support), "query": tuple(i for i, _ in query)},
     )

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from metaglot.tasks.sources import Examples
-from metaglot.types import Family, Row
+from metaglot.types import Objective, Row
 
 
 class Sentences(Protocol):
@@ -44,8 +44,8 @@ class Blocks(Protocol):
     def rows(self, indices: Sequence[int] | np.ndarray) -> Sequence[Row]: ...  # noqa: D102
 
 
-class LanguageFamily(Family, Protocol):
-    """A family whose labels are made from the tokens themselves (masked or next)."""
+class LanguageObjective(Objective, Protocol):
+    """An objective whose labels are made from the tokens themselves (masked or next)."""
 
     def prepare(self, rows: Sequence[Row], rng: np.random.Generator) -> Sequence[Row]:
         """Return rows with one label a token, -100 where nothing is judged."""

@@ -11,7 +11,7 @@ from metaglot.types import Episode
 
 def episode_weights(episodes: Sequence[Episode]) -> list[float]:
     """Return the weight of each episode; their mean is 1."""
-    plain = [0 if episode.support else episode.family.judged(episode.query) for episode in episodes]
+    plain = [0 if episode.support else episode.objective.judged(episode.query) for episode in episodes]
     parts = sum(not episode.support for episode in episodes)
     judged = sum(plain)
     if judged == 0:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
+from metaglot.families.language import OBJECTIVES, with_perplexity
 from metaglot.seeds import fold
 from metaglot.tasks.learning import LearnsFromModel
-from metaglot.tasks.objectives import OBJECTIVES, with_perplexity
 from metaglot.tasks.weights import episode_weights
 from metaglot.training.combine import Combine, mean
 from metaglot.training.feed import feed
@@ -131,7 +131,7 @@ def _meta_grads(
     size, weights = len(episodes) if algorithm.together else 1, episode_weights(episodes)
     for at in range(0, len(episodes), size):
         here = [episode.to(learner.device) for episode in episodes[at : at + size]]
-        problems = [Problem(learner, episode.family, episode.task) for episode in here]
+        problems = [Problem(learner, episode.objective, episode.task) for episode in here]
         n = state.step * len(episodes) + at
         found = algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
         yield found if algorithm.together else _scaled(found, weights[at])

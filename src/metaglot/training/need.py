@@ -95,7 +95,7 @@ def measured(
     rows = _rows(learner)
     sizes = (drawn.support, largest.support), (drawn.query, largest.query)
     support, query = (grown(part, max(n, FEW[1]), largest.tokens, rows) for part, n in sizes)
-    problem, whole = Problem(learner, drawn.family, drawn.task), replace(drawn, support=support, query=query)
+    problem, whole = Problem(learner, drawn.objective, drawn.task), replace(drawn, support=support, query=query)
     meta = initial_state(algorithm, learner, [drawn.task], seed=0, freeze=freeze).params
     small = touched(problem, meta, whole)
     seed = 0 if algorithm.dropout else None

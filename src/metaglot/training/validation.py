@@ -7,8 +7,8 @@ from typing import Protocol
 
 import torch
 
+from metaglot.families.language import perplexity, with_perplexity
 from metaglot.seeds import fold
-from metaglot.tasks.objectives import perplexity, with_perplexity
 from metaglot.types import Algorithm, Learner, Params, Problem, Record, TaskDistribution
 
 VALIDATION_SEED = 20_000  # the same held-out episodes in every run, whatever its seed
@@ -46,12 +46,12 @@ def validate(
     weights: list[int] = []
     for n in range(episodes):
         episode = distribution(VALIDATION_SEED, n, {}).to(learner.device)
-        problem = Problem(learner, episode.family, episode.task)
+        problem = Problem(learner, episode.objective, episode.task)
         fast = algorithm.adapt(problem, meta, episode.support, seed=fold(VALIDATION_SEED, "adapt", n))
         with torch.no_grad():
             logits = problem.logits({**meta, **fast.params}, episode.query)
-        found.append(dict(episode.family.metrics(logits, episode.query)))
-        weights.append(episode.family.judged(episode.query) if problem.over_vocabulary else 1)
+        found.append(dict(episode.objective.metrics(logits, episode.query)))
+        weights.append(episode.objective.judged(episode.query) if problem.over_vocabulary else 1)
     judged = weights if any(weights) else None
     means = with_perplexity({name: fmean((f[name] for f in found), judged) for name in found[0]})
     accuracies = [f["accuracy"] for f in found if "accuracy" in f]
@@ -75,8 +75,8 @@ def held_out_text(learner: Learner, meta: Params, text: HeldOutText) -> dict[str
     for n in range(text.count):
         episode = text(VALIDATION_SEED, n, {}).to(learner.device)
         with torch.no_grad():
-            loss = float(Problem(learner, episode.family, episode.task).loss(meta, episode.query))
-        judged = episode.family.judged(episode.query)
+            loss = float(Problem(learner, episode.objective, episode.task).loss(meta, episode.query))
+        judged = episode.objective.judged(episode.query)
         total, tokens = total + loss * judged, tokens + judged
     mean = total / max(tokens, 1)
     return {"text_loss": mean, "perplexity": perplexity(mean)}

@@ -99,7 +99,7 @@ def judge(
     logits: Tensor | None = None
     for weight, params in points:
         logits = problem.logits({**meta, **params}, episode.query, seed=query_seed(seed))
-        loss = weight * problem.family.loss(logits, episode.query)
+        loss = weight * problem.objective.loss(logits, episode.query)
         total = loss if total is None else total + loss
     assert total is not None
     assert logits is not None
@@ -114,7 +114,7 @@ def points_of(inner: Inner, visited: Sequence[Fast]) -> list[tuple[float, Params
 
 def record_of(problem: Problem, trace: Sequence[TraceStep], logits: Tensor, episode: Episode) -> Record:
     """Return what is worth logging of an episode."""
-    metrics = problem.family.metrics(logits.detach(), episode.query)
+    metrics = problem.objective.metrics(logits.detach(), episode.query)
     before = {"support_loss": trace[0].loss} if trace else {}
     return {"task": problem.task.name, "ways": len(problem.task.labels), **before, **metrics}
 

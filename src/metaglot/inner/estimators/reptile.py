@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from metaglot.families.batches import concatenate
 from metaglot.inner.estimators.parts import Estimate, Inner, record_of
 from metaglot.models.scopes import OWN
-from metaglot.tasks.batches import concatenate
 from metaglot.types import Episode, Params, Problem
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from metaglot.errors import MetaglotError
+from metaglot.families.language.causal_lm import CausalLm
+from metaglot.families.language.masked_lm import MaskedLm
 from metaglot.models import Backbone
-from metaglot.tasks.objectives.causal_lm import CausalLm
-from metaglot.tasks.objectives.masked_lm import MaskedLm
 
 
 def objective_of(

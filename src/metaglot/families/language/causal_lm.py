@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metaglot.tasks.objectives.judging import UNJUDGED, OverVocabulary, collate_labelled
+from metaglot.families.language.judging import UNJUDGED, OverVocabulary, collate_labelled
 from metaglot.types import Batch, Row
 
 
 @dataclass(frozen=True)
 class CausalLm(OverVocabulary):
-    """The family of tasks that a decoder solves by predicting the next token; an encoder, which sees it, cannot."""
+    """Tasks that a decoder solves by predicting the next token; an encoder, which sees it, cannot."""
 
     pad_token_id: int
     name: str = "causal-lm"

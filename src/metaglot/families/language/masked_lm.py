@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metaglot.tasks.objectives.judging import UNJUDGED, OverVocabulary, collate_labelled
+from metaglot.families.language.judging import UNJUDGED, OverVocabulary, collate_labelled
 from metaglot.types import Batch, Row
 
 MASKED, RANDOM = 0.8, 0.1  # of the hidden tokens; the rest is left
@@ -18,7 +18,7 @@ MASKED, RANDOM = 0.8, 0.1  # of the hidden tokens; the rest is left
 
 @dataclass(frozen=True)
 class MaskedLm(OverVocabulary):
-    """The family of tasks that a learner with a masked-LM head solves by predicting hidden tokens."""
+    """Tasks that a learner with a masked-LM head solves by predicting hidden tokens."""
 
     pad_token_id: int
     mask_token_id: int

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from metaglot.errors import MetaglotError
-from metaglot.tasks.batches import pad_rows
+from metaglot.families.batches import pad_rows
 from metaglot.types import VOCABULARY, Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
 UNJUDGED = -100

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
+from metaglot.families.batches import pad_rows
 from metaglot.models.heads import scores
-from metaglot.tasks.batches import pad_rows
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
 
 @dataclass(frozen=True)
 class Classification:
-    """The family of tasks with one label a text (or pair of texts)."""
+    """Tasks with one label a text (or pair of texts)."""
 
     pad_token_id: int = 0
     name: str = "classification"
@@ -45,6 +45,11 @@ class Classification:
     def judged(self, batch: Batch) -> int:
         """Return the number of examples, B."""
         return len(batch["labels"])
+
+    def alike(self, batch: Batch) -> Tensor:  # [B, B] bool
+        """Return which examples have the same label."""
+        labels = batch["labels"]
+        return labels[:, None] == labels
 
     def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
         """Return the batch with the numbers of its classes in the data set for labels."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from metaglot.tasks.objectives.causal_lm import CausalLm
-from metaglot.tasks.objectives.choice import objective_of
-from metaglot.tasks.objectives.judging import perplexity, with_perplexity
-from metaglot.tasks.objectives.masked_lm import MaskedLm
+from metaglot.families.language.causal_lm import CausalLm
+from metaglot.families.language.choice import objective_of
+from metaglot.families.language.judging import perplexity, with_perplexity
+from metaglot.families.language.masked_lm import MaskedLm
 from metaglot.types import TaskInfo
 
 OBJECTIVES: Mapping[str, Callable[..., Any]] = MappingProxyType({"masked-lm": MaskedLm, "causal-lm": CausalLm})

@@ -1,4 +1,4 @@
-"""Batches: padding on the right, joining without loss, taking; and the classification family."""
+"""Batches: padding on the right, joining without loss, taking; and the classification objective."""
 
 import math
 
@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaglot.tasks import Classification
-from metaglot.tasks.batches import concatenate, pad_rows, size, take
+from metaglot.families.batches import concatenate, pad_rows, size, take
+from metaglot.families.classification import Classification
 from metaglot.types import HeadSpec, Outputs, TaskInfo
 
 TEXTS = st.lists(st.lists(st.integers(1, 99), min_size=1, max_size=7), min_size=1, max_size=5)
@@ -35,8 +35,8 @@ def test_token_types_where_some_rows_have_them():
 
 @given(first=TEXTS, second=TEXTS)
 def test_joining_keeps_every_text(first, second):
-    family = Classification(pad_token_id=3)
-    a, b = (family.collate([{"input_ids": t, "label": len(t)} for t in texts]) for texts in (first, second))
+    objective = Classification(pad_token_id=3)
+    a, b = (objective.collate([{"input_ids": t, "label": len(t)} for t in texts]) for texts in (first, second))
     both = concatenate(a, b)
     assert real(both) == first + second
     assert both["labels"].tolist() == [len(t) for t in first + second]
@@ -68,18 +68,18 @@ def test_joining_pads_the_second_axis_and_masks_token_labels():
 
 
 def test_classification():
-    family = Classification()
+    objective = Classification()
     task = TaskInfo("t", "t", ("a", "b", "c"), (4, 5, 6))
-    assert family.head_spec(task, 7) == HeadSpec(7, 3, "pooled")
+    assert objective.head_spec(task, 7) == HeadSpec(7, 3, "pooled")
     params = {"head.weight": torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), "head.bias": torch.tensor([0.0, 0, 1])}
     pooled = torch.tensor([[2.0, 0.0], [0.0, 0.5]])
-    logits = family.logits(params, Outputs(pooled[:, None], pooled, torch.ones(2, 1)))
+    logits = objective.logits(params, Outputs(pooled[:, None], pooled, torch.ones(2, 1)))
     assert logits.tolist() == [[2.0, 0.0, 1.0], [0.0, 0.5, 1.0]]
-    assert family.predict(logits).tolist() == [0, 2]
+    assert objective.predict(logits).tolist() == [0, 2]
     batch = {"labels": torch.tensor([0, 1])}
     expected = [math.log(sum(map(math.exp, row))) - row[y] for row, y in zip(logits.tolist(), (0, 1), strict=True)]
-    assert float(family.loss(logits, batch)) == pytest.approx(sum(expected) / 2, rel=1e-6)
-    assert family.metrics(logits, batch) == {
+    assert float(objective.loss(logits, batch)) == pytest.approx(sum(expected) / 2, rel=1e-6)
+    assert objective.metrics(logits, batch) == {
         "loss": pytest.approx(sum(expected) / 2, rel=1e-6),
         "accuracy": pytest.approx(0.5),
     }

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaglot.errors import MetaglotError
+from metaglot.families.batches import concatenate
+from metaglot.families.language import OBJECTIVES, CausalLm, MaskedLm, of_language, perplexity
 from metaglot.seeds import generator
-from metaglot.tasks.batches import concatenate
-from metaglot.tasks.objectives import OBJECTIVES, CausalLm, MaskedLm, of_language, perplexity
 from metaglot.types import VOCABULARY, Outputs, TaskInfo
 
 SIZE, MASK, SPECIAL = 60, 3, frozenset({0, 1, 2, 3, 17})
@@ -40,8 +40,8 @@ def words_of(ids: list[int]) -> list[list[int]]:
 
 @given(TOKENS, SEEDS, st.booleans(), st.floats(0.05, 0.9))
 def test_what_is_hidden(ids, seed, whole, share):
-    family = masked(whole=whole, share=share)
-    (row,) = family.prepare([{"input_ids": ids, "row": 5}], generator(seed))
+    objective = masked(whole=whole, share=share)
+    (row,) = objective.prepare([{"input_ids": ids, "row": 5}], generator(seed))
     labels, shown = row["labels"], row["input_ids"]
     assert row["row"] == 5
     hidden = {int(at) for at in np.flatnonzero(labels != -100)}
@@ -106,9 +106,9 @@ def test_other_seeds_hide_other_tokens():
 
 @given(st.lists(TOKENS, min_size=1, max_size=4), SEEDS)
 def test_a_causal_label_is_the_next_token(texts, seed):
-    family = CausalLm(0)
-    rows = family.prepare([{"input_ids": ids} for ids in texts], generator(seed))
-    batch = family.collate(rows)
+    objective = CausalLm(0)
+    rows = objective.prepare([{"input_ids": ids} for ids in texts], generator(seed))
+    batch = objective.collate(rows)
     length = max(map(len, texts))
     assert batch["labels"].shape == batch["input_ids"].shape == (len(texts), length)
     for i, ids in enumerate(texts):
@@ -117,43 +117,43 @@ def test_a_causal_label_is_the_next_token(texts, seed):
         assert batch["attention_mask"][i].tolist() == [1] * len(ids) + [0] * (length - len(ids))
 
 
-@pytest.mark.parametrize("family", [masked(), CausalLm(0)], ids=lambda f: f.name)
-def test_the_loss_is_the_mean_over_judged_tokens_of_all_rows(family):
+@pytest.mark.parametrize("objective", [masked(), CausalLm(0)], ids=lambda f: f.name)
+def test_the_loss_is_the_mean_over_judged_tokens_of_all_rows(objective):
     rng = generator(0, "rows")
-    rows = family.prepare([{"input_ids": rng.integers(4, SIZE, n)} for n in (3, 9, 40)], rng)
-    batch = family.collate(rows)
+    rows = objective.prepare([{"input_ids": rng.integers(4, SIZE, n)} for n in (3, 9, 40)], rng)
+    batch = objective.collate(rows)
     judged = batch["labels"] != -100
     logits = torch.randn(int(judged.sum()), SIZE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     log_p = logits.log_softmax(-1)
     labels = [int(t) for row in rows for t in row["labels"] if t != -100]
     expected = -sum(float(log_p[i, label]) for i, label in enumerate(labels)) / len(labels)
-    assert float(family.loss(logits, batch)) == pytest.approx(expected, rel=1e-12)
-    metrics = family.metrics(logits, batch)
+    assert float(objective.loss(logits, batch)) == pytest.approx(expected, rel=1e-12)
+    metrics = objective.metrics(logits, batch)
     assert metrics["loss"] == pytest.approx(expected)
     assert metrics["perplexity"] == pytest.approx(math.exp(expected))
-    assert metrics["accuracy"] == pytest.approx((family.predict(logits) == torch.tensor(labels)).double().mean())
+    assert metrics["accuracy"] == pytest.approx((objective.predict(logits) == torch.tensor(labels)).double().mean())
     even = torch.zeros(len(labels), SIZE)
-    assert family.metrics(even, batch)["perplexity"] == pytest.approx(SIZE, rel=1e-5)
-    assert family.logits({}, Outputs(even, even, even, logits)) is logits
+    assert objective.metrics(even, batch)["perplexity"] == pytest.approx(SIZE, rel=1e-5)
+    assert objective.logits({}, Outputs(even, even, even, logits)) is logits
     with pytest.raises(MetaglotError, match="language-model head"):
-        family.logits({}, Outputs(even, even, even))
+        objective.logits({}, Outputs(even, even, even))
 
 
-@pytest.mark.parametrize("family", [masked(), CausalLm(0)], ids=lambda f: f.name)
-def test_nothing_to_judge_costs_nothing(family):
-    ids = [1] if family.name == "causal-lm" else [1, 2]
-    batch = family.collate(family.prepare([{"input_ids": ids}], generator(0)))
+@pytest.mark.parametrize("objective", [masked(), CausalLm(0)], ids=lambda f: f.name)
+def test_nothing_to_judge_costs_nothing(objective):
+    ids = [1] if objective.name == "causal-lm" else [1, 2]
+    batch = objective.collate(objective.prepare([{"input_ids": ids}], generator(0)))
     assert batch["labels"].unique().tolist() == [-100]
     logits = torch.zeros(0, SIZE, requires_grad=True)
-    loss = family.loss(logits, batch)
+    loss = objective.loss(logits, batch)
     assert loss.item() == 0
     assert loss.requires_grad
-    assert family.metrics(logits.detach(), batch) == {"loss": 0.0, "perplexity": 1.0, "accuracy": 0.0}
+    assert objective.metrics(logits.detach(), batch) == {"loss": 0.0, "perplexity": 1.0, "accuracy": 0.0}
 
 
 def test_joined_batches_are_judged_where_their_parts_are():
-    family, rng = masked(), generator(1)
-    parts = [family.collate(family.prepare([{"input_ids": rng.integers(4, SIZE, n)}], rng)) for n in (5, 20)]
+    objective, rng = masked(), generator(1)
+    parts = [objective.collate(objective.prepare([{"input_ids": rng.integers(4, SIZE, n)}], rng)) for n in (5, 20)]
     both = concatenate(*parts)
     labels = [part["labels"][part["labels"] != -100] for part in parts]
     assert torch.equal(both["labels"][both["labels"] != -100], torch.cat(labels))
@@ -168,9 +168,9 @@ def test_a_perplexity_is_a_finite_number():
 def test_the_dict_and_the_level():
     made = {"masked-lm": masked(), "causal-lm": CausalLm(0)}
     assert set(OBJECTIVES) == set(made)
-    for name, family in made.items():
-        assert isinstance(family, OBJECTIVES[name])
-        assert family.name == name
-        assert family.head_spec(TASK, 16).level == VOCABULARY
+    for name, objective in made.items():
+        assert isinstance(objective, OBJECTIVES[name])
+        assert objective.name == name
+        assert objective.head_spec(TASK, 16).level == VOCABULARY
     assert of_language([TASK, TaskInfo("text", "text", (), (), family="causal-lm")])
     assert not of_language([TASK])

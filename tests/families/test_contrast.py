@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from metaglot.tasks.contrastive import TEMPERATURE, Contrastive, apart
+from metaglot.families.classification import Classification
+from metaglot.families.contrast import TEMPERATURE, WithContrast, apart
 from metaglot.types import Outputs
 
 
@@ -37,18 +38,18 @@ def test_the_loss_is_cross_entropy_and_the_formula(labels):
         "head.weight": torch.randn(3, 3, generator=draws, dtype=torch.float64),
         "head.bias": torch.zeros(3).double(),
     }
-    family, truth = Contrastive(weight=0.7), torch.tensor(labels)
-    logits = family.logits(head, outputs(features))
+    objective, truth = WithContrast(Classification(), 0.7), torch.tensor(labels)
+    logits = objective.logits(head, outputs(features))
     plain = cross_entropy(features @ head["head.weight"].T, truth)
     expected = float(plain) + 0.7 * by_hand(features.tolist(), labels)
-    assert float(family.loss(logits, {"labels": truth})) == pytest.approx(expected, rel=1e-9)
-    assert family.predict(logits).tolist() == (features @ head["head.weight"].T).argmax(1).tolist()
+    assert float(objective.loss(logits, {"labels": truth})) == pytest.approx(expected, rel=1e-9)
+    assert objective.predict(logits).tolist() == (features @ head["head.weight"].T).argmax(1).tolist()
 
 
 @pytest.mark.parametrize("labels", [[0], [0, 1, 2]])
 def test_without_two_of_a_class_there_is_no_pull_and_the_gradient_is_whole(labels):
     near = torch.zeros(len(labels), len(labels), requires_grad=True)
-    loss = apart(near, torch.tensor(labels))
+    loss = apart(near, torch.tensor(labels)[:, None] == torch.tensor(labels))
     loss.backward()
     assert loss.item() == 0
     assert near.grad.abs().max() == 0
