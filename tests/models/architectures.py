@@ -1,13 +1,17 @@
 """Small random networks of many architectures, each as transformers makes it from a config."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import nn
+from transformers import PreTrainedTokenizerFast
 
 from metaglot.models import HfLearner
+from metaglot.models.quiet import quiet
 from metaglot.seeds import seeded
 
 VOCAB, PAD, FIRST, LAST = 96, 1, 2, 3  # tokens, and the numbers of three special ones
@@ -167,3 +171,25 @@ def random_network(kind: str, **settings: Any) -> nn.Module:
 def network_learner(kind: str, **settings: Any) -> HfLearner:
     """Return the learner around a network of the type."""
     return HfLearner(random_network(kind, **settings))
+
+
+def word_tokenizer(**settings: Any) -> PreTrainedTokenizerFast:
+    """Return a tokenizer of the words w0, w1 …, which sets a special token before and behind every text."""
+    words = ["[NONE]", "[PAD]", "[FIRST]", "[LAST]", "[UNK]", *(f"w{i}" for i in range(VOCAB - 5))]
+    raw = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    raw.post_processor = processors.TemplateProcessing(
+        single="[FIRST] $A [LAST]",
+        pair="[FIRST] $A [LAST] $B:1 [LAST]:1",
+        special_tokens=[("[FIRST]", FIRST), ("[LAST]", LAST)],
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="[UNK]", pad_token="[PAD]", **settings)
+
+
+def saved_network(folder: Path, kind: str, *, tokenizer: Mapping[str, Any] | None = None, **settings: Any) -> Path:
+    """Write a random network of the type into a folder, with a tokenizer of words."""
+    module: Any = random_network(kind, **settings)
+    with quiet():
+        module.save_pretrained(folder)
+        word_tokenizer(**(tokenizer or {})).save_pretrained(folder)
+    return folder

@@ -6,7 +6,7 @@ from metaglot.adaptation.model import LENGTH, Model
 from metaglot.data.folders import RUN, folder_of, is_dir, is_run, read_run
 from metaglot.data.shipped import shipped_folder
 from metaglot.models import Runtime, load_backbone
-from metaglot.models.load import check_length, positions_of
+from metaglot.models.limits import check_length, longest
 from metaglot.runs.weights import weights_of
 
 LONGEST = 512  # tokens, whatever the backbone's folder says
@@ -21,9 +21,9 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
     if not is_run(folder):
         source = str(folder.resolve()) if is_dir(folder) else str(name)
         backbone = load_backbone(str(name), runtime)
-        length = min(LONGEST, backbone.length or LENGTH, positions_of(backbone))
-        if str(name).startswith("builtin:"):
-            length = min(length, LENGTH)
+        most = LENGTH if str(name).startswith("builtin:") else LONGEST
+        length = longest(backbone, min(most, backbone.length or LENGTH))
+        check_length(backbone, length, str(name))
         return Model(str(name), backbone, {}, length, source=source)
     run = read_run(folder)
     backbone = load_backbone(run.base, runtime)

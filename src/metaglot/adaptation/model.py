@@ -13,7 +13,7 @@ from metaglot.adaptation.arguments import check_seconds, check_text, check_whole
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, check_effort, effort_called
 from metaglot.algorithms.build import prototype_metric
-from metaglot.data.encode import filler
+from metaglot.data.encode import check_room, filler
 from metaglot.data.labels import Label, label_text
 from metaglot.data.trained import trained_by
 from metaglot.errors import MetaglotError
@@ -22,6 +22,7 @@ from metaglot.families.contrast import WithContrast
 from metaglot.models import Backbone
 from metaglot.models.learner import HfLearner
 from metaglot.models.learnt import BESIDE
+from metaglot.models.trainable import check_trains
 from metaglot.models.turns import turn
 from metaglot.types import Batch, Fast, Params, Problem, TaskInfo
 
@@ -123,9 +124,10 @@ class Model:
     def cut(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> int:
         """Return how many of the texts (or pairs) are longer than `max_length` tokens, so that their rest is unread."""
         texts, pairs = self._read(*check_texts(texts, pairs))
-        # A token has one character or more, but for the few that stand around a text.
+        # A token has one ASCII character or more, but for the few that stand around a text; others may be many tokens.
         most = self.max_length // 2 - len(self.backbone.prompt)
-        long = [i for i, t in enumerate(texts) if len(t) + (len(pairs[i]) if pairs else 0) > most]
+        whole = [t + pairs[i] if pairs else t for i, t in enumerate(texts)]
+        long = [i for i, text in enumerate(whole) if len(text) > most or not text.isascii()]
         if not long:
             return 0
         encoded = self._encoded([texts[i] for i in long], [pairs[i] for i in long] if pairs else None)
@@ -150,6 +152,8 @@ class Model:
     def _encoded(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Any:
         texts, pairs = self._read(texts, pairs)
         prompt = self.backbone.prompt
+        if pairs is not None:
+            check_room(self.backbone.tokenizer, self.max_length, prompt=prompt, where=self.name, pair=True)
         with turn(self.backbone.tokenizer):  # which keeps how texts are cut
             return self.backbone.tokenizer(
                 [prompt + text[: self._letters] for text in texts],
@@ -261,6 +265,8 @@ class Model:
         """Return what an effort makes of a support batch."""
         if isinstance(effort, AsTrained):  # what was frozen in meta-training does not stand in `meta`, and stays
             return effort.strategy().adapt(problem, self.meta, batch, seed=seed)
+        if effort.steps:
+            check_trains(self.backbone.learner, self.name, dropout=False)
         body = self.params
         strategy = effort.strategy(body, self.metric)
         if effort.contrast:

@@ -22,7 +22,8 @@ from metaglot.data.trained import named_in
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification
 from metaglot.models import Backbone, Runtime, load_backbone
-from metaglot.models.load import check_length
+from metaglot.models.limits import check_length
+from metaglot.models.trainable import check_trains
 from metaglot.tasks import Shape, Source, SupervisedTasks
 from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
 from metaglot.training.estimator import Choice, earlier, settled
@@ -121,6 +122,7 @@ def _backbone(
     for note in backbone.notes[1:]:
         voice.say(note)
     check_length(backbone, m.max_length, "model")
+    check_trains(backbone.learner, name, dropout=True)
     return backbone, base
 
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from metaglot.errors import MetaglotError
 
+LEAST = 4  # tokens of a text
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -74,6 +76,19 @@ class Encoder:
         for n, i in enumerate(at):
             ids[i] = encoded["input_ids"][n] or [filler(self.tokenizer)]
             types[i] = kinds[n] if kinds is not None and encoded["input_ids"][n] else [0] * len(ids[i])
+
+
+def check_room(tokenizer: Any, max_length: int, *, prompt: str = "", where: str = "", pair: bool = False) -> None:
+    """Raise MetaglotError where special tokens and the prompt leave no room for a text, or for both of a pair."""
+    taken = int(tokenizer.num_special_tokens_to_add(pair=pair))
+    taken += len(tokenizer(prompt, add_special_tokens=False)["input_ids"]) if prompt else 0
+    if taken + (2 if pair else 1) > max_length:
+        before, what = f"{where}: " if where else "", "pair of texts" if pair else "text"
+        also = " and the prompt" if prompt else ""
+        raise MetaglotError(
+            f"{before}max_length is {max_length} tokens, and special tokens{also} take {taken} of them, so that "
+            f"nothing of a {what} would be read; raise it"
+        )
 
 
 def filler(tokenizer: Any) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.data.cache import atomic_file, cache_dir, data_dir
-from metaglot.data.encode import Encoder
+from metaglot.data.encode import LEAST, Encoder
 from metaglot.data.fingerprint import fingerprint
 from metaglot.data.sealed import open_sealed, sealed_writer
 from metaglot.errors import MetaglotError
@@ -87,8 +87,8 @@ def tokenise(
     rows.  A damaged cache file is made anew; two processes may write the same file at once.  Raises a MetaglotError for
     a slow tokenizer.
     """
-    if max_length < 4:
-        raise MetaglotError(f"max_length is {max_length}; a text needs at least 4 tokens.")
+    if max_length < LEAST:
+        raise MetaglotError(f"max_length is {max_length}; a text needs at least {LEAST} tokens.")
     encoder = Encoder(tokenizer, max_length=max_length, max_chars=CHARS * max_length, prompt=prompt)
     key = fingerprint(table, encoder.fingerprint(), str(max_length), str(FORMAT))
     path = (cache or cache_dir() / "tokens") / f"{key}.arrow"

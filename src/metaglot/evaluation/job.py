@@ -11,7 +11,7 @@ from metaglot.evaluation.baselines import Method, baselines, ours
 from metaglot.evaluation.protocol import TaskSet
 from metaglot.models import Runtime
 from metaglot.models.devices import Precision
-from metaglot.models.load import check_length
+from metaglot.models.limits import check_length
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch.nn.utils.stateless import (
 )
 
 from metaglot.errors import MetaglotError
-from metaglot.models.alike import by_length
+from metaglot.models.alike import by_length, widened
 from metaglot.models.checkpointing import checkpointed
 from metaglot.models.context import in_context
 from metaglot.models.language import LM, own_parameters, scores, substituted
@@ -51,6 +51,7 @@ class HfLearner:
     width: int | None = None  # of the pooled features, where it is not what config and pooling say
     pads: bool = True  # texts of different lengths share a batch; if not, see `models/alike.py`
     renumbers: bool = True  # the network reads the vectors of tokens, not their numbers
+    least: int = 1  # tokens that the network takes; shorter texts are widened
 
     @property
     def hidden_size(self) -> int:
@@ -177,6 +178,9 @@ class HfLearner:
         return nn.functional.normalize(pooled, dim=-1) if self.normalise else pooled
 
     def _states(self, inputs: Mapping[str, Tensor]) -> Tensor:  # [B, T] -> [B, T, D]
+        return widened(self._run, inputs, self.least)
+
+    def _run(self, inputs: Mapping[str, Tensor]) -> Tensor:  # [B, T] -> [B, T, D]
         return self._base()(**inputs, **self._uncached()).last_hidden_state
 
     def _check_head(self) -> None:

@@ -20,10 +20,8 @@ from metaglot.models.learnt import BESIDE, in_weights
 from metaglot.models.network import NEW_HEAD, Network, load_network, parts_of
 from metaglot.models.probe import probed
 from metaglot.models.tail import TAIL, read_tail
-from metaglot.models.tokenizer import check_vocabulary, load_tokenizer
+from metaglot.models.tokenizer import check_vocabulary, load_tokenizer, without_types
 from metaglot.models.trial import tried
-
-ROBERTAS = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer", "mpnet"}
 
 
 class Backbone(NamedTuple):
@@ -59,6 +57,7 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     check_finite(dict(module.named_parameters()), name)
     tokenizer = load_tokenizer(place.tokenizer, name, decoder=network.decoder, lowercase=place.stated.lowercase)
     check_vocabulary(tokenizer, module, name)
+    untyped = without_types(tokenizer, module)
     recomputing = _checkpointing(module, name, runtime)
     made = HfLearner(
         module,
@@ -70,29 +69,8 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     )
     learner, fallen = tried(made, tokenizer, name)
     learner, spared = probed(learner, int(tokenizer.pad_token_id), name)
-    notes = (_manner(learner, runtime), *fallen, *spared, *added, *network.notes)
+    notes = (_manner(learner, runtime), *fallen, *spared, *untyped, *added, *network.notes)
     return Backbone(learner, tokenizer, name, notes, place.stated.prompt, place.stated.length, place.stated.unit)
-
-
-def check_length(backbone: Backbone, max_length: int, where: str) -> None:
-    """Raise MetaglotError if a text of `max_length` tokens has more of them than the backbone has positions."""
-    positions = positions_of(backbone)
-    if max_length > positions:
-        raise MetaglotError(
-            f"{where}: max_length is {max_length} tokens, but {backbone.name} takes at most {positions}; lower it"
-        )
-
-
-def positions_of(backbone: Backbone) -> int:
-    """Return the tokens that a backbone can read at once; very many where its config does not bound them."""
-    config = cast("Any", backbone.learner.module).config
-    stated = getattr(config, "max_position_embeddings", None)
-    if not isinstance(stated, int) or stated < 1:
-        return 1 << 30
-    # RoBERTa and its kin number positions from after the token for padding.
-    learnt = [v for n, v in backbone.learner.module.named_parameters() if n.endswith("position_embeddings.weight")]
-    offset = int(config.pad_token_id or 0) + 1 if learnt and config.model_type in ROBERTAS else 0
-    return stated - offset
 
 
 def _of_run(name: str, runtime: Runtime) -> Backbone:

@@ -39,13 +39,33 @@ def load_tokenizer(folder: Path, name: str, *, decoder: bool = False, lowercase:
 
 def check_vocabulary(tokenizer: Any, module: nn.Module, name: str) -> None:
     """Refuse a tokenizer with numbers beyond the embedding, which would read past its end."""
-    rows = int(cast("Any", module).get_input_embeddings().weight.shape[0])
+    try:
+        rows = int(cast("Any", module).get_input_embeddings().weight.shape[0])
+    except (NotImplementedError, AttributeError) as error:
+        raise MetaglotError(
+            f"{name}: a {type(module).__name__} looks tokens up in no table of its own, which is not supported; take "
+            "an encoder or a decoder of text"
+        ) from error
     highest = max(tokenizer.get_vocab().values(), default=-1)
     if highest >= rows:
         raise MetaglotError(
             f"{name}: the tokenizer does not match the model: its vocabulary goes to number {highest}, the embedding "
             f"has {rows} rows; put the tokenizer that was saved with these weights into the folder"
         )
+
+
+def without_types(tokenizer: Any, module: nn.Module) -> tuple[str, ...]:
+    """Leave out the types of tokens where the network has fewer than the tokenizer gives; return what is to be said.
+
+    Without types every token has the first one, as where a RoBERTa is trained.
+    """
+    tables = [one for name, one in module.named_modules() if name.endswith("token_type_embeddings")]
+    rows = [one.num_embeddings for one in tables if isinstance(one, nn.Embedding)]
+    given = max(tokenizer("a", "b").get("token_type_ids") or [0])
+    if not rows or given < min(rows):
+        return ()
+    tokenizer.model_input_names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
+    return (f"types of tokens are left out: the tokenizer gives {given + 1}, the network has {min(rows)}",)
 
 
 def _lowercased(tokenizer: Any) -> Any:

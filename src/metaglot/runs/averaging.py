@@ -22,7 +22,7 @@ from metaglot.data.seen import Seen, merged, read_seen, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.learnt import BESIDE, in_weights, out_of_weights
-from metaglot.models.load import check_length
+from metaglot.models.limits import check_length
 
 NAMED = ("data", "validation")  # lists of sets in model.json
 PRINTED = ("fingerprints", "validation_fingerprints")  # of those sets, by name
@@ -63,7 +63,8 @@ def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, 
     if Path(first.run.base).parent == first.folder:
         raise MetaglotError(f"{first.folder}: its base model was made for it alone; begin runs from one model")
     backbone = load_backbone(first.run.base, Runtime(device="cpu"))
-    check_length(backbone, max_length or 1, out)
+    if max_length is not None:
+        check_length(backbone, max_length, out)
     weights = _mean([one.run for one in members], backbone)
     with atomic_folder(target, replace=target.is_dir()) as part:
         file = part / "checkpoints" / first.run.checkpoint.name / "params.safetensors"

@@ -1,0 +1,27 @@
+"""How many tokens the positions of a network allow, as its config and its table of positions say."""
+
+from typing import Any, cast
+
+from torch import nn
+
+STATED = ("max_position_embeddings", "max_encoder_position_embeddings")  # keys of a config
+TABLES = ("position_embeddings", "embed_positions")  # names of the table of learnt positions
+UNBOUNDED = 1 << 30  # tokens
+
+
+def positions_of(module: nn.Module) -> int:
+    """Return the tokens that a network can read at once; very many where its config does not bound them.
+
+    A table of positions that has a row for padding (RoBERTa and its kin) numbers the positions from after that row.
+    """
+    config = cast("Any", module).config
+    found = [getattr(config, name, None) for name in STATED]
+    stated = min((n for n in found if isinstance(n, int) and n > 0), default=UNBOUNDED)
+    rows = [_rows_in_use(one) for name, one in module.named_modules() if name.endswith(TABLES)]
+    return min([stated, *(n for n in rows if n is not None)])
+
+
+def _rows_in_use(table: nn.Module) -> int | None:
+    if type(table) is not nn.Embedding or table.padding_idx is None:
+        return None
+    return table.num_embeddings - table.padding_idx - 1
