@@ -16,6 +16,7 @@ from tests.contract.cases import (
     UNMOVED,
     Case,
     Untouched,
+    World,
     adapt,
     judge,
     quick,
@@ -28,7 +29,7 @@ from metaglot.errors import MetaglotError
 from metaglot.models.heads import head_size
 from metaglot.seeds import generator
 from metaglot.tasks import Shape, draw_episode, sources_of
-from metaglot.types import Batch, Budget, Params, Problem
+from metaglot.types import Batch, Budget, Fast, MetaGrad, Params, Problem
 
 
 def test_every_algorithm_is_here():
@@ -43,38 +44,55 @@ def test_what_is_refused_says_why(case, here):
         case.make().init(here.problems[0].learner, here.infos, seed=0)
 
 
-@pytest.fixture(params=MARKED)
+@pytest.fixture(params=MARKED, scope="module")
 def case(request) -> Case:
     return request.param
 
 
+@pytest.fixture(scope="module")
+def found(case, here) -> MetaGrad:
+    """What meta-training gives the case: computed once, for every test that reads it."""
+    torch.manual_seed(12)  # other than where `Untouched` starts
+    return judge(*start(case, here), here)
+
+
+@pytest.fixture(scope="module")
+def fast(case, here) -> Fast:
+    """What adapting gives the case, likewise."""
+    torch.manual_seed(12)
+    return adapt(*start(case, here), here)
+
+
+@pytest.fixture(scope="module")
+def one(here) -> World:
+    """The first task alone, where two show no more than one."""
+    return here._replace(problems=here.problems[:1], episodes=here.episodes[:1])
+
+
 @pytest.mark.parametrize("leaves", [False, True], ids=["", "requires_grad"])
-def test_the_meta_gradient_is_pure_and_deterministic(case, here, leaves):
+def test_the_meta_gradient_is_pure_and_deterministic(case, here, found, leaves):
     algorithm, meta = start(case, here)
     meta = {n: v.clone().requires_grad_(leaves) for n, v in meta.items()}
     watch = Untouched(meta, here)
-    first = judge(algorithm, meta, here)
+    again = judge(algorithm, meta, here)
     watch.check()
-    torch.manual_seed(12)
-    second = judge(algorithm, meta, here)
-    assert same(first.grads, second.grads)
-    assert first.records == second.records
+    assert same(found.grads, again.grads)
+    assert found.records == again.records
 
 
-def test_dropout_follows_seed_and_step(case, here):
-    algorithm, meta = start(case, here)
-    first = judge(algorithm, meta, here).grads
-    assert not same(first, judge(algorithm, meta, here, seed=2).grads)
-    assert not same(first, judge(algorithm, meta, here, step=6).grads)
+def test_dropout_follows_seed_and_step(case, one):
+    algorithm, meta = start(case, one)
+    first = judge(algorithm, meta, one).grads
+    assert not same(first, judge(algorithm, meta, one, seed=2).grads)
+    assert not same(first, judge(algorithm, meta, one, step=6).grads)
     known = inspect.signature(ALGORITHMS[case.name]).parameters
     fixed = {n: v for n, v in {"annealed": 0, "batch_size": None}.items() if n in known}
-    algorithm, meta = start(case, here, dropout=False, **fixed)
-    assert same(judge(algorithm, meta, here).grads, judge(algorithm, meta, here, seed=2, step=6).grads)
+    algorithm, meta = start(case, one, dropout=False, **fixed)
+    assert same(judge(algorithm, meta, one).grads, judge(algorithm, meta, one, seed=2, step=6).grads)
 
 
-def test_the_meta_gradient_has_every_name_and_shape_and_is_finite(case, here):
-    algorithm, meta = start(case, here)
-    found = judge(algorithm, meta, here)
+def test_the_meta_gradient_has_every_name_and_shape_and_is_finite(case, here, found):
+    _, meta = start(case, here)
     assert set(found.grads) == set(meta)
     for name, grad in found.grads.items():
         assert grad.shape == meta[name].shape, name
@@ -89,9 +107,8 @@ def test_the_meta_gradient_has_every_name_and_shape_and_is_finite(case, here):
         assert 0 <= record["accuracy"] <= 1
 
 
-def test_what_is_unused_gets_zeros(case, here):
-    algorithm, meta = start(case, here)
-    grads = judge(algorithm, meta, here).grads
+def test_what_is_unused_gets_zeros(case, here, found):
+    grads = found.grads
     batches = [part for e in here.episodes for part in (e.support, e.query)]
     seen = torch.cat([b["input_ids"][b["attention_mask"].bool()] for b in batches]).unique()
     longest = max(int(b["attention_mask"].sum(1).max()) for b in batches)
@@ -132,12 +149,11 @@ def moves(case: Case) -> Callable[[str], bool]:
     return lambda name: name.startswith((prefixes[scope], "head."))
 
 
-def test_adapting_is_pure_deterministic_and_keeps_no_graph(case, here):
+def test_adapting_is_pure_deterministic_and_keeps_no_graph(case, here, fast):
     algorithm, meta = start(case, here)
     watch = Untouched(meta, here)
-    fast = adapt(algorithm, meta, here)
-    watch.check()
     again = adapt(algorithm, meta, here)
+    watch.check()
     assert same(fast.params, again.params)
     assert same(fast.rule_state, again.rule_state)
     assert fast.trace == again.trace
