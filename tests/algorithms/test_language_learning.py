@@ -60,10 +60,16 @@ def judged(algorithm, problem: Problem, meta: Params, episode: Episode):
     return algorithm.meta_grad([problem], meta, [episode], step=0, seed=0)
 
 
-@pytest.mark.parametrize(
-    "estimator", [Unrolled(), pytest.param(Adjoint(), marks=pytest.mark.slow), Adjoint(keep=1)], ids=lambda e: e.name
-)
-@pytest.mark.parametrize("scope", SCOPES)
+EXACT = {"unrolled": Unrolled(), "adjoint": Adjoint(), "mixed": Adjoint(keep=1)}
+
+
+def marked(scope: str, estimator: str):
+    """Quick are each scope unrolled, and the mixed estimator, which is unrolled and adjoint, where all moves."""
+    quick = estimator == "unrolled" or (estimator, scope) == ("mixed", "all")
+    return pytest.param(scope, EXACT[estimator], marks=[] if quick else pytest.mark.slow, id=f"{scope}-{estimator}")
+
+
+@pytest.mark.parametrize(("scope", "estimator"), [marked(s, e) for s in SCOPES for e in EXACT])
 def test_exact_gradients_are_those_of_finite_differences(name, modelling, domain, scope, estimator):
     algorithm = replace(PLAIN, scope=SCOPES[scope](name), estimator=estimator)
     meta = started(algorithm, modelling)

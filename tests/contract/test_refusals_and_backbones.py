@@ -84,14 +84,13 @@ OTHERS = {
 }
 
 
+KINDS = ["protonet", "fomaml", "maml", "named", "lora", "joint", "reptile", "cavia", "warpgrad", "metaoptnet", "leo"]
+KINDS += ["reml", "metanet-1", "metanet-n"]
+QUICK = {"protonet", "maml", "lora", "joint", "cavia", "metanet-n"}
+
+
 @pytest.mark.parametrize("backbone", OTHERS)
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *("protonet", "fomaml", "maml", "named", "lora", "joint", "reptile", "cavia", "warpgrad", "metaoptnet", "leo"),
-        *("reml", "metanet-1", "metanet-n"),
-    ],
-)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[] if k in QUICK else pytest.mark.slow) for k in KINDS])
 def test_other_backbones(backbone: str, kind: str, request: pytest.FixtureRequest, toy: Any, episodes: list[Episode]):
     learner: HfLearner = request.getfixturevalue(backbone)
     here = world(learner, toy, episodes)
