@@ -5,10 +5,10 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metaglot.cli.app.shared import checks as checks
 
 from metaglot.adaptation import AS_TRAINED, AUTO, EFFORTS
 from metaglot.algorithms import ALGORITHMS
+from metaglot.cli.shared import checks
 from metaglot.cli.shared.checks import EFFORTS as NAMED
 
 pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
