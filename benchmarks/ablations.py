@@ -71,7 +71,7 @@ def main(given: Sequence[str] | None = None) -> None:
         for effort in args.efforts:
             (method,) = ours(model, [effort_called(effort)])
             for result in evaluate_into(args.out / effort, tasks, [replace(method, label=name)], plan):
-                print(f"{name} {effort}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
+                print(f"{name} {effort}: {result.task} {result.shot} shots {result.score:.3f}", file=sys.stderr)
     said = []
     for effort in args.efforts:
         results = read_results(args.out / effort)

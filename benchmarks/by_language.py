@@ -28,8 +28,8 @@ from metaglot.evaluation import Plan, evaluate_into, read_results
 from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.baselines.tfidf import Tfidf
 from metaglot.evaluation.protocol import TaskSet
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, differences, macro_interval, paired_difference, t_interval
-from metaglot.evaluation.store import Result
 from metaglot.report.summary import scores
 
 METHODS = {"model": "ours-instant", "base": "ours-instant", "tfidf": "tfidf"}  # of each arm
@@ -91,7 +91,7 @@ def main(given: Sequence[str] | None = None) -> None:
     arms = {"model": ours(model, ["instant"]), "base": ours(model.base(), ["instant"]), "tfidf": (Tfidf(),)}
     for arm, methods in arms.items():
         for result in evaluate_into(args.out / arm, tasks, methods, plan):
-            print(f"{arm}: {result.task} {result.accuracy:.3f}", file=sys.stderr)
+            print(f"{arm}: {result.task} {result.score:.3f}", file=sys.stderr)
         found[arm] = read_results(args.out / arm)
     names = (model.name, model.base().name, "tfidf")
     header = ["language", *names, *(f"{model.name} − {name}" for name in names[1:])]

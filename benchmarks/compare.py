@@ -32,8 +32,8 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
 from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.protocol import Plan, TaskSet
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, differences, macro_interval
-from metaglot.evaluation.store import Result
 from metaglot.report.summary import cpu_seconds, macro, scores
 
 DEFAULT = [name for name in ALGORITHMS if name != "transfer"]  # transfer trains on exactly one set
@@ -61,7 +61,7 @@ def compared(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) 
             model = replace(model, max_length=args.length or model.max_length)
             (method,) = ours(model, [AS_TRAINED])
             for result in evaluate_into(args.out, tasks, [replace(method, label=name)], plan):
-                print(f"{name}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
+                print(f"{name}: {result.task} {result.shot} shots {result.score:.3f}", file=sys.stderr)
         except MetaglotError as error:
             yield {"algorithm": name, "error": str(error)}
             continue

@@ -76,11 +76,11 @@ def main(given: Sequence[str] | None = None) -> None:
     methods = variations(model, STEPPED[args.effort], args.vary)
     tasks = [task for sets in groups.values() for task in sets]
     for one in evaluate_into(args.out, tasks, methods, Plan(args.shots, args.draws, args.queries, 0)):
-        print(f"{one.method}: {one.task} {one.shot} shots, draw {one.draw}: {one.accuracy:.3f}", file=sys.stderr)
+        print(f"{one.method}: {one.task} {one.shot} shots, draw {one.draw}: {one.score:.3f}", file=sys.stderr)
     found: dict[str, dict[tuple[str, int, int], float]] = {method.name: {} for method in methods}
     for one in read_results(args.out):
         if one.method in found and one.draw < args.draws:
-            found[one.method][one.task, one.shot, one.draw] = one.accuracy
+            found[one.method][one.task, one.shot, one.draw] = one.score
     print(table(found, {group: [task.name for task in sets] for group, sets in groups.items()}, args.shots))
 
 

@@ -41,7 +41,7 @@ def changed(rows: Sequence[Result], before: dict[Key, dict[str, str]]) -> Iterat
     """Yield a line for each row that has other numbers than were published."""
     for row in rows:
         key = key_of(row)
-        now = {name: f"{getattr(row, name):.4f}" for name in NUMBERS}
+        now = {name: f"{row.metrics[name]:.4f}" for name in NUMBERS}
         if key in before and now != before[key]:
             parts = [f"{name} {before[key][name]} -> {now[name]}" for name in NUMBERS if now[name] != before[key][name]]
             yield f"{' '.join(key)}: {', '.join(parts)}"

@@ -40,8 +40,8 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
 from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.protocol import Plan, TaskSet
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Scores, differences, macro_interval, t_interval
-from metaglot.evaluation.store import Result
 from metaglot.models.averaging import averaged
 
 EFFORTS = {"closed": Effort(0), "gradient": Effort(40, 1e-4, 1e-4, 32, freeze=("embeddings",))}
@@ -77,14 +77,14 @@ def judged(model: Model, name: str, tasks: Sequence[TaskSet], args: argparse.Nam
         (method,) = ours(model, [effort])
         plan = Plan(shots, draws or args.draws, args.queries, args.data_seed)
         for result in evaluate_into(args.out / kind, tasks, [replace(method, label=name)], plan) if shots else ():
-            print(f"{name} {kind}: {result.task} {result.shot} shots {result.accuracy:.3f}", file=sys.stderr)
+            print(f"{name} {kind}: {result.task} {result.shot} shots {result.score:.3f}", file=sys.stderr)
 
 
 def over_seeds(results: Sequence[Result], arm: str, shot: int, tasks: Sequence[str]) -> list[Scores]:
     """Return the accuracy of each task and draw, for each seed of an arm; of the draws that all its seeds have."""
     mine = [r for r in results if r.method.rpartition("@")[0] == arm and r.shot == shot and r.task in tasks]
     seeds = sorted({r.method for r in mine})
-    found = [{(r.task, r.shot, r.draw): r.accuracy for r in mine if r.method == seed} for seed in seeds]
+    found = [{(r.task, r.shot, r.draw): r.score for r in mine if r.method == seed} for seed in seeds]
     return _shared(found)
 
 

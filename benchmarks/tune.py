@@ -87,10 +87,9 @@ def rows(fits: Fits, shots: Sequence[int], *, draws: int, queries: int) -> Itera
             for shot in shots:
                 support = task.examples(task.draws.support(shot, draw))
                 for setting, fitted in fits(support, shot, fold(0, "tune", task.name, shot, draw)):
-                    accuracy = judge(
-                        fitted.labels, fitted.predict_proba(asked.texts, asked.pairs), asked.labels
-                    ).accuracy
-                    yield {"task": task.name, "shot": shot, "draw": draw, **dict(setting), "accuracy": accuracy}
+                    scored = judge(fitted.labels, fitted.predict_proba(asked.texts, asked.pairs), asked.labels)
+                    row = {"task": task.name, "shot": shot, "draw": draw, **dict(setting)}
+                    yield {**row, "accuracy": scored.metrics["accuracy"]}
 
 
 def numbers(kind: Callable[[str], Number]) -> Callable[[str], list[Number]]:

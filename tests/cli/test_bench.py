@@ -86,7 +86,7 @@ def test_tasks_left_out_are_a_group_beside(metaglot, groups):
     assert said.code == 0
     assert "| method | near, 1 | near, 2 | far, 1 | far, 2 | near without one, 1 |" in Path("o/table.md").read_text()
     rows = [json.loads(line) for line in Path("o/near/results.jsonl").read_text().splitlines()]
-    alone = [r["accuracy"] for r in rows if (r["task"], r["shot"], r["method"]) == ("two", 1, "tfidf")]
+    alone = [r["metrics"]["accuracy"] for r in rows if (r["task"], r["shot"], r["method"]) == ("two", 1, "tfidf")]
     table = Path("o/table.md").read_text()
     line = next(line for line in table.splitlines() if line.startswith("| tfidf |")).replace("*", "").split(" | ")
     assert line[5].startswith(f"{50 * sum(alone):.1f} ±")  # of two draws

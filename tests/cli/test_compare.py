@@ -34,7 +34,7 @@ def _by_hand(desk, metaglot):
         out = f"alone-{model.split(':')[-1].split('/')[-1]}"
         arguments = ("evaluate", model, "tasks/one.csv", "tasks/two.csv", *SMALL, "--against", "", "--out", out, "-q")
         assert metaglot(*arguments).code == 0
-        rows = {(r.shot, r.draw, r.task): r.accuracy for r in read_results(out)}
+        rows = {(r.shot, r.draw, r.task): r.score for r in read_results(out)}
         found[name] = np.array([[[rows[s, d, t] for t in ("one", "two")] for d in range(3)] for s in (1, 2)])
     return found
 
@@ -43,7 +43,7 @@ def test_the_same_draws_as_evaluate_and_paired_differences(desk, by_hand, metagl
     said = metaglot("compare", "runs/new", desk, "tasks/one.csv", "tasks/two.csv", *SMALL, "--out", "both")
     assert said.code == 0, said.err
     for r in read_results("both"):
-        assert r.accuracy == by_hand[r.method][r.shot - 1, r.draw, ["one", "two"].index(r.task)]
+        assert r.score == by_hand[r.method][r.shot - 1, r.draw, ["one", "two"].index(r.task)]
     new, base = by_hand["new instant"], by_hand[f"{desk} instant"]
     assert (new != base).any()
     words = " ".join(said.out.split())

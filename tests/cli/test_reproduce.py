@@ -105,7 +105,7 @@ def test_an_evaluation_again(call, here):
 def test_a_tampered_row(call, here):
     file = Path("results/results.jsonl")
     rows = [json.loads(line) for line in file.read_text().splitlines()]
-    rows[7]["accuracy"] = 0.123
+    rows[7]["metrics"]["accuracy"] = 0.123
     rows[8]["cpu_seconds"] += 5  # not compared
     rows[8]["peak_mb"] = 1.0
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))

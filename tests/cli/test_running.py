@@ -28,7 +28,7 @@ def _pairs(tmp_path, monkeypatch) -> None:
 
 
 def accuracies(folder: str) -> dict[tuple[int, str], float]:
-    return {(r.draw, r.method): r.accuracy for r in read_results(folder)}
+    return {(r.draw, r.method): r.score for r in read_results(folder)}
 
 
 @pytest.mark.parametrize("command", ["evaluate", "bench"])
@@ -59,7 +59,7 @@ def test_precision_and_device(examples, metaglot, tiny, tmp_path):
         said = metaglot(*asked, tmp_path / precision, "--precision", precision, "--device", "cpu")
         assert said.code == 0, said.err
         assert json.loads((tmp_path / precision / "settings.json").read_text())["precision"] == precision
-    calibration = [[r.ece for r in read_results(tmp_path / precision)] for precision in ("fp32", "bf16")]
+    calibration = [[r.metrics["ece"] for r in read_results(tmp_path / precision)] for precision in ("fp32", "bf16")]
     assert calibration[0] != calibration[1]
     mixed = metaglot(*asked, tmp_path / "fp32", "--precision", "bf16")
     assert (mixed.code, 'made with another precision: "fp32" then, "bf16" now' in mixed.err) == (2, True)

@@ -177,7 +177,7 @@ def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable
     assert [method.name for method in methods] == [*names, "ours-instant", "ours-fast"]
     results = list(evaluate([task("one")], methods, Plan((1, 2), 1, 6, 0)))
     assert len(results) == 2 * len(methods) >= 20
-    assert all(0 <= result.accuracy <= 1 and result.cpu_seconds >= 0 for result in results)
+    assert all(0 <= result.score <= 1 and result.cpu_seconds >= 0 for result in results)
     for method in methods:
         assert json.loads(json.dumps(method.settings)) is not None
         fitted = method.fit(["apple", "saw"], None, ["x", "y"], shot=1, seed=0)

@@ -25,7 +25,9 @@ def test_variations_are_judged_once_and_the_table_is_their_mean(efforts, tmp_pat
     assert (tmp_path / "out/results.jsonl").read_bytes() == before
     rows = [json.loads(line) for line in before.decode().splitlines()]
     assert sorted(row["method"] for row in rows) == ["contrast=0", "contrast=0", "contrast=1", "contrast=1"]
-    means = [100 * fmean(row["accuracy"] for row in rows if row["method"] == f"contrast={w}") for w in (0, 1)]
+    means = [
+        100 * fmean(row["metrics"]["accuracy"] for row in rows if row["method"] == f"contrast={w}") for w in (0, 1)
+    ]
     gain = f"({means[1] - means[0]:+.1f} ±"
     assert f"| held, all | 2 | {means[0]:.1f} | {means[1]:.1f} {gain}" in capsys.readouterr().out
 

@@ -68,7 +68,7 @@ def test_folders_that_differ_are_refused_with_the_reason(results: list[Result], 
     (one / "settings.json").write_text("{}")
     with pytest.raises(MetaglotError, match=r"has no settings\.json"):
         gather([one, other])
-    third = evaluation(tmp_path / "third", [replace(results[0], accuracy=0.123), *results[1:]], queries=5)
+    third = evaluation(tmp_path / "third", [replace(results[0], metrics={"accuracy": 0.123}), *results[1:]], queries=5)
     with pytest.raises(MetaglotError, match=r"draw 0, has accuracy .* in one and 0\.1230 in the other"):
         gather([other, third])
 
@@ -170,7 +170,9 @@ def test_the_headline_is_made_from_the_numbers(results: list[Result]) -> None:
 
 def test_the_headline_names_the_worst_three(results: list[Result]) -> None:
     many = [
-        replace(r, task=f"{r.task}{n}", accuracy=r.accuracy - n * 0.05 * (r.method == "ours-fast"))
+        replace(
+            r, task=f"{r.task}{n}", metrics={"accuracy": r.score - n * 0.05 * (r.method == "ours-fast"), "ece": 0.1}
+        )
         for r in results
         for n in (1, 2)
     ]
@@ -178,11 +180,15 @@ def test_the_headline_names_the_worst_three(results: list[Result]) -> None:
 
 
 def test_the_headline_does_not_hide_a_baseline_that_was_judged_in_part(results: list[Result]) -> None:
-    dear = [replace(r, method="setfit", accuracy=0.99) for r in results if r.method == "tfidf" and r.shot == 5]
+    dear = [
+        replace(r, method="setfit", metrics={"accuracy": 0.99, "ece": 0.1})
+        for r in results
+        if r.method == "tfidf" and r.shot == 5
+    ]
     said = headline([*results, *dear])
     rivals = {r.method for r in results if not r.method.startswith("ours-")}
     assert f"the strongest of {len(rivals)} baselines" in said
-    behind = fmean(0.99 - r.accuracy for r in results if r.method == "ours-fast" and r.shot == 5)
+    behind = fmean(0.99 - r.score for r in results if r.method == "ours-fast" and r.shot == 5)
     assert said.endswith(f"; setfit, judged at 5 shots alone, is {100 * behind:.1f} points above it there.")
 
 

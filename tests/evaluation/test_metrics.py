@@ -20,8 +20,8 @@ def test_judge_agrees_with_scikit_learn() -> None:
     truth = [labels[i] for i in rng.integers(0, 3, 200)]
     predicted = [labels[i] for i in probabilities.argmax(1)]
     found = judge(labels, probabilities, truth)
-    assert found.accuracy == pytest.approx(accuracy_score(truth, predicted))
-    assert found.macro_f1 == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert found.metrics["accuracy"] == pytest.approx(accuracy_score(truth, predicted))
+    assert found.metrics["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
 
 
 def test_calibration_error_by_hand_and_by_a_slow_loop() -> None:
@@ -51,7 +51,7 @@ def test_bins_hold_what_the_calibration_error_is_made_of() -> None:
 
 
 def test_a_label_never_seen_in_the_support_counts_as_missed() -> None:
-    assert judge(("a", "b"), np.array([[0.9, 0.1], [0.2, 0.8]]), ["a", "z"]).accuracy == 0.5
+    assert judge(("a", "b"), np.array([[0.9, 0.1], [0.2, 0.8]]), ["a", "z"]).metrics["accuracy"] == 0.5
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2), (0, 2)])

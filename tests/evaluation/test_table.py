@@ -17,6 +17,10 @@ from metaglot.report.summary import better_frozen, cpu_seconds, macro, mean_ece,
 from metaglot.report.table import grids
 
 
+def scored(result: Result, accuracy: float) -> Result:
+    return replace(result, metrics={**result.metrics, "accuracy": accuracy})
+
+
 def _grid(results: list[Result], title: str, **options: Any) -> Grid:
     return next(grid for grid in grids(results, **options) if grid.title == title)
 
@@ -34,7 +38,7 @@ def test_macro_means_and_differences_by_hand(results: list[Result]) -> None:
 
 def test_the_better_frozen_arm_is_chosen_for_each_shot(results: list[Result]) -> None:
     assert (better_frozen(results, 1), better_frozen(results, 5)) == ("frozen-lr", "frozen-lr")
-    worse = [replace(r, accuracy=r.accuracy - 0.05) if r.method == "frozen-lr" and r.shot == 1 else r for r in results]
+    worse = [scored(r, r.score - 0.05) if r.method == "frozen-lr" and r.shot == 1 else r for r in results]
     assert (better_frozen(worse, 1), better_frozen(worse, 5)) == ("frozen-proto", "frozen-lr")
     said = [c.against for c in comparisons(worse) if c.against.startswith("better")]
     assert said == [
@@ -94,7 +98,7 @@ def test_the_tasks_lost_to_the_strongest_baseline_come_first(results: list[Resul
 
 def _noisy(results: list[Result]) -> list[Result]:
     rng = np.random.default_rng(0)
-    return [replace(r, accuracy=r.accuracy + rng.normal(0, 0.03)) for r in results]
+    return [scored(r, r.score + rng.normal(0, 0.03)) for r in results]
 
 
 def test_tests_and_effect_sizes_are_those_of_the_statistics(results: list[Result]) -> None:
@@ -140,7 +144,7 @@ def test_ranks_are_over_tasks_on_cells_that_all_have(results: list[Result]) -> N
     assert found is not None
     methods = ["tfidf", "frozen-proto", "frozen-lr", "finetune", "ours-fast"]
     first = [r for r in results if r.draw == 0]
-    rows = [[np.mean([r.accuracy for r in first if (r.method, r.task) == (m, t)]) for m in methods] for t in "abc"]
+    rows = [[np.mean([r.score for r in first if (r.method, r.task) == (m, t)]) for m in methods] for t in "abc"]
     assert found == rank_methods(methods, np.array(rows))
     assert "Friedman" in _grid(results, "Mean ranks").note
     lacking = ranking([r for r in results if not (r.method == "tfidf" and r.task == "b")])
@@ -152,7 +156,7 @@ def test_ranks_are_over_tasks_on_cells_that_all_have(results: list[Result]) -> N
 
 
 def test_calibration_is_a_mean(results: list[Result]) -> None:
-    uneven = [replace(r, ece=0.1 * r.draw) for r in results]
+    uneven = [replace(r, metrics={**r.metrics, "ece": 0.1 * r.draw}) for r in results]
     assert mean_ece(uneven, 5, "tfidf") == pytest.approx(0.15)
     assert mean_ece(uneven, 5, "absent") is None
     assert _grid(uneven, "Calibration").rows[0][1].text == "15.0"

@@ -120,4 +120,4 @@ def test_evaluate_copes_with_a_rare_class(handled, tiny, tmp_path):
     assert "'delivery' (2)" in said.err
     rows = [json.loads(line) for line in (tmp_path / "r" / "results.jsonl").read_text().splitlines()]
     assert {row["support"] for row in rows} == {10}
-    assert all(row["macro_f1"] > 0.5 for row in rows if row["method"] == "ours-instant")
+    assert all(row["metrics"]["macro_f1"] > 0.5 for row in rows if row["method"] == "ours-instant")

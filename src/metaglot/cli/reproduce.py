@@ -235,9 +235,11 @@ def _with(arguments: list[str], *options: str) -> list[str]:
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a result must come out again, each score by the name of its metric."""
     from metaglot.evaluation.store import COSTS
 
-    return {name: value for name, value in row.items() if name not in COSTS}
+    same = {name: value for name, value in row.items() if name not in COSTS}
+    return same | same.pop("metrics")
 
 
 def _settings(run: Path, folder: Path) -> list[str]:

@@ -57,7 +57,11 @@ def _row(line: bytes) -> bool:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return isinstance(row, dict) and {"task", "shot", "draw", "method", "accuracy"} <= row.keys()
+    return (
+        isinstance(row, dict)
+        and {"task", "shot", "draw", "method"} <= row.keys()
+        and not row.keys().isdisjoint({"metrics", "accuracy"})  # rows of the first form have accuracy as a field
+    )
 
 
 HIDDEN = r"(.*/)?\.[^/]*part[^/]*(/.*)?"  # of a writer that was killed

@@ -2,8 +2,9 @@
 
 from metaglot.evaluation.baselines import BASELINES, FineTune, Fitted, Method, Ours, Tuned, baselines, ours
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.run import evaluate, evaluate_into
-from metaglot.evaluation.store import Result, read_results
+from metaglot.evaluation.store import read_results
 
 __all__ = [
     "BASELINES",

@@ -9,7 +9,7 @@ from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.metrics import judge
 from metaglot.evaluation.peak import forget_peak, peak_mb
 from metaglot.evaluation.protocol import Cell, Examples, Plan, TaskSet, cells, query_rows, unique
-from metaglot.evaluation.store import Result
+from metaglot.evaluation.result import Result
 from metaglot.seeds import fold
 
 
@@ -48,23 +48,22 @@ class Judge:
         fitted = method.fit(support.texts, support.pairs, support.labels, shot=cell.shot, seed=fit_seed)
         seconds, peak = time.process_time() - before, peak_mb()
         try:
-            metrics = judge(fitted.labels, fitted.predict_proba(queries.texts, queries.pairs), queries.labels)
+            scored = judge(fitted.labels, fitted.predict_proba(queries.texts, queries.pairs), queries.labels)
         except MetaglotError as error:
             raise MetaglotError(
                 f"{cell.method} on {cell.task}, {cell.shot} shots, draw {cell.draw}: {error}"
             ) from error
         return Result(
             *cell,
-            accuracy=metrics.accuracy,
-            macro_f1=metrics.macro_f1,
-            ece=metrics.ece,
+            metrics=scored.metrics,
             cpu_seconds=round(seconds, 4),
             queries=len(queries.labels),
             support=len(support.labels),
             seed=seed,
             model=method.model,
-            bins=metrics.bins,
+            bins=scored.bins,
             peak_mb=peak,
+            measures=scored.measures,
         )
 
 

@@ -1,21 +1,21 @@
 """How good a prediction is: accuracy, macro F1, expected calibration error."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
 from sklearn.metrics import f1_score
 
 from metaglot.errors import MetaglotError
+from metaglot.metric import ACCURACY, CLASSIFICATION, ECE, MACRO_F1, Measures
 
 
-class Metrics(NamedTuple):
-    """The metrics of one prediction, each between 0 and 1."""
+class Scored(NamedTuple):
+    """How good a prediction is, by each metric of its kind of task."""
 
-    accuracy: float
-    macro_f1: float
-    ece: float
-    bins: tuple["Bin", ...] = ()
+    metrics: Mapping[str, float]  # score by the name of its metric
+    measures: Measures  # the metrics; the first is the primary one
+    bins: tuple["Bin", ...] = ()  # of the confidence, where there is one
 
 
 class Bin(NamedTuple):
@@ -27,7 +27,7 @@ class Bin(NamedTuple):
     right: int
 
 
-def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]) -> Metrics:
+def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]) -> Scored:
     """Return the metrics of `probabilities` [n, C], whose columns are `labels`, against the true names [n].
 
     The prediction is the likeliest label, its probability the confidence.  A true label that is not among
@@ -47,7 +47,12 @@ def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]
     right = np.array([p == t for p, t in zip(predicted, truth, strict=True)])
     confidence = probabilities.max(axis=1)
     bins = calibration_bins(confidence, right)
-    return Metrics(float(right.mean()), macro_f1(truth, predicted), calibration_error(confidence, right), bins)
+    scores = {
+        ACCURACY.name: float(right.mean()),
+        MACRO_F1.name: macro_f1(truth, predicted),
+        ECE.name: calibration_error(confidence, right),
+    }
+    return Scored(scores, CLASSIFICATION, bins)
 
 
 def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:

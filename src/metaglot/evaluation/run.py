@@ -8,7 +8,8 @@ from metaglot.data.locks import writing
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.judge import Judge
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
-from metaglot.evaluation.store import OVERLAP, Result, append, resume
+from metaglot.evaluation.result import Result
+from metaglot.evaluation.store import OVERLAP, append, resume
 from metaglot.evaluation.workers import Workers, spread
 
 

@@ -7,10 +7,7 @@ line is cut off when the evaluation goes on.
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from pydantic import ConfigDict, TypeAdapter
 
 from metaglot.data.cache import atomic_file
 from metaglot.data.checked import faults
@@ -19,44 +16,13 @@ from metaglot.data.owned import RESULTS as OWNED
 from metaglot.data.owned import check_kind
 from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.metrics import Bin
-from metaglot.evaluation.protocol import Cell
+from metaglot.evaluation.result import Result, parsed, row_of
 
 RESULTS = "results.jsonl"
 COSTS = frozenset({"cpu_seconds", "peak_mb"})  # what of a row is measured, and never twice the same
 ASIDE = "results.damaged.jsonl"  # lines that were no results
 OVERLAP = "overlap"  # the setting that says whether texts seen in meta-training were "kept" or "excluded"
 REFERENCE = "reference"  # the setting that names the method that others are compared with; no result depends on it
-
-
-@dataclass(frozen=True)
-class Result:
-    """One method on one draw of one task."""
-
-    task: str
-    shot: int  # support examples a class
-    draw: int
-    method: str
-    accuracy: float
-    macro_f1: float
-    ece: float
-    cpu_seconds: float  # to adapt, after the model is loaded
-    queries: int  # examples judged on
-    support: int  # examples learnt from
-    seed: int
-    model: str
-    bins: tuple[Bin, ...] = ()  # of the confidence; older rows have none
-    peak_mb: float | None = None  # most memory of the process while it adapted; None where that cannot be told
-
-    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
-
-    @property
-    def cell(self) -> Cell:
-        """Its place in the grid."""
-        return Cell(self.task, self.shot, self.draw, self.method)
-
-
-_ROW = TypeAdapter(Result)
 
 
 def read_results(path: str | Path) -> list[Result]:
@@ -91,7 +57,7 @@ def kept_results(out: Path) -> tuple[list[Result], str | None]:
 
 def append(out: Path, result: Result) -> None:
     """Add one line to the results in `out`; on return it is on disk."""
-    line = json.dumps(asdict(result), ensure_ascii=False, allow_nan=False) + "\n"
+    line = json.dumps(row_of(result), ensure_ascii=False, allow_nan=False) + "\n"
     with (out / RESULTS).open("ab") as file:
         file.write(line.encode())
         file.flush()
@@ -168,7 +134,7 @@ def _sorted_lines(file: Path) -> tuple[dict[int, Result], dict[int, str]]:
     wrong: dict[int, str] = {}
     for number, line in enumerate(_whole_lines(file), start=1):
         try:
-            found[number] = _ROW.validate_json(line, strict=True)
+            found[number] = parsed(line)
         except ValueError as error:
             wrong[number] = faults(error)
     return found, wrong

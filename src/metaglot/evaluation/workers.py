@@ -17,7 +17,7 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.judge import Judge
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
-from metaglot.evaluation.store import Result
+from metaglot.evaluation.result import Result
 
 Make = Callable[[], tuple[Sequence[TaskSet], Sequence[Method]]]
 AHEAD = 16  # cells for each process that may be done before their turn comes to be told; a kill loses them

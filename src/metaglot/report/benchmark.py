@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 
 from metaglot.errors import MetaglotError
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import differences, macro_interval
-from metaglot.evaluation.store import Result
 from metaglot.method_names import FROZEN
 from metaglot.report.comparison import BETTER
 from metaglot.report.grids import Grid, Text, percent, points, tone
@@ -82,7 +82,7 @@ def _cost(results: Sequence[Result], of: int) -> tuple[str, str, str, str]:
     part = f" ({tasks})" if tasks < of else ""
     seconds = median(r.cpu_seconds for r in results)
     held = [r.peak_mb for r in results if r.peak_mb is not None]
-    f1, ece = (100 * fmean(getattr(r, name) for r in results) for name in ("macro_f1", "ece"))
+    f1, ece = (100 * fmean(r.metrics[name] for r in results) for name in ("macro_f1", "ece"))
     return (
         f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}",
         f"{median(held):.0f}" if held else "–",

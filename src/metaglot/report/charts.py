@@ -6,8 +6,9 @@ from math import isfinite
 from types import MappingProxyType
 from typing import NamedTuple
 
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, Ranking
-from metaglot.evaluation.store import Result
+from metaglot.metric import ECE
 from metaglot.report.comparison import Comparison
 from metaglot.report.drawing import (
     Dot,
@@ -162,7 +163,7 @@ def _reliability(results: Sequence[Result], method: str, style: int) -> Reliabil
         confidence[one.number] += one.confidence
         right[one.number] += one.right
     order = sorted(size)
-    errors = [result.ece for result in results if result.method == method]
+    errors = [result.metrics[ECE.name] for result in results if result.method == method]
     return Reliability(
         method,
         [confidence[n] / size[n] for n in order],

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metaglot.errors import MetaglotError
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import (
     Interval,
     Key,
@@ -21,7 +22,6 @@ from metaglot.evaluation.statistics import (
     t_interval,
     two_level,
 )
-from metaglot.evaluation.store import Result
 from metaglot.method_names import FROZEN, NAMES
 from metaglot.report.summary import better_frozen, methods_of, ours_of, scores, shots_of
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Literal, NamedTuple
 
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval
-from metaglot.evaluation.store import Result
 from metaglot.report.comparison import Comparison, strongest
 from metaglot.report.summary import (
     cpu_seconds,

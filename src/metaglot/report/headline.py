@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from math import isnan
 
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval
-from metaglot.evaluation.store import Result
 from metaglot.report.comparison import Comparison, ahead_in_part, candidates, comparisons, named, strongest
 from metaglot.report.summary import methods_of, shots_of, tasks_of
 

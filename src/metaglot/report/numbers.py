@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval
-from metaglot.evaluation.store import Result
 from metaglot.report.comparison import Comparison, comparisons
 from metaglot.report.headline import headline, run_headline
 from metaglot.report.report_data import Material

@@ -13,7 +13,8 @@ from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.leakage import Leakage, read_leakages
 from metaglot.evaluation.protocol import Cell
-from metaglot.evaluation.store import REFERENCE, RESULTS, Result, read_results
+from metaglot.evaluation.result import Result
+from metaglot.evaluation.store import REFERENCE, RESULTS, read_results
 from metaglot.report.rates import Learnt, read_learnt
 from metaglot.training.run import read_metrics
 
@@ -83,11 +84,11 @@ def merged(parts: Sequence[Sequence[Result]], folders: Sequence[Path]) -> list[R
     for results, folder in zip(parts, folders, strict=True):
         for result in results:
             before, where = whole.setdefault(result.cell, (result, folder))
-            if before.accuracy != result.accuracy:
+            if before.score != result.score:
                 raise MetaglotError(
                     f"{where} and {folder} cannot be reported as one: {result.method} on {result.task}, {result.shot} "
-                    f"shots, draw {result.draw}, has accuracy {before.accuracy:.4f} in one and {result.accuracy:.4f} "
-                    "in the other. Report them apart."
+                    f"shots, draw {result.draw}, has {before.metric.words} {before.score:.4f} in one and "
+                    f"{result.score:.4f} in the other. Report them apart."
                 )
     return [result for result, _ in whole.values()]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from metaglot.evaluation.store import Result
+from metaglot.evaluation.result import Result
 from metaglot.report.charts import (
     CURVES,
     calibration_chart,

@@ -6,16 +6,13 @@ Everything here is about accuracy unless another metric is named.  "Ours" is the
 
 from collections.abc import Collection, Sequence
 from statistics import median
-from typing import Literal
 
 import numpy as np
 
 from metaglot.errors import MetaglotError
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, Ranking, Scores, macro_interval, rank_methods, t_interval
-from metaglot.evaluation.store import Result
 from metaglot.method_names import FROZEN
-
-Metric = Literal["accuracy", "macro_f1", "ece"]
 
 
 def methods_of(results: Sequence[Result]) -> list[str]:
@@ -47,10 +44,10 @@ def without(results: Sequence[Result], tasks: Collection[str]) -> list[Result]:
     return left
 
 
-def scores(results: Sequence[Result], method: str, shot: int, metric: Metric = "accuracy") -> Scores:
+def scores(results: Sequence[Result], method: str, shot: int, metric: str | None = None) -> Scores:
     """Return the scores of a method at a number of shots, by (task, shot, draw)."""
     chosen = [result for result in results if result.method == method and result.shot == shot]
-    return {(r.task, r.shot, r.draw): float(getattr(r, metric)) for r in chosen}
+    return {(r.task, r.shot, r.draw): r.score if metric is None else r.metrics[metric] for r in chosen}
 
 
 def task_interval(results: Sequence[Result], task: str, shot: int, method: str) -> Interval | None:
@@ -107,7 +104,7 @@ def ranking(results: Sequence[Result]) -> Ranking | None:
     cells = {(r.task, r.shot) for r in results}
     there = {method: {(r.task, r.shot) for r in results if r.method == method} for method in methods_of(results)}
     methods = [method for method, found in there.items() if found == cells]
-    found = [{(r.task, r.shot, r.draw): r.accuracy for r in results if r.method == method} for method in methods]
+    found = [{(r.task, r.shot, r.draw): r.score for r in results if r.method == method} for method in methods]
     shared = set[tuple[str, int, int]].intersection(*map(set, found)) if found else set()
     tasks = [task for task in tasks_of(results) if any(key[0] == task for key in shared)]
     if len(tasks) < 2 or len(methods) < 3:

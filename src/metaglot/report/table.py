@@ -7,7 +7,7 @@ from rich.markup import escape as markup_escape
 from rich.table import Table
 
 from metaglot.errors import printable
-from metaglot.evaluation.store import Result
+from metaglot.evaluation.result import Result
 from metaglot.report.comparison import comparisons
 from metaglot.report.grids import Grid, Tone, calibration, cost, every_task, macro_means
 from metaglot.report.summary import ranking, without

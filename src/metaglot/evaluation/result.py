@@ -1,0 +1,99 @@
+"""One result: a method on one draw of one task, and its line in `results.jsonl`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic_core import from_json
+
+from metaglot.evaluation.metrics import Bin
+from metaglot.evaluation.protocol import Cell
+from metaglot.metric import CLASSIFICATION, Measures, Metric
+
+
+@dataclass(frozen=True)
+class Result:
+    """One method on one draw of one task."""
+
+    task: str
+    shot: int  # support examples a class
+    draw: int
+    method: str
+    metrics: Mapping[str, float]  # score by the name of its metric; the primary one's is always there
+    cpu_seconds: float  # to adapt, after the model is loaded
+    queries: int  # examples judged on
+    support: int  # examples learnt from
+    seed: int
+    model: str
+    bins: tuple[Bin, ...] = ()  # of the confidence; older rows have none
+    peak_mb: float | None = None  # most memory of the process while it adapted; None where that cannot be told
+    measures: Measures = CLASSIFICATION  # what the metrics are; the first is the primary one
+
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
+
+    @property
+    def cell(self) -> Cell:
+        """Its place in the grid."""
+        return Cell(self.task, self.shot, self.draw, self.method)
+
+    @property
+    def metric(self) -> Metric:
+        """The primary metric."""
+        return self.measures[0]
+
+    @property
+    def score(self) -> float:
+        """The score by the primary metric, as it was computed: accuracy as a share."""
+        return self.metrics[self.metric.name]
+
+
+@dataclass(frozen=True)
+class _First:
+    """A line of the first form, which held three metrics of classification as fields."""
+
+    task: str
+    shot: int
+    draw: int
+    method: str
+    accuracy: float
+    macro_f1: float
+    ece: float
+    cpu_seconds: float
+    queries: int
+    support: int
+    seed: int
+    model: str
+    bins: tuple[Bin, ...] = ()
+    peak_mb: float | None = None
+
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
+
+    def result(self) -> Result:
+        """Return the result that it says."""
+        fields = {name: value for name, value in vars(self).items() if name not in _NAMES}
+        return Result(**fields, metrics={name: getattr(self, name) for name in _NAMES})
+
+
+_NAMES = tuple(metric.name for metric in CLASSIFICATION)
+_ROW, _FIRST = TypeAdapter(Result), TypeAdapter(_First)
+
+
+def parsed(line: bytes) -> Result:
+    """Return the result that a line of JSON holds, in this form or the first; raise ValueError where it holds none."""
+    found = from_json(line)
+    if isinstance(found, dict) and "metrics" not in found:
+        return _FIRST.validate_json(line, strict=True).result()
+    result = _ROW.validate_json(line, strict=True)
+    if not result.measures or result.metric.name not in result.metrics:
+        raise ValueError("metrics: the score by the primary metric is not among them")
+    return result
+
+
+def row_of(result: Result) -> dict[str, Any]:
+    """Return the result as JSON; `measures` only where they are not those of classification, in short."""
+    row = asdict(result)
+    if result.measures == CLASSIFICATION:
+        del row["measures"]
+        return row
+    return row | {"measures": [metric.described() for metric in result.measures]}
