@@ -29,11 +29,13 @@ from judging import parser_of, task_sets
 
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.auto import CLOSED, MANY, SOME, USUAL
+from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Fitted
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.frozen_lr import FrozenLR
-from metaglot.evaluation.protocol import Examples, TaskSet
+from metaglot.evaluation.baselines.ours import OnTexts
+from metaglot.evaluation.protocol import TaskSet
 from metaglot.seeds import fold
 
 STEPS = {effort.steps: effort for effort in (CLOSED, SOME, MANY)}
@@ -49,10 +51,10 @@ def error_of(probabilities: np.ndarray, right: np.ndarray) -> float:  # [n, C], 
     return float(sum(abs(right[rows].mean() - confidence[rows].mean()) * len(rows) for rows in parts) / len(order))
 
 
-def judged(fitted: Fitted, asked: Examples) -> tuple[float, float]:
+def judged(fitted: Fitted, asked: Examples[str]) -> tuple[float, float]:
     """Return accuracy and calibration error."""
-    probabilities = fitted.predict_proba(asked.texts, asked.pairs)
-    right = np.array([fitted.labels[k] for k in probabilities.argmax(axis=1)]) == np.array(asked.labels)
+    probabilities = fitted.predict_proba(asked.inputs)
+    right = np.array([fitted.labels[k] for k in probabilities.argmax(axis=1)]) == np.array(asked.targets)
     return float(right.mean()), error_of(probabilities, right)
 
 
@@ -61,17 +63,15 @@ def cell_of(model: Model, task: TaskSet, shot: int, draw: int, args: argparse.Na
     support = task.support(shot, draw)
     asked = task.examples(task.queries(args.queries, fold(0, "auto", task.name)))
     seed = fold(0, "auto", task.name, shot, draw)
-    given = support.texts, support.labels
+    given, pairs = (support.inputs.texts, support.targets), support.inputs.pairs
     arms: dict[str, Fitted] = {
-        str(steps): model.adapt(*given, pairs=support.pairs, effort=effort, seed=seed)
+        str(steps): OnTexts(model.adapt(*given, pairs=pairs, effort=effort, seed=seed))
         for steps, effort in STEPS.items()
     }
-    auto = model.adapt(*given, pairs=support.pairs, effort="auto", seed=seed, seconds=args.seconds)
+    auto = model.adapt(*given, pairs=pairs, effort="auto", seed=seed, seconds=args.seconds)
     said = auto.provenance["choice"]
-    arms["auto"] = auto
-    arms["regression"] = FrozenLR(Remembered(model)).fit(
-        support.texts, support.pairs, support.labels, shot=shot, seed=seed
-    )
+    arms["auto"] = OnTexts(auto)
+    arms["regression"] = FrozenLR(Remembered(model)).fit(support, shot=shot, seed=seed)
     found = {name: judged(fitted, asked) for name, fitted in arms.items()}
     return {
         "task": task.name,

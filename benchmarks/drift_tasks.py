@@ -20,7 +20,7 @@ from metaglot.models.heads import scores
 from metaglot.seeds import generator
 from metaglot.tasks import Source
 from metaglot.tasks.drift import Histories, Sliding, episode_of
-from metaglot.tasks.sources import Examples
+from metaglot.tasks.sources import TokenisedSet
 from metaglot.types import Batch, Episode, Outputs, Params, Record, Row, Snapshot, TaskDistribution, TaskInfo
 
 WIDTH, PARTS, WAYS = 64, 8, 3
@@ -166,7 +166,7 @@ def source_of(name: str, features: np.ndarray, labels: Sequence[str], classes: S
     """Return the task of some classes."""
     members = tuple(np.flatnonzero(np.array(labels) == c) for c in classes)
     info = TaskInfo(name, name, tuple(classes), tuple(range(len(classes))))
-    return Source(info, cast("Examples", Rows(name, tuple(classes), features)), members)
+    return Source(info, cast("TokenisedSet", Rows(name, tuple(classes), features)), members)
 
 
 def sliding(data: Path, *, slides: bool) -> World:
@@ -209,7 +209,7 @@ def taste(data: Path) -> World:
     cuts = np.split(order, [int(0.6 * len(users)), int(0.75 * len(users))])
     rated = Rows("movielens", info.labels, features[films])
     made = [
-        Histories(cast("Examples", rated), OnFeatures(), info, tuple(users[i] for i in cut), codes, 48, 16)
+        Histories(cast("TokenisedSet", rated), OnFeatures(), info, tuple(users[i] for i in cut), codes, 48, 16)
         for cut in cuts
     ]
     return World(Mapped(2), *made)

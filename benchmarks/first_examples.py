@@ -20,19 +20,20 @@ from judging import parser_of, task_sets
 from sklearn.metrics import roc_auc_score
 
 from metaglot.adaptation import Adapted, Model, load_model
+from metaglot.data.examples import Examples
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.protocol import Examples, TaskSet
+from metaglot.evaluation.protocol import TaskSet
 from metaglot.seeds import fold, generator
 
 SHOT = 8  # of the known classes
 MOST = 150  # texts asked of either side
 
 
-def accuracy(adapted: Adapted, asked: Examples) -> float:
+def accuracy(adapted: Adapted, asked: Examples[str]) -> float:
     """Return the share of texts that get their label."""
-    said = adapted.predict(asked.texts, asked.pairs)
-    return float(np.mean([one == label for one, label in zip(said, asked.labels, strict=True)]))
+    said = adapted.predict(asked.inputs.texts, asked.inputs.pairs)
+    return float(np.mean([one == label for one, label in zip(said, asked.targets, strict=True)]))
 
 
 def with_names(model: Model, task: TaskSet, shots: Sequence[int], draws: int, queries: int) -> Iterator[list[float]]:
@@ -48,7 +49,7 @@ def with_names(model: Model, task: TaskSet, shots: Sequence[int], draws: int, qu
             support = task.support(shot, draw)
             found.append(
                 [
-                    accuracy(model.adapt(support.texts, support.labels, effort="instant", names=names), asked)
+                    accuracy(model.adapt(support.inputs.texts, support.targets, effort="instant", names=names), asked)
                     for names in (True, False)
                 ]
             )
@@ -74,8 +75,8 @@ def scope(model: Model, task: TaskSet, known: int, draw: int) -> Scope:
     within = np.concatenate([members[SHOT:] for members in rows.values()])
     without = order[~np.isin(labels[order], classes)]
     asked = [task.examples(random.permutation(side)[:MOST]) for side in (within, without)]
-    adapted = model.adapt(support.texts, support.labels, pairs=support.pairs, effort="instant")
-    inside, outside = (adapted.in_scope(one.texts, one.pairs) for one in asked)
+    adapted = model.adapt(support.inputs.texts, support.targets, pairs=support.inputs.pairs, effort="instant")
+    inside, outside = (adapted.in_scope(one.inputs.texts, one.inputs.pairs) for one in asked)
     truth = np.repeat([1, 0], [len(inside), len(outside)])
     auroc = roc_auc_score(truth, np.concatenate([inside, outside]))
     return Scope(float(auroc), float((outside >= 0.5).mean()), float((inside >= 0.5).mean()))
@@ -95,7 +96,7 @@ def main(given: Sequence[str] | None = None) -> None:
     print(f"| task | model | {' | '.join(columns)} |\n|---|---|{'---:|' * len(columns)}")
     for task in tasks:
         labels = sorted(set(map(str, task.table["label"].to_pylist())))
-        if not all(names_of(labels)) or task.sample(1)[1] is not None:
+        if not all(names_of(labels)) or task.sample(1).pairs is not None:
             continue
         for name, model in models.items():
             found = [x for row in with_names(model, task, args.shots, args.draws, args.queries) for x in row]

@@ -40,11 +40,11 @@ def judged(model: Model, task: TaskSet, shot: int, draws: int, queries: int) -> 
     asked = task.examples(task.queries(queries, fold(0, "queries", task.name)))
     for draw in range(draws):
         support = task.support(shot, draw)
-        adapted = model.adapt(support.texts, support.labels, pairs=support.pairs, effort="instant")
+        adapted = model.adapt(support.inputs.texts, support.targets, pairs=support.inputs.pairs, effort="instant")
         reader, rows, classes = adapted.model, adapted.known, len(adapted.labels)
         assert rows is not None
-        features = reader.features(reader.meta, asked.texts, asked.pairs).cpu().numpy()
-        truth = np.array([adapted.labels.index(label) for label in asked.labels])
+        features = reader.features(reader.meta, asked.inputs.texts, asked.inputs.pairs).cpu().numpy()
+        truth = np.array([adapted.labels.index(label) for label in asked.targets])
         taken, beta = solver_of(rows, classes, model.metric)
         betas = {one: held_out_score(rows, classes, model.metric, one).beta for one in SOLVERS}
         heads = [blend(rows, classes, model.metric, solver=one, beta=betas[one]) for one in SOLVERS]

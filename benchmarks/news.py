@@ -47,6 +47,7 @@ from metaglot.assembly import assemble
 from metaglot.config import load_recipe, packaged_recipes, parse_recipe
 from metaglot.data.builtin import load_builtin
 from metaglot.data.draws import draws_of
+from metaglot.data.examples import Examples
 from metaglot.data.readers import read_table
 from metaglot.data.seen import find_seen, read_seen
 from metaglot.errors import MetaglotError
@@ -55,7 +56,6 @@ from metaglot.evaluation.baselines import Remembered, multitask
 from metaglot.evaluation.baselines.frozen_instant import FrozenInstant
 from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.ours import ours
-from metaglot.evaluation.protocol import Examples
 from metaglot.seeds import fold, generator
 
 WARM_MINUTES = 3.0
@@ -209,7 +209,7 @@ def rows_of(methods: Mapping[str, Method], args: argparse.Namespace) -> Iterator
             if (arm, task.name, shot, draw) in known:
                 continue
             seed = fold(args.seed, "news", task.name, shot, draw)
-            fitted = method.fit(support.texts, None, support.labels, shot=shot, seed=seed)
+            fitted = method.fit(support, shot=shot, seed=seed)
             where = {"arm": arm, "domain": domain, "task": task.name, "shot": shot, "draw": draw}
             row = where | scores(fitted, query)
             with file.open("a", encoding="utf-8") as opened:
@@ -218,12 +218,12 @@ def rows_of(methods: Mapping[str, Method], args: argparse.Namespace) -> Iterator
             yield row
 
 
-def scores(fitted: Fitted, query: Examples) -> dict[str, float]:
+def scores(fitted: Fitted, query: Examples[str]) -> dict[str, float]:
     """Return accuracy, and precision and recall as means over the classes."""
-    best = fitted.predict_proba(query.texts, None).argmax(axis=1)
+    best = fitted.predict_proba(query.inputs).argmax(axis=1)
     said = [fitted.labels[k] for k in best]
-    found = precision_recall_fscore_support(query.labels, said, average="macro", zero_division=0.0)
-    right = fmean(a == b for a, b in zip(said, query.labels, strict=True))
+    found = precision_recall_fscore_support(query.targets, said, average="macro", zero_division=0.0)
+    right = fmean(a == b for a, b in zip(said, query.targets, strict=True))
     return {"accuracy": right, "precision": float(found[0]), "recall": float(found[1])}
 
 

@@ -54,7 +54,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for task in (task for tasks in task_sets(args.groups).values() for task in tasks):
         some = generator(0, "packing", task.name).permutation(task.table.num_rows)[: args.rows]
         asked = task.examples(some)
-        batch = model.collate(asked.texts, asked.pairs, [0] * len(asked.texts))
+        batch = model.collate(asked.inputs.texts, asked.inputs.pairs, [0] * len(asked))
         spent: dict[bool, list[float]] = {False: [], True: []}
         found = {}
         for _, (packs, learner) in product(range(args.repeats), ways.items()):

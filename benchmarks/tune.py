@@ -24,13 +24,13 @@ import torch
 
 from metaglot.adaptation import Model, load_model
 from metaglot.data.draws import draws_of
+from metaglot.data.examples import Examples
 from metaglot.data.readers import read_table
 from metaglot.evaluation import FineTune, Fitted, TaskSet
 from metaglot.evaluation.baselines import Knn, Remembered
 from metaglot.evaluation.baselines.bitfit import bitfit
 from metaglot.evaluation.baselines.lora import lora
 from metaglot.evaluation.metrics import judge
-from metaglot.evaluation.protocol import Examples
 from metaglot.seeds import fold
 
 # Sets that recipes/english.yaml keeps aside, each cut to one domain or to six classes.
@@ -41,7 +41,7 @@ SETS = (
 )
 TRAINED: dict[str, Callable[[Model], FineTune]] = {"finetune": FineTune, "lora": lora, "bitfit": bitfit}
 Setting = tuple[tuple[str, float], ...]  # e.g. (("lr", 1e-4), ("steps", 20))
-Fits = Callable[[Examples, int, int], Iterator[tuple[Setting, Fitted]]]  # support, shot, seed
+Fits = Callable[[Examples[str], int, int], Iterator[tuple[Setting, Fitted]]]  # support, shot, seed
 Number = TypeVar("Number", int, float)
 
 
@@ -59,10 +59,10 @@ def task_sets() -> list[TaskSet]:
 def trained(arm: FineTune, rates: Sequence[float], steps: Sequence[int]) -> Fits:
     """Return a function that yields the arm after each number of steps at each rate."""
 
-    def fits(support: Examples, shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
+    def fits(support: Examples[str], shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
         del shot
         for rate in rates:
-            run = arm.trajectory(support.texts, support.pairs, support.labels, lr=rate, stops=steps, seed=seed)
+            run = arm.trajectory(support, lr=rate, stops=steps, seed=seed)
             for step, fitted in zip(steps, run, strict=True):
                 yield (("lr", rate), ("steps", step)), fitted
 
@@ -72,9 +72,9 @@ def trained(arm: FineTune, rates: Sequence[float], steps: Sequence[int]) -> Fits
 def neighbours(queries: Remembered, ks: Sequence[int]) -> Fits:
     """Return a function that yields nearest neighbours with each k."""
 
-    def fits(support: Examples, shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
+    def fits(support: Examples[str], shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
         for k in ks:
-            yield (("k", k),), Knn(queries, k=k).fit(*support, shot=shot, seed=seed)
+            yield (("k", k),), Knn(queries, k=k).fit(support, shot=shot, seed=seed)
 
     return fits
 
@@ -87,7 +87,7 @@ def rows(fits: Fits, shots: Sequence[int], *, draws: int, queries: int) -> Itera
             for shot in shots:
                 support = task.examples(task.draws.support(shot, draw))
                 for setting, fitted in fits(support, shot, fold(0, "tune", task.name, shot, draw)):
-                    scored = judge(fitted.labels, fitted.predict_proba(asked.texts, asked.pairs), asked.labels)
+                    scored = judge(fitted.labels, fitted.predict_proba(asked.inputs), asked.targets)
                     row = {"task": task.name, "shot": shot, "draw": draw, **dict(setting)}
                     yield {**row, "accuracy": scored.metrics["accuracy"]}
 

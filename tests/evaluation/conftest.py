@@ -1,7 +1,7 @@
 """Made-up methods, tasks, results and a tiny random model; no data set's text."""
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from metaglot.data.draws import draws_of
+from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation import Result, TaskSet
 
 WORDS = {
@@ -49,12 +50,11 @@ class Guess:
     def settings(self) -> dict[str, object]:
         return {"skill": self.skill}
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> "Guessed":
-        assert len(texts) == len(labels) == shot * len(set(labels))
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "Guessed":
+        labels = tuple(sorted(set(support.targets)))
+        assert len(support.inputs) == len(support) == shot * len(labels)
         self.fits.append((shot, seed))
-        return Guessed(tuple(sorted(set(labels))), seed, self.skill)
+        return Guessed(labels, seed, self.skill)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Guessed:
     seed: int
     skill: float
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        texts = inputs.texts
         rng = np.random.default_rng(self.seed)
         right = np.array(
             [[word in text for word in (WORDS[label][0], WORDS[label][1])] for text in texts for label in self.labels]

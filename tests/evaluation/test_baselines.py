@@ -10,6 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from metaglot.adaptation import Model, load_model
+from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import BASELINES, FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
 from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FrozenLR, FrozenProto, Remembered, Tfidf
@@ -40,11 +41,11 @@ class Letters:
 
 
 def test_frozen_prototypes_by_hand() -> None:
-    fitted = FrozenProto(Remembered(Letters()), scale=2.0).fit(["aa", "bb"], None, ["x", "y"], shot=1, seed=0)
+    fitted = FrozenProto(Remembered(Letters()), scale=2.0).fit(Examples.of(["aa", "bb"], ["x", "y"]), shot=1, seed=0)
     assert fitted.labels == ("x", "y")
     root = 1 / np.sqrt(5)  # the query aab has features (2, 1)/√5
     expected = np.exp(2 * root * np.array([2, 1]))
-    assert fitted.predict_proba(["aab"])[0] == pytest.approx(expected / expected.sum(), rel=1e-6)
+    assert fitted.predict_proba(Inputs.of(["aab"]))[0] == pytest.approx(expected / expected.sum(), rel=1e-6)
 
 
 def test_prototypes_have_length_one_and_survive_a_zero_mean() -> None:
@@ -54,9 +55,11 @@ def test_prototypes_have_length_one_and_survive_a_zero_mean() -> None:
 
 def test_frozen_lr_is_scikit_learns() -> None:
     texts, labels = ["aaab", "aab", "abb", "bbba"], ["x", "x", "y", "y"]
-    fitted = FrozenLR(Remembered(Letters()), c=3.0).fit(texts, None, labels, shot=2, seed=0)
+    fitted = FrozenLR(Remembered(Letters()), c=3.0).fit(Examples.of(texts, labels), shot=2, seed=0)
     reference = LogisticRegression(C=3.0, max_iter=1000).fit(Letters().embed(texts), labels)
-    assert fitted.predict_proba(["ab", "a"]) == pytest.approx(reference.predict_proba(Letters().embed(["ab", "a"])))
+    assert fitted.predict_proba(Inputs.of(["ab", "a"])) == pytest.approx(
+        reference.predict_proba(Letters().embed(["ab", "a"]))
+    )
 
 
 def test_queries_are_embedded_once_and_supports_each_time() -> None:
@@ -64,21 +67,25 @@ def test_queries_are_embedded_once_and_supports_each_time() -> None:
     queries = Remembered(letters)
     for method in (FrozenProto(queries), FrozenLR(queries)):
         for draw in range(3):
-            method.fit(["aa", "bb"], None, ["x", "y"], shot=1, seed=draw).predict_proba(["ab"] * 7)
+            method.fit(Examples.of(["aa", "bb"], ["x", "y"]), shot=1, seed=draw).predict_proba(Inputs.of(["ab"] * 7))
     assert sorted(letters.calls) == [2] * 6 + [7]
-    assert np.array_equal(queries.features(["a"], ["b"]), queries.features(["a"]))
+    assert np.array_equal(queries.features(Inputs.of(["a"], ["b"])), queries.features(Inputs.of(["a"])))
     assert len(queries.memory) == 3  # a pair is not remembered as its first text
 
 
 def test_tfidf_learns_words_and_reads_pairs(texts: Texts) -> None:
     support, labels = texts(8)
     unseen, truth = texts(20, seed=1)
-    fitted = Tfidf().fit(support, None, labels, shot=8, seed=0)
-    probabilities = fitted.predict_proba(unseen)
+    fitted = Tfidf().fit(Examples.of(support, labels), shot=8, seed=0)
+    probabilities = fitted.predict_proba(Inputs.of(unseen))
     assert probabilities.sum(axis=1) == pytest.approx(1)
     assert np.mean([fitted.labels[i] == t for i, t in zip(probabilities.argmax(1), truth, strict=True)]) > 0.9
     same = ["the"] * len(support)
-    paired = Tfidf().fit(same, support, labels, shot=8, seed=0).predict_proba(["the"] * len(unseen), unseen)
+    paired = (
+        Tfidf()
+        .fit(Examples.of(same, labels, support), shot=8, seed=0)
+        .predict_proba(Inputs.of(["the"] * len(unseen), unseen))
+    )
     assert np.mean([fitted.labels[i] == t for i, t in zip(paired.argmax(1), truth, strict=True)]) > 0.9
 
 
@@ -86,10 +93,10 @@ def test_finetune_starts_at_the_prototypes_and_leaves_the_model_as_it_was(model:
     support, labels = texts(3)
     unseen, _ = texts(4, seed=1)
     before = model.fingerprint(), {name: value.clone() for name, value in model.params.items()}
-    start = FineTune(model, by_shot={1: Tuned(1e-3, 0)}, scale=7.0).fit(support, None, labels, shot=3, seed=0)
-    frozen = FrozenProto(Remembered(model), scale=7.0).fit(support, None, labels, shot=3, seed=0)
-    assert start.predict_proba(unseen) == pytest.approx(frozen.predict_proba(unseen), abs=1e-5)
-    FineTune(model, by_shot={1: Tuned(1e-2, 3)}).fit(support, None, labels, shot=3, seed=0)
+    start = FineTune(model, by_shot={1: Tuned(1e-3, 0)}, scale=7.0).fit(Examples.of(support, labels), shot=3, seed=0)
+    frozen = FrozenProto(Remembered(model), scale=7.0).fit(Examples.of(support, labels), shot=3, seed=0)
+    assert start.predict_proba(Inputs.of(unseen)) == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
+    FineTune(model, by_shot={1: Tuned(1e-2, 3)}).fit(Examples.of(support, labels), shot=3, seed=0)
     assert model.fingerprint() == before[0]
     assert all(torch.equal(value, before[1][name]) for name, value in model.params.items())
 
@@ -98,24 +105,32 @@ def test_finetune_learns_and_is_a_function_of_its_seed(model: Model, texts: Text
     support, labels = texts(6)
     unseen, truth = texts(20, seed=1)
     method = FineTune(model, by_shot={1: Tuned(5e-3, 40)}, batch_size=8)
-    fitted = method.fit(support, None, labels, shot=6, seed=1)
-    probabilities = fitted.predict_proba(unseen)
-    frozen = FrozenProto(Remembered(model)).fit(support, None, labels, shot=6, seed=1).predict_proba(unseen)
+    fitted = method.fit(Examples.of(support, labels), shot=6, seed=1)
+    probabilities = fitted.predict_proba(Inputs.of(unseen))
+    frozen = (
+        FrozenProto(Remembered(model))
+        .fit(Examples.of(support, labels), shot=6, seed=1)
+        .predict_proba(Inputs.of(unseen))
+    )
     right, at_first = (
         np.mean([fitted.labels[i] == t for i, t in zip(p.argmax(1), truth, strict=True)])
         for p in (probabilities, frozen)
     )
     assert right > 0.9 > at_first
-    assert np.array_equal(method.fit(support, None, labels, shot=6, seed=1).predict_proba(unseen), probabilities)
-    assert not np.array_equal(method.fit(support, None, labels, shot=6, seed=2).predict_proba(unseen), probabilities)
+    assert np.array_equal(
+        method.fit(Examples.of(support, labels), shot=6, seed=1).predict_proba(Inputs.of(unseen)), probabilities
+    )
+    assert not np.array_equal(
+        method.fit(Examples.of(support, labels), shot=6, seed=2).predict_proba(Inputs.of(unseen)), probabilities
+    )
 
 
 def test_finetune_reads_pairs(model: Model, texts: Texts) -> None:
     support, labels = texts(4)
     same = ["the"] * len(support)
     method = FineTune(model, by_shot={1: Tuned(5e-3, 40)}, batch_size=12)
-    fitted = method.fit(same, support, labels, shot=4, seed=0)
-    found = [fitted.labels[i] for i in fitted.predict_proba(same, support).argmax(1)]
+    fitted = method.fit(Examples.of(same, labels, support), shot=4, seed=0)
+    found = [fitted.labels[i] for i in fitted.predict_proba(Inputs.of(same, support)).argmax(1)]
     assert np.mean([a == b for a, b in zip(found, labels, strict=True)]) > 0.8
 
 
@@ -139,7 +154,7 @@ def test_ours_instant_shares_the_features_of_the_queries(model: Model, texts: Te
     unseen, _ = texts(4, seed=1)
     (instant,) = ours(model, ["instant"])
     for draw in range(2):
-        found = instant.fit(support, None, labels, shot=3, seed=draw).predict_proba(unseen)
+        found = instant.fit(Examples.of(support, labels), shot=3, seed=draw).predict_proba(Inputs.of(unseen))
         assert found == pytest.approx(model.adapt(support, labels, effort="instant", seed=draw).predict_proba(unseen))
     with pytest.raises(MetaglotError, match="unknown effort"):
         ours(model, ["instant", "hasty"])
@@ -149,7 +164,10 @@ def test_ours_with_and_without_the_names_of_classes(model: Model, texts: Texts) 
     (support, labels), (unseen, _) = texts(3), texts(4, seed=1)
     (read,) = ours(model, ["instant"])
     unread = replace(read, names=False)
-    found = [method.fit(support, None, labels, shot=3, seed=0).predict_proba(unseen) for method in (read, unread)]
+    found = [
+        method.fit(Examples.of(support, labels), shot=3, seed=0).predict_proba(Inputs.of(unseen))
+        for method in (read, unread)
+    ]
     for proba, method in zip(found, (read, unread), strict=True):
         alone = model.adapt(support, labels, effort="instant", seed=0, names=method.names)
         assert proba == pytest.approx(alone.predict_proba(unseen))
@@ -180,9 +198,9 @@ def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable
     assert all(0 <= result.score <= 1 and result.cpu_seconds >= 0 for result in results)
     for method in methods:
         assert json.loads(json.dumps(method.settings)) is not None
-        fitted = method.fit(["apple", "saw"], None, ["x", "y"], shot=1, seed=0)
+        fitted = method.fit(Examples.of(["apple", "saw"], ["x", "y"]), shot=1, seed=0)
         assert set(fitted.labels) == {"x", "y"}
-        assert fitted.predict_proba(["plum", "drill", "the"]).sum(axis=1) == pytest.approx(1)
+        assert fitted.predict_proba(Inputs.of(["plum", "drill", "the"])).sum(axis=1) == pytest.approx(1)
 
 
 def _is_an_encoder(model: Model) -> Encoder:
@@ -191,8 +209,8 @@ def _is_an_encoder(model: Model) -> Encoder:
 
 @pytest.mark.parametrize("texts", [["🙂", "🙁"], ["", ""], ["!", "one word"]], ids=["emoji", "empty", "one of each"])
 def test_tfidf_of_texts_without_words(texts: list[str]) -> None:
-    fitted = Tfidf().fit(texts, None, ["up", "down"], shot=1, seed=0)
-    found = fitted.predict_proba([*texts, "anything"])
+    fitted = Tfidf().fit(Examples.of(texts, ["up", "down"]), shot=1, seed=0)
+    found = fitted.predict_proba(Inputs.of([*texts, "anything"]))
     assert found.shape == (3, 2)
     assert np.allclose(found.sum(1), 1)
     if any(texts):

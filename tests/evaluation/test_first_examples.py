@@ -21,8 +21,8 @@ def test_rows_are_what_the_model_does(benchmark_called, tmp_path, write_csv, tin
     task, model = TaskSet.load(file), load_model(tiny)
     asked = task.examples(task.queries(8, fold(0, "queries", task.name)))
     labels = sorted(set(task.table["label"].to_pylist()))
-    said = model.zero_shot(labels).predict(asked.texts)
-    right = [a == b for a, b in zip(said, asked.labels, strict=True)]
+    said = model.zero_shot(labels).predict(asked.inputs.texts)
+    right = [a == b for a, b in zip(said, asked.targets, strict=True)]
     assert float(names[2]) == pytest.approx(100 * sum(right) / len(right), abs=0.05)
     assert scopes[2] == f"2 of {len(labels)}"
     assert all(0 <= float(value) <= 1 for value in scopes[3:])

@@ -20,9 +20,9 @@ def test_what_is_taken_is_what_an_adaptation_does(benchmark_called, tmp_path, wr
     right = []
     for draw in range(2):
         support = task.support(4, draw)
-        adapted = model.adapt(support.texts, support.labels, effort="instant")
-        said = adapted.predict(asked.texts)
-        right += [a == b for a, b in zip(said, asked.labels, strict=True)]
+        adapted = model.adapt(support.inputs.texts, support.targets, effort="instant")
+        said = adapted.predict(asked.inputs.texts)
+        right += [a == b for a, b in zip(said, asked.targets, strict=True)]
     taken = float(rows[0][4].split(", ")[0])
     assert taken == pytest.approx(100 * sum(right) / len(right), abs=0.05)
     assert rows[0][2:] == rows[1][2:], "one task is the mean over tasks"

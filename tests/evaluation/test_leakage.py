@@ -57,7 +57,7 @@ def _leaky() -> tuple[TaskSet, Seen]:
     """A task of 200 rows; of its pool of queries, rows 3 and 5 of the pool were seen exactly, row 7 edited."""
     task = task_of(200)
     pool = task.draws.queries(200, 0)
-    support = task.support(3, 1).texts[0]
+    support = task.support(3, 1).inputs.texts[0]
     texts = [sentence(pool[3]).upper(), sentence(pool[5]) + "!", sentence(pool[7]).replace("speaks", "tells"), support]
     return task, seen_from(*texts)
 
@@ -69,8 +69,10 @@ def test_what_is_counted(leaky: tuple[TaskSet, Seen]) -> None:
     assert (found.known, found.texts, found.excluded) == (True, 5, False)
     assert (one.pool, one.support.exact, one.support.near) == ((100, 2, 1), 1, 0)
     assert one.queries.rows == 20
-    assert one.queries.seen == sum(text in _seen_texts(task) for text in task.examples(query_rows(task, PLAN)).texts)
-    assert one.support.rows == len({t for k in (1, 3) for d in (0, 1) for t in task.support(k, d).texts})
+    assert one.queries.seen == sum(
+        text in _seen_texts(task) for text in task.examples(query_rows(task, PLAN)).inputs.texts
+    )
+    assert one.support.rows == len({t for k in (1, 3) for d in (0, 1) for t in task.support(k, d).inputs.texts})
     assert one.sets == {"train": 4}
     assert (one.classes, one.named, one.shared, one.excluded) == (2, 2, ("AtHome",), 0)
 

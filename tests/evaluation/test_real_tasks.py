@@ -26,7 +26,7 @@ CLASSES = {
 def test_leopard_tasks_have_ten_draws_and_tfidf_is_where_it_was_measured() -> None:
     tasks = [TaskSet.load(Path(DATA) / "leopard" / f"{name}.parquet") for name in CLASSES]
     for task in tasks:
-        assert all(len(task.support(k, d).texts) == k * CLASSES[task.name] for k in (4, 8, 16) for d in (0, 9))
+        assert all(len(task.support(k, d).inputs.texts) == k * CLASSES[task.name] for k in (4, 8, 16) for d in (0, 9))
     chosen = [task for task in tasks if task.name in {"airline", "sentiment_kitchen"}]
     results = list(evaluate(chosen, [Tfidf()], Plan((4, 8, 16), 10, 200, 0)))
     assert len(results) == 2 * 3 * 10
@@ -41,7 +41,9 @@ def test_leopard_tasks_have_ten_draws_and_tfidf_is_where_it_was_measured() -> No
 def test_a_shot_that_is_not_fixed_is_the_first_of_the_next_larger() -> None:
     task = TaskSet.load(Path(DATA) / "leopard" / "airline.parquet")
     larger, smaller = task.support(8, 0), task.support(5, 0)
-    assert len(smaller.texts) == 15
-    for label in set(larger.labels):
-        first = [text for text, found in zip(larger.texts, larger.labels, strict=True) if found == label][:5]
-        assert [text for text, found in zip(smaller.texts, smaller.labels, strict=True) if found == label] == first
+    assert len(smaller.inputs.texts) == 15
+    for label in set(larger.targets):
+        first = [text for text, found in zip(larger.inputs.texts, larger.targets, strict=True) if found == label][:5]
+        assert [
+            text for text, found in zip(smaller.inputs.texts, smaller.targets, strict=True) if found == label
+        ] == first

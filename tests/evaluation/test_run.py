@@ -1,6 +1,6 @@
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Cell, Plan, TaskSet, cells, evaluate, evaluate_into, read_results
 from metaglot.evaluation.protocol import Limit
@@ -66,13 +67,13 @@ def test_memory_is_that_of_the_fit(task: Callable[..., TaskSet]) -> None:
         name, model = "large", "none"
         settings: dict[str, object] = {}  # noqa: RUF012
 
-        def fit(self, texts: Sequence[str], pairs: object, labels: Sequence[str], *, shot: int, seed: int) -> "Large":
-            self.labels = tuple(sorted(set(labels)))
+        def fit(self, support: Examples[str], *, shot: int, seed: int) -> "Large":
+            self.labels = tuple(sorted(set(support.targets)))
             assert np.ones(shot * 30_000_000).sum()  # 240 MB for each shot, given back
             return self
 
-        def predict_proba(self, texts: Sequence[str], pairs: object = None) -> np.ndarray:
-            return np.full((len(texts), len(self.labels)), 1 / len(self.labels))
+        def predict_proba(self, inputs: Inputs) -> np.ndarray:
+            return np.full((len(inputs), len(self.labels)), 1 / len(self.labels))
 
     large, small = evaluate([task("one")], [Large()], Plan((2, 1), 1, 5, 0))
     if large.peak_mb is None or small.peak_mb is None:
@@ -172,14 +173,14 @@ def test_cpu_seconds_are_those_of_fit_alone(guess: Any, task: Callable[..., Task
         name, model = "slow", "none"
         settings: dict[str, object] = {}  # noqa: RUF012
 
-        def fit(self, texts: Sequence[str], pairs: object, labels: Sequence[str], *, shot: int, seed: int) -> "Slow":
+        def fit(self, support: Examples[str], *, shot: int, seed: int) -> "Slow":
             burn(0.1)
-            self.labels = tuple(sorted(set(labels)))
+            self.labels = tuple(sorted(set(support.targets)))
             return self
 
-        def predict_proba(self, texts: Sequence[str], pairs: object = None) -> np.ndarray:
+        def predict_proba(self, inputs: Inputs) -> np.ndarray:
             burn(0.3)
-            return np.full((len(texts), len(self.labels)), 1 / len(self.labels))
+            return np.full((len(inputs), len(self.labels)), 1 / len(self.labels))
 
     (result,) = evaluate([task("one")], [Slow()], Plan((1,), 1, 5, 0))
     assert 0.1 <= result.cpu_seconds < 0.25
@@ -195,8 +196,8 @@ def test_fixed_draws_from_a_file(guess: Any, tmp_path: Path) -> None:
     pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), path)
     loaded = TaskSet.load(path)
     assert loaded.name == "fixed"
-    assert loaded.support(2, 1).texts == ["x 7 0", "x 7 1", "y 7 0", "y 7 1"]
-    assert loaded.support(1, 1).texts == ["x 7 0", "y 7 0"]
+    assert loaded.support(2, 1).inputs.texts == ("x 7 0", "x 7 1", "y 7 0", "y 7 1")
+    assert loaded.support(1, 1).inputs.texts == ("x 7 0", "y 7 0")
     for wrong in (Plan((2,), 3, 5, 0), Plan((4,), 1, 5, 0)):
         with pytest.raises(MetaglotError, match=r"2 draws|file fixes 2|at most 2"):
             next(evaluate([loaded], [guess("g")], wrong))
@@ -205,7 +206,7 @@ def test_fixed_draws_from_a_file(guess: Any, tmp_path: Path) -> None:
 def test_pairs_reach_the_method(task: Callable[..., TaskSet]) -> None:
     table = pa.table({"text": ["a", "b"], "text_pair": ["c", None], "label": ["x", "y"]})
     found = replace(task("one"), table=table).examples(np.array([1, 0]))
-    assert found == (["b", "a"], ["", "c"], ["y", "x"])
+    assert found == Examples.of(["b", "a"], ["y", "x"], ["", "c"])
 
 
 def test_the_cell_of_a_result_survives_the_file(job: Callable[..., Any], tmp_path: Path) -> None:

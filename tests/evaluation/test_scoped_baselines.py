@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from metaglot.adaptation import Model, load_model
+from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import BASELINES, FineTune, Tuned, baselines
 from metaglot.evaluation.baselines import FrozenProto, Knn, Remembered
@@ -28,13 +29,13 @@ def _model(tiny: Path) -> Model:
 
 
 def right(fitted: Any, texts: list[str], truth: list[str]) -> float:
-    found = [fitted.labels[i] for i in fitted.predict_proba(texts).argmax(1)]
+    found = [fitted.labels[i] for i in fitted.predict_proba(Inputs.of(texts)).argmax(1)]
     return float(np.mean([a == b for a, b in zip(found, truth, strict=True)]))
 
 
 def surprise(fitted: Any, texts: list[str], labels: list[str]) -> float:
     """Mean nats of the right labels."""
-    found = fitted.predict_proba(texts)
+    found = fitted.predict_proba(Inputs.of(texts))
     return -float(np.mean([np.log(row[fitted.labels.index(label)]) for row, label in zip(found, labels, strict=True)]))
 
 
@@ -53,21 +54,21 @@ def test_a_part_learns_and_starts_at_the_prototypes(
 ) -> None:
     support, labels = texts(6)
     unseen, _ = texts(20, seed=1)
-    frozen = FrozenProto(Remembered(model), scale=5.0).fit(support, None, labels, shot=6, seed=0)
-    start = quick(make(model), lr, 0).fit(support, None, labels, shot=6, seed=0)
-    assert start.predict_proba(unseen) == pytest.approx(frozen.predict_proba(unseen), abs=1e-5)
+    frozen = FrozenProto(Remembered(model), scale=5.0).fit(Examples.of(support, labels), shot=6, seed=0)
+    start = quick(make(model), lr, 0).fit(Examples.of(support, labels), shot=6, seed=0)
+    assert start.predict_proba(Inputs.of(unseen)) == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
     before = {name: value.clone() for name, value in model.params.items()}
     method = quick(make(model), lr, 60)
-    fitted = method.fit(support, None, labels, shot=6, seed=0)
+    fitted = method.fit(Examples.of(support, labels), shot=6, seed=0)
     assert surprise(fitted, support, labels) < 0.2 < 0.7 < surprise(start, support, labels)
     assert all(torch.equal(value, before[name]) for name, value in model.params.items())
-    again = method.fit(support, None, labels, shot=6, seed=0)
-    assert np.array_equal(again.predict_proba(unseen), fitted.predict_proba(unseen))
+    again = method.fit(Examples.of(support, labels), shot=6, seed=0)
+    assert np.array_equal(again.predict_proba(Inputs.of(unseen)), fitted.predict_proba(Inputs.of(unseen)))
 
 
 def test_lora_moves_only_its_pairs(model: Model, texts: Texts) -> None:
     support, labels = texts(2)
-    fitted = quick(lora(model), 1e-2, 2).fit(support, None, labels, shot=2, seed=0)
+    fitted = quick(lora(model), 1e-2, 2).fit(Examples.of(support, labels), shot=2, seed=0)
     assert len(fitted.body) == 2 * 2 * 2  # a and b, query and value, two layers
     assert all(name.startswith("lora.encoder.layer.") for name in fitted.body)
     assert all(min(value.shape) == 8 for value in fitted.body.values())
@@ -76,7 +77,7 @@ def test_lora_moves_only_its_pairs(model: Model, texts: Texts) -> None:
 
 def test_bitfit_moves_only_vectors(model: Model, texts: Texts) -> None:
     support, labels = texts(2)
-    fitted = quick(bitfit(model), 1e-2, 2).fit(support, None, labels, shot=2, seed=0)
+    fitted = quick(bitfit(model), 1e-2, 2).fit(Examples.of(support, labels), shot=2, seed=0)
     expected = {name for name in model.params if name.endswith(".bias") or "LayerNorm" in name}
     assert set(fitted.body) == expected - {name for name in expected if "pooler" in name} | {"body.pooler.dense.bias"}
     assert len(expected) > 20
@@ -97,11 +98,18 @@ def test_a_part_moves_over_what_was_meta_trained(model: Model, texts: Texts) -> 
     trained = replace(model, name="joint", meta=meta)
     support, labels = texts(3)
     unseen, _ = texts(4, seed=1)
-    start = quick(bitfit(trained), 1e-2, 0).fit(support, None, labels, shot=3, seed=0).predict_proba(unseen)
-    frozen = FrozenProto(Remembered(trained), scale=5.0).fit(support, None, labels, shot=3, seed=0)
-    assert start == pytest.approx(frozen.predict_proba(unseen), abs=1e-5)
+    start = (
+        quick(bitfit(trained), 1e-2, 0)
+        .fit(Examples.of(support, labels), shot=3, seed=0)
+        .predict_proba(Inputs.of(unseen))
+    )
+    frozen = FrozenProto(Remembered(trained), scale=5.0).fit(Examples.of(support, labels), shot=3, seed=0)
+    assert start == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
     assert not np.allclose(
-        start, quick(bitfit(model), 1e-2, 0).fit(support, None, labels, shot=3, seed=0).predict_proba(unseen)
+        start,
+        quick(bitfit(model), 1e-2, 0)
+        .fit(Examples.of(support, labels), shot=3, seed=0)
+        .predict_proba(Inputs.of(unseen)),
     )
 
 
@@ -126,21 +134,29 @@ class Planar:
 def test_neighbours_by_hand() -> None:
     """Of the query 0°: x at 10° is nearest, y at 20° and 30° are next, x at 90° is out of k = 3."""
     method = Knn(Remembered(Planar()), k=3, scale=4.0, alpha=0.5)
-    fitted = method.fit(["10", "20", "30", "90"], None, ["x", "y", "y", "x"], shot=2, seed=0)
+    fitted = method.fit(Examples.of(["10", "20", "30", "90"], ["x", "y", "y", "x"]), shot=2, seed=0)
     c = np.cos(np.radians([10, 20, 30]))
     w = np.exp(4.0 * (c - c[0]))
     expected = np.array([w[0] + 0.25, w[1] + w[2] + 0.25]) / (w.sum() + 0.5)
-    assert fitted.predict_proba(["0"])[0] == pytest.approx(expected, abs=1e-6)
+    assert fitted.predict_proba(Inputs.of(["0"]))[0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_one_neighbour_and_more_than_there_are() -> None:
     angles, labels = ["0", "50", "100"], ["x", "y", "z"]
     for k in (1, 99):
-        found = Knn(Remembered(Planar()), k=k).fit(angles, None, labels, shot=1, seed=0).predict_proba(angles)
+        found = (
+            Knn(Remembered(Planar()), k=k)
+            .fit(Examples.of(angles, labels), shot=1, seed=0)
+            .predict_proba(Inputs.of(angles))
+        )
         assert found.argmax(1).tolist() == [0, 1, 2]
         assert found.sum(1) == pytest.approx(1)
         assert (found > 0).all()
-    (one,) = Knn(Remembered(Planar()), k=1, alpha=1.0).fit(angles, None, labels, shot=1, seed=0).predict_proba(["40"])
+    (one,) = (
+        Knn(Remembered(Planar()), k=1, alpha=1.0)
+        .fit(Examples.of(angles, labels), shot=1, seed=0)
+        .predict_proba(Inputs.of(["40"]))
+    )
     assert one == pytest.approx([1 / 6, 4 / 6, 1 / 6])
 
 
@@ -159,12 +175,16 @@ def test_setfit_learns_and_is_a_function_of_its_seed(model: Model, texts: Texts)
     support, labels = texts(4)
     unseen, truth = texts(20, seed=1)
     before = torch.get_rng_state().clone(), np.random.get_state(legacy=False)
-    fitted = method.fit(support, None, labels, shot=4, seed=2**40 + 1)
-    found = fitted.predict_proba(unseen)
+    fitted = method.fit(Examples.of(support, labels), shot=4, seed=2**40 + 1)
+    found = fitted.predict_proba(Inputs.of(unseen))
     assert found.sum(axis=1) == pytest.approx(1)
     assert right(fitted, unseen, truth) > 0.5
-    assert np.array_equal(method.fit(support, None, labels, shot=4, seed=2**40 + 1).predict_proba(unseen), found)
-    assert not np.array_equal(method.fit(support, None, labels, shot=4, seed=2).predict_proba(unseen), found)
+    assert np.array_equal(
+        method.fit(Examples.of(support, labels), shot=4, seed=2**40 + 1).predict_proba(Inputs.of(unseen)), found
+    )
+    assert not np.array_equal(
+        method.fit(Examples.of(support, labels), shot=4, seed=2).predict_proba(Inputs.of(unseen)), found
+    )
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_equal(np.random.get_state(legacy=False), before[1])
 
@@ -182,5 +202,5 @@ def test_setfit_starts_from_the_same_features(model: Model, texts: Texts) -> Non
 def test_setfit_joins_pairs(model: Model) -> None:
     from metaglot.evaluation.baselines.setfit import SetFit
 
-    assert SetFit(model, SimpleNamespace()).joined(["a", "b"], ["c", "d"]) == ["a [SEP] c", "b [SEP] d"]
-    assert SetFit(model, SimpleNamespace()).joined(["a"], None) == ["a"]
+    assert SetFit(model, SimpleNamespace()).joined(Inputs.of(["a", "b"], ["c", "d"])) == ["a [SEP] c", "b [SEP] d"]
+    assert SetFit(model, SimpleNamespace()).joined(Inputs.of(["a"])) == ["a"]

@@ -18,7 +18,7 @@ PIECE = 30
 
 @dataclass(frozen=True)
 class MadeUp:
-    """Rows of tokens (`tasks.sources.Examples`)."""
+    """Rows of tokens (`tasks.sources.TokenisedSet`)."""
 
     name: str
     inputs: tuple[tuple[int, ...], ...]

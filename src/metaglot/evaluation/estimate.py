@@ -12,6 +12,7 @@ from typing import NamedTuple
 from metaglot.adaptation import Effort, Model
 from metaglot.adaptation.auto import MANY, SOME
 from metaglot.adaptation.effort import AUTO
+from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines import FineTune, Method, Ours, SetFit, Tfidf
 from metaglot.evaluation.baselines.finetune import tuned_for
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
@@ -66,18 +67,18 @@ def _stepped(effort: Effort, support: int, queries: int) -> Work:
 
 def seconds_of(model: Model, task: TaskSet) -> Seconds:
     """Return what a text of a task costs here, timed on a few of its texts with the untouched backbone."""
-    texts, pairs = task.sample(PROBE)
+    inputs = task.sample(PROBE)
     base = model.base()
-    base.embed(texts, pairs)  # the first call is dearer
+    base.embed(inputs.texts, inputs.pairs)  # the first call is dearer
     began = time.process_time()
-    base.embed(texts, pairs)
-    embedding = (time.process_time() - began) / len(texts)
-    labels = [str(i % 2) for i in range(len(texts))]
-    steps = FineTune(base).trajectory(texts, pairs, labels, lr=0.0, stops=[1, 1 + STEPS], seed=0)
+    base.embed(inputs.texts, inputs.pairs)
+    embedding = (time.process_time() - began) / len(inputs)
+    support = Examples(inputs, tuple(str(row % 2) for row in range(len(inputs))))
+    steps = FineTune(base).trajectory(support, lr=0.0, stops=[1, 1 + STEPS], seed=0)
     next(steps)
     began = time.process_time()
     next(steps)
-    return Seconds(embedding, (time.process_time() - began) / (STEPS * len(texts)))
+    return Seconds(embedding, (time.process_time() - began) / (STEPS * len(inputs)))
 
 
 def estimated(

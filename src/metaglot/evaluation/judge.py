@@ -4,11 +4,12 @@ import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.metrics import judge
 from metaglot.evaluation.peak import forget_peak, peak_mb
-from metaglot.evaluation.protocol import Cell, Examples, Plan, TaskSet, cells, query_rows, unique
+from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells, query_rows, unique
 from metaglot.evaluation.result import Result
 from metaglot.seeds import fold
 
@@ -20,7 +21,7 @@ class Judge:
     tasks: Mapping[str, TaskSet]
     methods: Mapping[str, Method]
     plan: Plan
-    queries: Mapping[str, Examples]
+    queries: Mapping[str, Examples[str]]
 
     @classmethod
     def of(cls, task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: Plan) -> "Judge":
@@ -45,10 +46,10 @@ class Judge:
         fit_seed = fold(seed, "fit", cell.task, cell.shot, cell.draw)
         forget_peak()
         before = time.process_time()
-        fitted = method.fit(support.texts, support.pairs, support.labels, shot=cell.shot, seed=fit_seed)
+        fitted = method.fit(support, shot=cell.shot, seed=fit_seed)
         seconds, peak = time.process_time() - before, peak_mb()
         try:
-            scored = judge(fitted.labels, fitted.predict_proba(queries.texts, queries.pairs), queries.labels)
+            scored = judge(fitted.labels, fitted.predict_proba(queries.inputs), queries.targets)
         except MetaglotError as error:
             raise MetaglotError(
                 f"{cell.method} on {cell.task}, {cell.shot} shots, draw {cell.draw}: {error}"
@@ -57,8 +58,8 @@ class Judge:
             *cell,
             metrics=scored.metrics,
             cpu_seconds=round(seconds, 4),
-            queries=len(queries.labels),
-            support=len(support.labels),
+            queries=len(queries),
+            support=len(support),
             seed=seed,
             model=method.model,
             bins=scored.bins,

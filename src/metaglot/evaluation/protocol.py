@@ -14,18 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.data.draws import Draws, draws_of
+from metaglot.data.examples import Examples, Inputs
 from metaglot.data.form import answered
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
-
-
-class Examples(NamedTuple):
-    """Some rows of a task, as a method meets them."""
-
-    texts: list[str]
-    pairs: list[str] | None  # second texts, for tasks on pairs
-    labels: list[str]
 
 
 @dataclass(frozen=True)
@@ -57,12 +50,11 @@ class TaskSet:
         except MetaglotError as error:
             raise MetaglotError(f"{source}: {error}") from error
 
-    def sample(self, count: int) -> tuple[list[str], list[str] | None]:
-        """Return at most `count` texts, spread evenly over the table, and their pairs if it has any."""
-        rows = self.table.take(list(range(0, len(self.table), -(-len(self.table) // count))))
-        return rows["text"].to_pylist(), _pairs(rows)
+    def sample(self, count: int) -> Inputs:
+        """Return at most `count` inputs, spread evenly over the table."""
+        return _inputs(self.table.take(list(range(0, len(self.table), -(-len(self.table) // count)))))
 
-    def support(self, shot: int, draw: int) -> "Examples":
+    def support(self, shot: int, draw: int) -> Examples[str]:
         """Return support number `draw`, counted from 0, of `shot` examples a class.
 
         Raises MetaglotError for a draw or shot that fixed draws lack.
@@ -100,12 +92,10 @@ class TaskSet:
             )
         return kept
 
-    def examples(self, rows: np.ndarray) -> Examples:
+    def examples(self, rows: np.ndarray) -> Examples[str]:
         """Return the examples at these positions of the table."""
         chosen = self.table.take(pa.array(rows))
-        texts = [str(text) for text in chosen["text"].to_pylist()]
-        labels = [str(label) for label in chosen["label"].to_pylist()]
-        return Examples(texts, _pairs(chosen), labels)
+        return Examples(_inputs(chosen), tuple(str(label) for label in chosen["label"].to_pylist()))
 
     def fingerprint(self) -> str:
         """Return a hash of the task's texts, labels, draws columns and rows left out."""
@@ -181,8 +171,7 @@ def unique(task_sets: Sequence[TaskSet]) -> dict[str, TaskSet]:
     return by_name
 
 
-def _pairs(table: pa.Table) -> list[str] | None:
-    if "text_pair" not in table.column_names:
-        return None
-    pairs = table["text_pair"].to_pylist()
-    return None if all(pair is None for pair in pairs) else [str(pair or "") for pair in pairs]
+def _inputs(table: pa.Table) -> Inputs:
+    pairs = table["text_pair"].to_pylist() if "text_pair" in table.column_names else []
+    none = all(pair is None for pair in pairs)
+    return Inputs.of(map(str, table["text"].to_pylist()), None if none else [str(pair or "") for pair in pairs])

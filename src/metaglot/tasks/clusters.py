@@ -13,7 +13,7 @@ import torch
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold, generator
 from metaglot.tasks.masked import MaskedText
-from metaglot.tasks.sources import Examples, Source, source_by_code
+from metaglot.tasks.sources import Source, TokenisedSet, source_by_code
 from metaglot.types import Learner, Objective, Params, Row
 
 WHOLE = 20_000  # points that k-means takes whole; more of them in small batches
@@ -88,7 +88,7 @@ def word_vectors(
 
 
 def cluster_sentences(
-    examples: Examples,
+    examples: TokenisedSet,
     objective: Objective,
     learner: Learner,
     params: Params,

@@ -17,7 +17,7 @@ import numpy as np
 
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
-from metaglot.tasks.sources import Examples, Source
+from metaglot.tasks.sources import Source, TokenisedSet
 from metaglot.types import Episode, Objective, Record, Snapshot, TaskInfo
 
 
@@ -79,7 +79,7 @@ class Sliding:
 class Histories:
     """A distribution over histories: a window of one, its earlier part to learn from and its later part to judge on."""
 
-    examples: Examples
+    examples: TokenisedSet
     objective: Objective
     info: TaskInfo  # the labels that all histories share
     rows: tuple[np.ndarray, ...]  # of each history its rows, in the order of their time
@@ -114,7 +114,7 @@ class Histories:
 
 
 def episode_of(
-    examples: Examples,
+    examples: TokenisedSet,
     objective: Objective,
     task: TaskInfo,
     support: Sequence[tuple[int, int]],

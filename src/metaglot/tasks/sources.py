@@ -16,7 +16,7 @@ from metaglot.types import Row, TaskInfo
 GROUPS = ("domain", "lang", "split")
 
 
-class Examples(Protocol):
+class TokenisedSet(Protocol):
     """Tokenised examples on disk (`data.store.TextSet`)."""
 
     @property
@@ -33,7 +33,7 @@ class Source:
     """One task, whole: its examples by class."""
 
     info: TaskInfo
-    examples: Examples
+    examples: TokenisedSet
     members: tuple[np.ndarray, ...]  # for each class the positions of its examples
     names: tuple[Row | None, ...] = ()  # for each class its name, tokenised; None where the name says nothing
 
@@ -53,7 +53,7 @@ class Selection(NamedTuple):
     min_per_class: int = 10  # classes with fewer examples are left out
 
 
-def sources_of(examples: Examples, select: Selection = Selection()) -> list[Source]:
+def sources_of(examples: TokenisedSet, select: Selection = Selection()) -> list[Source]:
     """Return the tasks of a labelled set: one, or one for each group; each has at least two classes.
 
     Raises MetaglotError if no task is left, for a class the set lacks, and for a column that does not group.
@@ -83,7 +83,7 @@ def sources_of(examples: Examples, select: Selection = Selection()) -> list[Sour
 
 
 def source_by_code(
-    examples: Examples, codes: np.ndarray, names: Sequence[str], *, name: str, min_per_class: int = 10
+    examples: TokenisedSet, codes: np.ndarray, names: Sequence[str], *, name: str, min_per_class: int = 10
 ) -> Source:
     """Return a task whose classes are the codes ≥ 0 of the examples; `names` has a name for each code.
 
@@ -159,7 +159,7 @@ def _with_classes(source: Source, chosen: Sequence[int]) -> Source:
     )
 
 
-def _class_numbers(examples: Examples, select: Selection) -> list[int]:
+def _class_numbers(examples: TokenisedSet, select: Selection) -> list[int]:
     wanted = select.classes or examples.labels
     unknown = sorted({*select.classes, *select.without} - set(examples.labels))
     if unknown:
@@ -167,7 +167,7 @@ def _class_numbers(examples: Examples, select: Selection) -> list[int]:
     return [i for i, label in enumerate(examples.labels) if label in wanted and label not in select.without]
 
 
-def _among(examples: Examples, column: str, wanted: Sequence[str], *, or_null: bool) -> np.ndarray:
+def _among(examples: TokenisedSet, column: str, wanted: Sequence[str], *, or_null: bool) -> np.ndarray:
     table = examples.table
     if not wanted or column not in table.column_names:
         return np.ones(len(table), dtype=bool)

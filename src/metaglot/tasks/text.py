@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from metaglot.tasks.sources import Examples
+from metaglot.tasks.sources import TokenisedSet
 from metaglot.types import Objective, Row
 
 
@@ -13,7 +13,7 @@ class Sentences(Protocol):
     """Tokenised sentences, in the order of the corpus."""
 
     @property
-    def examples(self) -> Examples: ...  # noqa: D102
+    def examples(self) -> TokenisedSet: ...  # noqa: D102
     @property
     def document(self) -> np.ndarray: ...  # [n]  # noqa: D102
     @property

@@ -173,10 +173,10 @@ def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
     """Return a line for each task with texts longer than the model reads, by a sample of them."""
     notes = []
     for task in task_sets:
-        texts, pairs = task.sample(SAMPLE)
-        if cut := model.cut(texts, pairs):
-            about = "about " if len(texts) < len(task.table) else ""
-            share = f"{about}{100 * cut / len(texts):.0f} % of the texts"
+        inputs = task.sample(SAMPLE)
+        if cut := model.cut(inputs.texts, inputs.pairs):
+            about = "about " if len(inputs) < len(task.table) else ""
+            share = f"{about}{100 * cut / len(inputs):.0f} % of the texts"
             notes.append(
                 f"{task.name}: {share} are longer than {model.max_length} tokens; what comes after is not read"
             )

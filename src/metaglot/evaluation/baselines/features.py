@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-Texts = tuple[tuple[str, ...], tuple[str, ...] | None]
+from metaglot.data.examples import Inputs
 
 
 class Encoder(Protocol):
@@ -32,11 +32,10 @@ class Remembered:
     """The features of lists of texts, each list embedded once."""
 
     encoder: Encoder
-    memory: dict[Texts, np.ndarray] = field(default_factory=dict[Texts, np.ndarray], repr=False)
+    memory: dict[Inputs, np.ndarray] = field(default_factory=dict[Inputs, np.ndarray], repr=False)
 
-    def features(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the encoder's features of the texts, [n, D], from memory when the same list came before."""
-        key = (tuple(texts), None if pairs is None else tuple(pairs))
-        if key not in self.memory:
-            self.memory[key] = self.encoder.embed(texts, pairs)
-        return self.memory[key]
+    def features(self, inputs: Inputs) -> np.ndarray:
+        """Return the encoder's features of the inputs, [n, D], from memory when the same inputs came before."""
+        if inputs not in self.memory:
+            self.memory[inputs] = self.encoder.embed(inputs.texts, inputs.pairs)
+        return self.memory[inputs]

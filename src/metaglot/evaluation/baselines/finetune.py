@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation import Model
+from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.frozen_proto import prototypes
 from metaglot.evaluation.baselines.method import numbered
 from metaglot.evaluation.baselines.vectors import Vectors
@@ -72,27 +73,18 @@ class FineTune:
         fixed = {"batch_size": self.batch_size, "scale": self.scale, "warmup": self.warmup}
         return {"by_shot": table, **fixed, **asdict(self.scope), "weights": self.start.fingerprint()}
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> "FineTuned":
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FineTuned":
         """Return the model trained on the support set."""
         tuned = tuned_for(shot, self.by_shot)
-        *_, fitted = self.trajectory(texts, pairs, labels, lr=tuned.lr, stops=[tuned.steps], seed=seed)
+        *_, fitted = self.trajectory(support, lr=tuned.lr, stops=[tuned.steps], seed=seed)
         return fitted
 
     def trajectory(
-        self,
-        texts: Sequence[str],
-        pairs: Sequence[str] | None,
-        labels: Sequence[str],
-        *,
-        lr: float,
-        stops: Sequence[int],
-        seed: int,
+        self, support: Examples[str], *, lr: float, stops: Sequence[int], seed: int
     ) -> "Iterator[FineTuned]":
         """Yield the model after each number of steps in `stops`, ascending; the next one overwrites it."""
-        names, numbers = numbered(labels)
-        learner, features = self.start.backbone.learner, self.start.embed(texts, pairs)
+        names, numbers = numbered(support.targets)
+        learner, features = self.start.backbone.learner, self.start.embed(support.inputs.texts, support.inputs.pairs)
         weight = torch.tensor(self.scale * prototypes(features, numbers), dtype=torch.float32)
         head = {"weight": weight, "bias": torch.zeros(len(names))}
         head = {name: value.to(learner.device).requires_grad_() for name, value in head.items()}
@@ -100,15 +92,14 @@ class FineTune:
         fused = learner.device.type != "mps"  # much quicker on a CPU, where the default goes parameter by parameter
         moved = [*fitted.body.values(), *head.values()]
         optimiser = torch.optim.AdamW(moved, lr=lr, weight_decay=0.01, fused=fused)
-        batches = enumerate(shuffled(len(texts), self.batch_size, seed))
+        batches = enumerate(shuffled(len(support), self.batch_size, seed))
         done = 0
         for stop in stops:
             for step, rows in islice(batches, stop - done):
                 for group in optimiser.param_groups:
                     group["lr"] = lr * min(1.0, (step + 1) / self.warmup)
-                batch = self.start.collate(
-                    [texts[i] for i in rows], pairs and [pairs[i] for i in rows], [int(numbers[i]) for i in rows]
-                )
+                some = support.inputs.at(rows)
+                batch = self.start.collate(some.texts, some.pairs, [int(numbers[i]) for i in rows])
                 _step(fitted, optimiser, batch, fold(seed, "dropout", step))
             done = stop
             yield fitted
@@ -149,9 +140,9 @@ class FineTuned:
         unit = torch.nn.functional.normalize(pooled, dim=-1)
         return unit @ self.head["weight"].T + self.head["bias"]
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
-        logits = self.logits(self.start.features(self.params, texts, pairs))
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
+        logits = self.logits(self.start.features(self.params, inputs.texts, inputs.pairs))
         return logits.detach().double().softmax(dim=-1).cpu().numpy()
 
 

@@ -1,9 +1,10 @@
 """The effort `instant` on the untouched backbone: what its head and the classes' names do without meta-training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metaglot.adaptation import Model
+from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
 from metaglot.evaluation.baselines.ours import Ours
@@ -27,11 +28,9 @@ class FrozenInstant:
         """The recorded choices."""
         return self._ours.settings
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> Fitted:
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> Fitted:
         """Return the adapted backbone."""
-        return self._ours.fit(texts, pairs, labels, shot=shot, seed=seed)
+        return self._ours.fit(support, shot=shot, seed=seed)
 
     @property
     def _ours(self) -> Ours:

@@ -1,12 +1,13 @@
 """Logistic regression on the unit features of the untouched backbone; C is fixed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from metaglot.adaptation.quiet_sklearn import quiet_sklearn
+from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered
 
@@ -29,14 +30,12 @@ class FrozenLR:
         """The recorded choices."""
         return {"C": self.c}
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> "FittedLR":
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedLR":
         """Return the regression fitted on the support set."""
         del shot, seed
-        names, numbers = numbered(labels)
+        names, numbers = numbered(support.targets)
         regression = LogisticRegression(C=self.c, max_iter=1000)
-        features = self.queries.encoder.embed(texts, pairs)
+        features = self.queries.encoder.embed(support.inputs.texts, support.inputs.pairs)
         with quiet_sklearn():
             return FittedLR(names, self.queries, regression.fit(features, numbers))
 
@@ -49,6 +48,6 @@ class FittedLR:
     queries: Remembered
     regression: LogisticRegression
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
-        return np.asarray(self.regression.predict_proba(self.queries.features(texts, pairs)))
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
+        return np.asarray(self.regression.predict_proba(self.queries.features(inputs)))

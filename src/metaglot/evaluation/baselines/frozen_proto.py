@@ -3,11 +3,12 @@
 Snell et al. 2017, https://arxiv.org/abs/1703.05175, with cosines.  The scale does not change the prediction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered, softmax
 
@@ -30,13 +31,12 @@ class FrozenProto:
         """The recorded choices."""
         return {"scale": self.scale}
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> "FittedProto":
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedProto":
         """Return the prototypes of the support set."""
         del shot, seed
-        names, numbers = numbered(labels)
-        weight = self.scale * prototypes(self.queries.encoder.embed(texts, pairs), numbers)
+        names, numbers = numbered(support.targets)
+        features = self.queries.encoder.embed(support.inputs.texts, support.inputs.pairs)
+        weight = self.scale * prototypes(features, numbers)
         return FittedProto(names, self.queries, weight)
 
 
@@ -48,9 +48,9 @@ class FittedProto:
     queries: Remembered
     weight: np.ndarray
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
-        return softmax(self.queries.features(texts, pairs) @ self.weight.T)
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
+        return softmax(self.queries.features(inputs) @ self.weight.T)
 
 
 def prototypes(features: np.ndarray, numbers: np.ndarray) -> np.ndarray:

@@ -7,11 +7,12 @@ does not change the prediction.  Dudani 1976, https://doi.org/10.1109/TSMC.1976.
 k = all and α = 0 it is the matching of Vinyals et al. 2016, https://arxiv.org/abs/1606.04080.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered
 
@@ -36,13 +37,11 @@ class Knn:
         """The recorded choices."""
         return {"k": self.k, "scale": self.scale, "alpha": self.alpha}
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> "FittedKnn":
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedKnn":
         """Return the support set, embedded; where it has fewer than k examples, all of them vote."""
         del shot, seed
-        names, numbers = numbered(labels)
-        return FittedKnn(names, self, self.queries.encoder.embed(texts, pairs), numbers)
+        names, numbers = numbered(support.targets)
+        return FittedKnn(names, self, self.queries.encoder.embed(support.inputs.texts, support.inputs.pairs), numbers)
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,9 @@ class FittedKnn:
     support: np.ndarray
     numbers: np.ndarray
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
-        cosines = self.method.queries.features(texts, pairs) @ self.support.T  # of unit features
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
+        cosines = self.method.queries.features(inputs) @ self.support.T  # of unit features
         nearest = np.argsort(-cosines, axis=1, kind="stable")[:, : self.method.k]  # of equals, the first in the set
         found = np.take_along_axis(cosines, nearest, axis=1).astype(np.float64)
         weights = np.exp(self.method.scale * (found - found[:, :1]))

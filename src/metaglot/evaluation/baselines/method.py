@@ -5,6 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from metaglot.data.examples import Examples, Inputs
+
 
 class Fitted(Protocol):
     """A method after it has learnt a task."""
@@ -14,8 +16,8 @@ class Fitted(Protocol):
         """The label names, in the order of the columns of `predict_proba`."""
         ...
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
         ...
 
 
@@ -37,9 +39,7 @@ class Method(Protocol):
         """Every choice that changes its results, for the record (JSON values)."""
         ...
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> Fitted:
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> Fitted:
         """Return what it learns from the support set of `shot` examples a class; a function of `seed`."""
         ...
 

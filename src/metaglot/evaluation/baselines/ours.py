@@ -8,6 +8,7 @@ import numpy as np
 from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.auto import auto_settings
 from metaglot.adaptation.effort import AUTO
+from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import label_text
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
@@ -50,12 +51,16 @@ class Ours:
         unread = {} if self.names else {"names": False}
         return {"effort": settings_of(self.effort, self.trained), "weights": self.trained.fingerprint(), **unread}
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> Fitted:
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> Fitted:
         """Return the adapted model."""
         del shot
-        adapted = self.trained.adapt(texts, labels, pairs=pairs, effort=self.effort, seed=seed, names=self.names)
+        adapted = self.trained.adapt(
+            *(support.inputs.texts, support.targets),
+            pairs=support.inputs.pairs,
+            effort=self.effort,
+            seed=seed,
+            names=self.names,
+        )
         shared = adapted.head_only and adapted.model.reads_both
         return OnFeatures(adapted, self.queries) if shared else OnTexts(adapted)
 
@@ -71,9 +76,9 @@ class OnTexts:
         """The label names."""
         return tuple(map(label_text, self.adapted.labels))
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
-        return self.adapted.predict_proba(texts, pairs)
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
+        return self.adapted.predict_proba(inputs.texts, inputs.pairs)
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,9 @@ class OnFeatures:
         """The label names."""
         return tuple(map(label_text, self.adapted.labels))
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
-        return self.adapted.proba_of_features(self.queries.features(texts, pairs))
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
+        return self.adapted.proba_of_features(self.queries.features(inputs))
 
 
 def settings_of(effort: str | Effort, trained: Model) -> Mapping[str, object]:

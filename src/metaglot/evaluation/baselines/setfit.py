@@ -12,7 +12,7 @@ import importlib.util
 import json
 import random
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from metaglot.adaptation import Model
+from metaglot.data.examples import Examples, Inputs
 from metaglot.data.sentence import POOLINGS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import numbered
@@ -65,17 +66,15 @@ class SetFit:
         used = {name: version(name) for name in ("setfit", "sentence-transformers")}
         return {**used, "weights": self.start.fingerprint()}
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> "FittedSetFit":
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedSetFit":
         """Return the body and head trained on the support set; the library's own arguments, but for silence."""
         del shot
         from datasets import Dataset
         from transformers.trainer_callback import ProgressCallback
 
         library = cast("Any", import_module("setfit"))  # an extra; by name, for this module is called the same
-        names, numbers = numbered(labels)
-        rows = {"text": self.joined(texts, pairs), "label": [int(number) for number in numbers]}
+        names, numbers = numbered(support.targets)
+        rows = {"text": self.joined(support.inputs), "label": [int(number) for number in numbers]}
         with tempfile.TemporaryDirectory() as folder, _seeded(seed, self.start) as small:
             model = library.SetFitModel(deepcopy(self.body), LogisticRegression())
             quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "logging_strategy": "no"}
@@ -85,12 +84,10 @@ class SetFit:
             trainer.train()
         return FittedSetFit(names, self, model)
 
-    def joined(self, texts: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
+    def joined(self, inputs: Inputs) -> list[str]:
         """Return one text for each pair, with the tokenizer's separator between, as SetFit has no pairs of its own."""
-        if pairs is None:
-            return list(texts)
         separator = self.start.backbone.tokenizer.sep_token or "\n"
-        return [f"{text} {separator} {pair}" for text, pair in zip(texts, pairs, strict=True)]
+        return [text if pair is None else f"{text} {separator} {pair}" for text, pair in inputs.rows()]
 
 
 @dataclass(frozen=True)
@@ -101,9 +98,9 @@ class FittedSetFit:
     method: SetFit
     trained: Any
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
-        joined = self.method.joined(texts, pairs)
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
+        joined = self.method.joined(inputs)
         return np.asarray(self.trained.predict_proba(joined, as_numpy=True, show_progress_bar=False))
 
 

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from metaglot.adaptation.quiet_sklearn import quiet_sklearn
+from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.method import numbered
 
 
@@ -30,15 +31,13 @@ class Tfidf:
         """The recorded choices."""
         return {"C": self.c, "words": [1, 2], "characters": [2, 4]}
 
-    def fit(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, labels: Sequence[str], *, shot: int, seed: int
-    ) -> "FittedTfidf":
+    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedTfidf":
         """Return the pipeline fitted on the support set; a pair of texts counts as one text."""
         del shot, seed
-        names, numbers = numbered(labels)
+        names, numbers = numbered(support.targets)
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
         characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        joined = _joined(texts, pairs)
+        joined = _joined(support.inputs)
         blocks = [("words", words), ("characters", characters)]
         features = FeatureUnion(
             [(name, block) for name, block in blocks if _reads(block, joined)] or [("none", _Nothing())]
@@ -55,9 +54,9 @@ class FittedTfidf:
     labels: tuple[str, ...]
     pipeline: Pipeline
 
-    def predict_proba(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the probability of each label for each text, [n, C]."""
-        return np.asarray(self.pipeline.predict_proba(_joined(texts, pairs)))
+    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        """Return the probability of each label for each input, [n, C]."""
+        return np.asarray(self.pipeline.predict_proba(_joined(inputs)))
 
 
 class _Nothing(BaseEstimator, TransformerMixin):
@@ -77,7 +76,5 @@ def _reads(block: TfidfVectorizer, texts: Sequence[str]) -> bool:
     return any(analyse(text) for text in texts)
 
 
-def _joined(texts: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
-    if pairs is None:
-        return list(texts)
-    return [f"{text}\n{pair}" for text, pair in zip(texts, pairs, strict=True)]
+def _joined(inputs: Inputs) -> list[str]:
+    return [text if pair is None else f"{text}\n{pair}" for text, pair in inputs.rows()]
