@@ -228,7 +228,7 @@ def write_benchmark(
     from metaglot.data.cache import write_whole
     from metaglot.report.benchmark import benchmark
     from metaglot.report.charts import shots_chart
-    from metaglot.report.summary import tasks_of, without
+    from metaglot.report.summary import by_metric, tasks_of, without
     from metaglot.report.table import markdown_grid
 
     groups = dict(results)
@@ -239,8 +239,10 @@ def write_benchmark(
     tables = benchmark(groups, ours)
     write_whole(out / "table.md", "\n".join(map(markdown_grid, tables)))
     for name, found in results.items():
-        if picture := shots_chart(found):
-            write_whole(out / f"{name}.svg", picture)
+        parts = by_metric(found)
+        for metric, part in parts.items():
+            if picture := shots_chart(part):
+                write_whole(out / (f"{name}.svg" if len(parts) == 1 else f"{name}-{metric.name}.svg"), picture)
     return tables
 
 

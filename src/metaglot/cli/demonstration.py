@@ -185,8 +185,9 @@ def _write(out: Path, results: list[Result]) -> Path:
 def _summary(results: list[Result]) -> str:
     shot = SHOTS[-1]
     gain = next(c for c in comparisons(results) if c.shot == shot and not c.single)
+    found = f"{gain.metric.shown_gain(gain.draws.mean)} {gain.metric.points}"
     return (
-        f"At {shot} shots the meta-pretrained encoder, without a gradient step, is {100 * gain.draws.mean:+.1f} points "
+        f"At {shot} shots the meta-pretrained encoder, without a gradient step, is {found} "
         f"from the {gain.against} arm on tasks never seen, 95 % interval {intervals(gain)}."
     )
 

@@ -7,49 +7,71 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import differences, macro_interval
 from metaglot.method_names import FROZEN
+from metaglot.metric import CLASSIFICATION, Metric
 from metaglot.report.comparison import BETTER
-from metaglot.report.grids import Grid, Text, percent, points, tone
-from metaglot.report.summary import at_shot, better_frozen, macro, methods_of, scores, shots_of, tasks_of
+from metaglot.report.grids import Grid, Text, tone
+from metaglot.report.summary import (
+    at_shot,
+    better_frozen,
+    by_metric,
+    macro,
+    methods_of,
+    metric_of,
+    shots_of,
+    signed,
+    tasks_of,
+)
+from metaglot.report.wording import estimate, gained, named_by, subtraction, titled
 
 Groups = Mapping[str, Sequence[Result]]
 
 
 def benchmark(groups: Groups, ours: str) -> list[Grid]:
-    """Return the tables: accuracy, gains of `ours`, cost and calibration."""
-    everything = [result for results in groups.values() for result in results]
-    return [accuracy(groups), gains(groups, ours), costs(everything)]
+    """Return the tables: scores, gains of `ours`, cost and other metrics; tables of their own for each metric."""
+    parts = by_metric([result for results in groups.values() for result in results])
+    made: list[Grid] = []
+    for metric, everything in parts.items():
+        shares = {name: by_metric(results).get(metric, []) for name, results in groups.items()}
+        here = {name: share for name, share in shares.items() if share}
+        tables = [means(here, metric), gains(here, ours, metric), costs(everything)]
+        made += tables if len(parts) == 1 else [grid._replace(title=named_by(metric, grid.title)) for grid in tables]
+    return made
 
 
-def accuracy(groups: Groups) -> Grid:
+def means(groups: Groups, metric: Metric) -> Grid:
     """Return the macro mean of each method, in a column for each group and number of shots."""
     places = _places(groups)
     table = {m: [macro(groups[group], shot, m) for group, shot in places] for m in _methods(groups)}
-    best = [max((i.mean for i in column if i), default=None) for column in zip(*table.values(), strict=True)]
+    best = [metric.best(i.mean for i in column if i) for column in zip(*table.values(), strict=True)]
     rows = tuple(
         (
             Text(method),
-            *(Text(percent(i), "best" if i and i.mean == top else "") for i, top in zip(row, best, strict=True)),
+            *(
+                Text(estimate(metric, i), "best" if i and i.mean == top else "")
+                for i, top in zip(row, best, strict=True)
+            ),
         )
         for method, row in table.items()
     )
     sizes = ", ".join(f"{name}: {len(tasks_of(results))} tasks" for name, results in groups.items())
     note = (
-        f"Accuracy in %, mean over the tasks of a group ± half of its 95 % interval over draws ({sizes}); the "
+        f"{titled(metric)}, mean over the tasks of a group ± half of its 95 % interval over draws ({sizes}); the "
         "same draws and queries for every method. – where a method was not judged on every task."
     )
-    return Grid("Accuracy", note, ("method", *_columns(places)), rows, keys=1)
+    return Grid(metric.heading, note, ("method", *_columns(places)), rows, keys=1)
 
 
-def gains(groups: Groups, ours: str) -> Grid:
-    """Return `ours` minus each other method on the tasks and draws that both have."""
+def gains(groups: Groups, ours: str, metric: Metric) -> Grid:
+    """Return what `ours` gains over each other method on the tasks and draws that both have."""
     places = _places(groups)
     rows: list[tuple[Text, ...]] = []
     others = [method for method in _methods(groups) if method != ours]
     if len([arm for arm in FROZEN if arm in others]) > 1:
         rows.append((Text(BETTER), *(_frozen(groups[group], shot, ours) for group, shot in places)))
     rows += [(Text(m), *(_gain(groups[group], shot, ours, m) for group, shot in places)) for m in others]
+    gain = f"{subtraction(metric, ours, 'the other')}, in {metric.points or metric.words}"
     note = (
-        f"{ours} minus the other, in points, macro mean over the tasks that both were judged on ± half of its 95 % "
+        f"{gain}, macro mean over the tasks that both were judged on ± half of its 95 % "
         "interval over draws (paired); in brackets the number of tasks where they are not all. The better frozen arm "
         "is chosen at each number of shots by these results, in its own favour."
     )
@@ -57,13 +79,14 @@ def gains(groups: Groups, ours: str) -> Grid:
 
 
 def costs(results: Sequence[Result]) -> Grid:
-    """Return CPU seconds, memory, macro F1 and calibration error of each method, by shots."""
+    """Return CPU seconds, memory and the other metrics than the primary one of each method, by shots."""
     of = len(tasks_of(results))
+    others = list(dict.fromkeys(metric for result in results for metric in result.measures[1:]))
     rows = [
         (
             Text(method),
             Text(str(shot)),
-            *map(Text, _cost([r for r in at_shot(results, shot) if r.method == method], of)),
+            *map(Text, _cost([r for r in at_shot(results, shot) if r.method == method], of, others)),
         )
         for method in methods_of(results)
         for shot in shots_of(results)
@@ -72,22 +95,25 @@ def costs(results: Sequence[Result]) -> Grid:
     note = (
         "Medians of a fit, of the tasks that a method was judged on (in brackets how many where not all, so that the "
         "row does not compare with others): CPU seconds after the model is loaded; the most memory that the process "
-        "held, with Python, libraries and model. Means: macro F1 in %, expected calibration error in % (15 bins)."
+        "held, with Python, libraries and model."
     )
-    return Grid("Cost, F1, calibration", note, ("method", "shots", "CPU-s", "MB", "macro F1", "ECE"), tuple(rows))
+    if others:
+        note += f" Means: {', '.join(metric.meaning or metric.axis + metric.direction for metric in others)}."
+    title = "Cost, F1, calibration" if tuple(others) == CLASSIFICATION[1:] else "Cost and other metrics"
+    columns = ("method", "shots", "CPU-s", "MB", *(metric.words for metric in others))
+    return Grid(title, note, columns, tuple(rows))
 
 
-def _cost(results: Sequence[Result], of: int) -> tuple[str, str, str, str]:
+def _cost(results: Sequence[Result], of: int, others: Sequence[Metric]) -> tuple[str, ...]:
     tasks = len(tasks_of(results))
     part = f" ({tasks})" if tasks < of else ""
     seconds = median(r.cpu_seconds for r in results)
     held = [r.peak_mb for r in results if r.peak_mb is not None]
-    f1, ece = (100 * fmean(r.metrics[name] for r in results) for name in ("macro_f1", "ece"))
+    found = [[r.metrics[metric.name] for r in results if metric.name in r.metrics] for metric in others]
     return (
         f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}",
         f"{median(held):.0f}" if held else "–",
-        f"{f1:.1f}{part}",
-        f"{ece:.1f}{part}",
+        *(f"{m.shown(fmean(scores))}{part}" if scores else "–" for m, scores in zip(others, found, strict=True)),
     )
 
 
@@ -98,12 +124,12 @@ def _frozen(results: Sequence[Result], shot: int, ours: str) -> Text:
 
 def _gain(results: Sequence[Result], shot: int, ours: str, other: str) -> Text:
     try:
-        found = differences(scores(results, ours, shot), scores(results, other, shot))
+        found = differences(signed(results, ours, shot), signed(results, other, shot))
         interval = macro_interval(found)
     except MetaglotError:
         return Text("–")
     tasks, of = len({task for task, _, _ in found}), len(tasks_of(results))
-    return Text(points(interval) + (f" ({tasks})" if tasks < of else ""), tone(interval))
+    return Text(gained(metric_of(results), interval) + (f" ({tasks})" if tasks < of else ""), tone(interval))
 
 
 def _places(groups: Groups) -> list[tuple[str, int]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, Ranking
-from metaglot.metric import ECE
+from metaglot.metric import ACCURACY, ECE, Metric
 from metaglot.report.comparison import Comparison
 from metaglot.report.drawing import (
     Dot,
@@ -20,8 +20,8 @@ from metaglot.report.drawing import (
     rank_chart,
     reliability_chart,
 )
-from metaglot.report.grids import percent, points
-from metaglot.report.summary import cpu_seconds, macro, mean_ece, methods_of, shots_of, tasks_of
+from metaglot.report.summary import cpu_seconds, macro, mean_ece, methods_of, metric_of, shots_of, tasks_of
+from metaglot.report.wording import estimate, gained, subtraction, titled
 
 POINTS = 150  # of a line, at most
 LEAST = 1e-4  # CPU seconds: what results are rounded to
@@ -48,8 +48,10 @@ CURVES: Mapping[str, Curve] = MappingProxyType(
 
 def method_chart(results: Sequence[Result]) -> str:
     """Return the macro mean of each method with its 95 % interval over draws, a panel for each shot."""
+    metric = metric_of(results)
     panels = [Panel(_shots(shot), _dots(results, shot)) for shot in shots_of(results)]
-    return dot_chart(panels, title=f"Accuracy, {_of(results)}", x="accuracy in %, with 95 % intervals over draws")
+    x = f"{metric.axis}{metric.direction}, with 95 % intervals over draws"
+    return dot_chart(panels, title=f"{metric.heading}, {_of(results)}", x=x)
 
 
 def shots_chart(results: Sequence[Result]) -> str:
@@ -61,7 +63,11 @@ def shots_chart(results: Sequence[Result]) -> str:
         _series(results, method, [(float(shot), shot) for shot in shots_of(results)]) for method in styles(results)
     ]
     return line_chart(
-        series, title=f"Accuracy in %, {_of(results)}", x="support examples a class", log=True, marks=shots
+        series,
+        title=f"{titled(metric_of(results))}, {_of(results)}",
+        x="support examples a class",
+        log=True,
+        marks=shots,
     )
 
 
@@ -72,18 +78,22 @@ def cpu_chart(results: Sequence[Result]) -> str:
         spent = [(cpu_seconds(results, shot, method), shot) for shot in shots_of(results)]
         series.append(_series(results, method, [(max(LEAST, s), shot) for s, shot in spent if s is not None]))
     bare = [one._replace(low=(), high=()) for one in series]
-    return line_chart(bare, title="Accuracy in % against cost", x="CPU seconds to learn a task, median", log=True)
+    title = f"{titled(metric_of(results))} against cost"
+    return line_chart(bare, title=title, x="CPU seconds to learn a task, median", log=True)
 
 
 def difference_chart(found: Sequence[Comparison]) -> str:
-    """Return ours minus each baseline, a panel for each shot; thick over draws, thin over tasks and draws."""
+    """Return what ours gains over each baseline, a panel for each shot; thick over draws, thin over tasks and draws.
+
+    What lies to the right of zero is better, also where less is better.
+    """
     single = [c for c in found if c.single]
     panels: list[Panel] = []
     for shot in dict.fromkeys(c.shot for c in single):
         here = sorted((c for c in single if c.shot == shot), key=lambda c: c.draws.mean)
         panels.append(Panel("all shots" if shot is None else _shots(shot), [_difference(c) for c in here]))
-    ours = found[0].ours if found else "ours"
-    return dot_chart(panels, title=f"{ours} minus each baseline", x="points of accuracy", zero=True)
+    ours, metric = (found[0].ours, found[0].metric) if found else ("ours", ACCURACY)
+    return dot_chart(panels, title=subtraction(metric, ours, "each baseline"), x=metric.gains, zero=True)
 
 
 def ranking_chart(found: Ranking | None) -> str:
@@ -106,7 +116,7 @@ def calibration_chart(results: Sequence[Result]) -> str:
     series: list[Series] = []
     for method, style in styles(results).items():
         errors = [(float(shot), mean_ece(results, shot, method)) for shot in shots]
-        known = [(x, 100 * error) for x, error in errors if error is not None]
+        known = [(x, ECE.scale * error) for x, error in errors if error is not None]
         series.append(Series(method, [x for x, _ in known], [y for _, y in known], style=style))
     marks = [float(shot) for shot in shots]
     return line_chart(series, title="Calibration error in %", x="support examples a class", log=True, marks=marks)
@@ -136,12 +146,13 @@ def styles(results: Sequence[Result]) -> dict[str, int]:
 
 
 def _series(results: Sequence[Result], method: str, places: Sequence[tuple[float, int]]) -> Series:
-    """Return the macro means in % at places (x, shot), those without one left out."""
+    """Return the macro means as they are shown at places (x, shot), those without one left out."""
+    metric = metric_of(results)
     found = [(x, shot, macro(results, shot, method)) for x, shot in places]
     known = [(x, shot, i) for x, shot, i in found if i is not None]
-    x, y = [x for x, _, _ in known], [100 * i.mean for _, _, i in known]
-    low, high = [100 * i.low for _, _, i in known], [100 * i.high for _, _, i in known]
-    says = [f"{method}, {_shots(shot)}: {percent(i)}" for _, shot, i in known]
+    x, scaled = [x for x, _, _ in known], [_scaled(metric, i) for _, _, i in known]
+    y, low, high = [i.mean for i in scaled], [i.low for i in scaled], [i.high for i in scaled]
+    says = [f"{method}, {_shots(shot)}: {estimate(metric, i)}" for _, shot, i in known]
     return Series(method, x, y, low, high, styles(results)[method], says)
 
 
@@ -163,24 +174,27 @@ def _reliability(results: Sequence[Result], method: str, style: int) -> Reliabil
         confidence[one.number] += one.confidence
         right[one.number] += one.right
     order = sorted(size)
-    errors = [result.metrics[ECE.name] for result in results if result.method == method]
+    errors = [result.metrics[ECE.name] for result in results if result.method == method and ECE.name in result.metrics]
     return Reliability(
         method,
         [confidence[n] / size[n] for n in order],
         [right[n] / size[n] for n in order],
         [size[n] for n in order],
-        f"error {100 * sum(errors) / len(errors):.1f} %",
+        f"error {ECE.with_unit(sum(errors) / len(errors))}" if errors else "",
         style,
     )
 
 
 def _difference(c: Comparison) -> Dot:
-    inner, outer = (_hundred(i) for i in (c.draws, c.tasks))
-    return Dot(f"− {c.against}", inner.mean, inner.low, inner.high, points(c.draws), outer=(outer.low, outer.high))
+    inner, outer = (_scaled(c.metric, i) for i in (c.draws, c.tasks))
+    name = subtraction(c.metric, "", c.against, minus=" − ").strip()
+    return Dot(name, inner.mean, inner.low, inner.high, gained(c.metric, c.draws), outer=(outer.low, outer.high))
 
 
-def _hundred(interval: Interval) -> Interval:
-    return Interval(100 * interval.mean, 100 * interval.low, 100 * interval.high, interval.n)
+def _scaled(metric: Metric, interval: Interval) -> Interval:
+    """Return the interval in the unit in which it is shown."""
+    scale = metric.scale
+    return Interval(scale * interval.mean, scale * interval.low, scale * interval.high, interval.n)
 
 
 def _number(record: Mapping[str, object], name: str) -> float:
@@ -189,11 +203,12 @@ def _number(record: Mapping[str, object], name: str) -> float:
 
 
 def _dots(results: Sequence[Result], shot: int) -> list[Dot]:
-    found = [(method, macro(results, shot, method)) for method in methods_of(results)]
+    metric = metric_of(results)
+    means = {method: macro(results, shot, method) for method in methods_of(results)}
+    found = [(method, i, _scaled(metric, i)) for method, i in means.items() if i is not None]
     return [
-        Dot(method, i.mean * 100, i.low * 100, i.high * 100, percent(i), method.startswith("ours-"))
-        for method, i in found
-        if i is not None
+        Dot(method, one.mean, one.low, one.high, estimate(metric, i), method.startswith("ours-"))
+        for method, i, one in found
     ]
 
 

@@ -23,13 +23,14 @@ from metaglot.evaluation.statistics import (
     two_level,
 )
 from metaglot.method_names import FROZEN, NAMES
-from metaglot.report.summary import better_frozen, methods_of, ours_of, scores, shots_of
+from metaglot.metric import Metric
+from metaglot.report.summary import better_frozen, by_metric, methods_of, ours_of, shots_of, signed
 
 BETTER = "better frozen"
 
 
 class Comparison(NamedTuple):
-    """Ours minus another method on matched draws."""
+    """What ours gains over another method on matched draws: positive where ours is better, whichever way that is."""
 
     shot: int | None  # None: the mean over all shots
     ours: str
@@ -41,6 +42,7 @@ class Comparison(NamedTuple):
     p_tasks: float  # signed rank of the tasks' means; adjusted likewise
     effect: Interval  # d_z of the tasks' means; with one task, of its draws
     won: float  # share of (task, shot, draw) above zero
+    metric: Metric  # what is compared, and in which unit
 
     @property
     def single(self) -> bool:
@@ -64,8 +66,15 @@ def comparisons(results: Sequence[Result], reference: str | None = None) -> list
 
     The better frozen arm is chosen at each number of shots by macro mean, with these very results: that favours it.
     Having been chosen by its results, it is given no p value.  Those of the baselines are Holm-adjusted among the
-    baselines at one number of shots.  Pairs without a common draw of every task are left out.
+    baselines at one number of shots.  Pairs without a common draw of every task are left out.  Tasks of unlike metrics
+    are compared apart, one metric after the other.
     """
+    parts = by_metric(results).items()
+    return [one for metric, part in parts for one in _of_metric(part, metric, reference)]
+
+
+def _of_metric(results: Sequence[Result], metric: Metric, reference: str | None) -> list[Comparison]:
+    """Return the comparisons of results that have one primary metric."""
     ours, shots = reference or ours_of(results), shots_of(results)
     if ours is None:
         return []
@@ -76,8 +85,8 @@ def comparisons(results: Sequence[Result], reference: str | None = None) -> list
         best = [better_frozen(results, shot) for shot in group]
         if None not in best and len([arm for arm in FROZEN if arm in rivals]) > 1:
             arms = [arm for arm in best if arm is not None]
-            found.append(_compare(results, group, ours, f"{BETTER} ({_said(arms)})", arms))
-        found += [_compare(results, group, ours, rival, [rival] * len(group)) for rival in rivals]
+            found.append(_compare(results, group, ours, f"{BETTER} ({_said(arms)})", arms, metric))
+        found += [_compare(results, group, ours, rival, [rival] * len(group), metric) for rival in rivals]
     return _adjusted([comparison for comparison in found if comparison is not None])
 
 
@@ -104,13 +113,13 @@ def ahead_in_part(found: Sequence[Comparison]) -> Comparison | None:
 
 
 def _compare(
-    results: Sequence[Result], shots: list[int], ours: str, against: str, arms: list[str]
+    results: Sequence[Result], shots: list[int], ours: str, against: str, arms: list[str], metric: Metric
 ) -> Comparison | None:
     """Compare at several numbers of shots, with the rival of each."""
     pairs: dict[Key, float] = {}
     try:
         for shot, arm in zip(shots, arms, strict=True):
-            pairs |= differences(scores(results, ours, shot), scores(results, arm, shot))
+            pairs |= differences(signed(results, ours, shot), signed(results, arm, shot))
         whole = macro_draws({(f"{task}@{shot}", 0, draw): value for (task, shot, draw), value in pairs.items()})
     except MetaglotError:
         return None
@@ -130,6 +139,7 @@ def _compare(
         p_tasks=signed_rank(means) if len(means) > 1 else float("nan"),
         effect=cohen_dz(means if len(means) > 1 else whole),
         won=share_won(list(pairs.values())),
+        metric=metric,
     )
 
 

@@ -1,21 +1,23 @@
 """The tables of an evaluation as plain grids of text, for the terminal, Markdown and HTML alike."""
 
 from collections.abc import Sequence
-from math import isnan
 from typing import Literal, NamedTuple
 
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval
+from metaglot.metric import CLASSIFICATION, ECE, Metric
 from metaglot.report.comparison import Comparison, strongest
 from metaglot.report.summary import (
     cpu_seconds,
     macro,
-    mean_ece,
+    mean_of,
     methods_of,
+    metric_of,
     shots_of,
     task_interval,
     tasks_of,
 )
+from metaglot.report.wording import estimate, gained, subtraction, titled
 
 Tone = Literal["", "best", "won", "lost"]
 
@@ -43,26 +45,27 @@ def macro_means(results: Sequence[Result], fewer: Sequence[Result] = ()) -> Grid
     Without rows if there is but one task.
     """
     methods, shots, many = methods_of(results), shots_of(results), len(tasks_of(results))
-    rows = [_row(f"all {many}", k, [macro(results, k, method) for method in methods]) for k in shots if many > 1]
-    left = f"{len(tasks_of(fewer))} of {many}"
-    rows += [_row(left, k, [macro(fewer, k, method) for method in methods]) for k in shots if fewer]
+    metric, left = metric_of(results), f"{len(tasks_of(fewer))} of {many}"
+    rows = [_row(metric, f"all {many}", k, [macro(results, k, m) for m in methods]) for k in shots if many > 1]
+    rows += [_row(metric, left, k, [macro(fewer, k, m) for m in methods]) for k in shots if fewer]
     return Grid("Mean over tasks", _judged(results), ("tasks", "shots", *methods), tuple(row for row in rows if row))
 
 
 def every_task(results: Sequence[Result], found: Sequence[Comparison]) -> Grid:
-    """Return accuracy by task and shot for each method, and ours minus the strongest baseline, lost tasks first."""
-    methods, best = methods_of(results), strongest(found)
+    """Return the score by task and shot of each method, and the gain over the strongest baseline, lost tasks first."""
+    methods, best, metric = methods_of(results), strongest(found), metric_of(results)
     means = best.means if best else {}
     order = [*means, *(task for task in tasks_of(results) if task not in means)]
     at = {cell: interval for c in found if best and c.against == best.against for cell, interval in c.by_task.items()}
     rows: list[tuple[Text, ...]] = []
     for task in order:
         for shot in shots_of(results):
-            row = _row(task, shot, [task_interval(results, task, shot, method) for method in methods])
+            row = _row(metric, task, shot, [task_interval(results, task, shot, method) for method in methods])
             gap = at.get((task, shot))
-            last = (Text(points(gap), tone(gap)) if gap else Text("–"),) if best else ()
+            last = (Text(gained(metric, gap), tone(gap)) if gap else Text("–"),) if best else ()
             rows += [(*row, *last)] if row else []
-    columns = ("task", "shots", *methods, *((f"{best.ours} − {best.against}",) if best else ()))
+    over = (subtraction(metric, best.ours, best.against, minus=" − "),) if best else ()
+    columns = ("task", "shots", *methods, *over)
     first = f" The tasks that {best.ours} loses to {best.against} come first." if best else ""
     return Grid("Every task", _judged(results) + first, columns, tuple(rows))
 
@@ -79,11 +82,11 @@ def cost(results: Sequence[Result]) -> Grid:
 
 
 def calibration(results: Sequence[Result]) -> Grid:
-    """Return the mean expected calibration error, by number of shots and method."""
+    """Return the mean expected calibration error, by number of shots and method; no rows where none is known."""
     methods = methods_of(results)
     rows = tuple(
-        (Text(str(shot)), *(Text(_share(mean_ece(results, shot, method))) for method in methods))
-        for shot in shots_of(results)
+        (Text(str(shot)), *(Text(_mean(results, shot, method, ECE)) for method in methods))
+        for shot in shots_of([result for result in results if ECE.name in result.metrics])
     )
     note = (
         "Expected calibration error in %: how far confidence and accuracy lie apart on average, 15 bins; the mean over "
@@ -92,21 +95,23 @@ def calibration(results: Sequence[Result]) -> Grid:
     return Grid("Calibration", note, ("shots", *methods), rows, keys=1)
 
 
-def percent(interval: Interval | None) -> str:
-    """Return "56.2 ± 1.3", in %; without the interval where there is none."""
-    if interval is None:
-        return "–"
-    return f"{100 * interval.mean:.1f}" + ("" if isnan(interval.low) else f" ± {100 * interval.half:.1f}")
+def other_metrics(results: Sequence[Result]) -> Grid:
+    """Return the means of the metrics beside the primary one, by metric, number of shots and method.
 
-
-def points(interval: Interval) -> str:
-    """Return "+8.1 ± 0.9", in points."""
-    return f"{100 * interval.mean:+.1f}" + ("" if isnan(interval.low) else f" ± {100 * interval.half:.1f}")
-
-
-def between(interval: Interval) -> str:
-    """Return "+2.0 … +9.1", in points."""
-    return "–" if isnan(interval.low) else f"{100 * interval.low:+.1f} … {100 * interval.high:+.1f}"
+    No rows for classification, whose calibration has a table of its own.
+    """
+    methods = methods_of(results)
+    others = list(dict.fromkeys(m for r in results if r.measures != CLASSIFICATION for m in r.measures[1:]))
+    rows = tuple(
+        (
+            Text(metric.axis + metric.direction),
+            Text(str(shot)),
+            *(Text(_mean(results, shot, m, metric)) for m in methods),
+        )
+        for metric in others
+        for shot in shots_of(results)
+    )
+    return Grid("Other metrics", "The mean over tasks and draws.", ("metric", "shots", *methods), rows)
 
 
 def tone(interval: Interval) -> Tone:
@@ -117,20 +122,21 @@ def tone(interval: Interval) -> Tone:
 
 
 def _judged(results: Sequence[Result]) -> str:
-    draws = len({result.draw for result in results})
+    metric, draws = metric_of(results), len({result.draw for result in results})
     queries = _range([result.queries for result in results])
     return (
-        f"Accuracy in %, mean over up to {draws} draws of the support set ± the half width of its 95 % interval over "
-        f"draws; {queries} queries a task, the same for every method."
+        f"{titled(metric)}, mean over up to {draws} draws of the support set ± the half width of its 95 % interval "
+        f"over draws; {queries} queries a task, the same for every method."
     )
 
 
-def _row(task: str, shot: int, found: list[Interval | None]) -> tuple[Text, ...]:
+def _row(metric: Metric, task: str, shot: int, found: list[Interval | None]) -> tuple[Text, ...]:
     means = [interval.mean for interval in found if interval is not None]
     if not means:
         return ()
-    best = [interval is not None and len(means) > 1 and interval.mean == max(means) for interval in found]
-    cells = (Text(percent(i), "best" if top else "") for i, top in zip(found, best, strict=True))
+    top = metric.best(means)
+    best = [interval is not None and len(means) > 1 and interval.mean == top for interval in found]
+    cells = (Text(estimate(metric, i), "best" if is_best else "") for i, is_best in zip(found, best, strict=True))
     return (Text(task), Text(str(shot)), *cells)
 
 
@@ -140,8 +146,9 @@ def _seconds(seconds: float | None) -> str:
     return f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"
 
 
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
+def _mean(results: Sequence[Result], shot: int, method: str, metric: Metric) -> str:
+    value = mean_of(results, shot, method, metric)
+    return "–" if value is None else metric.shown(value)
 
 
 def _range(values: Sequence[int]) -> str:

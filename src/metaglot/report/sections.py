@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from metaglot.evaluation.result import Result
+from metaglot.metric import Metric
 from metaglot.report.charts import (
     CURVES,
     calibration_chart,
@@ -15,13 +16,14 @@ from metaglot.report.charts import (
     shots_chart,
 )
 from metaglot.report.comparison import Comparison, comparisons, named
-from metaglot.report.grids import Grid, calibration, cost, every_task, macro_means
+from metaglot.report.grids import Grid, calibration, cost, every_task, macro_means, other_metrics
 from metaglot.report.headline import headline, run_headline
 from metaglot.report.leakage_tables import leakage_grids
 from metaglot.report.rates import learnt_grid, rates_chart
 from metaglot.report.report_data import Material
-from metaglot.report.summary import ranking, without
+from metaglot.report.summary import by_metric, ranking, tasks_of, without
 from metaglot.report.versus import by_task, effects, mean_ranks, paired
+from metaglot.report.wording import named_by
 
 
 class Section(NamedTuple):
@@ -39,7 +41,7 @@ def sections(material: Material) -> tuple[str, list[Section]]:
     results = list(material.results)
     found = comparisons(results, material.reference)
     said = headline(results, found) if results else run_headline(material.curves)
-    parts = _judged(material, results, found) if results else []
+    parts = _judged(material, results, found)
     parts += [_training(material), _leakage(material)]
     kept = [
         part._replace(
@@ -53,8 +55,22 @@ def sections(material: Material) -> tuple[str, list[Section]]:
 
 
 def _judged(material: Material, results: list[Result], found: list[Comparison]) -> list[Section]:
-    leave_out = material.leave_out
-    fewer = without(results, leave_out) if leave_out else []
+    """Return the sections on results: those of one metric after the other, named after it if there are several."""
+    parts = by_metric(results)
+    fewer = by_metric(without(results, material.leave_out)) if results and material.leave_out else {}
+    made: list[Section] = []
+    for metric, part in parts.items():
+        less = fewer.get(metric, [])
+        less = less if len(less) < len(part) else []
+        here = _of_metric(material, metric, part, less, [c for c in found if c.metric == metric])
+        made += here if len(parts) == 1 else [one._replace(title=named_by(metric, one.title)) for one in here]
+    return made
+
+
+def _of_metric(
+    material: Material, metric: Metric, results: list[Result], fewer: list[Result], found: list[Comparison]
+) -> list[Section]:
+    leave_out = [name for name in material.leave_out if name in tasks_of(results)]
     less = (
         [paired(comparisons(fewer, material.reference), f"Paired differences without {', '.join(leave_out)}")]
         if fewer
@@ -62,7 +78,7 @@ def _judged(material: Material, results: list[Result], found: list[Comparison]) 
     )
     ranks = ranking(results)
     return [
-        Section("Accuracy", "", [method_chart(results), shots_chart(results)], [macro_means(results, fewer)]),
+        Section(metric.heading, "", [method_chart(results), shots_chart(results)], [macro_means(results, fewer)]),
         Section("Task by task", "", (), [every_task(results, found)], [by_task(found)]),
         Section("Cost", "", [cpu_chart(results)], [cost(results)]),
         Section(
@@ -72,8 +88,9 @@ def _judged(material: Material, results: list[Result], found: list[Comparison]) 
             [paired(found), effects(found)],
             less,
         ),
-        Section("Ranks", "", [ranking_chart(ranks)], [mean_ranks(ranks)]),
+        Section("Ranks", "", [ranking_chart(ranks)], [mean_ranks(ranks, metric)]),
         Section("Calibration", "", [calibration_chart(results)], [calibration(results)]),
+        Section("Other metrics", "", (), [other_metrics(results)]),
     ]
 
 

@@ -1,6 +1,7 @@
 """Results in, intervals out: per task, macro mean, cost, ranks.
 
-Everything here is about accuracy unless another metric is named.  "Ours" is the first method whose name starts with
+Everything here is about the primary metric unless another one is named, and about results of one primary metric:
+`by_metric` takes them apart, and no mean is taken over several.  "Ours" is the first method whose name starts with
 `ours-`; baselines are all others that do not.
 """
 
@@ -13,6 +14,7 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, Ranking, Scores, macro_interval, rank_methods, t_interval
 from metaglot.method_names import FROZEN
+from metaglot.metric import ACCURACY, ECE, Metric
 
 
 def methods_of(results: Sequence[Result]) -> list[str]:
@@ -44,14 +46,47 @@ def without(results: Sequence[Result], tasks: Collection[str]) -> list[Result]:
     return left
 
 
+def by_metric(results: Sequence[Result]) -> dict[Metric, list[Result]]:
+    """Return the results by their primary metric, in the order in which they were run."""
+    parts: dict[Metric, list[Result]] = {}
+    for result in results:
+        parts.setdefault(result.metric, []).append(result)
+    return parts
+
+
+def metric_of(results: Sequence[Result]) -> Metric:
+    """Return the one primary metric of the results; accuracy without results.
+
+    Raises MetaglotError where there are several, since their scores have no mean.
+    """
+    found = list(dict.fromkeys(result.metric for result in results)) or [ACCURACY]
+    if len(found) > 1:
+        listed = "; ".join(f"{metric.axis}{metric.direction}" for metric in found)
+        raise MetaglotError(
+            f"The tasks are judged by several metrics ({listed}), and no mean is taken over unlike metrics. "
+            "Take the results apart by their metric."
+        )
+    return found[0]
+
+
 def scores(results: Sequence[Result], method: str, shot: int, metric: str | None = None) -> Scores:
-    """Return the scores of a method at a number of shots, by (task, shot, draw)."""
+    """Return the scores of a method at a number of shots, by (task, shot, draw): of the primary metric, or another.
+
+    Raises MetaglotError where tasks have unlike primary metrics; results without the other metric are left out.
+    """
     chosen = [result for result in results if result.method == method and result.shot == shot]
-    return {(r.task, r.shot, r.draw): r.score if metric is None else r.metrics[metric] for r in chosen}
+    name = metric or metric_of(chosen).name
+    return {(r.task, r.shot, r.draw): r.metrics[name] for r in chosen if name in r.metrics}
+
+
+def signed(results: Sequence[Result], method: str, shot: int) -> Scores:
+    """Return the same scores with a sign by which more is better, so that a difference of them is a gain."""
+    sign = metric_of(results).sign
+    return {key: sign * score for key, score in scores(results, method, shot).items()}
 
 
 def task_interval(results: Sequence[Result], task: str, shot: int, method: str) -> Interval | None:
-    """Return a method's mean accuracy on one task with its interval over draws; None without results."""
+    """Return a method's mean score on one task with its interval over draws; None without results."""
     values = [value for key, value in scores(results, method, shot).items() if key[0] == task]
     return t_interval(values) if values else None
 
@@ -77,10 +112,15 @@ def cpu_seconds(results: Sequence[Result], shot: int, method: str) -> float | No
     return median(seconds) if seconds else None
 
 
+def mean_of(results: Sequence[Result], shot: int, method: str, metric: Metric) -> float | None:
+    """Return the mean of another metric than the primary one over tasks and draws; None without results."""
+    found = list(scores(results, method, shot, metric.name).values())
+    return float(np.mean(found)) if found else None
+
+
 def mean_ece(results: Sequence[Result], shot: int, method: str) -> float | None:
     """Return the mean expected calibration error over tasks and draws; None without results."""
-    found = list(scores(results, method, shot, "ece").values())
-    return float(np.mean(found)) if found else None
+    return mean_of(results, shot, method, ECE)
 
 
 def ours_of(results: Sequence[Result]) -> str | None:
@@ -89,16 +129,17 @@ def ours_of(results: Sequence[Result]) -> str | None:
 
 
 def better_frozen(results: Sequence[Result], shot: int) -> str | None:
-    """Return the frozen arm with the higher macro mean at this number of shots; None when neither has one."""
+    """Return the frozen arm with the better macro mean at this number of shots; None when neither has one."""
     means = {arm: macro(results, shot, arm) for arm in FROZEN}
     known = {arm: interval.mean for arm, interval in means.items() if interval is not None}
-    return max(known, key=lambda arm: known[arm]) if known else None
+    sign = metric_of(results).sign
+    return max(known, key=lambda arm: sign * known[arm]) if known else None
 
 
 def ranking(results: Sequence[Result]) -> Ranking | None:
     """Return the methods by mean rank over tasks, on the cells that all of them have.
 
-    A task counts once: its accuracy is the mean over its draws and shots.  Methods that lack a task at some number
+    A task counts once: its score is the mean over its draws and shots.  Methods that lack a task at some number
     of shots are left out; None with fewer than two tasks or three methods.
     """
     cells = {(r.task, r.shot) for r in results}
@@ -110,4 +151,4 @@ def ranking(results: Sequence[Result]) -> Ranking | None:
     if len(tasks) < 2 or len(methods) < 3:
         return None
     rows = [[np.mean([one[key] for key in shared if key[0] == task]) for one in found] for task in tasks]
-    return rank_methods(methods, np.array(rows))
+    return rank_methods(methods, metric_of(results).sign * np.array(rows))

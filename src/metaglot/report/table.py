@@ -8,11 +8,13 @@ from rich.table import Table
 
 from metaglot.errors import printable
 from metaglot.evaluation.result import Result
+from metaglot.metric import Metric
 from metaglot.report.comparison import comparisons
-from metaglot.report.grids import Grid, Tone, calibration, cost, every_task, macro_means
-from metaglot.report.summary import ranking, without
+from metaglot.report.grids import Grid, Tone, calibration, cost, every_task, macro_means, other_metrics
+from metaglot.report.summary import by_metric, ranking, tasks_of, without
 from metaglot.report.versus import by_task as differences_by_task
 from metaglot.report.versus import effects, mean_ranks, paired
+from metaglot.report.wording import named_by
 
 STYLES: dict[Tone, str] = {"": "", "best": "bold", "won": "green", "lost": "red"}
 
@@ -24,14 +26,32 @@ def grids(results: Sequence[Result], *, leave_out: Collection[str] = (), referen
     """Return the tables that say what came out; those without rows are left out.
 
     `leave_out` names tasks without which the macro mean and the differences are also given; `reference` the method
-    that is compared with the others, where that is not ours.
+    that is compared with the others, where that is not ours.  Tasks of unlike metrics have tables of their own.
     """
-    fewer, found = without(results, leave_out) if leave_out else [], comparisons(results, reference)
+    parts, fewer = by_metric(results), by_metric(without(results, leave_out)) if leave_out else {}
+    tables: list[Grid] = []
+    for metric, part in parts.items():
+        less = fewer.get(metric, [])
+        less = less if len(less) < len(part) else []
+        made = _of_metric(part, less, metric, [name for name in leave_out if name in tasks_of(part)], reference)
+        tables += made if len(parts) == 1 else [grid._replace(title=named_by(metric, grid.title)) for grid in made]
+    return [table for table in tables if table.rows]
+
+
+def _of_metric(
+    results: Sequence[Result],
+    fewer: Sequence[Result],
+    metric: Metric,
+    leave_out: Sequence[str],
+    reference: str | None,
+) -> list[Grid]:
+    """Return the tables of results that have one primary metric; `fewer` are those without the tasks left out."""
+    found = comparisons(results, reference)
     tables = [macro_means(results, fewer), every_task(results, found), paired(found)]
     if fewer:
         tables.append(paired(comparisons(fewer, reference), f"Paired differences without {', '.join(leave_out)}"))
-    tables += [effects(found), differences_by_task(found), mean_ranks(ranking(results)), cost(results)]
-    return [table for table in [*tables, calibration(results)] if table.rows]
+    tables += [effects(found), differences_by_task(found), mean_ranks(ranking(results), metric), cost(results)]
+    return [*tables, calibration(results), other_metrics(results)]
 
 
 def terminal(
@@ -41,7 +61,7 @@ def terminal(
     by_task: bool = False,
     reference: str | None = None,
 ) -> Group:
-    """Return what a Rich console prints: accuracy, paired differences, cost; with `by_task` all the rest too."""
+    """Return what a Rich console prints: scores, paired differences, cost; with `by_task` all the rest too."""
     tables = grids(results, leave_out=leave_out, reference=reference)
     chosen = [grid for grid in tables if by_task or grid.title.startswith(BRIEF)]
     return Group(*(part for grid in chosen for part in (terminal_grid(grid), "")))

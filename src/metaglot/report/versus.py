@@ -4,25 +4,28 @@ from collections.abc import Sequence
 from math import isnan
 
 from metaglot.evaluation.statistics import Interval, Ranking
+from metaglot.metric import ACCURACY, Metric
 from metaglot.report.comparison import BETTER, Comparison
-from metaglot.report.grids import Grid, Text, between, points, tone
+from metaglot.report.grids import Grid, Text, tone
+from metaglot.report.wording import between, gained, subtraction
 
 
 def paired(found: Sequence[Comparison], title: str = "Paired differences") -> Grid:
-    """Return the differences of macro means, ours minus the other, losses first within a number of shots."""
+    """Return the gains in macro means over each other method, losses first within a number of shots."""
     rows = tuple(
         (
             Text(_shots(c)),
             Text(c.against),
-            Text(points(c.draws), tone(c.draws)),
-            Text(between(c.tasks), tone(c.tasks)),
+            Text(gained(c.metric, c.draws), tone(c.draws)),
+            Text(between(c.metric, c.tasks), tone(c.tasks)),
             Text(_tally(c)),
         )
         for c in _ordered(found)
     )
-    ours = found[0].ours if found else "ours"
+    ours, metric = (found[0].ours, found[0].metric) if found else ("ours", ACCURACY)
+    gain = f"{subtraction(metric, ours, 'the other')}, in {metric.gains}"
     note = (
-        f"{ours} minus the other, in points of accuracy on the same draws: macro mean ± 95 % over draws (tasks "
+        f"{gain} on the same draws: macro mean ± 95 % over draws (tasks "
         "held fixed); 95 % bootstrap over tasks and draws (had others been chosen); tasks ahead and behind."
     )
     columns = ("shots", "against", "difference", "over tasks and draws", "ahead / behind")
@@ -55,14 +58,16 @@ def by_task(found: Sequence[Comparison]) -> Grid:
     for c in single:
         for cell, interval in c.by_task.items():
             table.setdefault(cell, {})[_name(c)] = interval
+    metric = single[0].metric if single else ACCURACY
     worst = sorted(table, key=lambda cell: min(interval.mean for interval in table[cell].values()))
-    rows = tuple((Text(task), Text(str(shot)), *_differences(table[task, shot], names)) for task, shot in worst)
+    rows = tuple((Text(task), Text(str(shot)), *_differences(metric, table[task, shot], names)) for task, shot in worst)
     note = "The same by task, the worst first; green and red: the 95 % interval over draws excludes zero."
-    return Grid("Where it wins and loses", note, ("task", "shots", *(f"− {name}" for name in names)), rows)
+    over = (subtraction(metric, "", name, minus=" − ").strip() for name in names)
+    return Grid("Where it wins and loses", note, ("task", "shots", *over), rows)
 
 
-def mean_ranks(found: Ranking | None) -> Grid:
-    """Return the methods by mean rank, with Friedman's test and Nemenyi's critical difference in the note."""
+def mean_ranks(found: Ranking | None, metric: Metric = ACCURACY) -> Grid:
+    """Return the methods by mean rank by a metric; the note has Friedman's test and Nemenyi's critical difference."""
     if found is None:
         return Grid("Mean ranks", "", ("method", "mean rank"), (), keys=1)
     rows = tuple((Text(m), Text(f"{rank:.2f}")) for m, rank in zip(found.methods, found.ranks, strict=True))
@@ -71,7 +76,7 @@ def mean_ranks(found: Ranking | None) -> Grid:
     else:
         told = "so nothing tells the methods apart, and the bars should not be read as if something did"
     note = (
-        f"Mean rank by accuracy over {found.tasks} tasks, 1 is best. Friedman's test: χ² = {found.chi2:.1f}, "
+        f"Mean rank by {metric.words} over {found.tasks} tasks, 1 is best. Friedman's test: χ² = {found.chi2:.1f}, "
         f"{_equals(found.p)}; Iman and Davenport's F: {_equals(found.p_f)}, {told} ({found.critical:.2f}, Nemenyi, "
         f"{100 * found.alpha:.0f} %)."
     )
@@ -90,8 +95,8 @@ def _name(c: Comparison) -> str:
     return c.against if c.single else BETTER
 
 
-def _differences(found: dict[str, Interval], names: Sequence[str]) -> list[Text]:
-    return [Text(points(found[name]), tone(found[name])) if name in found else Text("–") for name in names]
+def _differences(metric: Metric, found: dict[str, Interval], names: Sequence[str]) -> list[Text]:
+    return [Text(gained(metric, found[name]), tone(found[name])) if name in found else Text("–") for name in names]
 
 
 def _tally(c: Comparison) -> str:
