@@ -144,3 +144,14 @@ def test_quiet_sklearn_take_little_time(spread):
     start = time.process_time()
     assert len(in_scope(rows, 300, inside)) == 200
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_an_example_alone_in_its_class_is_no_example_of_the_known(spread, names):
+    rows = spread(4, 2)[0]
+    rows = rows.at(torch.arange(7))  # the last class has one
+    if names:
+        rows = rows.plus(support_units(spread(4, 1, seed=1)[0].features, torch.arange(4), is_class_name=True))
+    known, outside = slow_numbers(rows, 4, folds(rows))
+    assert (len(known), len(outside)) == (7 if names else 6, 7)
+    assert scope_of(rows, 4).middle == pytest.approx(torch.cat([known, outside]).mean(0).numpy(), abs=1e-12)

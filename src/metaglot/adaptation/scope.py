@@ -10,6 +10,7 @@ https://arxiv.org/abs/1801.05609.  Similarities as scores, measured for this tas
 https://arxiv.org/abs/2101.03778.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +20,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaglot.adaptation.closed_form import SupportUnits, folds
+from metaglot.adaptation.nearest import BLOCK, NONE, largest_cosine, largest_of, nearest_apart
 from metaglot.errors import MetaglotError
 
 FIRMNESS = 0.03  # C of the logistic regression; chosen with the three numbers on development sets
-BLOCK = 256  # examples whose cosines with all others are held at a time: as many as a cache holds
 NOTHING = 1e-20  # squared length from which on a direction means something
 
 
@@ -36,9 +37,9 @@ class Measures(NamedTuple):
 
     def of(self, features: Tensor) -> Tensor:  # [q, D] -> [q, 3], on the CPU
         """Return the cosines that tell a text: nearest prototype, nearest off the middle, nearest example."""
-        near = (features @ self.near.T).amax(1)
-        off = (normalize(features - self.middle, dim=-1) @ self.off.T).amax(1)
-        return torch.stack([near, off, (features @ self.rows.T).amax(1)], dim=1).cpu()
+        off = normalize(features - self.middle, dim=-1)
+        among = ((features, self.near), (off, self.off), (features, self.rows))
+        return torch.stack([largest_cosine(*pair) for pair in among], dim=1).cpu()
 
 
 class Scope(NamedTuple):
@@ -82,9 +83,13 @@ def in_scope(rows: SupportUnits, classes: int, features: Tensor) -> np.ndarray: 
 
 def measures(rows: SupportUnits, means: Tensor) -> Measures:  # [C, D]
     """Return what measures texts by these rows, and by the means of the classes that are among them."""
-    means = means[torch.unique(rows.numbers)]
+    return Measures(*_directions(means[torch.unique(rows.numbers)]), rows.features.double())
+
+
+def _directions(means: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # [K, D] -> [K, D], [K, D], [D]
+    """Return prototypes of length one, the same off their middle, and the middle."""
     middle = means.mean(0)
-    return Measures(normalize(means, dim=-1), normalize(means - middle, dim=-1), middle, rows.features.double())
+    return normalize(means, dim=-1), normalize(means - middle, dim=-1), middle
 
 
 def _known(rows: SupportUnits, classes: int) -> tuple[Tensor, Tensor]:  # [m, 3], [n, 3]
@@ -92,30 +97,36 @@ def _known(rows: SupportUnits, classes: int) -> tuple[Tensor, Tensor]:  # [m, 3]
 
     Those of the first that had no other of their class are left out.
     """
-    fold = folds(rows)
-    aside, by_fold, by_class = torch.nonzero(~rows.is_class_name)[:, 0], *_nearest(rows, fold)
+    fold, aside = folds(rows), torch.nonzero(~rows.is_class_name)[:, 0]
+    by_fold, by_class = (one[aside] for one in nearest_apart(rows.features, fold, rows.numbers))
     known = torch.zeros(len(aside), 3, dtype=torch.float64)
     told = torch.zeros(len(aside), dtype=torch.bool)
-    for k in range(int(fold.max()) + 1):
-        rest, here = rows.at(fold != k), fold[aside] == k
-        told[here] = torch.isin(rows.numbers[aside[here]], rest.numbers)
-        if told[here].any():
-            measured = measures(rest, _means(rest, classes))._replace(rows=rows.features[:1].double())
-            known[here] = measured.of(rows.features[aside[here]].double())
+    for k, (means, present) in enumerate(_without_fold(rows, fold, classes)):
+        here = torch.nonzero(fold[aside] == k)[:, 0]
+        here = here[present[rows.numbers[aside[here]]]]
+        if not len(here):
+            continue
+        told[here] = True
+        near, off, middle = _directions(means[present])
+        x = rows.features[aside[here]].double()
+        known[here, 0] = largest_cosine(x, near)
+        known[here, 1] = largest_cosine(normalize(x - middle, dim=-1), off)
     known[:, 2] = by_fold
     near, off = _without_class(rows, aside, classes)
     return known[told], torch.stack([near, off, by_class], dim=1)
 
 
-def _nearest(rows: SupportUnits, fold: Tensor) -> tuple[Tensor, Tensor]:  # [m], [m]
-    """Return the cosine of each example with the nearest row of another fold, and with that of another class."""
-    x, found = rows.features.double(), [torch.zeros(2, 0, dtype=torch.float64)]
-    for block in torch.nonzero(~rows.is_class_name)[:, 0].split(BLOCK):
-        cosines = x[block] @ x.T
-        apart = (group[block, None] != group for group in (fold, rows.numbers))
-        found.append(torch.stack([cosines.where(other, cosines.new_tensor(-1.0)).amax(1) for other in apart]))
-    by_fold, by_class = torch.cat(found, dim=1)
-    return by_fold, by_class
+def _without_fold(rows: SupportUnits, fold: Tensor, classes: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield, fold by fold, the means of the rows of all others [C, D], float64, and which classes are there [C]."""
+    count = int(fold.max()) + 1
+    place = fold.where(fold >= 0, fold.new_tensor(count)) * classes + rows.numbers
+    sums = torch.zeros((count + 1) * classes, rows.features.shape[1], dtype=torch.float64)
+    sums = sums.index_add_(0, place, rows.features.double()).reshape(count + 1, classes, -1)
+    sizes = torch.bincount(place, minlength=(count + 1) * classes).reshape(count + 1, classes)
+    total = sums.sum(0)
+    for k in range(count):
+        left = sizes.sum(0) - sizes[k]
+        yield (total - sums[k]) / left.clamp(min=1)[:, None], left > 0
 
 
 def _without_class(rows: SupportUnits, aside: Tensor, classes: int) -> tuple[Tensor, Tensor]:  # [m], [m]
@@ -125,24 +136,59 @@ def _without_class(rows: SupportUnits, aside: Tensor, classes: int) -> tuple[Ten
     (x − μ)·(m − μ) = x·m − μ·m − x·μ + μ·μ.
     """
     among, own = torch.unique(rows.numbers, return_inverse=True)
-    means, own = _means(rows, classes)[among], own[aside]
-    others = len(among) - 1
-    gram = means @ means.T
-    to_middle = (gram.sum(0) - gram) / others  # [K, K]: of the class that is left out, with each mean
-    of_middle = (to_middle.sum(1) - to_middle.diagonal()) / others  # [K]
-    lengths = (gram.diagonal() - 2 * to_middle + of_middle[:, None]).clamp(min=NOTHING).sqrt()
+    others, own = Others.of(_means(rows, classes)[among]), own[aside]
+    if len(among) == 1:
+        none = torch.full((len(aside),), NONE, dtype=torch.float64)
+        return none, none
+    small = Others(*(part.float() for part in others))
     found = [torch.zeros(2, 0, dtype=torch.float64)]
     for block, c in zip(aside.split(BLOCK), own.split(BLOCK), strict=True):
-        x = rows.features[block].double()
-        dots = x @ means.T
-        mine = torch.arange(len(among)) == c[:, None]
-        middle = (dots.sum(1) - dots.gather(1, c[:, None])[:, 0]) / others
-        length = ((x * x).sum(1) - 2 * middle + of_middle[c]).clamp(min=NOTHING).sqrt()
-        near = dots / gram.diagonal().clamp(min=NOTHING).sqrt()
-        off = (dots - to_middle[c] + (of_middle[c] - middle)[:, None]) / (length[:, None] * lengths[c])
-        found.append(torch.stack([one.masked_fill(mine, -1.0).amax(1) for one in (near, off)]))
+        x = rows.features[block]
+        # Which prototype is the nearest is found in float32, and its cosine is computed in float64.
+        nearest = [largest_of(one.scatter_(1, c[:, None], 2 * NONE)) for one in small.cosines(x, c, x @ small.means.T)]
+        found.append(torch.stack([others.cosine(x.double(), c, at)[i] for i, at in enumerate(nearest)]))
     near, off = torch.cat(found, dim=1)
     return near, off
+
+
+class Others(NamedTuple):
+    """Prototypes, and their middle without each class in turn."""
+
+    means: Tensor  # [K, D]
+    sizes: Tensor  # [K] their lengths
+    total: Tensor  # [D] their sum
+    to_middle: Tensor  # [K, K] of the middle without a class, its product with each prototype
+    of_middle: Tensor  # [K] of that middle, the squared length
+    lengths: Tensor  # [K, K] of each prototype off that middle, the length
+
+    @staticmethod
+    def of(means: Tensor) -> "Others":  # [K, D]
+        """Return what is common to all examples."""
+        gram, others = means @ means.T, max(len(means) - 1, 1)
+        to_middle = (gram.sum(0) - gram) / others
+        of_middle = (to_middle.sum(1) - to_middle.diagonal()) / others
+        lengths = (gram.diagonal() - 2 * to_middle + of_middle[:, None]).clamp(min=NOTHING).sqrt()
+        sizes = gram.diagonal().clamp(min=NOTHING).sqrt()
+        return Others(means, sizes, means.sum(0), to_middle, of_middle, lengths)
+
+    def cosines(self, x: Tensor, own: Tensor, dots: Tensor) -> tuple[Tensor, Tensor]:  # [q, D], [q], [q, K] -> [q, K]
+        """Return the cosines with all prototypes, before and off the middle without the own class."""
+        return self._near_and_off(x, own, dots, self.sizes, self.to_middle[own], self.lengths[own])
+
+    def cosine(self, x: Tensor, own: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:  # [q, D], [q], [q] -> [q]
+        """Return the cosines with one prototype each."""
+        dots, sizes = (x * self.means[at]).sum(1, keepdim=True), self.sizes[at][:, None]
+        to_middle, lengths = self.to_middle[own, at][:, None], self.lengths[own, at][:, None]
+        near, off = self._near_and_off(x, own, dots, sizes, to_middle, lengths)
+        return near[:, 0], off[:, 0]
+
+    def _near_and_off(
+        self, x: Tensor, own: Tensor, dots: Tensor, sizes: Tensor, to_middle: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        middle = (x @ self.total - (x * self.means[own]).sum(1)) / max(len(self.means) - 1, 1)
+        length = ((x * x).sum(1) - 2 * middle + self.of_middle[own]).clamp(min=NOTHING).sqrt()
+        off = (dots - to_middle + (self.of_middle[own] - middle)[:, None]) / (length[:, None] * lengths)
+        return dots / sizes, off
 
 
 def _means(rows: SupportUnits, classes: int) -> Tensor:  # [C, D], float64
