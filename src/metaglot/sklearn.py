@@ -17,6 +17,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from metaglot.data.arguments import check_name, check_words
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -97,10 +98,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"all examples have the label {self.classes_[0]!r}; give examples of two classes or more")
         keys = _keys(self.classes_)
         self.n_features_in_ = 1 if pairs is None else 2
-        labels, names, seed = [keys[number] for number in numbers], self._names(keys), self._seed()
+        labels = [keys[number] for number in numbers]
         with _invalid_input():
-            model = _loaded(self.model)
-            reads = self.reads if pairs is not None else None
+            names, seed = self._names(keys), self._seed()
+            model = _loaded(check_name("model", self.model))
+            reads = self._reads(pairs)
             self.adapted_ = model.adapt(
                 texts, labels, pairs=pairs, effort=self.effort, seed=seed, names=names, reads=reads
             )
@@ -138,7 +140,16 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31))
 
+    def _reads(self, pairs: Sequence[str] | None) -> "PairChoice | None":
+        """Return what is read of pairs; it has no use for single texts, and is checked there too."""
+        from metaglot.adaptation.pair_choice import check_reads  # torch takes seconds to import
+
+        if self.reads is not None:
+            check_reads(self.reads)
+        return None if pairs is None else self.reads
+
     def _names(self, keys: Sequence[str]) -> bool | dict[str, str]:
+        check_words("names", self.names, switch=True)
         if isinstance(self.names, bool):
             return self.names
         known = dict(zip(self.classes_.tolist(), keys, strict=True))
@@ -155,7 +166,7 @@ class InputError(MetaglotError, ValueError):
 def _invalid_input() -> Generator[None]:
     try:
         yield
-    except MetaglotError as error:
+    except (MetaglotError, ValueError) as error:  # of ours, or of scikit-learn's random_state
         raise InputError(str(error)) from error
 
 

@@ -14,13 +14,8 @@ from torch.nn.functional import normalize
 from metaglot.adaptation.arguments import (
     check_features,
     check_label,
-    check_path,
     check_relabelled,
     check_rows,
-    check_switch,
-    check_text,
-    check_whole,
-    shown,
 )
 from metaglot.adaptation.checks import check_texts, listed
 from metaglot.adaptation.closed_form import Solver, SupportUnits
@@ -29,6 +24,7 @@ from metaglot.adaptation.examples import Examples
 from metaglot.adaptation.explanation import Evidence, Explanation, Shares, heaviest, shares
 from metaglot.adaptation.model import BATCH, Model
 from metaglot.adaptation.scope import Scope, scope_of
+from metaglot.data.arguments import check_path, check_switch, check_text, check_whole, shown
 from metaglot.data.labels import Label, label_text
 from metaglot.data.names import words_of
 from metaglot.errors import MetaglotError

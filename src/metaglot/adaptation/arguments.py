@@ -1,52 +1,18 @@
-"""Arguments of the public functions that are single values: each is what it should be, or the error says what came.
+"""Arguments of adaptation that are single values: each is what it should be, or the error says what came.
 
-Lists of texts and labels are checked in `checks.py`.
+Arguments of any function are checked in `data/arguments.py`, lists of texts and labels in `checks.py`.
 """
 
 import math
-import operator
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from metaglot.adaptation.checks import check_labels
+from metaglot.data.arguments import check_whole, shown
 from metaglot.data.labels import Label, labels_of
 from metaglot.errors import MetaglotError
-
-
-def shown(value: object) -> str:
-    """Return what came, as an error says it: the value where it is short, and its type."""
-    text = repr(value)
-    return f"{type(value).__name__}" if len(text) > 60 or "\n" in text else f"{text} ({type(value).__name__})"
-
-
-def check_text(name: str, value: object) -> str:
-    """Return one string; raise MetaglotError for anything else."""
-    if not isinstance(value, str):
-        raise MetaglotError(f"{name}: expected one string, got {shown(value)}")
-    return value
-
-
-def check_whole(name: str, value: object, *, least: int | None = None) -> int:
-    """Return a whole number; raise MetaglotError for anything else, and for one below `least`."""
-    try:
-        number = operator.index(cast("Any", value))
-    except TypeError as error:
-        raise MetaglotError(f"{name}: expected a whole number, got {shown(value)}") from error
-    if isinstance(value, bool | np.bool_):
-        raise MetaglotError(f"{name}: expected a whole number, got {shown(value)}")
-    if least is not None and number < least:
-        raise MetaglotError(f"{name}: expected a whole number of at least {least}, got {number}")
-    return number
-
-
-def check_switch(name: str, value: object) -> None:
-    """Raise MetaglotError unless a value is True or False."""
-    if not isinstance(value, bool | np.bool_):
-        raise MetaglotError(f"{name}: expected True or False, got {shown(value)}")
 
 
 def check_seconds(name: str, value: object) -> float | None:
@@ -56,27 +22,6 @@ def check_seconds(name: str, value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= float(value) < math.inf:
         raise MetaglotError(f"{name}: expected a number of seconds, 0 or more, got {shown(value)}")
     return float(value)
-
-
-def check_path(name: str, value: object) -> Path:
-    """Return a path; raise MetaglotError for anything but text or a path, and for none at all."""
-    if not isinstance(value, str | os.PathLike) or not isinstance(path := os.fspath(cast("Any", value)), str):
-        raise MetaglotError(f"{name}: expected the path of a folder as text or a path, got {shown(value)}")
-    if not path or "\0" in path:
-        raise MetaglotError(f"{name}: expected the path of a folder, got {path!r}; write '.' for the folder you are in")
-    return Path(path)
-
-
-def check_words(name: str, value: object, *, switch: bool) -> None:
-    """Raise MetaglotError unless a value has words by label, or is True or False where `switch` allows that."""
-    if switch and isinstance(value, bool):
-        return
-    if not isinstance(value, Mapping):
-        also = " or True or False," if switch else ""
-        raise MetaglotError(f"{name}: expected words by label,{also} as {{'1': 'positive'}}, got {shown(value)}")
-    for label, words in cast("Mapping[object, object]", value).items():
-        if not isinstance(words, str):
-            raise MetaglotError(f"{name}: expected words for the label {label!r:.60}, got {shown(words)}")
 
 
 def check_label(name: str, value: object) -> Label:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from metaglot.algorithms import GradientBased, Made, adapting, build_algorithm
+from metaglot.data.arguments import check_all, check_choice, check_number, check_switch, check_whole
 from metaglot.errors import MetaglotError
 from metaglot.inner import Adam, first_order
 from metaglot.models import All, HeadOnly, Named, Prototypes, Scope
@@ -105,10 +106,22 @@ best of {1e-4, 2e-4, 4e-4} after a run of recipes/english.yaml, on seven tasks t
 
 
 def check_effort(effort: object) -> str | Effort | AsTrained:
-    """Return an effort, or the name of one; raise MetaglotError for anything else."""
+    """Return an effort, or the name of one; raise MetaglotError for anything else, and for values it cannot have."""
     if not isinstance(effort, str | Effort | AsTrained):
         raise MetaglotError(f"unknown effort {effort!r:.60}; choose from {', '.join((*EFFORTS, AUTO, AS_TRAINED))}")
-    return effort
+    return _with_checked_values(effort) if isinstance(effort, Effort) else effort
+
+
+def _with_checked_values(effort: Effort) -> Effort:
+    check_whole("effort.steps", effort.steps, least=0)
+    check_whole("effort.batch_size", effort.batch_size, least=1)
+    for name, value in (("lr", effort.lr), ("head_lr", effort.head_lr), ("contrast", effort.contrast)):
+        check_number(f"effort.{name}", value)
+    check_number("effort.kept", effort.kept, most=1.0)
+    freeze = check_all("effort.freeze", effort.freeze, str, "names, or parts of names, of parameters")
+    check_switch("effort.names", effort.names)
+    check_choice("effort.head", effort.head, get_args(HeadName))
+    return replace(effort, freeze=tuple(freeze))
 
 
 def effort_called(name: str) -> Effort:

@@ -8,6 +8,7 @@ from metaglot.adaptation.checks import check_examples
 from metaglot.adaptation.crossval import Examples, fit_and_judge, folds_of
 from metaglot.adaptation.effort import EFFORTS, Effort, longer
 from metaglot.adaptation.model import Model, Names
+from metaglot.data.arguments import check_is, check_number, check_whole, check_words
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
 from metaglot.seeds import fold
@@ -30,9 +31,13 @@ def adapt_until(
     """Return the adaptation by the least effort whose cross-validated accuracy meets the goal, and that accuracy.
 
     Where none meets it in the time, the best one found.  Raises MetaglotError if a class has fewer than two
-    different texts, since none could be set aside.
+    different texts, since none could be set aside, and for arguments of another type.
     """
+    check_is("model", model, Model, "a model that metaglot.load returns")
     texts, labels, pairs = check_examples(texts, labels, pairs)
+    goal, cpu_seconds = check_number("goal", goal, most=1.0), check_number("cpu_seconds", cpu_seconds)
+    seed = check_whole("seed", seed)
+    check_words("names", names, switch=True)
     began = time.process_time()
     best: tuple[float, Effort] | None = None
     for effort, following in zip(LADDER, (*LADDER[1:], LADDER[-1]), strict=True):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from metaglot.adaptation.model import LENGTH, Model
+from metaglot.data.arguments import check_name
 from metaglot.data.folders import RUN, folder_of, is_dir, is_run, read_run
 from metaglot.data.shipped import shipped_folder
 from metaglot.models import Runtime, load_backbone
@@ -17,19 +18,20 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
 
     Raises MetaglotError where it is absent or damaged.
     """
+    name = check_name("load_model", name)
     folder = folder_of(name)
     if not is_run(folder):
-        source = str(folder.resolve()) if is_dir(folder) else str(name)
-        backbone = load_backbone(str(name), runtime)
-        most = LENGTH if str(name).startswith("builtin:") else LONGEST
+        source = str(folder.resolve()) if is_dir(folder) else name
+        backbone = load_backbone(name, runtime)
+        most = LENGTH if name.startswith("builtin:") else LONGEST
         length = longest(backbone, min(most, backbone.length or LENGTH))
-        check_length(backbone, length, str(name))
-        return Model(str(name), backbone, {}, length, source=source)
+        check_length(backbone, length, name)
+        return Model(name, backbone, {}, length, source=source)
     run = read_run(folder)
     backbone = load_backbone(run.base, runtime)
     check_length(backbone, run.max_length, f"{folder / RUN}")
     meta = weights_of(run, backbone)
     kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}
     provenance = {**run.described, "run": folder.name, "step": run.checkpoint.name}
-    source = str(name) if shipped_folder(name) else str(folder.resolve())
+    source = name if shipped_folder(name) else str(folder.resolve())
     return Model(folder.name, backbone, kept, run.max_length, provenance, source=source)

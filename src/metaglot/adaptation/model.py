@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metaglot.adaptation.arguments import check_seconds, check_text, check_whole, check_words
+from metaglot.adaptation.arguments import check_seconds
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, AsTrained, Effort, check_effort, effort_called
 from metaglot.algorithms.build import prototype_metric
+from metaglot.data.arguments import check_text, check_whole, check_words
 from metaglot.data.encode import check_room, filler
 from metaglot.data.labels import Label, label_text
 from metaglot.data.trained import trained_by

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from metaglot.data.arguments import check_all, check_columns, check_path, check_text
 from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
 from metaglot.data.columns import Pick, Raw, canonical, picker
 from metaglot.data.encodings import check_encoding, encoding_notes
@@ -53,11 +54,13 @@ def read_table(
     Labels have one form, whatever wrote them (`metaglot.data.labels`).
     Every row has a text; other values may be null.  Raises a MetaglotError that names the file and line.
     """
-    name = str(source)
+    name = source if isinstance(source, str) else str(check_path("source", source, what="a file or a folder"))
+    check_columns("mapping", mapping)
+    more = check_all("more", more, str, "names of columns")
+    if encoding is not None:
+        check_encoding(check_text("encoding", encoding))
     picks = partial(picker, mapping=mapping, more=more, encoding=encoding)
     pick = picks(name)
-    if encoding is not None:
-        check_encoding(encoding)
     if name.startswith("hub:"):
         found = hub_set(name)
         return _joined(name, [(split, canonical(from_arrow(t, pick(t.schema.names), name))) for split, t in found])

@@ -4,12 +4,13 @@ import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from metaglot.data.arguments import check_all
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.metrics import judge
 from metaglot.evaluation.peak import forget_peak, peak_mb
-from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells, query_rows, unique
+from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells, check_plan, query_rows, unique
 from metaglot.evaluation.result import Result
 from metaglot.seeds import fold
 
@@ -25,7 +26,12 @@ class Judge:
 
     @classmethod
     def of(cls, task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: Plan) -> "Judge":
-        """Return it; raise MetaglotError for names used twice, and before hours of work for what cannot be drawn."""
+        """Return it; raise MetaglotError, before hours of work, for what is no task, method or plan, for names used
+        twice, and for what cannot be drawn.
+        """
+        task_sets = check_all("task_sets", task_sets, TaskSet, "tasks, as TaskSet.load returns them")
+        methods = check_all("methods", methods, Method, "methods, as ours(…) and baselines(…) return them")
+        plan = check_plan(plan)
         tasks, by_name = unique(task_sets), {method.name: method for method in methods}
         if not by_name or len(by_name) < len(methods):
             names = ", ".join(method.name for method in methods) or "none"
@@ -69,11 +75,6 @@ class Judge:
 
 
 def _check(plan: Plan, task_sets: Sequence[TaskSet]) -> None:
-    bad = [f"shots {shot}" for shot in plan.shots if shot < 1]
-    bad += [] if plan.shots else ["no shots"]
-    bad += [f"{name} {value}" for name, value in (("draws", plan.draws), ("queries", plan.queries)) if value < 1]
-    if bad:
-        raise MetaglotError(f"Shots, draws and queries must each be 1 or more; got {', '.join(bad)}.")
     for task_set in task_sets:
         for shot in plan.shots:
             there = [draw for draw in range(plan.draws) if task_set.has(shot, draw)]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from metaglot.data.arguments import check_all, check_is, check_text, check_whole
 from metaglot.data.draws import Draws, draws_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.form import answered
@@ -42,8 +43,9 @@ class TaskSet:
     ) -> "TaskSet":
         """Return the task in whatever `read_table` reads, named after its file, with random draws by `seed`.
 
-        Raises MetaglotError when it cannot be read as a labelled table.
+        Raises MetaglotError when it cannot be read as a labelled table, and for arguments of another type.
         """
+        name, seed = None if name is None else check_text("name", name), check_whole("seed", seed)
         table = answered(read_table(source, mapping=mapping, encoding=encoding))
         try:
             return cls(name or Path(source).stem, table, draws_of(table, seed=seed))
@@ -124,6 +126,19 @@ class Plan(NamedTuple):
     queries: int  # at most, for each task
     seed: int
     limits: tuple[tuple[str, Limit], ...] = ()  # (method, how much less)
+
+
+def check_plan(plan: object) -> Plan:
+    """Return a plan of whole numbers; raise MetaglotError for anything else, and for one that asks for nothing."""
+    given = check_is("plan", plan, Plan, "a Plan(shots=…, draws=…, queries=…, seed=…)")
+    shots = [check_whole("plan.shots", shot) for shot in check_all("plan.shots", given.shots, object, "numbers")]
+    limits = tuple(check_all("plan.limits", given.limits, tuple, "pairs of the name of a method and a Limit"))
+    counts = {name: check_whole(f"plan.{name}", getattr(given, name)) for name in ("draws", "queries")}
+    bad = [f"shots {shot}" for shot in shots if shot < 1] + ([] if shots else ["no shots"])
+    bad += [f"{name} {value}" for name, value in counts.items() if value < 1]
+    if bad:
+        raise MetaglotError(f"Shots, draws and queries must each be 1 or more; got {', '.join(bad)}.")
+    return given._replace(shots=shots, limits=limits, seed=check_whole("plan.seed", given.seed), **counts)
 
 
 class Cell(NamedTuple):

@@ -1,9 +1,10 @@
 """The evaluation itself: every method on the same supports and queries, one result a cell."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 
+from metaglot.data.arguments import check_is, check_path, check_switch
 from metaglot.data.locks import writing
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.judge import Judge
@@ -18,7 +19,7 @@ def evaluate(
     methods: Sequence[Method],
     plan: Plan,
     *,
-    done: Container[Cell] = frozenset[Cell](),
+    done: Set[Cell] = frozenset[Cell](),
 ) -> Iterator[Result]:
     """Yield the result of each cell that is not in `done`, draw by draw; a function of the plan's seed.
 
@@ -27,6 +28,7 @@ def evaluate(
     tasks cannot give.
     """
     judge = Judge.of(task_sets, methods, plan)
+    check_is("done", done, Set, "a set of cells")
     yield from map(judge, judge.cells(done))
 
 
@@ -50,6 +52,11 @@ def evaluate_into(
     evaluates into `out`.
     """
     judge = Judge.of(task_sets, methods, plan)
+    out = check_path("out", out)
+    check_switch("force", force)
+    check_is("also", also, Mapping, "settings by their names")
+    if workers is not None:
+        check_is("workers", workers, Workers, "Workers(…)")
     with writing(out):
         kept = resume(Path(out), {**settings_of(task_sets, methods, plan), **also}, force=force)
         left = list(judge.cells({result.cell for result in kept}))

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from metaglot.data.arguments import check_path
 from metaglot.data.cache import atomic_file
 from metaglot.data.checked import faults
 from metaglot.data.environment import SETTINGS, read_settings
@@ -30,7 +31,8 @@ def read_results(path: str | Path) -> list[Result]:
 
     Raises MetaglotError when there is no such file, or a line other than the last is not a result.
     """
-    file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
+    given = check_path("path", path, what="results")
+    file = given / RESULTS if given.is_dir() else given
     if not file.is_file():
         raise MetaglotError(f"{file}: no such file. `metaglot evaluate … --out {file.parent}` writes it.")
     found, wrong = _sorted_lines(file)

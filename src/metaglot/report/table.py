@@ -6,7 +6,8 @@ from rich.console import Group
 from rich.markup import escape as markup_escape
 from rich.table import Table
 
-from metaglot.errors import printable
+from metaglot.data.arguments import check_all, check_text
+from metaglot.errors import MetaglotError, printable
 from metaglot.evaluation.result import Result
 from metaglot.metric import Metric
 from metaglot.report.comparison import comparisons
@@ -27,7 +28,14 @@ def grids(results: Sequence[Result], *, leave_out: Collection[str] = (), referen
 
     `leave_out` names tasks without which the macro mean and the differences are also given; `reference` the method
     that is compared with the others, where that is not ours.  Tasks of unlike metrics have tables of their own.
+
+    Raises MetaglotError for arguments of another type, and for no results.
     """
+    results = check_all("results", results, Result, "results, as evaluate(…) yields them")
+    if not results:
+        raise MetaglotError("results: expected one result or more, got none; judge a task first")
+    leave_out = check_all("leave_out", leave_out, str, "names of tasks")
+    reference = None if reference is None else check_text("reference", reference)
     parts, fewer = by_metric(results), by_metric(without(results, leave_out)) if leave_out else {}
     tables: list[Grid] = []
     for metric, part in parts.items():

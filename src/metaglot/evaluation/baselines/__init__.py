@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from metaglot.adaptation import Model
+from metaglot.data.arguments import check_all, check_is
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.bitfit import bitfit
 from metaglot.evaluation.baselines.features import Remembered
@@ -55,6 +56,10 @@ def baselines(names: Sequence[str], backbone: Model, *, multitask: Model | None 
     `backbone` is the untouched model, `Model.base()`.  Raises MetaglotError for a name that is not listed, and for
     multitask without its model, and for setfit without its extra.
     """
+    check_all("names", names, str, f"names among {', '.join((*BASELINES, *GROUPS))}")
+    check_is("backbone", backbone, Model, "the untouched model, Model.base()")
+    if multitask is not None:
+        check_is("multitask", multitask, Model, "a model that metaglot.load returns")
     start = Start(backbone, Remembered(backbone), multitask)
     wanted = dict.fromkeys(single for name in names for single in GROUPS.get(name, (name,)))
     unknown = [name for name in wanted if name not in BASELINES]

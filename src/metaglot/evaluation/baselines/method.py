@@ -1,7 +1,7 @@
 """What is compared: a method learns a task from its support set and then gives probabilities."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +21,7 @@ class Fitted(Protocol):
         ...
 
 
+@runtime_checkable
 class Method(Protocol):
     """A way to learn a task from few examples: a baseline, or ours."""
 

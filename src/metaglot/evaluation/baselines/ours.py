@@ -7,18 +7,21 @@ import numpy as np
 
 from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.auto import auto_settings
-from metaglot.adaptation.effort import AUTO
+from metaglot.adaptation.effort import AUTO, AsTrained, check_effort
+from metaglot.data.arguments import check_all, check_is
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import label_text
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
 
 
-def ours(trained: Model, efforts: Sequence[str | Effort]) -> "tuple[Ours, ...]":
+def ours(trained: Model, efforts: Sequence[str | Effort | AsTrained]) -> "tuple[Ours, ...]":
     """Return the model at each effort; efforts that leave the body alone share the features of the queries.
 
     Raises MetaglotError for an unknown effort, and for as-trained where no algorithm trained the model.
     """
+    check_is("trained", trained, Model, "a model that metaglot.load returns")
+    efforts = [check_effort(one) for one in check_all("efforts", efforts, object, "efforts")]
     queries = Remembered(trained)
     for effort in efforts:
         settings_of(effort, trained)
@@ -30,7 +33,7 @@ class Ours:
     """The meta-trained model, adapted with an effort."""
 
     trained: Model
-    effort: str | Effort
+    effort: str | Effort | AsTrained
     queries: Remembered
     label: str = ""  # another name in tables
     names: bool = True  # the names of the classes are read
@@ -98,7 +101,7 @@ class OnFeatures:
         return self.adapted.proba_of_features(self.queries.features(inputs))
 
 
-def settings_of(effort: str | Effort, trained: Model) -> Mapping[str, object]:
+def settings_of(effort: str | Effort | AsTrained, trained: Model) -> Mapping[str, object]:
     """Return what an effort does; raise MetaglotError for an unknown one."""
     if effort == AUTO:
         return auto_settings()
