@@ -7,7 +7,7 @@ Protocol, and each arrow between them is a pure function or an iterator.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -39,6 +39,10 @@ class Outputs(NamedTuple):
 VOCABULARY = "vocabulary"  # the level of tasks that the learner's own language-model head scores
 
 
+Targets = Literal["class", "labels", "numbers"]
+"""What a unit is to be mapped to: one class of several, any number of labels, or real numbers."""
+
+
 class HeadSpec(NamedTuple):
     """The output layer that a task needs: a linear map from `inputs` features to `outputs` scores.
 
@@ -48,6 +52,7 @@ class HeadSpec(NamedTuple):
     inputs: int
     outputs: int  # 0 at the level "vocabulary": as many as the learner has tokens
     level: str = "pooled"  # "pooled" (a text), "token" (each token), or "vocabulary" (each token, over all tokens)
+    targets: Targets = "class"
 
 
 class Units(NamedTuple):

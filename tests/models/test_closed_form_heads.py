@@ -12,7 +12,7 @@ from torch.nn.functional import normalize, one_hot
 
 from metaglot.errors import MetaglotError
 from metaglot.models import Ridge, Svm
-from metaglot.models.heads import ridge, svm
+from metaglot.models.heads import least_squares, svm
 from metaglot.models.heads.dual import solve
 
 
@@ -33,7 +33,7 @@ def number(value: float) -> Tensor:
 def test_ridge_is_that_of_scikit_learn(width, penalty):
     x, labels = examples(classes=4, each=5, width=width)
     y = one_hot(labels).double()
-    ours = ridge(x, y, number(penalty))
+    ours = least_squares(x, y, number(penalty))
     theirs = SklearnRidge(alpha=penalty, fit_intercept=False, solver="cholesky").fit(x.numpy(), y.numpy()).coef_
     assert np.abs(ours.T.numpy() - theirs).max() < 1e-8
     slope = x.T @ (x @ ours - y) + penalty * ours
@@ -45,14 +45,14 @@ def test_ridge_by_finite_differences(width):
     x, labels = examples(classes=3, each=2, width=width)
     inputs = (x.requires_grad_(), number(0.5).requires_grad_())
     y = one_hot(labels).double()
-    assert torch.autograd.gradcheck(lambda a, b: ridge(a, y, b), inputs, eps=1e-6, atol=1e-9, rtol=1e-6)
+    assert torch.autograd.gradcheck(lambda a, b: least_squares(a, y, b), inputs, eps=1e-6, atol=1e-9, rtol=1e-6)
 
 
 def test_a_large_penalty_leaves_class_sums_and_a_small_one_interpolates():
     x, labels = examples(classes=3, each=2, width=20)
     y = one_hot(labels).double()
-    assert torch.allclose(1e9 * ridge(x, y, number(1e9)), x.T @ y, rtol=1e-7)
-    assert torch.allclose(x @ ridge(x, y, number(1e-10)), y, atol=1e-7)
+    assert torch.allclose(1e9 * least_squares(x, y, number(1e9)), x.T @ y, rtol=1e-7)
+    assert torch.allclose(x @ least_squares(x, y, number(1e-10)), y, atol=1e-7)
 
 
 def test_the_ridge_head_scales_and_shifts(problem, bert, support):
@@ -60,7 +60,7 @@ def test_the_ridge_head_scales_and_shifts(problem, bert, support):
     meta = {**bert.body(), **meta, "algorithm.head.ridge.bias": number(0.25)}
     layer = Ridge().start(problem, meta, support)
     x = problem.units(meta, support).features
-    expected = 7 * ridge(x, one_hot(support["labels"]).double(), number(0.3)).T
+    expected = 7 * least_squares(x, one_hot(support["labels"]).double(), number(0.3)).T
     assert torch.allclose(layer["head.weight"], expected, rtol=1e-6)
     assert layer["head.bias"].tolist() == [0.25] * 3
 
@@ -138,7 +138,7 @@ def test_the_order_of_examples_and_classes_does_not_matter():
     for classes in itertools.permutations(range(3)):
         renamed = torch.tensor(classes)[labels]
         for head in (
-            lambda a, b: ridge(a, one_hot(b).double(), number(0.5)).T,
+            lambda a, b: least_squares(a, one_hot(b).double(), number(0.5)).T,
             lambda a, b: svm(a, one_hot(b, 3), number(1.0)),
         ):
             assert torch.allclose(head(x[order], renamed[order])[list(classes)], head(x, labels), atol=1e-8)

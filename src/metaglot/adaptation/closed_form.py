@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy, normalize, one_hot
 
 from metaglot.adaptation.quiet_sklearn import quiet_sklearn
 from metaglot.models.heads import prototype_layer
-from metaglot.models.heads.ridge import ridge
+from metaglot.models.heads.solution import least_squares
 
 Solver = Literal["ridge", "logistic"]
 PENALTY = 1.0  # λ
@@ -124,7 +124,9 @@ def regression(rows: SupportUnits, classes: int) -> tuple[Tensor, Tensor]:  # [C
     features, targets = rows.features.double(), one_hot(rows.numbers, classes).double()
     centre, level = ((weights * of).mean(0) for of in (features, targets))
     root = weights.sqrt()
-    solution = ridge(root * (features - centre), root * (targets - level), features.new_tensor(PENALTY))  # [D, C]
+    solution = least_squares(
+        root * (features - centre), root * (targets - level), features.new_tensor(PENALTY)
+    )  # [D, C]
     return solution.T, level - centre @ solution
 
 

@@ -11,7 +11,8 @@ from metaglot.models.heads.layer import head_size, linear_layer, resolved, score
 from metaglot.models.heads.matching import Matching
 from metaglot.models.heads.own import OwnHead
 from metaglot.models.heads.prototypes import LOG_SCALE, Prototypes, class_means, prototype_layer
-from metaglot.models.heads.ridge import Ridge, ridge
+from metaglot.models.heads.ridge import Ridge
+from metaglot.models.heads.solution import least_squares
 from metaglot.models.heads.svm import Svm, svm
 from metaglot.models.heads.zeros import Zeros, zero_layer
 
@@ -43,10 +44,10 @@ __all__ = [
     "Zeros",
     "class_means",
     "head_size",
+    "least_squares",
     "linear_layer",
     "prototype_layer",
     "resolved",
-    "ridge",
     "scores",
     "svm",
     "zero_layer",

@@ -1,7 +1,7 @@
 """Generated: a meta-network writes weight and bias of each class from the set of its support features.
 
     (Δw_c, Δb_c) = mean over the class of g(t(x_i)),   or of g([t(x_i); variance of t over the class]),
-    w_c = s·(μ_c/‖μ_c‖ + Δw_c),   b_c = s·Δb_c,   μ_c the mean of x over the class
+    w_c = s·(μ_c/‖μ_c‖ + Δw_c),   b_c = s·Δb_c,   μ_c the mean of x over the class (of a label, less that of the rest)
 
 g is linear (one layer) or a perceptron with GELU (many); t(x) = x + V tanh(U x) is optional and learnt.  The last
 layer starts at zero, so that an untrained generator is the prototype head.  Nothing depends on the order of examples
@@ -15,11 +15,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu, linear, normalize
+from torch.nn.functional import gelu, linear
 
 from metaglot.errors import MetaglotError
-from metaglot.models.heads.head import OWN
-from metaglot.models.heads.prototypes import class_means, scale_of, scale_start
+from metaglot.models.heads.head import OWN, check_targets
+from metaglot.models.heads.prototypes import class_means, near_layer, scale_of, scale_start
 from metaglot.seeds import torch_generator
 from metaglot.types import Batch, Params, Problem
 
@@ -55,12 +55,14 @@ class Generated:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the generated layer."""
-        features, targets, _ = problem.units(meta, support, seed=seed)
+        check_targets(problem, "a generator", ("class", "labels"))
+        units = problem.units(meta, support, seed=seed)
+        features, targets, _ = units
         each = generate(meta, read(meta, features, targets))  # [M, D + 1]
         written = class_means(each, targets)  # [C, D + 1]
         scale = scale_of(meta, self.scale, features)
-        prototypes = normalize(class_means(features, targets), dim=-1)
-        return {"head.weight": scale * (prototypes + written[:, :-1]), "head.bias": scale * written[:, -1]}
+        near = near_layer(units, problem.head_spec, scale.new_ones(()), "cosine")["head.weight"]
+        return {"head.weight": scale * (near + written[:, :-1]), "head.bias": scale * written[:, -1]}
 
 
 def read(meta: Params, features: Tensor, targets: Tensor) -> Tensor:  # [M, D], [M, C] -> [M, D or 2 D]

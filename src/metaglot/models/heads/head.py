@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from metaglot.types import Batch, Params, Problem
+from metaglot.errors import MetaglotError
+from metaglot.types import Batch, Params, Problem, Targets
 
 OWN = "algorithm.head."
 
@@ -17,3 +18,13 @@ class Head(Protocol):
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return `head.*` for the task; differentiable in `meta`."""
         ...
+
+
+def check_targets(problem: Problem, head: str, able: tuple[Targets, ...]) -> None:
+    """Raise MetaglotError where a head cannot be made for what the units of a task are mapped to."""
+    targets = problem.head_spec.targets
+    if targets not in able:
+        raise MetaglotError(
+            f"{problem.task.name}: a head of {head} is for {' or '.join(able)}, and the targets of this task are "
+            f"{targets}; use an algorithm whose head is of prototypes, ridge or zeros"
+        )

@@ -1,6 +1,6 @@
 """Latent: a task is a low-dimensional code of each class, which a learnt map decodes into the layer.
 
-    z_c = E μ_c/‖μ_c‖,   (w_c, b_c) = s·D z_c,      μ_c the mean feature of class c
+    z_c = E μ_c/‖μ_c‖,   (w_c, b_c) = s·D z_c,      μ_c the mean feature of class c (of a label, less that of the rest)
 
 The inner loop moves `head.code` [C, d] instead of weights [C, D], through the decoder.  E starts with orthonormal rows
 (or columns where d > D) and D as its transpose, so that an untrained head compares with projected prototypes, and with
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from metaglot.errors import MetaglotError
-from metaglot.models.heads.head import OWN
-from metaglot.models.heads.prototypes import LOG_SCALE, class_means, scale_start
+from metaglot.models.heads.head import OWN, check_targets
+from metaglot.models.heads.prototypes import LOG_SCALE, near_layer, scale_start
 from metaglot.seeds import torch_generator
 from metaglot.types import Batch, Params, Problem
 
@@ -44,8 +43,10 @@ class Latent:
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return `head.code` [C, d]."""
         units = problem.units(meta, support, seed=seed)
-        means = class_means(units.features, units.targets)
-        return {CODE: normalize(means, dim=-1) @ meta[ENCODER].to(means.dtype).T}
+        check_targets(problem, "codes", ("class", "labels"))
+        unit = units.features.new_ones(())
+        near = near_layer(units, problem.head_spec, unit, "cosine")["head.weight"]
+        return {CODE: near @ meta[ENCODER].to(near.dtype).T}
 
 
 def decoded(params: Params) -> tuple[Tensor, Tensor]:  # [C, D], [C]

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from metaglot.models.heads.latent import CODE, decoded
-from metaglot.models.heads.matching import KEYS, SCALE, VALUES, attention_scores
+from metaglot.models.heads.matching import BY_TARGETS, KEYS, SCALE, attention_scores
 from metaglot.types import Params
 
 
@@ -23,7 +23,7 @@ def linear_layer(params: Params) -> tuple[Tensor, Tensor]:  # [C, D], [C]
 def resolved(params: Params, meta: Params) -> dict[str, Tensor]:
     """Return adapted parameters whose head stands without meta-parameters: a code becomes a layer.
 
-    A support set (`head.keys`, `head.values`, `head.scale`) has no layer and stays.
+    A support set (`head.keys`, its targets, `head.scale`) has no layer and stays.
     """
     plain = dict(params)
     if CODE in params:
@@ -35,7 +35,8 @@ def resolved(params: Params, meta: Params) -> dict[str, Tensor]:
 
 def head_size(params: Params) -> tuple[int, int]:
     """Return classes and features of a resolved head; raise ValueError or KeyError where its tensors do not fit."""
-    parts = [params[name] for name in ((VALUES, KEYS, SCALE) if KEYS in params else ("head.weight", "head.bias"))]
+    values = next((name for name in BY_TARGETS.values() if name in params), "")
+    parts = [params[name] for name in ((values, KEYS, SCALE) if KEYS in params else ("head.weight", "head.bias"))]
     shapes = [tuple(part.shape) for part in parts]
     if KEYS in params:
         (count, classes), (keys, width), scale = shapes

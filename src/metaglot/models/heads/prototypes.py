@@ -2,7 +2,10 @@
 
     cosine: score = s·⟨x, c/‖c‖⟩      euclidean: score = −s·‖x − c‖²
 
-up to a constant in c; the latter is linear in x, with weight 2 s c and bias −s‖c‖².  Snell et al. 2017,
+up to a constant in c; the latter is linear in x, with weight 2 s c and bias −s‖c‖².  Of labels, of which a unit may
+have several, each has two prototypes, and its score is that of the units with it less that of the units without it.
+Of numbers there are no prototypes.  What stands for them is ridge regression, which has their direction where its
+penalty is large.  Snell et al. 2017,
 https://arxiv.org/abs/1703.05175; as the start of a gradient learner: Triantafillou et al. 2020,
 https://arxiv.org/abs/1903.03096.
 """
@@ -16,7 +19,8 @@ from torch import Tensor
 
 from metaglot.errors import MetaglotError
 from metaglot.models.heads.head import OWN
-from metaglot.types import Batch, Params, Problem
+from metaglot.models.heads.solution import centred_layer
+from metaglot.types import Batch, HeadSpec, Params, Problem, Units
 
 LOG_SCALE = OWN + "log_scale"
 
@@ -36,8 +40,18 @@ class Prototypes:
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the linear layer that compares with the class means."""
         units = problem.units(meta, support, seed=seed)
-        means = class_means(units.features, units.targets)
-        return prototype_layer(means, scale_of(meta, self.scale, units.features), self.metric)
+        if problem.head_spec.targets == "numbers":
+            return centred_layer(units, units.features.new_ones(()))
+        return near_layer(units, problem.head_spec, scale_of(meta, self.scale, units.features), self.metric)
+
+
+def near_layer(units: Units, spec: HeadSpec, scale: Tensor, metric: str) -> dict[str, Tensor]:
+    """Return the layer that compares with the means of classes, or of the units with and without each label."""
+    layer = prototype_layer(class_means(units.features, units.targets), scale, metric)
+    if spec.targets == "class":
+        return layer
+    rest = prototype_layer(class_means(units.features, 1 - units.targets), scale, metric)
+    return {name: value - rest[name] for name, value in layer.items()}
 
 
 def class_means(features: Tensor, targets: Tensor) -> Tensor:  # [M, D], [M, C] -> [C, D]

@@ -2,19 +2,19 @@
 
     W = argmin ‖X W − Y‖² + λ‖W‖² = (XᵀX + λI)⁻¹ XᵀY = Xᵀ(XXᵀ + λI)⁻¹ Y,   scores = α·x W + β
 
-X [S, D] are the features of the support units, Y [S, C] their targets (one-hot rows for classes); of the two forms the
-smaller system is solved.  λ, α (by their logarithms) and β are learnt.  β is one number for all classes: it has no
-effect under a softmax, and is there for losses that read a score by itself.  Bertinetto et al. 2019 (R2D2),
-https://arxiv.org/abs/1805.08136
+X [S, D] are the features of the support units, Y [S, C] their targets: one-hot rows for classes, ±1 for labels; of the
+two forms the smaller system is solved.  Of numbers the scores are the regression itself, with an intercept.  λ, α (by
+their logarithms) and β are learnt.  β is one number for all classes: it has no effect under a softmax, and is there
+for losses that read a score by itself.  Bertinetto et al. 2019 (R2D2), https://arxiv.org/abs/1805.08136
 """
 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from metaglot.models.heads.head import OWN
 from metaglot.models.heads.prototypes import log_of
+from metaglot.models.heads.solution import centred_layer, least_squares
 from metaglot.types import Batch, Params, Problem
 
 LOG_LAMBDA, LOG_ALPHA, BETA = (f"{OWN}ridge.{name}" for name in ("log_lambda", "log_scale", "bias"))
@@ -39,21 +39,13 @@ class Ridge:
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the solution as a linear layer."""
         units = problem.units(meta, support, seed=seed)
-        solution = ridge(units.features, units.targets, meta[LOG_LAMBDA].exp())
+        targets, penalty = problem.head_spec.targets, meta[LOG_LAMBDA].exp()
+        if targets == "numbers":
+            return centred_layer(units, penalty)
+        solution = least_squares(
+            units.features, units.targets if targets == "class" else 2 * units.targets - 1, penalty
+        )
         return {
             "head.weight": meta[LOG_ALPHA].exp() * solution.T,
             "head.bias": meta[BETA].to(solution.dtype).repeat(solution.shape[1]),
         }
-
-
-def ridge(features: Tensor, targets: Tensor, penalty: Tensor) -> Tensor:  # [S, D], [S, C], [] -> [D, C]
-    """Return argmin over W of ‖X W − Y‖² + λ‖W‖², by the smaller of the two systems."""
-    count, width = features.shape
-    if count < width:
-        return features.T @ _solve(features @ features.T, penalty, targets)
-    return _solve(features.T @ features, penalty, features.T @ targets)
-
-
-def _solve(square: Tensor, penalty: Tensor, right: Tensor) -> Tensor:
-    eye = torch.eye(square.shape[0], dtype=square.dtype, device=square.device)
-    return torch.cholesky_solve(right, torch.linalg.cholesky(square + penalty * eye))
