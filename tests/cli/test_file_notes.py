@@ -10,8 +10,10 @@ import pytest
 from metaglot.adaptation import load_model
 from metaglot.adaptation.scripts import TEXTS
 from metaglot.assembly.labelled import read_set
+from metaglot.assembly.text import read_text
 from metaglot.cli.shared.predicting import watched
 from metaglot.config import parse_recipe
+from metaglot.config.text import CorpusSettings, TextSettings
 from metaglot.data.corpus import read_corpus
 from metaglot.errors import MetaglotError
 
@@ -93,6 +95,33 @@ def test_a_recipe_names_the_encoding_of_its_files(tmp_path, monkeypatch):
     assert read_corpus("raw.txt", encoding="cp1252").table["text"].to_pylist() == RAW
     with pytest.raises(MetaglotError, match=r"raw\.txt, line 1"):
         read_corpus("raw.txt")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("", "such as `encoding: cp1252` in the entry of "),
+        ("encoding: utf-8, ", "Try another value for `encoding` in the entry of "),
+        ("encoding: cp12523, ", "no such encoding (did you mean 'cp1253'?); cp1252, latin-1"),
+    ],
+)
+def test_errors_of_a_recipe_name_its_key_and_no_option(monkeypatch, small_recipe, metaglot, given, says):
+    Path("train.csv").write_bytes(Path("train.csv").read_text().replace("crash", "crâsh").encode("cp1252"))
+    recipe = Path("small.yaml").read_text().replace("{path: train.csv,", f"{{path: train.csv, {given}")
+    Path("small.yaml").write_text(recipe)
+    said = metaglot("pretrain", "small.yaml", "--out", "run")
+    assert said.code == 2
+    for part in (says, "`encoding", "in the entry of", "train.csv"):
+        assert part in said.err
+    assert "--encoding" not in said.err
+
+
+def test_errors_of_a_corpus_name_the_key_of_the_recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("raw.txt").write_bytes("\n\n".join(RAW).encode("cp1252"))
+    settings = TextSettings(corpora=(CorpusSettings(path="raw.txt"),))
+    with pytest.raises(MetaglotError, match=r"raw\.txt, line 1: .*`encoding: cp1252` in the entry of raw\.txt"):
+        read_text(settings)
 
 
 def test_the_command_reads_it_too(tmp_path, monkeypatch, small_recipe, metaglot):

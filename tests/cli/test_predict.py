@@ -6,6 +6,7 @@ import json
 import os
 import threading
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -35,6 +36,30 @@ def test_a_line_for_each_line(metaglot, mine, tmp_path):
     rows = [json.loads(line) for line in metaglot("predict", mine, file, "--json").out.splitlines()]
     assert [row["label"] is None for row in rows] == [row["probabilities"] is None for row in rows]
     assert [row["label"] is None for row in rows] == [not line.strip() for line in LINES]
+
+
+def test_precision_and_device_are_as_asked(metaglot, mine, tmp_path):
+    """By default an adaptation runs in the precision that it was made in."""
+    from metaglot import Adapted, load
+
+    made_in = Adapted.load(mine).model.precision
+    file = tmp_path / "lines.txt"
+    file.write_text("refund the invoice\nan error\n")
+    more = tmp_path / "more.csv"
+    more.write_bytes("text,label\na café,other\nanother café,other\n".encode("cp1252"))
+    for precision in ("auto", "bf16", "fp32"):
+        asked = ("--precision", precision, "--device", "cpu")
+        expected = load(mine, precision=precision, device="cpu").predict_proba(["refund the invoice", "an error"])
+        rows = [json.loads(line) for line in metaglot("predict", mine, file, "--json", *asked).out.splitlines()]
+        found = np.array([list(row["probabilities"].values()) for row in rows])
+        assert np.allclose(found, expected, atol=1e-6)
+        edited = metaglot("edit", mine, "--add", more, "--out", tmp_path / precision, *asked, "--encoding", "cp1252")
+        assert edited.code == 0, edited.err
+        assert Adapted.load(tmp_path / precision).model.precision == (made_in if precision == "auto" else precision)
+    for command in (["predict", mine, file], ["edit", mine, "--add", file]):
+        for wrong in (["--precision", "fp8"], ["--device", "abacus"]):
+            refused = metaglot(*command, *wrong)
+            assert (refused.code, f"{wrong[0]} {wrong[1]}: unknown" in refused.err) == (2, True)
 
 
 def test_all_columns_are_kept(metaglot, mine, tmp_path):

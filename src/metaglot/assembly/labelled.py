@@ -11,6 +11,7 @@ from metaglot.assembly.voice import Voice
 from metaglot.config import Recipe, SetSettings, set_path
 from metaglot.data.builtin import load_builtin
 from metaglot.data.encode import Encoder
+from metaglot.data.encodings import encoding_in
 from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
 from metaglot.data.store import CHARS, tokenise
@@ -96,7 +97,8 @@ def read_set(recipe: Recipe, settings: SetSettings) -> Any:
     path = set_path(recipe, settings)
     if path.startswith("builtin:"):
         return load_builtin(path.removeprefix("builtin:"))
-    return read_table(path, mapping=settings.columns or None, encoding=settings.encoding)
+    with encoding_in(path):
+        return read_table(path, mapping=settings.columns or None, encoding=settings.encoding)
 
 
 def check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:

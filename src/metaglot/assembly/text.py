@@ -13,6 +13,7 @@ from metaglot.assembly.voice import Voice
 from metaglot.config import CorpusSettings, Recipe, TextSettings, text_path
 from metaglot.data.blocks import Blocks, pack
 from metaglot.data.corpus import Cleaning, Corpus, read_corpus, split_corpus
+from metaglot.data.encodings import encoding_in
 from metaglot.data.fingerprint import fingerprint
 from metaglot.data.occurrences import WordIndex, continuations, index_words
 from metaglot.data.seen import Part
@@ -63,7 +64,8 @@ def _read(settings: TextSettings, one: CorpusSettings, voice: Voice) -> Corpus:
     name = one.name or Path(path).stem
     progress = voice.counting(f"comparing the texts of {name}")
     columns = one.columns or None
-    corpus = read_corpus(path, cleaning, name=name, columns=columns, progress=progress, encoding=one.encoding)
+    with encoding_in(path):
+        corpus = read_corpus(path, cleaning, name=name, columns=columns, progress=progress, encoding=one.encoding)
     removed = ", ".join(f"{count:,} {kind}" for kind, count in corpus.removed.items() if count)
     voice.say(f"reading {name}: {len(corpus.table):,} texts" + (f" (left out: {removed})" if removed else ""))
     return corpus

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.cli.shared.texts import Columns, Json, read_file, texts_of
+from metaglot.cli.shared.texts import (
+    AdaptedPrecision,
+    Columns,
+    DeviceOption,
+    Encoding,
+    Json,
+    adapted_in,
+    check_device,
+    precision_called,
+    read_file,
+    texts_of,
+)
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -26,7 +37,10 @@ def edit(
     out: Annotated[
         Path | None, typer.Option(help="Where the result is saved. Default: in place.", show_default=False)
     ] = None,
+    precision: AdaptedPrecision = "auto",
+    device: DeviceOption = "auto",
     columns: Columns = None,
+    encoding: Encoding = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -44,15 +58,17 @@ def edit(
     if not (add or remove or relabel):
         raise MetaglotError("nothing to do: give --add FILE, --remove ROW or --relabel ROW=LABEL")
     labels = _relabelled(relabel or [])
-    new = [_examples(file, columns) for file in add or []]
+    runs = precision_called(precision), check_device(device)
+    new = [_examples(file, columns, encoding) for file in add or []]
     from metaglot.data.folders import check_adapted
 
     check_adapted(folder)
-    from metaglot.adaptation import Adapted
     from metaglot.adaptation.editing import edited
     from metaglot.adaptation.examples import joined
 
-    adapted = edited(Adapted.load(folder), remove=[row - 1 for row in remove or []], relabel=labels, add=joined(new))
+    adapted = edited(
+        adapted_in(folder, *runs), remove=[row - 1 for row in remove or []], relabel=labels, add=joined(new)
+    )
     target = folder if out is None else out
     adapted.save(target, force=out is None)
     if as_json:
@@ -74,10 +90,10 @@ def _relabelled(given: list[str]) -> dict[int, str]:
     return found
 
 
-def _examples(file: Path, columns: str | None) -> "Examples":
+def _examples(file: Path, columns: str | None, encoding: str | None) -> "Examples":
     from metaglot.adaptation.examples import Examples
 
-    table = read_file(file, columns)
+    table = read_file(file, columns, encoding)
     if "label" not in table.column_names:
         raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
     texts, pairs = texts_of(table)

@@ -2,18 +2,32 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from metaglot.cli.shared.predicting import Prediction, Question, lines_as_they_come, watched
 from metaglot.cli.shared.predictions_file import check_out, joined, new_names, write_out
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.texts import Columns, Encoding, Json, cut_note, read_file, tell_notes, texts_of
+from metaglot.cli.shared.texts import (
+    AdaptedPrecision,
+    Columns,
+    DeviceOption,
+    Encoding,
+    Json,
+    adapted_in,
+    check_device,
+    cut_note,
+    precision_called,
+    read_file,
+    tell_notes,
+    texts_of,
+)
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Adapted
+    from metaglot.models.devices import Precision
 
 
 def predict(
@@ -37,6 +51,8 @@ def predict(
         str | None, typer.Option(help="The label of texts that are likelier of none of the classes, e.g. unknown.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
+    precision: AdaptedPrecision = "auto",
+    device: DeviceOption = "auto",
     columns: Columns = None,
     encoding: Encoding = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress bar.")] = False,
@@ -68,39 +84,41 @@ def predict(
         raise MetaglotError("--encoding has no use beside -, which is UTF-8; drop it, or name a file")
     from metaglot.data.folders import check_adapted
 
+    asked = Asked(folder, precision_called(precision), check_device(device), unknown, explain)
     if out is not None:
         _check_out(out, file, explain=explain, force=force)
-        _to_file(
-            folder,
-            file or Path(),
-            out,
-            new_names(new_columns),
-            (columns, encoding, unknown),
-            quiet=quiet,
-            as_json=as_json,
-        )
+        names = new_names(new_columns)
+        _to_file(asked, file or Path(), out, names, (columns, encoding), quiet=quiet, as_json=as_json)
         return
     if new_columns is not None:
         raise MetaglotError("--new-columns has no use without --out, which writes them; add it, or drop this")
     if stream:
         check_adapted(folder)
-        _stream(_question(folder, unknown, explain=explain), quiet=quiet, as_json=as_json)
+        _stream(_question(asked), quiet=quiet, as_json=as_json)
         return
     table = None if file is None else read_file(file, columns, encoding)
     texts, pairs = (list(text or []), None) if table is None else texts_of(table)
     check_adapted(folder)
     _note_table(table, quiet=quiet)
-    question = _question(folder, unknown, explain=explain)
+    question = _question(asked)
     for one, prediction in zip(
         texts, _predictions(question, texts, pairs, quiet=quiet or as_json, silent=quiet), strict=True
     ):
         _tell(one, prediction, as_json=as_json)
 
 
-def _question(folder: Path, unknown: str | None, *, explain: bool) -> Question:
-    from metaglot.adaptation import Adapted
+class Asked(NamedTuple):
+    """The adapted model, what it runs in, and what is asked of it."""
 
-    return Question(Adapted.load(folder), unknown, explain)
+    folder: Path
+    precision: "Precision"
+    device: str
+    unknown: str | None
+    explain: bool
+
+
+def _question(asked: Asked) -> Question:
+    return Question(adapted_in(asked.folder, asked.precision, asked.device), asked.unknown, asked.explain)
 
 
 def _predictions(
@@ -155,11 +173,11 @@ def _check_out(out: Path, file: Path | None, *, explain: bool, force: bool) -> N
 
 
 def _to_file(
-    folder: Path,
+    asked: Asked,
     file: Path,
     out: Path,
     names: tuple[str, str],
-    asked: tuple[str | None, str | None, str | None],
+    manner: tuple[str | None, str | None],
     *,
     quiet: bool,
     as_json: bool,
@@ -169,13 +187,13 @@ def _to_file(
     from metaglot.data.columns import parse_columns
     from metaglot.data.folders import check_adapted
 
-    columns, encoding, unknown = asked
+    columns, encoding = manner
     mapping = None if columns is None else parse_columns([columns])
     table, own = read_whole(file, mapping=mapping, encoding=encoding)
     joined(own, dict.fromkeys(names, ()), file)
-    check_adapted(folder)
+    check_adapted(asked.folder)
     _note_table(table, quiet=quiet)
-    question = _question(folder, unknown, explain=False)
+    question = _question(asked)
     found = _predictions(question, *texts_of(table), quiet=quiet or as_json, silent=quiet)
     new = [
         [one.label for one in found],

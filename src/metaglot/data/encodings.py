@@ -2,10 +2,38 @@
 
 import codecs
 import difflib
+from collections.abc import Generator
+from contextlib import contextmanager
 from encodings.aliases import aliases
 from pathlib import Path
 
 from metaglot.errors import MetaglotError
+
+
+class EncodingError(MetaglotError):
+    """A text file and an encoding do not fit, or there is no such encoding.
+
+    Between `before` and `after` stands where an encoding is asked for, with a `value` to try: an option of the command
+    line, or the key of an entry of a recipe.
+    """
+
+    def __init__(self, before: str, after: str, value: str = "", entry: str | None = None) -> None:
+        option = f"--encoding {value}".rstrip() if entry is None else _key(value, entry)
+        super().__init__(before + option + after)
+        self.before, self.after, self.value = before, after, value
+
+
+@contextmanager
+def encoding_in(entry: str) -> Generator[None]:
+    """Within the block, errors name the key `encoding` of an entry of a recipe, and no option of the command line."""
+    try:
+        yield
+    except EncodingError as error:
+        raise EncodingError(error.before, error.after, error.value, entry) from error
+
+
+def _key(value: str, entry: str) -> str:
+    return f"`encoding: {value}` in the entry of {entry}" if value else f"`encoding` in the entry of {entry}"
 
 
 def check_encoding(encoding: str) -> str:
@@ -17,9 +45,10 @@ def check_encoding(encoding: str) -> str:
     except (LookupError, ValueError, UnicodeError) as error:
         near = difflib.get_close_matches(encoding.lower().replace("-", "_"), [*aliases, *aliases.values()], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise MetaglotError(
-            f"encoding {encoding!r:.60}: no such encoding{hint}; cp1252, latin-1, utf-16, shift_jis and gb18030 "
-            "are some"
+        raise EncodingError(
+            f"encoding {encoding!r:.60}: no such encoding{hint}; cp1252, latin-1, utf-16, shift_jis and gb18030 are "
+            "some; correct ",
+            "",
         ) from error
 
 
@@ -33,10 +62,8 @@ def decoded(path: Path, raw: bytes, encoding: str) -> str:
         return raw.decode(name).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = raw.count(10, 0, error.start) + 1
-        raise MetaglotError(
-            f"{path}, line {line}: not {encoding} (byte 0x{raw[error.start]:02x}): {error.reason}. Try another "
-            "--encoding (of a recipe, `encoding`)."
-        ) from error
+        where, byte = f"{path}, line {line}", f"byte 0x{raw[error.start]:02x}"
+        raise EncodingError(f"{where}: not {encoding} ({byte}): {error.reason}. Try another value for ", ".") from error
 
 
 def encoding_notes(path: Path, raw: bytes, encoding: str) -> tuple[str, ...]:
@@ -47,4 +74,4 @@ def encoding_notes(path: Path, raw: bytes, encoding: str) -> tuple[str, ...]:
         raw.decode("utf-8")
     except UnicodeDecodeError:
         return ()
-    return (f"{path}: it is read as {encoding} and looks like UTF-8: drop --encoding if letters are wrong",)
+    return (f"{path}: it is read as {encoding} and looks like UTF-8: leave the encoding out if letters are wrong",)

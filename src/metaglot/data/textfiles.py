@@ -17,7 +17,7 @@ from typing import cast
 
 from metaglot.data.columns import Pick, Raw
 from metaglot.data.dialect import Dialect, dialect_of, without_backslashes
-from metaglot.data.encodings import decoded
+from metaglot.data.encodings import EncodingError, decoded
 from metaglot.data.exports.answers import raw_of
 from metaglot.data.exports.fasttext import fasttext
 from metaglot.data.exports.orients import objects_of
@@ -151,10 +151,11 @@ def decode(path: Path, encoding: str | None = None) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(10, 0, error.start) + 1
-        raise MetaglotError(
-            f"{path}, line {line}: not UTF-8 (byte 0x{raw[error.start]:02x})."
-            " Say how it is encoded, such as --encoding cp1252 (Windows, Western Europe; in Python encoding='cp1252'),"
-            f" or save it as UTF-8: iconv -f WINDOWS-1252 -t UTF-8 {path.name}"
+        raise EncodingError(
+            f"{path}, line {line}: not UTF-8 (byte 0x{raw[error.start]:02x}). Say how it is encoded, such as ",
+            " (Windows, Western Europe; in Python encoding='cp1252'), or save it as UTF-8: "
+            f"iconv -f WINDOWS-1252 -t UTF-8 {path.name}",
+            value="cp1252",
         ) from error
     text = _ended(text)
     if not text.strip():

@@ -69,6 +69,7 @@ def check_recipe_data(recipe: "Recipe") -> None:
     """Raise MetaglotError for a set or corpus of a recipe that is absent or, where it is small, cannot be read."""
     from metaglot.config import set_path, text_path
     from metaglot.data.builtin import BUILTINS
+    from metaglot.data.encodings import encoding_in
     from metaglot.data.rawfiles import is_there
     from metaglot.data.readers import read_table
 
@@ -82,7 +83,8 @@ def check_recipe_data(recipe: "Recipe") -> None:
                 near = f" (did you mean builtin:{close[0]}?)" if close else ""
                 raise MetaglotError(f"data: no built-in set {name!r}{near}; there are {', '.join(sets)}")
         elif not path.startswith("hub:") and not (Path(path).is_file() and Path(path).stat().st_size > QUICK):
-            read_table(path, mapping=one.columns or None, encoding=one.encoding)
+            with encoding_in(path):
+                read_table(path, mapping=one.columns or None, encoding=one.encoding)
     text = recipe.text
     for path in (text_path(text, corpus) for corpus in text.corpora) if text is not None else ():
         if not path.startswith("hub:") and not is_there(Path(path)):

@@ -10,6 +10,7 @@ import typer
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
+    from metaglot.adaptation import Adapted
     from metaglot.data.labels import Label
     from metaglot.models.devices import Precision
 
@@ -18,6 +19,9 @@ Columns = Annotated[
 ]
 PrecisionOption = Annotated[
     str, typer.Option("--precision", help="auto (bf16 where the processor multiplies it in hardware), bf16 or fp32.")
+]
+AdaptedPrecision = Annotated[
+    str, typer.Option("--precision", help="auto (the one that the model was adapted in), bf16 or fp32.")
 ]
 PRECISIONS: Mapping[str, "Precision"] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
 DeviceOption = Annotated[
@@ -48,6 +52,14 @@ def check_device(name: str) -> str:
     if not DEVICE.fullmatch(name):
         raise MetaglotError(f"--device {name}: unknown; use auto, cpu, cuda, cuda:N or mps")
     return name
+
+
+def adapted_in(folder: Path, precision: "Precision", device: str) -> "Adapted":
+    """Return the adaptation in a folder, in this precision and on this device."""
+    from metaglot.adaptation.storage import load_adapted
+    from metaglot.models import Runtime
+
+    return load_adapted(folder, runtime=Runtime(precision, device=device))
 
 
 def cut_note(cut: int, texts: int, length: int) -> str:
