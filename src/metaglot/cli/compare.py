@@ -110,14 +110,8 @@ def compare(
         for _ in results_of(out, asked, manner._replace(quiet=quiet or as_json)):
             record_command(out, context, hashes, fresh=force)  # not before the folder is sure to take these results
     record_command(out, context, hashes, fresh=force)
-    results, leakages = write_tables(
-        out,
-        asked.leakages(),
-        models,
-        title=f"{', '.join(names)}: compared",
-        leave_out=left_out,
-        reference=asked.reference,
-    )
+    title, seen = f"{', '.join(names)}: compared", asked.leakages()
+    results, leakages = write_tables(out, seen, models, title=title, leave_out=left_out, reference=asked.reference)
     if as_json:
         _tell_numbers(out, left_out)
     elif not quiet:

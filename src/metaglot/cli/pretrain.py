@@ -17,6 +17,8 @@ from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
+    from metaglot.assembly.plan import Assembled
+    from metaglot.config import Recipe
     from metaglot.training import Event
     from metaglot.types import Record
 
@@ -53,24 +55,14 @@ def pretrain(
       metaglot pretrain english --out runs/short --resume
     """
     began = time.process_time()
-    from metaglot.cli.shared.checks import check_algorithm, check_recipe_data
-    from metaglot.config import dump_recipe, load_recipe, packaged_recipes
-    from metaglot.data.folders import check_model
-
-    path = recipe if Path(recipe).suffix in {".yaml", ".yml"} else str(packaged_recipes().get(recipe, recipe))
-    settings = load_recipe(path, overrides or [])
+    settings = _settings(recipe, overrides or [])
     folder = out or Path("runs") / settings.name
     prepare_folder(folder, resume=resume, force=force)
     context.with_resource(writing(folder))
-    check_algorithm(settings.algorithm.name)
-    check_recipe_data(settings)
-    if settings.model.scratch is None:
-        check_model(settings.model.name)
+    _check(settings)
     import torch
 
-    from metaglot.assembly import assemble, write_run_files
-    from metaglot.cli.shared.record import record_command
-    from metaglot.data.seen import seen_of, write_seen
+    from metaglot.assembly import assemble
     from metaglot.training import run
     from metaglot.training.checkpoint import list_steps
     from metaglot.training.run import metrics_note
@@ -84,14 +76,7 @@ def pretrain(
     say = (lambda _: None) if quiet or as_json else (lambda text: tell(text, err=True))
     with bars(quiet=quiet or as_json) as bar:
         assembled = assemble(settings, say, run=None if force else folder, bar=bar)
-    if force and folder.is_dir() and any(folder.iterdir()):  # only now: a mistake costs no run
-        from metaglot.data.owned import RUN, remove_owned
-
-        remove_owned(folder, RUN)
-    write_run_files(folder, dump_recipe(settings), assembled.description, base=assembled.base)
-    write_seen(folder, seen_of(assembled.texts))
-    described = assembled.description
-    record_command(folder, context, described["fingerprints"] | described["validation_fingerprints"])
+    _write_description(context, folder, settings, assembled, force=force)  # only now: a mistake costs no run
     if note := metrics_note(folder / "metrics.jsonl"):
         say(f"note: {printable(note)}")
     shown = Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
@@ -99,18 +84,59 @@ def pretrain(
         plan = replace(assembled.plan, began=began)
         events = tracked(run(plan, folder, stop=stop), opened)
         last = watch(events, assembled.plan.optimisation.steps, quiet=quiet or as_json)
-    outcome: dict[str, Any] = {
-        "outcome": last.reason,
-        "out": str(folder),
-        "step": last.state.step,
-        "validation": dict(last.state.goal),
-    }
-    outcome["cpu_seconds"] = round(last.state.cpu_seconds, 1)
+    outcome = _outcome(folder, last)
     if as_json:
         tell_json(outcome)
     elif not quiet:
         tell(_said(outcome))
     sys.exit(EXIT[last.reason or "done"])
+
+
+def _settings(recipe: str, overrides: list[str]) -> "Recipe":
+    """Return a recipe with its overrides; a name without an ending is that of one that comes with metaglot."""
+    from metaglot.config import load_recipe, packaged_recipes
+
+    path = recipe if Path(recipe).suffix in {".yaml", ".yml"} else str(packaged_recipes().get(recipe, recipe))
+    return load_recipe(path, overrides)
+
+
+def _check(settings: "Recipe") -> None:
+    """Refuse, before torch is imported, an algorithm, data or a model that is not there."""
+    from metaglot.cli.shared.checks import check_algorithm, check_recipe_data
+    from metaglot.data.folders import check_model
+
+    check_algorithm(settings.algorithm.name)
+    check_recipe_data(settings)
+    if settings.model.scratch is None:
+        check_model(settings.model.name)
+
+
+def _write_description(
+    context: typer.Context, folder: Path, settings: "Recipe", assembled: "Assembled", *, force: bool
+) -> None:
+    """Write what the run is made of; with `force`, the run that the folder holds is dropped first."""
+    from metaglot.assembly import write_run_files
+    from metaglot.cli.shared.record import record_command
+    from metaglot.config import dump_recipe
+    from metaglot.data.owned import RUN, remove_owned
+    from metaglot.data.seen import seen_of, write_seen
+
+    if force and folder.is_dir() and any(folder.iterdir()):
+        remove_owned(folder, RUN)
+    described = assembled.description
+    write_run_files(folder, dump_recipe(settings), described, base=assembled.base)
+    write_seen(folder, seen_of(assembled.texts))
+    record_command(folder, context, described["fingerprints"] | described["validation_fingerprints"])
+
+
+def _outcome(folder: Path, last: "Event") -> dict[str, Any]:
+    return {
+        "outcome": last.reason,
+        "out": str(folder),
+        "step": last.state.step,
+        "validation": dict(last.state.goal),
+        "cpu_seconds": round(last.state.cpu_seconds, 1),
+    }
 
 
 def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:

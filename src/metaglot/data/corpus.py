@@ -63,6 +63,22 @@ def read_corpus(
     """
     _check(cleaning)
     name = name or (str(path) if str(path).startswith("hub:") else Path(path).stem)
+    table = _read(path, columns, encoding)
+    removed: dict[str, int] = dict.fromkeys(FILTERS, 0)
+    left = np.ones(len(table), bool)
+    for kind, keep in _filters(table, cleaning, name).items():
+        removed[kind] = int((left & ~keep).sum())
+        left &= keep
+    table, copies = _without_copies(_kept(table, left)[0], cleaning.duplicates, progress)
+    removed |= copies
+    if not len(table):
+        raise MetaglotError(f"{name}: no text is left: {_said(removed)}. Loosen the filters, or mend the source.")
+    numbers = _renumbered(table["document"].to_numpy())
+    return Corpus(name, table.set_column(3, "document", pa.array(numbers)), removed)
+
+
+def _read(path: str | Path, columns: Mapping[str, str] | None, encoding: str | None) -> pa.Table:
+    """Return the texts of a source before any is filtered, in the columns of a corpus."""
     files = _text_files(str(path))
     if files:
         table = _paragraphs(Path(path), files, encoding)
@@ -70,23 +86,22 @@ def read_corpus(
         table = read_table(path, mapping=columns, more=("document",), encoding=encoding)
     if format_of(Path(path)) == ".txt":  # of which blank lines are rows too
         table = table.filter(pa.array([bool(text.strip()) for text in table["text"].to_pylist()]))
-    table = _plain(table)
-    removed: dict[str, int] = dict.fromkeys(FILTERS, 0)
-    left = np.ones(len(table), bool)
-    for kind, keep in _filters(table, cleaning, name).items():
-        removed[kind] = int((left & ~keep).sum())
-        left &= keep
-    table, _ = _kept(table, left)
-    if cleaning.duplicates == "exact":
-        table, removed["duplicate"] = _kept(table, ~repeats(table["text"], progress=progress))
-    elif cleaning.duplicates == "near":
-        same, near = near_repeats(table["text"], progress=progress)
-        table, removed["duplicate"] = _kept(table, ~same)
-        table, removed["near-duplicate"] = _kept(table, ~near[~same])
-    if not len(table):
-        raise MetaglotError(f"{name}: no text is left: {_said(removed)}. Loosen the filters, or mend the source.")
-    numbers = _renumbered(table["document"].to_numpy())
-    return Corpus(name, table.set_column(3, "document", pa.array(numbers)), removed)
+    return _plain(table)
+
+
+def _without_copies(
+    table: pa.Table, duplicates: Duplicates, progress: Callable[[int, int], None] | None
+) -> tuple[pa.Table, dict[str, int]]:
+    """Return the table with the first of each text and its copies alone, and how many copies were of each kind."""
+    if duplicates == "keep":
+        return table, {}
+    if duplicates == "exact":
+        table, same = _kept(table, ~repeats(table["text"], progress=progress))
+        return table, {"duplicate": same}
+    copies, near = near_repeats(table["text"], progress=progress)
+    table, same = _kept(table, ~copies)
+    table, alike = _kept(table, ~near[~copies])
+    return table, {"duplicate": same, "near-duplicate": alike}
 
 
 def split_corpus(corpus: Corpus, share: float, *, seed: int) -> tuple[Corpus, Corpus]:
