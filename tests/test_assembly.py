@@ -10,6 +10,7 @@ from metaglot.adaptation import load_model
 from metaglot.assembly import assemble, read_set, write_run_files
 from metaglot.config import dump_recipe, parse_recipe
 from metaglot.errors import MetaglotError
+from metaglot.metric import ACCURACY
 from metaglot.models import load_backbone
 from metaglot.models.averaging import averaged
 from metaglot.training import run
@@ -124,7 +125,7 @@ def test_the_shots_of_a_goal_are_those_of_validation(recipe):
     assert assemble(recipe(goal={"at_least": 0.5})).plan.goal.shots == 2
     plan = assemble(recipe(goal={"at_least": 0.5, "shots": 3})).plan
     assert len(plan.validation(0, 0, {}).rows["support"]) == 6
-    assert (plan.goal.at_least, plan.goal.shots) == (0.5, 3)
+    assert (plan.goal.metric, plan.goal.score, plan.goal.shots) == (ACCURACY, 0.5, 3)
 
 
 def test_from_a_recipe_to_a_model(recipe, tmp_path):

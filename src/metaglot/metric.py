@@ -72,6 +72,11 @@ class Metric:
         """Return whether the score is as good as the goal; no number never is."""
         return self.sign * score >= self.sign * goal
 
+    @property
+    def worst(self) -> float | None:
+        """The worst score there can be, which is no goal; None without a bound."""
+        return self.low if self.better == "higher" else self.high
+
     def can_be(self, score: float) -> bool:
         """Return whether the score lies within the bounds of the metric; no number never does."""
         low = -float("inf") if self.low is None else self.low
@@ -117,7 +122,9 @@ def least_loss(name: str, title: str = "", unit: str = "nats") -> Metric:
 ACCURACY = share("accuracy")
 MACRO_F1 = share("macro_f1", "macro F1")
 ECE = share("ece", "ECE", better="lower", meaning="expected calibration error in % (15 bins)")
-CLASSIFICATION: Measures = (ACCURACY, MACRO_F1, ECE)  # also of results and runs that say nothing of their metrics
+CLASSIFICATION: Measures = (ACCURACY, MACRO_F1, ECE)  # of results; also of those that say nothing of their metrics
+LOSS = least_loss("loss")
+LABELLED: Measures = (ACCURACY, LOSS)  # of a batch of labelled examples; also of runs that say nothing of them
 
 
 def by_name(measures: Measures) -> Mapping[str, Metric]:

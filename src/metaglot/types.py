@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from metaglot.metric import Measures
+
 Batch = Mapping[str, Tensor]
 """Tensors of some examples: input_ids [B, T], attention_mask [B, T], labels [B], …"""
 
@@ -181,6 +183,11 @@ class Objective(Protocol):
 
     def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
         """Return the metrics of the batch by name."""
+        ...
+
+    @property
+    def measures(self) -> Measures:
+        """What these metrics are, with unit and direction; the first is the primary one."""
         ...
 
 

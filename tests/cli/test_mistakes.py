@@ -34,7 +34,10 @@ MISTAKES = {
     "one class": (["adapt", "builtin:tiny", "one.csv", "--out", "x"], "at least two classes"),
     "unknown column": (["adapt", "builtin:tiny", "examples.csv", "--columns", "label=topic", "--out", "x"], "topic"),
     "unknown effort": (["adapt", "builtin:tiny", "examples.csv", "--effort", "quick", "--out", "x"], "unknown effort"),
-    "goal too high": (["adapt", "builtin:tiny", "examples.csv", "--goal", "90", "--out", "x"], "--goal 90.0: expected"),
+    "goal too high": (
+        ["adapt", "builtin:tiny", "examples.csv", "--goal", "90", "--out", "x"],
+        "--goal 90: expected accuracy above 0 and at most 1",
+    ),
     "goal nan": (["adapt", "builtin:tiny", "examples.csv", "--goal", "nan", "--out", "x"], "--goal nan: expected"),
     "out taken": (
         ["adapt", "builtin:tiny", "examples.csv", "--out", "taken"],

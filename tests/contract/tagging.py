@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize, one_hot
 
 from metaglot.families.batches import pad_rows
+from metaglot.metric import LABELLED, Measures
 from metaglot.models.heads import scores
 from metaglot.seeds import torch_generator
 from metaglot.types import Batch, Episode, HeadSpec, Outputs, Params, Row, TaskInfo, Units
@@ -57,6 +58,10 @@ class Tagging:
         judged = batch["labels"] != UNJUDGED
         right = (self.predict(logits) == batch["labels"])[judged].float().mean()
         return {"loss": float(self.loss(logits, batch)), "accuracy": float(right)}
+
+    @property
+    def measures(self) -> Measures:
+        return LABELLED
 
 
 def tagging_episode(seed: int = 0, *, vocab: int, texts: int = 8) -> Episode:

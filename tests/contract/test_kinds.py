@@ -97,3 +97,21 @@ def test_joined_batches_and_targets_of_the_whole_set_are_as_they_were(kind, bert
     bias[list(task.classes)] = 0.0
     alone = float(problem.loss(head, episode.support))
     assert float(problem.loss({"head.weight": wide, "head.bias": bias}, of_set)) == pytest.approx(alone, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_measures_say_what_the_metrics_are_and_which_way_is_better(kind, bert):
+    episode = KINDS[kind].episode(VOCAB)
+    problem = Problem(bert, episode.objective, KINDS[kind].task)
+    spec, primary = problem.head_spec, episode.objective.measures[0]
+    head = {"head.weight": torch.eye(spec.outputs, bert.hidden_size).double(), "head.bias": torch.zeros(spec.outputs)}
+    found = episode.objective.metrics(problem.logits(head, episode.query), episode.query)
+    assert set(found) == {metric.name for metric in episode.objective.measures}
+    assert all(metric.can_be(found[metric.name]) for metric in episode.objective.measures)
+    if spec.level != "pooled":
+        return
+    targets = problem.units(head, episode.query).targets.double()
+    perfect = targets if spec.outputs == 1 else 100 * (2 * targets - 1)
+    best = episode.objective.metrics(perfect, episode.query)[primary.name]
+    assert best == pytest.approx(primary.high if primary.better == "higher" else primary.low, abs=1e-6)
+    assert primary.gain(best, found[primary.name]) > 0

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from metaglot.errors import MetaglotError
+from metaglot.metric import Metric
 from metaglot.training import Goal, Validation, run, validate
 from metaglot.training.checkpoint import latest, list_steps
 from metaglot.training.run import read_metrics
@@ -146,7 +147,7 @@ def test_done_and_done_again(make_plan, tmp_path):
 
 
 def test_a_goal_met_ends_the_run_for_good(make_plan, tmp_path):
-    plan = make_plan(goal=Goal(at_least=1e-6))
+    plan = make_plan(goal=Goal(score=1e-6))
     reached = finish(replace(plan, goal=None), tmp_path / "plain")[-1].state.goal
     assert reached["accuracy"] > 0
     # Met by the test before the first step: there is a checkpoint of that too.
@@ -158,7 +159,7 @@ def test_a_goal_met_ends_the_run_for_good(make_plan, tmp_path):
 
 def test_a_goal_met_on_the_way(make_plan, tmp_path):
     """The number of the step stands in for an accuracy, so that it is known when the goal is met."""
-    plan = make_plan(goal=Goal(metric="step", at_least=6))
+    plan = make_plan(goal=Goal(Metric("step"), 6))
     events = finish(plan, tmp_path)
     assert (events[-1].reason, events[-1].state.step) == ("goal", 8)  # tested at steps 0, 4, 8
     again = finish(plan, tmp_path)
@@ -166,13 +167,13 @@ def test_a_goal_met_on_the_way(make_plan, tmp_path):
 
 
 def test_steps_that_end_before_the_goal_are_a_budget(make_plan, tmp_path):
-    plan = make_plan(steps=2, goal=Goal(at_least=1.1))
+    plan = make_plan(steps=2, goal=Goal(score=1.1))
     assert finish(plan, tmp_path)[-1].reason == "budget"
     again = finish(plan, tmp_path)
     assert (again[-1].reason, "step" in kinds(again)) == ("budget", False)
 
 
-@pytest.mark.parametrize(("goal", "reason"), [(None, "done"), (Goal(at_least=1.1), "budget")])
+@pytest.mark.parametrize(("goal", "reason"), [(None, "done"), (Goal(score=1.1), "budget")])
 def test_the_cpu_budget_ends_the_run_for_good(make_plan, tmp_path, goal, reason):
     plan = make_plan(steps=1000, goal=goal, cpu_minutes=1e-7)
     events = finish(plan, tmp_path)

@@ -11,9 +11,11 @@ from metaglot.adaptation.model import Model, Names
 from metaglot.data.arguments import check_is, check_number, check_whole, check_words
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
+from metaglot.metric import ACCURACY
 from metaglot.seeds import fold
 
 GOAL_SECONDS = 120.0  # of CPU
+METRIC = ACCURACY  # what cross-validation judges by
 LADDER: tuple[Effort, ...] = (*EFFORTS.values(), longer(EFFORTS["thorough"], 3), longer(EFFORTS["thorough"], 10))
 
 
@@ -28,7 +30,7 @@ def adapt_until(
     seed: int = 0,
     names: Names = True,
 ) -> tuple[Adapted, float]:
-    """Return the adaptation by the least effort whose cross-validated accuracy meets the goal, and that accuracy.
+    """Return the adaptation by the least effort whose cross-validated score (of METRIC) meets the goal, and that score.
 
     Where none meets it in the time, the best one found.  Raises MetaglotError if a class has fewer than two
     different texts, since none could be set aside, and for arguments of another type.
@@ -42,19 +44,19 @@ def adapt_until(
     best: tuple[float, Effort] | None = None
     for effort, following in zip(LADDER, (*LADDER[1:], LADDER[-1]), strict=True):
         before = time.process_time()
-        accuracy = cross_validated(model, Examples(texts, labels, pairs, names), effort, seed=seed)
-        if best is None or accuracy > best[0]:
-            best = accuracy, effort
+        score = cross_validated(model, Examples(texts, labels, pairs, names), effort, seed=seed)
+        if best is None or METRIC.gain(score, best[0]) > 0:
+            best = score, effort
         spent, step = time.process_time() - began, time.process_time() - before
         # Time goes with the steps: do not begin what cannot be finished.
-        if best[0] >= goal or spent + step * following.steps / max(1, effort.steps) > cpu_seconds:
+        if METRIC.reaches(best[0], goal) or spent + step * following.steps / max(1, effort.steps) > cpu_seconds:
             break
     assert best is not None
     return model.adapt(texts, labels, pairs=pairs, effort=best[1], seed=seed, names=names), best[0]
 
 
 def cross_validated(model: Model, examples: Examples, effort: Effort, *, seed: int, folds: int = 4) -> float:
-    """Return the accuracy on examples set aside in turn, each class spread evenly over the folds."""
+    """Return the score, accuracy, on examples set aside in turn, each class spread evenly over the folds."""
     distinct = examples.distinct()
     fewest = min(distinct.values())
     if fewest < 2:

@@ -15,12 +15,14 @@ from metaglot.assembly.tasks import Tasks, has_plain, needs_language, shape_of, 
 from metaglot.assembly.text import Material, RawText, read_text
 from metaglot.assembly.voice import Bar, Voice, no_bar, silent
 from metaglot.config import Recipe
+from metaglot.config.goal import goal_of
 from metaglot.data.folders import latest
 from metaglot.data.runfile import description_in
 from metaglot.data.seen import Part
 from metaglot.data.trained import named_in
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification
+from metaglot.metric import LABELLED
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.limits import check_length
 from metaglot.models.trainable import check_trains
@@ -51,6 +53,7 @@ def assemble(
     lines, `bar` the progress of what takes long.
     """
     voice = Voice(say, bar)
+    check_goal(recipe)
     named = _algorithm(recipe, run)
     algorithm = build_algorithm(**named)
     _check_combine(recipe, together=algorithm.together)
@@ -80,8 +83,16 @@ def assemble(
     hashes |= text.fingerprints if text else {}
     described |= {"data": sorted(hashes), "fingerprints": hashes}
     described |= {"validation": sorted(held_hashes), "validation_fingerprints": held_hashes}
+    if objective.measures != LABELLED:
+        described |= {"measures": [metric.described() for metric in objective.measures]}
     texts = (*parts_of(train, tables), *(text.parts if text else ()))
     return Assembled(plan, backbone, train, validation, described, texts, base)
+
+
+def check_goal(recipe: Recipe) -> None:
+    """Raise MetaglotError, before anything is read, for a goal that validation could not tell of."""
+    if recipe.goal is not None:
+        goal_of(recipe.goal, Classification().measures)
 
 
 def _algorithm(recipe: Recipe, run: Path | None) -> dict[str, Any]:
@@ -158,7 +169,8 @@ def _plan(
             t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip
         ),
         validate=Validation(v.every, v.episodes),
-        goal=Goal(recipe.goal.metric, recipe.goal.at_least, shots) if recipe.goal else None,
+        goal=Goal(*goal_of(recipe.goal, objective.measures), shots) if recipe.goal else None,
+        metric=objective.measures[0],
         cpu_minutes=recipe.budget.cpu_minutes,
         save_every=t.save_every,
         keep=t.keep,

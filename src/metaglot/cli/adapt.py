@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from metaglot.cli.shared.goals import goal_called
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import (
     Columns,
@@ -25,6 +26,7 @@ from metaglot.cli.shared.texts import (
 )
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
+from metaglot.metric import ACCURACY
 
 if TYPE_CHECKING:
     from metaglot.data.labels import Label
@@ -69,7 +71,12 @@ def adapt(
             "the algorithm that trained the run)."
         ),
     ] = "fast",
-    goal: Annotated[float | None, typer.Option(help="Go on until cross-validated accuracy is this, e.g. 0.9.")] = None,
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on until cross-validated accuracy is this, e.g. 0.9, or accuracy=0.9.", show_default=False
+        ),
+    ] = None,
     seconds: Annotated[
         float | None,
         typer.Option(help="CPU seconds that a goal (120 if absent) or auto (about 20) may take.", show_default=False),
@@ -112,15 +119,16 @@ def adapt(
         raise MetaglotError("--effort has no use beside --goal, which goes from one to the next; drop one of them")
     if goal is None and seconds is not None and effort != "auto":
         raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
-    _check(model, out, effort=effort, goal=goal, seconds=seconds, force=force)
+    wanted = None if goal is None else goal_called(goal, (ACCURACY,))
+    _check(model, out, effort=effort, seconds=seconds, force=force)
     context.with_resource(writing(out))
     runs = precision_called(precision), check_device(device)
     loaded, task, notes = _task(model, examples, (columns, encoding), runs, quiet=quiet, as_json=as_json)
     if reads:
         loaded = _reading(loaded, reads, examples, task[2])
-    adapted, reached = _learnt(loaded, task, effort=effort, goal=goal, seconds=seconds, seed=seed, names=names)
+    adapted, reached = _learnt(loaded, task, effort=effort, goal=wanted, seconds=seconds, seed=seed, names=names)
     adapted.save(out, keep_examples=keep_examples, force=force)
-    met = goal is None or (reached is not None and reached >= goal)
+    met = wanted is None or (reached is not None and ACCURACY.reaches(reached, wanted))
     if as_json:
         tell_json(_outcome(adapted, out, notes, reached=reached, met=met))
     elif not quiet:
@@ -207,7 +215,7 @@ def _learnt(
     seed: int,
     names: bool,
 ) -> tuple["Adapted", float | None]:
-    """Return the adaptation, and the cross-validated accuracy that it has where a goal was set."""
+    """Return the adaptation, and the cross-validated score that it has where a goal was set."""
     texts, labels, pairs = task
     if goal is None:
         return model.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds), None
@@ -226,7 +234,7 @@ def _outcome(adapted: "Adapted", out: Path, notes: list[str], *, reached: float 
         "names": made.get("names") or {},
         "reads": made.get("reads"),
         "steps": adapted.effort.steps,
-        "cross_validated_accuracy": reached,
+        f"cross_validated_{ACCURACY.name}": reached,
         "goal_met": met,
         "choice": made.get("choice"),
         "notes": notes,
@@ -243,7 +251,7 @@ def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
             tell(Expected(**choice["expected"]).said())
     if reads in ("first", "second"):
         tell(f"of two texts it reads the {reads} alone; --reads both has it otherwise")
-    reach = "" if reached is None else f", cross-validated accuracy {100 * reached:.1f} %"
+    reach = "" if reached is None else f", cross-validated {ACCURACY.words} {ACCURACY.with_unit(reached)}"
     tell(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes{reach} → {out}")
     new = "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"
     tell(f"try: metaglot predict {out} {new}")
@@ -258,7 +266,7 @@ def _from_names(
 
     named = [label.strip() for label in labels.split(",") if label.strip()]
     check_names(named)
-    _check(model, out, effort="instant", goal=None, seconds=None, force=force)
+    _check(model, out, effort="instant", seconds=None, force=force)
     check_model(model)
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
@@ -273,13 +281,11 @@ def _from_names(
         tell(f"try: metaglot predict {out} --text 'a new text'")
 
 
-def _check(model: str, out: Path, *, effort: str, goal: float | None, seconds: float | None, force: bool) -> None:
+def _check(model: str, out: Path, *, effort: str, seconds: float | None, force: bool) -> None:
     from metaglot.cli.shared.checks import check_efforts
     from metaglot.data.folders import check_target
 
     check_efforts([effort], model)
-    if goal is not None and not 0 < goal <= 1:
-        raise MetaglotError(f"--goal {goal}: expected an accuracy above 0 and at most 1, e.g. 0.9")
     if seconds is not None and not seconds >= 0:
         raise MetaglotError(f"--seconds {seconds}: expected 0 or more, e.g. 120")
     check_target(out, force=force)

@@ -15,6 +15,7 @@ import typer
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError, printable
+from metaglot.metric import ACCURACY, Metric
 
 if TYPE_CHECKING:
     from metaglot.assembly.plan import Assembled
@@ -83,12 +84,12 @@ def pretrain(
     with stop_flag() as stop, open_trackers(trackers, shown) as opened:
         plan = replace(assembled.plan, began=began)
         events = tracked(run(plan, folder, stop=stop), opened)
-        last = watch(events, assembled.plan.optimisation.steps, quiet=quiet or as_json)
+        last = watch(events, plan.optimisation.steps, quiet=quiet or as_json, metric=plan.metric)
     outcome = _outcome(folder, last)
     if as_json:
         tell_json(outcome)
     elif not quiet:
-        tell(_said(outcome))
+        tell(_said(outcome, plan.metric))
     sys.exit(EXIT[last.reason or "done"])
 
 
@@ -208,7 +209,7 @@ def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
         yield bar
 
 
-def watch(events: "Iterator[Event]", steps: int, *, quiet: bool) -> "Event":
+def watch(events: "Iterator[Event]", steps: int, *, quiet: bool, metric: Metric = ACCURACY) -> "Event":
     """Show a progress bar with time left, and return the last event."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -231,7 +232,7 @@ def watch(events: "Iterator[Event]", steps: int, *, quiet: bool) -> "Event":
                     progress.console.print(warning, highlight=False)
                     warned = True
             elif last.kind == "validation":
-                notes["validation"] = held_out_note(last.record)
+                notes["validation"] = held_out_note(last.record, metric)
                 if not progress.console.is_terminal and not quiet:
                     progress.console.print(f"step {last.state.step}: {notes['validation']}")
             progress.update(task, completed=last.state.step, note=" · ".join(n for n in notes.values() if n))
@@ -260,18 +261,18 @@ def unsolved_note(record: "Record") -> str:
     )
 
 
-def held_out_note(record: "Record") -> str:
-    """Return what a validation found: accuracy on held-out tasks, perplexity of held-out text."""
+def held_out_note(record: "Record", metric: Metric) -> str:
+    """Return what a validation found: the primary metric on held-out tasks, perplexity of held-out text."""
     notes: list[str] = []
-    if "accuracy" in record:
-        notes.append(f"held-out accuracy {100 * float(record['accuracy']):.1f} %")
+    if metric.name in record:
+        notes.append(f"held-out {metric.words} {metric.with_unit(float(record[metric.name]))}")
     if "perplexity" in record:
         notes.append(f"held-out perplexity {float(record['perplexity']):.1f}")
     return ", ".join(notes)
 
 
-def _said(outcome: dict[str, Any]) -> str:
-    found = held_out_note(outcome["validation"])
+def _said(outcome: dict[str, Any], metric: Metric) -> str:
+    found = held_out_note(outcome["validation"], metric)
     held_out = f", {found}" if found else ""
     how = {
         "done": "done",

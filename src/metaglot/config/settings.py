@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from metaglot.config.goal import GoalSettings
 from metaglot.config.strict import MOST, Range, Strict, check_range
 from metaglot.config.tasks import EpisodeSettings, TaskSettings
 from metaglot.config.text import TextSettings
@@ -120,14 +121,6 @@ class ValidationSettings(Strict):
     def _ordered(self) -> "ValidationSettings":
         check_range("ways", self.ways, least=2)
         return self
-
-
-class GoalSettings(Strict):
-    """Training ends once validation meets it."""
-
-    metric: Literal["accuracy"] = "accuracy"
-    at_least: float = Field(gt=0, le=1)
-    shots: int | None = Field(default=None, ge=1, le=MOST)  # those of validation if absent
 
 
 class BudgetSettings(Strict):

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from metaglot.families.batches import pad_rows
+from metaglot.metric import LABELLED, Measures
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
@@ -64,3 +65,8 @@ class Classification:
         """Return loss (nats) and accuracy."""
         right = (self.predict(logits) == batch["labels"]).float().mean()
         return {"loss": float(self.loss(logits, batch)), "accuracy": float(right)}
+
+    @property
+    def measures(self) -> Measures:
+        """Accuracy, the primary one, and loss."""
+        return LABELLED

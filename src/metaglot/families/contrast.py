@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from metaglot.metric import Measures
 from metaglot.types import Batch, HeadSpec, Objective, Outputs, Params, Row, TaskInfo, Units
 
 TEMPERATURE = 0.1  # T
@@ -79,6 +80,11 @@ class WithContrast:
         """Return the metrics of the objective, with L as the loss."""
         own, _ = self._parts(logits)
         return {**self.objective.metrics(own, batch), "loss": float(self.loss(logits, batch))}
+
+    @property
+    def measures(self) -> Measures:
+        """What the metrics of the objective are."""
+        return self.objective.measures
 
     @staticmethod
     def _parts(logits: Tensor) -> tuple[Tensor, Tensor]:  # [B, C + B] -> [B, C], [B, B]

@@ -8,9 +8,11 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from metaglot.families.batches import pad_rows
+from metaglot.metric import MACRO_F1, Measures, least_loss, share
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
+MEASURES: Measures = (MACRO_F1, share("micro_f1", "micro F1"), least_loss("loss", unit="nats a label"))
 UNJUDGED = -1.0  # of a label of which is not known whether a text has it
 
 
@@ -79,6 +81,11 @@ class MultiLabel:
         macro = float((2 * hits / both.clamp(min=1))[there].mean()) if bool(there.any()) else 1.0
         micro = float(2 * hits.sum() / both.sum()) if bool(there.any()) else 1.0
         return {"loss": float(self.loss(logits, batch)), "macro_f1": macro, "micro_f1": micro}
+
+    @property
+    def measures(self) -> Measures:
+        """Macro F1, the primary one, micro F1, and the loss."""
+        return MEASURES
 
     @staticmethod
     def _judged(logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

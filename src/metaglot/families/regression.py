@@ -14,8 +14,11 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from metaglot.families.batches import pad_rows
+from metaglot.metric import Measures, least_loss
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
+
+MEASURES: Measures = tuple(least_loss(*names, unit="") for names in (("mae", "MAE"), ("rmse", "RMSE"), ("loss",)))
 
 
 @dataclass(frozen=True)
@@ -72,3 +75,8 @@ class Regression:
             "mae": float(wrong.abs().mean()),
             "rmse": float(wrong.pow(2).mean().sqrt()),
         }
+
+    @property
+    def measures(self) -> Measures:
+        """The mean absolute error, the primary one, the root of the mean squared error, and the loss."""
+        return MEASURES

@@ -33,11 +33,20 @@ class Curve(NamedTuple):
     title: str
     kind: str  # of the records that hold it
     scale: float = 1.0
+    banded: bool = False  # whether `ci95` of a record is the half width of its interval
+
+
+def validation_curve(metric: Metric) -> Curve:
+    """Return how the primary metric of validation tasks is drawn."""
+    unit = f", {metric.unit}" if metric.unit else ""
+    return Curve(
+        f"{metric.heading} on validation tasks{unit}{metric.direction}", "validation", metric.scale, banded=True
+    )
 
 
 CURVES: Mapping[str, Curve] = MappingProxyType(
     {
-        "accuracy": Curve("Accuracy on validation tasks, %", "validation", 100.0),
+        ACCURACY.name: validation_curve(ACCURACY),
         "loss": Curve("Meta-training loss, nats", "step"),
         "domain_loss": Curve("Loss on other text of the domain, adapted, nats a token", "step"),
         "plain_loss": Curve("Loss of the plain objective, nats a token", "step"),
@@ -122,7 +131,7 @@ def calibration_chart(results: Sequence[Result]) -> str:
     return line_chart(series, title="Calibration error in %", x="support examples a class", log=True, marks=marks)
 
 
-def curve_chart(curve: Sequence[Mapping[str, object]], name: str = "accuracy") -> str:
+def curve_chart(curve: Sequence[Mapping[str, object]], name: str = ACCURACY.name) -> str:
     """Return `name` over `step`, from the records that have both.
 
     Records as in `metrics.jsonl`: those with a `kind` count only if it is the curve's own (accuracy: validation,
@@ -132,9 +141,16 @@ def curve_chart(curve: Sequence[Mapping[str, object]], name: str = "accuracy") -
     return curves_chart({"": curve}, name)
 
 
-def curves_chart(runs: Mapping[str, Sequence[Mapping[str, object]]], name: str = "accuracy") -> str:
-    """Return the same of several runs, by their names."""
-    drawn = CURVES.get(name, Curve(name, ""))
+def validation_chart(runs: Mapping[str, Sequence[Mapping[str, object]]], metric: Metric) -> str:
+    """Return the same of the primary metric of the validation tasks of several runs, by their names."""
+    return curves_chart(runs, metric.name, validation_curve(metric))
+
+
+def curves_chart(
+    runs: Mapping[str, Sequence[Mapping[str, object]]], name: str = ACCURACY.name, curve: Curve | None = None
+) -> str:
+    """Return the same of several runs, by their names; `curve` is how it is drawn, if CURVES does not say."""
+    drawn = curve or CURVES.get(name, Curve(name, ""))
     series = [_curve(records, name, drawn)._replace(name=run, style=n) for n, (run, records) in enumerate(runs.items())]
     return line_chart(series, title=drawn.title, x="step", height=270)
 
@@ -161,7 +177,7 @@ def _curve(records: Sequence[Mapping[str, object]], name: str, drawn: Curve) -> 
     found = [(_number(record, "step"), _number(record, name), _number(record, "ci95")) for record in own]
     kept = [(x, y * drawn.scale, half * drawn.scale) for x, y, half in found if isfinite(x) and isfinite(y)]
     x, y, half = ([row[n] for row in kept] for n in range(3))
-    banded = name == "accuracy" and all(map(isfinite, half))
+    banded = drawn.banded and all(map(isfinite, half))
     low = [value - width for value, width in zip(y, half, strict=True)] if banded else []
     high = [value + width for value, width in zip(y, half, strict=True)] if banded else []
     return Series("", _thinned(x), _thinned(y), _thinned(low), _thinned(high))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import isnan
+from types import MappingProxyType
 
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval
@@ -40,16 +41,19 @@ def _sentence(results: Sequence[Result], found: Sequence[Comparison], name: str)
     return f"{best.ours} is {gap}, {scope}{_interval(best)}; {_lost(best)}{_beaten(found)}."
 
 
-def run_headline(curves: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
-    """Return how far each run got on its validation tasks: first and last accuracy, steps."""
+def run_headline(
+    curves: Mapping[str, Sequence[Mapping[str, object]]], primary: Mapping[str, Metric] = MappingProxyType({})
+) -> str:
+    """Return how far each run got on its validation tasks: steps, and first and last score by its primary metric."""
     said: list[str] = []
     for name, records in curves.items():
+        metric = primary.get(name, ACCURACY)
         steps = [r["step"] for r in records if isinstance(r.get("step"), int)]
-        checks = [r for r in records if r.get("kind") == "validation" and isinstance(r.get("accuracy"), float)]
+        checks = [r for r in records if r.get("kind") == "validation" and isinstance(r.get(metric.name), float)]
         reached = f"{name} took {steps[-1]} steps" if steps else f"{name} took no step"
         if len(checks) > 1:
-            first, last = (100 * float(str(r["accuracy"])) for r in (checks[0], checks[-1]))
-            reached += f"; accuracy on its validation tasks went from {first:.1f} % to {last:.1f} %"
+            first, last = (metric.with_unit(float(str(r[metric.name]))) for r in (checks[0], checks[-1]))
+            reached += f"; {metric.words} on its validation tasks went from {first} to {last}"
         said.append(reached)
     return ". ".join(said) + "." if said else ""
 

@@ -38,7 +38,7 @@ def numbers(material: Material) -> dict[str, Any]:
     fewer = without(results, material.leave_out) if results and material.leave_out else []
     return {
         "title": material.title,
-        "headline": headline(results, found) if results else run_headline(material.curves),
+        "headline": headline(results, found) if results else run_headline(material.curves, material.primary),
         "metrics": [metric.described() for metric in dict.fromkeys(m for r in results for m in r.measures)],
         "tasks": tasks_of(results),
         "runs": list(material.curves),

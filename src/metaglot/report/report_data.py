@@ -15,6 +15,7 @@ from metaglot.evaluation.leakage import Leakage, read_leakages
 from metaglot.evaluation.protocol import Cell
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.store import REFERENCE, RESULTS, read_results
+from metaglot.metric import ACCURACY, Metric
 from metaglot.report.rates import Learnt, read_learnt
 from metaglot.training.run import read_metrics
 
@@ -34,7 +35,15 @@ class Material:
     leakage: Sequence[Leakage] = ()
     about: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # heading -> facts
     leave_out: Sequence[str] = ()
+    primary: Mapping[str, Metric] = field(default_factory=dict)  # of the validation tasks, by run; accuracy if absent
     reference: str | None = None  # the method that is compared with all others; the first of ours if absent
+
+    def curves_by_metric(self) -> dict[Metric, dict[str, Sequence[Record]]]:
+        """Return the records of the runs by the primary metric of their validation tasks."""
+        found: dict[Metric, dict[str, Sequence[Record]]] = {}
+        for run, records in self.curves.items():
+            found.setdefault(self.primary.get(run, ACCURACY), {})[run] = records
+        return found
 
 
 def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequence[str] = ()) -> Material:
@@ -71,6 +80,7 @@ def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequenc
         [found for path in judged for found in read_leakages(path)],
         {name: facts for name, facts in about.items() if facts},
         leave_out,
+        {name: _primary(path / RUN) for name, path in runs.items()},
         str(settings[REFERENCE]) if settings.get(REFERENCE) else None,
     )
 
@@ -144,6 +154,11 @@ def _read(file: Path, read: Callable[[Path], dict[str, object]]) -> dict[str, ob
 
 def _described(file: Path) -> dict[str, object]:
     return read_described(file)[1]
+
+
+def _primary(file: Path) -> Metric:
+    """Return the primary metric of a run's validation tasks."""
+    return read_described(file)[0].measures[0] if is_there(file) else ACCURACY
 
 
 def _recipe(file: Path) -> dict[str, object]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from metaglot.evaluation.result import Result
-from metaglot.metric import Metric
+from metaglot.metric import ACCURACY, Metric
 from metaglot.report.charts import (
     CURVES,
     calibration_chart,
@@ -14,6 +14,7 @@ from metaglot.report.charts import (
     method_chart,
     ranking_chart,
     shots_chart,
+    validation_chart,
 )
 from metaglot.report.comparison import Comparison, comparisons, named
 from metaglot.report.grids import Grid, calibration, cost, every_task, macro_means, other_metrics
@@ -40,7 +41,7 @@ def sections(material: Material) -> tuple[str, list[Section]]:
     """Return the headline and the sections that have something to show."""
     results = list(material.results)
     found = comparisons(results, material.reference)
-    said = headline(results, found) if results else run_headline(material.curves)
+    said = headline(results, found) if results else run_headline(material.curves, material.primary)
     parts = _judged(material, results, found)
     parts += [_training(material), _leakage(material)]
     kept = [
@@ -98,7 +99,10 @@ _THICK = "Thick bars are 95 % intervals over draws, thin ones over tasks and dra
 
 
 def _training(material: Material) -> Section:
-    charts = [curves_chart(material.curves, name) for name in CURVES]
+    charts = [
+        *(validation_chart(runs, metric) for metric, runs in material.curves_by_metric().items()),
+        *(curves_chart(material.curves, name) for name in CURVES if name != ACCURACY.name),
+    ]
     many = len(material.learnt) > 1
     charts += [
         rates_chart(learnt, title=f"Learnt rates of {run}" if many else "Learnt rates")

@@ -13,6 +13,7 @@ from metaglot.data.cache import write_whole
 from metaglot.data.locks import writing
 from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
+from metaglot.metric import ACCURACY, Metric
 from metaglot.models.averaging import averaged
 from metaglot.training.checkpoint import clean, latest, load, save
 from metaglot.training.combine import Combine, mean
@@ -54,6 +55,7 @@ class Plan:
     seed: int = 0
     freeze: tuple[str, ...] = ()
     combine: Combine = mean
+    metric: Metric = ACCURACY  # the primary one of the validation tasks
     text: HeldOutText | None = None  # held-out text, for the loss of the plain objective
     average_with_base: float = 0.0  # share of the base model in the weights that are tested, and later loaded
 

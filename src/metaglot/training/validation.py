@@ -7,7 +7,9 @@ from typing import Protocol
 
 import torch
 
+from metaglot.errors import MetaglotError
 from metaglot.families.language import perplexity, with_perplexity
+from metaglot.metric import ACCURACY, Metric
 from metaglot.seeds import fold
 from metaglot.types import Algorithm, Learner, Params, Problem, Record, TaskDistribution
 
@@ -26,22 +28,24 @@ class Validation:
 class Goal:
     """Training ends as soon as validation meets it."""
 
-    metric: str = "accuracy"
-    at_least: float = 0.75
+    metric: Metric = ACCURACY
+    score: float = 0.75  # at least, or at most where less is better
     shots: int = 5
 
     def met(self, record: Record) -> bool:
         """Return whether a validation record meets the goal."""
-        return float(record.get(self.metric, -math.inf)) >= self.at_least
+        return self.metric.reaches(float(record.get(self.metric.name, math.nan)), self.score)
 
 
 def validate(
     algorithm: Algorithm, learner: Learner, meta: Params, distribution: TaskDistribution, *, episodes: int
 ) -> dict[str, float]:
-    """Return the mean of each query metric over the episodes and `ci95`, the half-width for accuracy.
+    """Return the mean of each query metric over the episodes and `ci95`, the half-width for the primary one.
 
-    Each task counts the same; in language modelling an episode counts by the tokens judged in it.
+    Each task counts the same; in language modelling an episode counts by the tokens judged in it.  Raises MetaglotError
+    where episodes have unlike primary metrics.
     """
+    primary: Metric | None = None
     found: list[dict[str, float]] = []
     weights: list[int] = []
     for n in range(episodes):
@@ -50,14 +54,25 @@ def validate(
         fast = algorithm.adapt(problem, meta, episode.support, seed=fold(VALIDATION_SEED, "adapt", n))
         with torch.no_grad():
             logits = problem.logits({**meta, **fast.params}, episode.query)
+        primary = _same(primary, episode.objective.measures[0])
         found.append(dict(episode.objective.metrics(logits, episode.query)))
         weights.append(episode.objective.judged(episode.query) if problem.over_vocabulary else 1)
     judged = weights if any(weights) else None
     means = with_perplexity({name: fmean((f[name] for f in found), judged) for name in found[0]})
-    accuracies = [f["accuracy"] for f in found if "accuracy" in f]
-    if len(accuracies) > 1:
-        means["ci95"] = 1.96 * stdev(accuracies) / math.sqrt(len(accuracies))
+    if primary is not None and len(found) > 1:
+        scores = [f[primary.name] for f in found]
+        means["ci95"] = 1.96 * stdev(scores) / math.sqrt(len(scores))
     return means
+
+
+def _same(before: Metric | None, now: Metric) -> Metric:
+    """Return the primary metric of one more episode; raise MetaglotError where it is not that of those before."""
+    if before is not None and before != now:
+        raise MetaglotError(
+            f"validation tasks are judged by {before.axis} and by {now.axis}, and no mean is taken over unlike "
+            "metrics; validate on tasks of one kind"
+        )
+    return now
 
 
 class HeldOutText(TaskDistribution, Protocol):

@@ -10,10 +10,13 @@ from torch.nn.functional import cross_entropy
 
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
+from metaglot.metric import ACCURACY, Measures, Metric, least_loss
 from metaglot.types import VOCABULARY, Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
 UNJUDGED = -100
 MOST = 700.0  # nats; beyond, a perplexity is no number
+PERPLEXITY = Metric("perplexity", better="lower", digits=1, low=1.0)
+TOKENS: Measures = (least_loss("loss", unit="nats a token"), PERPLEXITY, ACCURACY)
 
 
 def collate_labelled(rows: Sequence[Row], *, pad_token_id: int) -> dict[str, Tensor]:
@@ -104,3 +107,8 @@ class OverVocabulary:
     def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
         """Return loss, perplexity and accuracy."""
         return token_metrics(logits, batch)
+
+    @property
+    def measures(self) -> Measures:
+        """Loss, the primary one since its mean is one, then perplexity and accuracy of tokens."""
+        return TOKENS
