@@ -25,7 +25,7 @@ from judging import parser_of, task_sets
 from text.train import trained, words
 
 from metaglot.adaptation import AS_TRAINED, load_model
-from metaglot.algorithms import ALGORITHMS
+from metaglot.choices import ALGORITHMS
 from metaglot.config import Recipe, load_recipe, packaged_recipes
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError

@@ -98,7 +98,7 @@ class Mapped:
 class Moving:
     """Synthetic classes whose means walk at random from part to part of the stream."""
 
-    family: OnFeatures
+    objective: OnFeatures
     shots: int = 2
     queries: int = 5
     keeps: float = 0.85  # of a mean from part to part, whose length stays one

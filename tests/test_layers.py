@@ -7,7 +7,7 @@ import metaglot
 
 ROOT = Path(metaglot.__file__).parent
 ORDER = (
-    *("version", "errors", "seeds", "method_names", "metric", "types", "data", "models", "families", "tasks"),
+    *("version", "errors", "seeds", "choices", "metric", "types", "data", "models", "families", "tasks"),
     *("inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report", "search", "export", "serving"),
     *("sklearn", "config", "assembly", "cli", "__main__"),
 )

@@ -14,8 +14,9 @@ from torch import Tensor
 from meta.peers import PEERS, Classifier
 from meta.workload import RATE, STEPS, WAYS, WORKLOADS, make_module, make_tasks
 from metaglot.algorithms import GradientBased
+from metaglot.choices import ESTIMATORS
 from metaglot.families.classification import Classification
-from metaglot.inner import ESTIMATORS, Adjoint, Estimator, FiniteProduct, Sgd
+from metaglot.inner import Adjoint, Estimator, FiniteProduct, Sgd
 from metaglot.models import All, HfLearner, Zeros
 from metaglot.types import Episode, Problem, TaskInfo
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaglot.algorithms import ALGORITHMS, CoTrained, Joint, SequentialReptile
+from metaglot.algorithms import CoTrained, Joint, SequentialReptile
 from metaglot.algorithms.describe import describe
+from metaglot.choices import ALGORITHMS
 
 FOLDER = Path(__file__).parent.parent / "img" / "algorithms"
 BARS = ("embeddings", "layer 1", "layer 2")

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from metaglot.adaptation import AS_TRAINED, Adapted, AsTrained, load_model
-from metaglot.algorithms import ALGORITHMS, build_algorithm
+from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.build import full_options
 from metaglot.assembly import assemble, write_run_files
+from metaglot.choices import ALGORITHMS
 from metaglot.config import dump_recipe, parse_recipe
 from metaglot.data.trained import check_trained, trained_by
 from metaglot.errors import MetaglotError

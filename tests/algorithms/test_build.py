@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metaglot.algorithms import ALGORITHMS, GradientBased, build_algorithm
+from metaglot.algorithms import GradientBased, build_algorithm
 from metaglot.algorithms.build import full_options, has_dropout, prototype_metric
 from metaglot.algorithms.maml import maml
 from metaglot.algorithms.protonet import protonet
+from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
 from metaglot.inner import first_order
 from metaglot.models import (

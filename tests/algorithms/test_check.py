@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from metaglot.algorithms import ALGORITHMS, build_algorithm
+from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.check import TOLERANCE, check_gradient, exact_of
 from metaglot.algorithms.describe import cost_of, describe, papers_in
 from metaglot.algorithms.imaml import imaml
 from metaglot.algorithms.maml import maml
+from metaglot.choices import ALGORITHMS
 from metaglot.inner import Adjoint, FirstOrder, Inner
 from metaglot.models import All
 from metaglot.types import Episode, Params, Problem

@@ -191,7 +191,7 @@ def test_boil_moves_the_body_and_leaves_the_head(problem, bert, episode):
 
 @pytest.mark.parametrize("name", ["leopard", "leo", "cavia", "warpgrad", "boil", "protomaml"])
 def test_a_rate_of_zero_leaves_the_start(problem, bert, episode, name):
-    from metaglot.algorithms import ALGORITHMS
+    from metaglot.choices import ALGORITHMS
 
     algorithm = ALGORITHMS[name](lr=0.0, dropout=False)
     meta = noisy(algorithm.init(bert, [problem.task], seed=0), 0.0, seed=1)

@@ -12,8 +12,9 @@ from metaglot.algorithms.meta_curvature import meta_curvature
 from metaglot.algorithms.meta_sgd import meta_sgd
 from metaglot.algorithms.metanet import metanet_n
 from metaglot.algorithms.reml import reml
+from metaglot.choices import RULES
 from metaglot.errors import MetaglotError
-from metaglot.inner import RULES, Curvature, LayerRates, MetaNet, MetaSgd, Momentum, Recurrent
+from metaglot.inner import Curvature, LayerRates, MetaNet, MetaSgd, Momentum, Recurrent
 from metaglot.inner.curvature import SCALE
 from metaglot.inner.estimators import Implicit, Towards
 from metaglot.inner.recurrent import LSTM

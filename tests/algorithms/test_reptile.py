@@ -7,9 +7,10 @@ import torch
 
 from metaglot.algorithms.reptile import reptile
 from metaglot.algorithms.why_not import why_not
+from metaglot.choices import HEADS
 from metaglot.families.batches import concatenate
 from metaglot.families.classification import Classification
-from metaglot.models import HEADS, AllBut, Warp
+from metaglot.models import AllBut, Warp
 from metaglot.seeds import fold
 from metaglot.tasks import Shape, SupervisedTasks, sources_of
 from metaglot.types import Problem

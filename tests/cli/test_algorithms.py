@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from metaglot.algorithms import ALGORITHMS
+from metaglot.choices import ALGORITHMS
 
 
 def test_algorithms_are_listed(metaglot):

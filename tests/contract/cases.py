@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from metaglot.algorithms import ALGORITHMS, GradientBased, Joint
+from metaglot.algorithms import GradientBased, Joint
+from metaglot.choices import ALGORITHMS
 from metaglot.models import All, HeadOnly, HfLearner, Lora, Named, Prototypes, Zeros
 from metaglot.tasks import sources_of
 from metaglot.types import Episode, Fast, MetaGrad, Params, Problem

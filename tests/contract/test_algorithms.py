@@ -24,7 +24,7 @@ from tests.contract.cases import (
     start,
 )
 
-from metaglot.algorithms import ALGORITHMS
+from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import head_size
 from metaglot.seeds import generator

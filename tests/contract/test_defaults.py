@@ -52,7 +52,7 @@ FALL |= {(name, "multilabel"): -0.45 for name in ("cavia", *WRITERS)}
 
 
 def test_every_algorithm_is_in_one_list():
-    from metaglot.algorithms import ALGORITHMS
+    from metaglot.choices import ALGORITHMS
 
     assert sorted((*BODY_MOVES, *HEAD_MOVES, *NO_STEPS, *WRITERS)) == sorted(ALGORITHMS)
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 from tests.contract.kinds import KINDS, Kind
 
-from metaglot.algorithms import ALGORITHMS, build_algorithm
+from metaglot.algorithms import build_algorithm
+from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate, take
 from metaglot.types import Problem

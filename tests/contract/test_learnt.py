@@ -14,7 +14,8 @@ import torch
 
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.storage import load_adapted
-from metaglot.algorithms import ALGORITHMS, adapting, build_algorithm
+from metaglot.algorithms import adapting, build_algorithm
+from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.runs.averaging import average

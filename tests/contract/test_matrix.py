@@ -15,9 +15,10 @@ import pytest
 import torch
 
 from metaglot.algorithms import GradientBased, why_not
+from metaglot.choices import ESTIMATORS, HEADS, RULES, SCOPES
 from metaglot.errors import MetaglotError
-from metaglot.inner import ESTIMATORS, RULES, Adjoint, Estimator, FiniteProduct, FirstOrder, Rule, Unrolled
-from metaglot.models import HEADS, SCOPES, Head, Scope
+from metaglot.inner import Adjoint, Estimator, FiniteProduct, FirstOrder, Rule, Unrolled
+from metaglot.models import Head, Scope
 from metaglot.types import Params
 
 STEPS = 3

@@ -16,7 +16,7 @@ from tests.contract.cases import (
     world,
 )
 
-from metaglot.algorithms import ALGORITHMS
+from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
 from metaglot.models import HeadOnly, HfLearner, Lora, Named, Prototypes, Zeros
 from metaglot.tasks import sources_of

@@ -10,7 +10,8 @@ import pytest
 import torch
 from tests.contract.tagging import TAGS, Tagging, tagging_episode
 
-from metaglot.algorithms import ALGORITHMS, build_algorithm
+from metaglot.algorithms import build_algorithm
+from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
 from metaglot.models.heads import class_means, svm
 from metaglot.types import Problem

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from metaglot.algorithms import ALGORITHMS
 from metaglot.algorithms.describe import describe
-from metaglot.inner import ESTIMATORS, RULES
-from metaglot.models import HEADS, SCOPES
+from metaglot.choices import ALGORITHMS, ESTIMATORS, HEADS, RULES, SCOPES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "algorithms.md").read_text("utf-8")

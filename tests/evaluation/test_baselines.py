@@ -10,9 +10,10 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from metaglot.adaptation import Model, load_model
+from metaglot.choices import BASELINES
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import BASELINES, FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
+from metaglot.evaluation import FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
 from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FrozenLR, FrozenProto, Remembered, Tfidf
 from metaglot.evaluation.baselines.features import Encoder
 from metaglot.evaluation.baselines.finetune import shuffled, tuned_for

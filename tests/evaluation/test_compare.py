@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from metaglot.algorithms import ALGORITHMS
+from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import read_results
 

@@ -6,10 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaglot.adaptation import AS_TRAINED, AUTO, EFFORTS
-from metaglot.algorithms import ALGORITHMS
-from metaglot.cli.shared import checks
-from metaglot.cli.shared.checks import EFFORTS as NAMED
+from metaglot.choices import EFFORTS
 
 pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
 MANY = pytest.mark.parametrize("cases", [40, pytest.param(650, marks=pytest.mark.slow)])
@@ -38,7 +35,7 @@ SHOTS = ODD.filter(lambda word: any(not_positive(part) for part in word.split(",
 COLUMNS = ODD.filter(lambda word: "=" not in word) | st.sampled_from(["text=", "=text", "txet=text", "label=nope"])
 BAD = {  # option -> words that it refuses, whatever else is said
     "adapt": {
-        "--effort": ODD.filter(lambda w: w not in NAMED),
+        "--effort": ODD.filter(lambda w: w not in EFFORTS),
         "--seed": ODD.filter(no_number),
         "--columns": COLUMNS,
     },
@@ -47,7 +44,7 @@ BAD = {  # option -> words that it refuses, whatever else is said
         "--draws": ODD.filter(not_positive),
         "--queries": ODD.filter(not_positive),
         "--threads": ODD.filter(not_positive),
-        "--efforts": ODD.filter(lambda w: any(p.strip() not in NAMED for p in w.split(",") if p.strip())),
+        "--efforts": ODD.filter(lambda w: any(p.strip() not in EFFORTS for p in w.split(",") if p.strip())),
         "--leave-out": ODD.filter(lambda w: any(p.strip() not in ("examples", "") for p in w.split(","))),
         "--columns": COLUMNS,
     },
@@ -128,12 +125,6 @@ def test_an_earlier_adaptation_is_kept_without_force(handled, desk):
 def test_goals_that_cannot_be_met(handled, desk, goal):
     arguments = ("adapt", "builtin:tiny", "examples.csv", "--out", "x", f"--goal={goal}")
     handled(*arguments, naming=("--goal",), keeps=desk, code=2)
-
-
-def test_the_names_told_before_torch_are_all():
-    assert set(checks.ALGORITHMS) == set(ALGORITHMS)
-    assert len(checks.ALGORITHMS) == len(ALGORITHMS)
-    assert (*EFFORTS, AUTO, AS_TRAINED) == NAMED
 
 
 def test_more_shots_than_examples_is_said_once(handled, tiny, desk):

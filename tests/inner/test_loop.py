@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
+from metaglot.choices import ESTIMATORS
 from metaglot.families.batches import size, take
 from metaglot.inner import Adam, InnerLoop, Sgd, first_order, gradients, reptile, unrolled
-from metaglot.inner.estimators import ESTIMATORS, Inner
+from metaglot.inner.estimators import Inner
 from metaglot.models import All, HeadOnly, Lora, Prototypes, Zeros
 from metaglot.models.heads import class_means
 from metaglot.types import Problem

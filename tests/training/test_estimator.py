@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metaglot.algorithms import ALGORITHMS, GradientBased, build_algorithm
+from metaglot.algorithms import GradientBased, build_algorithm
 from metaglot.algorithms.anil import anil
 from metaglot.algorithms.maml import fomaml, maml
 from metaglot.algorithms.protonet import protonet
+from metaglot.choices import ALGORITHMS, ESTIMATORS
 from metaglot.errors import MetaglotError
-from metaglot.inner import ESTIMATORS, Adjoint, Auto, unrolled
+from metaglot.inner import Adjoint, Auto, unrolled
 from metaglot.tasks import Shape, SupervisedTasks, sources_of
 from metaglot.training import estimator as module
 from metaglot.training.estimator import SHARE, choose, earlier, settled

@@ -7,11 +7,12 @@ from importlib.util import find_spec
 
 import pytest
 
+from metaglot.choices import TRACKERS
 from metaglot.config import parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.training import run
 from metaglot.training.run import read_metrics
-from metaglot.training.trackers import TRACKERS, Tracked, check_trackers, open_trackers, tracked
+from metaglot.training.trackers import Tracked, check_trackers, open_trackers, tracked
 
 needs = {name: pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed") for name in TRACKERS}
 

@@ -1,6 +1,6 @@
 """Every meta-learner by name: short files that fix scope, head, rule and estimator."""
 
-from metaglot.algorithms.build import ALGORITHMS, Made, adapting, build_algorithm
+from metaglot.algorithms.build import Made, adapting, build_algorithm
 from metaglot.algorithms.cotrained import CoTrained
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
@@ -8,7 +8,6 @@ from metaglot.algorithms.sequential_reptile import SequentialReptile
 from metaglot.algorithms.why_not import why_not
 
 __all__ = [
-    "ALGORITHMS",
     "CoTrained",
     "GradientBased",
     "Joint",

@@ -9,7 +9,8 @@ the prototypes of the unadapted body, with a learnt scale.
 from typing import Literal
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import ESTIMATORS, EstimatorName, Sgd
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, Sgd
 from metaglot.models import All, Prototypes, Scope
 
 

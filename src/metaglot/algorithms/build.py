@@ -7,63 +7,16 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from metaglot.algorithms.anil import anil
-from metaglot.algorithms.boil import boil
-from metaglot.algorithms.cavia import cavia
-from metaglot.algorithms.cotrained import CoTrained, cotrained
+from metaglot.algorithms.cotrained import CoTrained
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.algorithms.imaml import imaml
 from metaglot.algorithms.joint import Joint
-from metaglot.algorithms.leo import leo
-from metaglot.algorithms.leopard import leopard
-from metaglot.algorithms.maml import fomaml, maml
-from metaglot.algorithms.maml_plus_plus import maml_plus_plus
-from metaglot.algorithms.matching import matchingnet
-from metaglot.algorithms.meta_curvature import meta_curvature
-from metaglot.algorithms.meta_sgd import meta_sgd
-from metaglot.algorithms.metanet import metanet_1, metanet_n
-from metaglot.algorithms.metaoptnet import metaoptnet
-from metaglot.algorithms.proto_maml import protomaml
-from metaglot.algorithms.protonet import protonet
-from metaglot.algorithms.r2d2 import r2d2
-from metaglot.algorithms.reml import reml
-from metaglot.algorithms.reptile import reptile
-from metaglot.algorithms.sequential_reptile import SequentialReptile, sequential_reptile
-from metaglot.algorithms.transfer import joint, transfer
-from metaglot.algorithms.warpgrad import warpgrad
+from metaglot.algorithms.sequential_reptile import SequentialReptile
+from metaglot.choices import ALGORITHMS, HEADS, SCOPES
 from metaglot.errors import MetaglotError
-from metaglot.models import HEADS, SCOPES, Prototypes
+from metaglot.models import Prototypes
 
 T = TypeVar("T")
 Made = GradientBased | Joint | SequentialReptile | CoTrained
-
-ALGORITHMS: dict[str, Any] = {
-    "joint": joint,
-    "transfer": transfer,
-    "protonet": protonet,
-    "cotrained": cotrained,
-    "maml": maml,
-    "fomaml": fomaml,
-    "anil": anil,
-    "imaml": imaml,
-    "reptile": reptile,
-    "sequential-reptile": sequential_reptile,
-    "meta-sgd": meta_sgd,
-    "maml++": maml_plus_plus,
-    "meta-curvature": meta_curvature,
-    "reml": reml,
-    "metanet-1": metanet_1,
-    "metanet-n": metanet_n,
-    "matchingnet": matchingnet,
-    "r2d2": r2d2,
-    "metaoptnet": metaoptnet,
-    "leopard": leopard,
-    "cavia": cavia,
-    "leo": leo,
-    "warpgrad": warpgrad,
-    "boil": boil,
-    "protomaml": protomaml,
-}
 
 
 def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> Made:

@@ -7,7 +7,8 @@ from the support set and moves too; `head_lr: 0` leaves it there and moves the c
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import ESTIMATORS, EstimatorName, Sgd
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, Sgd
 from metaglot.models import Context, Head, Prototypes
 
 

@@ -4,12 +4,13 @@ import re
 import sys
 from typing import NamedTuple
 
-from metaglot.algorithms.build import ALGORITHMS, Made, adapting, named
+from metaglot.algorithms.build import Made, adapting, named
 from metaglot.algorithms.check import exact_of
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
-from metaglot.inner import RULES, Adjoint, Auto, FirstOrder, Implicit, Towards, Unrolled
-from metaglot.models import HEADS, SCOPES, HeadOnly
+from metaglot.choices import ALGORITHMS, HEADS, RULES, SCOPES
+from metaglot.inner import Adjoint, Auto, FirstOrder, Implicit, Towards, Unrolled
+from metaglot.models import HeadOnly
 
 NAMED = re.compile(r"((?:[A-Z][\w-]+(?: et al\.| and [A-Z][\w-]+)? )(?:\([^()]*\) )?\d{4})[^;.]*?(https?://[^\s,;)]+)")
 NONE = "none"

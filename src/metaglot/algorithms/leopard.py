@@ -7,7 +7,8 @@ scope, e.g. encoder.layer.5.*.  Here the generator starts as prototypes (`models
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import ESTIMATORS, EstimatorName, LayerRates
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, LayerRates
 from metaglot.models import All, Generated, Scope
 
 

@@ -7,7 +7,8 @@ Finn et al. 2017, https://arxiv.org/abs/1703.03400; from prototypes: Triantafill
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.rates import head_rate
-from metaglot.inner import ESTIMATORS, EstimatorName, Sgd, first_order
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, Sgd, first_order
 from metaglot.models import All, Head, Prototypes, Scope
 
 

@@ -12,7 +12,8 @@ Antoniou et al. 2019, https://arxiv.org/abs/1810.09502
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.rates import head_rate
-from metaglot.inner import ESTIMATORS, EstimatorName, LayerRates
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, LayerRates
 from metaglot.models import All, Head, Prototypes, Scope
 
 

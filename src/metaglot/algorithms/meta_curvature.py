@@ -7,7 +7,8 @@ Park and Oliva 2019, https://arxiv.org/abs/1902.03356
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.rates import head_rate
-from metaglot.inner import ESTIMATORS, Curvature, EstimatorName
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import Curvature, EstimatorName
 from metaglot.models import All, Head, Prototypes, Scope
 
 

@@ -7,7 +7,8 @@ Li et al. 2017, https://arxiv.org/abs/1707.09835
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.rates import head_rate
-from metaglot.inner import ESTIMATORS, EstimatorName, MetaSgd
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, MetaSgd
 from metaglot.models import All, Head, Prototypes, Scope
 
 

@@ -7,7 +7,8 @@ Munkhdalai and Yu 2017, https://arxiv.org/abs/1703.00837; what is different here
 """
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.inner import ESTIMATORS, EstimatorName, MetaNet
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, MetaNet
 from metaglot.models import Head, Lora, Prototypes, Scope
 
 

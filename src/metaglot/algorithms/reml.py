@@ -9,7 +9,8 @@ https://openreview.net/forum?id=rJY0-Kcll.
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.rates import head_rate
-from metaglot.inner import ESTIMATORS, EstimatorName, Recurrent
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, Recurrent
 from metaglot.models import Head, Lora, Prototypes, Scope
 
 

@@ -9,7 +9,8 @@ own objective along the path is `weights` of `GradientBased`.  Whole layers as w
 
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.rates import head_rate
-from metaglot.inner import ESTIMATORS, EstimatorName, Sgd
+from metaglot.choices import ESTIMATORS
+from metaglot.inner import EstimatorName, Sgd
 from metaglot.models import Head, Prototypes, Warp
 
 

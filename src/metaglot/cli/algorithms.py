@@ -21,8 +21,8 @@ def algorithms(*, as_json: Json = False) -> None:
 
     Example: metaglot algorithms
     """
-    from metaglot.algorithms import ALGORITHMS
     from metaglot.algorithms.describe import describe
+    from metaglot.choices import ALGORITHMS
 
     found = [describe(name) for name in ALGORITHMS]
     if as_json:

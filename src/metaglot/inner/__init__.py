@@ -1,12 +1,8 @@
 """The inner loop as a function of its start point; update rules; estimators of the outer gradient."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-
 from metaglot.inner.adam import Adam
 from metaglot.inner.curvature import Curvature
 from metaglot.inner.estimators import (
-    ESTIMATORS,
     Adjoint,
     Auto,
     Estimator,
@@ -30,22 +26,7 @@ from metaglot.inner.recurrent import Recurrent
 from metaglot.inner.rule import Rule
 from metaglot.inner.sgd import Sgd
 
-RULES: Mapping[str, Callable[..., Rule]] = MappingProxyType(
-    {
-        "sgd": Sgd,
-        "momentum": Momentum,
-        "adam": Adam,
-        "meta-sgd": MetaSgd,
-        "layer-rates": LayerRates,
-        "curvature": Curvature,
-        "recurrent": Recurrent,
-        "meta-network": MetaNet,
-    }
-)
-
 __all__ = [
-    "ESTIMATORS",
-    "RULES",
     "Adam",
     "Adjoint",
     "Auto",

@@ -1,14 +1,12 @@
 """Any Hugging Face backbone as a learner; scopes, heads, low-rank updates."""
 
 from metaglot.models.devices import Runtime
-from metaglot.models.heads import HEADS, Generated, Head, Latent, Matching, Prototypes, Ridge, Svm, Zeros
+from metaglot.models.heads import Generated, Head, Latent, Matching, Prototypes, Ridge, Svm, Zeros
 from metaglot.models.learner import HfLearner
 from metaglot.models.load import Backbone, load_backbone
-from metaglot.models.scopes import SCOPES, All, AllBut, BiasNorm, Context, HeadOnly, Lora, Named, Scope, Warp
+from metaglot.models.scopes import All, AllBut, BiasNorm, Context, HeadOnly, Lora, Named, Scope, Warp
 
 __all__ = [
-    "HEADS",
-    "SCOPES",
     "All",
     "AllBut",
     "Backbone",

@@ -1,10 +1,9 @@
 """Scopes: what the inner loop moves.  The rest is the learnt mapping that it moves in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from types import MappingProxyType
 from typing import Protocol
 
 from torch import Tensor
@@ -180,21 +179,6 @@ class Warp:
         names = [name.removeprefix(WARP) for name in meta if name.startswith(WARP)]
         wanted = {f"body.{name}" for weight in names for name in (weight, bias_of(weight))}
         return {name: value for name, value in meta.items() if name in wanted}
-
-
-SCOPES: Mapping[str, Callable[..., Scope]] = MappingProxyType(
-    {
-        "all": All,
-        "head": HeadOnly,
-        "named": Named,
-        "all-but": AllBut,
-        "bias-norm": BiasNorm,
-        "lora": Lora,
-        "context": Context,
-        "warp": Warp,
-    }
-)
-"""By the names of recipes; each takes its fields as options."""
 
 
 def body_of(meta: Params) -> dict[str, Tensor]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 
+from metaglot.choices import FROZEN
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import differences, macro_interval
-from metaglot.method_names import FROZEN
 from metaglot.metric import CLASSIFICATION, Metric
 from metaglot.report.comparison import BETTER
 from metaglot.report.grids import Grid, Text, tone

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metaglot.choices import BASELINES, FROZEN
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import (
@@ -22,7 +23,6 @@ from metaglot.evaluation.statistics import (
     t_interval,
     two_level,
 )
-from metaglot.method_names import FROZEN, NAMES
 from metaglot.metric import Metric
 from metaglot.report.summary import better_frozen, by_metric, methods_of, ours_of, shots_of, signed
 
@@ -97,7 +97,7 @@ def candidates(found: Sequence[Comparison]) -> list[Comparison]:
 
 def named(found: Sequence[Comparison]) -> str:
     """Return what the methods compared with are: baselines, or others."""
-    return "baselines" if all(c.against in NAMES for c in found if c.single) else "others"
+    return "baselines" if all(c.against in BASELINES for c in found if c.single) else "others"
 
 
 def strongest(found: Sequence[Comparison]) -> Comparison | None:

@@ -10,10 +10,10 @@ from statistics import median
 
 import numpy as np
 
+from metaglot.choices import FROZEN
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, Ranking, Scores, macro_interval, rank_methods, t_interval
-from metaglot.method_names import FROZEN
 from metaglot.metric import ACCURACY, ECE, Metric
 
 

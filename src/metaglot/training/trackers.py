@@ -7,13 +7,14 @@ extra: pip install 'metaglot[tensorboard]', 'metaglot[trackio]', 'metaglot[wandb
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+from metaglot.choices import TRACKERS
 from metaglot.errors import MetaglotError
 from metaglot.training.run import Event
 
@@ -54,7 +55,7 @@ def tracked(events: Iterable[Event], trackers: Sequence[Tracker]) -> Iterator[Ev
 
 @contextmanager
 def open_trackers(names: Sequence[str], run: Tracked) -> Generator[list[Tracker]]:
-    """Give the trackers called `names` (keys of TRACKERS), and close them at the end.
+    """Give the trackers called `names` (of `choices.TRACKERS`), and close them at the end.
 
     Raises MetaglotError as `check_trackers` does.
     """
@@ -159,7 +160,3 @@ class Wandb:
 
 
 PREFIX = MappingProxyType({"step": "train", "validation": "validation"})
-
-TRACKERS: Mapping[str, Callable[[Tracked], Tracker]] = MappingProxyType(
-    {"tensorboard": TensorBoard.begin, "trackio": Trackio.begin, "wandb": Wandb.begin}
-)

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metaglot.choices import ALGORITHMS, BASELINE_GROUPS, BASELINES, EFFORTS
 from metaglot.data.yamltext import shown
 from metaglot.errors import MetaglotError
-from metaglot.method_names import GROUPS, NAMES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from metaglot.config import Recipe
     from metaglot.data.draws import Draws
 
-EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained")  # tested to be the names that adaptation takes
-ALGORITHMS = (
-    *("joint", "transfer", "protonet", "cotrained", "matchingnet", "protomaml", "maml", "fomaml", "maml++", "anil"),
-    *("boil", "meta-sgd", "meta-curvature", "reptile", "sequential-reptile", "imaml", "r2d2", "metaoptnet"),
-    *("leopard", "warpgrad", "cavia", "leo", "reml", "metanet-1", "metanet-n"),
-)  # tested to be those of metaglot.algorithms
 QUICK = 16 << 20  # bytes of a file that is read as a check, before it is read again
 UNEVEN = 5  # times as many examples as the smallest class: worth a word
 NAMED = 5  # classes named in a note
@@ -40,7 +34,7 @@ def check_efforts(names: Sequence[str], model: str) -> None:
 
 def check_baselines(names: Sequence[str], *, multitask: str | None) -> None:
     """Raise MetaglotError for a baseline that there is not, and for multitask without its model."""
-    known = (*NAMES, *GROUPS)
+    known = (*BASELINES, *BASELINE_GROUPS)
     unknown = ", ".join(repr(name) for name in names if name not in known)
     if unknown:
         raise MetaglotError(f"--against: unknown baseline {unknown}; choose from {', '.join(known)}")

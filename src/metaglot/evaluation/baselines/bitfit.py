@@ -9,10 +9,16 @@ from types import MappingProxyType
 
 from metaglot.adaptation import Model
 from metaglot.evaluation.baselines.finetune import FineTune, Tuned
+from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
 
 BITFIT_BY_SHOT: Mapping[int, Tuned] = MappingProxyType({4: Tuned(3e-3, 40), 8: Tuned(3e-3, 20), 16: Tuned(3e-3, 40)})
 """The settings for k shots, the best of rates {1e-3, 3e-3} and steps {20, 40, 80}: docs/tuning.md."""
+
+
+def begin(start: Start) -> FineTune:
+    """Return the baseline."""
+    return bitfit(start.backbone)
 
 
 def bitfit(start: Model) -> FineTune:

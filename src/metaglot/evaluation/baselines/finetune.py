@@ -21,6 +21,7 @@ from metaglot.adaptation import Model
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.frozen_proto import prototypes
 from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
 from metaglot.models import All, Lora
 from metaglot.seeds import fold, generator
@@ -60,6 +61,11 @@ class FineTune:
     batch_size: int = 32
     scale: float = 5.0
     warmup: int = 5  # steps
+
+    @classmethod
+    def begin(cls, start: Start) -> "FineTune":
+        """Return the baseline on the untouched backbone."""
+        return cls(start.backbone)
 
     @property
     def model(self) -> str:

@@ -8,6 +8,7 @@ from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
 from metaglot.evaluation.baselines.ours import Ours
+from metaglot.evaluation.baselines.start import Start
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class FrozenInstant:
     backbone: Model
     queries: Remembered
     name: str = "frozen-instant"
+
+    @classmethod
+    def begin(cls, start: Start) -> "FrozenInstant":
+        """Return the baseline on features of the untouched backbone."""
+        return cls(start.backbone, start.queries)
 
     @property
     def model(self) -> str:

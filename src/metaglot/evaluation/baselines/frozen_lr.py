@@ -10,6 +10,7 @@ from metaglot.adaptation.quiet_sklearn import quiet_sklearn
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.start import Start
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class FrozenLR:
     queries: Remembered
     c: float = 10.0  # of 1, 10, 100 on the dev sets: within 1 point of each other, but 1 loses 3 on banking77
     name: str = "frozen-lr"
+
+    @classmethod
+    def begin(cls, start: Start) -> "FrozenLR":
+        """Return the baseline on features of the untouched backbone."""
+        return cls(start.queries)
 
     @property
     def model(self) -> str:

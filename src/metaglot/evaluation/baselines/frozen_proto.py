@@ -11,6 +11,7 @@ import numpy as np
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered, softmax
+from metaglot.evaluation.baselines.start import Start
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class FrozenProto:
     queries: Remembered
     scale: float = 16.0
     name: str = "frozen-proto"
+
+    @classmethod
+    def begin(cls, start: Start) -> "FrozenProto":
+        """Return the baseline on features of the untouched backbone."""
+        return cls(start.queries)
 
     @property
     def model(self) -> str:

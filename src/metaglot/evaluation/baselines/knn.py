@@ -15,6 +15,7 @@ import numpy as np
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.start import Start
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Knn:
     scale: float = 16.0
     alpha: float = 1.0
     name: str = "knn"
+
+    @classmethod
+    def begin(cls, start: Start) -> "Knn":
+        """Return the baseline on features of the untouched backbone."""
+        return cls(start.queries)
 
     @property
     def model(self) -> str:

@@ -9,11 +9,17 @@ from types import MappingProxyType
 
 from metaglot.adaptation import Model
 from metaglot.evaluation.baselines.finetune import FineTune, Tuned
+from metaglot.evaluation.baselines.start import Start
 from metaglot.models import Lora
 from metaglot.models.targets import default_targets, matrices_of
 
 LORA_BY_SHOT: Mapping[int, Tuned] = MappingProxyType({4: Tuned(2e-3, 40), 8: Tuned(1e-3, 80), 16: Tuned(2e-3, 80)})
 """The settings for k shots, the best of rates {5e-4, 1e-3, 2e-3} and steps {20, 40, 80}: docs/tuning.md."""
+
+
+def begin(start: Start) -> FineTune:
+    """Return the baseline."""
+    return lora(start.backbone)
 
 
 def lora(start: Model) -> FineTune:

@@ -6,6 +6,12 @@ The loop, rates and steps are those of `finetune`, which were tuned on the untou
 from metaglot.adaptation import Model
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.finetune import FineTune
+from metaglot.evaluation.baselines.start import Start
+
+
+def begin(start: Start) -> FineTune:
+    """Return the baseline."""
+    return multitask(start.multitask)
 
 
 def multitask(start: Model | None) -> FineTune:

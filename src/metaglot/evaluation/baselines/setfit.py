@@ -29,9 +29,15 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.data.sentence import POOLINGS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.start import Start
 from metaglot.models.tail import tail_of
 from metaglot.models.turns import turn
 from metaglot.seeds import seeded
+
+
+def begin(start: Start) -> "SetFit":
+    """Return the baseline."""
+    return setfit(start.backbone)
 
 
 def setfit(start: Model) -> "SetFit":

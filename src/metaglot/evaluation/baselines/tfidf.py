@@ -16,6 +16,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from metaglot.adaptation.quiet_sklearn import quiet_sklearn
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.start import Start
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,12 @@ class Tfidf:
     c: float = 10.0
     name: str = "tfidf"
     model: str = "-"
+
+    @classmethod
+    def begin(cls, start: Start) -> "Tfidf":
+        """Return the baseline, which needs no model."""
+        del start
+        return cls()
 
     @property
     def settings(self) -> Mapping[str, object]:

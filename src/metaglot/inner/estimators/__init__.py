@@ -1,7 +1,5 @@
-"""Estimators: how the outer gradient of one episode is found; one file each, and one dict."""
+"""Estimators: how the outer gradient of one episode is found; one file each."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Literal
 
 from metaglot.inner.estimators.adjoint import Adjoint
@@ -20,21 +18,7 @@ reptile = Towards()
 EstimatorName = Literal["auto", "unrolled", "adjoint", "mixed", "finite-differences", "first-order"]
 """What algorithms that differentiate through their steps take as the option `estimator`."""
 
-ESTIMATORS: Mapping[str, Callable[[], Estimator]] = MappingProxyType(
-    {
-        "auto": Auto,
-        "unrolled": Unrolled,
-        "adjoint": Adjoint,
-        "mixed": lambda: Adjoint(keep=2),
-        "finite-differences": lambda: Adjoint(product=FiniteProduct()),
-        "first-order": FirstOrder,
-        "reptile": Towards,
-        "implicit": Implicit,
-    }
-)
-
 __all__ = [
-    "ESTIMATORS",
     "Adjoint",
     "Auto",
     "Estimate",

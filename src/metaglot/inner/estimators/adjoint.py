@@ -12,6 +12,7 @@ hyperparameters of a training run: Maclaurin et al. 2015, https://arxiv.org/abs/
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -84,6 +85,10 @@ class Adjoint:
         add_to(total, reached(outputs, {**_tagged("f", at.params), **_tagged("s", at.state)}, leaves))
         total |= {name: torch.zeros_like(value) for name, value in meta.items() if name not in total}
         return total, record_of(problem, trace, judged.logits, episode)
+
+
+MIXED = partial(Adjoint, keep=2)
+BY_DIFFERENCES = partial(Adjoint, product=FiniteProduct())
 
 
 class _At(NamedTuple):

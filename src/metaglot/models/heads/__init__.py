@@ -1,8 +1,4 @@
-"""Heads: how a task's output layer begins; one file each, and one dict."""
-
-from collections.abc import Callable, Mapping
-from functools import partial
-from types import MappingProxyType
+"""Heads: how a task's output layer begins; one file each."""
 
 from metaglot.models.heads.generated import Generated
 from metaglot.models.heads.head import Head
@@ -16,22 +12,7 @@ from metaglot.models.heads.solution import least_squares
 from metaglot.models.heads.svm import Svm, svm
 from metaglot.models.heads.zeros import Zeros, zero_layer
 
-HEADS: Mapping[str, Callable[..., Head]] = MappingProxyType(
-    {
-        "zeros": Zeros,
-        "prototypes": Prototypes,
-        "euclidean-prototypes": partial(Prototypes, metric="euclidean"),
-        "matching": Matching,
-        "generated": Generated,
-        "ridge": Ridge,
-        "svm": Svm,
-        "latent": Latent,
-    }
-)
-"""By the names of recipes; each takes its fields as options."""
-
 __all__ = [
-    "HEADS",
     "LOG_SCALE",
     "Generated",
     "Head",

@@ -12,6 +12,7 @@ https://arxiv.org/abs/1903.03096.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -52,6 +53,9 @@ def near_layer(units: Units, spec: HeadSpec, scale: Tensor, metric: str) -> dict
         return layer
     rest = prototype_layer(class_means(units.features, 1 - units.targets), scale, metric)
     return {name: value - rest[name] for name, value in layer.items()}
+
+
+EUCLIDEAN = partial(Prototypes, metric="euclidean")
 
 
 def class_means(features: Tensor, targets: Tensor) -> Tensor:  # [M, D], [M, C] -> [C, D]

@@ -1,0 +1,60 @@
+"""The one list of named choices: light, complete, and true."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import metaglot
+from metaglot import choices
+from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS
+from metaglot.choices import Choices
+
+LISTS = {name: value for name, value in vars(choices).items() if isinstance(value, Choices)}
+ROOT = Path(metaglot.__file__).parent
+SHARED = {
+    *("rates", "build", "check", "describe", "gradient_based", "hybrid", "why_not", "method", "start", "ours"),
+    *("features", "vectors", "head", "layer", "own", "dual", "solution", "auto", "parts", "products", "batches"),
+    *("contrast", "judging", "choice", "joint", "differences"),
+}  # files beside the choices that are none
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_choice_is_where_the_list_says(name):
+    for choice in LISTS[name]:
+        assert callable(LISTS[name][choice]), choice
+    assert len(set(LISTS[name].places.values())) == len(LISTS[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("ALGORITHMS", "algorithms"),
+        ("HEADS", "models/heads"),
+        ("ESTIMATORS", "inner/estimators"),
+        ("BASELINES", "evaluation/baselines"),
+        ("FAMILIES", "families"),
+        ("FAMILIES", "families/language"),
+    ],
+)
+def test_every_file_of_a_folder_of_choices_is_in_the_list(name, folder):
+    files = {file.stem for file in (ROOT / folder).glob("*.py")} - SHARED - {"__init__"}
+    listed = {place.partition(":")[0].rpartition(".")[2] for place in LISTS[name].places.values()}
+    assert files <= listed
+
+
+def test_names_are_read_without_torch():
+    code = (
+        "import sys, metaglot.choices as c; print(len(c.ALGORITHMS), 'maml' in c.ALGORITHMS, list(c.HEADS)[:1]); "
+        "assert not {'torch', 'transformers', 'sklearn'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{len(choices.ALGORITHMS)} True ['zeros']\n"
+
+
+def test_an_absent_name_is_a_key_error_and_the_efforts_are_those_of_adaptation():
+    with pytest.raises(KeyError):
+        choices.ALGORITHMS["none"]
+    assert choices.ALGORITHMS.get("none") is None
+    assert (*EFFORTS, AUTO, AS_TRAINED) == choices.EFFORTS
