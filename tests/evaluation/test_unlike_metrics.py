@@ -17,11 +17,12 @@ from metaglot.report import gather
 from metaglot.report.benchmark import benchmark
 from metaglot.report.charts import cpu_chart, difference_chart, method_chart, ranking_chart, shots_chart
 from metaglot.report.comparison import comparisons, strongest
+from metaglot.report.grids import other_metrics
 from metaglot.report.headline import headline
 from metaglot.report.numbers import numbers
 from metaglot.report.page import html, markdown_report, report_of
 from metaglot.report.report_data import Material
-from metaglot.report.summary import better_frozen, by_metric, macro, metric_of, ranking, scores
+from metaglot.report.summary import better_frozen, by_metric, macro, mean_of, metric_of, ranking, scores
 from metaglot.report.table import grids, markdown
 
 ERROR = share("error", better="lower")
@@ -138,6 +139,11 @@ def test_no_mean_is_taken_over_unlike_metrics(noisy, films):
             mean()
     minutes = [replace(r, measures=(replace(MAE, unit="minutes"), RHO)) for r in films]
     assert len(by_metric([*films, *minutes])) == 2
+    halves = [replace(r, measures=(MAE, replace(RHO, unit="halves"))) if r.task == "films a" else r for r in films]
+    a, b = (mean_of(halves, 5, "tfidf", metric) for metric in (RHO, replace(RHO, unit="halves")))
+    assert a == pytest.approx(_mean(films, "films b", 5, "tfidf"))
+    assert b == pytest.approx(_mean(films, "films a", 5, "tfidf"))
+    assert len(other_metrics(halves).rows) == 2 * 2
 
 
 def test_tasks_of_unlike_metrics_have_tables_and_sentences_of_their_own(noisy, films):
@@ -165,6 +171,20 @@ def test_tasks_of_unlike_metrics_have_tables_and_sentences_of_their_own(noisy, f
     assert grids(mixed, leave_out=["c"])[2].title == "Paired differences: accuracy in %"
     assert "Paired differences without c: accuracy in %" in [grid.title for grid in grids(mixed, leave_out=["c"])]
     assert not [grid for grid in grids(mixed, leave_out=["c"]) if "without" in grid.title and "MAE" in grid.title]
+
+
+def _mean(results, task, shot, method):
+    return np.mean([r.metrics["spearman"] for r in results if (r.task, r.shot, r.method) == (task, shot, method)])
+
+
+def test_folders_that_judge_a_cell_by_unlike_metrics_are_not_one(films, tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder, one in zip(folders, (films[0], replace(films[0], measures=(RHO, MAE))), strict=True):
+        folder.mkdir()
+        append(folder, one)
+        (folder / "settings.json").write_text('{"seed": 0}')
+    with pytest.raises(MetaglotError, match=r"has MAE .* in one and Spearman's ρ .* in the other"):
+        gather(folders)
 
 
 def _parts(noisy, films):

@@ -14,6 +14,7 @@ from metaglot.report.summary import (
     at_shot,
     better_frozen,
     by_metric,
+    has,
     macro,
     methods_of,
     metric_of,
@@ -109,7 +110,7 @@ def _cost(results: Sequence[Result], of: int, others: Sequence[Metric]) -> tuple
     part = f" ({tasks})" if tasks < of else ""
     seconds = median(r.cpu_seconds for r in results)
     held = [r.peak_mb for r in results if r.peak_mb is not None]
-    found = [[r.metrics[metric.name] for r in results if metric.name in r.metrics] for metric in others]
+    found = [[r.metrics[metric.name] for r in results if has(r, metric)] for metric in others]
     return (
         f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}",
         f"{median(held):.0f}" if held else "–",

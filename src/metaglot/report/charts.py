@@ -20,7 +20,7 @@ from metaglot.report.drawing import (
     rank_chart,
     reliability_chart,
 )
-from metaglot.report.summary import cpu_seconds, macro, mean_ece, methods_of, metric_of, shots_of, tasks_of
+from metaglot.report.summary import cpu_seconds, has, macro, mean_ece, methods_of, metric_of, shots_of, tasks_of
 from metaglot.report.wording import estimate, gained, subtraction, titled
 
 POINTS = 150  # of a line, at most
@@ -190,7 +190,7 @@ def _reliability(results: Sequence[Result], method: str, style: int) -> Reliabil
         confidence[one.number] += one.confidence
         right[one.number] += one.right
     order = sorted(size)
-    errors = [result.metrics[ECE.name] for result in results if result.method == method and ECE.name in result.metrics]
+    errors = [result.metrics[ECE.name] for result in results if result.method == method and has(result, ECE)]
     return Reliability(
         method,
         [confidence[n] / size[n] for n in order],

@@ -9,6 +9,7 @@ from metaglot.metric import CLASSIFICATION, ECE, Metric
 from metaglot.report.comparison import Comparison, strongest
 from metaglot.report.summary import (
     cpu_seconds,
+    has,
     macro,
     mean_of,
     methods_of,
@@ -86,7 +87,7 @@ def calibration(results: Sequence[Result]) -> Grid:
     methods = methods_of(results)
     rows = tuple(
         (Text(str(shot)), *(Text(_mean(results, shot, method, ECE)) for method in methods))
-        for shot in shots_of([result for result in results if ECE.name in result.metrics])
+        for shot in shots_of([result for result in results if has(result, ECE)])
     )
     note = (
         "Expected calibration error in %: how far confidence and accuracy lie apart on average, 15 bins; the mean over "

@@ -88,19 +88,23 @@ def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequenc
 def merged(parts: Sequence[Sequence[Result]], folders: Sequence[Path]) -> list[Result]:
     """Return the results of several folders in one list, a cell that several hold but once.
 
-    Raises MetaglotError when they hold it with another accuracy.
+    Raises MetaglotError when they hold it with another score.
     """
     whole: dict[Cell, tuple[Result, Path]] = {}
     for results, folder in zip(parts, folders, strict=True):
         for result in results:
             before, where = whole.setdefault(result.cell, (result, folder))
-            if before.score != result.score:
+            if (before.metric, before.score) != (result.metric, result.score):
                 raise MetaglotError(
                     f"{where} and {folder} cannot be reported as one: {result.method} on {result.task}, {result.shot} "
                     f"shots, draw {result.draw}, has {before.metric.words} {before.score:.4f} in one and "
-                    f"{result.score:.4f} in the other. Report them apart."
+                    f"{_named(result, before)}{result.score:.4f} in the other. Report them apart."
                 )
     return [result for result, _ in whole.values()]
+
+
+def _named(result: Result, before: Result) -> str:
+    return "" if result.metric == before.metric else f"{result.metric.axis} "
 
 
 def is_run(folder: str | Path) -> bool:

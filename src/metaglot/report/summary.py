@@ -69,14 +69,20 @@ def metric_of(results: Sequence[Result]) -> Metric:
     return found[0]
 
 
-def scores(results: Sequence[Result], method: str, shot: int, metric: str | None = None) -> Scores:
+def scores(results: Sequence[Result], method: str, shot: int, metric: Metric | None = None) -> Scores:
     """Return the scores of a method at a number of shots, by (task, shot, draw): of the primary metric, or another.
 
-    Raises MetaglotError where tasks have unlike primary metrics; results without the other metric are left out.
+    Raises MetaglotError where tasks have unlike primary metrics; results without the other metric, or with one of its
+    name in another unit, are left out.
     """
     chosen = [result for result in results if result.method == method and result.shot == shot]
-    name = metric or metric_of(chosen).name
-    return {(r.task, r.shot, r.draw): r.metrics[name] for r in chosen if name in r.metrics}
+    one = metric or metric_of(chosen)
+    return {(r.task, r.shot, r.draw): r.metrics[one.name] for r in chosen if has(r, one)}
+
+
+def has(result: Result, metric: Metric) -> bool:
+    """Return whether a result has a score by this very metric, in its unit."""
+    return metric in result.measures and metric.name in result.metrics
 
 
 def signed(results: Sequence[Result], method: str, shot: int) -> Scores:
@@ -114,7 +120,7 @@ def cpu_seconds(results: Sequence[Result], shot: int, method: str) -> float | No
 
 def mean_of(results: Sequence[Result], shot: int, method: str, metric: Metric) -> float | None:
     """Return the mean of another metric than the primary one over tasks and draws; None without results."""
-    found = list(scores(results, method, shot, metric.name).values())
+    found = list(scores(results, method, shot, metric).values())
     return float(np.mean(found)) if found else None
 
 
