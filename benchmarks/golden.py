@@ -7,8 +7,9 @@
 
 It runs `metaglot bench builtin:mini` with one draw (`auto` at 8 shots only, as it is dear) and prints each row whose
 accuracy, macro F1 or calibration error is another one: in the four digits that are published, or with `--exact` in any
-digit, which holds on one kind of processor, as a change of the code that shall not change a result wants it.  Exit
-code 0 where all are the same, 1 where one is not.  Killed, the same command goes on where it stopped.
+digit.  Models run in bf16, so that another kind of processor gives other digits: a query or two of 300 change sides.
+What a change of the code does is told by `--exact` and a file that was kept on the same machine.  Exit code 0 where all
+are the same, 1 where one is not.  Killed, the same command goes on where it stopped.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from metaglot.evaluation import Result, read_results
 
@@ -80,6 +82,12 @@ def changed(rows: Sequence[Result], before: Table, written: Callable[[float], st
             yield f"{' '.join(key)}: {', '.join(parts)}"
 
 
+def distance(rows: Sequence[Result], before: Table) -> str:
+    """Return how far the accuracies lie from those before, on average and at most."""
+    away = [row.metrics["accuracy"] - float(before[key_of(row)]["accuracy"]) for row in rows]
+    return f"accuracy: {fmean(away):+.4f} on average, at most {max(map(abs, away)):.4f} apart"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Evaluate again, and tell what is different."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -102,6 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = list(changed(held, before, written))
     where = "in the file" if args.exact is not None else "published"
     print("\n".join([*lines, f"{len(held)} rows of {len(rows)} were {where}; {len(lines)} have other numbers now"]))
+    if held:
+        print(distance(held, before))
     return 1 if lines or not held else 0
 
 

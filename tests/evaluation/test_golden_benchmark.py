@@ -43,6 +43,7 @@ def test_what_was_kept_holds_all_digits(golden, rows, tmp_path):
 def test_published_rows_are_of_four_digits(golden, rows):
     before = {golden.key_of(row): {"accuracy": "0.6667", "macro_f1": "0.3000", "ece": "0.0123"} for row in rows}
     assert list(golden.changed(rows, before)) == []
+    assert golden.distance(rows, before) == "accuracy: -0.0000 on average, at most 0.0000 apart"
     before[golden.key_of(rows[0])]["ece"] = "0.0124"
     assert list(golden.changed(rows, before)) == ["base tfidf topics 4 0: ece 0.0124 -> 0.0123"]
 
