@@ -23,7 +23,7 @@ from compare import beside, judged, table
 from judging import parser_of, task_sets
 from text.train import trained, words
 
-from metaglot.adaptation import load_model
+from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.effort import effort_called
 from metaglot.config import load_recipe, packaged_recipes
 from metaglot.errors import MetaglotError
@@ -67,7 +67,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for name, changes in args.arm:
         folder = args.out / "runs" / name
         done.append((name, trained(load_recipe(path, [*changes, f"name={name}"]), folder)))
-        model = replace(load_model(folder), max_length=args.length)
+        model = Model(replace(load_model(folder).encoder, max_length=args.length))
         for effort in args.efforts:
             (method,) = ours(model, [effort_called(effort)])
             for result in evaluate_into(args.out / effort, tasks, [replace(method, label=name)], plan):

@@ -28,7 +28,7 @@ import torch
 from judging import parser_of, task_sets
 
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.auto import CLOSED, MANY, SOME, USUAL
+from metaglot.adaptation.choice import CLOSED, MANY, SOME, USUAL
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Fitted
@@ -71,7 +71,7 @@ def cell_of(model: Model, task: TaskSet, shot: int, draw: int, args: argparse.Na
     auto = model.adapt(*given, pairs=pairs, effort="auto", seed=seed, seconds=args.seconds)
     said = auto.provenance["choice"]
     arms["auto"] = OnTexts(auto)
-    arms["regression"] = FrozenLR(Remembered(model)).fit(support, shot=shot, seed=seed)
+    arms["regression"] = FrozenLR(Remembered(model.encoder)).fit(support, shot=shot, seed=seed)
     found = {name: judged(fitted, asked) for name, fitted in arms.items()}
     return {
         "task": task.name,
@@ -91,7 +91,7 @@ def cells(args: argparse.Namespace, file: Path) -> Iterator[Cell]:
     yield from done
     known = {(cell["task"], cell["shot"], cell["draw"]) for cell in done}
     tasks = [task for sets in task_sets(args.groups, args.leave_out).values() for task in sets]
-    model = replace(load_model(args.model), max_length=args.length)
+    model = Model(replace(load_model(args.model).encoder, max_length=args.length))
     for draw in range(args.draws):
         for shot in args.shots:
             for task in tasks:

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import torch
 from text.train import words
 
-from metaglot.adaptation import load_model
+from metaglot.adaptation import Model, load_model
 from metaglot.data.draws import draws_of
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
@@ -84,7 +84,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--length", type=int, default=96, help="tokens a text")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
-    model = replace(load_model(args.model), max_length=args.length)
+    model = Model(replace(load_model(args.model).encoder, max_length=args.length))
     tasks = [task for name in args.sets for task in languages_of(name, Path(os.environ["METAGLOT_DATA"]), args.without)]
     plan = Plan([args.shot], args.draws, args.queries, 0)
     found: dict[str, Sequence[Result]] = {}

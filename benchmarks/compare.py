@@ -24,7 +24,7 @@ from typing import Any
 from judging import parser_of, task_sets
 from text.train import trained, words
 
-from metaglot.adaptation import AS_TRAINED, load_model
+from metaglot.adaptation import AS_TRAINED, Model, load_model
 from metaglot.choices import ALGORITHMS
 from metaglot.config import Recipe, load_recipe, packaged_recipes
 from metaglot.data.yamltext import parse_yaml
@@ -58,7 +58,7 @@ def compared(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) 
             recipe = recipe_of(name, options, args)
             done = trained(recipe, args.out / "runs" / name)
             model = load_model(args.out / "runs" / name)
-            model = replace(model, max_length=args.length or model.max_length)
+            model = Model(replace(model.encoder, max_length=args.length or model.max_length))
             (method,) = ours(model, [AS_TRAINED])
             for result in evaluate_into(args.out, tasks, [replace(method, label=name)], plan):
                 print(f"{name}: {result.task} {result.shot} shots {result.score:.3f}", file=sys.stderr)

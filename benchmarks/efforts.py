@@ -20,7 +20,7 @@ from judging import parser_of, task_sets
 from text.train import words
 
 from metaglot.adaptation import Effort, Model, load_model
-from metaglot.adaptation.auto import MANY, SOME
+from metaglot.adaptation.choice import MANY, SOME
 from metaglot.adaptation.effort import EFFORTS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
@@ -71,7 +71,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--vary", required=True, help="FIELD=VALUE,VALUE")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
-    model = replace(load_model(args.model), max_length=args.length)
+    model = Model(replace(load_model(args.model).encoder, max_length=args.length))
     groups = task_sets(args.groups, args.leave_out)
     methods = variations(model, STEPPED[args.effort], args.vary)
     tasks = [task for sets in groups.values() for task in sets]

@@ -19,7 +19,8 @@ import torch
 from judging import parser_of, task_sets
 from sklearn.metrics import roc_auc_score
 
-from metaglot.adaptation import Adapted, Model, load_model
+from metaglot.adaptation import Adapted, Model
+from metaglot.adaptation.load import load_encoder
 from metaglot.data.examples import Examples
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
@@ -89,7 +90,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--known", type=lambda said: said.split("="), action="append", default=[])
     args = parser.parse_args(given)
     torch.set_num_threads(1)
-    models = {name: replace(load_model(name), max_length=args.length) for name in (args.model, args.against)}
+    models = {name: Model(replace(load_encoder(name), max_length=args.length)) for name in (args.model, args.against)}
     counts = {task: int(count) for task, count in args.known}
     tasks = [task for group in task_sets(args.groups, args.leave_out).values() for task in group]
     columns = [what for shot in args.shots for what in ([f"{shot}"] if not shot else [f"{shot}", f"{shot}, no names"])]

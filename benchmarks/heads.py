@@ -41,15 +41,15 @@ def judged(model: Model, task: TaskSet, shot: int, draws: int, queries: int) -> 
     for draw in range(draws):
         support = task.support(shot, draw)
         adapted = model.adapt(support.inputs.texts, support.targets, pairs=support.inputs.pairs, effort="instant")
-        reader, rows, classes = adapted.model, adapted.known, len(adapted.labels)
+        reader, rows, classes = adapted.fit.encoder, adapted.fit.units, len(adapted.labels)
         assert rows is not None
-        features = reader.features(reader.meta, asked.inputs.texts, asked.inputs.pairs).cpu().numpy()
+        features = reader.features(reader.meta, asked.inputs).cpu().numpy()
         truth = np.array([adapted.labels.index(label) for label in asked.targets])
-        taken, beta = solver_of(rows, classes, model.metric)
-        betas = {one: held_out_score(rows, classes, model.metric, one).beta for one in SOLVERS}
-        heads = [blend(rows, classes, model.metric, solver=one, beta=betas[one]) for one in SOLVERS]
-        heads.append(blend(rows, classes, model.metric, solver=taken, beta=beta))
-        found = [replace(adapted, params=head).proba_of_features(features) for head in heads]
+        taken, beta = solver_of(rows, classes, model.encoder.metric)
+        betas = {one: held_out_score(rows, classes, model.encoder.metric, one).beta for one in SOLVERS}
+        heads = [blend(rows, classes, model.encoder.metric, solver=one, beta=betas[one]) for one in SOLVERS]
+        heads.append(blend(rows, classes, model.encoder.metric, solver=taken, beta=beta))
+        found = [replace(adapted.fit, params=head).proba(features) for head in heads]
         right = [chances.argmax(1) == truth for chances in found]
         errors = (error_of(chances, hits) for chances, hits in zip(found, right, strict=True))
         yield Judged(tuple(float(hits.mean()) for hits in right), tuple(errors), taken == "logistic")
@@ -67,7 +67,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("model")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
-    model = replace(load_model(args.model), max_length=args.length)
+    model = Model(replace(load_model(args.model).encoder, max_length=args.length))
     print("| tasks | shots | ridge | logistic | taken | logistic is taken |\n|---|---:|---:|---:|---:|---:|")
     for group, tasks in task_sets(args.groups, args.leave_out).items():
         for shot in args.shots:

@@ -39,10 +39,10 @@ def main() -> None:
     for file in sorted(file for folder in ("train", "dev", "leopard") for file in (root / folder).rglob("*.parquet")):
         for language, texts in sorted(texts_by_language(file).items()):
             some = texts[:TEXTS]
-            fit = fit_of(model.backbone.tokenizer, some)
+            fit = fit_of(model.encoder.backbone.tokenizer, some)
             blocks = [some[at : at + SIZE] for at in range(0, min(len(some), SAMPLES * SIZE), SIZE)]
-            noted = sum(language_note(model, block) is not None for block in blocks)
-            told = "yes" if language_note(model, some) else "no"
+            noted = sum(language_note(model.encoder, block) is not None for block in blocks)
+            told = "yes" if language_note(model.encoder, some) else "no"
             print(f"{fit.unread:.3f} {fit.split:.3f} {told} {noted}/{len(blocks)} {file.stem} {language}", flush=True)
 
 

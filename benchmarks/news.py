@@ -144,7 +144,10 @@ def models_of(args: argparse.Namespace) -> dict[str, Model]:
         ("plain", str(runs / "warm"), args.minutes),
     ):
         trained(parse_recipe(_language(name, base, minutes, args), where=f"arm {name}"), runs / name)
-    return {name: replace(load_model(runs / name), max_length=args.length) for name in ("meta", "plain", "multitask")}
+    return {
+        name: Model(replace(load_model(runs / name).encoder, max_length=args.length))
+        for name in ("meta", "plain", "multitask")
+    }
 
 
 def _language(name: str, base: str, minutes: float, args: argparse.Namespace) -> dict[str, Any]:
@@ -178,10 +181,10 @@ def methods_of(models: Mapping[str, Model], args: argparse.Namespace) -> dict[st
     return {
         f"meta, {args.effort}": meta,
         f"meta, {args.effort}, no names": replace(meta, names=False),
-        "plain, fine-tuned": FineTune(models["plain"]),
+        "plain, fine-tuned": FineTune(models["plain"].encoder),
         "multitask, fine-tuned": multitask(models["multitask"]),
-        "untouched, fine-tuned": FineTune(base),
-        "untouched, closed form": FrozenInstant(base, Remembered(base)),
+        "untouched, fine-tuned": FineTune(base.encoder),
+        "untouched, closed form": FrozenInstant(base, Remembered(base.encoder)),
     }
 
 

@@ -20,7 +20,7 @@ import torch
 from judging import task_sets
 from text.train import words
 
-from metaglot.adaptation import load_model
+from metaglot.adaptation.load import load_encoder
 from metaglot.errors import MetaglotError
 from metaglot.models import HfLearner
 from metaglot.seeds import generator
@@ -45,16 +45,16 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--length", type=int, default=96, help="tokens a text")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
-    model = replace(load_model(args.model), max_length=args.length)
-    body = {name: value.detach().requires_grad_("embeddings" not in name) for name, value in model.params.items()}
-    ways = {packs: replace(model.backbone.learner, packs=packs) for packs in (False, True)}
+    encoder = replace(load_encoder(args.model), max_length=args.length)
+    body = {name: value.detach().requires_grad_("embeddings" not in name) for name, value in encoder.params.items()}
+    ways = {packs: replace(encoder.backbone.learner, packs=packs) for packs in (False, True)}
     names = ["task", "tokens", "of them text", "padded, s", "packed, s", "ratio", "difference"]
     print(f"| {' | '.join(names)} |\n|---|{'---:|' * (len(names) - 1)}")
     ratios = []
     for task in (task for tasks in task_sets(args.groups).values() for task in tasks):
         some = generator(0, "packing", task.name).permutation(task.table.num_rows)[: args.rows]
         asked = task.examples(some)
-        batch = model.collate(asked.inputs.texts, asked.inputs.pairs, [0] * len(asked))
+        batch = encoder.collate(asked.inputs, [0] * len(asked))
         spent: dict[bool, list[float]] = {False: [], True: []}
         found = {}
         for _, (packs, learner) in product(range(args.repeats), ways.items()):

@@ -23,8 +23,10 @@ from scipy.stats import t
 
 from metaglot.adaptation import EFFORTS, Model, load_model
 from metaglot.adaptation.closed_form import SupportUnits, held_out_score, support_units
-from metaglot.adaptation.pair_choice import PAIR_CHOICES, PairChoice, best_of, conflicts_of, gains, over_chance
+from metaglot.adaptation.encoder import PairChoice
+from metaglot.adaptation.pair_choice import PAIR_CHOICES, best_of, conflicts_of, gains, over_chance
 from metaglot.adaptation.support import head_of
+from metaglot.data.examples import Examples, Inputs
 from metaglot.seeds import generator
 
 Rows = list[tuple[str, str, str]]  # first text, second, label
@@ -102,8 +104,8 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
     """Yield a cell for each support set; the features of a text are made once."""
     every = sorted({row[:2] for rows in (*supports, asked) for row in rows})
     place = {pair: i for i, pair in enumerate(every)}
-    first, second = (list(column) for column in zip(*every, strict=True))
-    features = {part: replace(model, reads=part).features(model.meta, first, second) for part in PAIR_CHOICES}
+    inputs = Inputs.of(*zip(*every, strict=True))
+    features = {part: replace(model.encoder, reads=part).features(model.encoder.meta, inputs) for part in PAIR_CHOICES}
     for rows in supports:
         classes = sorted({label for *_, label in rows})
         numbers = torch.tensor([classes.index(label) for *_, label in rows])
@@ -114,10 +116,10 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
         }
         right: dict[str, float] = {}
         for part in PAIR_CHOICES:
-            head, _ = head_of(model, EFFORTS["instant"], known[part], len(classes))
+            head, _ = head_of(model.encoder, EFFORTS["instant"], known[part], len(classes))
             found = (features[part][to] @ head["head.weight"].T + head["head.bias"]).argmax(1)
             right[part] = 100 * float((found == wanted).double().mean())
-        which = choices(known, rows, len(classes), model.metric)
+        which = choices(known, rows, len(classes), model.encoder.metric)
         right |= {way: right[part] for way, part in which.items()}
         yield Cell(len(rows) // len(classes), right, which)
 
@@ -126,7 +128,7 @@ def choices(known: dict[PairChoice, SupportUnits], rows: Rows, classes: int, met
     """Return the part that is read as chosen now, as before (never compared with chance), and without any conflict."""
     first, second, labels = (list(column) for column in zip(*rows, strict=True))
     gain = gains({part: over_chance(known[part], classes, metric) for part in PAIR_CHOICES})
-    conflicts = conflicts_of(first, labels, second)
+    conflicts = conflicts_of(Examples.of(first, labels, second))
     plain = {part: held_out_score(known[part], classes, metric).nats for part in PAIR_CHOICES}
     earlier: dict[PairChoice, float] = {part: plain[part] - plain["both"] for part in conflicts}
     return {

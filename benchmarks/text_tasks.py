@@ -35,6 +35,7 @@ from text.tables import gain_picture, tables
 from text.train import numbers, trained, words
 
 from metaglot.adaptation import Effort, Model, load_model
+from metaglot.adaptation.load import load_encoder
 from metaglot.config import Recipe, parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
@@ -51,10 +52,10 @@ AGAINST = ("untouched", "mlm", "scratch-plain")
 def model_of(arm: str, seed: int, args: argparse.Namespace) -> Model:
     """Return the model of an arm, trained now if it is not yet."""
     if not ARMS[plain_name(arm)]:
-        return replace(load_model(args.base), max_length=args.length)
+        return Model(replace(load_encoder(args.base), max_length=args.length))
     if arm.endswith(AVERAGED):
-        model, base = model_of(plain_name(arm), seed, args), load_model(args.base).backbone.learner.body()
-        return replace(model, meta=averaged(base, model.meta, 0.5))
+        model, base = model_of(plain_name(arm), seed, args), load_encoder(args.base).backbone.learner.body()
+        return Model(replace(model.encoder, meta=averaged(base, model.encoder.meta, 0.5)))
     base = args.base
     if needs_warm(arm):
         warm = args.out / "runs" / f"{WARM}-{seed}"

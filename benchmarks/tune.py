@@ -22,7 +22,7 @@ from typing import TypeVar
 import pyarrow as pa
 import torch
 
-from metaglot.adaptation import Model, load_model
+from metaglot.adaptation import Encoder, Model, load_model
 from metaglot.data.draws import draws_of
 from metaglot.data.examples import Examples
 from metaglot.data.readers import read_table
@@ -39,7 +39,7 @@ SETS = (
     ("tweeteval-stance", "domain", ("climate",)),
     ("stackoverflow20", "label", ("1", "2", "3", "4", "5", "6")),
 )
-TRAINED: dict[str, Callable[[Model], FineTune]] = {"finetune": FineTune, "lora": lora, "bitfit": bitfit}
+TRAINED: dict[str, Callable[[Encoder], FineTune]] = {"finetune": FineTune, "lora": lora, "bitfit": bitfit}
 Setting = tuple[tuple[str, float], ...]  # e.g. (("lr", 1e-4), ("steps", 20))
 Fits = Callable[[Examples[str], int, int], Iterator[tuple[Setting, Fitted]]]  # support, shot, seed
 Number = TypeVar("Number", int, float)
@@ -111,9 +111,9 @@ def main() -> None:
     parser.add_argument("--max-length", type=int, default=96)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    model = replace(load_model(args.model), max_length=args.max_length)
+    model = Model(replace(load_model(args.model).encoder, max_length=args.max_length))
     if args.method == "knn":
-        fits = neighbours(Remembered(model), args.ks)
+        fits = neighbours(Remembered(model.encoder), args.ks)
     else:
         fits = trained(replace(TRAINED[args.method](model), scale=args.scale), args.rates, args.steps)
     means: dict[tuple[object, ...], list[float]] = defaultdict(list)

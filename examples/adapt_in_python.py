@@ -21,7 +21,7 @@ def main(name: str = "builtin:minilm") -> None:
     wider = adapted.add_examples(["Do you ship to Norway?", "When does my parcel arrive?"], ["delivery", "delivery"])
     with tempfile.TemporaryDirectory() as folder:
         wider.save(Path(folder) / "support-desk")
-        loaded = metaglot.Adapted.load(Path(folder) / "support-desk", model=model)
+        loaded = metaglot.Adapted.load(Path(folder) / "support-desk", encoder=model.encoder)
     for text in ("My package is lost.", "Cancel my subscription and return the money."):
         row = loaded.predict_proba([text])[0]
         print(text, {label: round(float(p), 2) for label, p in zip(loaded.labels, row, strict=True)})

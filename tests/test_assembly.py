@@ -137,9 +137,9 @@ def test_from_a_recipe_to_a_model(recipe, tmp_path):
     model = load_model(folder)
     assert model.max_length == 12
     assert model.provenance["data"] == ["one"]
-    assert not [name for name in model.meta if name.startswith("heads.")]
+    assert not [name for name in model.encoder.meta if name.startswith("heads.")]
     saved = events[-1].state.params
-    assert all(torch.equal(value, saved[name]) for name, value in model.meta.items())
+    assert all(torch.equal(value, saved[name]) for name, value in model.encoder.meta.items())
     assert model.adapt(["apple", "saw"], ["a", "b"], effort="instant").predict(["apple"]) == ["a"]
 
 

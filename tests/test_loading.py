@@ -37,7 +37,7 @@ def test_load_gives_the_adaptation_of_its_folder(saved):
 def test_load_takes_device_and_precision(tiny):
     for precision in ("fp32", "bf16"):
         model = package.load(tiny, device="cpu", precision=precision)
-        assert model.precision == precision
+        assert model.encoder.precision == precision
     with pytest.raises(MetaglotError, match="unknown precision 'fp8'"):
         package.load(tiny, precision="fp8")
     with pytest.raises(MetaglotError, match="unknown device"):

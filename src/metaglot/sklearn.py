@@ -22,7 +22,7 @@ from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Model
-    from metaglot.adaptation.pair_choice import PairChoice
+    from metaglot.adaptation.encoder import PairChoice
 
 TEXTS = "a list, an array or a column of texts; or two columns, for pairs of texts"
 NO_TEXTS = f"X has 0 sample(s); it must be {TEXTS}, with one text or more"

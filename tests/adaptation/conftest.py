@@ -83,7 +83,7 @@ def make_run(tmp_path, model, bert_folder) -> Callable[..., Path]:
 
     def make(step: int = 3, *, shift: float = 0.05, options: dict[str, Any] | None = None) -> Path:
         algorithm = build_algorithm("protonet", options)
-        params = dict(algorithm.init(model.backbone.learner, (), seed=0))
+        params = dict(algorithm.init(model.encoder.backbone.learner, (), seed=0))
         draws = torch.Generator().manual_seed(step)
         moved = {name: value + shift * torch.randn(value.shape, generator=draws) for name, value in params.items()}
         run = tmp_path / "run"

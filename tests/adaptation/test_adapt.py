@@ -15,8 +15,8 @@ EFFORT_NAMES = ["instant", "fast", "thorough"]
 
 
 def same(one, other):
-    return one.params.keys() == other.params.keys() and all(
-        torch.equal(v, other.params[n]) for n, v in one.params.items()
+    return one.fit.params.keys() == other.fit.params.keys() and all(
+        torch.equal(v, other.fit.params[n]) for n, v in one.fit.params.items()
     )
 
 
@@ -63,15 +63,15 @@ def test_without_steps_a_prototype_head_is_the_nearest_mean(model, sentences):
     scores = 10 * model.embed(new) @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
     expected = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     assert adapted.predict_proba(new) == pytest.approx(expected, abs=1e-5)
-    assert adapted.head_only
+    assert adapted.fit.head_only
 
 
 def test_gradient_steps_move_what_they_may(model, sentences):
     adapted = model.adapt(*sentences(4), effort="fast")
-    body = model.backbone.learner.body()
-    moved = [n for n in adapted.params if n.startswith("body.") and not torch.equal(adapted.params[n], body[n])]
+    body = model.encoder.backbone.learner.body()
+    moved = [n for n in adapted.fit.params if n.startswith("body.") and not torch.equal(adapted.fit.params[n], body[n])]
     assert len(moved) > 20
-    assert not any("embeddings" in name for name in adapted.params)
+    assert not any("embeddings" in name for name in adapted.fit.params)
 
 
 @pytest.mark.parametrize("effort", EFFORT_NAMES)
@@ -87,15 +87,15 @@ def test_same_seed_same_result(model, sentences, effort):
 
 @pytest.mark.parametrize("effort", EFFORT_NAMES)
 def test_the_model_stays_as_it_is(model, sentences, effort):
-    before = {name: value.clone() for name, value in model.backbone.learner.body().items()}
+    before = {name: value.clone() for name, value in model.encoder.backbone.learner.body().items()}
     fingerprint, texts = model.fingerprint(), sentences(2)[0]
     features = model.embed(texts)
     model.adapt(*sentences(4), effort=effort).predict(texts)
-    after = model.backbone.learner.body()
+    after = model.encoder.backbone.learner.body()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert model.fingerprint() == fingerprint
     assert np.array_equal(model.embed(texts), features)
-    assert not model.backbone.learner.module.training
+    assert not model.encoder.backbone.learner.module.training
 
 
 @pytest.mark.parametrize("effort", EFFORT_NAMES)
@@ -222,13 +222,13 @@ def test_one_text_gives_one_label_and_one_row(model, sentences):
 def test_second_texts_are_refused_by_what_learnt_single_ones(model, sentences, tmp_path):
     texts, labels = sentences(2)
     single, paired = (model.adapt(texts, labels, pairs=pairs, effort="instant") for pairs in (None, texts))
-    again = Adapted.load(single.save(tmp_path / "single"), model=model)
+    again = Adapted.load(single.save(tmp_path / "single"), encoder=model.encoder)
     for one in (single, again, again.add_examples(["pear"], [labels[0]])):
-        assert one.paired is False
+        assert one.fit.paired is False
         with pytest.raises(MetaglotError, match="adapted to single texts"):
             one.predict_proba(["apple"], ["pear"])
-    back = Adapted.load(paired.save(tmp_path / "paired"), model=model)
-    assert back.paired is True
+    back = Adapted.load(paired.save(tmp_path / "paired"), encoder=model.encoder)
+    assert back.fit.paired is True
     assert back.predict("apple", "pear") == paired.predict(["apple"], ["pear"])[0]
 
 
@@ -236,7 +236,7 @@ def test_an_effort_of_ones_own(model, sentences):
     texts, labels = sentences(3)
     adapted = model.adapt(texts, labels, effort=Effort(steps=2, lr=1e-3, freeze=("embeddings", "layer.0.")))
     assert adapted.effort.steps == 2
-    assert {n.split(".")[3] for n in adapted.params if ".layer." in n} == {"1"}
+    assert {n.split(".")[3] for n in adapted.fit.params if ".layer." in n} == {"1"}
 
 
 def test_from_a_run(make_run, sentences, model):
@@ -257,10 +257,10 @@ def test_the_scale_that_a_run_learnt_is_used(make_run, sentences):
     trained = load_model(make_run(options={"scale": 50.0}), PLAIN)
     soft = trained.base()
     texts, labels = sentences(3)
-    head = trained.adapt(texts, labels, effort=Effort(steps=0)).params["head.weight"]
-    scale = float(trained.meta["algorithm.head.log_scale"].exp())
+    head = trained.adapt(texts, labels, effort=Effort(steps=0)).fit.params["head.weight"]
+    scale = float(trained.encoder.meta["algorithm.head.log_scale"].exp())
     assert head.norm(dim=1).tolist() == pytest.approx([scale] * 3, rel=1e-5)
-    untaught = soft.adapt(texts, labels, effort=Effort(steps=0)).params["head.weight"]
+    untaught = soft.adapt(texts, labels, effort=Effort(steps=0)).fit.params["head.weight"]
     assert untaught.norm(dim=1).tolist() == pytest.approx([10] * 3)
     assert abs(scale - 50) < 20
 

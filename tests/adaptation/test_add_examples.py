@@ -28,7 +28,7 @@ def test_closed_form_equals_from_scratch(model, first, more, sentences):
     new = sentences(5, seed=2)[0]
     order = [scratch.labels.index(label) for label in added.labels]
     assert added.predict_proba(new) == pytest.approx(scratch.predict_proba(new)[:, order], abs=1e-6)
-    assert added.examples.texts == scratch.examples.texts
+    assert added.examples.inputs.texts == scratch.examples.inputs.texts
 
 
 def test_in_two_goes_as_in_one(model, first, more):
@@ -42,22 +42,22 @@ def test_in_two_goes_as_in_one(model, first, more):
 
 def test_the_adaptation_itself_stays(model, first, more):
     adapted = model.adapt(*first, effort="instant")
-    known = [value.clone() for value in adapted.known]
-    before = {name: value.clone() for name, value in adapted.params.items()}, known, adapted.counts
+    known = [value.clone() for value in adapted.fit.units]
+    before = {name: value.clone() for name, value in adapted.fit.params.items()}, known, adapted.counts
     adapted.add_examples(*more)
-    assert all(torch.equal(value, adapted.params[name]) for name, value in before[0].items())
-    assert all(torch.equal(one, other) for one, other in zip(adapted.known, before[1], strict=True))
+    assert all(torch.equal(value, adapted.fit.params[name]) for name, value in before[0].items())
+    assert all(torch.equal(one, other) for one, other in zip(adapted.fit.units, before[1], strict=True))
     assert adapted.counts == before[2]
 
 
 def test_closed_form_after_loading_without_texts(model, first, more, tmp_path):
     adapted = model.adapt(*first, effort="instant")
-    loaded = Adapted.load(adapted.save(tmp_path / "out"), model=model)
+    loaded = Adapted.load(adapted.save(tmp_path / "out"), encoder=model.encoder)
     here, there = adapted.add_examples(*more), loaded.add_examples(*more)
-    assert torch.equal(here.params["head.weight"], there.params["head.weight"])
-    assert there.examples.texts == ()
+    assert torch.equal(here.fit.params["head.weight"], there.fit.params["head.weight"])
+    assert there.examples.inputs.texts == ()
     assert len(there.provenance["added"]) == 1
-    again = Adapted.load(there.save(tmp_path / "more"), model=model)
+    again = Adapted.load(there.save(tmp_path / "more"), encoder=model.encoder)
     assert again.labels == ("fruit", "tool", "beast")
     assert np.array_equal(again.predict_proba(first[0]), there.predict_proba(first[0]))
 
@@ -66,7 +66,7 @@ def test_closed_form_after_loading_without_texts(model, first, more, tmp_path):
 @pytest.mark.parametrize("names", [True, False, {"fruit": "one apple", "tool": "one saw"}])
 def test_a_new_class_is_named_as_the_others_are(model, first, more, names, effort):
     added = model.adapt(*first, effort=effort, names=names).add_examples(*more)
-    named = {added.labels[int(c)] for c in added.known.numbers[added.known.is_class_name]}
+    named = {added.labels[int(c)] for c in added.fit.units.numbers[added.fit.units.is_class_name]}
     assert named == (set(added.labels) if names else set())
     given = {**names, "beast": "beast"} if isinstance(names, dict) else names
     scratch = model.adapt([*first[0], *more[0]], [*first[1], *more[1]], effort=effort, names=given)
@@ -79,17 +79,17 @@ def test_a_new_class_is_named_as_the_others_are(model, first, more, names, effor
 def test_gradient_steps_begin_again_from_all(model, first, more, tmp_path, saved):
     adapted = model.adapt(*first, effort="fast", seed=4)
     if saved:
-        adapted = Adapted.load(adapted.save(tmp_path / "out", keep_examples=True), model=model)
+        adapted = Adapted.load(adapted.save(tmp_path / "out", keep_examples=True), encoder=model.encoder)
     added = adapted.add_examples(*more)
     scratch = model.adapt([*first[0], *more[0]], [*first[1], *more[1]], effort="fast", seed=4)
     assert added.labels == scratch.labels == ("beast", "fruit", "tool")
-    assert all(torch.equal(value, added.params[name]) for name, value in scratch.params.items())
+    assert all(torch.equal(value, added.fit.params[name]) for name, value in scratch.fit.params.items())
     assert added.provenance == scratch.provenance
 
 
 def test_gradient_steps_need_the_texts(model, first, more, tmp_path):
     adapted = model.adapt(*first, effort="fast")
-    loaded = Adapted.load(adapted.save(tmp_path / "out"), model=model)
+    loaded = Adapted.load(adapted.save(tmp_path / "out"), encoder=model.encoder)
     with pytest.raises(MetaglotError, match=r"were not saved with it.*keep_examples=True"):
         loaded.add_examples(*more)
 
@@ -103,7 +103,7 @@ def test_pairs_and_no_pairs(model, first, more, effort):
     with pytest.raises(MetaglotError, match="either all be pairs or none"):
         double.add_examples(*more)
     added = double.add_examples(*more, pairs=more[0][::-1])
-    assert added.examples.pairs == (*first[0][::-1], *more[0][::-1])
+    assert added.examples.inputs.pairs == (*first[0][::-1], *more[0][::-1])
 
 
 @pytest.mark.parametrize("effort", ["instant", "fast"])

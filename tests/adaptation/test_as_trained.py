@@ -1,6 +1,7 @@
 """The effort as-trained: a run's own algorithm adapts, and what it makes is saved, loaded and added to."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from metaglot.adaptation import AS_TRAINED, Adapted, AsTrained, load_model
+from metaglot.adaptation import AS_TRAINED, Adapted, AsTrained, Model, load_model
 from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.build import full_options
 from metaglot.assembly import assemble, write_run_files
 from metaglot.choices import ALGORITHMS
 from metaglot.config import dump_recipe, parse_recipe
+from metaglot.data.examples import Inputs
 from metaglot.data.trained import check_trained, trained_by
 from metaglot.errors import MetaglotError
 from metaglot.training import run
@@ -70,25 +72,25 @@ def test_every_algorithm_adapts_and_comes_back(trained, tmp_path, name):
     assert adapted.labels == ("billing", "delivery", "technical")
     assert adapted.counts == (3, 3, 3)
     assert adapted.provenance["effort"] == {"algorithm": name, "options": options}
-    assert adapted.head_only == (name in HEAD_ONLY)
-    assert all(any(key.startswith(part) for key in adapted.params) for part in MOVED.get(name, ()))
+    assert adapted.fit.head_only == (name in HEAD_ONLY)
+    assert all(any(key.startswith(part) for key in adapted.fit.params) for part in MOVED.get(name, ()))
     # What the algorithm itself makes of the batch, read by the family.
-    batch = model.collate(texts, None, [adapted.labels.index(label) for label in labels])
-    problem = model.problem(adapted.labels)
-    fast = algorithm.adapt(problem, model.meta, batch, seed=3)
-    assert fast.params.keys() == adapted.params.keys()
-    assert all(torch.equal(value, adapted.params[key]) for key, value in fast.params.items())
+    batch = model.encoder.collate(Inputs.of(texts), [adapted.labels.index(label) for label in labels])
+    problem = model.encoder.problem(adapted.labels)
+    fast = algorithm.adapt(problem, model.encoder.meta, batch, seed=3)
+    assert fast.params.keys() == adapted.fit.params.keys()
+    assert all(torch.equal(value, adapted.fit.params[key]) for key, value in fast.params.items())
     assert len(fast.trace) == adapted.effort.steps
     with torch.no_grad():
-        query = model.collate(TEXTS, None, [0] * len(TEXTS))
-        expected = problem.logits({**model.meta, **fast.params}, query).softmax(-1)
+        query = model.encoder.collate(Inputs.of(TEXTS), [0] * len(TEXTS))
+        expected = problem.logits({**model.encoder.meta, **fast.params}, query).softmax(-1)
     proba = adapted.predict_proba(TEXTS)
     assert np.allclose(proba, expected.numpy(), atol=1e-5)
     # On disk: the same bits, over a model that is loaded anew.
     adapted.save(tmp_path / "out", keep_examples=True)
     loaded = Adapted.load(tmp_path / "out")
-    assert loaded.params.keys() == adapted.params.keys()
-    assert all(torch.equal(value, loaded.params[key]) for key, value in adapted.params.items())
+    assert loaded.fit.params.keys() == adapted.fit.params.keys()
+    assert all(torch.equal(value, loaded.fit.params[key]) for key, value in adapted.fit.params.items())
     assert np.array_equal(loaded.predict_proba(TEXTS), proba)
     assert loaded.effort == adapted.effort
     assert f"as meta-trained, by {name} ({adapted.effort.steps} gradient steps)" in (
@@ -102,14 +104,14 @@ def test_examples_are_added_by_adapting_again(trained, tmp_path, name):
     model = load_model(folder)
     texts, labels = examples(folder.parent)
     first = model.adapt(texts, labels, effort=AS_TRAINED, seed=3)
-    loaded = Adapted.load(first.save(tmp_path / "out", keep_examples=True), model=model)
+    loaded = Adapted.load(first.save(tmp_path / "out", keep_examples=True), encoder=model.encoder)
     more = (["a sunny day", "rain and wind"], ["weather", "weather"])
     added = loaded.add_examples(*more)
     scratch = model.adapt([*texts, *more[0]], [*labels, *more[1]], effort=AS_TRAINED, seed=3)
     assert added.labels == scratch.labels == ("billing", "delivery", "technical", "weather")
-    assert added.params.keys() == scratch.params.keys()
-    assert all(torch.equal(value, added.params[key]) for key, value in scratch.params.items())
-    without = Adapted.load(first.save(tmp_path / "no texts"), model=model)
+    assert added.fit.params.keys() == scratch.fit.params.keys()
+    assert all(torch.equal(value, added.fit.params[key]) for key, value in scratch.fit.params.items())
+    without = Adapted.load(first.save(tmp_path / "no texts"), encoder=model.encoder)
     with pytest.raises(MetaglotError, match=r"were not saved with it.*keep_examples=True"):
         without.add_examples(*more)
 
@@ -131,10 +133,10 @@ def test_what_was_frozen_in_meta_training_stays(trained, small_recipe):
     checkpoint = folder / "checkpoints" / "step-2" / "params.safetensors"
     assert any("embeddings" in name for name in load_file(checkpoint))
     model = load_model(folder)
-    frozen = {name: value for name, value in model.meta.items() if "embeddings" not in name}
+    frozen = {name: value for name, value in model.encoder.meta.items() if "embeddings" not in name}
     texts, labels = examples(folder.parent)
-    adapted = type(model)(**{**vars(model), "meta": frozen}).adapt(texts, labels, effort=AS_TRAINED)
-    assert not [name for name in adapted.params if "embeddings" in name]
+    adapted = Model(replace(model.encoder, meta=frozen)).adapt(texts, labels, effort=AS_TRAINED)
+    assert not [name for name in adapted.fit.params if "embeddings" in name]
 
 
 def test_a_model_that_no_algorithm_trained(model, sentences):

@@ -62,14 +62,14 @@ def test_what_one_run_froze_counts_as_its_base(two, tmp_path, model):
     del kept[EMBEDDINGS]
     save_file(kept, file)
     mean = weights(average(two, tmp_path / "mean"))[EMBEDDINGS]
-    base = model.backbone.learner.body()[EMBEDDINGS]
+    base = model.encoder.backbone.learner.body()[EMBEDDINGS]
     torch.testing.assert_close(mean, (weights(two[0])[EMBEDDINGS] + base) / 2)
 
 
 def test_a_run_averaged_with_its_base_counts_as_it_is_loaded(two, tmp_path, model):
     change(two[0], average_with_base=0.5)
     mean = weights(average(two, tmp_path / "mean"))[EMBEDDINGS]
-    base, (one, other) = model.backbone.learner.body()[EMBEDDINGS], (weights(run)[EMBEDDINGS] for run in two)
+    base, (one, other) = model.encoder.backbone.learner.body()[EMBEDDINGS], (weights(run)[EMBEDDINGS] for run in two)
     torch.testing.assert_close(mean, (one.lerp(base, 0.5) + other) / 2)
     assert "average_with_base" not in json.loads((tmp_path / "mean" / "model.json").read_text("utf-8"))
 
@@ -116,19 +116,19 @@ def test_the_command_makes_it_and_refuses_in_a_line(two, tmp_path):
 
 
 def test_a_shrunk_run_counts_with_what_it_changed(two, tmp_path, model):
-    base = model.backbone.learner.body()
+    base = model.encoder.backbone.learner.body()
     for number, megabytes in ((0, 0.15), (1, 0.3)):
         shrink(two[number], tmp_path / f"small-{number}", megabytes=megabytes)
     small = [tmp_path / "small-0", tmp_path / "small-1"]
-    whole = [load_model(folder, PLAIN).params for folder in (*two, *small)]
+    whole = [load_model(folder, PLAIN).encoder.params for folder in (*two, *small)]
     for members, number in (((0, 2), 0), ((0, 3), 1), ((2, 3), 2)):
         made = average([(*two, *small)[i] for i in members], tmp_path / f"mean-{number}")
-        mean = load_model(made, PLAIN).params
+        mean = load_model(made, PLAIN).encoder.params
         for name in base:
             if name in mean:
                 torch.testing.assert_close(mean[name], sum(whole[i][name] for i in members) / 2, rtol=1e-5, atol=1e-6)
     shrink(small[1], tmp_path / "again", megabytes=0.3)
-    again = load_model(tmp_path / "again", PLAIN).params
+    again = load_model(tmp_path / "again", PLAIN).encoder.params
     for name, value in whole[3].items():
         torch.testing.assert_close(again[name], value, rtol=1e-2, atol=1e-3)
     assert any(not torch.equal(whole[3][name], base[name]) for name in base if name in whole[3])

@@ -13,11 +13,11 @@ def test_steps_with_it_draw_the_examples_of_a_class_together_and_are_saved(model
     found = {}
     for weight in (0.0, 2.0):
         adapted = model.adapt(texts, labels, effort=replace(long, contrast=weight), seed=1, names=False)
-        rows = adapted.known
+        rows = adapted.fit.units
         assert rows is not None
         alike = rows.numbers[:, None] == rows.numbers
         found[weight] = float(apart(rows.features @ rows.features.T / TEMPERATURE, alike))
     assert found[2.0] < found[0.0] - 0.05
-    loaded = Adapted.load(adapted.save(tmp_path / "saved"), model=model)
+    loaded = Adapted.load(adapted.save(tmp_path / "saved"), encoder=model.encoder)
     assert loaded.effort == adapted.effort
     assert loaded.effort.contrast == 2.0

@@ -62,17 +62,17 @@ DAMAGE = {
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_folder(model, sentences, tmp_path, kind):
     folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out", keep_examples=True)
-    Adapted.load(folder, model=model)
+    Adapted.load(folder, encoder=model.encoder)
     DAMAGE[kind](folder)
     with pytest.raises(MetaglotError, match=r"out[^ ]*: damaged .*adapt again|examples\.jsonl, line 1: damaged"):
-        Adapted.load(folder, model=model)
+        Adapted.load(folder, encoder=model.encoder)
 
 
 def test_a_later_format(model, sentences, tmp_path):
     folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
     edit(folder, lambda plain: plain.update(format=99))
     with pytest.raises(MetaglotError, match="written in format 99, this version reads 2"):
-        Adapted.load(folder, model=model)
+        Adapted.load(folder, encoder=model.encoder)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "model"])

@@ -7,7 +7,7 @@ import pytest
 
 from metaglot.adaptation import Adapted
 from metaglot.adaptation.editing import edited
-from metaglot.adaptation.examples import Examples
+from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 
 
@@ -16,7 +16,7 @@ def same(one, afresh, texts, pairs=None):
     assert sorted(order) == list(range(len(afresh.labels)))
     assert one.counts == tuple(afresh.counts[c] for c in order)
     assert one.examples == afresh.examples
-    assert one.solver == afresh.solver
+    assert one.fit.solver == afresh.fit.solver
     np.testing.assert_allclose(one.predict_proba(texts, pairs), afresh.predict_proba(texts, pairs)[:, order], atol=1e-6)
 
 
@@ -27,7 +27,9 @@ def test_it_is_as_adapted_anew(model, sentences, effort, names):
     adapted = model.adapt(texts, labels, effort=effort, names=names)
     left = [row for row in range(12) if row not in (1, 5)]
     changed = {**dict(enumerate(labels)), 0: "tool", 7: "metal"}
-    both = edited(adapted, remove=[5, 1], relabel={0: "tool", 7: "metal"}, add=Examples(("a saw",), ("tool",)))
+    both = Adapted(
+        edited(adapted.fit, remove=[5, 1], relabel={0: "tool", 7: "metal"}, add=Examples.of(["a saw"], ["tool"]))
+    )
     there, given = [*(texts[i] for i in left), "a saw"], [*(changed[i] for i in left), "tool"]
     same(both, model.adapt(there, given, effort=effort, names=names), sentences(3, seed=4)[0])
     without, relabelled = adapted.without([1, 5]), adapted.relabelled({0: "tool"})
@@ -37,7 +39,7 @@ def test_it_is_as_adapted_anew(model, sentences, effort, names):
         texts,
     )
     same(relabelled, model.adapt(texts, ["tool", *labels[1:]], effort=effort, names=names), texts)
-    assert adapted.examples.labels == tuple(labels)
+    assert adapted.examples.targets == tuple(labels)
 
 
 def test_a_class_without_examples_goes_and_its_name_with_it(model, sentences):
@@ -45,7 +47,7 @@ def test_a_class_without_examples_goes_and_its_name_with_it(model, sentences):
     adapted = model.adapt(texts, labels, effort="instant")
     two = adapted.without([i for i, label in enumerate(labels) if label == "beast"])
     assert two.labels == ("fruit", "tool")
-    assert len(two.known.numbers) == 4 + 2
+    assert len(two.fit.units.numbers) == 4 + 2
     assert set(two.provenance["names"]) == {"fruit", "tool"}
     same(two, model.adapt(texts[:4], labels[:4], effort="instant"), texts)
 
@@ -54,7 +56,7 @@ def test_pairs_keep_the_part_that_is_read(model, sentences):
     texts, labels = sentences(4)
     adapted = model.adapt(texts[::-1], labels, pairs=texts, effort="instant", reads="second")
     one = adapted.without([0])
-    assert one.model.reads == one.provenance["reads"] == "second"
+    assert one.fit.encoder.reads == one.provenance["reads"] == "second"
     afresh = model.adapt(texts[::-1][1:], labels[1:], pairs=texts[1:], effort="instant", reads="second")
     same(one, afresh, texts, texts)
 
@@ -68,12 +70,12 @@ def test_what_cannot_be(model, sentences, tmp_path):
         (lambda: adapted.without(range(6)), "no example would be left"),
         (lambda: adapted.without(range(4)), "at least two classes"),
         (lambda: adapted.relabelled({0: ""}), "label number 1 is missing"),
-        (lambda: edited(adapted, remove=[1], relabel={1: "tool"}), "number 2 is removed and gets another label"),
-        (lambda: edited(adapted, remove=[1], add=Examples(("a",), ("tool",), ("b",))), "all be pairs or none"),
+        (lambda: edited(adapted.fit, remove=[1], relabel={1: "tool"}), "number 2 is removed and gets another label"),
+        (lambda: edited(adapted.fit, remove=[1], add=Examples.of(["a"], ["tool"], ["b"])), "all be pairs or none"),
     ):
         with pytest.raises(MetaglotError, match=says):
             call()
-    loaded = Adapted.load(adapted.save(tmp_path / "out"), model=model)
+    loaded = Adapted.load(adapted.save(tmp_path / "out"), encoder=model.encoder)
     with pytest.raises(MetaglotError, match=r"were not kept with it.*--keep-examples"):
         loaded.without([0])
 

@@ -60,7 +60,7 @@ def test_a_prediction_is_explained(model, sentences, effort, tmp_path):
                 assert one.text == one.label
             else:
                 assert (texts[one.number], labels[one.number]) == (one.text, one.label)
-    loaded = Adapted.load(adapted.save(tmp_path / "out"), model=model)
+    loaded = Adapted.load(adapted.save(tmp_path / "out"), encoder=model.encoder)
     there, here = (one.explain(text, count=2).evidence for one in (loaded, adapted))
     assert [one._replace(text="") for one in here if one.number is not None] == [
         one for one in there if one.number is not None

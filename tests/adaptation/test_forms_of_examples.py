@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from metaglot.adaptation.checks import check_examples, check_texts
+from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 
 
@@ -14,10 +15,10 @@ def test_labels_may_be_numbers(model):
     assert adapted.predict(["apple"]) == [1]
 
 
-def test_checks_return_lists():
-    assert check_examples(("a", "b"), (1, 2), ("c", "d")) == (["a", "b"], [1, 2], ["c", "d"])
-    assert check_texts((text for text in "ab"), ("c", "d")) == (["a", "b"], ["c", "d"])
-    assert check_texts(("a",), None) == (["a"], None)
+def test_checks_return_examples():
+    assert check_examples(("a", "b"), (1, 2), ("c", "d")) == Examples.of(["a", "b"], [1, 2], ["c", "d"])
+    assert check_texts((text for text in "ab"), ("c", "d")) == Inputs.of(["a", "b"], ["c", "d"])
+    assert check_texts(("a",), None) == Inputs.of(["a"])
     for labels, says in (
         ([["a"], ["b"]], "not one label"),
         (["a", ""], "number 2 is missing"),
@@ -37,7 +38,7 @@ def test_an_effort_that_is_none(model, sentences, effort):
 
 
 @pytest.mark.parametrize("effort", ["instant", "fast"])
-def test_quiet_sklearn_of_two_examples_bring_no_warning(tiny, recwarn, effort):
+def test_many_classes_of_two_examples_bring_no_warning(tiny, recwarn, effort):
     classes = [f"{a}{b}" for a in "abcde" for b in "fghij"]
     texts, labels = [f"{word} {i}" for word in classes for i in range(2)], [word for word in classes for _ in range(2)]
     tiny.adapt(texts, labels, effort=effort, names=False)

@@ -18,9 +18,9 @@ def test_examples_are_kept_if_asked(model, sentences, tmp_path, pairs):
     adapted = model.adapt(texts, labels, pairs=seconds, effort="fast")
     folder = adapted.save(tmp_path / "out", keep_examples=True)
     assert listed(folder) == ["README.md", "adapted.json", "examples.jsonl", "weights.safetensors"]
-    loaded = Adapted.load(folder, model=model)
+    loaded = Adapted.load(folder, encoder=model.encoder)
     assert loaded.examples == adapted.examples
-    assert loaded.examples.texts == tuple(texts)
+    assert loaded.examples.inputs.texts == tuple(texts)
 
 
 TAMPERED = {
@@ -42,13 +42,13 @@ def test_kept_examples_that_were_changed_are_noticed(model, sentences, tmp_path,
         edit(folder, lambda plain: plain.pop("examples_sha256"))
     whole = file.read_bytes()
     file.write_bytes(whole.replace(b"\n", b"\r\n"))  # as some editors save it: the examples are the same
-    assert Adapted.load(folder, model=model).examples.texts == tuple(sentences(2)[0])
+    assert Adapted.load(folder, encoder=model.encoder).examples.inputs.texts == tuple(sentences(2)[0])
     file.write_text("".join(line + "\n" for line in TAMPERED[kind](whole.decode().splitlines())), "utf-8")
     assert file.read_bytes() != whole
     with pytest.raises(MetaglotError, match=r"examples\.jsonl: these are not the examples that were saved"):
-        Adapted.load(folder, model=model)
+        Adapted.load(folder, encoder=model.encoder)
     file.unlink()
-    assert Adapted.load(folder, model=model).explain("the apple").evidence[0].text in ("", "fruit")
+    assert Adapted.load(folder, encoder=model.encoder).explain("the apple").evidence[0].text in ("", "fruit")
 
 
 def test_examples_of_another_adaptation_are_noticed(model, sentences, tmp_path):
@@ -56,28 +56,28 @@ def test_examples_of_another_adaptation_are_noticed(model, sentences, tmp_path):
     kept = model.adapt(*sentences(3), effort="instant").save(tmp_path / "kept", keep_examples=True)
     shutil.copy(kept / "examples.jsonl", without)
     with pytest.raises(MetaglotError, match="these are not the examples that were saved"):
-        Adapted.load(without, model=model)
+        Adapted.load(without, encoder=model.encoder)
 
 
 def test_a_folder_of_an_earlier_version_to_which_examples_were_added(model, sentences, tmp_path):
     adapted = model.adapt(*sentences(2), effort="instant").add_examples(["a saw"], ["tool"])
     folder = adapted.save(tmp_path / "out", keep_examples=True)
     edit(folder, lambda plain: plain.pop("examples_sha256"))
-    assert Adapted.load(folder, model=model).examples == adapted.examples
+    assert Adapted.load(folder, encoder=model.encoder).examples == adapted.examples
 
 
 @pytest.mark.parametrize("effort", ["instant", "fast"])
 def test_kept_examples_stay_kept(model, sentences, tmp_path, effort):
     adapted, more = model.adapt(*sentences(2), effort=effort), (["a saw"], ["tool"])
     folder = adapted.save(tmp_path / "out", keep_examples=True)
-    loaded = Adapted.load(folder, model=model)
+    loaded = Adapted.load(folder, encoder=model.encoder)
     assert "examples.jsonl" in listed(loaded.add_examples(*more).save(tmp_path / "elsewhere"))
     assert "examples.jsonl" not in listed(loaded.add_examples(*more).save(tmp_path / "none", keep_examples=False))
     assert "examples.jsonl" not in listed(adapted.add_examples(*more).save(tmp_path / "never"))
     for grown in (adapted, loaded):  # what takes the place of texts has them, be it loaded or not
         grown.add_examples(*more).save(folder, force=True)
-        again = Adapted.load(folder, model=model)
-        assert again.examples.texts == (*sentences(2)[0], "a saw")
+        again = Adapted.load(folder, encoder=model.encoder)
+        assert again.examples.inputs.texts == (*sentences(2)[0], "a saw")
     model.adapt(*sentences(2, seed=7), effort="instant").save(folder, force=True)  # another task: nobody asked
     assert listed(folder) == FILES
 
@@ -85,4 +85,4 @@ def test_kept_examples_stay_kept(model, sentences, tmp_path, effort):
 def test_examples_that_are_not_known_cannot_be_kept(model, sentences, tmp_path):
     model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
     with pytest.raises(MetaglotError, match="examples cannot be saved"):
-        Adapted.load(tmp_path / "out", model=model).save(tmp_path / "two", keep_examples=True)
+        Adapted.load(tmp_path / "out", encoder=model.encoder).save(tmp_path / "two", keep_examples=True)

@@ -30,7 +30,7 @@ TEXTS = ["apple and pear", "plum", "saw", "drill and hammer"]
 )
 def test_labels_keep_their_type(model, tmp_path, given, classes):
     adapted = model.adapt(TEXTS, given, effort="instant")
-    back = Adapted.load(adapted.save(tmp_path / "saved", keep_examples=True), model=model)
+    back = Adapted.load(adapted.save(tmp_path / "saved", keep_examples=True), encoder=model.encoder)
     for one in (adapted, back):
         assert one.labels == classes
         said = one.predict(TEXTS)
@@ -45,7 +45,7 @@ def test_labels_keep_their_type(model, tmp_path, given, classes):
 def test_a_folder_of_strings_reads_as_strings(model, tmp_path):
     folder = model.adapt(TEXTS, ["0", "0", "1", "1"], effort="instant").save(tmp_path / "saved")
     assert json.loads((folder / "adapted.json").read_text())["labels"] == ["0", "1"]
-    assert Adapted.load(folder, model=model).labels == ("0", "1")
+    assert Adapted.load(folder, encoder=model.encoder).labels == ("0", "1")
 
 
 def test_numbers_and_words_for_them(model):

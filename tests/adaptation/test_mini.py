@@ -12,6 +12,7 @@ import yaml
 from metaglot import load
 from metaglot.adaptation import Model
 from metaglot.adaptation.pair_choice import gains_of
+from metaglot.data.examples import Examples
 from metaglot.data.readers import read_table
 from metaglot.data.seen import find_seen, read_seen
 from metaglot.data.shipped import WEIGHTS
@@ -59,9 +60,9 @@ CLAIMS = [
 
 def test_both_texts_are_read_where_a_premise_stands_under_both_labels(mini):
     texts, labels = PREMISES * 2, ["yes"] * 8 + ["no"] * 8
-    assert gains_of(mini, texts, labels, CLAIMS)["first"] == pytest.approx(0, abs=1e-6)
+    assert gains_of(mini.encoder, Examples.of(texts, labels, CLAIMS))["first"] == pytest.approx(0, abs=1e-6)
     adapted = mini.adapt(texts, labels, pairs=CLAIMS, effort="instant")
-    assert adapted.model.reads == "both"
+    assert adapted.fit.encoder.reads == "both"
     assert adapted.predict(texts, CLAIMS) == labels
 
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from metaglot.adaptation import EFFORTS, Adapted
+from metaglot.adaptation import EFFORTS, Adapted, Fit
+from metaglot.adaptation.fit import Classes
 from metaglot.algorithms import build_algorithm
+from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 
 NEEDED = {"head.weight", "head.bias"}
@@ -28,12 +30,13 @@ def adapt(model, sentences):
     def of(name: str) -> Adapted:
         # A small rate for CAVIA: over a body of random weights that of Polyak overshoots.
         algorithm = build_algorithm(name, {"lr": 0.1} if name == "cavia" else {})
-        over = replace(model, meta=algorithm.init(model.backbone.learner, [], seed=0))
+        over = replace(model.encoder, meta=algorithm.init(model.encoder.backbone.learner, [], seed=0))
         texts, labels = sentences(3)
         names = tuple(sorted(set(labels)))
-        batch = over.collate(texts, None, [names.index(label) for label in labels])
+        batch = over.collate(Inputs.of(texts), [names.index(label) for label in labels])
         fast = algorithm.adapt(over.problem(names), over.meta, batch, seed=0)
-        return Adapted(over, names, fast.params, EFFORTS["instant"], counts=tuple(map(labels.count, names)))
+        classes = Classes(names, tuple(map(labels.count, names)))
+        return Adapted(Fit(over, classes, fast.params, EFFORTS["instant"]))
 
     return of
 
@@ -41,27 +44,28 @@ def adapt(model, sentences):
 @pytest.mark.parametrize("name", HELD)
 def test_it_comes_back(adapt, sentences, tmp_path, name):
     adapted = adapt(name)
-    assert set(adapted.params) == HELD[name]
+    assert set(adapted.fit.params) == HELD[name]
     texts, _ = sentences(5, seed=9)
     proba = adapted.predict_proba(texts)
-    batch = adapted.model.collate(texts, None, [0] * len(texts))
+    batch = adapted.fit.encoder.collate(Inputs.of(texts), [0] * len(texts))
     with torch.no_grad():
-        problem = adapted.model.problem(adapted.labels)
-        expected = problem.logits({**adapted.model.meta, **adapted.params}, batch).softmax(-1)
+        problem = adapted.fit.encoder.problem(adapted.labels)
+        expected = problem.logits({**adapted.fit.encoder.meta, **adapted.fit.params}, batch).softmax(-1)
     assert np.allclose(proba, expected.numpy(), atol=1e-5)
     seen, labels = sentences(3)
     assert np.mean([one == label for one, label in zip(adapted.predict(seen), labels, strict=True)]) > 0.7
     adapted.save(tmp_path / "out")
-    loaded = Adapted.load(tmp_path / "out", model=adapted.model)
+    loaded = Adapted.load(tmp_path / "out", encoder=adapted.fit.encoder)
     assert np.array_equal(loaded.predict_proba(texts), proba)
-    assert set(loaded.params) == HELD[name]
+    assert set(loaded.fit.params) == HELD[name]
 
 
 def test_the_context_is_what_makes_the_difference(adapt, sentences):
     adapted = adapt("cavia")
     texts, _ = sentences(5, seed=9)
-    assert not adapted.head_only
-    without = replace(adapted, params={n: v for n, v in adapted.params.items() if n != "context.code"})
+    assert not adapted.fit.head_only
+    params = {n: v for n, v in adapted.fit.params.items() if n != "context.code"}
+    without = Adapted(replace(adapted.fit, params=params))
     assert not np.allclose(without.predict_proba(texts), adapted.predict_proba(texts), atol=1e-5)
 
 
@@ -73,10 +77,10 @@ def test_a_damaged_support_set(adapt, tmp_path, name):
     weights = load_file(file)
     save_file({**weights, name: weights[name].reshape(-1)[:1].clone()}, file)
     with pytest.raises(MetaglotError, match=r"out: damaged .*adapt again"):
-        Adapted.load(tmp_path / "out", model=adapted.model)
+        Adapted.load(tmp_path / "out", encoder=adapted.fit.encoder)
 
 
 def test_a_model_of_another_width(model, tiny, sentences, tmp_path):
     folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out")
     with pytest.raises(MetaglotError, match="its head does not fit the model builtin:tiny"):
-        Adapted.load(folder, model=tiny)
+        Adapted.load(folder, encoder=tiny.encoder)

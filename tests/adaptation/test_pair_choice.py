@@ -9,6 +9,7 @@ import torch
 from metaglot.adaptation import Adapted, load_model
 from metaglot.adaptation.closed_form import support_units
 from metaglot.adaptation.pair_choice import CONFLICTS, ENOUGH, best_of, conflicts_of, gains, gains_of, over_chance
+from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
 
@@ -25,7 +26,7 @@ def kinds(sentences):
 @pytest.mark.parametrize("effort", ["instant", "fast", pytest.param("auto", marks=pytest.mark.slow)])
 def test_the_part_that_tells_the_class_is_read_alone(model, kinds, effort):
     texts, names, labels = kinds
-    gains = gains_of(model, texts, labels, names)
+    gains = gains_of(model.encoder, Examples.of(texts, labels, names))
     assert gains["second"] > ENOUGH > gains["first"]
     adapted = model.adapt(texts, labels, pairs=names, effort=effort)
     alone = model.adapt(names, labels, effort=effort, names=False)
@@ -42,7 +43,7 @@ def test_it_is_saved_told_and_kept_as_examples_are_added(model, kinds, tmp_path)
     assert np.array_equal(loaded.predict_proba(texts, names), adapted.predict_proba(texts, names))
     assert "it reads the second alone" in (tmp_path / "kinds" / "README.md").read_text("utf-8")
     more = loaded.add_examples(["the"], ["beast"], pairs=["one horse"])
-    assert more.model.reads == "second"
+    assert more.fit.encoder.reads == "second"
     afresh = model.adapt([*texts, "the"], [*labels, "beast"], pairs=[*names, "one horse"], effort="instant")
     np.testing.assert_allclose(more.predict_proba(texts, names), afresh.predict_proba(texts, names), atol=1e-6)
 
@@ -72,8 +73,8 @@ def test_a_part_that_stands_under_both_labels_is_never_read_alone(model, sentenc
     first, second = (claims, texts) if swapped else (texts, claims)
     adapted = model.adapt(first, labels, pairs=second, effort="instant")
     both = model.adapt(first, labels, pairs=second, effort="instant", reads="both")
-    assert conflicts_of(first, labels, second)["second" if swapped else "first"] == 1.0
-    assert adapted.model.reads == "both"
+    assert conflicts_of(Examples.of(first, labels, second))["second" if swapped else "first"] == 1.0
+    assert adapted.fit.encoder.reads == "both"
     assert np.array_equal(adapted.predict_proba(first, second), both.predict_proba(first, second))
     alone = model.adapt(first, labels, pairs=second, effort="instant", reads="second" if swapped else "first")
     np.testing.assert_allclose(alone.predict_proba(first, second), 0.5, atol=1e-6)
@@ -115,20 +116,20 @@ def test_the_part_that_is_chosen():
 
 def test_conflicts_are_those_of_a_part_alone():
     texts, pairs = ["A man.", "a man", "rain", "sun"], ["wet", "dry", "x", "x"]
-    assert conflicts_of(texts, ["yes", "no", "yes", "yes"], pairs) == {"first": 0.5, "second": 0.0}
-    assert conflicts_of(texts, ["yes", "yes", "yes", "no"], pairs) == {"first": 0.0, "second": 0.5}
+    assert conflicts_of(Examples.of(texts, ["yes", "no", "yes", "yes"], pairs)) == {"first": 0.5, "second": 0.0}
+    assert conflicts_of(Examples.of(texts, ["yes", "yes", "yes", "no"], pairs)) == {"first": 0.0, "second": 0.5}
     whole = {"first": 0.0, "second": 0.0}  # the pair itself stands under two labels: neither part is to blame
-    assert conflicts_of(["a", "a", "b"], ["yes", "no", "yes"], ["c", "c", "d"]) == whole
+    assert conflicts_of(Examples.of(["a", "a", "b"], ["yes", "no", "yes"], ["c", "c", "d"])) == whole
 
 
 def test_it_can_be_said_and_what_an_algorithm_was_trained_on_stays(model, kinds, make_run):
     texts, names, labels = kinds
     for part in ("both", "first", "second"):
         adapted = model.adapt(texts, labels, pairs=names, effort="instant", reads=part)
-        assert adapted.model.reads == part
-        assert model.reads is None
+        assert adapted.fit.encoder.reads == part
+        assert model.encoder.reads is None
     trained = load_model(make_run(), Runtime(precision="fp32", device="cpu"))
-    assert trained.adapt(texts, labels, pairs=names, effort="as-trained").model.reads is None
+    assert trained.adapt(texts, labels, pairs=names, effort="as-trained").fit.encoder.reads is None
     with pytest.raises(MetaglotError, match="expected one of both, first, second"):
         model.adapt(texts, labels, pairs=names, reads="third")
     with pytest.raises(MetaglotError, match="reads='both' has no use without second texts"):

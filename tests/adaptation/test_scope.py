@@ -70,7 +70,7 @@ def test_predicting_unknown(tiny, sentences, tmp_path, effort):
     assert [a == "?" for a in said] == [p < 0.5 for p in chances]
     assert all(a in (b, "?") for a, b in zip(said, plain, strict=True))
     assert adapted.predict([], unknown="?") == []
-    loaded = Adapted.load(adapted.save(tmp_path / "out"), model=tiny)
+    loaded = Adapted.load(adapted.save(tmp_path / "out"), encoder=tiny.encoder)
     assert np.array_equal(loaded.in_scope(inside), adapted.in_scope(inside))
 
 

@@ -34,16 +34,16 @@ def mini():
 
 
 def test_english_is_not_noted_and_others_are(mini):
-    assert language_note(mini, ENGLISH) is None
-    assert fit_of(mini.backbone.tokenizer, ENGLISH).unread < 0.2
+    assert language_note(mini.encoder, ENGLISH) is None
+    assert fit_of(mini.encoder.backbone.tokenizer, ENGLISH).unread < 0.2
     for language, texts in FOREIGN.items():
-        note = language_note(mini, texts * 5)
+        note = language_note(mini.encoder, texts * 5)
         assert note is not None, language
         assert "was not made for" in note
         assert "--against tfidf" in note
-    assert "script: Japanese" in str(language_note(mini, FOREIGN["Japanese"] * 5))
-    assert language_note(mini, []) is None
-    assert language_note(mini, ["好"]) is None  # too little to tell
+    assert "script: Japanese" in str(language_note(mini.encoder, FOREIGN["Japanese"] * 5))
+    assert language_note(mini.encoder, []) is None
+    assert language_note(mini.encoder, ["好"]) is None  # too little to tell
 
 
 RUSSIAN = ["Посылка так и не пришла, и я хочу вернуть деньги.", "Где найти счёт за прошлый месяц?"]
@@ -81,14 +81,14 @@ def bytes_of_two_scripts() -> PreTrainedTokenizerFast:
 def test_a_vocabulary_of_two_scripts_reads_both_and_no_third(
     tiny: Model, make: Callable[[], PreTrainedTokenizerFast]
 ) -> None:
-    model = replace(tiny, backbone=tiny.backbone._replace(tokenizer=make()))
+    model = Model(replace(tiny.encoder, backbone=tiny.encoder.backbone._replace(tokenizer=make())))
     for texts in (ENGLISH, RUSSIAN * 5):
-        assert language_note(model, texts) is None, texts[0]
-        assert fit_of(model.backbone.tokenizer, texts).unread < 0.2
+        assert language_note(model.encoder, texts) is None, texts[0]
+        assert fit_of(model.encoder.backbone.tokenizer, texts).unread < 0.2
     for script, texts in (("Greek", GREEK), ("Japanese", FOREIGN["Japanese"])):
         texts = texts * 40  # an unknown run of letters, such as a Japanese sentence, is one piece
-        assert language_note(model, texts) is not None, script
-        assert fit_of(model.backbone.tokenizer, texts).unread > 0.8
+        assert language_note(model.encoder, texts) is not None, script
+        assert fit_of(model.encoder.backbone.tokenizer, texts).unread > 0.8
 
 
 def test_commands_note_it(metaglot, mini, tmp_path):

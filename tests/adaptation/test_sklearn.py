@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
+from metaglot.adaptation import Model
 from metaglot.errors import MetaglotError
 from metaglot.sklearn import FewShotClassifier
 
@@ -47,7 +48,7 @@ def test_check_estimator_runs(few_shot):
 def test_it_learns_what_adapt_learns(few_shot, sentences):
     texts, labels = sentences(4)
     fitted = few_shot.fit(texts, labels)
-    own = fitted.adapted_.model.adapt(texts, labels, effort="instant")
+    own = Model(fitted.adapted_.fit.encoder).adapt(texts, labels, effort="instant")
     new, truth = sentences(5, seed=1)
     np.testing.assert_array_equal(fitted.predict_proba(new), own.predict_proba(new))
     assert fitted.predict(new).tolist() == own.predict(new)
@@ -92,7 +93,7 @@ def test_columns_of_data_frames_and_pairs(few_shot, sentences):
     first = ["a hammer", "a saw", "an apple", "a pear"] * 2
     pairs = pd.DataFrame({"one": first, "two": [*first[:2], "a cow", "a goat"] * 2})
     fitted = clone(few_shot).set_params(reads="both").fit(pairs, [1, 1, 0, 0] * 2)
-    assert (fitted.n_features_in_, fitted.adapted_.model.reads) == (2, "both")
+    assert (fitted.n_features_in_, fitted.adapted_.fit.encoder.reads) == (2, "both")
     with pytest.raises(ValueError, match="1 columns of texts, and the classifier was fitted to 2"):
         fitted.predict(first)
 

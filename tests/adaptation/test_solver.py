@@ -17,10 +17,10 @@ def _always_logistic(monkeypatch):
 def test_it_is_what_was_saved(model, sentences, tmp_path, effort):
     texts, labels = sentences(4)
     adapted = model.adapt(texts, labels, effort=effort)
-    assert adapted.solver == "logistic"
+    assert adapted.fit.solver == "logistic"
     folder = adapted.save(tmp_path / "saved")
-    loaded = Adapted.load(folder, model=model)
-    assert loaded.solver == "logistic"
+    loaded = Adapted.load(folder, encoder=model.encoder)
+    assert loaded.fit.solver == "logistic"
     assert np.array_equal(loaded.predict_proba(texts), adapted.predict_proba(texts))
     assert "logistic regression" in (folder / "README.md").read_text()
     chances = dict(zip(adapted.labels, adapted.predict_proba(["some hammer"])[0], strict=True))
@@ -37,12 +37,12 @@ def test_examples_added_are_as_if_they_had_been_there(model, sentences):
     rest = [i for i in range(len(texts)) if i not in half]
     grown = few.add_examples([texts[i] for i in rest], [labels[i] for i in rest])
     whole = model.adapt(texts, labels, effort="instant")
-    assert grown.solver == whole.solver == "logistic"
+    assert grown.fit.solver == whole.fit.solver == "logistic"
     order = [grown.labels.index(label) for label in whole.labels]
     assert grown.predict_proba(texts)[:, order] == pytest.approx(whole.predict_proba(texts), abs=1e-3)
 
 
 def test_the_same_examples_give_the_same_bytes(model, sentences):
     texts, labels = sentences(4)
-    one, two = (model.adapt(texts, labels, effort="instant").params for _ in range(2))
+    one, two = (model.adapt(texts, labels, effort="instant").fit.params for _ in range(2))
     assert all(np.array_equal(one[name].numpy(), two[name].numpy()) for name in one)

@@ -34,11 +34,11 @@ def test_round_trip(request, over, effort, sentences, tmp_path, new):
     model = request.getfixturevalue(over)
     adapted = model.adapt(*sentences(3), effort=effort, seed=5)
     assert adapted.save(tmp_path / "one") == tmp_path / "one"
-    loaded = Adapted.load(tmp_path / "one", model=model)
-    assert loaded.params.keys() == adapted.params.keys()
-    assert all(torch.equal(value, loaded.params[name]) for name, value in adapted.params.items())
-    for part in ("labels", "counts", "effort", "seed"):
-        assert getattr(loaded, part) == getattr(adapted, part), part
+    loaded = Adapted.load(tmp_path / "one", encoder=model.encoder)
+    assert loaded.fit.params.keys() == adapted.fit.params.keys()
+    assert all(torch.equal(value, loaded.fit.params[name]) for name, value in adapted.fit.params.items())
+    for part in ("schema", "effort", "seed", "class_names", "choice", "paired"):
+        assert getattr(loaded.fit, part) == getattr(adapted.fit, part), part
     assert json.loads(json.dumps(loaded.provenance)) == json.loads(json.dumps(adapted.provenance))
     assert np.array_equal(loaded.predict_proba(new), adapted.predict_proba(new))
     loaded.save(tmp_path / "two")
@@ -139,7 +139,7 @@ def test_the_precision_is_saved_and_comes_back(bert_folder, sentences, tmp_path)
         folder = made.save(tmp_path / precision)
         assert json.loads((folder / "adapted.json").read_text("utf-8"))["precision"] == precision
         loaded = Adapted.load(folder)
-        assert loaded.model.precision == precision
+        assert loaded.fit.encoder.precision == precision
         assert (loaded.predict_proba(["apple saw"]) == made.predict_proba(["apple saw"])).all()
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from metaglot.adaptation import Adapted
+from metaglot.data.examples import Inputs
 from metaglot.models.turns import turn
 
 ROUNDS = 6
@@ -58,8 +59,8 @@ def test_eight_threads_and_four_adaptations(model, sentences, tmp_path):
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(8)))
     assert np.array_equal(model.base().embed(texts), base)
-    assert not model.backbone.learner.module.training
-    loaded = Adapted.load(made[0].save(tmp_path / "saved"), model=model)
+    assert not model.encoder.backbone.learner.module.training
+    loaded = Adapted.load(made[0].save(tmp_path / "saved"), encoder=model.encoder)
     assert np.array_equal(loaded.predict_proba(texts), wanted[0])
 
 
@@ -72,7 +73,7 @@ def test_threads_that_adapt_make_what_one_makes(model, sentences):
 
 
 def test_dropout_in_threads_is_a_function_of_the_seed(model, sentences):
-    learner, batch = model.backbone.learner, model.collate(sentences(3)[0], None, [0] * 9)
+    learner, batch = model.encoder.backbone.learner, model.encoder.collate(Inputs.of(sentences(3)[0]), [0] * 9)
     wanted = [learner.forward({}, batch, seed=seed).pooled for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda n: learner.forward({}, batch, seed=n % 4).pooled, range(16)))
@@ -80,7 +81,7 @@ def test_dropout_in_threads_is_a_function_of_the_seed(model, sentences):
 
 
 def test_a_turn_is_one_for_an_object_and_re_entrant(model):
-    module = model.backbone.learner.module
+    module = model.encoder.backbone.learner.module
     assert turn(module) is turn(module)
     with turn(module), turn(module):
         assert len(model.embed(["apple"])) == 1

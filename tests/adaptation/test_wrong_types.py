@@ -86,13 +86,12 @@ def calls(model: Model, adapted: Adapted, folder: Path) -> dict[str, Call]:
         "Adapted.save": Call(
             adapted.save, {"folder": folder / "new"}, {"folder": "", "keep_examples": "none, truth", "force": "truth"}
         ),
-        "Adapted.load": Call(Adapted.load, {"folder": folder / "saved"}, {"folder": "", "model": "none"}),
+        "Adapted.load": Call(Adapted.load, {"folder": folder / "saved"}, {"folder": "", "encoder": "none"}),
     }
 
 
 WITHIN = {
     *("base", "fingerprint"),  # without arguments
-    *("problem", "collate", "features", "fit"),  # between the layers: parameters, batches and problems
 }
 
 
@@ -159,7 +158,7 @@ def test_the_message(every: dict[str, Call], name: str, wrong: dict[str, Any], m
 
 def test_numbers_of_numpy_and_paths_are_what_they_are(every: dict[str, Call]):
     given = every["Model.adapt"].given
-    seeds = [every["Model.adapt"].of(**{**given, "seed": seed}).seed for seed in (np.int64(3), 3)]
+    seeds = [every["Model.adapt"].of(**{**given, "seed": seed}).fit.seed for seed in (np.int64(3), 3)]
     assert seeds == [3, 3]
     loaded = every["Adapted.load"].of(str(every["Adapted.load"].given["folder"]))
     assert loaded.without(np.array([0])).counts == loaded.without([0]).counts == (2, 1)

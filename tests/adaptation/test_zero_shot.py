@@ -30,9 +30,9 @@ def test_examples_take_it_where_they_would_have_led_at_once(model, sentences, tm
     assert grown.counts == whole.counts
     assert grown.predict_proba(texts) == pytest.approx(whole.predict_proba(texts), abs=1e-5)
     named = model.zero_shot(LABELS)
-    loaded = Adapted.load(named.save(tmp_path / "named"), model=model)
+    loaded = Adapted.load(named.save(tmp_path / "named"), encoder=model.encoder)
     assert np.array_equal(loaded.predict_proba(texts), named.predict_proba(texts))
-    assert loaded.add_examples(texts, labels).examples.texts == tuple(texts)
+    assert loaded.add_examples(texts, labels).examples.inputs.texts == tuple(texts)
 
 
 def test_words_may_be_given(model):

@@ -42,7 +42,7 @@ def test_precision_and_device_are_as_asked(metaglot, mine, tmp_path):
     """By default an adaptation runs in the precision that it was made in."""
     from metaglot import Adapted, load
 
-    made_in = Adapted.load(mine).model.precision
+    made_in = Adapted.load(mine).fit.encoder.precision
     file = tmp_path / "lines.txt"
     file.write_text("refund the invoice\nan error\n")
     more = tmp_path / "more.csv"
@@ -55,7 +55,9 @@ def test_precision_and_device_are_as_asked(metaglot, mine, tmp_path):
         assert np.allclose(found, expected, atol=1e-6)
         edited = metaglot("edit", mine, "--add", more, "--out", tmp_path / precision, *asked, "--encoding", "cp1252")
         assert edited.code == 0, edited.err
-        assert Adapted.load(tmp_path / precision).model.precision == (made_in if precision == "auto" else precision)
+        assert Adapted.load(tmp_path / precision).fit.encoder.precision == (
+            made_in if precision == "auto" else precision
+        )
     for command in (["predict", mine, file], ["edit", mine, "--add", file]):
         for wrong in (["--precision", "fp8"], ["--device", "abacus"]):
             refused = metaglot(*command, *wrong)

@@ -11,6 +11,7 @@ from metaglot.adaptation import Model, load_model
 from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.build import adapting
 from metaglot.data.builtin import fetch
+from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 from metaglot.families.multilabel import MultiLabel
 from metaglot.families.regression import Regression
@@ -66,7 +67,7 @@ def encoder(tiny: str) -> Model:
 def decoder(encoder: Model, tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A GPT-2 with random weights: the scale of its features and gradients is quite another."""
     folder: Path = tmp_path_factory.mktemp("decoder")
-    tokenizer = encoder.backbone.tokenizer
+    tokenizer = encoder.encoder.backbone.tokenizer
     config = GPT2Config(vocab_size=len(tokenizer), n_embd=64, n_layer=3, n_head=4, n_positions=64, pad_token_id=0)
     with seeded(0, torch.device("cpu")):
         GPT2LMHeadModel(config).save_pretrained(folder)
@@ -85,19 +86,19 @@ def minilm() -> Model:
 
 def of_kind(model: Model, kind: str) -> tuple[Problem, Batch]:
     """Return a task of a kind, and its support set."""
-    support = model.collate(TEXTS, None, LABELS)
+    support = model.encoder.collate(Inputs.of(TEXTS), LABELS)
     if kind == "classification":
-        return model.problem(("sport", "money")), support
+        return model.encoder.problem(("sport", "money")), support
     objective, task, targets = KINDS[kind]
     inputs = {name: value for name, value in support.items() if name != "labels"}
-    return Problem(model.backbone.learner, objective, task), {**inputs, "targets": targets}
+    return Problem(model.encoder.backbone.learner, objective, task), {**inputs, "targets": targets}
 
 
 def learnt(name: str, model: Model, *, kind: str = "classification", **options: str) -> tuple[float, float, float]:
     """Return the support loss before and after the inner loop, and how far the features turn (1 − cosine)."""
     algorithm = adapting(build_algorithm(name, {"dropout": False, **options}))
     problem, support = of_kind(model, kind)
-    meta = algorithm.init(model.backbone.learner, [problem.task], seed=0)
+    meta = algorithm.init(model.encoder.backbone.learner, [problem.task], seed=0)
     inner = algorithm.inner_of(problem)
     with torch.no_grad():
         start = inner.start(problem, meta, support, seed=None)
@@ -153,7 +154,8 @@ def test_the_scope_lora_learns_on_a_decoder(decoder: Model):
 def test_the_rates_of_before_did_not_learn(encoder: Model):
     """What a rate of 1e-2 from a head of zeros did, and does where it is asked for."""
     algorithm = build_algorithm("maml", {"lr": 1e-2, "head": "zeros", "dropout": False})
-    support, problem = encoder.collate(TEXTS, None, LABELS), encoder.problem(("sport", "money"))
-    fast = algorithm.adapt(problem, algorithm.init(encoder.backbone.learner, [problem.task], seed=0), support, seed=0)
+    support, problem = encoder.encoder.collate(Inputs.of(TEXTS), LABELS), encoder.encoder.problem(("sport", "money"))
+    meta = algorithm.init(encoder.encoder.backbone.learner, [problem.task], seed=0)
+    fast = algorithm.adapt(problem, meta, support, seed=0)
     losses = [step.loss for step in fast.trace]
     assert losses[-1] > 0.98 * losses[0]

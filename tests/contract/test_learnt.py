@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.storage import load_adapted
+from metaglot.adaptation import Adapted, Model, load_model
+from metaglot.adaptation.storage import load_fit
 from metaglot.algorithms import adapting, build_algorithm
 from metaglot.choices import ALGORITHMS
+from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.runs.averaging import average
@@ -43,12 +44,12 @@ def base(tiny: str) -> Model:
 
 def taught(name: str, base: Model, folder: Path, *, seed: int = 0, **said: Any) -> dict[str, torch.Tensor]:
     """Write a run of a few steps down the sign of the meta-gradient, and return what it learnt."""
-    algorithm, learner = build_algorithm(name, OPTIONS.get(name)), base.backbone.learner
+    algorithm, learner = build_algorithm(name, OPTIONS.get(name)), base.encoder.backbone.learner
     info = TaskInfo("made-up", "made-up", ("a", "b", "c"), (0, 1, 2))
-    problem = base.problem(info.labels)
-    problem = type(problem)(learner, base.objective, info)
-    batches = [base.collate(texts, None, LABELS) for texts in (TEXTS, TEXTS[::-1])]
-    episode = Episode(info, base.objective, batches[0], batches[1])
+    problem = base.encoder.problem(info.labels)
+    problem = type(problem)(learner, base.encoder.family, info)
+    batches = [base.encoder.collate(Inputs.of(texts), LABELS) for texts in (TEXTS, TEXTS[::-1])]
+    episode = Episode(info, base.encoder.family, batches[0], batches[1])
     meta = dict(algorithm.init(learner, (info,), seed=seed))
     for step in range(2):
         grads = algorithm.meta_grad([problem], meta, [episode], step=step, seed=seed).grads
@@ -64,7 +65,7 @@ def validated(name: str, base: Model, meta: dict[str, torch.Tensor]) -> np.ndarr
     """Return the features that validation's adaptation starts from."""
     start = adapting(build_algorithm(name, OPTIONS.get(name))).scope.start(meta)
     with torch.no_grad():
-        found = base.backbone.learner.forward({**meta, **start}, base.collate(TEXTS, None, LABELS))
+        found = base.encoder.backbone.learner.forward({**meta, **start}, base.encoder.collate(Inputs.of(TEXTS), LABELS))
     return found.pooled.numpy()
 
 
@@ -77,13 +78,15 @@ def test_every_use_of_a_run_has_all_that_it_learnt(name: str, base: Model, tmp_p
     assert np.abs(wanted - base.embed(TEXTS)).max() > 1e-3
     if name in BESIDE:  # the test can fail: without these the features are others
         less = {n: v for n, v in meta.items() if not n.startswith(f"algorithm.{BESIDE[name]}.")}
-        assert np.abs(base.features(less, TEXTS).numpy() - wanted).max() > 1e-3
+        assert np.abs(base.encoder.features(less, Inputs.of(TEXTS)).numpy() - wanted).max() > 1e-3
     model = load_model(tmp_path / "run", PLAIN)
     np.testing.assert_allclose(model.embed(TEXTS), wanted, atol=1e-6)
     instant = model.adapt(TEXTS, [f"class {label}" for label in LABELS], effort="instant", names=False)
-    assert instant.known is not None
-    np.testing.assert_allclose(instant.known.features.numpy(), wanted, atol=1e-6)
-    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward({}, base.collate(TEXTS, None, LABELS))
+    assert instant.fit.units is not None
+    np.testing.assert_allclose(instant.fit.units.features.numpy(), wanted, atol=1e-6)
+    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward(
+        {}, base.encoder.collate(Inputs.of(TEXTS), LABELS)
+    )
     np.testing.assert_allclose(as_base.pooled.numpy(), wanted, atol=1e-5)
 
 
@@ -93,23 +96,23 @@ def test_a_head_made_without_lora_or_warps_is_refused_with_the_way_out(name: str
     taught(name, base, tmp_path / "run")
     model, labels = load_model(tmp_path / "run", PLAIN), [f"class {label}" for label in LABELS]
     saved = {e: model.adapt(TEXTS, labels, effort=e).save(tmp_path / e) for e in ("instant", "as-trained")}
-    assert all(load_adapted(folder).labels == ("class 0", "class 1", "class 2") for folder in saved.values())
+    assert all(load_fit(folder).labels == ("class 0", "class 1", "class 2") for folder in saved.values())
     for folder in saved.values():
         text = (folder / "adapted.json").read_text("utf-8")
         assert model.fingerprint() in text
-        earlier = text.replace(model.fingerprint(), model.fingerprint(beside=False))
+        earlier = text.replace(model.fingerprint(), model.encoder.fingerprint(beside=False))
         (folder / "adapted.json").write_text(earlier, "utf-8")
     with pytest.raises(
         MetaglotError, match=r"instant: its head was made on features without the LoRA or warps .* adapt again"
     ):
-        load_adapted(saved["instant"])
-    assert load_adapted(saved["as-trained"]).predict(TEXTS) == model.adapt(TEXTS, labels, effort="as-trained").predict(
-        TEXTS
-    )
+        load_fit(saved["instant"])
+    assert Adapted(load_fit(saved["as-trained"])).predict(TEXTS) == model.adapt(
+        TEXTS, labels, effort="as-trained"
+    ).predict(TEXTS)
 
 
 def test_what_learnt_nothing_beside_has_the_fingerprint_of_before(base: Model):
-    assert base.fingerprint() == base.fingerprint(beside=False)
+    assert base.fingerprint() == base.encoder.fingerprint(beside=False)
 
 
 @pytest.fixture
@@ -124,10 +127,12 @@ def test_an_average_is_that_of_the_weights_in_use(name: str, base: Model, tmp_pa
         taught(name, base, run, seed=seed)
     used = [load_backbone(str(run), PLAIN).learner.body() for run in runs]
     mean = {key: (used[0][key] + used[1][key]) / 2 for key in used[0]}
-    wanted = base.features(mean, TEXTS).numpy()
+    wanted = base.encoder.features(mean, Inputs.of(TEXTS)).numpy()
     np.testing.assert_allclose(embedded(average(runs, tmp_path / "mean")), wanted, atol=1e-5)
     as_base = load_backbone(str(tmp_path / "mean"), PLAIN).learner
-    np.testing.assert_allclose(as_base.forward({}, base.collate(TEXTS, None, LABELS)).pooled, wanted, atol=1e-5)
+    np.testing.assert_allclose(
+        as_base.forward({}, base.encoder.collate(Inputs.of(TEXTS), LABELS)).pooled, wanted, atol=1e-5
+    )
 
 
 @pytest.mark.slow
@@ -143,7 +148,9 @@ def test_a_shrunk_run_is_the_run(name: str, base: Model, tmp_path: Path, embedde
 def test_a_run_averaged_with_its_base_takes_all_back(name: str, share: Any, base: Model, tmp_path: Path, embedded: Any):
     taught(name, base, tmp_path / "run", average_with_base=share)
     found = embedded(tmp_path / "run")
-    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward({}, base.collate(TEXTS, None, LABELS))
+    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward(
+        {}, base.encoder.collate(Inputs.of(TEXTS), LABELS)
+    )
     np.testing.assert_allclose(as_base.pooled.numpy(), found, atol=1e-5)
     assert (np.abs(found - base.embed(TEXTS)).max() < 1e-4) == (share > 0.9)
 
@@ -154,14 +161,18 @@ def test_gradient_steps_over_lora_begin_from_what_was_learnt(base: Model, tmp_pa
     model = load_model(tmp_path / "run", PLAIN)
     labels = [f"class {label}" for label in LABELS]
     adapted = model.adapt(TEXTS, labels, effort="fast", names=False)
-    moved = {n: v for n, v in adapted.params.items() if n.startswith("body.")}
+    moved = {n: v for n, v in adapted.fit.params.items() if n.startswith("body.")}
     assert moved
-    assert not any("lora." in n for n in adapted.params)
-    np.testing.assert_array_equal(adapted.embed(TEXTS), model.features({**model.meta, **moved}, TEXTS).numpy())
+    assert not any("lora." in n for n in adapted.fit.params)
+    np.testing.assert_array_equal(
+        adapted.embed(TEXTS), model.encoder.features({**model.encoder.meta, **moved}, Inputs.of(TEXTS)).numpy()
+    )
     adapted.save(tmp_path / "saved")
-    loaded = type(adapted).load(tmp_path / "saved", model=model)
+    loaded = type(adapted).load(tmp_path / "saved", encoder=model.encoder)
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), adapted.predict_proba(TEXTS))
     own = model.adapt(TEXTS, labels, effort="as-trained")
-    pairs = {n: v for n, v in own.params.items() if n.startswith("lora.")}
-    bare = {n: v for n, v in model.meta.items() if not n.startswith("algorithm.lora.")}
-    np.testing.assert_allclose(own.embed(TEXTS), model.features({**bare, **pairs}, TEXTS).numpy(), atol=1e-6)
+    pairs = {n: v for n, v in own.fit.params.items() if n.startswith("lora.")}
+    bare = {n: v for n, v in model.encoder.meta.items() if not n.startswith("algorithm.lora.")}
+    np.testing.assert_allclose(
+        own.embed(TEXTS), model.encoder.features({**bare, **pairs}, Inputs.of(TEXTS)).numpy(), atol=1e-6
+    )

@@ -45,7 +45,7 @@ def test_the_calibration_error_has_bins_of_equal_mass(auto):
 
 @pytest.mark.parametrize(("measured", "expected"), [(-0.4, "0"), (0.3, "20")])
 def test_the_rule_is_that_of_choice(auto, measured, expected):
-    from metaglot.adaptation.auto import SPREAD, USUAL, Trial
+    from metaglot.adaptation.choice import SPREAD, USUAL, Trial
 
     trial = Trial(measured, 0.04, 1.0, 0.02)
     cell = {"trial": trial._asdict(), "taken": 20}

@@ -2,7 +2,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
 from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FrozenLR, FrozenProto, Remembered, Tfidf
-from metaglot.evaluation.baselines.features import Encoder
+from metaglot.evaluation.baselines.features import Embeds
 from metaglot.evaluation.baselines.finetune import shuffled, tuned_for
 from metaglot.evaluation.baselines.frozen_proto import prototypes
 
@@ -35,9 +34,9 @@ class Letters:
     def __init__(self) -> None:
         self.calls: list[int] = []
 
-    def embed(self, texts: Any, pairs: Any = None) -> np.ndarray:
-        self.calls.append(len(texts))
-        counts = np.array([[text.count("a"), text.count("b")] for text in texts], dtype=np.float32)
+    def embed(self, inputs: Inputs) -> np.ndarray:
+        self.calls.append(len(inputs))
+        counts = np.array([[text.count("a"), text.count("b")] for text in inputs.texts], dtype=np.float32)
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
 
@@ -57,9 +56,9 @@ def test_prototypes_have_length_one_and_survive_a_zero_mean() -> None:
 def test_frozen_lr_is_scikit_learns() -> None:
     texts, labels = ["aaab", "aab", "abb", "bbba"], ["x", "x", "y", "y"]
     fitted = FrozenLR(Remembered(Letters()), c=3.0).fit(Examples.of(texts, labels), shot=2, seed=0)
-    reference = LogisticRegression(C=3.0, max_iter=1000).fit(Letters().embed(texts), labels)
+    reference = LogisticRegression(C=3.0, max_iter=1000).fit(Letters().embed(Inputs.of(texts)), labels)
     assert fitted.predict_proba(Inputs.of(["ab", "a"])) == pytest.approx(
-        reference.predict_proba(Letters().embed(["ab", "a"]))
+        reference.predict_proba(Letters().embed(Inputs.of(["ab", "a"])))
     )
 
 
@@ -93,23 +92,25 @@ def test_tfidf_learns_words_and_reads_pairs(texts: Texts) -> None:
 def test_finetune_starts_at_the_prototypes_and_leaves_the_model_as_it_was(model: Model, texts: Texts) -> None:
     support, labels = texts(3)
     unseen, _ = texts(4, seed=1)
-    before = model.fingerprint(), {name: value.clone() for name, value in model.params.items()}
-    start = FineTune(model, by_shot={1: Tuned(1e-3, 0)}, scale=7.0).fit(Examples.of(support, labels), shot=3, seed=0)
-    frozen = FrozenProto(Remembered(model), scale=7.0).fit(Examples.of(support, labels), shot=3, seed=0)
+    before = model.fingerprint(), {name: value.clone() for name, value in model.encoder.params.items()}
+    start = FineTune(model.encoder, by_shot={1: Tuned(1e-3, 0)}, scale=7.0).fit(
+        Examples.of(support, labels), shot=3, seed=0
+    )
+    frozen = FrozenProto(Remembered(model.encoder), scale=7.0).fit(Examples.of(support, labels), shot=3, seed=0)
     assert start.predict_proba(Inputs.of(unseen)) == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
-    FineTune(model, by_shot={1: Tuned(1e-2, 3)}).fit(Examples.of(support, labels), shot=3, seed=0)
+    FineTune(model.encoder, by_shot={1: Tuned(1e-2, 3)}).fit(Examples.of(support, labels), shot=3, seed=0)
     assert model.fingerprint() == before[0]
-    assert all(torch.equal(value, before[1][name]) for name, value in model.params.items())
+    assert all(torch.equal(value, before[1][name]) for name, value in model.encoder.params.items())
 
 
 def test_finetune_learns_and_is_a_function_of_its_seed(model: Model, texts: Texts) -> None:
     support, labels = texts(6)
     unseen, truth = texts(20, seed=1)
-    method = FineTune(model, by_shot={1: Tuned(5e-3, 40)}, batch_size=8)
+    method = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 40)}, batch_size=8)
     fitted = method.fit(Examples.of(support, labels), shot=6, seed=1)
     probabilities = fitted.predict_proba(Inputs.of(unseen))
     frozen = (
-        FrozenProto(Remembered(model))
+        FrozenProto(Remembered(model.encoder))
         .fit(Examples.of(support, labels), shot=6, seed=1)
         .predict_proba(Inputs.of(unseen))
     )
@@ -129,7 +130,7 @@ def test_finetune_learns_and_is_a_function_of_its_seed(model: Model, texts: Text
 def test_finetune_reads_pairs(model: Model, texts: Texts) -> None:
     support, labels = texts(4)
     same = ["the"] * len(support)
-    method = FineTune(model, by_shot={1: Tuned(5e-3, 40)}, batch_size=12)
+    method = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 40)}, batch_size=12)
     fitted = method.fit(Examples.of(same, labels, support), shot=4, seed=0)
     found = [fitted.labels[i] for i in fitted.predict_proba(Inputs.of(same, support)).argmax(1)]
     assert np.mean([a == b for a, b in zip(found, labels, strict=True)]) > 0.8
@@ -204,8 +205,8 @@ def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable
         assert fitted.predict_proba(Inputs.of(["plum", "drill", "the"])).sum(axis=1) == pytest.approx(1)
 
 
-def _is_an_encoder(model: Model) -> Encoder:
-    return model
+def _is_an_encoder(model: Model) -> Embeds:
+    return model.encoder
 
 
 @pytest.mark.parametrize("texts", [["🙂", "🙁"], ["", ""], ["!", "one word"]], ids=["emoji", "empty", "one of each"])

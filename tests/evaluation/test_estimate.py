@@ -15,10 +15,10 @@ def _model(tiny):
 
 def test_pairs_of_setfit_grow_with_the_square(model):
     """Every unlike pair and as many alike: 16 shots of 20 classes are 97,280 pairs, 6,080 steps of 16."""
-    work = work_of(SetFit(model, None), shot=16, classes=20, queries=300)
+    work = work_of(SetFit(model.encoder, None), shot=16, classes=20, queries=300)
     assert work.trained == 2 * 97_280 * 2.0  # both texts, in fp32
     assert work.embedded == 320 + 300
-    assert work_of(SetFit(model, None), shot=8, classes=6, queries=0).trained == 2 * 2 * 960 * 2.0
+    assert work_of(SetFit(model.encoder, None), shot=8, classes=6, queries=0).trained == 2 * 2 * 960 * 2.0
 
 
 def test_work_of_the_others(model):
@@ -44,6 +44,6 @@ def test_the_sum_is_over_the_cells_that_are_left(model, task):
 
 
 def test_times_are_measured(model, task):
-    found = seconds_of(model, task("one"))
+    found = seconds_of(model.encoder, task("one"))
     assert 0 < found.embedding < 5
     assert 0 < found.training < 5

@@ -53,21 +53,21 @@ def test_a_part_learns_and_starts_at_the_prototypes(
 ) -> None:
     support, labels = texts(6)
     unseen, _ = texts(20, seed=1)
-    frozen = FrozenProto(Remembered(model), scale=5.0).fit(Examples.of(support, labels), shot=6, seed=0)
-    start = quick(make(model), lr, 0).fit(Examples.of(support, labels), shot=6, seed=0)
+    frozen = FrozenProto(Remembered(model.encoder), scale=5.0).fit(Examples.of(support, labels), shot=6, seed=0)
+    start = quick(make(model.encoder), lr, 0).fit(Examples.of(support, labels), shot=6, seed=0)
     assert start.predict_proba(Inputs.of(unseen)) == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
-    before = {name: value.clone() for name, value in model.params.items()}
-    method = quick(make(model), lr, 60)
+    before = {name: value.clone() for name, value in model.encoder.params.items()}
+    method = quick(make(model.encoder), lr, 60)
     fitted = method.fit(Examples.of(support, labels), shot=6, seed=0)
     assert surprise(fitted, support, labels) < 0.2 < 0.7 < surprise(start, support, labels)
-    assert all(torch.equal(value, before[name]) for name, value in model.params.items())
+    assert all(torch.equal(value, before[name]) for name, value in model.encoder.params.items())
     again = method.fit(Examples.of(support, labels), shot=6, seed=0)
     assert np.array_equal(again.predict_proba(Inputs.of(unseen)), fitted.predict_proba(Inputs.of(unseen)))
 
 
 def test_lora_moves_only_its_pairs(model: Model, texts: Texts) -> None:
     support, labels = texts(2)
-    fitted = quick(lora(model), 1e-2, 2).fit(Examples.of(support, labels), shot=2, seed=0)
+    fitted = quick(lora(model.encoder), 1e-2, 2).fit(Examples.of(support, labels), shot=2, seed=0)
     assert len(fitted.body) == 2 * 2 * 2  # a and b, query and value, two layers
     assert all(name.startswith("lora.encoder.layer.") for name in fitted.body)
     assert all(min(value.shape) == 8 for value in fitted.body.values())
@@ -76,11 +76,11 @@ def test_lora_moves_only_its_pairs(model: Model, texts: Texts) -> None:
 
 def test_bitfit_moves_only_vectors(model: Model, texts: Texts) -> None:
     support, labels = texts(2)
-    fitted = quick(bitfit(model), 1e-2, 2).fit(Examples.of(support, labels), shot=2, seed=0)
-    expected = {name for name in model.params if name.endswith(".bias") or "LayerNorm" in name}
+    fitted = quick(bitfit(model.encoder), 1e-2, 2).fit(Examples.of(support, labels), shot=2, seed=0)
+    expected = {name for name in model.encoder.params if name.endswith(".bias") or "LayerNorm" in name}
     assert set(fitted.body) == expected - {name for name in expected if "pooler" in name} | {"body.pooler.dense.bias"}
     assert len(expected) > 20
-    moved = {name for name, value in fitted.body.items() if not torch.equal(value, model.params[name])}
+    moved = {name for name, value in fitted.body.items() if not torch.equal(value, model.encoder.params[name])}
     assert expected - moved == {"body.pooler.dense.bias"}  # ours is another pooling
 
 
@@ -93,30 +93,32 @@ def test_a_part_moves_over_what_was_meta_trained(model: Model, texts: Texts) -> 
     """Not over the frozen weights of the backbone: the start of a multi-task model is its own."""
     from dataclasses import replace
 
-    meta = {name: value + 0.05 * torch.ones_like(value) for name, value in model.params.items() if "query" in name}
-    trained = replace(model, name="joint", meta=meta)
+    meta = {
+        name: value + 0.05 * torch.ones_like(value) for name, value in model.encoder.params.items() if "query" in name
+    }
+    trained = Model(replace(model.encoder, name="joint", meta=meta))
     support, labels = texts(3)
     unseen, _ = texts(4, seed=1)
     start = (
-        quick(bitfit(trained), 1e-2, 0)
+        quick(bitfit(trained.encoder), 1e-2, 0)
         .fit(Examples.of(support, labels), shot=3, seed=0)
         .predict_proba(Inputs.of(unseen))
     )
-    frozen = FrozenProto(Remembered(trained), scale=5.0).fit(Examples.of(support, labels), shot=3, seed=0)
+    frozen = FrozenProto(Remembered(trained.encoder), scale=5.0).fit(Examples.of(support, labels), shot=3, seed=0)
     assert start == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
     assert not np.allclose(
         start,
-        quick(bitfit(model), 1e-2, 0)
+        quick(bitfit(model.encoder), 1e-2, 0)
         .fit(Examples.of(support, labels), shot=3, seed=0)
         .predict_proba(Inputs.of(unseen)),
     )
 
 
 def test_settings_name_the_scope_and_leave_those_of_finetune_alone(model: Model) -> None:
-    assert set(FineTune(model).settings) == {"by_shot", "batch_size", "scale", "warmup", "weights"}
-    assert lora(model).settings["rank"] == 8
-    assert lora(model).settings["targets"] == ("query", "value")
-    assert bitfit(model).settings["vectors"] == "biases and norms"
+    assert set(FineTune(model.encoder).settings) == {"by_shot", "batch_size", "scale", "warmup", "weights"}
+    assert lora(model.encoder).settings["rank"] == 8
+    assert lora(model.encoder).settings["targets"] == ("query", "value")
+    assert bitfit(model.encoder).settings["vectors"] == "biases and norms"
     assert {4, 8, 16} <= LORA_BY_SHOT.keys() & BITFIT_BY_SHOT.keys()
 
 
@@ -125,8 +127,8 @@ class Planar:
 
     name = "planar"
 
-    def embed(self, texts: Any, pairs: Any = None) -> np.ndarray:
-        angles = np.radians([float(text) for text in texts])
+    def embed(self, inputs: Inputs) -> np.ndarray:
+        angles = np.radians([float(text) for text in inputs.texts])
         return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
 
 
@@ -193,7 +195,7 @@ def test_setfit_starts_from_the_same_features(model: Model, texts: Texts) -> Non
     from metaglot.evaluation.baselines.setfit import sentence_transformer
 
     unseen, _ = texts(4)
-    body = sentence_transformer(model)
+    body = sentence_transformer(model.encoder)
     assert body.encode(unseen, show_progress_bar=False) == pytest.approx(model.embed(unseen), abs=2e-3)  # bf16 or not
     assert body.max_seq_length == model.max_length
 
@@ -201,5 +203,8 @@ def test_setfit_starts_from_the_same_features(model: Model, texts: Texts) -> Non
 def test_setfit_joins_pairs(model: Model) -> None:
     from metaglot.evaluation.baselines.setfit import SetFit
 
-    assert SetFit(model, SimpleNamespace()).joined(Inputs.of(["a", "b"], ["c", "d"])) == ["a [SEP] c", "b [SEP] d"]
-    assert SetFit(model, SimpleNamespace()).joined(Inputs.of(["a"])) == ["a"]
+    assert SetFit(model.encoder, SimpleNamespace()).joined(Inputs.of(["a", "b"], ["c", "d"])) == [
+        "a [SEP] c",
+        "b [SEP] d",
+    ]
+    assert SetFit(model.encoder, SimpleNamespace()).joined(Inputs.of(["a"])) == ["a"]

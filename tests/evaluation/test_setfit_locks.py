@@ -22,7 +22,7 @@ def _model(tiny: str) -> Model:
 
 def test_two_threads_do_not_wait_for_each_other(model: Model):
     """One holds the module and asks for the generators, as dropout does; the other is SetFit, which reads the model."""
-    module, held, done = model.backbone.learner.module, threading.Event(), list[str]()
+    module, held, done = model.encoder.backbone.learner.module, threading.Event(), list[str]()
 
     def dropout() -> None:
         with turn(module):

@@ -35,7 +35,7 @@ def test_an_adaptation_predicts_the_same(folder, name):
 
 def test_examples_that_were_kept_can_be_added_to(folder):
     adapted = metaglot.load(folder / "adapted", device="cpu")
-    assert len(adapted.examples.texts) == 16
+    assert len(adapted.examples.inputs.texts) == 16
     more = adapted.add_examples(["the wind is warm"], ["weather"])
     assert more.counts[more.labels.index("weather")] == 5
 

@@ -11,8 +11,7 @@ import pytest
 from tests.adaptation.test_wrong_types import LABELS, TEXTS, WRONG, Call
 
 from metaglot import MetaglotError
-from metaglot.adaptation import Effort, Model, load_model
-from metaglot.adaptation.goal import adapt_until
+from metaglot.adaptation import Effort, Model, adapt_until, load_model
 from metaglot.data.readers import read_table
 from metaglot.evaluation import Plan, TaskSet, baselines, evaluate, evaluate_into, ours, read_results
 from metaglot.report import markdown

@@ -11,7 +11,7 @@ import torch
 from safetensors.numpy import save_file
 from tests.hardening.conftest import counted
 
-from metaglot.adaptation.examples import read_examples
+from metaglot.adaptation.kept import read_examples
 from metaglot.adaptation.stored import read_adaptation
 from metaglot.cli.shared.record import read_command
 from metaglot.data.environment import read_settings, read_versions

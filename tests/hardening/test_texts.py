@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaglot.adaptation import Adapted, load_model
+from metaglot.data.examples import Inputs
 from metaglot.errors import printable
 from metaglot.models import Runtime
 
@@ -109,11 +110,11 @@ def test_an_empty_text_of_a_decoder(answered, tmp_path):
     GPT2LMHeadModel(config).save_pretrained(tmp_path)
     model = load_model(str(tmp_path), PLAIN)
     assert model.max_length == 32
-    assert model.collate(["", "a b"], None, [0, 0])["attention_mask"].sum(1).tolist() == [1, 2]
+    assert model.encoder.collate(Inputs.of(["", "a b"]), [0, 0])["attention_mask"].sum(1).tolist() == [1, 2]
     for texts in (["", "a"], ["a " * 100, "b"]):
         made = answered(lambda texts=texts: model.adapt(texts, ["x", "y"], effort="instant"), naming=("never",))
         check(made, ["", " ", "a", "b " * 500])
-    assert (model.cut(["a " * 100, "b"]), model.cut(["a"])) == (1, 0)
+    assert (model.encoder.cut(Inputs.of(["a " * 100, "b"])), model.encoder.cut(Inputs.of(["a"]))) == (1, 0)
 
 
 def test_printable():

@@ -182,7 +182,7 @@ def test_the_features_are_those_of_peft(options, base, tmp_path):
                 value.normal_(generator=torch.Generator().manual_seed(len(name)))
     made.save_pretrained(tmp_path / "a")
     model = load_model(str(tmp_path / "a"), PLAIN)
-    tokens = model.backbone.tokenizer(["w1 w2 w3"], return_tensors="pt")
+    tokens = model.encoder.backbone.tokenizer(["w1 w2 w3"], return_tensors="pt")
     with torch.no_grad():
         hidden = made.eval().base_model.model(**tokens).last_hidden_state.mean(1)
     wanted = torch.nn.functional.normalize(hidden, dim=-1).numpy()

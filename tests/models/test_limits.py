@@ -13,7 +13,7 @@ from tests.models.test_probe import apart, batch_of, learner_of, texts_of
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from metaglot.adaptation import load_model
+from metaglot.adaptation import Model, load_model
 from metaglot.errors import MetaglotError
 from metaglot.models.limits import check_length, longest
 from metaglot.models.load import Backbone
@@ -131,7 +131,7 @@ def test_pairs_need_room_for_both_texts(tmp_path):
     model = load_model(saved_network(tmp_path, "bert", max_position_embeddings=5))
     assert model.adapt(TEXTS, LABELS, pairs=TEXTS[::-1], effort="instant", reads="both").predict(TEXTS, TEXTS)
     with pytest.raises(MetaglotError, match="special tokens take 3 of them, so that nothing of a pair"):
-        replace(model, max_length=4).adapt(TEXTS, LABELS, pairs=TEXTS[::-1], effort="instant")
+        Model(replace(model.encoder, max_length=4)).adapt(TEXTS, LABELS, pairs=TEXTS[::-1], effort="instant")
 
 
 @pytest.mark.parametrize("blocks", [[1, 1], [1, 1, 1]])
@@ -150,7 +150,8 @@ def test_a_funnel_gives_short_texts_the_same_features_anywhere(blocks):
 def test_a_network_of_one_type_of_tokens_reads_pairs_without_types(tmp_path, kind):
     model = load_model(saved_network(tmp_path, kind, type_vocab_size=1, tokenizer=TYPED))
     assert any(
-        "types of tokens are left out: the tokenizer gives 2, the network has 1" in n for n in model.backbone.notes
+        "types of tokens are left out: the tokenizer gives 2, the network has 1" in n
+        for n in model.encoder.backbone.notes
     )
     adapted = model.adapt(TEXTS, LABELS, pairs=TEXTS[::-1], effort="instant", reads="both")
     plain = load_model(saved_network(tmp_path / "plain", kind, type_vocab_size=1))

@@ -167,7 +167,7 @@ def test_a_run_goes_where_it_likes_with_its_own_base(masked, tmp_path, monkeypat
     check_model(str(moved))
     assert torch.equal(load_backbone(str(moved), PLAIN).learner.forward({}, BATCH).pooled, expected)
     model = load_model(str(moved), PLAIN)
-    assert torch.allclose(model.backbone.learner.forward(model.meta, BATCH).pooled, expected, atol=1e-6)
+    assert torch.allclose(model.encoder.backbone.learner.forward(model.encoder.meta, BATCH).pooled, expected, atol=1e-6)
 
 
 def test_runs_that_cannot_be_loaded_say_why(masked, tmp_path):

@@ -85,9 +85,11 @@ def test_networks_of_other_forms_adapt_in_bf16_or_say_why_not(kind, tmp_path):
     with seeded(0, torch.device("cpu")):
         folder = saved(make(), tmp_path / "m", pad_token="[PAD]")
     model = load_model(str(folder), PLAIN._replace(precision="bf16"))
-    assert [one for one in model.backbone.notes[1:] if note and note in one] == list(model.backbone.notes[1:])
-    assert bool(note) == bool(model.backbone.notes[1:])
-    assert model.precision == ("fp32" if note == "runs in fp32" else "bf16")
+    assert [one for one in model.encoder.backbone.notes[1:] if note and note in one] == list(
+        model.encoder.backbone.notes[1:]
+    )
+    assert bool(note) == bool(model.encoder.backbone.notes[1:])
+    assert model.encoder.precision == ("fp32" if note == "runs in fp32" else "bf16")
     assert model.embed(TEXTS).shape == (4, width)
     adapted = model.adapt(TEXTS, LABELS, effort="fast", seed=0)
     assert torch.isfinite(torch.as_tensor(adapted.predict_proba(TEXTS))).all()
@@ -97,7 +99,7 @@ def test_the_encoder_of_t5_is_that_of_the_whole(tmp_path):
     with seeded(0, torch.device("cpu")):
         whole = T5ForConditionalGeneration(T5Config(**T5)).eval()
     model = load_model(str(saved(whole, tmp_path / "m", pad_token="[PAD]")), PLAIN)
-    tokens = model.backbone.tokenizer(TEXTS[:1], return_tensors="pt")["input_ids"]
+    tokens = model.encoder.backbone.tokenizer(TEXTS[:1], return_tensors="pt")["input_ids"]
     hidden = whole.encoder(input_ids=tokens).last_hidden_state.mean(1)
     assert torch.allclose(
         torch.as_tensor(model.embed(TEXTS[:1])), torch.nn.functional.normalize(hidden, dim=-1).detach(), atol=1e-5

@@ -16,6 +16,7 @@ from torch import nn
 from transformers import BertModel
 
 from metaglot.adaptation import load_model
+from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 from metaglot.seeds import seeded
 
@@ -88,8 +89,8 @@ def test_embeddings_are_those_of_sentence_transformers(case, network, tmp_path):
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() < 1e-5
     unit = wanted / np.linalg.norm(wanted, axis=1, keepdims=True)
-    assert np.abs(model.features({}, TEXTS).numpy() - unit).max() < 1e-5
-    assert model.backbone.learner.hidden_size == wanted.shape[1]
+    assert np.abs(model.encoder.features({}, Inputs.of(TEXTS)).numpy() - unit).max() < 1e-5
+    assert model.encoder.backbone.learner.hidden_size == wanted.shape[1]
     again = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
     assert np.abs(again - wanted).max() < 1e-6
 
@@ -163,14 +164,14 @@ def hub(network, tmp_path, monkeypatch) -> Path:
 
 def test_a_hub_id_gives_what_its_files_give(hub):
     by_id, by_folder = load_model("tiny/cls", PLAIN), load_model(str(hub), PLAIN)
-    assert by_id.backbone.learner.pooling == "cls"
+    assert by_id.encoder.backbone.learner.pooling == "cls"
     assert by_id.name == "tiny/cls"
     assert np.array_equal(by_id.embed(TEXTS), by_folder.embed(TEXTS))
 
 
 def test_gradients_reach_through_a_dense(network, tmp_path):
     _, folder = made(network, tmp_path / "m", "two dense, unit length between")
-    learner = load_model(str(folder), PLAIN).backbone.learner
+    learner = load_model(str(folder), PLAIN).encoder.backbone.learner
     own = {name: value.clone().requires_grad_() for name, value in learner.body().items()}
     names = [name for name in own if name.startswith("body.sentence.")]
     assert names == [

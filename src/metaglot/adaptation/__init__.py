@@ -1,13 +1,13 @@
 """State and examples become an adapted model: predict, add examples, save, load."""
 
 from metaglot.adaptation.adapted import Adapted
-from metaglot.adaptation.auto import Choice
+from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS, AsTrained, Effort
+from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.expected import Expected
 from metaglot.adaptation.explanation import Evidence, Explanation
-from metaglot.adaptation.load import load_model
-from metaglot.adaptation.loading import load_any
-from metaglot.adaptation.model import Model
+from metaglot.adaptation.fit import Fit
+from metaglot.adaptation.model import Model, adapt_until, load_any, load_model
 
 __all__ = [
     "AS_TRAINED",
@@ -17,10 +17,13 @@ __all__ = [
     "AsTrained",
     "Choice",
     "Effort",
+    "Encoder",
     "Evidence",
     "Expected",
     "Explanation",
+    "Fit",
     "Model",
+    "adapt_until",
     "load_any",
     "load_model",
 ]

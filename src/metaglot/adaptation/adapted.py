@@ -1,7 +1,7 @@
 """A model after few-shot adaptation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -17,51 +17,61 @@ from metaglot.adaptation.arguments import (
     check_relabelled,
     check_rows,
 )
-from metaglot.adaptation.checks import check_texts, listed
-from metaglot.adaptation.closed_form import Solver, SupportUnits
+from metaglot.adaptation.checks import check_labelled, check_texts, listed
+from metaglot.adaptation.closed_form import SupportUnits
+from metaglot.adaptation.editing import edited, with_more
 from metaglot.adaptation.effort import AsTrained, Effort
-from metaglot.adaptation.examples import Examples
+from metaglot.adaptation.encoder import BATCH, Encoder
 from metaglot.adaptation.explanation import Evidence, Explanation, Shares, heaviest, shares
-from metaglot.adaptation.model import BATCH, Model
+from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.scope import Scope, scope_of
+from metaglot.adaptation.storage import load_fit, save_fit
 from metaglot.data.arguments import check_path, check_switch, check_text, check_whole, shown
+from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, label_text
 from metaglot.data.names import words_of
 from metaglot.errors import MetaglotError
-from metaglot.models.heads import head_size, scores
-from metaglot.types import Params
 
 SHOWN = 5  # labels of a representation
 
 
 @dataclass(frozen=True, repr=False)
 class Adapted:
-    """Labels, a head, and the parameters that adaptation changed, over a model."""
+    """A model that learnt a task from examples: it predicts, explains, takes more examples, and saves."""
 
-    model: Model
-    labels: tuple[Label, ...]
-    params: Params  # changed parameters and head.*
-    effort: Effort | AsTrained
-    seed: int = 0
-    known: SupportUnits | None = None  # what a head in closed form was made of
-    solver: Solver = "ridge"  # and how
-    counts: tuple[int, ...] = ()  # examples of each class
-    examples: Examples = field(default_factory=Examples)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    kept: bool = False  # whether the examples come from a folder that holds them
-    paired: bool | None = None  # whether the examples were pairs of texts; None where it is not known
+    fit: Fit
 
     def __repr__(self) -> str:
         """Return what it is, on one line: its tensors would fill pages."""
         named = ", ".join(repr(label) for label in self.labels[:SHOWN])
         more = f", … {len(self.labels) - SHOWN} more" if len(self.labels) > SHOWN else ""
         steps = f"{self.effort.steps} steps" if self.effort.steps else "closed form"
-        return f"Adapted({self.model!r}, labels=({named}{more}), {sum(self.counts)} examples, {steps})"
+        return f"Adapted({self.fit.encoder!r}, labels=({named}{more}), {sum(self.counts)} examples, {steps})"
 
     @property
-    def head_only(self) -> bool:
-        """Whether the body is the model's own, so that features can be shared between tasks."""
-        return all(name.startswith("head.") for name in self.params)
+    def labels(self) -> tuple[Label, ...]:
+        """The labels, in the order of the probabilities."""
+        return self.fit.labels
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many examples each label has."""
+        return self.fit.schema.counts
+
+    @property
+    def examples(self) -> Examples[Label]:
+        """The examples it learnt from; none after loading, unless they were saved with it."""
+        return self.fit.examples
+
+    @property
+    def effort(self) -> Effort | AsTrained:
+        """How it was adapted."""
+        return self.fit.effort
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """What it came from: a record for people."""
+        return self.fit.provenance
 
     def predict_proba(
         self, texts: str | Sequence[str], pairs: str | Sequence[str] | None = None
@@ -80,14 +90,13 @@ class Adapted:
         Raises MetaglotError for anything but a list of texts, and for texts alone where it reads their second texts.
         """
         texts = listed("text", texts)
-        width = self.model.backbone.learner.hidden_size
-        return self._pooled(texts, pairs).cpu().numpy() if texts else np.zeros((0, width), np.float32)
+        if not texts:
+            return np.zeros((0, self.fit.encoder.backbone.learner.hidden_size), np.float32)
+        return self.fit.features(check_texts(texts, pairs)).cpu().numpy()
 
     def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
         """Return the probabilities for features of the adapted body."""
-        head = {name: value.double().cpu() for name, value in self.params.items() if name.startswith("head.")}
-        features = check_features(features, head_size(head)[1])
-        return scores(head, torch.as_tensor(features).double()).softmax(-1).numpy()
+        return self.fit.proba(check_features(features, self.fit.width))
 
     @overload
     def predict(  # pyright: ignore[reportOverlappingOverload]  # a string is a sequence of strings too
@@ -123,7 +132,7 @@ class Adapted:
 
     def in_scope_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n]
         """Return `in_scope` for features of the adapted body; raises as it does."""
-        features = check_features(features, self.model.backbone.learner.hidden_size)
+        features = check_features(features, self.fit.encoder.backbone.learner.hidden_size)
         return self._scope.chances(_unit(features)) if len(features) else np.zeros(0)
 
     def explain(self, text: str, pair: str | None = None, *, count: int = 3) -> Explanation:
@@ -143,7 +152,7 @@ class Adapted:
     def explain_features(self, features: np.ndarray, *, count: int = 3) -> list[Explanation]:  # [n, D] -> [n]
         """Return `explain` for features of the adapted body; raises as it does."""
         count = check_whole("count", count, least=1)
-        features = check_features(features, self.model.backbone.learner.hidden_size)
+        features = check_features(features, self.fit.encoder.backbone.learner.hidden_size)
         found: list[Explanation] = []
         for block in _unit(features).split(BATCH):
             cosines, offs = self._shares.cosines(block)
@@ -156,7 +165,7 @@ class Adapted:
         first, second = (int(i) for i in np.argsort(-chances, kind="stable")[:2])
         shares = self._shares
         weights, bias = shares.gap(cosine, off, (first, second))
-        beta = float(self.params["head.weight"].double().norm() / shares.length)
+        beta = float(self.fit.params["head.weight"].double().norm() / shares.length)
         evidence = tuple(
             self._evidence(shares.rows, row, beta * float(weights[row])) for row in heaviest(weights, count)
         )
@@ -170,38 +179,24 @@ class Adapted:
 
     @cached_property
     def _shares(self) -> Shares:
-        return shares(self._rows("a prediction"), len(self.labels), self.model.metric, self.solver)
+        return shares(self._rows("a prediction"), len(self.labels), self.fit.encoder.metric, self.fit.solver)
 
     def _rows(self, what: str) -> SupportUnits:
-        if self.known is None or self.effort.head != "blend":
+        if self.fit.units is None or self.effort.head != "blend":
             raise MetaglotError(
                 f"{what} cannot be told from this head; adapt with an effort that ends in closed form: instant, fast, "
                 "thorough or auto"
             )
-        return SupportUnits(*(part.cpu() for part in self.known))
-
-    def _pooled(self, texts: Sequence[str], pairs: Sequence[str] | None) -> Tensor:  # [n, D]
-        texts, pairs = check_texts(texts, pairs)
-        if pairs is not None and self.paired is False:
-            raise MetaglotError(
-                "this was adapted to single texts, and second texts were given, which it never learnt to read; leave "
-                "`pairs` out (in a file: the column text_pair), or adapt to examples that are pairs"
-            )
-        reads = self.provenance.get("reads", "first")  # there is such a choice where the examples were pairs
-        if pairs is None and len(texts) and reads != "first":
-            what = "both texts" if reads == "both" else "the second text"
-            raise MetaglotError(
-                f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"
-            )
-        return self.model.features({**self.model.meta, **self.params}, texts, pairs)
+        return SupportUnits(*(part.cpu() for part in self.fit.units))
 
     def _evidence(self, rows: SupportUnits, row: int, weight: float) -> Evidence:
         label = label_text(self.labels[int(rows.numbers[row])])
         if rows.is_class_name[row]:
-            class_names = self.provenance.get("names") or {}
-            return Evidence(class_names.get(label) or words_of(label), label, None, weight)
+            names = self.fit.class_names
+            words = names.get(label) if isinstance(names, Mapping) else None
+            return Evidence(words or words_of(label), label, None, weight)
         number = int((~rows.is_class_name[:row]).sum())
-        return Evidence(self.examples.texts[number] if self.examples.texts else "", label, number, weight)
+        return Evidence(self.examples.inputs.texts[number] if len(self.examples) else "", label, number, weight)
 
     def add_examples(
         self, texts: Sequence[str], labels: Sequence[Label], *, pairs: Sequence[str] | None = None
@@ -212,9 +207,7 @@ class Adapted:
         MetaglotError if it was loaded from a folder that does not hold them. What `auto` expected of the earlier
         examples is not kept.
         """
-        from metaglot.adaptation.editing import with_more  # builds on this module
-
-        return with_more(self, texts, labels, pairs)
+        return Adapted(with_more(self.fit, check_labelled(texts, labels, pairs)))
 
     def without(self, rows: Sequence[int]) -> "Adapted":
         """Return the adaptation without some examples, by their number from 0; a class without examples goes.
@@ -222,15 +215,11 @@ class Adapted:
         As if adapted anew to the others: exact in closed form, and adapted again after gradient steps.  Raises
         MetaglotError for an example that there is not, where one class would be left, and where no texts were kept.
         """
-        from metaglot.adaptation.editing import edited
-
-        return edited(self, remove=check_rows("rows", rows))
+        return Adapted(edited(self.fit, remove=check_rows("rows", rows)))
 
     def relabelled(self, labels: Mapping[int, Label]) -> "Adapted":
         """Return the adaptation with other labels for some examples, by their number from 0; else as `without`."""
-        from metaglot.adaptation.editing import edited
-
-        return edited(self, relabel=check_relabelled("labels", labels))
+        return Adapted(edited(self.fit, relabel=check_relabelled("labels", labels)))
 
     def save(self, folder: str | Path, *, keep_examples: bool | None = None, force: bool = False) -> Path:
         """Write labels, head, changed weights, provenance and a model card; the texts only if asked.
@@ -239,22 +228,18 @@ class Adapted:
         them, and those of which the folder holds some already.  Raises MetaglotError if the folder holds something
         else, unless `force`.
         """
-        from metaglot.adaptation.storage import save_adapted
-
         folder = check_path("folder", folder)
         check_switch("force", force)
         if keep_examples is not None:
             check_switch("keep_examples", keep_examples)
-        return save_adapted(self, folder, keep_examples=keep_examples, force=force)
+        return save_fit(self.fit, folder, keep_examples=keep_examples, force=force)
 
     @staticmethod
-    def load(folder: str | Path, *, model: Model | None = None) -> "Adapted":
-        """Return the adaptation saved in a folder, over its base model (or over `model`, if that is loaded)."""
-        from metaglot.adaptation.storage import load_adapted
-
-        if model is not None and not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise MetaglotError(f"model: expected what metaglot.load gives of a model, got {shown(model)}")
-        return load_adapted(check_path("folder", folder), model=model)
+    def load(folder: str | Path, *, encoder: Encoder | None = None) -> "Adapted":
+        """Return the adaptation saved in a folder, over its base model (or over `encoder`, if that is loaded)."""
+        if encoder is not None and not isinstance(encoder, Encoder):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise MetaglotError(f"encoder: expected the encoder of a model, as model.encoder, got {shown(encoder)}")
+        return Adapted(load_fit(check_path("folder", folder), encoder=encoder))
 
 
 def _unit(features: np.ndarray) -> Tensor:  # [n, D] -> [n, D], on the CPU

@@ -1,20 +1,15 @@
 """The model card of an adaptation, as Markdown."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from metaglot.adaptation.expected import Expected
+from metaglot.adaptation.effort import AsTrained
+from metaglot.adaptation.fit import Fit
 from metaglot.data.labels import label_text
 
-if TYPE_CHECKING:
-    from metaglot.adaptation.adapted import Adapted
 
-
-def model_card(adapted: "Adapted") -> str:
+def model_card(fit: Fit) -> str:
     """Return a README for the folder: what it is, what it was made from, how to use it."""
-    facts = adapted.provenance
+    facts = fit.provenance
     classes = "\n".join(
-        f"| {_cell(label_text(label))} | {n} |" for label, n in zip(adapted.labels, adapted.counts, strict=True)
+        f"| {_cell(label_text(label))} | {n} |" for label, n in zip(fit.labels, fit.schema.counts, strict=True)
     )
     trained_on = facts.get("meta_training", {}).get("data", [])
     sets = ", ".join(trained_on) if trained_on else "no labelled sets (untouched backbone)"
@@ -22,12 +17,12 @@ def model_card(adapted: "Adapted") -> str:
     return f"""---
 library_name: metaglot
 pipeline_tag: text-classification
-base_model: {facts.get("base", adapted.model.backbone.name)}
+base_model: {facts.get("base", fit.encoder.backbone.name)}
 ---
 
-# A text classifier with {len(adapted.labels)} classes
+# A text classifier with {len(fit.labels)} classes
 
-Adapted from `{facts.get("model", adapted.model.name)}` with {sum(adapted.counts)} examples.
+Adapted from `{facts.get("model", fit.encoder.name)}` with {sum(fit.schema.counts)} examples.
 
 | class | examples |
 |---|---|
@@ -35,8 +30,8 @@ Adapted from `{facts.get("model", adapted.model.name)}` with {sum(adapted.counts
 
 - base: {facts.get("base", "?")}
 - meta-trained on: {sets}
-- effort: {_effort(adapted)}{_why(facts)}; seed {adapted.seed}
-{_found(adapted)}{_known(adapted)}- SHA-256 of the examples: {facts.get("data_sha256", "?")}
+- effort: {_effort(fit)}{_why(fit)}; seed {fit.seed}
+{_found(fit)}{_known(fit)}- SHA-256 of the examples: {facts.get("data_sha256", "?")}
 - made with {versions}
 
 ```python
@@ -48,42 +43,40 @@ It knows only the classes above and gives every text one of them.
 """
 
 
-def _found(adapted: "Adapted") -> str:
-    return _names(adapted.provenance) + _reads(adapted.provenance) + _solver(adapted)
+def _found(fit: Fit) -> str:
+    return _names(fit) + _reads(fit) + _solver(fit)
 
 
-def _names(facts: Mapping[str, Any]) -> str:
-    names = facts.get("names")
-    return "- the name of each class stood beside its examples as one more\n" if names else ""
+def _names(fit: Fit) -> str:
+    named = not isinstance(fit.class_names, bool)
+    return "- the name of each class stood beside its examples as one more\n" if named else ""
 
 
-def _reads(facts: Mapping[str, Any]) -> str:
-    part = facts.get("reads", "both")
-    return "" if part == "both" else f"- of two texts it reads the {part} alone\n"
+def _reads(fit: Fit) -> str:
+    part = fit.pair_choice
+    return "" if part in (None, "both") else f"- of two texts it reads the {part} alone\n"
 
 
-def _solver(adapted: "Adapted") -> str:
-    return "- the head is logistic regression, better on examples set aside\n" if adapted.solver == "logistic" else ""
+def _solver(fit: Fit) -> str:
+    return "- the head is logistic regression, better on examples set aside\n" if fit.solver == "logistic" else ""
 
 
-def _known(adapted: "Adapted") -> str:
-    if adapted.known is None:
+def _known(fit: Fit) -> str:
+    if fit.units is None:
         return ""
-    return f"- weights.safetensors holds a feature vector of each example (width {adapted.known.features.shape[1]})\n"
+    return f"- weights.safetensors holds a feature vector of each example (width {fit.units.features.shape[1]})\n"
 
 
-def _effort(adapted: "Adapted") -> str:
-    steps = f"{adapted.effort.steps} gradient steps"
-    algorithm = getattr(adapted.effort, "algorithm", None)
-    return steps if algorithm is None else f"as meta-trained, by {algorithm} ({steps})"
+def _effort(fit: Fit) -> str:
+    steps = f"{fit.effort.steps} gradient steps"
+    return f"as meta-trained, by {fit.effort.algorithm} ({steps})" if isinstance(fit.effort, AsTrained) else steps
 
 
-def _why(facts: Mapping[str, Any]) -> str:
-    choice = facts.get("choice")
-    if not choice:
+def _why(fit: Fit) -> str:
+    if fit.choice is None:
         return ""
-    found = choice.get("expected")
-    return f" (chosen: {choice['reason']})" + (f"\n- {Expected(**found).said()}" if found else "")
+    expected = fit.choice.expected
+    return f" (chosen: {fit.choice.reason})" + (f"\n- {expected.said()}" if expected else "")
 
 
 def _cell(label: str) -> str:

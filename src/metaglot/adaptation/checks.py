@@ -5,14 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from metaglot.data.empty import check_not_all_empty
+from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, in_order, labels_of
 from metaglot.errors import MetaglotError
 
 UNLISTED = {"set": "which has no order", "frozenset": "which has no order", "dict": "which has keys"}
 
 
-def check_texts(texts: Iterable[str], pairs: Iterable[str] | None) -> tuple[list[str], list[str] | None]:
-    """Return the texts, and the second texts if there are any, as lists.
+def check_texts(texts: Iterable[str], pairs: Iterable[str] | None) -> Inputs:
+    """Return the texts, each with its second text if there are any.
 
     A column of a data frame is read in its order, whatever its index is.  Raises MetaglotError for anything but
     strings, for none at all, and for second texts of another number.
@@ -20,12 +21,7 @@ def check_texts(texts: Iterable[str], pairs: Iterable[str] | None) -> tuple[list
     texts = _strings("text", texts)
     if not texts:
         raise MetaglotError("no texts were given")
-    if pairs is None:
-        return texts, None
-    pairs = _strings("second text", pairs)
-    if len(pairs) != len(texts):
-        raise MetaglotError(f"{len(texts)} texts but {len(pairs)} second texts; give one for each")
-    return texts, pairs
+    return Inputs.of(texts, None if pairs is None else _strings("second text", pairs))
 
 
 def listed(what: str, values: Iterable[Any]) -> list[Any]:
@@ -51,21 +47,19 @@ def listed(what: str, values: Iterable[Any]) -> list[Any]:
         raise MetaglotError(f"{what}s must be a list of strings, got {type(values).__name__}") from error
 
 
-def check_labelled(
-    texts: Iterable[str], labels: Iterable[object], pairs: Iterable[str] | None
-) -> tuple[list[str], list[Label], list[str] | None]:
-    """Return the examples as lists, the labels in their one form (`metaglot.data.labels`).
+def check_labelled(texts: Iterable[str], labels: Iterable[object], pairs: Iterable[str] | None) -> Examples[Label]:
+    """Return the examples, the labels in their one form (`metaglot.data.labels`).
 
     Raises MetaglotError for unlike lengths, for gaps, for objects that are no labels, and where all texts are empty.
     """
-    texts, pairs = check_texts(texts, pairs)
-    check_not_all_empty(texts, pairs)
+    inputs = check_texts(texts, pairs)
+    check_not_all_empty(inputs.texts, inputs.pairs)
     if isinstance(labels, str):
-        raise MetaglotError(f"{len(texts)} texts but one string; give a list with one label for each text")
+        raise MetaglotError(f"{len(inputs)} texts but one string; give a list with one label for each text")
     labels = listed("label", labels)
-    if len(labels) != len(texts):
-        raise MetaglotError(f"{len(texts)} texts but {len(labels)} labels; give a list with one label for each text")
-    return texts, check_labels(labels), pairs
+    if len(labels) != len(inputs):
+        raise MetaglotError(f"{len(inputs)} texts but {len(labels)} labels; give a list with one label for each text")
+    return Examples(inputs, tuple(check_labels(labels)))
 
 
 def check_labels(labels: Sequence[object]) -> list[Label]:
@@ -84,14 +78,17 @@ def numbered(row: int) -> str:
     return f"label number {row + 1}"
 
 
-def check_examples(
-    texts: Iterable[str], labels: Iterable[object], pairs: Iterable[str] | None
-) -> tuple[list[str], list[Label], list[str] | None]:
+def check_examples(texts: Iterable[str], labels: Iterable[object], pairs: Iterable[str] | None) -> Examples[Label]:
     """Return `check_labelled`; raise MetaglotError for fewer than two classes too."""
-    texts, labels, pairs = check_labelled(texts, labels, pairs)
-    if len(set(labels)) < 2:
-        raise MetaglotError(f"all examples have the label {labels[0]!r}; give examples of at least two classes")
-    return texts, labels, pairs
+    return check_classes(check_labelled(texts, labels, pairs))
+
+
+def check_classes(examples: Examples[Label]) -> Examples[Label]:
+    """Return the examples; raise MetaglotError unless they are of two classes or more."""
+    if len(set(examples.targets)) < 2:
+        label = examples.targets[0]
+        raise MetaglotError(f"all examples have the label {label!r}; give examples of at least two classes")
+    return examples
 
 
 def check_names(labels: Iterable[object]) -> list[Label]:

@@ -1,143 +1,112 @@
-"""How an adaptation is made: from examples, in closed form or by gradient steps, or from names of classes alone."""
+"""The result of adapting: all that a prediction depends on is a typed field of `Fit`.
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+`provenance` is a record for people, written into the saved file; nothing reads it to decide what is done.
+"""
 
-from metaglot.adaptation.adapted import Adapted
-from metaglot.adaptation.checks import check_names
-from metaglot.adaptation.closed_form import Solver, SupportUnits, blend, fitted, solver_of
-from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
-from metaglot.adaptation.examples import Examples
-from metaglot.adaptation.model import Model, Names
-from metaglot.adaptation.storage import provenance_of
-from metaglot.adaptation.support import class_names_of, evened, features_of, head_of, names_as, names_given
-from metaglot.data.labels import Label, in_order, label_text
-from metaglot.data.names import names_of
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metaglot.adaptation.choice import Choice
+from metaglot.adaptation.closed_form import Solver, SupportUnits
+from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.encoder import Encoder, PairChoice
+from metaglot.data.examples import Examples, Inputs
+from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
-from metaglot.models.averaging import averaged
-from metaglot.types import Batch, Params
+from metaglot.models.heads import head_size, scores
+from metaglot.types import Params
+from metaglot.version import __version__
 
 
-class Support(NamedTuple):
-    """Checked examples, their classes by number, and the names of classes that count as examples."""
+class Classes(NamedTuple):
+    """What the rows of the head stand for."""
 
-    texts: Sequence[str]
-    pairs: Sequence[str] | None
-    numbers: Sequence[int]
-    classes: tuple[Label, ...]
-    class_names: Mapping[int, str]
-
-    def known(self, model: Model, moved: Params) -> SupportUnits:
-        """Return the features of examples and names, with the parameters that adaptation moved."""
-        return features_of(model, moved, self.texts, self.pairs, self.numbers).plus(
-            names_as(model, moved, self.class_names)
-        )
-
-    def batch(self, model: Model) -> Batch:
-        """Return the rows for gradient steps, names among them, rare classes several times."""
-        rows = evened([*self.numbers, *self.class_names])
-        texts, numbers = [*self.texts, *self.class_names.values()], [*self.numbers, *self.class_names]
-        pairs = None if self.pairs is None else [self.pairs[i] for i in rows]
-        return model.collate([texts[i] for i in rows], pairs, [numbers[i] for i in rows])
-
-    def fit(self, model: Model, effort: Effort | AsTrained, seed: int) -> Params:
-        """Return what an effort's steps move."""
-        return model.fit(self.batch(model), model.problem(self.classes), effort, seed=seed).params
+    labels: tuple[Label, ...]
+    counts: tuple[int, ...]  # examples of each
 
 
-class Made(NamedTuple):
-    """What an effort makes of a support set."""
+@dataclass(frozen=True, repr=False)
+class Fit:
+    """A schema of classes, a head, and the parameters that adaptation changed, over an encoder."""
 
-    params: Params  # that changed, and head.*
-    known: SupportUnits | None  # what a head in closed form was made of
-    solver: Solver
+    encoder: Encoder
+    schema: Classes
+    params: Params  # changed parameters and head.*
+    effort: Effort | AsTrained
+    seed: int = 0
+    units: SupportUnits | None = None  # what a head in closed form was made of
+    solver: Solver = "ridge"  # and how
+    class_names: bool | Mapping[str, str] = True  # the words of each label; False: not wanted; True: it says nothing
+    choice: Choice | None = None  # what the effort auto chose, and why
+    paired: bool | None = None  # whether the examples were pairs of texts; None where it is not known
+    examples: Examples[Label] = field(default_factory=Examples[Label])
+    kept: bool = False  # whether the examples come from a folder that holds them
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The labels, in the order of the probabilities."""
+        return self.schema.labels
 
-def adapt_model(
-    model: Model,
-    texts: list[str],
-    labels: list[Label],
-    pairs: list[str] | None,
-    effort: Effort | AsTrained,
-    *,
-    seed: int,
-    names: Names = True,
-    firmness: float = 1.0,
-    before: SupportUnits | None = None,
-) -> Adapted:
-    """Return the model adapted with an effort to checked examples; raise MetaglotError for names of no label.
+    @property
+    def head_only(self) -> bool:
+        """Whether the body is the encoder's own, so that features can be shared between tasks."""
+        return all(name.startswith("head.") for name in self.params)
 
-    A head made after gradient steps is `firmness` times as confident as is usual after so many.  `before` holds the
-    features of examples and names before any step, where they are known already.
-    """
-    classes = in_order(labels)
-    class_names = class_names_of(classes, effort, names if pairs is None else False)
-    support = Support(texts, pairs, [classes.index(label) for label in labels], classes, class_names)
-    moved = {} if effort.closed_form else support.fit(model, effort, seed)
-    own = isinstance(effort, AsTrained)
-    made = Made(moved, None, "ridge") if own else _headed(model, support, effort, moved, firmness, before)
-    provenance = provenance_of(model, texts, labels, pairs, effort=effort, seed=seed)
-    if class_names or names is False:
-        provenance |= {"names": words_by_label(classes, class_names) or False}
-    if pairs is not None and model.reads:
-        provenance |= {"reads": model.reads}
-    counts = tuple(labels.count(name) for name in classes)
-    examples = Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))
-    return Adapted(
-        model,
-        classes,
-        made.params,
-        effort,
-        seed,
-        made.known,
-        made.solver,
-        counts,
-        examples,
-        provenance,
-        paired=pairs is not None,
-    )
+    @property
+    def pair_choice(self) -> PairChoice | None:
+        """What is read of pairs, where the examples were pairs and a part was chosen."""
+        return self.encoder.reads if self.paired else None
 
+    def features(self, inputs: Inputs) -> Tensor:  # [n, D]
+        """Return the pooled features of the adapted body.
 
-def words_by_label(classes: Sequence[Label], class_names: Mapping[int, str]) -> dict[str, str]:
-    """Return the words of each class by its label, as JSON has it."""
-    return {label_text(classes[c]): words for c, words in class_names.items()}
+        Raises MetaglotError for pairs where single texts were learnt, and for texts alone where it reads the second.
+        """
+        if inputs.pairs is not None and self.paired is False:
+            raise MetaglotError(
+                "this was adapted to single texts, and second texts were given, which it never learnt to read; leave "
+                "`pairs` out (in a file: the column text_pair), or adapt to examples that are pairs"
+            )
+        if inputs.pairs is None and len(inputs) and self.pair_choice in ("both", "second"):
+            what = "both texts" if self.pair_choice == "both" else "the second text"
+            raise MetaglotError(
+                f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"
+            )
+        return self.encoder.features({**self.encoder.meta, **self.params}, inputs)
 
+    def proba(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
+        """Return the probabilities of the labels for features of the adapted body."""
+        return scores(self.head(), torch.as_tensor(features).double()).softmax(-1).numpy()
 
-def from_names(model: Model, labels: Sequence[Label], names: Mapping[str, str] | Mapping[Label, str]) -> Adapted:
-    """Return the model adapted to names of labels alone; raise MetaglotError where they do not tell classes apart."""
-    classes, effort = in_order(check_names(labels)), EFFORTS["instant"]
-    class_names = class_names_of(classes, effort, names)
-    if not class_names:
-        words = names_of([label_text(label) for label in classes], names_given(names))
-        dumb = [label for label, own in zip(classes, words, strict=True) if not own]
-        raise MetaglotError(
-            f"the label {dumb[0]!r} says nothing, or the same as another; give words for it, in Python as names="
-            f"{{{dumb[0]!r}: 'what it is called'}}, or an example"
-        )
-    provenance = provenance_of(model, [], [], None, effort=effort, seed=0)
-    provenance |= {"names": words_by_label(classes, class_names)}
-    known = names_as(model, {}, class_names)
-    head, solver = head_of(model, effort, known, len(classes))
-    counts = (0,) * len(classes)
-    return Adapted(model, classes, head, effort, 0, known, solver, counts, Examples(), provenance)
+    def head(self) -> dict[str, Tensor]:
+        """Return the parameters of the head, float64, on the CPU."""
+        return {name: value.double().cpu() for name, value in self.params.items() if name.startswith("head.")}
+
+    @property
+    def width(self) -> int:
+        """How many numbers a feature of the head has."""
+        return head_size(self.head())[1]
 
 
-def _headed(
-    model: Model, support: Support, effort: Effort, moved: Params, firmness: float, before: SupportUnits | None
-) -> Made:
-    """Return the head that stays, on the body that steps moved if there were any."""
-    classes = len(support.classes)
-    if not effort.closed_form:
-        moved = averaged(model.params, moved, effort.kept)
-        if effort.head != "blend":
-            return Made(moved, None, "ridge")
-    before = support.known(model, {}) if before is None else before
-    if effort.closed_form:
-        head, solver = head_of(model, effort, before, classes)
-        return Made(head, before, solver)
-    # The steps tell the examples apart, so that the solver is found on features from before them.
-    solver, _ = solver_of(before, classes, model.metric)
-    known = support.known(model, moved)
-    body = {name: value for name, value in moved.items() if not name.startswith("head.")}
-    beta = firmness * fitted(effort.steps, classes, solver)
-    return Made(body | blend(known, classes, model.metric, solver=solver, beta=beta), known, solver)
+def record_of(encoder: Encoder, examples: Examples[Label], *, effort: Effort | AsTrained, seed: int) -> dict[str, Any]:
+    """Return what an adaptation came from, for people."""
+    import transformers
+
+    return {
+        "model": encoder.name,
+        "base": encoder.backbone.name,
+        "meta_training": dict(encoder.provenance),
+        "data_sha256": examples.sha256(),
+        "examples": len(examples),
+        "max_length": encoder.max_length,
+        "precision": encoder.precision,
+        "effort": asdict(effort),
+        "seed": seed,
+        "versions": {"metaglot": __version__, "torch": torch.__version__, "transformers": transformers.__version__},
+    }

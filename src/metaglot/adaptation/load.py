@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from metaglot.adaptation.model import LENGTH, Model
+from metaglot.adaptation.encoder import LENGTH, Encoder
 from metaglot.data.arguments import check_name
 from metaglot.data.folders import RUN, folder_of, is_dir, is_run, read_run
 from metaglot.data.shipped import shipped_folder
+from metaglot.data.trained import named_in
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.limits import check_length, longest
 from metaglot.runs.weights import weights_of
@@ -13,7 +14,7 @@ from metaglot.runs.weights import weights_of
 LONGEST = 512  # tokens, whatever the backbone's folder says
 
 
-def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
+def load_encoder(name: str | Path, runtime: Runtime = Runtime()) -> Encoder:
     """Return the model called `name`: `builtin:mini`, another built-in one, a folder, a hub id, or a run.
 
     Raises MetaglotError where it is absent or damaged.
@@ -26,7 +27,7 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
         most = LENGTH if name.startswith("builtin:") else LONGEST
         length = longest(backbone, min(most, backbone.length or LENGTH))
         check_length(backbone, length, name)
-        return Model(name, backbone, {}, length, source=source)
+        return Encoder(name, backbone, {}, length, source=source)
     run = read_run(folder)
     backbone = load_backbone(run.base, runtime)
     check_length(backbone, run.max_length, f"{folder / RUN}")
@@ -34,4 +35,4 @@ def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
     kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}
     provenance = {**run.described, "run": folder.name, "step": run.checkpoint.name}
     source = name if shipped_folder(name) else str(folder.resolve())
-    return Model(folder.name, backbone, kept, run.max_length, provenance, source=source)
+    return Encoder(folder.name, backbone, kept, run.max_length, provenance, source, named_in(run.described))

@@ -15,39 +15,40 @@ labels, as a premise does that is entailed once and contradicted once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import get_args
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from metaglot.adaptation.closed_form import CONFIDENCE, ENOUGH, SupportUnits, confidence, held_out
-from metaglot.adaptation.model import Model
+from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.support import features_of
-from metaglot.data.folding import folded_texts
+from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, in_order
 from metaglot.errors import MetaglotError
 
-PairChoice = Literal["both", "first", "second"]
-PAIR_CHOICES: tuple[PairChoice, ...] = ("both", "first", "second")
+PAIR_CHOICES: tuple[PairChoice, ...] = get_args(PairChoice)
 CONFLICTS = 0.1  # share of the examples that may stand under several labels by one part, and not by both
 
 
-def with_pair_choice(
-    model: Model,
-    texts: Sequence[str],
-    labels: Sequence[Label],
-    pairs: Sequence[str],
+def reader_of(
+    encoder: Encoder,
+    examples: Examples[Label],
+    effort: Effort | AsTrained | None = None,
     *,
     reads: PairChoice | None = None,
-) -> Model:
-    """Return the model that reads a part of pairs: the one named, or the one that suits the examples best.
+) -> Encoder:
+    """Return the encoder that reads a part of pairs: the one asked for, its own, or the one that suits the examples.
 
-    A function of the examples.  Raises MetaglotError for a part of another name.
+    It is the encoder itself where the examples are single texts, and where an algorithm reads what it was trained to.
+    A function of the examples.
     """
+    if examples.inputs.pairs is None or (reads is None and (isinstance(effort, AsTrained) or encoder.reads)):
+        return encoder
     if reads is None:
-        reads = best_of(gains_of(model, texts, labels, pairs), conflicts_of(texts, labels, pairs))
-    check_reads(reads)
-    return replace(model, reads=reads)
+        reads = best_of(gains_of(encoder, examples), conflicts_of(examples))
+    return replace(encoder, reads=reads)
 
 
 def check_reads(reads: object) -> None:
@@ -56,14 +57,12 @@ def check_reads(reads: object) -> None:
         raise MetaglotError(f"reads {reads!r:.60}: expected one of {', '.join(PAIR_CHOICES)}")
 
 
-def gains_of(
-    model: Model, texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]
-) -> dict[PairChoice, float]:
+def gains_of(encoder: Encoder, examples: Examples[Label]) -> dict[PairChoice, float]:
     """Return by how many nats either part alone tells examples set aside better than both do, and than chance does."""
-    classes = in_order(labels)
-    numbers = [classes.index(label) for label in labels]
-    rows = {part: features_of(replace(model, reads=part), {}, texts, pairs, numbers) for part in PAIR_CHOICES}
-    return gains({part: over_chance(rows[part], len(classes), model.metric) for part in PAIR_CHOICES})
+    classes = in_order(examples.targets)
+    numbers = [classes.index(label) for label in examples.targets]
+    rows = {part: features_of(replace(encoder, reads=part), {}, examples.inputs, numbers) for part in PAIR_CHOICES}
+    return gains({part: over_chance(rows[part], len(classes), encoder.metric) for part in PAIR_CHOICES})
 
 
 def gains(nats: Mapping[PairChoice, float]) -> dict[PairChoice, float]:
@@ -82,11 +81,11 @@ def over_chance(rows: SupportUnits, classes: int, metric: str) -> float:
     return float(-prior[aside].sum() - cross_entropy(beta * scores + prior, aside, reduction="sum"))
 
 
-def conflicts_of(texts: Sequence[str], labels: Sequence[Label], pairs: Sequence[str]) -> dict[PairChoice, float]:
+def conflicts_of(examples: Examples[Label]) -> dict[PairChoice, float]:
     """Return which share of the examples stands under several labels by either part, and does not so by both."""
-    whole, first, second = (
-        _conflicting(folded_texts(*of), labels) for of in ((texts, pairs), (texts, None), (pairs, None))
-    )
+    inputs, labels = examples.inputs, examples.targets
+    parts = inputs, Inputs(inputs.texts), Inputs(inputs.pairs or ())
+    whole, first, second = (_conflicting(part.folded(), labels) for part in parts)
     return {"first": (first - whole) / len(labels), "second": (second - whole) / len(labels)}
 
 

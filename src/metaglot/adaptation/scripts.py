@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from metaglot.adaptation.model import Model
+from metaglot.adaptation.encoder import Encoder
 from metaglot.data.inspect import script
 
 UNREAD, SPLIT = 0.40, 0.30  # shares, less a standard error, from which on it is noted
@@ -51,9 +51,9 @@ def fit_of(tokenizer: Any, texts: Sequence[str]) -> Fit:
     return Fit(unread / max(1, pieces), split / max(1, pieces), pieces)
 
 
-def language_note(model: Model, texts: Sequence[str]) -> str | None:
+def language_note(encoder: Encoder, texts: Sequence[str]) -> str | None:
     """Return what is to be said where the model was not made for these texts; None where nothing is."""
-    tokenizer = model.backbone.tokenizer
+    tokenizer = encoder.backbone.tokenizer
     fit = fit_of(tokenizer, texts)
     if fit.pieces < PIECES:
         return None
@@ -66,9 +66,9 @@ def language_note(model: Model, texts: Sequence[str]) -> str | None:
         return None
     usual = Counter(map(script, texts[:TEXTS])).most_common(1)[0][0]
     return (
-        f"{model.name} was not made for texts like these (script: {usual}; {what}). Take an encoder of many languages "
-        "or of this one, as a folder or hub id, such as intfloat/multilingual-e5-small; metaglot evaluate MODEL FILE "
-        "--against tfidf tells whether it is better than counting words"
+        f"{encoder.name} was not made for texts like these (script: {usual}; {what}). Take an encoder of many "
+        "languages or of this one, as a folder or hub id, such as intfloat/multilingual-e5-small; metaglot "
+        "evaluate MODEL FILE --against tfidf tells whether it is better than counting words"
     )
 
 

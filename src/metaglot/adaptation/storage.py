@@ -7,7 +7,7 @@ model card) and, only if asked, `examples.jsonl`.
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,14 +16,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.card import model_card
 from metaglot.adaptation.closed_form import SupportUnits
-from metaglot.adaptation.effort import AsTrained, Effort
-from metaglot.adaptation.examples import Examples, check_kept, data_hash, read_examples, to_keep, write_examples
-from metaglot.adaptation.load import load_model
-from metaglot.adaptation.model import Model
+from metaglot.adaptation.effort import AsTrained
+from metaglot.adaptation.encoder import Encoder
+from metaglot.adaptation.fit import Classes, Fit
+from metaglot.adaptation.kept import check_kept, read_examples, to_keep, write_examples
+from metaglot.adaptation.load import load_encoder
 from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation
+from metaglot.data.examples import Examples
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.data.labels import KINDS, Label
 from metaglot.data.locks import writing
@@ -34,54 +35,27 @@ from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
 from metaglot.models.finite import check_finite
 from metaglot.models.heads import head_size
-from metaglot.version import __version__
 
 UNITS = {"features": "known.features", "numbers": "known.numbers", "is_class_name": "known.spoken"}  # in the file
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 
 
-def provenance_of(
-    model: Model,
-    texts: Sequence[str],
-    labels: Sequence[Label],
-    pairs: Sequence[str] | None,
-    *,
-    effort: Effort | AsTrained,
-    seed: int,
-) -> dict[str, Any]:
-    """Return what an adaptation came from."""
-    import transformers
-
-    return {
-        "model": model.name,
-        "base": model.backbone.name,
-        "meta_training": dict(model.provenance),
-        "data_sha256": data_hash(texts, labels, pairs),
-        "examples": len(texts),
-        "max_length": model.max_length,
-        "precision": model.precision,
-        "effort": asdict(effort),
-        "seed": seed,
-        "versions": {"metaglot": __version__, "torch": torch.__version__, "transformers": transformers.__version__},
-    }
-
-
-def save_adapted(adapted: Adapted, folder: Path, *, keep_examples: bool | None, force: bool) -> Path:
+def save_fit(fit: Fit, folder: Path, *, keep_examples: bool | None, force: bool) -> Path:
     """Write the folder under another name and rename it, so that it is never half-written."""
     check_target(folder, force=force)
-    keep_examples = to_keep(adapted.examples, folder, asked=keep_examples, kept=adapted.kept)
+    keep_examples = to_keep(fit.examples, folder, asked=keep_examples, kept=fit.kept)
     folder = folder.resolve()  # "." has no name of its own
     with writing(folder):
         check_target(folder, force=force)
-        _put(adapted, folder, keep_examples=keep_examples)
+        _put(fit, folder, keep_examples=keep_examples)
     return folder
 
 
-def _put(adapted: Adapted, folder: Path, *, keep_examples: bool) -> None:
+def _put(fit: Fit, folder: Path, *, keep_examples: bool) -> None:
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         part.mkdir(parents=True)
-        _write(adapted, part, keep_examples=keep_examples)
+        _write(fit, part, keep_examples=keep_examples)
         replace_folder(part, folder)
     except (OSError, SafetensorError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
@@ -90,7 +64,7 @@ def _put(adapted: Adapted, folder: Path, *, keep_examples: bool) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def load_adapted(folder: Path, *, model: Model | None = None, runtime: Runtime = Runtime()) -> Adapted:
+def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime = Runtime()) -> Fit:
     """Return the adaptation in `folder`, in the precision that it was made in unless `runtime` names one.
 
     Raises MetaglotError where it is absent, damaged or does not fit its base.
@@ -100,28 +74,26 @@ def load_adapted(folder: Path, *, model: Model | None = None, runtime: Runtime =
     stated = saved.stated
     check_finite(saved.weights, str(folder))
     precision = stated.precision if runtime.precision == "auto" else runtime.precision
-    over = model or load_model(saved.source, runtime._replace(precision=precision))
+    over = encoder or load_encoder(saved.source, runtime._replace(precision=precision))
     _check(folder, saved, over)
-    over = replace(over, reads=stated.reads)
-    device = over.backbone.learner.device
+    device, effort = over.backbone.learner.device, stated.effort.effort()
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
     weights = {name: value.clone().to(device) for name, value in saved.weights.items()}
     params = {name: value for name, value in weights.items() if name not in UNITS.values()}
-    known = (
-        SupportUnits(**{part: weights[name] for part, name in UNITS.items()}) if len(params) < len(weights) else None
-    )
-    return Adapted(
-        model=over,
-        labels=tuple(stated.labels),
+    units = {part: weights[name] for part, name in UNITS.items() if name in weights}
+    return Fit(
+        encoder=replace(over, reads=stated.reads),
+        schema=Classes(tuple(stated.labels), tuple(stated.counts)),
         params=params,
-        effort=stated.effort.effort(),
+        effort=effort,
         seed=stated.seed,
-        known=known,
+        units=SupportUnits(**units) if units else None,
         solver=stated.solver,
-        counts=tuple(stated.counts),
-        examples=saved.examples,
-        kept=bool(saved.examples.texts),
+        class_names=stated.class_names,
+        choice=stated.choice and stated.choice.choice(effort),
         paired=stated.paired,
+        examples=saved.examples,
+        kept=len(saved.examples) > 0,
         provenance=saved.provenance,
     )
 
@@ -133,7 +105,7 @@ class _Saved(NamedTuple):
     source: str  # of the model
     provenance: dict[str, Any]
     weights: dict[str, torch.Tensor]
-    examples: Examples
+    examples: Examples[Label]
 
 
 def _read(folder: Path) -> _Saved:
@@ -158,53 +130,56 @@ def _check_known(weights: Mapping[str, torch.Tensor]) -> None:
         raise ValueError(f"features of examples that do not fit: {[tuple(shape) for shape in shapes]}")
 
 
-def _write(adapted: Adapted, part: Path, *, keep_examples: bool) -> None:
-    weights = {name: value.detach().cpu().contiguous() for name, value in sorted(adapted.params.items())}
-    if adapted.known is not None:
-        parts = adapted.known._asdict().items()
+def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
+    weights = {name: value.detach().cpu().contiguous() for name, value in sorted(fit.params.items())}
+    if fit.units is not None:
+        parts = fit.units._asdict().items()
         weights |= {UNITS[name]: part.cpu().contiguous() for name, part in parts}
     with usual_mode(part / "weights.safetensors") as file:
         save_file(weights, file)
     plain = {
         "format": FORMAT,
-        "labels": list(adapted.labels),
-        "counts": list(adapted.counts),
-        "effort": asdict(adapted.effort),
-        "seed": adapted.seed,
-        "precision": adapted.model.precision,
-        "reads": adapted.model.reads,
-        "paired": adapted.paired,
-        "solver": adapted.solver,
-        **kept_name("model_source", _source(adapted.model), part),
-        "model_sha256": adapted.model.fingerprint(),
-        "provenance": dict(adapted.provenance),
-        "examples_sha256": adapted.examples.sha256() if keep_examples else "",
+        "family": fit.encoder.family.name,
+        "labels": list(fit.labels),
+        "counts": list(fit.schema.counts),
+        "effort": asdict(fit.effort),
+        "seed": fit.seed,
+        "precision": fit.encoder.precision,
+        "reads": fit.encoder.reads,
+        "paired": fit.paired,
+        "class_names": fit.class_names if isinstance(fit.class_names, bool) else dict(fit.class_names),
+        "choice": fit.choice and fit.choice.record(),
+        "solver": fit.solver,
+        **kept_name("model_source", _source(fit.encoder), part),
+        "model_sha256": fit.encoder.fingerprint(),
+        "provenance": dict(fit.provenance),
+        "examples_sha256": fit.examples.sha256() if keep_examples else "",
     }
     (part / ADAPTED).write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    (part / "README.md").write_text(model_card(adapted), "utf-8")
+    (part / "README.md").write_text(model_card(fit), "utf-8")
     if keep_examples:
-        write_examples(adapted.examples, part)
+        write_examples(fit.examples, part)
 
 
-def _check(folder: Path, saved: _Saved, model: Model) -> None:
+def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
     check_kept(folder, saved.examples, saved.stated.hash())
-    if head_size(saved.weights)[1] != model.backbone.learner.hidden_size:
-        raise MetaglotError(f"{folder}: its head does not fit the model {model.name}")
-    earlier = model.learnt_beside and saved.stated.model_sha256 == model.fingerprint(beside=False)
+    if head_size(saved.weights)[1] != encoder.backbone.learner.hidden_size:
+        raise MetaglotError(f"{folder}: its head does not fit the model {encoder.name}")
+    earlier = encoder.learnt_beside and saved.stated.model_sha256 == encoder.fingerprint(beside=False)
     if earlier and not isinstance(saved.stated.effort.effort(), AsTrained):  # the algorithm itself has always used them
         raise MetaglotError(
             f"{folder}: its head was made on features without the LoRA or warps that {saved.source} learnt, as earlier "
             "versions read them, and they are in use now; adapt again from the examples"
         )
-    if not earlier and saved.stated.model_sha256 != model.fingerprint():
+    if not earlier and saved.stated.model_sha256 != encoder.fingerprint():
         raise MetaglotError(
             f"{folder}: it was made over other weights of {saved.source} than are there now "
             "(was the run trained further?); adapt again"
         )
 
 
-def _source(model: Model) -> str:
+def _source(encoder: Encoder) -> str:
     """Return what `load_model` needs to find the model from anywhere."""
-    if model.meta or not is_dir(Path(model.backbone.name)):
-        return model.source if model.meta else model.backbone.name
-    return str(Path(model.backbone.name).resolve())
+    if encoder.meta or not is_dir(Path(encoder.backbone.name)):
+        return encoder.source if encoder.meta else encoder.backbone.name
+    return str(Path(encoder.backbone.name).resolve())

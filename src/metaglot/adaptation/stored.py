@@ -1,15 +1,23 @@
-"""What `adapted.json` holds, checked."""
+"""What `adapted.json` holds, checked.
+
+Format 3 has a field for all that a prediction depends on.  Format 2, of the first version 0.1.0, kept the words of the
+classes and what the effort auto chose in `provenance` alone, and its earliest files the part of pairs that is read:
+they are put into their fields here, once (`_translated`).
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from metaglot.adaptation.choice import Choice, Trial
 from metaglot.adaptation.effort import AsTrained, Effort, HeadName
+from metaglot.adaptation.encoder import PairChoice
+from metaglot.adaptation.expected import Expected
 from metaglot.data.checked import Stored, read_plain, read_stored
 from metaglot.errors import MetaglotError
 
-FORMAT = 2
+FORMAT, EARLIER = 3, 2
 WAY_OUT = "adapt again"
 MOST = 1_000_000  # steps, and examples of a batch
 LARGEST = 1 << 63  # of a seed
@@ -74,11 +82,27 @@ class StoredExpected(Stored):
     doubled: float
 
 
+class StoredTrial(Stored):
+    """What a few steps brought on examples set aside."""
+
+    measured: float
+    error: float = Field(gt=0)
+    firmness: float
+    usual: float
+
+
 class StoredChoice(Stored):
     """What the effort auto chose, and why."""
 
     reason: str
     expected: StoredExpected | None = None
+    trial: StoredTrial | None = None
+
+    def choice(self, effort: Effort | AsTrained) -> Choice:
+        """Return the choice of this effort."""
+        trial = self.trial and Trial(*(getattr(self.trial, name) for name in Trial._fields))
+        expected = self.expected and Expected(*(getattr(self.expected, name) for name in Expected._fields))
+        return Choice(effort, trial, expected, self.reason)
 
 
 class StoredTraining(Stored):
@@ -88,16 +112,13 @@ class StoredTraining(Stored):
 
 
 class Provenance(Stored):
-    """What an adaptation came from."""
+    """What an adaptation came from: a record for people."""
 
     model: str | None = None
     base: str | None = None
     meta_training: StoredTraining = StoredTraining()
     data_sha256: str | None = None  # absent where the examples are unknown
     versions: dict[str, str] = Field(default={})
-    choice: StoredChoice | None = None
-    names: bool | dict[str, str] | None = None
-    reads: Literal["both", "first", "second"] = "both"
     added: list[str] | None = None
 
 
@@ -110,13 +131,16 @@ class Written(Stored):
 class StoredAdaptation(Written):
     """An adaptation without its weights."""
 
+    family: Literal["classification"] = "classification"  # the kind of the task; format 2 knew one alone
     labels: list[str | bool | int | float] = Field(min_length=2, max_length=MOST)
     counts: list[Annotated[int, Field(ge=0)]]
     effort: AnyEffort
     seed: int = Field(ge=-LARGEST, lt=LARGEST)
-    precision: Literal["auto", "bf16", "fp32"] = "auto"  # absent in earlier versions, as the next three
-    reads: Literal["both", "first", "second"] | None = None
+    precision: Literal["auto", "bf16", "fp32"] = "auto"  # absent in earlier versions, as the next five
+    reads: PairChoice | None = None
     paired: bool | None = None
+    class_names: bool | dict[str, str] = True
+    choice: StoredChoice | None = None
     solver: Literal["ridge", "logistic"] = "ridge"
     model_source: str = Field(min_length=1)
     model_source_relative: str | None = None
@@ -131,12 +155,42 @@ class StoredAdaptation(Written):
         return None if self.provenance.added is not None else self.provenance.data_sha256
 
 
+class EarlierProvenance(Stored):
+    """What format 2 kept in `provenance` alone."""
+
+    choice: StoredChoice | None = None
+    names: bool | dict[str, str] | None = None
+    reads: PairChoice | None = None
+
+
+class EarlierAdaptation(StoredAdaptation):
+    """An adaptation in format 2."""
+
+    provenance: EarlierProvenance  # pyright: ignore[reportIncompatibleVariableOverride]  # the rest is checked as now
+
+
 def read_adaptation(file: Path) -> tuple[StoredAdaptation, dict[str, Any]]:
     """Return what an `adapted.json` says, and its names and values as they stand there.
 
     Raises MetaglotError that names the file and the key where it is damaged, and for another format.
     """
     version = read_stored(file, Written, WAY_OUT).format
-    if version != FORMAT:
-        raise MetaglotError(f"{file.parent}: written in format {version}, this version reads {FORMAT}")
-    return read_plain(file, StoredAdaptation, WAY_OUT)
+    if version not in (FORMAT, EARLIER):
+        raise MetaglotError(f"{file.parent}: written in format {version}, this version reads {EARLIER} and {FORMAT}")
+    stated, plain = read_plain(file, StoredAdaptation, WAY_OUT)
+    if version == FORMAT:
+        return stated, plain
+    return _translated(stated, read_stored(file, EarlierAdaptation, WAY_OUT).provenance), plain
+
+
+def _translated(stated: StoredAdaptation, provenance: EarlierProvenance) -> StoredAdaptation:
+    """Return an adaptation of format 2 with each field in its place."""
+    return stated.model_copy(
+        update={
+            "class_names": True if provenance.names is None else provenance.names,
+            "choice": provenance.choice,
+            # A part of pairs is noted where the examples were pairs.
+            "reads": provenance.reads if stated.reads is None else stated.reads,
+            "paired": True if stated.paired is None and provenance.reads is not None else stated.paired,
+        }
+    )

@@ -24,6 +24,7 @@ from metaglot.cli.shared.texts import (
     tell_notes,
     texts_of,
 )
+from metaglot.data.examples import Examples
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 from metaglot.metric import ACCURACY
@@ -31,7 +32,7 @@ from metaglot.metric import ACCURACY
 if TYPE_CHECKING:
     from metaglot.data.labels import Label
 
-    Task = tuple[list[str], list[Label], list[str] | None]  # texts, labels, second texts
+    Task = Examples[Label]
     from metaglot.adaptation import Adapted, Model
     from metaglot.models.devices import Precision
 
@@ -125,7 +126,7 @@ def adapt(
     runs = precision_called(precision), check_device(device)
     loaded, task, notes = _task(model, examples, (columns, encoding), runs, quiet=quiet, as_json=as_json)
     if reads:
-        loaded = _reading(loaded, reads, examples, task[2])
+        loaded = _reading(loaded, reads, examples, task)
     adapted, reached = _learnt(loaded, task, effort=effort, goal=wanted, seconds=seconds, seed=seed, names=names)
     adapted.save(out, keep_examples=keep_examples, force=force)
     met = wanted is None or (reached is not None and ACCURACY.reaches(reached, wanted))
@@ -163,16 +164,15 @@ def _task(
 
     loaded = load_model(model, Runtime(runs[0], device=runs[1]))
     if not (quiet or as_json):
-        tell(f"{loaded.name}: {loaded.backbone.notes[0]}", err=True)
-    tell_notes(loaded.backbone.notes[1:], quiet=quiet)
-    texts, _, pairs = task
+        tell(f"{loaded.name}: {loaded.encoder.backbone.notes[0]}", err=True)
+    tell_notes(loaded.encoder.backbone.notes[1:], quiet=quiet)
     from metaglot.adaptation.scripts import language_note
 
-    if note := language_note(loaded, texts):
+    if note := language_note(loaded.encoder, task.inputs.texts):
         notes.append(note)
         tell_notes(notes[-1:], quiet=quiet)
-    if cut := loaded.cut(texts, pairs):
-        notes.append(cut_note(cut, len(texts), loaded.max_length))
+    if cut := loaded.encoder.cut(task.inputs):
+        notes.append(cut_note(cut, len(task), loaded.max_length))
         tell_notes(notes[-1:], quiet=quiet)
     return loaded, task, notes
 
@@ -185,24 +185,26 @@ def _read_task(file: Path, columns: str | None, encoding: str | None) -> tuple["
     from metaglot.data.labels import table_notes
 
     table, left = learnt_from(answered(read_file(file, columns, encoding)))
-    labels = labels_of(table, file)
-    texts, pairs = texts_of(table)
+    task = Examples(texts_of(table), tuple(labels_of(table, file)))
+    texts, pairs = task.inputs.texts, task.inputs.pairs
     try:
         check_not_all_empty(texts, pairs)
     except MetaglotError as error:
         raise MetaglotError(f"{file}: {error}") from error
     others = f"{left} rows of other splits than train are left out; a file without that column is learnt from whole"
     odd = notes_on(texts, table["label"].to_pylist(), pairs)
-    return (texts, labels, pairs), [*([others] if left else []), *table_notes(table), *odd]
+    return task, [*([others] if left else []), *table_notes(table), *odd]
 
 
-def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Path, pairs: list[str] | None) -> "Model":
+def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Path, task: "Task") -> "Model":
     """Return the model that reads this part of pairs."""
-    if pairs is None:
+    from metaglot.adaptation import Model
+
+    if task.inputs.pairs is None:
         raise MetaglotError(
             f"--reads has no use: {file} has no second texts; name their column (--columns text_pair=…), or drop it"
         )
-    return replace(model, reads=reads)
+    return Model(replace(model.encoder, reads=reads))
 
 
 def _learnt(
@@ -216,39 +218,39 @@ def _learnt(
     names: bool,
 ) -> tuple["Adapted", float | None]:
     """Return the adaptation, and the cross-validated score that it has where a goal was set."""
-    texts, labels, pairs = task
+    texts, labels, pairs = task.inputs.texts, task.targets, task.inputs.pairs
     if goal is None:
         return model.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds), None
-    from metaglot.adaptation.goal import GOAL_SECONDS, adapt_until
+    from metaglot.adaptation import Adapted
+    from metaglot.adaptation.goal import GOAL_SECONDS, fit_until
 
     budget = GOAL_SECONDS if seconds is None else seconds
-    return adapt_until(model, texts, labels, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names)
+    fit, reached = fit_until(model.encoder, task, goal=goal, cpu_seconds=budget, seed=seed, names=names)
+    return Adapted(fit), reached
 
 
 def _outcome(adapted: "Adapted", out: Path, notes: list[str], *, reached: float | None, met: bool) -> dict[str, Any]:
-    made = adapted.provenance
+    fit = adapted.fit
     return {
         "out": str(out),
         "labels": list(adapted.labels),
         "examples": sum(adapted.counts),
-        "names": made.get("names") or {},
-        "reads": made.get("reads"),
+        "names": {} if isinstance(fit.class_names, bool) else fit.class_names,
+        "reads": fit.pair_choice,
         "steps": adapted.effort.steps,
         f"cross_validated_{ACCURACY.name}": reached,
         "goal_met": met,
-        "choice": made.get("choice"),
+        "choice": fit.choice and fit.choice.record(),
         "notes": notes,
     }
 
 
 def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
-    from metaglot.adaptation import Expected
-
-    choice, reads = adapted.provenance.get("choice"), adapted.provenance.get("reads")
+    choice, reads = adapted.fit.choice, adapted.fit.pair_choice
     if choice is not None:
-        tell(f"auto: {choice['reason']}")
-        if choice["expected"] is not None:
-            tell(Expected(**choice["expected"]).said())
+        tell(f"auto: {choice.reason}")
+        if choice.expected is not None:
+            tell(choice.expected.said())
     if reads in ("first", "second"):
         tell(f"of two texts it reads the {reads} alone; --reads both has it otherwise")
     reach = "" if reached is None else f", cross-validated {ACCURACY.words} {ACCURACY.with_unit(reached)}"
@@ -273,7 +275,7 @@ def _from_names(
 
     adapted = load_model(model, Runtime(runs[0], device=runs[1])).zero_shot(named)
     adapted.save(out, force=force)
-    names = adapted.provenance["names"]
+    names = adapted.fit.class_names
     if as_json:
         tell_json({"out": str(out), "labels": list(adapted.labels), "examples": 0, "names": names})
     elif not quiet:

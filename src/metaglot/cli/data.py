@@ -107,10 +107,10 @@ def inspect(
     table = read_table(path, mapping=mapping, encoding=encoding)
     summary = inspect_table(table, against=others)
     if model is not None:
-        from metaglot.adaptation import load_model
+        from metaglot.adaptation.load import load_encoder
         from metaglot.adaptation.scripts import language_note
 
-        note = language_note(load_model(model), table["text"].to_pylist())
+        note = language_note(load_encoder(model), table["text"].to_pylist())
         summary = replace(summary, notes=(*summary.notes, *([note] if note else [])))
     if as_json:
         _print_json({"path": path, **summary.to_json()})

@@ -1,6 +1,7 @@
 """`metaglot edit`: examples of an adapted model are added, removed, or get another label."""
 
 import json
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +19,11 @@ from metaglot.cli.shared.texts import (
     read_file,
     texts_of,
 )
+from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.adaptation.examples import Examples
+    from metaglot.data.labels import Label
 
 
 def edit(
@@ -63,12 +65,12 @@ def edit(
     from metaglot.data.folders import check_adapted
 
     check_adapted(folder)
+    from metaglot.adaptation import Adapted
     from metaglot.adaptation.editing import edited
-    from metaglot.adaptation.examples import joined
 
-    adapted = edited(
-        adapted_in(folder, *runs), remove=[row - 1 for row in remove or []], relabel=labels, add=joined(new)
-    )
+    more = reduce(lambda before, after: before.plus(after), new, Examples())
+    fit = edited(adapted_in(folder, *runs).fit, remove=[row - 1 for row in remove or []], relabel=labels, add=more)
+    adapted = Adapted(fit)
     target = folder if out is None else out
     adapted.save(target, force=out is None)
     if as_json:
@@ -90,14 +92,12 @@ def _relabelled(given: list[str]) -> dict[int, str]:
     return found
 
 
-def _examples(file: Path, columns: str | None, encoding: str | None) -> "Examples":
-    from metaglot.adaptation.examples import Examples
+def _examples(file: Path, columns: str | None, encoding: str | None) -> "Examples[Label]":
 
     table = read_file(file, columns, encoding)
     if "label" not in table.column_names:
         raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
-    texts, pairs = texts_of(table)
     labels = table.column("label").to_pylist()
     if None in labels:
         raise MetaglotError(f"{file}: example number {labels.index(None) + 1} has no label; fill it in or remove it")
-    return Examples(tuple(texts), tuple(labels), None if pairs is None else tuple(pairs))
+    return Examples(texts_of(table), tuple(labels))

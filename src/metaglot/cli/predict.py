@@ -1,6 +1,5 @@
 """`metaglot predict`: classify texts with an adapted model."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -23,10 +22,11 @@ from metaglot.cli.shared.texts import (
     tell_notes,
     texts_of,
 )
+from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.adaptation import Adapted
+    from metaglot.adaptation import Encoder
     from metaglot.models.devices import Precision
 
 
@@ -97,13 +97,12 @@ def predict(
         _stream(_question(asked), quiet=quiet, as_json=as_json)
         return
     table = None if file is None else read_file(file, columns, encoding)
-    texts, pairs = (list(text or []), None) if table is None else texts_of(table)
+    inputs = Inputs.of(text or []) if table is None else texts_of(table)
     check_adapted(folder)
     _note_table(table, quiet=quiet)
     question = _question(asked)
-    for one, prediction in zip(
-        texts, _predictions(question, texts, pairs, quiet=quiet or as_json, silent=quiet), strict=True
-    ):
+    found = _predictions(question, inputs, quiet=quiet or as_json, silent=quiet)
+    for one, prediction in zip(inputs.texts, found, strict=True):
         _tell(one, prediction, as_json=as_json)
 
 
@@ -121,18 +120,16 @@ def _question(asked: Asked) -> Question:
     return Question(adapted_in(asked.folder, asked.precision, asked.device), asked.unknown, asked.explain)
 
 
-def _predictions(
-    question: Question, texts: Sequence[str], pairs: Sequence[str] | None, *, quiet: bool, silent: bool
-) -> list[Prediction]:
+def _predictions(question: Question, inputs: Inputs, *, quiet: bool, silent: bool) -> list[Prediction]:
     """Return the predictions; notes and, where it takes more than a moment, a bar go to standard error."""
     from metaglot.cli.shared.progress import bar
 
     if not silent:
-        _note(question.adapted, texts, pairs)
+        _note(question.adapted.fit.encoder, inputs)
     if quiet:
-        return question.predictions(texts, pairs)
-    with bar("predict", len(texts)) as advance:
-        return question.predictions(texts, pairs, advance)
+        return question.predictions(inputs)
+    with bar("predict", len(inputs)) as advance:
+        return question.predictions(inputs, advance)
 
 
 def _note_table(table: Any, *, quiet: bool) -> None:
@@ -142,25 +139,26 @@ def _note_table(table: Any, *, quiet: bool) -> None:
     tell_notes([] if table is None else table_notes(table), quiet=quiet)
 
 
-def _note(adapted: "Adapted", texts: Sequence[str], pairs: Sequence[str] | None) -> None:
+def _note(encoder: "Encoder", inputs: Inputs) -> None:
     from metaglot.adaptation.scripts import language_note
 
-    if cut := adapted.model.cut(texts, pairs) if texts else 0:
-        tell(f"note: {cut_note(cut, len(texts), adapted.model.max_length)}", err=True)
-    if note := language_note(adapted.model, texts):
+    if cut := encoder.cut(inputs):
+        tell(f"note: {cut_note(cut, len(inputs), encoder.max_length)}", err=True)
+    if note := language_note(encoder, inputs.texts):
         tell(f"note: {note}", err=True)
 
 
 def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
     """Answer the lines of standard input as they come."""
     noted = quiet
-    lines = watched(question.adapted.model, lines_as_they_come(), lambda note: tell_notes([note], quiet=quiet))
+    encoder = question.adapted.fit.encoder
+    lines = watched(encoder, lines_as_they_come(), lambda note: tell_notes([note], quiet=quiet))
     for texts in lines:
-        if not noted and question.adapted.model.cut(texts):
+        if not noted and encoder.cut(Inputs.of(texts)):
             noted = True
-            tell(f"note: some texts are longer than {question.adapted.model.max_length} tokens; what comes after is "
-                 "not read", err=True)  # fmt: skip
-        for one, prediction in zip(texts, question.predictions(texts, None), strict=True):
+            length = f"some texts are longer than {encoder.max_length} tokens"
+            tell(f"note: {length}; what comes after is not read", err=True)
+        for one, prediction in zip(texts, question.predictions(Inputs.of(texts)), strict=True):
             _tell(one, prediction, as_json=as_json)
 
 
@@ -194,7 +192,7 @@ def _to_file(
     check_adapted(asked.folder)
     _note_table(table, quiet=quiet)
     question = _question(asked)
-    found = _predictions(question, *texts_of(table), quiet=quiet or as_json, silent=quiet)
+    found = _predictions(question, texts_of(table), quiet=quiet or as_json, silent=quiet)
     new = [
         [one.label for one in found],
         [None if one.probability is None else round(one.probability, 6) for one in found],

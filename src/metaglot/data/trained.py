@@ -28,7 +28,11 @@ def trained_by(described: Mapping[str, Any], model: str) -> Named:
 
     `model` is what the user calls it.
     """
-    named = named_in(described)
+    return required(named_in(described), model)
+
+
+def required(named: Named | None, model: str) -> Named:
+    """Return the algorithm that trained a model; raise MetaglotError where none did."""
     if named is None:
         raise MetaglotError(
             f"{model} was not meta-trained by an algorithm, so there is none to adapt it by; choose another effort, "

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from metaglot.adaptation import Effort, Model
-from metaglot.adaptation.auto import MANY, SOME
+from metaglot.adaptation import Effort, Encoder
+from metaglot.adaptation.choice import MANY, SOME
 from metaglot.adaptation.effort import AUTO
 from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines import FineTune, Method, Ours, SetFit, Tfidf
@@ -55,7 +55,7 @@ def _ours(method: Ours, support: int, queries: int) -> Work:
         tried = _stepped(SOME, support // 2, support // 2)
         final = _stepped(MANY, support, queries)
         return Work(support + 2 * tried.embedded + final.embedded, 2 * tried.trained + final.trained)
-    effort = method.trained.effort(method.effort) if isinstance(method.effort, str) else method.effort
+    effort = method.trained.encoder.effort(method.effort) if isinstance(method.effort, str) else method.effort
     return _stepped(effort, support, queries) if isinstance(effort, Effort) else Work(support + queries, 10 * support)
 
 
@@ -65,13 +65,13 @@ def _stepped(effort: Effort, support: int, queries: int) -> Work:
     return Work(support + queries, effort.steps * min(effort.batch_size, support))
 
 
-def seconds_of(model: Model, task: TaskSet) -> Seconds:
+def seconds_of(encoder: Encoder, task: TaskSet) -> Seconds:
     """Return what a text of a task costs here, timed on a few of its texts with the untouched backbone."""
     inputs = task.sample(PROBE)
-    base = model.base()
-    base.embed(inputs.texts, inputs.pairs)  # the first call is dearer
+    base = encoder.base()
+    base.embed(inputs)  # the first call is dearer
     began = time.process_time()
-    base.embed(inputs.texts, inputs.pairs)
+    base.embed(inputs)
     embedding = (time.process_time() - began) / len(inputs)
     support = Examples(inputs, tuple(str(row % 2) for row in range(len(inputs))))
     steps = FineTune(base).trajectory(support, lr=0.0, stops=[1, 1 + STEPS], seed=0)

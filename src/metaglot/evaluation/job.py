@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.pair_choice import PairChoice
+from metaglot.adaptation import Model
+from metaglot.adaptation.encoder import PairChoice
+from metaglot.adaptation.load import load_encoder
 from metaglot.data.columns import parse_columns
 from metaglot.evaluation.baselines import Method, baselines, ours
 from metaglot.evaluation.protocol import TaskSet
@@ -40,7 +41,7 @@ class Job:
     def load(self) -> Model:
         """Return the model; raise MetaglotError where it cannot read texts of that length."""
         model = self._load(self.model)
-        return replace(model, name=self.label) if self.label else model
+        return Model(replace(model.encoder, name=self.label)) if self.label else model
 
     def methods(self, model: Model) -> tuple[Method, ...]:
         """Return ours at each effort, then the baselines on the untouched backbone."""
@@ -54,11 +55,11 @@ class Job:
         return [TaskSet.load(path, mapping=mapping, seed=self.seed, encoding=self.encoding) for path in self.tasks]
 
     def _load(self, name: str) -> Model:
-        model = replace(load_model(name, Runtime(self.precision, device=self.device)), reads=self.reads)
-        if self.max_length is None:
-            return model
-        check_length(model.backbone, self.max_length, "--max-length")
-        return replace(model, max_length=self.max_length)
+        encoder = load_encoder(name, Runtime(self.precision, device=self.device))
+        length = encoder.max_length if self.max_length is None else self.max_length
+        if self.max_length is not None:
+            check_length(encoder.backbone, length, "--max-length")
+        return Model(replace(encoder, reads=self.reads, max_length=length))
 
 
 def make(job: Job, left_out: Sequence[tuple[int, ...] | None]) -> tuple[list[TaskSet], tuple[Method, ...]]:

@@ -157,7 +157,8 @@ def file_notes(table: "pa.Table") -> list[str]:
     from metaglot.data.label_shape import shape_notes
     from metaglot.data.labels import alike_notes, table_notes
 
-    labels, (texts, pairs) = table["label"].to_pylist(), texts_of(table)
+    labels, inputs = table["label"].to_pylist(), texts_of(table)
+    texts, pairs = inputs.texts, inputs.pairs
     found = text_notes(texts, labels, pairs, folded_texts(texts, pairs))
     return [*table_notes(table), *shape_notes(labels), *alike_notes({label for label in labels if label}), *found]
 

@@ -22,7 +22,7 @@ def cost_of(out: Path, asked: Mapping[str, Ready], manner: Manner) -> dict[str, 
         timed = track(
             tasks, escape(f"timing texts of {name}"), console=Console(stderr=True), disable=manner.quiet, transient=True
         )
-        seconds = {task.name: seconds_of(one.model, task) for task in timed}
+        seconds = {task.name: seconds_of(one.model.encoder, task) for task in timed}
         for method, spent in estimated(left, one.task_sets, one.methods, one.plan, seconds).items():
             total[method] = total.get(method, 0.0) + spent
     return total

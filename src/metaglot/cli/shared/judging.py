@@ -54,7 +54,7 @@ class Ready(NamedTuple):
     def settings(self) -> dict[str, object]:
         """Return what results depend on besides tasks, methods and plan."""
         asked: dict[str, object] = {"max_length": self.job.max_length, "reads": self.job.reads}
-        precision = {f"precision {self.job.label}".strip(): self.model.precision}
+        precision = {f"precision {self.job.label}".strip(): self.model.encoder.precision}
         return {name: value for name, value in asked.items() if value is not None} | precision
 
     def planned(self) -> "set[Cell]":
@@ -174,7 +174,7 @@ def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
     notes = []
     for task in task_sets:
         inputs = task.sample(SAMPLE)
-        if cut := model.cut(inputs.texts, inputs.pairs):
+        if cut := model.encoder.cut(inputs):
             about = "about " if len(inputs) < len(task.table) else ""
             share = f"{about}{100 * cut / len(inputs):.0f} % of the texts"
             notes.append(

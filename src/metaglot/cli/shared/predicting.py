@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from metaglot.adaptation import Adapted, Explanation, Model
+    from metaglot.adaptation import Adapted, Encoder, Explanation
     from metaglot.data.labels import Label
 
 BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
@@ -34,29 +35,25 @@ class Question(NamedTuple):
     unknown: str | None  # the label of texts of none of the classes
     explain: bool
 
-    def predictions(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, advance: Callable[[int], None] = lambda _: None
-    ) -> list[Prediction]:
+    def predictions(self, inputs: Inputs, advance: Callable[[int], None] = lambda _: None) -> list[Prediction]:
         """Return one prediction a text; `advance` is told how many more texts have been read."""
         from metaglot.data.empty import empty_rows
 
-        blank = set(empty_rows(texts, pairs))
-        said = [i for i in range(len(texts)) if i not in blank]
-        features = self._features(_at(texts, said), None if pairs is None else _at(pairs, said), advance)
+        blank = set(empty_rows(inputs.texts, inputs.pairs))
+        features = self._features(inputs.at(i for i in range(len(inputs)) if i not in blank), advance)
         found = iter(self._of_features(features))
-        return [Prediction() if i in blank else next(found) for i in range(len(texts))]
+        return [Prediction() if i in blank else next(found) for i in range(len(inputs))]
 
-    def _features(
-        self, texts: Sequence[str], pairs: Sequence[str] | None, advance: Callable[[int], None]
-    ) -> "np.ndarray":
+    def _features(self, inputs: Inputs, advance: Callable[[int], None]) -> "np.ndarray":
         import numpy as np
 
-        lengths = [len(text) + (len(pairs[i]) if pairs else 0) for i, text in enumerate(texts)]
-        order = np.argsort(lengths, kind="stable")  # as within `embed`, so that blocks have the batches of the whole
-        features = np.zeros((len(texts), self.adapted.model.backbone.learner.hidden_size), np.float32)
+        # As within `embed`, so that blocks have the batches of the whole.
+        order = np.argsort(inputs.lengths(), kind="stable")
+        features = np.zeros((len(inputs), self.adapted.fit.encoder.backbone.learner.hidden_size), np.float32)
         for at in range(0, len(order), BLOCK):
             rows = [int(i) for i in order[at : at + BLOCK]]
-            features[rows] = self.adapted.embed(_at(texts, rows), None if pairs is None else _at(pairs, rows))
+            some = inputs.at(rows)
+            features[rows] = self.adapted.embed(some.texts, some.pairs)
             advance(len(rows))
         return features
 
@@ -77,7 +74,7 @@ class Question(NamedTuple):
         return found
 
 
-def watched(model: "Model", lines: Iterable[list[str]], say: Callable[[str], None]) -> Iterator[list[str]]:
+def watched(encoder: "Encoder", lines: Iterable[list[str]], say: Callable[[str], None]) -> Iterator[list[str]]:
     """Yield the lines as they come; `say` is told, once, where the model was not made for the first ones.
 
     It is looked again each time that the lines have doubled, so that each is looked at about twice.
@@ -90,15 +87,11 @@ def watched(model: "Model", lines: Iterable[list[str]], say: Callable[[str], Non
         if due <= TEXTS:
             seen += [text for text in texts if text.strip()][: TEXTS - len(seen)]
         if due <= len(seen):
-            note = language_note(model, seen)
+            note = language_note(encoder, seen)
             if note:
                 say(note)
             due = TEXTS + 1 if note or len(seen) == TEXTS else min(TEXTS, 2 * len(seen))
         yield texts
-
-
-def _at(texts: Sequence[str], rows: Sequence[int]) -> list[str]:
-    return [texts[i] for i in rows]
 
 
 def lines_as_they_come() -> Iterator[list[str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ def check_device(name: str) -> str:
 
 def adapted_in(folder: Path, precision: "Precision", device: str) -> "Adapted":
     """Return the adaptation in a folder, in this precision and on this device."""
-    from metaglot.adaptation.storage import load_adapted
+    from metaglot.adaptation import Adapted
+    from metaglot.adaptation.storage import load_fit
     from metaglot.models import Runtime
 
-    return load_adapted(folder, runtime=Runtime(precision, device=device))
+    return Adapted(load_fit(folder, runtime=Runtime(precision, device=device)))
 
 
 def cut_note(cut: int, texts: int, length: int) -> str:
@@ -81,12 +83,12 @@ def read_file(file: Path, columns: str | None, encoding: str | None = None) -> A
     return read_table(file, mapping=None if columns is None else parse_columns([columns]), encoding=encoding)
 
 
-def texts_of(table: Any) -> tuple[list[str], list[str] | None]:
-    """Return the texts of a table, and their second texts if it has any."""
+def texts_of(table: Any) -> Inputs:
+    """Return the texts of a table, each with its second text if it has any."""
     pairs = table.column("text_pair").to_pylist() if "text_pair" in table.column_names else None
     if pairs is not None and all(pair is None for pair in pairs):
         pairs = None
-    return table.column("text").to_pylist(), None if pairs is None else [pair or "" for pair in pairs]
+    return Inputs.of(table.column("text").to_pylist(), None if pairs is None else [pair or "" for pair in pairs])
 
 
 def learnt_from(table: Any) -> tuple[Any, int]:

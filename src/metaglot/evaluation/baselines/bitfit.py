@@ -7,7 +7,7 @@ moved too (as many again), since some backbones have no bias elsewhere.  Loop, h
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from metaglot.adaptation import Model
+from metaglot.adaptation import Encoder
 from metaglot.evaluation.baselines.finetune import FineTune, Tuned
 from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
@@ -18,9 +18,9 @@ BITFIT_BY_SHOT: Mapping[int, Tuned] = MappingProxyType({4: Tuned(3e-3, 40), 8: T
 
 def begin(start: Start) -> FineTune:
     """Return the baseline."""
-    return bitfit(start.backbone)
+    return bitfit(start.backbone.encoder)
 
 
-def bitfit(start: Model) -> FineTune:
+def bitfit(start: Encoder) -> FineTune:
     """Return the baseline on `start`, the untouched backbone."""
     return FineTune(start, name="bitfit", scope=Vectors(), by_shot=BITFIT_BY_SHOT)

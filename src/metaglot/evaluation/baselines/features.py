@@ -5,7 +5,6 @@ features of a list of queries are remembered.  Those of a support set never are:
 include embedding it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,15 +13,15 @@ import numpy as np
 from metaglot.data.examples import Inputs
 
 
-class Encoder(Protocol):
-    """What turns texts into features: `metaglot.adaptation.Model` is one."""
+class Embeds(Protocol):
+    """What turns texts into features: `metaglot.adaptation.Encoder` is one."""
 
     @property
     def name(self) -> str:
         """Its name."""
         ...
 
-    def embed(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
+    def embed(self, inputs: Inputs) -> np.ndarray:
         """Return features of length one, [n, D]."""
         ...
 
@@ -31,11 +30,11 @@ class Encoder(Protocol):
 class Remembered:
     """The features of lists of texts, each list embedded once."""
 
-    encoder: Encoder
+    encoder: Embeds
     memory: dict[Inputs, np.ndarray] = field(default_factory=dict[Inputs, np.ndarray], repr=False)
 
     def features(self, inputs: Inputs) -> np.ndarray:
         """Return the encoder's features of the inputs, [n, D], from memory when the same inputs came before."""
         if inputs not in self.memory:
-            self.memory[inputs] = self.encoder.embed(inputs.texts, inputs.pairs)
+            self.memory[inputs] = self.encoder.embed(inputs)
         return self.memory[inputs]

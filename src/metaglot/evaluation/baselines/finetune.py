@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metaglot.adaptation import Model
+from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.frozen_proto import prototypes
 from metaglot.evaluation.baselines.method import numbered
@@ -54,7 +54,7 @@ EVERYTHING = All()
 class FineTune:
     """Fine-tuning of what `scope` names, from `start`: the untouched backbone, or a multi-task checkpoint."""
 
-    start: Model
+    start: Encoder
     name: str = "finetune"
     scope: All | Lora | Vectors = EVERYTHING
     by_shot: Mapping[int, Tuned] = field(default_factory=lambda: FINETUNE_BY_SHOT)
@@ -65,7 +65,7 @@ class FineTune:
     @classmethod
     def begin(cls, start: Start) -> "FineTune":
         """Return the baseline on the untouched backbone."""
-        return cls(start.backbone)
+        return cls(start.backbone.encoder)
 
     @property
     def model(self) -> str:
@@ -90,7 +90,7 @@ class FineTune:
     ) -> "Iterator[FineTuned]":
         """Yield the model after each number of steps in `stops`, ascending; the next one overwrites it."""
         names, numbers = numbered(support.targets)
-        learner, features = self.start.backbone.learner, self.start.embed(support.inputs.texts, support.inputs.pairs)
+        learner, features = self.start.backbone.learner, self.start.embed(support.inputs)
         weight = torch.tensor(self.scale * prototypes(features, numbers), dtype=torch.float32)
         head = {"weight": weight, "bias": torch.zeros(len(names))}
         head = {name: value.to(learner.device).requires_grad_() for name, value in head.items()}
@@ -104,8 +104,7 @@ class FineTune:
             for step, rows in islice(batches, stop - done):
                 for group in optimiser.param_groups:
                     group["lr"] = lr * min(1.0, (step + 1) / self.warmup)
-                some = support.inputs.at(rows)
-                batch = self.start.collate(some.texts, some.pairs, [int(numbers[i]) for i in rows])
+                batch = self.start.collate(support.inputs.at(rows), [int(numbers[i]) for i in rows])
                 _step(fitted, optimiser, batch, fold(seed, "dropout", step))
             done = stop
             yield fitted
@@ -132,7 +131,7 @@ class FineTuned:
     """A fine-tuned body and head."""
 
     labels: tuple[str, ...]
-    start: Model
+    start: Encoder
     body: Params  # what moved of it: body.* or lora.*
     head: Mapping[str, Tensor]  # weight [C, D], bias [C]
 
@@ -148,7 +147,7 @@ class FineTuned:
 
     def predict_proba(self, inputs: Inputs) -> np.ndarray:
         """Return the probability of each label for each input, [n, C]."""
-        logits = self.logits(self.start.features(self.params, inputs.texts, inputs.pairs))
+        logits = self.logits(self.start.features(self.params, inputs))
         return logits.detach().double().softmax(dim=-1).cpu().numpy()
 
 

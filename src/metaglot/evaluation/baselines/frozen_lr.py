@@ -41,7 +41,7 @@ class FrozenLR:
         del shot, seed
         names, numbers = numbered(support.targets)
         regression = LogisticRegression(C=self.c, max_iter=1000)
-        features = self.queries.encoder.embed(support.inputs.texts, support.inputs.pairs)
+        features = self.queries.encoder.embed(support.inputs)
         with quiet_sklearn():
             return FittedLR(names, self.queries, regression.fit(features, numbers))
 

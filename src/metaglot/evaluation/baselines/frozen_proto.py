@@ -41,7 +41,7 @@ class FrozenProto:
         """Return the prototypes of the support set."""
         del shot, seed
         names, numbers = numbered(support.targets)
-        features = self.queries.encoder.embed(support.inputs.texts, support.inputs.pairs)
+        features = self.queries.encoder.embed(support.inputs)
         weight = self.scale * prototypes(features, numbers)
         return FittedProto(names, self.queries, weight)
 

@@ -47,7 +47,7 @@ class Knn:
         """Return the support set, embedded; where it has fewer than k examples, all of them vote."""
         del shot, seed
         names, numbers = numbered(support.targets)
-        return FittedKnn(names, self, self.queries.encoder.embed(support.inputs.texts, support.inputs.pairs), numbers)
+        return FittedKnn(names, self, self.queries.encoder.embed(support.inputs), numbers)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ encoder itself is untouched; loop, head and batches are those of `finetune`.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from metaglot.adaptation import Model
+from metaglot.adaptation import Encoder
 from metaglot.evaluation.baselines.finetune import FineTune, Tuned
 from metaglot.evaluation.baselines.start import Start
 from metaglot.models import Lora
@@ -19,10 +19,10 @@ LORA_BY_SHOT: Mapping[int, Tuned] = MappingProxyType({4: Tuned(2e-3, 40), 8: Tun
 
 def begin(start: Start) -> FineTune:
     """Return the baseline."""
-    return lora(start.backbone)
+    return lora(start.backbone.encoder)
 
 
-def lora(start: Model) -> FineTune:
+def lora(start: Encoder) -> FineTune:
     """Return the baseline on `start`, the untouched backbone."""
     targets = default_targets(matrices_of(start.params))
     return FineTune(start, name="lora", scope=Lora(rank=8, targets=targets), by_shot=LORA_BY_SHOT)

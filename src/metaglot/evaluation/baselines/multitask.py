@@ -3,7 +3,7 @@
 The loop, rates and steps are those of `finetune`, which were tuned on the untouched backbone.
 """
 
-from metaglot.adaptation import Model
+from metaglot.adaptation import Encoder
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.finetune import FineTune
 from metaglot.evaluation.baselines.start import Start
@@ -14,7 +14,7 @@ def begin(start: Start) -> FineTune:
     return multitask(start.multitask)
 
 
-def multitask(start: Model | None) -> FineTune:
+def multitask(start: Encoder | None) -> FineTune:
     """Return the baseline on `start`, a run of the algorithm joint; raise MetaglotError for None."""
     if start is None:
         raise MetaglotError(

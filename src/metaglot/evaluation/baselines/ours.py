@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from metaglot.adaptation import Adapted, Effort, Model
-from metaglot.adaptation.auto import auto_settings
+from metaglot.adaptation.choice import auto_settings
 from metaglot.adaptation.effort import AUTO, AsTrained, check_effort
 from metaglot.data.arguments import check_all, check_is
 from metaglot.data.examples import Examples, Inputs
@@ -22,7 +22,7 @@ def ours(trained: Model, efforts: Sequence[str | Effort | AsTrained]) -> "tuple[
     """
     check_is("trained", trained, Model, "a model that metaglot.load returns")
     efforts = [check_effort(one) for one in check_all("efforts", efforts, object, "efforts")]
-    queries = Remembered(trained)
+    queries = Remembered(trained.encoder)
     for effort in efforts:
         settings_of(effort, trained)
     return tuple(Ours(trained, effort, queries) for effort in dict.fromkeys(efforts))
@@ -64,7 +64,7 @@ class Ours:
             seed=seed,
             names=self.names,
         )
-        shared = adapted.head_only and adapted.model.reads_both
+        shared = adapted.fit.head_only and adapted.fit.encoder.reads_both
         return OnFeatures(adapted, self.queries) if shared else OnTexts(adapted)
 
 
@@ -105,4 +105,4 @@ def settings_of(effort: str | Effort | AsTrained, trained: Model) -> Mapping[str
     """Return what an effort does; raise MetaglotError for an unknown one."""
     if effort == AUTO:
         return auto_settings()
-    return asdict(trained.effort(effort) if isinstance(effort, str) else effort)
+    return asdict(trained.encoder.effort(effort) if isinstance(effort, str) else effort)

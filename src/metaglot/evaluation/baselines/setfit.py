@@ -24,7 +24,7 @@ from typing import Any, cast
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from metaglot.adaptation import Model
+from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.sentence import POOLINGS
 from metaglot.errors import MetaglotError
@@ -37,10 +37,10 @@ from metaglot.seeds import seeded
 
 def begin(start: Start) -> "SetFit":
     """Return the baseline."""
-    return setfit(start.backbone)
+    return setfit(start.backbone.encoder)
 
 
-def setfit(start: Model) -> "SetFit":
+def setfit(start: Encoder) -> "SetFit":
     """Return the baseline on `start`, the untouched backbone, loaded as a sentence transformer.
 
     Raises MetaglotError where the library is not installed.
@@ -57,7 +57,7 @@ def setfit(start: Model) -> "SetFit":
 class SetFit:
     """SetFit on `body`, a sentence transformer that is copied for each fit."""
 
-    start: Model
+    start: Encoder
     body: Any
     name: str = "setfit"
 
@@ -110,7 +110,7 @@ class FittedSetFit:
         return np.asarray(self.trained.predict_proba(joined, as_numpy=True, show_progress_bar=False))
 
 
-def sentence_transformer(start: Model) -> Any:
+def sentence_transformer(start: Encoder) -> Any:
     """Return the backbone as a sentence transformer: the same weights, pooling, normalisation and length."""
     from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]  # an extra
 
@@ -139,7 +139,7 @@ def sentence_transformer(start: Model) -> Any:
 
 
 @contextmanager
-def _seeded(seed: int, start: Model) -> Generator[int]:
+def _seeded(seed: int, start: Encoder) -> Generator[int]:
     """Give a seed of 32 bits; the global generators, which the library seeds, are afterwards what they were.
 
     Turns come before the lock of the generators, as everywhere, so that no two threads wait for each other; and the

@@ -1,0 +1,182 @@
+"""What reads texts for an adaptation: a backbone, and the meta-parameters that stand over it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metaglot.adaptation.effort import AS_TRAINED, AsTrained, Effort, effort_called
+from metaglot.algorithms.build import prototype_metric
+from metaglot.data.encode import check_room, filler
+from metaglot.data.examples import Inputs
+from metaglot.data.labels import Label, label_text
+from metaglot.data.trained import Named, required
+from metaglot.families.classification import Classification
+from metaglot.models import Backbone
+from metaglot.models.learner import HfLearner
+from metaglot.models.learnt import BESIDE
+from metaglot.models.turns import turn
+from metaglot.types import Batch, Params, Problem, TaskInfo
+
+LENGTH = 128  # tokens of a text, unless a run or the backbone's folder says otherwise or it takes fewer
+BATCH = 64  # inputs at a time in inference
+PairChoice = Literal["both", "first", "second"]
+"""Which part of a pair of texts is read."""
+
+
+@dataclass(frozen=True, repr=False)
+class Encoder:
+    """A model without its methods for users: it turns inputs into batches and features."""
+
+    name: str
+    backbone: Backbone
+    meta: Params  # meta-parameters; names absent come from the backbone
+    max_length: int = LENGTH  # tokens; longer texts are cut
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # for people: what the model came from
+    source: str = ""  # what `load_encoder` was given; absolute for a folder
+    trained: Named | None = None  # the algorithm that meta-trained it, if one did
+    reads: PairChoice | None = None  # which part of pairs, once an adaptation has chosen it; both before
+
+    def __repr__(self) -> str:
+        """Return what it is, on one line: its tensors would fill pages."""
+        learnt = f", {len(self.meta)} meta-learnt parameters" if self.meta else ""
+        reads = f", reads={self.reads!r}" if self.reads else ""
+        return f"Encoder({self.name!r}, over {self.backbone.name!r}{learnt}, max_length={self.max_length}{reads})"
+
+    def fingerprint(self, *, beside: bool = True) -> str:
+        """Return a SHA-256 of the weights: those of the backbone, then what was meta-learnt.
+
+        A built-in backbone stands for its weights by its name, since they are pinned; where the folder of any other
+        lies does not matter.  Earlier versions left the LoRA and warps of a run out of its features, and the
+        fingerprint of such a run was the one without `beside`.
+        """
+        pinned = self.backbone.name.startswith("builtin:")
+        digest = hashlib.sha256(self.backbone.name.encode() if pinned else b"")
+        body = {} if pinned else self.backbone.learner.body()
+        for name, value in (*sorted(body.items()), *sorted(self.meta.items())):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        if beside and self.learnt_beside:
+            digest.update(b"LoRA and warps are in use")
+        return digest.hexdigest()
+
+    @property
+    def learnt_beside(self) -> bool:
+        """Whether LoRA or warps were meta-learnt, which act in the weights of the body."""
+        return any(name.startswith(BESIDE) for name in self.meta)
+
+    @property
+    def precision(self) -> Literal["bf16", "fp32"]:
+        """What the backbone runs in."""
+        return "bf16" if self.backbone.learner.bf16 else "fp32"
+
+    @property
+    def params(self) -> Params:
+        """The body's parameters in use, `body.*`."""
+        body = {n: v for n, v in self.backbone.learner.body().items() if v.is_floating_point()}
+        return body | {name: value for name, value in self.meta.items() if name.startswith("body.")}
+
+    @property
+    def family(self) -> Classification:
+        """How texts become batches."""
+        return Classification(pad_token_id=int(self.backbone.tokenizer.pad_token_id or 0))
+
+    @property
+    def metric(self) -> str:
+        """How prototypes compare: cosine, unless it was meta-trained with another metric."""
+        return "cosine" if self.trained is None else prototype_metric(*self.trained)
+
+    def base(self) -> "Encoder":
+        """Return the untouched backbone; the model itself if nothing was meta-learnt."""
+        return replace(self, name=self.backbone.name, meta={}, provenance={}, trained=None) if self.meta else self
+
+    def problem(self, labels: Sequence[Label]) -> Problem:
+        """Return the classification problem with these label names."""
+        info = TaskInfo("adapted", "adapted", tuple(map(label_text, labels)), tuple(range(len(labels))))
+        return Problem(self.backbone.learner, self.family, info)
+
+    def effort(self, name: str) -> Effort | AsTrained:
+        """Return the effort of that name; raise MetaglotError for another, and where as-trained has no algorithm."""
+        return AsTrained(*required(self.trained, self.name)) if name == AS_TRAINED else effort_called(name)
+
+    def collate(self, inputs: Inputs, numbers: Sequence[int]) -> Batch:
+        """Return the inputs as a batch with the numbers of their classes, on the device of the backbone."""
+        encoded = self._encoded(inputs)
+        nothing = {"input_ids": [filler(self.backbone.tokenizer)]}  # a decoder's tokenizer: no token for an empty text
+        rows = [
+            ({name: encoded[name][i] for name in ("input_ids", "token_type_ids") if name in encoded})
+            if encoded["input_ids"][i]
+            else nothing
+            for i in range(len(inputs))
+        ]
+        rows = [{**row, "label": label} for row, label in zip(rows, numbers, strict=True)]
+        batch = self.family.collate(rows)
+        return {name: value.to(self.backbone.learner.device) for name, value in batch.items()}
+
+    def cut(self, inputs: Inputs) -> int:
+        """Return how many of the inputs are longer than `max_length` tokens, so that their rest is unread."""
+        read = self._read(inputs)
+        # A token has one ASCII character or more, but for the few that stand around a text; others may be many tokens.
+        most = self.max_length // 2 - len(self.backbone.prompt)
+        whole = [text + (pair or "") for text, pair in read.rows()]
+        long = read.at(i for i, text in enumerate(whole) if len(text) > most or not text.isascii())
+        if not len(long):
+            return 0
+        encoded = self._encoded(long)
+        beyond = [max(len(text), len(pair or "")) > self._letters for text, pair in long.rows()]
+        return sum(far or bool(one.overflowing) for far, one in zip(beyond, encoded.encodings or (), strict=True))
+
+    @property
+    def _letters(self) -> int:
+        # A text of many pages is cut before tokenising: 16 characters a token is more than any script needs.
+        return 16 * self.max_length
+
+    @property
+    def reads_both(self) -> bool:
+        """Whether both texts of a pair are read."""
+        return self.reads in (None, "both")
+
+    def _read(self, inputs: Inputs) -> Inputs:
+        if inputs.pairs is None or self.reads_both:
+            return inputs
+        return Inputs(inputs.texts if self.reads == "first" else inputs.pairs)
+
+    def _encoded(self, inputs: Inputs) -> Any:
+        read, prompt = self._read(inputs), self.backbone.prompt
+        if read.pairs is not None:
+            check_room(self.backbone.tokenizer, self.max_length, prompt=prompt, where=self.name, pair=True)
+        with turn(self.backbone.tokenizer):  # which keeps how texts are cut
+            return self.backbone.tokenizer(
+                [prompt + text[: self._letters] for text in read.texts],
+                None if read.pairs is None else [pair[: self._letters] for pair in read.pairs],
+                truncation=True,
+                max_length=self.max_length,
+                return_attention_mask=False,
+            )
+
+    def embed(self, inputs: Inputs) -> np.ndarray:  # [n, D]
+        """Return the pooled features, float32, with the meta-learnt parameters.
+
+        They have length one, unless the model is a sentence-transformers folder that says otherwise: then they are
+        what that library gives.
+        """
+        own = self.backbone.learner, self.backbone.unit
+        return self._features(replace(own[0], normalise=own[1]), self.meta, inputs).cpu().numpy()
+
+    def features(self, params: Params, inputs: Inputs) -> Tensor:  # [n, D]
+        """Return pooled features of length one under `params`; inputs of like length share a batch."""
+        return self._features(self.backbone.learner, params, inputs)
+
+    def _features(self, learner: HfLearner, params: Params, inputs: Inputs) -> Tensor:  # [n, D]
+        found = torch.zeros(len(inputs), learner.hidden_size, device=learner.device)
+        order = np.argsort(inputs.lengths(), kind="stable")
+        with torch.no_grad():
+            for rows in (order[at : at + BATCH] for at in range(0, len(order), BATCH)):
+                chosen = [int(i) for i in rows]
+                batch = self.collate(inputs.at(chosen), [0] * len(chosen))
+                found[torch.as_tensor(chosen, device=found.device)] = learner.forward(params, batch).pooled.float()
+        return found
