@@ -105,7 +105,7 @@ def test_words_say_which_way_is_better(noisy, mirrored, films):
     tables = {grid.title: grid for grid in grids(films)}
     assert tables["Every task"].note.startswith("MAE in stars (less is better), mean over up to 4 draws")
     assert tables["Every task"].columns[-1] == "finetune − ours-fast"
-    assert tables["Paired differences"].note.startswith("the other minus ours-fast, in stars of MAE on the same draws")
+    assert tables["Paired differences"].note.startswith("The other minus ours-fast, in stars of MAE on the same draws")
     assert tables["Where it wins and loses"].columns[2:4] == ("better frozen −", "tfidf −")
     assert "Mean rank by MAE" not in str(tables.keys())
     best = [row[0].text for row in tables["Mean over tasks"].rows for cell in row if cell.tone == "best"]

@@ -22,7 +22,7 @@ from metaglot.report.summary import (
     signed,
     tasks_of,
 )
-from metaglot.report.wording import estimate, gained, named_by, subtraction, titled
+from metaglot.report.wording import estimate, gained, named_by, over_others, titled
 
 Groups = Mapping[str, Sequence[Result]]
 
@@ -70,7 +70,7 @@ def gains(groups: Groups, ours: str, metric: Metric) -> Grid:
     if len([arm for arm in FROZEN if arm in others]) > 1:
         rows.append((Text(BETTER), *(_frozen(groups[group], shot, ours) for group, shot in places)))
     rows += [(Text(m), *(_gain(groups[group], shot, ours, m) for group, shot in places)) for m in others]
-    gain = f"{subtraction(metric, ours, 'the other')}, in {metric.points or metric.words}"
+    gain = f"{over_others(metric, ours)}, in {metric.points or metric.words}"
     note = (
         f"{gain}, macro mean over the tasks that both were judged on ± half of its 95 % "
         "interval over draws (paired); in brackets the number of tasks where they are not all. The better frozen arm "

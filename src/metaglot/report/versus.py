@@ -7,7 +7,7 @@ from metaglot.evaluation.statistics import Interval, Ranking
 from metaglot.metric import ACCURACY, Metric
 from metaglot.report.comparison import BETTER, Comparison
 from metaglot.report.grids import Grid, Text, tone
-from metaglot.report.wording import between, gained, subtraction
+from metaglot.report.wording import between, gained, over_others, subtraction
 
 
 def paired(found: Sequence[Comparison], title: str = "Paired differences") -> Grid:
@@ -23,7 +23,7 @@ def paired(found: Sequence[Comparison], title: str = "Paired differences") -> Gr
         for c in _ordered(found)
     )
     ours, metric = (found[0].ours, found[0].metric) if found else ("ours", ACCURACY)
-    gain = f"{subtraction(metric, ours, 'the other')}, in {metric.gains}"
+    gain = f"{over_others(metric, ours)}, in {metric.gains}"
     note = (
         f"{gain} on the same draws: macro mean ± 95 % over draws (tasks "
         "held fixed); 95 % bootstrap over tasks and draws (had others been chosen); tasks ahead and behind."

@@ -30,6 +30,11 @@ def subtraction(metric: Metric, ours: str, other: str, *, minus: str = " minus "
     return f"{ours}{minus}{other}" if metric.better == "higher" else f"{other}{minus}{ours}"
 
 
+def over_others(metric: Metric, ours: str) -> str:
+    """Return the beginning of a note on gains: "ours minus the other"; where less is better, "The other minus ours"."""
+    return subtraction(metric, ours, "the other" if metric.better == "higher" else "The other")
+
+
 def titled(metric: Metric) -> str:
     """Return what scores are, at the beginning of a sentence: "Accuracy in %", "MAE in stars (less is better)"."""
     return f"{metric.axis[:1].upper()}{metric.axis[1:]}{metric.direction}"
