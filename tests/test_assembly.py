@@ -10,7 +10,7 @@ from metaglot.adaptation import load_model
 from metaglot.assembly import assemble, read_set, write_run_files
 from metaglot.config import dump_recipe, parse_recipe
 from metaglot.errors import MetaglotError
-from metaglot.metric import ACCURACY
+from metaglot.metric import ACCURACY, LOSS
 from metaglot.models import load_backbone
 from metaglot.models.averaging import averaged
 from metaglot.training import run
@@ -119,6 +119,14 @@ def test_a_run_may_be_averaged_with_its_base(recipe, tmp_path):
         weights = averaged(base, trained, share)
         again = validate(made.plan.algorithm, made.backbone.learner, weights, made.plan.validation, episodes=2)
         assert (tested.record["loss"] == again["loss"]) == same
+
+
+def test_a_goal_is_of_a_metric_of_the_validation_tasks(recipe):
+    plan = assemble(recipe(goal={"metric": "loss", "at_most": 0.5})).plan
+    assert (plan.goal.metric, plan.goal.score, plan.metric) == (LOSS, 0.5, ACCURACY)
+    unread = recipe(goal={"metric": "f1", "at_least": 0.5}, data={"train": ["no.csv"], "validation": ["neither.csv"]})
+    with pytest.raises(MetaglotError, match=r"goal\.metric: .* judged by accuracy, loss, and 'f1'"):
+        assemble(unread)  # before any file is read
 
 
 def test_the_shots_of_a_goal_are_those_of_validation(recipe):
