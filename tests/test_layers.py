@@ -1,6 +1,8 @@
-"""Imports point one way: each module imports only what stands above it in DESIGN.md's layout."""
+"""Imports point one way, between packages and between files, and functions hide none."""
 
 import ast
+import graphlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import metaglot
@@ -11,6 +13,15 @@ ORDER = (
     *("inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report", "search", "export", "serving"),
     *("sklearn", "config", "assembly", "cli", "__main__"),
 )
+
+
+LAZY: Mapping[str, str] = {
+    "metaglot": "the face of the package, whose import stays free of torch",
+    "metaglot.sklearn": "the face for scikit-learn, whose import stays free of torch",
+    "metaglot.data.locks": "commands take a lock before they need pydantic, which `--help` does without",
+}
+"""Files outside `cli/` that import metaglot within a function, and why; commands may, so that `--help` is quick."""
+COMMANDS = "metaglot.cli."
 
 
 def layer(module: str) -> int:
@@ -52,6 +63,87 @@ def test_imports_point_one_way(record_property):
     assert len(files) > 40
     assert edges > 100
     assert [line for path in files for line in wrong(path)] == []
+
+
+def named(path: Path) -> str:
+    """The dotted name of a file; of a package, its own."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(["metaglot", *(parts[:-1] if parts[-1] == "__init__" else parts)])
+
+
+def by_file() -> dict[str, ast.Module]:
+    """The syntax of each file by its name."""
+    return {named(path): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+
+
+def files_imported(tree: ast.AST, files: Mapping[str, object]) -> Iterator[str]:
+    """Yield the files that a piece of syntax imports, under TYPE_CHECKING and within functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in files)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "a relative import"
+            whole = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name if name in files else str(node.module) for name in whole if node.module in files)
+
+
+def circle(files: Mapping[str, ast.Module]) -> list[str]:
+    """Return the files of a circle of imports; none where there is none."""
+    graph = {name: set(files_imported(tree, files)) - {name} for name, tree in files.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def hidden(files: Mapping[str, ast.Module]) -> set[str]:
+    """Return the files that import others of the package within a function."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {
+        name
+        for name, tree in files.items()
+        for node in ast.walk(tree)
+        if isinstance(node, functions) and any(files_imported(node, files))
+    }
+
+
+def test_files_form_no_circle():
+    files = by_file()
+    edges = sum(len(set(files_imported(tree, files))) for tree in files.values())
+    print(f"{len(files)} files, {edges} imports between files")
+    assert edges > 500
+    assert circle(files) == []
+
+
+def test_only_commands_and_faces_import_within_functions():
+    assert {name for name in hidden(by_file()) if not name.startswith(COMMANDS)} == set(LAZY)
+
+
+def test_the_face_of_adaptation_imports_its_room_and_no_file_of_the_room_imports_it():
+    files = by_file()
+    room = {name: tree for name, tree in files.items() if name.startswith("metaglot.adaptation.")}
+    reached, left = set[str](), ["metaglot.adaptation.model"]
+    while left:
+        new = set(files_imported(room[left.pop()], files)) & room.keys() - reached
+        reached |= new
+        left += new
+    beside = {"scripts"}  # what a command says of the language of texts
+    assert room.keys() - reached == {"metaglot.adaptation.model", *(f"metaglot.adaptation.{one}" for one in beside)}
+
+
+def test_a_circle_and_a_hidden_import_are_found():
+    sources = {
+        "metaglot.a": "def f():\n    from metaglot import b",
+        "metaglot.b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from metaglot.a import f",
+        "metaglot.c": "import metaglot.a\ndef f():\n    import torch",
+        "metaglot": "",
+    }
+    files = {name: ast.parse(source) for name, source in sources.items()}
+    assert set(circle(files)) == {"metaglot.a", "metaglot.b"}
+    assert hidden(files) == {"metaglot.a"}
+    del files["metaglot.b"]
+    assert circle(files) == []
 
 
 def test_every_package_has_a_place():
