@@ -1,6 +1,6 @@
 """What of a recipe does the work: variations of it, each trained and judged on tasks never seen, beside the first.
 
-    METAGLOT_DATA=… python benchmarks/ablations.py recipes/mini-research.yaml --out results/ablations \
+    METAGLOT_DATA=… python -m benchmarks.ablations recipes/mini-research.yaml --out results/ablations \
         --arm as-it-is: --arm slower:training.lr=5e-5 --arm wide:'episodes.ways=[2, 16];episodes.shots=[0, 4]'
 
 An arm is NAME:key=value;key=value, changes to the recipe as `metaglot pretrain` takes them.  Judged are the folders of
@@ -19,10 +19,9 @@ from typing import NamedTuple
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-from compare import beside, judged, table
-from judging import parser_of, task_sets
-from text.train import trained, words
-
+from benchmarks.compare import beside, judged, table
+from benchmarks.judging import parser_of, task_sets
+from benchmarks.text.train import trained, words
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.effort import effort_called
 from metaglot.config import load_recipe, packaged_recipes

@@ -1,6 +1,6 @@
 """CPU seconds of adapting different scopes by the same steps, and their ratios to moving everything.
 
-    python benchmarks/adapt_cost.py [--steps 5,20] [--repeats 5] [--precision bf16,fp32] [--json]
+    python -m benchmarks.adapt_cost [--steps 5,20] [--repeats 5] [--precision bf16,fp32] [--json]
 
 The size is W1 of `meta_step.py`: a BERT of hidden 256, 4 layers, 4 heads, vocabulary 30,522, random weights; five
 classes of five texts of 32 tokens; Adam from a head of prototypes, one thread, attention as the loader chooses it.
@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from statistics import median
 
 import torch
-from meta.workload import WAYS, WORKLOADS, make_module, make_tasks
 
+from benchmarks.meta.workload import WAYS, WORKLOADS, make_module, make_tasks
 from metaglot.algorithms import GradientBased
 from metaglot.families.classification import Classification
 from metaglot.inner import Adam, first_order

@@ -1,6 +1,6 @@
 """What the effort auto chooses, what the other choices would have been worth, and whether its interval holds.
 
-    METAGLOT_DATA=… python benchmarks/auto.py runs/english --out results/auto
+    METAGLOT_DATA=… python -m benchmarks.auto runs/english --out results/auto
     … --groups dev,aside=FOLDER --shots 4,8 --draws 2 --leave-out banking77
 
 For each task, number of shots and draw: accuracy and calibration error (10 bins of equal mass) on other texts in closed
@@ -25,8 +25,8 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import numpy as np
 import torch
-from judging import parser_of, task_sets
 
+from benchmarks.judging import parser_of, task_sets
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.choice import CLOSED, MANY, SOME, USUAL
 from metaglot.data.examples import Examples

@@ -1,6 +1,6 @@
 """Accuracy by language: a model, its base and TF-IDF, on the languages of labelled sets, 8 shots in closed form.
 
-    METAGLOT_DATA=… python benchmarks/by_language.py builtin:mini --out results/languages
+    METAGLOT_DATA=… python -m benchmarks.by_language builtin:mini --out results/languages
 
 Sets of one language each are drawn from those of many (`--sets`).  Intervals are over draws, of the difference paired.
 Killed, the same command goes on where it stopped.
@@ -18,8 +18,8 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import pyarrow.compute as pc
 import torch
-from text.train import words
 
+from benchmarks.text.train import words
 from metaglot.adaptation import Model, load_model
 from metaglot.data.draws import draws_of
 from metaglot.data.readers import read_table

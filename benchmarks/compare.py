@@ -1,7 +1,7 @@
 """Algorithms side by side: each trained with the same CPU minutes, each judged as it adapts by itself.
 
-    METAGLOT_DATA=… python benchmarks/compare.py --out results/compare
-    METAGLOT_DATA=… python benchmarks/compare.py --algorithms protonet,fomaml,reml --minutes 10 --out results/few
+    METAGLOT_DATA=… python -m benchmarks.compare --out results/compare
+    METAGLOT_DATA=… python -m benchmarks.compare --algorithms protonet,fomaml,reml --minutes 10 --out results/few
     … --option fomaml.lr=0.05 --option reml.steps=3     settings of an algorithm beyond its defaults
     … --set training.meta_batch=2                       settings of the recipe, for all
 
@@ -21,9 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from judging import parser_of, task_sets
-from text.train import trained, words
-
+from benchmarks.judging import parser_of, task_sets
+from benchmarks.text.train import trained, words
 from metaglot.adaptation import AS_TRAINED, Model, load_model
 from metaglot.choices import ALGORITHMS
 from metaglot.config import Recipe, load_recipe, packaged_recipes

@@ -1,6 +1,6 @@
 """How often the 95 % intervals of a report hold the truth, in simulations where it is known.
 
-    python benchmarks/coverage.py [--trials N] [--json]
+    python -m benchmarks.coverage [--trials N] [--json]
 
 One process, no model, no data; the standard error of a figure is √(0.95 · 0.05 / trials).
 """

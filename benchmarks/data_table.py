@@ -1,7 +1,7 @@
 """Rows, columns and digests of the labelled sets that recipes read, as docs/data.md prints them.
 
-    python benchmarks/data_table.py --check FOLDER     compare a folder with docs/data.md
-    python benchmarks/data_table.py --write FOLDER     write the table in docs/data.md anew
+    python -m benchmarks.data_table --check FOLDER     compare a folder with docs/data.md
+    python -m benchmarks.data_table --write FOLDER     write the table in docs/data.md anew
 
 Two digests a file.  `sha256` is that of the file's bytes; `rows` that of its content, whoever wrote the Parquet:
 

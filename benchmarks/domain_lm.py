@@ -1,6 +1,6 @@
 """Adapting a decoder to authors and domains it never met: perplexity after 0, 1, 5, 10 and more steps.
 
-    METAGLOT_DATA=… python benchmarks/domain_lm.py --out results/domain-lm
+    METAGLOT_DATA=… python -m benchmarks.domain_lm --out results/domain-lm
     … --arms plain,fomaml --seeds 0 --minutes 2 --base-minutes 4 --episodes 2      a quick look
 
 A decoder of 11 million parameters is trained from random weights on books (`base`); every arm goes on from it with the
@@ -25,10 +25,10 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 import torch
-from text.arms import DECODER
-from text.train import numbers, trained, words
-from text.unseen import Trained, candidates, load_trained, losses, unseen
 
+from benchmarks.text.arms import DECODER
+from benchmarks.text.train import numbers, trained, words
+from benchmarks.text.unseen import Trained, candidates, load_trained, losses, unseen
 from metaglot.config import Recipe, parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.statistics import Scores, differences, macro_interval

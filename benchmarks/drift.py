@@ -1,7 +1,7 @@
 """Learnt updates on tasks that drift: REML beside tuned gradient descent, MAML and learnt rates.
 
-    METAGLOT_DATA=… python benchmarks/drift.py rows.jsonl            # minutes of one core a kind of task
-    python benchmarks/drift.py rows.jsonl --table                    # the tables of docs/results/drift.md
+    METAGLOT_DATA=… python -m benchmarks.drift rows.jsonl            # minutes of one core a kind of task
+    python -m benchmarks.drift rows.jsonl --table                    # the tables of docs/results/drift.md
 
 A support set is a stream of eight parts; an inner step meets one part, and never those before.  The query comes after
 the end.  The world is small, so that all methods can be trained on it: features of builtin:minilm (or synthetic ones),
@@ -25,8 +25,8 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from drift_tasks import NAMES, PARTS, Mapped, World, world_of
 
+from benchmarks.drift_tasks import NAMES, PARTS, Mapped, World, world_of
 from metaglot.algorithms import GradientBased
 from metaglot.evaluation.statistics import Interval, t_interval
 from metaglot.inner import LayerRates, Recurrent, Sgd, Unrolled, first_order

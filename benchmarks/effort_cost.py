@@ -1,6 +1,6 @@
 """CPU seconds of each effort for 5 classes × 8 texts of 30 words, after the model is loaded.
 
-    python benchmarks/effort_cost.py [MODEL]
+    python -m benchmarks.effort_cost [MODEL]
 
 The median of three on one thread, after a first call that is not counted.
 """

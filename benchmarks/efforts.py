@@ -1,6 +1,6 @@
 """Variations of an effort with gradient steps beside each other, on the same draws.
 
-    METAGLOT_DATA=… python benchmarks/efforts.py builtin:mini --vary contrast=0,1 --out results/contrast
+    METAGLOT_DATA=… python -m benchmarks.efforts builtin:mini --vary contrast=0,1 --out results/contrast
     … --effort thorough --vary kept=0,0.5 --groups dev,aside=FOLDER --leave-out banking77 --shots 4,8 --draws 2
 
 `--effort` is one of fast, some, many (the 6 and 20 steps that auto tries and takes) and thorough; `--vary` names a
@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from judging import parser_of, task_sets
-from text.train import words
 
+from benchmarks.judging import parser_of, task_sets
+from benchmarks.text.train import words
 from metaglot.adaptation import Effort, Model, load_model
 from metaglot.adaptation.choice import MANY, SOME
 from metaglot.adaptation.effort import EFFORTS

@@ -1,6 +1,6 @@
 """What a model can do before there are many examples: from names of classes, and with texts of none of the classes.
 
-    METAGLOT_DATA=… python benchmarks/first_examples.py builtin:mini
+    METAGLOT_DATA=… python -m benchmarks.first_examples builtin:mini
     … --groups dev --against builtin:minilm --draws 5 --known banking77=20
 
 The first table: accuracy in % with no example, one and two of each class, with the names of the classes and without,
@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from judging import parser_of, task_sets
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.judging import parser_of, task_sets
 from metaglot.adaptation import Adapted, Model
 from metaglot.adaptation.load import load_encoder
 from metaglot.data.examples import Examples

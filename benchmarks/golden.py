@@ -1,6 +1,6 @@
 """Are the published numbers still those of this code: one draw of each task again, beside docs/results/mini-rows.csv.
 
-    METAGLOT_DATA=… python benchmarks/golden.py --out results/golden
+    METAGLOT_DATA=… python -m benchmarks.golden --out results/golden
     … --groups leopard --efforts instant --against frozen --shots 8
     … --keep docs/results/golden.json   (writes the rows with all their digits)
     … --exact docs/results/golden.json  (sets them beside those of a file that was kept)

@@ -1,6 +1,6 @@
 """The heads that an adaptation without gradient steps may end with: each for all tasks, and the one that it takes.
 
-    METAGLOT_DATA=… python benchmarks/heads.py builtin:mini
+    METAGLOT_DATA=… python -m benchmarks.heads builtin:mini
     … --groups dev,leopard,aside=FOLDER --leave-out banking77 --shots 4,8 --draws 3
 
 Class means plus ridge regression (`ridge`), logistic regression (`logistic`), and the one of them that tells examples
@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from auto import error_of
-from judging import parser_of, task_sets
 
+from benchmarks.auto import error_of
+from benchmarks.judging import parser_of, task_sets
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.closed_form import Solver, blend, held_out_score, solver_of
 from metaglot.errors import MetaglotError

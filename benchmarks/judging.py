@@ -5,8 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from text.train import numbers, words
-
+from benchmarks.text.train import numbers, words
 from metaglot.evaluation.protocol import TaskSet
 
 

@@ -1,6 +1,6 @@
 """Kill a meta-training run at random moments, resume it each time, and compare it with one that was left alone.
 
-    METAGLOT_DATA=… python benchmarks/kill_resume.py [--recipe smoke] [--kills 20] [--seed 0] [key=value …]
+    METAGLOT_DATA=… python -m benchmarks.kill_resume [--recipe smoke] [--kills 20] [--seed 0] [key=value …]
 
 A moment is drawn evenly over start-up and the next part of the training, so that kills fall on imports, reading,
 steps, validation and saving alike.  A run that ends before the last kill is compared and begun again.  Prints a line

@@ -1,6 +1,6 @@
 """Which texts a model is said not to be made for: the shares that `language_note` reads, by set and language.
 
-    METAGLOT_DATA=… python benchmarks/languages.py builtin:mini
+    METAGLOT_DATA=… python -m benchmarks.languages builtin:mini
 
 Each line: share unread and split of 300 texts, whether they are noted, and how many of 30 samples of 10 texts are.
 """

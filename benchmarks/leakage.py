@@ -1,6 +1,6 @@
 """How well overlap between training and evaluation text is found: copies planted among real texts.
 
-    METAGLOT_DATA=… python benchmarks/leakage.py [--json]
+    METAGLOT_DATA=… python -m benchmarks.leakage [--json]
 
 The training side is what recipes/english.yaml trains on.  In each evaluation set, 5 % of the rows are replaced by
 training texts, half of them verbatim, half after one light edit: case, punctuation, a word dropped, replaced or swapped

@@ -1,6 +1,6 @@
 """Memory of one meta-gradient against the number of inner steps, for each estimator, as a table and a picture.
 
-    python benchmarks/meta_memory.py --steps 1,2,4,8,16,32 --out docs/img/memory-steps.svg
+    python -m benchmarks.meta_memory --steps 1,2,4,8,16,32 --out docs/img/memory-steps.svg
 
 One task of workload W1 (`meta_step.py`), bf16 autocast, one thread; a process for each point; the peak of resident
 memory minus what the process holds before.  `adjoint-1` remembers one state and recomputes the others; `implicit`
@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).parent))
 
 ESTIMATORS = ("unrolled", "mixed", "adjoint", "adjoint-1", "finite-differences", "first-order", "reptile", "implicit")
 
@@ -48,8 +47,9 @@ def main() -> None:
 
 def worker(request: str, workload: str) -> None:
     import torch
-    from meta.worker import measured, ours_step
-    from meta.workload import WORKLOADS, make_module, make_tasks
+
+    from benchmarks.meta.worker import measured, ours_step
+    from benchmarks.meta.workload import WORKLOADS, make_module, make_tasks
 
     estimator, steps = json.loads(request)
     torch.set_num_threads(1)
@@ -62,7 +62,15 @@ def worker(request: str, workload: str) -> None:
 
 
 def point(estimator: str, steps: int, workload: str) -> dict[str, float]:
-    command = [sys.executable, __file__, "--worker", json.dumps([estimator, steps]), "--workload", workload]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.meta_memory",
+        "--worker",
+        json.dumps([estimator, steps]),
+        "--workload",
+        workload,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{estimator}, {steps} steps failed:\n{done.stderr[-2000:]}")

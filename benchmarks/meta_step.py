@@ -1,7 +1,7 @@
 """One meta-gradient step: CPU seconds, peak memory and gradient error of ours and of higher, torchopt, torch.func.
 
-    python benchmarks/meta_step.py --workload W1 --order 2
-    python benchmarks/meta_step.py --workload W1 --json > results.jsonl
+    python -m benchmarks.meta_step --workload W1 --order 2
+    python -m benchmarks.meta_step --workload W1 --json > results.jsonl
 
 Each contender runs in a process of its own, one thread, and in turn (so that a busy moment of the machine meets all);
 the median over the rounds is shown.  Memory is the peak of resident memory minus what the process holds before its
@@ -16,12 +16,10 @@ import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).parent))
 
 OURS = {
     (2, "fp32"): ("unrolled", "adjoint", "mixed"),
@@ -64,7 +62,7 @@ def main() -> None:
     parser.add_argument("--reference", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
-        from meta.worker import measure
+        from benchmarks.meta.worker import measure
 
         print(json.dumps(measure(Contender(*json.loads(args.worker)), args.workload, args.reference)))
         return
@@ -82,7 +80,7 @@ def main() -> None:
 
 
 def call(contender: Contender, workload: str, folder: str) -> dict[str, float]:
-    command = [sys.executable, __file__, "--worker", json.dumps(contender), "--workload", workload]
+    command = [sys.executable, "-m", "benchmarks.meta_step", "--worker", json.dumps(contender), "--workload", workload]
     done = subprocess.run([*command, "--reference", folder], capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{contender} failed:\n{done.stderr[-2000:]}")

@@ -1,6 +1,6 @@
 """News of sports and of finance for a model that has seen neither: meta-pre-training beside plain training.
 
-    METAGLOT_DATA=… python benchmarks/news.py --out results/news
+    METAGLOT_DATA=… python -m benchmarks.news --out results/news
     … --base builtin:tiny --minutes 10 --draws 3
 
 Every arm starts from one base, has the sets of recipes/news.yaml, in which no class of sports, finance, business, money
@@ -36,11 +36,11 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from news_table import table
 from sklearn.metrics import precision_recall_fscore_support
-from text.arms import PLAIN
-from text.train import numbers, trained
 
+from benchmarks.news_table import table
+from benchmarks.text.arms import PLAIN
+from benchmarks.text.train import numbers, trained
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS
 from metaglot.assembly import assemble

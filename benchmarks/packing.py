@@ -1,6 +1,6 @@
 """CPU seconds of a gradient step on texts of unlike length, padded and packed (metaglot/models/packing.py).
 
-    METAGLOT_DATA=… python benchmarks/packing.py builtin:mini
+    METAGLOT_DATA=… python -m benchmarks.packing builtin:mini
     … --groups dev,leopard --rows 32 --repeats 9
 
 For each task: some texts at random, the share of the padded batch that is text, the median CPU seconds of the gradient
@@ -17,9 +17,9 @@ from itertools import product
 from statistics import fmean, median
 
 import torch
-from judging import task_sets
-from text.train import words
 
+from benchmarks.judging import task_sets
+from benchmarks.text.train import words
 from metaglot.adaptation.load import load_encoder
 from metaglot.errors import MetaglotError
 from metaglot.models import HfLearner

@@ -5,7 +5,7 @@ tasks on how two texts agree (rte, mrpc, qnli): in closed form, reading both, th
 chosen, as was chosen before a part had to be better than chance too, and as chosen if no part could stand under several
 labels.
 
-    python benchmarks/reading.py --draws 40
+    python -m benchmarks.reading --draws 40
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """CPU seconds and peak memory of indexing raw text: cleaning, sentences, tokens, words, and blocks beside them.
 
-    python benchmarks/text_index.py --mb 100 [--duplicates near] [--tokenizer builtin:minilm]
+    python -m benchmarks.text_index --mb 100 [--duplicates near] [--tokenizer builtin:minilm]
 
 The text is that of `text/books.parquet` in METAGLOT_DATA, repeated to the size asked for; a repeat has a number before
 each paragraph and its sentences in another order, so that no text is an exact copy of another.  Another process writes
@@ -113,7 +113,9 @@ def main() -> None:
     locate(given.tokenizer)  # fetched before the cache moves
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "text.parquet"
-        made = subprocess.run([sys.executable, __file__, "--mb", str(given.mb), "--write", str(path)], check=False)
+        made = subprocess.run(
+            [sys.executable, "-m", "benchmarks.text_index", "--mb", str(given.mb), "--write", str(path)], check=False
+        )
         if made.returncode:
             raise SystemExit(made.returncode)  # it has said why
         source = str(locate(given.tokenizer))

@@ -1,6 +1,6 @@
 """Meta-pre-training from raw text: arms of equal CPU time from one base model, judged on tasks never seen.
 
-    METAGLOT_DATA=… python benchmarks/text_tasks.py --base builtin:tiny --out results/tiny
+    METAGLOT_DATA=… python -m benchmarks.text_tasks --base builtin:tiny --out results/tiny
     … --arms untouched,mlm,smlmt-log --seeds 0 --minutes 2 --draws 2        a quick look
     … --arms mlm-averaged,smlmt-log-averaged       the same runs, their weights averaged half and half with the base
     … --arms scratch-plain,scratch-smlmt --out results/decoder             decoders of random weights
@@ -28,12 +28,11 @@ from typing import Any
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
-from judging import parser_of, task_sets
-from text.arms import ARMS, AVERAGED, WARM, from_scratch, needs_warm, plain_name, recipe_of
-from text.curves import loss_picture, perplexities, steps_to_same_loss
-from text.tables import gain_picture, tables
-from text.train import numbers, trained, words
-
+from benchmarks.judging import parser_of, task_sets
+from benchmarks.text.arms import ARMS, AVERAGED, WARM, from_scratch, needs_warm, plain_name, recipe_of
+from benchmarks.text.curves import loss_picture, perplexities, steps_to_same_loss
+from benchmarks.text.tables import gain_picture, tables
+from benchmarks.text.train import numbers, trained, words
 from metaglot.adaptation import Effort, Model, load_model
 from metaglot.adaptation.load import load_encoder
 from metaglot.config import Recipe, parse_recipe

@@ -1,9 +1,9 @@
 """Choose what a baseline leaves open for each number of shots, on labelled sets kept aside from everything.
 
-    METAGLOT_DATA=… python benchmarks/tune.py builtin:minilm --out tuning-finetune.jsonl
-    METAGLOT_DATA=… python benchmarks/tune.py builtin:minilm --method lora --rates 5e-4,1e-3,2e-3 --out lora.jsonl
-    METAGLOT_DATA=… python benchmarks/tune.py builtin:minilm --method knn --ks 1,4,8,16,1000 --out tuning-knn.jsonl
-    METAGLOT_DATA=… python benchmarks/tune.py runs/english --out tuning-ours.jsonl
+    METAGLOT_DATA=… python -m benchmarks.tune builtin:minilm --out tuning-finetune.jsonl
+    METAGLOT_DATA=… python -m benchmarks.tune builtin:minilm --method lora --rates 5e-4,1e-3,2e-3 --out lora.jsonl
+    METAGLOT_DATA=… python -m benchmarks.tune builtin:minilm --method knn --ks 1,4,8,16,1000 --out tuning-knn.jsonl
+    METAGLOT_DATA=… python -m benchmarks.tune runs/english --out tuning-ours.jsonl
 
 The last tunes our own efforts; all use the same sets and draws.  One line for each (set, shot, draw, setting), and a
 table of means at the end; docs/tuning.md keeps them.

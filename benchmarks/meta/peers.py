@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from meta.workload import RATE, STEPS, WAYS, Batch
+from benchmarks.meta.workload import RATE, STEPS, WAYS, Batch
 
 Autocast = Callable[[], AbstractContextManager[Any]]
 Gradient = Callable[[nn.Module, Sequence[tuple[Batch, Batch]], bool, Autocast], dict[str, Tensor]]

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from meta.peers import PEERS, Classifier
-from meta.workload import RATE, STEPS, WAYS, WORKLOADS, make_module, make_tasks
+from benchmarks.meta.peers import PEERS, Classifier
+from benchmarks.meta.workload import RATE, STEPS, WAYS, WORKLOADS, make_module, make_tasks
 from metaglot.algorithms import GradientBased
 from metaglot.choices import ESTIMATORS
 from metaglot.families.classification import Classification

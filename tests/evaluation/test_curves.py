@@ -1,19 +1,9 @@
 """benchmarks/text/curves.py: where a curve of held-out loss first falls to a loss, and the steps that others need."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
-
-
-@pytest.fixture(scope="module")
-def curves():
-    path = Path(__file__).parents[2] / "benchmarks" / "text" / "curves.py"
-    spec = importlib.util.spec_from_file_location("curves_of_benchmarks", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from benchmarks.text import curves
 
 
 @pytest.mark.parametrize(
@@ -25,12 +15,12 @@ def curves():
         (1.0, (150.0, 28.0)),  # never: the end
     ],
 )
-def test_where_a_loss_is_first_reached(curves, target, expected):
+def test_where_a_loss_is_first_reached(target, expected):
     curve = [(0, 0.0, 8.0), (50, 10.0, 6.0), (100, 20.0, 6.5), (150, 28.0, 3.5)]
     assert curves.crossing(curve, target) == pytest.approx(expected)
 
 
-def test_steps_to_the_loss_that_all_reach(curves, tmp_path):
+def test_steps_to_the_loss_that_all_reach(tmp_path):
     losses = {"scratch-plain-0": (9.0, 7.0, 5.0), "scratch-smlmt-0": (9.0, 5.0, 4.0), "mlm-0": (9.0, 1.0, 1.0)}
     for name, found in losses.items():
         (tmp_path / "runs" / name).mkdir(parents=True)

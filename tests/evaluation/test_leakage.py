@@ -1,6 +1,5 @@
 """Overlap between what a run was meta-trained on and what it is judged on, found, reported and excluded."""
 
-import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from benchmarks import leakage as leakage_benchmark
 from typer.testing import CliRunner
 
 from metaglot.cli.app import app
@@ -206,17 +206,11 @@ DATA = os.environ.get("METAGLOT_DATA", "")
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA, reason="METAGLOT_DATA does not name the folder of the data sets")
 def test_planted_overlap_of_five_percent_is_found_in_real_sets() -> None:
-    path = Path(__file__).parents[2] / "benchmarks" / "leakage.py"
-    spec = importlib.util.spec_from_file_location("leakage_benchmark", path)
-    assert spec is not None
-    assert spec.loader is not None
-    benchmark = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(benchmark)
     names = ("clinc150", "huffpost41", "mr", "searchsnippets8", "tweeteval-hate")
     tables = {name: read_table(Path(DATA) / "train" / f"{name}.parquet") for name in names}
     parts = [Part(name, table, np.arange(table.num_rows), ()) for name, table in tables.items()]
     unrelated = ("leopard/airline", "leopard/conll", "dev/agnews-test", "train/stackoverflow20")
-    found = benchmark.measure(Path(DATA), parts, unrelated=unrelated, related=(), seed=1)
+    found = leakage_benchmark.measure(Path(DATA), parts, unrelated=unrelated, related=(), seed=1)
     assert found["exact"]["of"] == found["lightly edited"]["of"] == 400
     assert found["exact"]["share"] >= 0.99
     assert found["lightly edited"]["share"] >= 0.90
