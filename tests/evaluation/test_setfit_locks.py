@@ -33,7 +33,7 @@ def test_two_threads_do_not_wait_for_each_other(model: Model):
 
     def setfit() -> None:
         held.wait(5)
-        with _seeded(2, model), turn(module):
+        with _seeded(2, model.encoder), turn(module):
             done.append("setfit")
 
     threads = [threading.Thread(target=of, daemon=True) for of in (dropout, setfit)]
@@ -51,7 +51,7 @@ def test_the_generators_are_afterwards_what_they_were(model: Model):
     begun, wait = threading.Event(), threading.Event()
 
     def other() -> None:
-        with _seeded(1, model):
+        with _seeded(1, model.encoder):
             random.seed(0)
             np.random.seed(0)
             begun.set()
@@ -61,7 +61,7 @@ def test_the_generators_are_afterwards_what_they_were(model: Model):
     before = random.getstate(), np.random.get_state(legacy=False)
     thread.start()
     assert begun.wait(5)
-    with _seeded(2, model):
+    with _seeded(2, model.encoder):
         random.seed(1)
         np.random.seed(1)
     thread.join(5)
