@@ -17,7 +17,7 @@ from metaglot.inner import Adam, Adjoint, InnerLoop, MetaSgd, Sgd, Unrolled, fir
 from metaglot.inner.loop import body_waits
 from metaglot.models import All, BiasNorm, HeadOnly, HfLearner, Lora, Prototypes, Scope, Zeros
 from metaglot.models.rows import touched
-from metaglot.training.need import Largest, measured
+from metaglot.training.need import EpisodeSize, measured
 from metaglot.types import Batch, Budget, Episode, Params, Problem
 
 TARGETS = {"bert": ("query", "value"), "albert": ("query", "value"), "gpt2": ("c_attn",)}
@@ -282,7 +282,7 @@ def test_joint_training_reads_text_under_the_learners_own_head(episode):
 
 @pytest.mark.parametrize("named", ["maml", "protomaml", "boil"])
 def test_the_memory_of_a_language_modelling_episode_is_measured(learner, domain, named):
-    least, most = (measured(build_algorithm(named), learner, domain, Largest(n, n, 16)) for n in (4, 16))
+    least, most = (measured(build_algorithm(named), learner, domain, EpisodeSize(n, n, 16)) for n in (4, 16))
     assert 0 < least.step < most.step
     assert 0 < least.query < most.query
 

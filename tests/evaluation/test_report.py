@@ -9,7 +9,7 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import Result
 from metaglot.evaluation.leakage import Counts, Leakage, TaskLeakage
 from metaglot.evaluation.metrics import Bin
-from metaglot.report import Material, curve_chart, method_chart, write_report
+from metaglot.report import ReportData, curve_chart, method_chart, write_report
 from metaglot.report.page import markdown_report, report_of
 from metaglot.report.rates import Learnt
 
@@ -44,7 +44,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def material(results: list[Result]) -> Material:
+def report_data(results: list[Result]) -> ReportData:
     """What a whole page is made of, each name and text hostile."""
     bins = (Bin(3, 4, 1.0, 1), Bin(9, 6, 3.8, 4))
     evil = [Result(**{**vars(r), "task": r.task + EVIL, "bins": bins}) for r in results]
@@ -52,7 +52,7 @@ def material(results: list[Result]) -> Material:
     learnt = [Learnt("algorithm.rule.rate." + EVIL, (2, 3), ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), logarithm=False)]
     counts = Counts(10, 1, 2)
     seen = TaskLeakage("a" + EVIL, counts, counts, counts, 0, 3, 3, ("x",), {EVIL: 3})
-    return Material(
+    return ReportData(
         EVIL,
         evil,
         {EVIL: curve, "other": curve},
@@ -72,7 +72,7 @@ def read(text: str) -> Page:
 
 
 def test_the_page_is_whole_self_contained_and_escaped(results: list[Result], tmp_path: Path) -> None:
-    path = write_report(tmp_path / "new" / "report.html", material(results))
+    path = write_report(tmp_path / "new" / "report.html", report_data(results))
     text = path.read_text("utf-8")
     page = read(text)
     assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
@@ -91,7 +91,7 @@ def test_the_page_is_whole_self_contained_and_escaped(results: list[Result], tmp
 
 
 def test_the_sections_come_in_the_order_in_which_a_reader_asks(results: list[Result]) -> None:
-    made = report_of(material(results))
+    made = report_of(report_data(results))
     titles = [section.title for section in made.sections]
     assert titles == [
         *("Accuracy", "Task by task", "Cost", "Against the baselines", "Ranks", "Calibration"),
@@ -102,7 +102,7 @@ def test_the_sections_come_in_the_order_in_which_a_reader_asks(results: list[Res
 
 
 def test_every_picture_is_well_formed_and_says_what_it_shows(results: list[Result]) -> None:
-    pictures = [chart for section in report_of(material(results)).sections for chart in section.charts]
+    pictures = [chart for section in report_of(report_data(results)).sections for chart in section.charts]
     assert len(pictures) == 9
     for chart in pictures:
         root = ET.fromstring(chart)
@@ -116,7 +116,7 @@ def test_every_picture_is_well_formed_and_says_what_it_shows(results: list[Resul
 
 
 def test_the_markdown_holds_every_table(results: list[Result]) -> None:
-    made = report_of(material(results))
+    made = report_of(report_data(results))
     text = markdown_report(made)
     tables = [grid for section in made.sections for grid in (*section.grids, *section.folded)]
     assert len(tables) >= 10
@@ -127,21 +127,21 @@ def test_the_markdown_holds_every_table(results: list[Result]) -> None:
 
 def test_a_run_alone(tmp_path: Path) -> None:
     curve = [{"kind": "validation", "step": s, "accuracy": 0.5 + s / 100} for s in (0, 5, 10)]
-    made = report_of(Material("run", curves={"run": curve}))
+    made = report_of(ReportData("run", curves={"run": curve}))
     assert made.headline == "run took 10 steps; accuracy on its validation tasks went from 50.0 % to 60.0 %."
     assert [section.title for section in made.sections] == ["Meta-training"]
-    assert report_of(Material("run", curves={"run": []})).headline == "run took no step."
+    assert report_of(ReportData("run", curves={"run": []})).headline == "run took no step."
 
 
 def test_a_page_without_anything(tmp_path: Path) -> None:
-    page = read(write_report(tmp_path / "r.html", Material("t")).read_text())
+    page = read(write_report(tmp_path / "r.html", ReportData("t")).read_text())
     assert not {"svg", "table"} & set(page.tags)
 
 
 def test_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MetaglotError, match="cannot make the folder"):
-        write_report(tmp_path / "file" / "r.html", Material("t"))
+        write_report(tmp_path / "file" / "r.html", ReportData("t"))
 
 
 def test_charts_are_well_formed_and_hold_every_method(results: list[Result]) -> None:

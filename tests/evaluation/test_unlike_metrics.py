@@ -21,7 +21,7 @@ from metaglot.report.grids import other_metrics
 from metaglot.report.headline import headline
 from metaglot.report.numbers import numbers
 from metaglot.report.page import html, markdown_report, report_of
-from metaglot.report.report_data import Material
+from metaglot.report.report_data import ReportData
 from metaglot.report.summary import better_frozen, by_metric, macro, mean_of, metric_of, ranking, scores
 from metaglot.report.table import grids, markdown
 
@@ -195,17 +195,17 @@ def test_the_page_of_unlike_metrics(noisy, films, tmp_path):
     for one in [*noisy, *films]:
         append(tmp_path, one)
     (tmp_path / "settings.json").write_text('{"seed": 0}')
-    material = gather([tmp_path], leave_out=["films a"])
-    assert list(material.results) == [*noisy, *films]
-    report = report_of(material)
+    report_data = gather([tmp_path], leave_out=["films a"])
+    assert list(report_data.results) == [*noisy, *films]
+    report = report_of(report_data)
     titles = [section.title for section in report.sections]
     assert titles[:2] == ["Accuracy in %", "Task by task: accuracy in %"]
     assert {"MAE in stars (less is better)", "Ranks: MAE in stars", "Other metrics: MAE in stars"} <= set(titles)
     page, text = html(report), markdown_report(report)
     for part in (page, text):
         assert "Paired differences without films a" in part
-    assert markdown(list(material.results)).count("**Mean over tasks") == 2
-    found = json.loads(json.dumps(numbers(material)))
+    assert markdown(list(report_data.results)).count("**Mean over tasks") == 2
+    found = json.loads(json.dumps(numbers(report_data)))
     assert [metric["name"] for metric in found["metrics"]] == ["accuracy", "macro_f1", "ece", "mae", "spearman"]
     assert found["metrics"][3] == {"name": "mae", "title": "MAE", "unit": "stars", "better": "lower", "low": 0.0}
     ours = [row for row in found["macro"] if row["method"] == "ours-fast" and row["shot"] == 5]
@@ -221,7 +221,7 @@ def test_the_page_of_unlike_metrics(noisy, films, tmp_path):
 
 
 def test_numbers_of_one_metric(noisy):
-    found = numbers(Material("it", noisy))
+    found = numbers(ReportData("it", noisy))
     assert found["macro"][0].keys() >= {"accuracy", "macro_f1", "ece", "cpu_seconds"}
     assert found["ranks"] == {k: v for k, v in found["ranks_by_metric"][0].items() if k != "metric"}
     assert {row["metric"] for part in ("macro", "by_task", "comparisons") for row in found[part]} == {"accuracy"}

@@ -17,7 +17,7 @@ from metaglot.inner import Adjoint, Auto, unrolled
 from metaglot.tasks import Shape, SupervisedTasks, sources_of
 from metaglot.training import estimator as module
 from metaglot.training.estimator import SHARE, choose, earlier, settled
-from metaglot.training.need import Largest, Need
+from metaglot.training.need import EpisodeSize, Need
 
 GB = 10**9
 NEED = Need(steps=5, losses=1, start=0, first=GB, step=2 * GB, query=GB, state=GB // 10, held=GB // 2)
@@ -73,7 +73,7 @@ def test_the_reason_of_each_boundary():
 
 @pytest.mark.parametrize(("free", "expected"), [(10 * GB, "unrolled"), (10**6, "adjoint")])
 def test_settled(learner, tasks, free, expected):
-    made = settled(maml(), learner, tasks, Largest(6, 6, 12), free=free)
+    made = settled(maml(), learner, tasks, EpisodeSize(6, 6, 12), free=free)
     assert made.algorithm == replace(maml(), estimator=ESTIMATORS[expected]())
     assert made.said.startswith(f"estimator: {expected}, ")
     assert made.record is not None
@@ -84,14 +84,14 @@ def test_settled(learner, tasks, free, expected):
 
 def test_what_has_no_choice_is_left_alone(learner, tasks):
     for algorithm in (fomaml(), maml(estimator="adjoint"), build_algorithm("joint"), build_algorithm("reptile")):
-        assert settled(algorithm, learner, tasks, Largest(6, 6, 12)) == (algorithm, "", None)
+        assert settled(algorithm, learner, tasks, EpisodeSize(6, 6, 12)) == (algorithm, "", None)
 
 
 @pytest.mark.parametrize("made", [anil(), protonet(), replace(maml(), proximal=0.5), replace(maml(), steps=0)])
 def test_where_one_alone_makes_sense_nothing_is_measured(learner, tasks, monkeypatch, made):
     monkeypatch.setattr(module, "measured", None)
     made = replace(made, estimator=Auto())
-    found = settled(made, learner, tasks, Largest(6, 6, 12))
+    found = settled(made, learner, tasks, EpisodeSize(6, 6, 12))
     assert found == (replace(made, estimator=unrolled), "", None)
 
 
@@ -100,7 +100,7 @@ def test_an_earlier_choice_is_kept_whatever_is_free(learner, tasks, monkeypatch,
     monkeypatch.setattr(module, "measured", None)
     record = {"name": estimator.name, "keep": getattr(estimator, "keep", None)}
     for free in (1, 10**15):
-        found = settled(maml(), learner, tasks, Largest(6, 6, 12), record=record, free=free)
+        found = settled(maml(), learner, tasks, EpisodeSize(6, 6, 12), record=record, free=free)
         assert found.algorithm == replace(maml(), estimator=estimator)
         assert found.said == f"estimator: {module._name(estimator)}, as this run began"
         assert found.record == record

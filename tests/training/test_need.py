@@ -13,7 +13,7 @@ from metaglot.inner import Adam, Curvature, LayerRates, Recurrent, Sgd, Unrolled
 from metaglot.inner.estimators.parts import judge, leaves_of, points_of
 from metaglot.models import All, BiasNorm, Lora, Prototypes, Zeros
 from metaglot.models.rows import touched
-from metaglot.training.need import Graph, Largest, Need, grown, measured
+from metaglot.training.need import EpisodeSize, Graph, Need, grown, measured
 from metaglot.types import Problem
 
 PLAIN = GradientBased(All(), Zeros(), Sgd(lr=0.03), 4, Unrolled())
@@ -30,10 +30,10 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "one step": {"steps": 1},
     "nine steps": {"steps": 9},
 }
-LARGEST = Largest(support=12, query=9, tokens=24)
+LARGEST = EpisodeSize(support=12, query=9, tokens=24)
 
 
-def held(algorithm: GradientBased, problem: Problem, episode, largest: Largest) -> int:
+def held(algorithm: GradientBased, problem: Problem, episode, largest: EpisodeSize) -> int:
     """The bytes that the graphs of a whole episode hold just before the way back."""
     rows = len(problem.learner.body()[f"body.{problem.learner.embedding.name}"])
     support, query = (

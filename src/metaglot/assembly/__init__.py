@@ -3,6 +3,6 @@
 from metaglot.assembly.folder import write_run_files
 from metaglot.assembly.labelled import read_set
 from metaglot.assembly.plan import Assembled, assemble
-from metaglot.assembly.voice import Voice
+from metaglot.assembly.progress import Progress
 
-__all__ = ["Assembled", "Voice", "assemble", "read_set", "write_run_files"]
+__all__ = ["Assembled", "Progress", "assemble", "read_set", "write_run_files"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metaglot.assembly.voice import Voice
+from metaglot.assembly.progress import Progress
 from metaglot.config import Recipe, SetSettings, set_path
 from metaglot.data.builtin import load_builtin
 from metaglot.data.encode import Encoder
@@ -22,7 +22,7 @@ from metaglot.tasks.sources import named
 
 
 def labelled_sources(
-    recipe: Recipe, sets: Sequence[SetSettings], backbone: Backbone, voice: Voice
+    recipe: Recipe, sets: Sequence[SetSettings], backbone: Backbone, progress: Progress
 ) -> tuple[tuple[Source, ...], dict[str, str], dict[str, pa.Table]]:
     """Return the tasks of the sets, the hash of each set, and its table."""
     sources: list[Source] = []
@@ -31,7 +31,7 @@ def labelled_sources(
     for settings in sets:
         name = settings.name or settings.path.removeprefix("builtin:").rsplit("/", 1)[-1].split(".")[0]
         table = read_set(recipe, settings)
-        voice.say(f"reading {name}: {table.num_rows} rows")
+        progress.say(f"reading {name}: {table.num_rows} rows")
         examples = tokenise(
             table, backbone.tokenizer, name=name, max_length=recipe.model.max_length, prompt=backbone.prompt
         )

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.build import full_options, has_dropout
 from metaglot.algorithms.hybrid import Hybrid
+from metaglot.assembly.episode_size import episode_size
 from metaglot.assembly.folder import BASE
 from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, lowered, parts_of
-from metaglot.assembly.largest import largest
+from metaglot.assembly.progress import Bar, Progress, no_bar, silent
 from metaglot.assembly.scratch import made_from_scratch
 from metaglot.assembly.tasks import Tasks, has_plain, needs_language, shape_of, tasks_of
-from metaglot.assembly.text import Material, RawText, read_text
-from metaglot.assembly.voice import Bar, Voice, no_bar, silent
+from metaglot.assembly.text import RawText, TextSource, read_text
 from metaglot.config import Recipe
 from metaglot.config.goal import goal_of
 from metaglot.data.folders import latest
@@ -52,15 +52,15 @@ def assemble(
     `run` is the folder of a run that may go on, or be done again: what it chose at its start is kept.  `say` is given
     lines, `bar` the progress of what takes long.
     """
-    voice = Voice(say, bar)
+    progress = Progress(say, bar)
     check_goal(recipe)
     named = _algorithm(recipe, run)
     algorithm = build_algorithm(**named)
     _check_combine(recipe, together=algorithm.together)
-    text = None if recipe.text is None else read_text(recipe.text, voice, measured=has_plain(recipe))
-    backbone, base = _backbone(recipe, text, voice, second_order=algorithm.second_order)
-    train, hashes, tables = labelled_sources(recipe, recipe.data.train, backbone, voice)
-    validation, held_hashes, _ = labelled_sources(recipe, recipe.data.validation, backbone, voice)
+    text = None if recipe.text is None else read_text(recipe.text, progress, measured=has_plain(recipe))
+    backbone, base = _backbone(recipe, text, progress, second_order=algorithm.second_order)
+    train, hashes, tables = labelled_sources(recipe, recipe.data.train, backbone, progress)
+    validation, held_hashes, _ = labelled_sources(recipe, recipe.data.validation, backbone, progress)
     check_names(hashes, held_hashes)
     check_disjoint(train, validation)
     if text is not None:
@@ -70,11 +70,11 @@ def assemble(
     supervised = SupervisedTasks(train, objective, shape, recipe.data.mixture) if train else None
     if note := lowered(train, shape):
         say(f"episodes: {note}")
-    material = None
+    text_source = None
     if recipe.text is not None and text is not None:
         check_length(backbone, recipe.text.length, "text.length")
-        material = Material(recipe, recipe.text, text, backbone, voice)
-    tasks = tasks_of(recipe, supervised, material)
+        text_source = TextSource(recipe, recipe.text, text, backbone, progress)
+    tasks = tasks_of(recipe, supervised, text_source)
     chosen = _settled(recipe, algorithm, backbone, tasks, run)
     if chosen.said:
         say(chosen.said)
@@ -117,21 +117,21 @@ def _description(recipe: Recipe, algorithm: Mapping[str, Any], chosen: Choice, b
 
 
 def _backbone(
-    recipe: Recipe, text: RawText | None, voice: Voice, *, second_order: bool
+    recipe: Recipe, text: RawText | None, progress: Progress, *, second_order: bool
 ) -> tuple[Backbone, Path | None]:
     """Return the model, and its folder if it was made for this run."""
     m = recipe.model
     runtime = Runtime(m.precision, m.attention, m.device, second_order, m.checkpointing, needs_language(recipe))
     name, base = m.name, None
     if m.scratch is not None:
-        base = made_from_scratch(m.scratch, text.train.table if text else None, seed=recipe.seed, voice=voice)
+        base = made_from_scratch(m.scratch, text.train.table if text else None, seed=recipe.seed, progress=progress)
         name = str(base)
-    voice.say("making a model of random weights" if base else f"loading {name}")
+    progress.say("making a model of random weights" if base else f"loading {name}")
     backbone = load_backbone(name, runtime)
     for note in backbone.notes[:1]:
-        voice.say(f"running in {note}")
+        progress.say(f"running in {note}")
     for note in backbone.notes[1:]:
-        voice.say(note)
+        progress.say(note)
     check_length(backbone, m.max_length, "model")
     check_trains(backbone.learner, name, dropout=True)
     return backbone, base
@@ -145,7 +145,7 @@ def _settled(recipe: Recipe, algorithm: Any, backbone: Backbone, tasks: Tasks, r
             algorithm,
             backbone.learner,
             tasks.episodic,
-            largest(recipe),
+            episode_size(recipe),
             record=_earlier(run),
             freeze=recipe.training.freeze,
         )

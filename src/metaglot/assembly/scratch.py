@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from metaglot.assembly.voice import Voice
+from metaglot.assembly.progress import Progress
 from metaglot.config import ScratchSettings
 from metaglot.data.cache import cache_dir
 from metaglot.data.encode import Encoder
@@ -22,7 +22,7 @@ from metaglot.models.tokenizer import load_tokenizer
 FORMAT = 2  # a change of what is made counts it up
 
 
-def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed: int, voice: Voice) -> Path:
+def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed: int, progress: Progress) -> Path:
     """Return the folder of the model in the cache; the same settings, text and seed give the same model.
 
     Raises MetaglotError for an unknown type or config, and where there is neither text nor a tokenizer.
@@ -37,7 +37,7 @@ def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed:
     made = json.dumps([settings.model_dump(mode="json"), source, seed, FORMAT])
     folder = cache_dir() / "models" / hashlib.blake2b(made.encode(), digest_size=16).hexdigest()
     if not (folder / "config.json").is_file():
-        tokenizer = _trained(settings, cast("pa.Table", text), voice) if given is None else given
+        tokenizer = _trained(settings, cast("pa.Table", text), progress) if given is None else given
         make_backbone(settings.type, settings.config, tokenizer, folder, seed=seed)
     return folder
 
@@ -55,9 +55,9 @@ def _identity(tokenizer: Any) -> str:
     return f"{Encoder(tokenizer, 2, 2).fingerprint()} {json.dumps(tokenizer.special_tokens_map, sort_keys=True)}"
 
 
-def _trained(settings: ScratchSettings, text: pa.Table, voice: Voice) -> Any:
+def _trained(settings: ScratchSettings, text: pa.Table, progress: Progress) -> Any:
     decoder = is_decoder(settings.type)
-    voice.say(f"training a tokenizer of {settings.vocabulary:,} tokens")
+    progress.say(f"training a tokenizer of {settings.vocabulary:,} tokens")
     texts = cast("list[str]", text["text"].to_pylist())
     kind = "bpe" if decoder else "wordpiece"
     return train_tokenizer(texts, kind=kind, size=settings.vocabulary, lowercase=settings.lowercase and not decoder)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from metaglot.assembly.text import Material
+from metaglot.assembly.text import TextSource
 from metaglot.config import EpisodeSettings, Recipe
 from metaglot.config import tasks as kinds
 from metaglot.errors import MetaglotError
@@ -49,16 +49,16 @@ def needs_language(recipe: Recipe) -> bool:
     return any(task.kind in LANGUAGE for task in recipe.tasks)
 
 
-def tasks_of(recipe: Recipe, supervised: SupervisedTasks | None, material: Material | None) -> Tasks:
+def tasks_of(recipe: Recipe, supervised: SupervisedTasks | None, text_source: TextSource | None) -> Tasks:
     """Return the distribution that a recipe's `tasks` describe; the labelled sets alone where it lists none."""
     if not recipe.tasks:
         assert supervised is not None
         return Tasks(supervised, supervised, None)
-    made = [_made(recipe, task, supervised, material, n) for n, task in enumerate(recipe.tasks)]
+    made = [_made(recipe, task, supervised, text_source, n) for n, task in enumerate(recipe.tasks)]
     with_support = [i for i, task in enumerate(recipe.tasks) if task.kind != "plain" and (task.weight or task.until)]
     episodic = MixtureOf(tuple(made[i] for i in with_support), (1.0,) * len(with_support)) if with_support else None
     plain = next((task for task in recipe.tasks if isinstance(task, kinds.Plain)), None)
-    held_out = _held_out(recipe, plain, material) if plain is not None and material is not None else None
+    held_out = _held_out(recipe, plain, text_source) if plain is not None and text_source is not None else None
     return Tasks(made[0] if len(made) == 1 else _mixed(recipe, made), episodic, held_out)
 
 
@@ -81,15 +81,15 @@ def _mixed(recipe: Recipe, parts: Sequence[TaskDistribution]) -> MixtureOf:
     return made
 
 
-def _held_out(recipe: Recipe, plain: kinds.Plain, material: Material) -> HeldOut | None:
+def _held_out(recipe: Recipe, plain: kinds.Plain, text_source: TextSource) -> HeldOut | None:
     try:
-        blocks = material.held_out
+        blocks = text_source.held_out
     except MetaglotError as error:  # those to train on were packed before
-        material.voice.say(f"perplexity is not measured: of the documents kept aside (text.held_out), {error}")
+        text_source.progress.say(f"perplexity is not measured: of the documents kept aside (text.held_out), {error}")
         return None
     if blocks is None:
         return None
-    objective = material.objective(masked=plain.masked, whole_words=plain.whole_words)
+    objective = text_source.objective(masked=plain.masked, whole_words=plain.whole_words)
     return HeldOut(blocks, objective, plain.batch, recipe.validation.batches)
 
 
@@ -97,22 +97,22 @@ def _made(
     recipe: Recipe,
     task: kinds.TaskSettings,
     supervised: SupervisedTasks | None,
-    material: Material | None,
+    text_source: TextSource | None,
     number: int,
 ) -> TaskDistribution:
     if isinstance(task, kinds.Supervised):
         assert supervised is not None
         return supervised
-    assert material is not None
+    assert text_source is not None
     try:
-        return MAKERS[task.kind](_Of(recipe, material, number), task)
+        return MAKERS[task.kind](_Of(recipe, text_source, number), task)
     except MetaglotError as error:
         raise MetaglotError(f"tasks.{number} ({task.kind}): {error}") from error
 
 
 class _Of(NamedTuple):
     recipe: Recipe
-    material: Material
+    text_source: TextSource
     number: int
 
     @property
@@ -121,27 +121,27 @@ class _Of(NamedTuple):
 
     @property
     def objective(self) -> Classification:
-        return Classification(pad_token_id=int(self.material.backbone.tokenizer.pad_token_id or 0))
+        return Classification(pad_token_id=int(self.text_source.backbone.tokenizer.pad_token_id or 0))
 
     def shape(self, own: EpisodeSettings | None) -> Shape:
         return shape_of(own or self.recipe.episodes)
 
 
 def _masked_words(of: _Of, task: kinds.MaskedWords) -> TaskDistribution:
-    index = of.material.index(min_count=task.min_count, max_words=task.max_words)
-    words, mask = _words(of, task, index), of.material.mask if task.hide == "mask" else None
+    index = of.text_source.index(min_count=task.min_count, max_words=task.max_words)
+    words, mask = _words(of, task, index), of.text_source.mask if task.hide == "mask" else None
     first = next(n for n, other in enumerate(of.recipe.tasks) if other.kind == "smlmt") == of.number
     name = "smlmt" if first else f"smlmt-{of.number}"
-    return MaskedWords(of.material.sentences, index, of.objective, of.shape(task.episodes), words, mask, name)
+    return MaskedWords(of.text_source.sentences, index, of.objective, of.shape(task.episodes), words, mask, name)
 
 
 def _words(of: _Of, task: kinds.MaskedWords, index: Any) -> WordSampler:
     options = WordClustering(task.clusters, task.clustered, task.sentences)
     if task.words == "clusters":
-        learner = of.material.backbone.learner
-        of.material.voice.say(f"clustering {min(task.clustered, len(index.words)):,} words")
+        learner = of.text_source.backbone.learner
+        of.text_source.progress.say(f"clustering {min(task.clustered, len(index.words)):,} words")
         found = cluster_words(
-            of.material.masked(index), of.objective, learner, learner.body(), options, seed=fold(of.seed, "words")
+            of.text_source.masked(index), of.objective, learner, learner.body(), options, seed=fold(of.seed, "words")
         )
         return Clusters(found, task.within)
     if task.words == "curriculum":
@@ -150,36 +150,36 @@ def _words(of: _Of, task: kinds.MaskedWords, index: Any) -> WordSampler:
 
 
 def _sentence_clusters(of: _Of, task: kinds.SentenceClusters) -> TaskDistribution:
-    learner, examples = of.material.backbone.learner, of.material.sentences.examples
+    learner, examples = of.text_source.backbone.learner, of.text_source.sentences.examples
     options = SentenceClustering(task.clusters, task.sentences)
-    of.material.voice.say(f"clustering {min(task.sentences, len(examples)):,} sentences")
+    of.text_source.progress.say(f"clustering {min(task.sentences, len(examples)):,} sentences")
     found = cluster_sentences(examples, of.objective, learner, learner.body(), options, seed=of.seed)
     return SupervisedTasks(tuple(found), of.objective, of.shape(task.episodes), "uniform")
 
 
 def _documents(of: _Of, task: kinds.Documents) -> TaskDistribution:
-    found = document_sources(of.material.sentences, per_domain=task.within_domain)
+    found = document_sources(of.text_source.sentences, per_domain=task.within_domain)
     return SupervisedTasks(tuple(found), of.objective, of.shape(task.episodes), "size")
 
 
 def _domains(of: _Of, task: kinds.Domains) -> TaskDistribution:
-    found = domain_source(of.material.sentences)
+    found = domain_source(of.text_source.sentences)
     return SupervisedTasks((found,), of.objective, of.shape(task.episodes), "uniform")
 
 
 def _pairs(of: _Of, task: kinds.Pairs) -> TaskDistribution:
-    joining = joining_of(of.material.backbone.tokenizer, max_length=of.recipe.model.max_length)
+    joining = joining_of(of.text_source.backbone.tokenizer, max_length=of.recipe.model.max_length)
     close = Closeness(hard=task.hard)
-    return SentencePairs(of.material.sentences, of.objective, of.shape(task.episodes), joining, close)
+    return SentencePairs(of.text_source.sentences, of.objective, of.shape(task.episodes), joining, close)
 
 
 def _domain_text(of: _Of, task: kinds.DomainText) -> TaskDistribution:
-    return DomainText(of.material.blocks, of.material.objective(), Passages(task.support, task.query))
+    return DomainText(of.text_source.blocks, of.text_source.objective(), Passages(task.support, task.query))
 
 
 def _plain(of: _Of, task: kinds.Plain) -> TaskDistribution:
-    objective = of.material.objective(masked=task.masked, whole_words=task.whole_words)
-    return PlainText(of.material.blocks, objective, task.batch)
+    objective = of.text_source.objective(masked=task.masked, whole_words=task.whole_words)
+    return PlainText(of.text_source.blocks, objective, task.batch)
 
 
 MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {

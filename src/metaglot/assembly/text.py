@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from metaglot.assembly.voice import Voice
+from metaglot.assembly.progress import Progress
 from metaglot.config import CorpusSettings, Recipe, TextSettings, text_path
 from metaglot.data.blocks import Blocks, pack
 from metaglot.data.corpus import Cleaning, Corpus, read_corpus, split_corpus
@@ -35,12 +35,12 @@ class RawText(NamedTuple):
     parts: tuple[Part, ...]  # what is trained on
 
 
-def read_text(settings: TextSettings, voice: Voice = Voice(), *, measured: bool = True) -> RawText:
+def read_text(settings: TextSettings, progress: Progress = Progress(), *, measured: bool = True) -> RawText:
     """Return the cleaned corpora as one, and apart from it documents to measure perplexity on, where that is asked.
 
     Raises MetaglotError for a corpus that is absent, empty after cleaning, or called as another.
     """
-    corpora = [_read(settings, corpus, voice) for corpus in settings.corpora]
+    corpora = [_read(settings, corpus, progress) for corpus in settings.corpora]
     names = [corpus.name for corpus in corpora]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -50,24 +50,24 @@ def read_text(settings: TextSettings, voice: Voice = Voice(), *, measured: bool 
     taught, kept = [half for half, _ in halves], [half for _, half in halves if half is not None]
     if kept:
         aside, of = (sum(len(one.table) for one in half) for half in (kept, corpora))
-        voice.say(f"kept aside to measure perplexity: {aside:,} of {of:,} texts (text.held_out)")
+        progress.say(f"kept aside to measure perplexity: {aside:,} of {of:,} texts (text.held_out)")
     parts = tuple(Part(c.name, c.table.select(["text", "row"]), np.arange(len(c.table)), ()) for c in taught)
     hashes = {corpus.name: fingerprint(corpus.table) for corpus in corpora}
     return RawText(_joined(taught), _joined(kept) if kept else None, hashes, parts)
 
 
-def _read(settings: TextSettings, one: CorpusSettings, voice: Voice) -> Corpus:
+def _read(settings: TextSettings, one: CorpusSettings, progress: Progress) -> Corpus:
     cleaning = Cleaning(
         one.languages, one.domains, one.without_domains, settings.min_chars, settings.max_chars, settings.duplicates
     )
     path = text_path(settings, one)
     name = one.name or Path(path).stem
-    progress = voice.counting(f"comparing the texts of {name}")
+    compared = progress.counting(f"comparing the texts of {name}")
     columns = one.columns or None
     with encoding_in(path):
-        corpus = read_corpus(path, cleaning, name=name, columns=columns, progress=progress, encoding=one.encoding)
+        corpus = read_corpus(path, cleaning, name=name, columns=columns, progress=compared, encoding=one.encoding)
     removed = ", ".join(f"{count:,} {kind}" for kind, count in corpus.removed.items() if count)
-    voice.say(f"reading {name}: {len(corpus.table):,} texts" + (f" (left out: {removed})" if removed else ""))
+    progress.say(f"reading {name}: {len(corpus.table):,} texts" + (f" (left out: {removed})" if removed else ""))
     return corpus
 
 
@@ -86,14 +86,14 @@ def _joined(corpora: list[Corpus]) -> Corpus:
 
 
 @dataclass(frozen=True)
-class Material:
+class TextSource:
     """What tasks are made from."""
 
     recipe: Recipe
     settings: TextSettings
     text: RawText
     backbone: Backbone
-    voice: Voice
+    progress: Progress
 
     @cached_property
     def sentences(self) -> Sentences:
@@ -103,7 +103,7 @@ class Material:
             self.backbone.tokenizer,
             max_length=self.recipe.model.max_length,
             min_words=self.settings.min_words,
-            progress=self.voice.counting("tokenising sentences"),
+            progress=self.progress.counting("tokenising sentences"),
         )
 
     def index(self, *, min_count: int, max_words: int) -> WordIndex:
@@ -113,7 +113,7 @@ class Material:
             self.backbone.tokenizer,
             min_count=min_count,
             max_words=max_words,
-            progress=self.voice.counting("indexing words"),
+            progress=self.progress.counting("indexing words"),
         )
 
     def masked(self, index: WordIndex) -> MaskedText:
@@ -142,5 +142,5 @@ class Material:
         return objective_of(self.backbone, share=masked, continuation=words)
 
     def _packed(self, corpus: Corpus) -> Blocks:
-        progress = self.voice.counting("packing text")
+        progress = self.progress.counting("packing text")
         return pack(corpus, self.backbone.tokenizer, length=self.settings.length, progress=progress)

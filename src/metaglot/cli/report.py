@@ -46,13 +46,13 @@ def report(
     if markdown is not None:
         check_page(markdown, MARKDOWN_MARK)
     tasks = [word.strip() for word in leave_out.split(",") if word.strip()]
-    material = gather(folders, title=title, leave_out=tasks)
-    made = report_of(material)
+    report_data = gather(folders, title=title, leave_out=tasks)
+    made = report_of(report_data)
     write_whole(out, html(made))
     if markdown is not None:
         write_whole(markdown, f"{MARKDOWN_MARK}\n{markdown_report(made)}")
     if as_json:
-        tell_json(numbers(material), indent=1)
+        tell_json(numbers(report_data), indent=1)
     elif not quiet:
         tell(made.headline)
         tell(f"the report: {out}" + (f", {markdown}" if markdown else ""))

@@ -2,7 +2,7 @@
 
 from metaglot.report.charts import curve_chart, method_chart
 from metaglot.report.page import write_report
-from metaglot.report.report_data import Material, gather
+from metaglot.report.report_data import ReportData, gather
 from metaglot.report.table import markdown, terminal
 
-__all__ = ["Material", "curve_chart", "gather", "markdown", "method_chart", "terminal", "write_report"]
+__all__ = ["ReportData", "curve_chart", "gather", "markdown", "method_chart", "terminal", "write_report"]

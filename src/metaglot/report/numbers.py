@@ -9,7 +9,7 @@ from metaglot.evaluation.statistics import Interval
 from metaglot.metric import Metric
 from metaglot.report.comparison import Comparison, comparisons
 from metaglot.report.headline import headline, run_headline
-from metaglot.report.report_data import Material
+from metaglot.report.report_data import ReportData
 from metaglot.report.summary import (
     by_metric,
     cpu_seconds,
@@ -24,24 +24,24 @@ from metaglot.report.summary import (
 )
 
 
-def numbers(material: Material) -> dict[str, Any]:
+def numbers(report_data: ReportData) -> dict[str, Any]:
     """Return headline, means, comparisons and ranks, as shares rather than percent; None where unknown.
 
     A mean stands under the name of its metric, which `metric` names; `metrics` says of each its unit and which way is
     better; no mean is over several.  `ranks` is None where there are several, and `ranks_by_metric` has all.
-    `without` has means and comparisons without the tasks that the material leaves out; None if it leaves out none.
+    `without` has means and comparisons without the tasks that the report leaves out; None if it leaves out none.
     """
-    results = list(material.results)
-    found, parts = comparisons(results, material.reference), by_metric(results)
+    results = list(report_data.results)
+    found, parts = comparisons(results, report_data.reference), by_metric(results)
     ranks = {metric: ranking(part) for metric, part in parts.items()}
     only = next(iter(ranks.values())) if len(ranks) == 1 else None
-    fewer = without(results, material.leave_out) if results and material.leave_out else []
+    fewer = without(results, report_data.leave_out) if results and report_data.leave_out else []
     return {
-        "title": material.title,
-        "headline": headline(results, found) if results else run_headline(material.curves, material.primary),
+        "title": report_data.title,
+        "headline": headline(results, found) if results else run_headline(report_data.curves, report_data.primary),
         "metrics": [metric.described() for metric in dict.fromkeys(m for r in results for m in r.measures)],
         "tasks": tasks_of(results),
-        "runs": list(material.curves),
+        "runs": list(report_data.curves),
         "macro": _macros(results),
         "by_task": [
             {"task": task, **_score(part, metric, task, shot, method)}
@@ -56,9 +56,9 @@ def numbers(material: Material) -> dict[str, Any]:
             {"metric": metric.name, **found._asdict()} for metric, found in ranks.items() if found is not None
         ],
         "without": {
-            "tasks": list(material.leave_out),
+            "tasks": list(report_data.leave_out),
             "macro": _macros(fewer),
-            "comparisons": [_comparison(c) for c in comparisons(fewer, material.reference)],
+            "comparisons": [_comparison(c) for c in comparisons(fewer, report_data.reference)],
         }
         if fewer
         else None,

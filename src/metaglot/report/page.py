@@ -1,6 +1,6 @@
-"""One page that says what came out: the material's numbers as sections, then as HTML, Markdown or JSON.
+"""One page that says what came out: the numbers of its data as sections, then as HTML, Markdown or JSON.
 
-material ─► report (headline, sections of charts and tables) ─► html | markdown;    material ─► numbers (JSON)
+report_data ─► report (headline, sections of charts and tables) ─► html | markdown;    report_data ─► numbers (JSON)
 """
 
 import json
@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from metaglot.data.cache import write_whole
-from metaglot.report.report_data import Material
+from metaglot.report.report_data import ReportData
 from metaglot.report.sections import Section, sections
 from metaglot.report.table import markdown_grid
 
@@ -26,18 +26,18 @@ class Report(NamedTuple):
     about: Mapping[str, Mapping[str, str]]  # heading -> facts, flattened
 
 
-def report_of(material: Material) -> Report:
-    """Return the report on the material; sections without anything to show are left out."""
-    said, parts = sections(material)
-    return Report(material.title, said, parts, {name: flattened(facts) for name, facts in material.about.items()})
+def report_of(report_data: ReportData) -> Report:
+    """Return the report on the data; sections without anything to show are left out."""
+    said, parts = sections(report_data)
+    return Report(report_data.title, said, parts, {name: flattened(facts) for name, facts in report_data.about.items()})
 
 
-def write_report(path: str | Path, material: Material) -> Path:
+def write_report(path: str | Path, report_data: ReportData) -> Path:
     """Write the report as one self-contained HTML page, and return its path.
 
     Raises MetaglotError when the file cannot be written.
     """
-    write_whole(Path(path), html(report_of(material)))
+    write_whole(Path(path), html(report_of(report_data)))
     return Path(path)
 
 

@@ -25,7 +25,7 @@ Record = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """The facts of a report; whatever is missing is left out of the page."""
 
     title: str
@@ -46,7 +46,7 @@ class Material:
         return found
 
 
-def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequence[str] = ()) -> Material:
+def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequence[str] = ()) -> ReportData:
     """Return what run directories and result directories hold, in one.
 
     Several result directories become one if no setting that both record differs (seed, queries, versions of tasks,
@@ -72,7 +72,7 @@ def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequenc
         if not kinds[path][1]:
             about[f"Versions of {_name(path, paths)}"] = _read(path / ENVIRONMENT, read_versions)
     about["Settings of the evaluation, with hashes of its tasks"] = settings
-    return Material(
+    return ReportData(
         title or _title(judged, list(runs)),
         merged([read_results(path / RESULTS) for path in judged], judged),
         {name: read_metrics(path / METRICS) for name, path in runs.items()},

@@ -21,7 +21,7 @@ from metaglot.report.grids import Grid, calibration, cost, every_task, macro_mea
 from metaglot.report.headline import headline, run_headline
 from metaglot.report.leakage_tables import leakage_grids
 from metaglot.report.rates import learnt_grid, rates_chart
-from metaglot.report.report_data import Material
+from metaglot.report.report_data import ReportData
 from metaglot.report.summary import by_metric, ranking, tasks_of, without
 from metaglot.report.versus import by_task, effects, mean_ranks, paired
 from metaglot.report.wording import named_by
@@ -37,13 +37,13 @@ class Section(NamedTuple):
     folded: Sequence[Grid] = ()
 
 
-def sections(material: Material) -> tuple[str, list[Section]]:
+def sections(report_data: ReportData) -> tuple[str, list[Section]]:
     """Return the headline and the sections that have something to show."""
-    results = list(material.results)
-    found = comparisons(results, material.reference)
-    said = headline(results, found) if results else run_headline(material.curves, material.primary)
-    parts = _judged(material, results, found)
-    parts += [_training(material), _leakage(material)]
+    results = list(report_data.results)
+    found = comparisons(results, report_data.reference)
+    said = headline(results, found) if results else run_headline(report_data.curves, report_data.primary)
+    parts = _judged(report_data, results, found)
+    parts += [_training(report_data), _leakage(report_data)]
     kept = [
         part._replace(
             charts=[chart for chart in part.charts if chart],
@@ -55,25 +55,25 @@ def sections(material: Material) -> tuple[str, list[Section]]:
     return said, [part for part in kept if part.note or part.charts or part.grids or part.folded]
 
 
-def _judged(material: Material, results: list[Result], found: list[Comparison]) -> list[Section]:
+def _judged(report_data: ReportData, results: list[Result], found: list[Comparison]) -> list[Section]:
     """Return the sections on results: those of one metric after the other, named after it if there are several."""
     parts = by_metric(results)
-    fewer = by_metric(without(results, material.leave_out)) if results and material.leave_out else {}
+    fewer = by_metric(without(results, report_data.leave_out)) if results and report_data.leave_out else {}
     made: list[Section] = []
     for metric, part in parts.items():
         less = fewer.get(metric, [])
         less = less if len(less) < len(part) else []
-        here = _of_metric(material, metric, part, less, [c for c in found if c.metric == metric])
+        here = _of_metric(report_data, metric, part, less, [c for c in found if c.metric == metric])
         made += here if len(parts) == 1 else [one._replace(title=named_by(metric, one.title)) for one in here]
     return made
 
 
 def _of_metric(
-    material: Material, metric: Metric, results: list[Result], fewer: list[Result], found: list[Comparison]
+    report_data: ReportData, metric: Metric, results: list[Result], fewer: list[Result], found: list[Comparison]
 ) -> list[Section]:
-    leave_out = [name for name in material.leave_out if name in tasks_of(results)]
+    leave_out = [name for name in report_data.leave_out if name in tasks_of(results)]
     less = (
-        [paired(comparisons(fewer, material.reference), f"Paired differences without {', '.join(leave_out)}")]
+        [paired(comparisons(fewer, report_data.reference), f"Paired differences without {', '.join(leave_out)}")]
         if fewer
         else []
     )
@@ -98,21 +98,21 @@ def _of_metric(
 _THICK = "Thick bars are 95 % intervals over draws, thin ones over tasks and draws."
 
 
-def _training(material: Material) -> Section:
+def _training(report_data: ReportData) -> Section:
     charts = [
-        *(validation_chart(runs, metric) for metric, runs in material.curves_by_metric().items()),
-        *(curves_chart(material.curves, name) for name in CURVES if name != ACCURACY.name),
+        *(validation_chart(runs, metric) for metric, runs in report_data.curves_by_metric().items()),
+        *(curves_chart(report_data.curves, name) for name in CURVES if name != ACCURACY.name),
     ]
-    many = len(material.learnt) > 1
+    many = len(report_data.learnt) > 1
     charts += [
         rates_chart(learnt, title=f"Learnt rates of {run}" if many else "Learnt rates")
-        for run, learnt in material.learnt.items()
+        for run, learnt in report_data.learnt.items()
     ]
-    return Section("Meta-training", "", charts, [learnt_grid(material.learnt)])
+    return Section("Meta-training", "", charts, [learnt_grid(report_data.learnt)])
 
 
-def _leakage(material: Material) -> Section:
-    grids = [grid for leakage in material.leakage for grid in leakage_grids(leakage)]
-    unknown = [leakage.model for leakage in material.leakage if not leakage.known]
+def _leakage(report_data: ReportData) -> Section:
+    grids = [grid for leakage in report_data.leakage for grid in leakage_grids(leakage)]
+    unknown = [leakage.model for leakage in report_data.leakage if not leakage.known]
     note = f"Unknown for {', '.join(unknown)}, which names no training text." if unknown else ""
     return Section("Leakage", note, (), grids)

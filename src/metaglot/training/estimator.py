@@ -12,7 +12,7 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.inner import Adjoint, Auto, Estimator, unrolled
 from metaglot.models.scopes import HeadOnly
 from metaglot.training.memory import free_memory
-from metaglot.training.need import Largest, Need, measured
+from metaglot.training.need import EpisodeSize, Need, measured
 from metaglot.types import Algorithm, Episode, Learner, TaskDistribution
 
 SHARE = 0.7  # of the free memory that a choice may fill; the rest is for what is not counted, and for others
@@ -31,7 +31,7 @@ def settled(
     algorithm: Algorithm,
     learner: Learner,
     tasks: TaskDistribution,
-    largest: Largest,
+    episode_size: EpisodeSize,
     *,
     record: Mapping[str, Any] | None = None,
     freeze: Sequence[str] = (),
@@ -48,7 +48,7 @@ def settled(
     if record is not None:
         found = _called(record)
         return Choice(replace(algorithm, estimator=found), f"estimator: {_name(found)}, as this run began", record)
-    need = measured(algorithm, learner, _episode(tasks, learner), largest, freeze=freeze)
+    need = measured(algorithm, learner, _episode(tasks, learner), episode_size, freeze=freeze)
     free = free_memory(learner.device) if free is None else free
     found, said = choose(need, free)
     estimator: dict[str, Any] = {"name": found.name, "keep": found.keep if isinstance(found, Adjoint) else None}

@@ -31,7 +31,7 @@ HELD = 6  # parameters, two moments, the gradient of a step and of an episode, a
 FEW = (2, 4)  # texts that are measured
 
 
-class Largest(NamedTuple):
+class EpisodeSize(NamedTuple):
     """How large the episodes of a run become."""
 
     support: int  # texts
@@ -86,21 +86,21 @@ class Graph:
 
 
 def measured(
-    algorithm: GradientBased, learner: Learner, drawn: Episode, largest: Largest, *, freeze: Sequence[str] = ()
+    algorithm: GradientBased, learner: Learner, drawn: Episode, episode_size: EpisodeSize, *, freeze: Sequence[str] = ()
 ) -> Need:
-    """Return what the algorithm needs on an episode as large as `largest`, of the kind of `drawn`.
+    """Return what the algorithm needs on an episode as large as `episode_size`, of the kind of `drawn`.
 
     `freeze` are the patterns of the body that are not meta-learnt.
     """
     rows = _rows(learner)
-    sizes = (drawn.support, largest.support), (drawn.query, largest.query)
-    support, query = (grown(part, max(n, FEW[1]), largest.tokens, rows) for part, n in sizes)
+    sizes = (drawn.support, episode_size.support), (drawn.query, episode_size.query)
+    support, query = (grown(part, max(n, FEW[1]), episode_size.tokens, rows) for part, n in sizes)
     problem, whole = Problem(learner, drawn.objective, drawn.task), replace(drawn, support=support, query=query)
     meta = initial_state(algorithm, learner, [drawn.task], seed=0, freeze=freeze).params
     small = touched(problem, meta, whole)
     seed = 0 if algorithm.dropout else None
     a, b = (parts_of(algorithm.inner_of(problem), problem, small.meta, _first(small.episode, few), seed) for few in FEW)
-    texts, weights = largest.support, algorithm.weights or (1.0,)
+    texts, weights = episode_size.support, algorithm.weights or (1.0,)
     chunk = texts if algorithm.chunk is None else min(texts, algorithm.chunk)
     return Need(
         steps=algorithm.steps,
@@ -108,7 +108,7 @@ def measured(
         start=_along(a.start, b.start, texts),
         first=_along(a.first, b.first, texts),
         step=_along(a.step, b.step, texts),
-        query=_along(a.query, b.query, largest.query),
+        query=_along(a.query, b.query, episode_size.query),
         state=b.state,
         back=chunk / texts,
         held=HELD * sum(value.nbytes for value in meta.values()),

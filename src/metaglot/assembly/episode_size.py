@@ -2,23 +2,23 @@
 
 from metaglot.config import Recipe
 from metaglot.config.tasks import DomainText, EpisodeSettings, TaskSettings
-from metaglot.training.need import Largest
+from metaglot.training.need import EpisodeSize
 
 
-def largest(recipe: Recipe) -> Largest:
+def episode_size(recipe: Recipe) -> EpisodeSize:
     """Return the size of the largest episode with a support set that a recipe allows, over its kinds of tasks."""
     found = [_of_kind(task, recipe) for task in recipe.tasks if task.kind != "plain"]
-    return Largest(*map(max, zip(*(found or [_of_labels(recipe.episodes, recipe)]), strict=True)))
+    return EpisodeSize(*map(max, zip(*(found or [_of_labels(recipe.episodes, recipe)]), strict=True)))
 
 
-def _of_kind(task: TaskSettings, recipe: Recipe) -> Largest:
+def _of_kind(task: TaskSettings, recipe: Recipe) -> EpisodeSize:
     if isinstance(task, DomainText):
-        return Largest(task.support, task.query, recipe.text.length if recipe.text else recipe.model.max_length)
+        return EpisodeSize(task.support, task.query, recipe.text.length if recipe.text else recipe.model.max_length)
     return _of_labels(getattr(task, "episodes", None) or recipe.episodes, recipe)
 
 
-def _of_labels(episodes: EpisodeSettings, recipe: Recipe) -> Largest:
+def _of_labels(episodes: EpisodeSettings, recipe: Recipe) -> EpisodeSize:
     ways, shots = episodes.ways[1], episodes.shots[1]
     names = ways if episodes.named else 0  # one of each class stands beside its examples
     support, query = min(episodes.max_support, ways * shots), min(episodes.max_query, ways * episodes.queries)
-    return Largest(support + names, query, recipe.model.max_length)
+    return EpisodeSize(support + names, query, recipe.model.max_length)

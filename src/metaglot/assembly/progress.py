@@ -17,7 +17,7 @@ def no_bar(_: str, __: int, ___: int) -> None:
     return
 
 
-class Voice(NamedTuple):
+class Progress(NamedTuple):
     """Lines and progress for whoever watches."""
 
     say: Callable[[str], None] = silent
