@@ -122,7 +122,7 @@ def least_loss(name: str, title: str = "", unit: str = "nats") -> Metric:
 ACCURACY = share("accuracy")
 MACRO_F1 = share("macro_f1", "macro F1")
 ECE = share("ece", "ECE", better="lower", meaning="expected calibration error in % (15 bins)")
-CLASSIFICATION: Measures = (ACCURACY, MACRO_F1, ECE)  # of results; also of those that say nothing of their metrics
+CLASSIFICATION: Measures = (ACCURACY, MACRO_F1, ECE)  # of results; also of results that do not name their metrics
 LOSS = least_loss("loss")
 LABELLED: Measures = (ACCURACY, LOSS)  # of a batch of labelled examples; also of runs that say nothing of them
 

@@ -63,7 +63,7 @@ def check_labelled(texts: Iterable[str], labels: Iterable[object], pairs: Iterab
 
 
 def check_labels(labels: Sequence[object]) -> list[Label]:
-    """Return the labels in their one form; warn of those that this makes one, and raise MetaglotError for a gap."""
+    """Return the labels in their one form; warn where two labels become one, and raise MetaglotError for a gap."""
     read, notes = labels_of(labels, numbered)
     for i, label in enumerate(read):
         if label is None:

@@ -3,7 +3,7 @@
 L is the weighted query loss after the inner loop, computed without any gradient through it, on one episode of random
 tokens, in float64 and without dropout.  Networks that cast to fp32 inside are noisy all the same: what may be apart is
 then measured.  For an estimate that is not meant to be exact there is nothing to confirm: its cosine with the exact
-gradient is told instead, of all and of each part, since a part of the wrong sign hardly shows in the whole.
+gradient is printed instead, of all and of each part, since a part of the wrong sign hardly shows in the whole.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -47,8 +47,8 @@ def check_gradient(
 ) -> None:
     """Compare a meta-gradient with finite differences, in float64, on an episode of random tokens.
 
-    Exit code 0: it holds, or it is not meant to be exact (its cosine with the exact one is told); 1: it does not hold,
-    or the loss is too noisy to tell. Networks that cast to fp32 inside are noisy: what is allowed is measured.
+    Exit code 0: it holds, or it is not meant to be exact (its cosine with the exact one is printed); 1: it does not
+    hold, or the loss is too noisy to tell. Networks that cast to fp32 inside are noisy: what is allowed is measured.
 
     Example: metaglot check-gradient builtin:tiny --algorithm maml --option steps=2
     """

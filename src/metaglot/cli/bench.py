@@ -14,7 +14,7 @@ from metaglot.cli.shared.judging import Labelled, Manner, Ready, kept, ready, re
 from metaglot.cli.shared.limits import limits_of
 from metaglot.cli.shared.plan import checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.tables import told
+from metaglot.cli.shared.tables import results_and_leakage
 from metaglot.cli.shared.texts import DeviceOption, PrecisionOption, ReadsOption, check_device, precision_called
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
@@ -74,7 +74,7 @@ def bench(
 ) -> None:
     """Compare a model at each effort with every baseline on the same draws: accuracy, F1, calibration, time, memory.
 
-    The cost is told first; killed, the same command goes on where it stopped.
+    The cost is printed first; killed, the same command goes on where it stopped.
 
     Examples:
 
@@ -117,7 +117,7 @@ def bench(
         for name, one in asked.items():
             for _ in results_into(out / name, one, manner):
                 record_command(out, context, hashes, fresh=force)
-            results[name], _ = told(out / name, one, manner)
+            results[name], _ = results_and_leakage(out / name, one, manner)
     record_command(out, context, hashes, fresh=force)
     tables = write_benchmark(out, results, words_of(leave_out), ours=f"ours-{words_of(efforts)[0]}")
     show(tables, out, quiet=quiet, as_json=as_json)

@@ -10,7 +10,7 @@ import typer
 from metaglot.cli.shared.judging import Manner, kept, ready, results_into, words_of
 from metaglot.cli.shared.plan import check_left_out, checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.tables import told, unknown
+from metaglot.cli.shared.tables import results_and_leakage, unknown
 from metaglot.cli.shared.texts import (
     DeviceOption,
     Encoding,
@@ -109,7 +109,7 @@ def evaluate(
         for _ in results_into(out, asked, manner._replace(quiet=quiet or as_json)):
             record_command(out, context, hashes, fresh=force)  # not before the folder is sure to take these results
     record_command(out, context, hashes, fresh=force)
-    results, leakage = told(out, asked, manner)
+    results, leakage = results_and_leakage(out, asked, manner)
     if as_json:
         for line in (out / "results.jsonl").read_text("utf-8").split("\n")[:-1]:
             tell_json(_with_metrics(json.loads(line)))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOSSES = ("loss", "domain_loss", "plain_loss")
 SOLVED = 0.1  # residual of an inner problem, relative to its start
-WAITING = 0.02  # share of a step's time from which on it is told
+WAITING = 0.02  # share of a step's time from which on it is printed
 EXIT = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
 
 

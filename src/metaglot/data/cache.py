@@ -91,7 +91,7 @@ def atomic_folder(target: Path, *, replace: bool = False) -> Generator[Path]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents; a MetaglotError says what stands in the way."""
+    """Make a folder and its parents; a MetaglotError says what is in the way."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -20,7 +20,7 @@ class Encoder:
     tokenizer: Any
     max_length: int  # tokens
     max_chars: int  # a text is cut to so many before it is tokenised
-    prompt: str = ""  # what stands before every text
+    prompt: str = ""  # the text before every text
 
     def fingerprint(self) -> str:
         """Return a hash of what decides the tokens; truncation and padding left by earlier calls do not."""

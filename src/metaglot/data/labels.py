@@ -98,7 +98,7 @@ def in_order(labels: Iterable[Label]) -> tuple[Label, ...]:
 
 
 def of_kind(labels: Sequence[Label], known: Sequence[Label], name: Callable[[int], str]) -> list[Label]:
-    """Return the labels as the kind of those that are known already, by what they read as.
+    """Return each label as the known label that reads the same, with its type.
 
     Raises MetaglotError for a new label that is of another kind.
     """

@@ -94,7 +94,7 @@ def near_pairs(queries: Marks, texts: Marks) -> Iterator[tuple[Ints, Ints]]:
 def near_earlier(marks: Marks) -> np.ndarray:  # [N] bool
     """Return which texts are near one that comes before them.
 
-    Within a band, a text is compared with the first of those that share its bytes and with the one just before it, so
+    Within a band, a text is compared with the first text that shares its bytes and with the one just before it, so
     that the work grows with the number of texts however many are alike; one that was found is looked at no more.
     """
     gone = np.zeros(len(marks.exact), bool)

@@ -54,7 +54,7 @@ class Stated(NamedTuple):
     pooling: str = "mean"  # one of POOLINGS' values, or several joined by +
     layers: tuple[Layer, ...] = ()  # on the pooled vector, in their order
     unit: bool = True  # whether embeddings have length one
-    prompt: str = ""  # what stands before every text
+    prompt: str = ""  # the text before every text
     length: int | None = None  # tokens of a text that are read
     lowercase: bool = False
 

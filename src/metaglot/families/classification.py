@@ -36,7 +36,7 @@ class Classification:
         return Units(outputs.pooled, targets, torch.arange(len(labels), device=labels.device))
 
     def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, C]
-        """Return pooled · head.weightᵀ + head.bias, or what stands for it in a head of another form."""
+        """Return pooled · head.weightᵀ + head.bias, or its counterpart in a head of another form."""
         return scores(params, outputs.pooled)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B

@@ -54,7 +54,7 @@ class InnerLoop:
         create_graph: bool,
         constant: bool = False,
     ) -> Iterator[Fast]:
-        """Yield the start, and what stands after each step.
+        """Yield the start, and the parameters after each step.
 
         Without `create_graph` a rule may update tensors in place: what is yielded is valid until the next step.
         `constant` takes gradients and losses for constants, so that the graph is that of the rule alone.

@@ -36,7 +36,7 @@ class Handed(nn.Module):
         self._place = list(inspect.signature(base.forward).parameters).index("inputs_embeds")
 
     def forward(self, *args: Any, **kwargs: Any) -> BaseModelOutput:
-        """Return what stands in the place of `inputs_embeds` as the last hidden state."""
+        """Return `inputs_embeds` as the last hidden state."""
         hidden = kwargs["inputs_embeds"] if "inputs_embeds" in kwargs else args[self._place]
         return BaseModelOutput(last_hidden_state=hidden)
 

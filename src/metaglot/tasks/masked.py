@@ -15,7 +15,7 @@ class MaskedText:
 
     sentences: Sentences
     index: Words
-    mask_token_id: int | None  # what stands in the place of a word (decoders: the end-of-text token); None: nothing
+    mask_token_id: int | None  # the token in the place of a word (decoders: the end-of-text token); None: nothing
 
     def rows(self, word: int, positions: Sequence[int] | np.ndarray) -> list[Row]:
         """Return sentences that hold the word, each place of it one mask or none, however many tokens it has.

@@ -12,7 +12,7 @@ ROUNDS = 8
 
 
 def met(positions: np.ndarray, count: int, *, seed: int) -> np.ndarray:
-    """Return what stands at `positions` of an endless stream over range(count): one shuffled pass after another.
+    """Return the items at `positions` of an endless stream over range(count): one shuffled pass after another.
 
     Each pass holds every number once, in an order that is a function of (seed, number of the pass).
     """

@@ -155,7 +155,7 @@ class MaskedWords:
         return [d[one == 1] for d, one in zip(drawn, np.split(held, ends[:-1]), strict=True)]
 
     def _examples(self, chosen: np.ndarray, clean: Sequence[np.ndarray], need: int) -> list[list[_Example]]:
-        """Return up to `need` masked sentences a word; of those that read the same, the first in the episode only."""
+        """Return up to `need` masked sentences a word; where several read the same, only the first in the episode."""
         seen: set[bytes] = set()
         found: list[list[_Example]] = []
         for label, (word, sentences) in enumerate(zip(chosen.tolist(), clean, strict=True)):

@@ -36,7 +36,7 @@ class Question(NamedTuple):
     explain: bool
 
     def predictions(self, inputs: Inputs, advance: Callable[[int], None] = lambda _: None) -> list[Prediction]:
-        """Return one prediction a text; `advance` is told how many more texts have been read."""
+        """Return one prediction a text; `advance` gets the number of further texts that were read."""
         from metaglot.data.empty import empty_rows
 
         blank = set(empty_rows(inputs.texts, inputs.pairs))
@@ -75,7 +75,7 @@ class Question(NamedTuple):
 
 
 def watched(encoder: "Encoder", lines: Iterable[list[str]], say: Callable[[str], None]) -> Iterator[list[str]]:
-    """Yield the lines as they come; `say` is told, once, where the model was not made for the first ones.
+    """Yield the lines as they come; `say` gets one note where the model was not made for the first lines.
 
     It is looked again each time that the lines have doubled, so that each is looked at about twice.
     """

@@ -14,7 +14,7 @@ PATIENCE = 2.0  # seconds before the bar is shown
 def bar(
     what: str, total: int, *, console: Console | None = None, after: float = PATIENCE
 ) -> Generator[Callable[[int], None]]:
-    """Give a function that is told how many more are done; after `after` seconds it shows a bar on standard error.
+    """Give a function that takes the number of further items done; after `after` seconds it draws a bar on stderr.
 
     The bar goes away at the end, and there is none where standard error is no terminal.
     """

@@ -118,7 +118,7 @@ def environment() -> dict[str, str]:
 
 
 def hashes_of(files: Sequence[Path]) -> dict[str, str]:
-    """Return the SHA-256 of those that are files, by the path as it was typed."""
+    """Return the SHA-256 of each path that is a file, by the path as it was typed."""
     found: dict[str, str] = {}
     for path in files:
         if path.is_file():

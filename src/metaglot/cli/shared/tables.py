@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from metaglot.evaluation.leakage import Leakage
 
 
-def told(out: Path, asked: Ready, manner: Manner) -> "tuple[list[Result], Leakage]":
+def results_and_leakage(out: Path, asked: Ready, manner: Manner) -> "tuple[list[Result], Leakage]":
     """Write table.md, report.html and leakage.json of a folder of results, and return what they say."""
     leakage = asked.overlap.leakage(asked.model.name, asked.task_sets, asked.plan)
     results, (whole,) = write_tables(

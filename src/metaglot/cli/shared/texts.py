@@ -1,4 +1,4 @@
-"""What commands that read files of texts share: options, reading, and what is told of texts too long."""
+"""What commands that read files of texts share: options, reading, and the note on texts that are too long."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ def adapted_in(folder: Path, precision: "Precision", device: str) -> "Adapted":
 
 
 def cut_note(cut: int, texts: int, length: int) -> str:
-    """Return what is told of texts that are cut."""
+    """Return the note on texts that are cut."""
     return f"{cut} of {texts} texts are longer than {length} tokens; what comes after is not read"
 
 

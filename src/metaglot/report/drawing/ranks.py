@@ -23,7 +23,7 @@ def rank_chart(
 ) -> str:
     """Return the diagram of methods in ascending order of mean rank, the best at the left.
 
-    `groups` holds first and last place of those that are not told apart; `strong` is the name that stands out.
+    `groups` holds first and last place of groups that do not differ surely; `strong` is the name that stands out.
     """
     half = (len(names) + 1) // 2
     said = [f"{rank:.2f}  {name}" for name, rank in zip(names, ranks, strict=True)]
