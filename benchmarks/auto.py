@@ -6,7 +6,7 @@
 For each task, number of shots and draw: accuracy and calibration error (10 bins of equal mass) on other texts in closed
 form, after the steps that auto tries and those that it takes, by `auto`, and by logistic regression on the same
 features; and what `choose` said: the gain measured on halves, its error, the expected accuracy with its interval.
-Then, for the constants in `adaptation/auto.py` and for others, the mean accuracy of what the rule takes; the best
+Then, for the constants in `adaptation/choice.py` and for others, the mean accuracy of what the rule takes; the best
 choice seen afterwards; how often the interval holds.  Killed, the same command goes on where it stopped.
 """
 

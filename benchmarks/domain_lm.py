@@ -130,7 +130,7 @@ def _authors(
 ) -> list[tuple[str, int, Episode]]:
     shape = Passages(args.support, args.query)
     root = "$METAGLOT_DATA/text"
-    return unseen(model.encoder.backbone, root, authors, shape=shape, count=count, length=LENGTH)
+    return unseen(model.backbone, root, authors, shape=shape, count=count, length=LENGTH)
 
 
 def _results(out: Path) -> list[dict[str, Any]]:

@@ -52,9 +52,10 @@ from metaglot.data.readers import read_table
 from metaglot.data.seen import find_seen, read_seen
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, TaskSet
-from metaglot.evaluation.baselines import Remembered, multitask
+from metaglot.evaluation.baselines import Remembered
 from metaglot.evaluation.baselines.frozen_instant import FrozenInstant
 from metaglot.evaluation.baselines.method import Fitted, Method
+from metaglot.evaluation.baselines.multitask import multitask
 from metaglot.evaluation.baselines.ours import ours
 from metaglot.seeds import fold, generator
 
@@ -182,7 +183,7 @@ def methods_of(models: Mapping[str, Model], args: argparse.Namespace) -> dict[st
         f"meta, {args.effort}": meta,
         f"meta, {args.effort}, no names": replace(meta, names=False),
         "plain, fine-tuned": FineTune(models["plain"].encoder),
-        "multitask, fine-tuned": multitask(models["multitask"]),
+        "multitask, fine-tuned": multitask(models["multitask"].encoder),
         "untouched, fine-tuned": FineTune(base.encoder),
         "untouched, closed form": FrozenInstant(base, Remembered(base.encoder)),
     }

@@ -115,7 +115,7 @@ def main() -> None:
     if args.method == "knn":
         fits = neighbours(Remembered(model.encoder), args.ks)
     else:
-        fits = trained(replace(TRAINED[args.method](model), scale=args.scale), args.rates, args.steps)
+        fits = trained(replace(TRAINED[args.method](model.encoder), scale=args.scale), args.rates, args.steps)
     means: dict[tuple[object, ...], list[float]] = defaultdict(list)
     with args.out.open("w") as file:
         for row in rows(fits, args.shots, draws=args.draws, queries=args.queries):

@@ -10,7 +10,7 @@ import metaglot
 ROOT = Path(metaglot.__file__).parent
 ORDER = (
     *("version", "errors", "seeds", "choices", "metric", "types", "data", "models", "families", "tasks"),
-    *("inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report", "search", "export", "serving"),
+    *("inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report"),
     *("sklearn", "config", "assembly", "cli", "__main__"),
 )
 

@@ -65,17 +65,17 @@ def unseen(
 
 def losses(trained: Trained, rule: Rule, episode: Episode, marks: Sequence[int]) -> dict[int, float]:
     """Return the query loss in nats a token after each of `marks` steps on the support set; at most DIVERGED."""
-    learner = trained.encoder.backbone.learner
+    learner = trained.backbone.learner
     problem = Problem(learner, episode.objective, episode.task)
     algorithm = GradientBased(All(), Zeros(), rule, max(marks), first_order, dropout=False)
     inner = algorithm.inner_of(problem)
     episode = episode.to(learner.device)
-    start = inner.start(problem, trained.encoder.meta, episode.support, seed=None)
-    walk = inner.loop.walk(problem, trained.encoder.meta, start, episode.support, seed=None, create_graph=False)
+    start = inner.start(problem, trained.meta, episode.support, seed=None)
+    walk = inner.loop.walk(problem, trained.meta, start, episode.support, seed=None, create_graph=False)
     found = {}
     for step, fast in enumerate(walk):
         if step in marks:
             with torch.no_grad():
-                loss = float(problem.loss({**trained.encoder.meta, **fast.params}, episode.query))
+                loss = float(problem.loss({**trained.meta, **fast.params}, episode.query))
                 found[step] = min(loss, DIVERGED) if isfinite(loss) else DIVERGED
     return found

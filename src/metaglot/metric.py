@@ -69,7 +69,7 @@ class Metric:
         return max(scores, key=lambda score: self.sign * score, default=None)
 
     def reaches(self, score: float, goal: float) -> bool:
-        """Return whether the score is as good as the goal; no number never is."""
+        """Return whether the score is as good as the goal; NaN never is."""
         return self.sign * score >= self.sign * goal
 
     @property
@@ -78,7 +78,7 @@ class Metric:
         return self.low if self.better == "higher" else self.high
 
     def can_be(self, score: float) -> bool:
-        """Return whether the score lies within the bounds of the metric; no number never does."""
+        """Return whether the score lies within the bounds of the metric; NaN never does."""
         low = -float("inf") if self.low is None else self.low
         high = float("inf") if self.high is None else self.high
         return low <= score <= high

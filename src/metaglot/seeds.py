@@ -59,4 +59,6 @@ def seeded(seed: int, device: "torch.device") -> Generator[None]:
         if devices:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
+        if device.type == "mps":
+            torch.mps.manual_seed(seed)
         yield

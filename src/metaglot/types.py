@@ -141,7 +141,7 @@ class Learner(Protocol):
 class Objective(Protocol):
     """The tensor half of a kind of task: batches, the head, the loss, the prediction and the metrics.
 
-    It is all that algorithms know of a kind; `families.Family` is the whole of it.
+    It is all that algorithms know of a kind.
     """
 
     @property

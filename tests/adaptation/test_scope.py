@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from metaglot.adaptation import Adapted, Effort
 from metaglot.adaptation.closed_form import SAME, folds, prototypes, sizes, support_units
-from metaglot.adaptation.scope import FIRMNESS, in_scope, measures, scope_of
+from metaglot.adaptation.scope import FIRMNESS, measures, scope_of
 from metaglot.errors import MetaglotError
 
 
@@ -38,7 +38,7 @@ def spread():
 @pytest.mark.parametrize(("classes", "shots"), [(2, 4), (3, 2), (6, 8)])
 def test_what_is_outside_is_told(spread, classes, shots):
     rows, inside, outside = spread(classes, shots)
-    chances = in_scope(rows, classes, torch.cat([inside, outside]))
+    chances = scope_of(rows, classes).chances(torch.cat([inside, outside]))
     assert ((chances >= 0) & (chances <= 1)).all()
     assert roc_auc_score(np.repeat([1, 0], 200), chances) > 0.85
     assert (chances[:200] >= 0.5).mean() > 0.7
@@ -142,7 +142,7 @@ def test_all_classes_at_once_are_as_one_after_the_other(spread, classes, shots, 
 def test_quiet_sklearn_take_little_time(spread):
     rows, inside, _ = spread(300, 2)
     start = time.process_time()
-    assert len(in_scope(rows, 300, inside)) == 200
+    assert len(scope_of(rows, 300).chances(inside)) == 200
     assert time.process_time() - start < 0.5
 
 

@@ -29,8 +29,8 @@ def _written(folder, rows, ending):
 
 def _drawn(task):
     """Return the texts of every support, in their order, and those of the queries."""
-    supports = [task.support(shot, draw).texts for shot in PLAN.shots for draw in range(PLAN.draws)]
-    return supports, task.examples(query_rows(task, PLAN)).texts
+    supports = [task.support(shot, draw).inputs.texts for shot in PLAN.shots for draw in range(PLAN.draws)]
+    return supports, task.examples(query_rows(task, PLAN)).inputs.texts
 
 
 def test_every_format_gives_the_same_draws(tmp_path):

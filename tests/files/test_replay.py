@@ -18,6 +18,8 @@ BAD = {
     "no dashes": (["evaluate", "builtin:tiny", "task.csv"], "`--` before its arguments"),
     "help": (["evaluate", "--help", "--", "builtin:tiny", "task.csv"], "--help"),
     "short help": (["evaluate", "-h", "--", "builtin:tiny", "task.csv"], "-h"),
+    "completion": (["evaluate", "--install-completion", "--", "builtin:tiny", "task.csv"], "--install-completion"),
+    "shown completion": (["evaluate", "--show-completion", "--", "builtin:tiny", "task.csv"], "--show-completion"),
     "out": (["evaluate", "--out", "/elsewhere", "--", "builtin:tiny", "task.csv"], "--out"),
     "force": (["evaluate", "--force", "--", "builtin:tiny", "task.csv"], "--force"),
     "json": (["evaluate", "--json", "--", "builtin:tiny", "task.csv"], "--as-json"),

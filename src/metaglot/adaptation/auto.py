@@ -10,7 +10,7 @@ is not positive, else 20 steps.  With two classes steps cost about what they bri
 that of a difference of paired counts, (right only with steps + right only without + 1) / n².  How confident the head is
 to be after steps is found on the same examples.
 
-The steps go down cross-entropy and a contrastive loss (`tasks/contrastive.py`).  After them the body is averaged with
+The steps go down cross-entropy and a contrastive loss (`families/contrast.py`).  After them the body is averaged with
 the one before: some tasks gain by steps and some lose, and the mean has most of the gain and little of the loss
 (Wortsman et al. 2022, https://arxiv.org/abs/2109.01903).
 

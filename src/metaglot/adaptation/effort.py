@@ -12,7 +12,6 @@ from metaglot.models import All, HeadOnly, Named, Prototypes, Scope
 from metaglot.types import Budget, Params
 
 HeadName = Literal["prototypes", "blend", "own"]
-EffortName = Literal["instant", "fast", "thorough", "auto", "as-trained"]
 
 AUTO = "auto"
 """As far as the first steps tell, inside the support set, that it pays to adapt (`auto.py`)."""
@@ -33,7 +32,7 @@ class Effort:
     head: HeadName = "prototypes"  # that stays; blend: in closed form after the steps, calibrated (closed_form.py)
     names: bool = False  # the name of each class is one more example of it, if all say something
     kept: float = 0.0  # share of the body from before the steps in the one that stays
-    contrast: float = 0.0  # weight of the contrastive loss beside cross-entropy (tasks/contrastive.py)
+    contrast: float = 0.0  # weight of the contrastive loss beside cross-entropy (families/contrast.py)
 
     def budget(self) -> Budget:
         """Return the steps and batch size."""

@@ -76,11 +76,6 @@ def scope_of(rows: SupportUnits, classes: int) -> Scope:
     return Scope(measures(rows, _means(rows, classes)), columns, middle, spread, fitted)
 
 
-def in_scope(rows: SupportUnits, classes: int, features: Tensor) -> np.ndarray:  # [q, D] unit -> [q]
-    """Return the probability that each text is of one of the classes; raises as `scope_of` does."""
-    return scope_of(rows, classes).chances(features)
-
-
 def measures(rows: SupportUnits, means: Tensor) -> Measures:  # [C, D]
     """Return what measures texts by these rows, and by the means of the classes that are among them."""
     return Measures(*_directions(means[torch.unique(rows.numbers)]), rows.features.double())

@@ -22,7 +22,7 @@ from metaglot.models.heads import Generated, Head, Latent, Matching, Ridge, Svm,
 from metaglot.models.scopes import AllBut, Context, HeadOnly, Lora, Scope, Warp
 
 
-class Choices(Protocol):
+class Combination(Protocol):
     """What is chosen."""
 
     @property
@@ -43,12 +43,12 @@ class Choices(Protocol):
     def stream(self) -> bool: ...  # noqa: D102
 
 
-def why_not(choices: Choices) -> str | None:
+def why_not(choices: Combination) -> str | None:
     """Return the reason why the choices are refused, or None."""
     return next((reason for check in CHECKS if (reason := check(choices))), None)
 
 
-def _steps(c: Choices) -> str | None:
+def _steps(c: Combination) -> str | None:
     if c.steps < 0:
         return f"the inner loop cannot take {c.steps} steps; use 0 or more"
     if c.steps == 0 and isinstance(c.head, Zeros):
@@ -56,7 +56,7 @@ def _steps(c: Choices) -> str | None:
     return None
 
 
-def _towards(c: Choices) -> str | None:
+def _towards(c: Combination) -> str | None:
     if isinstance(c.estimator, Towards) and (c.steps == 0 or isinstance(c.scope, HeadOnly | Context)):
         return (
             "Reptile moves the start to where the inner loop went: it needs steps ≥ 1 and a scope beyond the head (a "
@@ -65,7 +65,7 @@ def _towards(c: Choices) -> str | None:
     return None
 
 
-def _untaught(c: Choices) -> str | None:
+def _untaught(c: Combination) -> str | None:
     """Reptile follows what the inner loop moves, so what a head or scope learns beside that would stay as it starts."""
     if not isinstance(c.estimator, Towards):
         return None
@@ -78,7 +78,7 @@ def _untaught(c: Choices) -> str | None:
     return None
 
 
-def _weights(c: Choices) -> str | None:
+def _weights(c: Combination) -> str | None:
     if c.weights is None:
         return None
     if len(c.weights) != c.steps or not any(c.weights):
@@ -88,7 +88,7 @@ def _weights(c: Choices) -> str | None:
     return None
 
 
-def _proximal(c: Choices) -> str | None:
+def _proximal(c: Combination) -> str | None:
     if c.proximal < 0:
         return f"the pull towards the start must be 0 or more, got {c.proximal}"
     if isinstance(c.estimator, Implicit):
@@ -100,7 +100,7 @@ def _proximal(c: Choices) -> str | None:
     return None
 
 
-def _stream(c: Choices) -> str | None:
+def _stream(c: Combination) -> str | None:
     if c.stream and isinstance(c.estimator, Towards | Implicit):
         return (
             f"the estimator {c.estimator.name} looks at all of the support set at once, so that a stream has no order "
@@ -109,7 +109,7 @@ def _stream(c: Choices) -> str | None:
     return None
 
 
-def _learning(c: Choices) -> str | None:
+def _learning(c: Combination) -> str | None:
     learning = isinstance(c.rule, MetaSgd | LayerRates | Curvature | Recurrent | MetaNet)
     if learning and c.steps > 0 and isinstance(c.estimator, Towards | Implicit):
         return (
@@ -119,7 +119,7 @@ def _learning(c: Choices) -> str | None:
     return None
 
 
-def _writing(c: Choices) -> str | None:
+def _writing(c: Combination) -> str | None:
     if not isinstance(c.rule, MetaNet):
         return None
     if not isinstance(c.scope, Lora):
@@ -142,7 +142,7 @@ def cannot_step(head: Head, steps: int) -> str | None:
     return None
 
 
-def _head(c: Choices) -> str | None:
+def _head(c: Combination) -> str | None:
     if reason := cannot_step(c.head, c.steps):
         return reason
     if isinstance(c.head, Latent) and c.steps > 0 and isinstance(c.rule, MetaSgd | MetaNet):
@@ -150,7 +150,7 @@ def _head(c: Choices) -> str | None:
     return None
 
 
-def _frozen_head(c: Choices) -> str | None:
+def _frozen_head(c: Combination) -> str | None:
     if not isinstance(c.rule, Sgd | Adam | Momentum) or c.rule.head_lr != 0 or c.steps == 0:
         return None
     if isinstance(c.scope, HeadOnly):
@@ -160,7 +160,7 @@ def _frozen_head(c: Choices) -> str | None:
     return None
 
 
-CHECKS: Sequence[Callable[[Choices], str | None]] = (
+CHECKS: Sequence[Callable[[Combination], str | None]] = (
     *(_steps, _towards, _untaught, _weights, _proximal, _stream, _learning, _writing),
     *(_head, _frozen_head),
 )

@@ -15,6 +15,7 @@ from metaglot.assembly import assemble, write_run_files
 from metaglot.cli.pretrain import stop_flag, watch
 from metaglot.cli.shared.judging import progress
 from metaglot.cli.shared.printing import tell_json
+from metaglot.cli.shared.tables import with_metrics
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.builtin import load_builtin
 from metaglot.data.draws import draws_of
@@ -84,7 +85,7 @@ def _run(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> N
     report = _write(out, results)
     if as_json:
         for line in (results_folder / "results.jsonl").read_text("utf-8").splitlines():
-            tell_json(json.loads(line))
+            tell_json(with_metrics(json.loads(line)))
         return
     screen = Console()
     screen.print(terminal(results))
@@ -119,7 +120,9 @@ def _train(recipe: Recipe, folder: Path, talk: Talk) -> None:
     write_run_files(folder, dump_recipe(recipe), assembled.description, base=assembled.base)
     write_seen(folder, seen_of(assembled.texts))
     with stop_flag() as stop:
-        last = watch(run(assembled.plan, folder, stop=stop), assembled.plan.optimisation.steps, quiet=talk.quiet)
+        plan = assembled.plan
+        events = run(plan, folder, stop=stop)
+        last = watch(events, plan.optimisation.steps, metric=plan.metric, quiet=talk.quiet)
     if last.reason == "interrupted":
         talk("interrupted and saved; call the demo again to go on")
         sys.exit(130)

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metaglot.cli.shared.judging import Manner, kept, ready, results_into, words_of
 from metaglot.cli.shared.plan import check_left_out, checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.tables import results_and_leakage, unknown
+from metaglot.cli.shared.tables import results_and_leakage, unknown, with_metrics
 from metaglot.cli.shared.texts import (
     DeviceOption,
     Encoding,
@@ -112,15 +112,10 @@ def evaluate(
     results, leakage = results_and_leakage(out, asked, manner)
     if as_json:
         for line in (out / "results.jsonl").read_text("utf-8").split("\n")[:-1]:
-            tell_json(_with_metrics(json.loads(line)))
+            tell_json(with_metrics(json.loads(line)))
     elif not quiet:
         _show(results, leakage, leave_out=manner.leave_out, by_task=by_task)
         tell(f"results, table.md and report.html in {out}")
-
-
-def _with_metrics(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with its scores as fields too, as scripts read them."""
-    return row | {name: score for name, score in row.get("metrics", {}).items() if name not in row}
 
 
 def _show(results: "list[Result]", leakage: "Leakage", *, leave_out: Sequence[str], by_task: bool) -> None:

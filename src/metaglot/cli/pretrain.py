@@ -15,7 +15,7 @@ import typer
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError, printable
-from metaglot.metric import ACCURACY, Metric
+from metaglot.metric import Metric
 
 if TYPE_CHECKING:
     from metaglot.assembly.plan import Assembled
@@ -209,7 +209,7 @@ def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
         yield bar
 
 
-def watch(events: "Iterator[Event]", steps: int, *, quiet: bool, metric: Metric = ACCURACY) -> "Event":
+def watch(events: "Iterator[Event]", steps: int, *, metric: Metric, quiet: bool) -> "Event":
     """Show a progress bar with time left, and return the last event."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -27,7 +27,7 @@ class GoalSettings(Strict):
     @model_validator(mode="after")
     def _one_score(self) -> "GoalSettings":
         if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("give at_least, or where less is better at_most, and not both")
+            raise ValueError("give either at_least or, where a lower score is better, at_most")
         return self
 
 
@@ -35,10 +35,13 @@ def fault_of(metric: Metric, bound: str, score: float) -> str | None:
     """Return what is wrong with a score as a goal, `at_least` or `at_most`; None where it can be one."""
     right = "at_least" if metric.better == "higher" else "at_most"
     if bound != right:
-        return f"of {metric.words} {'more' if right == 'at_least' else 'less'} is better: give {right}"
-    if not metric.can_be(score) or score == metric.worst:
+        return f"a {metric.better} {metric.words} is better: give {right}"
+    if not metric.can_be(score):
         low, high = ("…" if end is None else f"{end:g}" for end in (metric.low, metric.high))
-        return f"{metric.words} lies between {low} and {high}, and the worst of them is no goal"
+        share = f" (a share, {score / 100:g} for {score:g} %)" if metric.unit == "%" and 1 < score <= 100 else ""
+        return f"{metric.words} lies between {low} and {high}{share}"
+    if score == metric.worst:
+        return f"{score:g} is the worst {metric.words} there is, which every run meets"
     return None
 
 

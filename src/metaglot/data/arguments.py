@@ -55,7 +55,7 @@ def check_path(name: str, value: object, *, what: str = "a folder") -> Path:
     if not isinstance(value, str | os.PathLike) or not isinstance(path := os.fspath(cast("Any", value)), str):
         raise MetaglotError(f"{name}: expected the path of {what} as text or a path, got {shown(value)}")
     if not path or "\0" in path:
-        raise MetaglotError(f"{name}: expected the path of a folder, got {path!r}; write '.' for the folder you are in")
+        raise MetaglotError(f"{name}: expected the path of {what}, got {path!r}; write '.' for the folder you are in")
     return Path(path)
 
 
@@ -104,8 +104,8 @@ def check_words(name: str, value: object, *, switch: bool) -> None:
     if switch and isinstance(value, bool):
         return
     if not isinstance(value, Mapping):
-        also = " or True or False," if switch else ""
-        raise MetaglotError(f"{name}: expected words by label,{also} as {{'1': 'positive'}}, got {shown(value)}")
+        also = "True, False, or " if switch else ""
+        raise MetaglotError(f"{name}: expected {also}words by label, such as {{'1': 'positive'}}, got {shown(value)}")
     for label, words in cast("Mapping[object, object]", value).items():
         if not isinstance(words, str):
             raise MetaglotError(f"{name}: expected words for the label {label!r:.60}, got {shown(words)}")

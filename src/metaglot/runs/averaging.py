@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import save_file
 
-from metaglot.runs.weights import weights_of
 from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
@@ -23,6 +22,7 @@ from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.learnt import BESIDE, in_weights, out_of_weights
 from metaglot.models.limits import check_length
+from metaglot.runs.weights import weights_of
 
 NAMED = ("data", "validation")  # lists of sets in model.json
 PRINTED = ("fingerprints", "validation_fingerprints")  # of those sets, by name

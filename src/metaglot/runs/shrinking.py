@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from safetensors.torch import save_file
 
-from metaglot.runs.weights import weights_of
 from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
@@ -16,6 +15,7 @@ from metaglot.data.seen import read_seen, whole_texts, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.delta import shrunk
+from metaglot.runs.weights import weights_of
 
 MEGABYTE = 10**6
 

@@ -1,4 +1,4 @@
-"""What a run learnt, read as it is used: of a shrunk one with its base, averaged with its base where the run says so."""
+"""What a run learnt, read as it is used: whole where it was shrunk, averaged with its base where the run says so."""
 
 from pathlib import Path
 

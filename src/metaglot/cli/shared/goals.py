@@ -11,12 +11,10 @@ def goal_called(text: str, measures: Measures) -> float:
     is its worst.
     """
     name, named, number = text.rpartition("=")
-    metric = by_name(measures).get(name.strip() if named else measures[0].name)
+    metric = by_name(measures).get(name.strip() if named and name.strip() else measures[0].name)
     if metric is None:
-        known = ", ".join(by_name(measures))
-        raise MetaglotError(
-            f"--goal {text}: {name.strip()!r} is no metric that is judged by here; give {known}, e.g. 0.9"
-        )
+        known, first = ", ".join(by_name(measures)), measures[0].name
+        raise MetaglotError(f"--goal {text}: unknown metric {name.strip()!r}; use {known}, as in {first}=0.9")
     try:
         score = float(number)
     except ValueError:

@@ -17,7 +17,7 @@ REFUSED = frozenset({*SILENT, "dry_run"})  # never in a record; each would make 
 
 def command_of(function: Callable[..., Any]) -> Any:
     """Return click's command of a function of this command line."""
-    alone = typer.Typer(pretty_exceptions_enable=False)
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command(function.__name__)(function)
     return typer.main.get_command(alone)
 

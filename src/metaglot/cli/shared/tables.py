@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metaglot.cli.shared.judging import Manner, Ready
 
@@ -86,3 +86,8 @@ def environment() -> dict[str, object]:
         "transformers": transformers.__version__,
         "threads": torch.get_num_threads(),
     }
+
+
+def with_metrics(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of results with its scores as fields too, as scripts read them."""
+    return row | {name: score for name, score in row.get("metrics", {}).items() if name not in row}

@@ -25,7 +25,8 @@ def ours(trained: Model, efforts: Sequence[str | Effort | AsTrained]) -> "tuple[
     queries = Remembered(trained.encoder)
     for effort in efforts:
         settings_of(effort, trained)
-    return tuple(Ours(trained, effort, queries) for effort in dict.fromkeys(efforts))
+    once = [effort for i, effort in enumerate(efforts) if effort not in efforts[:i]]
+    return tuple(Ours(trained, effort, queries) for effort in once)
 
 
 @dataclass(frozen=True)

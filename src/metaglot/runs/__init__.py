@@ -1,0 +1,1 @@
+"""The weights of a run: reading them, averaging runs, shrinking one."""
