@@ -109,8 +109,9 @@ def test_what_is_said_and_drawn_of_a_run(tmp_path):
     assert "polygon" in mae, "with its interval"
     assert validation_chart({"rated": records}, MAE) == mae
     assert validation_chart({"": records}, ACCURACY) == curve_chart(records)
-    assert held_out_note(records[0], MAE) == "held-out MAE 1.000 stars"
-    assert held_out_note(records[0], ACCURACY) == "held-out accuracy 50.0 %"
+    assert held_out_note(records[0], [MAE]) == "held-out MAE 1.000 stars"
+    assert held_out_note(records[0], [ACCURACY]) == "held-out accuracy 50.0 %"
+    assert held_out_note(records[0], [MAE, ACCURACY]) == "held-out MAE 1.000 stars, held-out accuracy 50.0 %"
     damaged = tmp_path / "rated" / "model.json"
     damaged.write_text(damaged.read_text().replace('"lower"', '"less"'))
     with pytest.raises(MetaglotError, match=r"model\.json.*measures.*higher"):

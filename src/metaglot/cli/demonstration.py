@@ -122,7 +122,7 @@ def _train(recipe: Recipe, folder: Path, talk: Talk) -> None:
     with stop_flag() as stop:
         plan = assembled.plan
         events = run(plan, folder, stop=stop)
-        last = watch(events, plan.optimisation.steps, metric=plan.metric, quiet=talk.quiet)
+        last = watch(events, plan.optimisation.steps, metrics=plan.watched, quiet=talk.quiet)
     if last.reason == "interrupted":
         talk("interrupted and saved; call the demo again to go on")
         sys.exit(130)

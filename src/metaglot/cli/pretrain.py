@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -84,12 +84,12 @@ def pretrain(
     with stop_flag() as stop, open_trackers(trackers, shown) as opened:
         plan = replace(assembled.plan, began=began)
         events = tracked(run(plan, folder, stop=stop), opened)
-        last = watch(events, plan.optimisation.steps, quiet=quiet or as_json, metric=plan.metric)
+        last = watch(events, plan.optimisation.steps, quiet=quiet or as_json, metrics=plan.watched)
     outcome = _outcome(folder, last)
     if as_json:
         tell_json(outcome)
     elif not quiet:
-        tell(_said(outcome, plan.metric))
+        tell(_said(outcome, plan.watched))
     sys.exit(EXIT[last.reason or "done"])
 
 
@@ -209,7 +209,7 @@ def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
         yield bar
 
 
-def watch(events: "Iterator[Event]", steps: int, *, metric: Metric, quiet: bool) -> "Event":
+def watch(events: "Iterator[Event]", steps: int, *, metrics: Sequence[Metric], quiet: bool) -> "Event":
     """Show a progress bar with time left, and return the last event."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -232,7 +232,7 @@ def watch(events: "Iterator[Event]", steps: int, *, metric: Metric, quiet: bool)
                     progress.console.print(warning, highlight=False)
                     warned = True
             elif last.kind == "validation":
-                notes["validation"] = held_out_note(last.record, metric)
+                notes["validation"] = held_out_note(last.record, metrics)
                 if not progress.console.is_terminal and not quiet:
                     progress.console.print(f"step {last.state.step}: {notes['validation']}")
             progress.update(task, completed=last.state.step, note=" · ".join(n for n in notes.values() if n))
@@ -261,18 +261,17 @@ def unsolved_note(record: "Record") -> str:
     )
 
 
-def held_out_note(record: "Record", metric: Metric) -> str:
-    """Return what a validation found: the primary metric on held-out tasks, perplexity of held-out text."""
-    notes: list[str] = []
-    if metric.name in record:
-        notes.append(f"held-out {metric.words} {metric.with_unit(float(record[metric.name]))}")
+def held_out_note(record: "Record", metrics: Sequence[Metric]) -> str:
+    """Return what a validation found: the metrics on held-out tasks, perplexity of held-out text."""
+    there = [metric for metric in metrics if metric.name in record]
+    notes = [f"held-out {metric.words} {metric.with_unit(float(record[metric.name]))}" for metric in there]
     if "perplexity" in record:
         notes.append(f"held-out perplexity {float(record['perplexity']):.1f}")
     return ", ".join(notes)
 
 
-def _said(outcome: dict[str, Any], metric: Metric) -> str:
-    found = held_out_note(outcome["validation"], metric)
+def _said(outcome: dict[str, Any], metrics: Sequence[Metric]) -> str:
+    found = held_out_note(outcome["validation"], metrics)
     held_out = f", {found}" if found else ""
     how = {
         "done": "done",

@@ -141,7 +141,7 @@ def _pretrain_again(again: Again) -> Verdict:
     write_run_files(again.folder, dump_recipe(recipe), assembled.description, base=assembled.base)
     plan = replace(assembled.plan, cpu_minutes=None)  # a budget of time may end at another step
     step = int(newest.name.removeprefix("step-"))
-    watch(_until(step, plan, again.folder), step, metric=plan.metric, quiet=again.quiet)
+    watch(_until(step, plan, again.folder), step, metrics=plan.watched, quiet=again.quiet)
     second = again.folder / "checkpoints" / newest.name
     if not second.is_dir():
         return [f"the run: ended at {getattr(latest(again.folder), 'name', 'no step')}, before {newest.name}"], "steps"

@@ -64,6 +64,12 @@ class Plan:
         """Whether anything is kept aside to be judged on."""
         return self.validation is not None or self.text is not None
 
+    @property
+    def watched(self) -> tuple[Metric, ...]:
+        """The metrics that whoever waits looks at: the primary one, and that of the goal if it is another."""
+        goal = self.goal.metric if self.goal is not None else self.metric
+        return tuple(dict.fromkeys((self.metric, goal)))
+
 
 def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
     """Train in `folder`, from its newest checkpoint if it has one, and yield events; the last one is `end`.
