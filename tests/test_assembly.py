@@ -110,7 +110,7 @@ def test_a_run_may_be_averaged_with_its_base(recipe, tmp_path):
     moved = [name for name in base if not torch.equal(base[name], trained[name])]
     assert len(moved) > 10
     expected = {name: 0.25 * base[name] + 0.75 * trained[name] for name in base}
-    assert all(torch.allclose(load_model(whole).meta[name], expected[name]) for name in base)
+    assert all(torch.allclose(load_model(whole).encoder.meta[name], expected[name]) for name in base)
     body = load_backbone(str(whole)).learner.body()
     assert all(torch.allclose(body[name], expected[name]) for name in base)
     assert load_model(whole).fingerprint() == load_model(whole).fingerprint()

@@ -107,8 +107,8 @@ def test_it_is_as_good_as_its_card_says(mini):
         args = one["dataset"]["args"]
         task = TaskSet.load(Path(os.environ["METAGLOT_DATA"]) / "dev" / f"{one['dataset']['name']}.parquet")
         support, asked = task.support(args["shots"], args["draw"]), task.examples(task.queries(args["queries"], 0))
-        adapted = mini.adapt(support.texts, support.labels, effort=args["effort"])
-        right = [a == b for a, b in zip(adapted.predict(asked.texts), asked.labels, strict=True)]
+        adapted = mini.adapt(support.inputs.texts, support.targets, effort=args["effort"])
+        right = [a == b for a, b in zip(adapted.predict(asked.inputs.texts), asked.targets, strict=True)]
         found.append(100 * float(np.mean(right)))
         said.append(one["metrics"][0]["value"])
     assert np.mean(found) == pytest.approx(np.mean(said), abs=2)
