@@ -183,7 +183,7 @@ def methods_of(models: Mapping[str, Model], args: argparse.Namespace) -> dict[st
         f"meta, {args.effort}": meta,
         f"meta, {args.effort}, no names": replace(meta, names=False),
         "plain, fine-tuned": FineTune(models["plain"].encoder),
-        "multitask, fine-tuned": multitask(models["multitask"].encoder),
+        "multitask, fine-tuned": multitask(models["multitask"]),
         "untouched, fine-tuned": FineTune(base.encoder),
         "untouched, closed form": FrozenInstant(base, Remembered(base.encoder)),
     }

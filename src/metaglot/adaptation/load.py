@@ -8,7 +8,7 @@ from metaglot.data.folders import RUN, folder_of, is_dir, is_run, read_run
 from metaglot.data.shipped import shipped_folder
 from metaglot.data.trained import named_in
 from metaglot.models import Runtime, load_backbone
-from metaglot.models.limits import check_length, longest
+from metaglot.models.limits import check_least, check_length, longest
 from metaglot.runs.weights import weights_of
 
 LONGEST = 512  # tokens, whatever the backbone's folder says
@@ -26,7 +26,7 @@ def load_encoder(name: str | Path, runtime: Runtime = Runtime()) -> Encoder:
         backbone = load_backbone(name, runtime)
         most = LENGTH if name.startswith("builtin:") else LONGEST
         length = longest(backbone, min(most, backbone.length or LENGTH))
-        check_length(backbone, length, name)
+        check_least(backbone, length, name)
         return Encoder(name, backbone, {}, length, source=source)
     run = read_run(folder)
     backbone = load_backbone(run.base, runtime)

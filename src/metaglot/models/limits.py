@@ -18,14 +18,19 @@ from metaglot.models.probe import SAFE
 
 def check_length(backbone: Backbone, max_length: int, where: str) -> None:
     """Raise MetaglotError if the backbone cannot read `max_length` tokens, or if no text has room in them."""
-    if max_length < LEAST:
-        raise MetaglotError(f"{where}: max_length is {max_length} tokens, but a text needs at least {LEAST}; raise it")
-    check_room(backbone.tokenizer, max_length, prompt=backbone.prompt, where=where)
+    check_least(backbone, max_length, where)
     most = longest(backbone, max_length)
     if max_length > most:
         raise MetaglotError(
             f"{where}: max_length is {max_length} tokens, but {backbone.name} takes at most {most}; lower it"
         )
+
+
+def check_least(backbone: Backbone, max_length: int, where: str) -> None:
+    """Raise MetaglotError if no text has room in `max_length` tokens."""
+    if max_length < LEAST:
+        raise MetaglotError(f"{where}: max_length is {max_length} tokens, but a text needs at least {LEAST}; raise it")
+    check_room(backbone.tokenizer, max_length, prompt=backbone.prompt, where=where)
 
 
 def longest(backbone: Backbone, wanted: int) -> int:

@@ -32,8 +32,7 @@ def baselines(names: Sequence[str], backbone: Model, *, multitask: Model | None 
     check_is("backbone", backbone, Model, "the untouched model, Model.base()")
     if multitask is not None:
         check_is("multitask", multitask, Model, "a model that metaglot.load returns")
-    joint = None if multitask is None else multitask.encoder
-    start = Start(backbone, Remembered(backbone.encoder), joint)
+    start = Start(backbone, Remembered(backbone.encoder), multitask)
     wanted = dict.fromkeys(single for name in names for single in BASELINE_GROUPS.get(name, (name,)))
     unknown = [name for name in wanted if name not in BASELINES]
     if unknown:

@@ -3,7 +3,7 @@
 The loop, rates and steps are those of `finetune`, which were tuned on the untouched backbone.
 """
 
-from metaglot.adaptation import Encoder
+from metaglot.adaptation import Model
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.finetune import FineTune
 from metaglot.evaluation.baselines.start import Start
@@ -14,11 +14,11 @@ def begin(start: Start) -> FineTune:
     return multitask(start.multitask)
 
 
-def multitask(start: Encoder | None) -> FineTune:
+def multitask(start: Model | None) -> FineTune:
     """Return the baseline on `start`, a run of the algorithm joint; raise MetaglotError for None."""
     if start is None:
         raise MetaglotError(
             "The baseline multitask fine-tunes a model trained on all tasks jointly, and none was given. "
             "Train one (algorithm: joint) and name its run directory, or leave multitask out."
         )
-    return FineTune(start, name="multitask")
+    return FineTune(start.encoder, name="multitask")

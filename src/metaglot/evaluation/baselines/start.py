@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from metaglot.adaptation import Encoder, Model
+from metaglot.adaptation import Model
 from metaglot.evaluation.baselines.features import Remembered
 
 
@@ -11,4 +11,4 @@ class Start(NamedTuple):
 
     backbone: Model  # untouched
     queries: Remembered  # its features of the queries, shared by the frozen arms
-    multitask: Encoder | None = None  # trained on all tasks jointly
+    multitask: Model | None = None  # trained on all tasks jointly
