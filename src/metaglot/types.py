@@ -201,6 +201,11 @@ class Episode:
     query: Batch
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # provenance: support and query row numbers
 
+    @property
+    def family(self) -> Objective:
+        """The objective, by its name in earlier versions."""
+        return self.objective
+
     def to(self, device: torch.device) -> "Episode":
         """Return the episode with its tensors on `device`."""
         if device.type == "cpu":

@@ -273,6 +273,7 @@ def test_a_run_without_a_checkpoint(make_run):
 
 
 def test_representations_are_one_line(model, sentences):
+    assert model.backbone is model.encoder.backbone
     texts, labels = sentences(3)
     few = model.adapt(texts, labels, effort="instant")
     many = model.adapt([f"apple {i}" for i in range(40)], [f"class {i}" for i in range(40)], effort="instant")

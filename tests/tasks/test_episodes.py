@@ -71,6 +71,7 @@ def test_any_episode_keeps_its_promises(make_toy, counts, shape, seed):
     for row, label in zip(rows, support + query, strict=True):
         assert table[row] == episode.task.classes[label]
     assert episode.task.labels == tuple(source.examples.labels[c] for c in episode.task.classes)
+    assert episode.family is episode.objective  # by its name in earlier versions
     # The text is that of the row.
     ids = [*episode.support["input_ids"], *episode.query["input_ids"]]
     masks = [*episode.support["attention_mask"], *episode.query["attention_mask"]]

@@ -27,7 +27,7 @@ from metaglot.data.arguments import check_is, check_name, check_number, check_te
 from metaglot.data.folders import ADAPTED, folder_of, is_file
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
-from metaglot.models import Runtime
+from metaglot.models import Backbone, Runtime
 from metaglot.models.devices import Precision
 
 
@@ -45,6 +45,11 @@ class Model:
     def name(self) -> str:
         """What it was loaded as."""
         return self.encoder.name
+
+    @property
+    def backbone(self) -> Backbone:
+        """The network and its tokenizer, with what was noted when they were loaded (`backbone.notes`)."""
+        return self.encoder.backbone
 
     @property
     def max_length(self) -> int:
