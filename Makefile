@@ -36,7 +36,7 @@ format: $(STAMP)  ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP)  ## The quick tests (seven minutes on two cores)
+test: $(STAMP)  ## The quick tests (five minutes on two cores that do nothing else)
 	$(PYTEST) -m 'not slow'
 
 test-slow: $(STAMP)  ## The others (a quarter of an hour on two cores)
