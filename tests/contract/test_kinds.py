@@ -37,7 +37,7 @@ EASY = ("protonet", "r2d2", "fomaml", "matchingnet")  # run in `make test` with 
 
 def _marked() -> list[Any]:
     pairs = [(name, kind) for kind in KINDS for name in ALGORITHMS]
-    quick = {(name, kind) for name, kind in pairs if name in EASY} | set(REFUSED)
+    quick = {(name, kind) for name, kind in pairs if name in EASY or kind == "tagging"} | set(REFUSED)
     return [pytest.param(*pair, marks=[] if pair in quick else pytest.mark.slow, id="-".join(pair)) for pair in pairs]
 
 
@@ -59,7 +59,7 @@ def test_an_algorithm_learns_a_kind_or_says_why_not(name, kind, bert):
         logits = problem.logits({**meta, **fast.params}, episode.support)
     metrics = problem.objective.metrics(logits, episode.support)
     assert all(map(math.isfinite, metrics.values()))
-    assert name not in LEARN or of.learnt(metrics[of.metric]), metrics
+    assert of.learnt(metrics[of.metric]) or (name not in LEARN and kind != "tagging"), metrics
 
 
 @pytest.mark.parametrize("kind", KINDS)
