@@ -19,9 +19,9 @@ import torch
 from benchmarks.auto import error_of
 from benchmarks.judging import parser_of, task_sets
 from metaglot.adaptation import Model, load_model
-from metaglot.adaptation.closed_form import Solver, blend, held_out_score, solver_of
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.protocol import TaskSet
+from metaglot.families.class_heads import Solver, blend, held_out_score, solver_of
 from metaglot.seeds import fold
 
 SOLVERS: tuple[Solver, ...] = ("ridge", "logistic")

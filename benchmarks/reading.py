@@ -22,11 +22,12 @@ import torch
 from scipy.stats import t
 
 from metaglot.adaptation import EFFORTS, Model, load_model
-from metaglot.adaptation.closed_form import SupportUnits, held_out_score, support_units
 from metaglot.adaptation.encoder import PairChoice
 from metaglot.adaptation.pair_choice import PAIR_CHOICES, best_of, conflicts_of, gains, over_chance
 from metaglot.adaptation.support import head_of
 from metaglot.data.examples import Examples, Inputs
+from metaglot.families.class_heads import held_out_score
+from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.seeds import generator
 
 Rows = list[tuple[str, str, str]]  # first text, second, label

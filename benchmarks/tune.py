@@ -30,7 +30,7 @@ from metaglot.evaluation import FineTune, Fitted, TaskSet
 from metaglot.evaluation.baselines import Knn, Remembered
 from metaglot.evaluation.baselines.bitfit import bitfit
 from metaglot.evaluation.baselines.lora import lora
-from metaglot.evaluation.metrics import judge
+from metaglot.families.classification import judge
 from metaglot.seeds import fold
 
 # Sets that recipes/english.yaml keeps aside, each cut to one domain or to six classes.

@@ -39,14 +39,20 @@ class Choices(Mapping[str, T]):
 
 FAMILIES: Choices[Any] = Choices(
     {
-        "classification": "metaglot.families.classification:Classification",
-        "multilabel": "metaglot.families.multilabel:MultiLabel",
-        "regression": "metaglot.families.regression:Regression",
+        "classification": "metaglot.families.classification:ClassificationFamily",
+        "multilabel": "metaglot.families.multilabel:MultiLabelFamily",
+        "regression": "metaglot.families.regression:RegressionFamily",
+    }
+)
+"""Kinds of tasks that a model adapts to: what `--task` names; each is made without arguments."""
+
+OBJECTIVES: Choices[Any] = Choices(
+    {
         "masked-lm": "metaglot.families.language.masked_lm:MaskedLm",
         "causal-lm": "metaglot.families.language.causal_lm:CausalLm",
     }
 )
-"""Kinds of tasks."""
+"""The objectives of language models, which are no kinds that a model adapts to."""
 
 ALGORITHMS: Choices[Any] = Choices(
     {

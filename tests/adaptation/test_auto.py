@@ -12,7 +12,6 @@ from metaglot.adaptation import AUTO, Adapted
 from metaglot.adaptation import auto as module
 from metaglot.adaptation import choice as choice_module
 from metaglot.adaptation.auto import CLOSED, MANY, SOME, choose, step_seconds
-from metaglot.adaptation.closed_form import SupportUnits
 from metaglot.adaptation.crossval import folds_of
 from metaglot.adaptation.effort import effort_called
 from metaglot.adaptation.expected import Expected
@@ -20,6 +19,7 @@ from metaglot.adaptation.fit import Classes, Fit
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.folding import folded
 from metaglot.errors import MetaglotError
+from metaglot.families.support_units import SupportUnits
 
 
 @pytest.mark.parametrize("count", [2, 4])

@@ -8,7 +8,8 @@ import torch
 from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
 
-from metaglot.adaptation.closed_form import (
+from metaglot.adaptation.support import MOST_OFTEN, evened
+from metaglot.families.class_heads import (
     ABSENT,
     CONFIDENCE,
     ENOUGH,
@@ -16,7 +17,6 @@ from metaglot.adaptation.closed_form import (
     FOLDS,
     FREEDOM,
     PENALTY,
-    SupportUnits,
     balance,
     blend,
     confidence,
@@ -26,9 +26,8 @@ from metaglot.adaptation.closed_form import (
     layer,
     logistic,
     solver_of,
-    support_units,
 )
-from metaglot.adaptation.support import MOST_OFTEN, evened
+from metaglot.families.support_units import SupportUnits, support_units
 
 WIDTH = 12
 START = CONFIDENCE["ridge"]

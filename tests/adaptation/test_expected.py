@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from metaglot.adaptation.closed_form import support_units
 from metaglot.adaptation.expected import expected
+from metaglot.families.support_units import support_units
 
 
 def blobs(per_class: int, spread: float, seed: int, classes: int = 3):
@@ -54,7 +54,7 @@ def test_repeats_tell_nothing_more():
 
 @pytest.mark.parametrize("per_class", [4, 8, 16])
 def test_the_interval_holds_the_accuracy(per_class):
-    from metaglot.adaptation.closed_form import layer
+    from metaglot.families.class_heads import layer
 
     held = 0
     for seed in range(40):

@@ -8,8 +8,9 @@ import torch
 
 import metaglot.adaptation.adapted as adapted_module
 from metaglot.adaptation import Adapted
-from metaglot.adaptation.closed_form import layer, support_units
 from metaglot.adaptation.explanation import shares
+from metaglot.families.class_heads import layer
+from metaglot.families.support_units import support_units
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from metaglot.adaptation import Adapted, load_model
-from metaglot.adaptation.closed_form import support_units
 from metaglot.adaptation.pair_choice import CONFLICTS, ENOUGH, best_of, conflicts_of, gains, gains_of, over_chance
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
+from metaglot.families.support_units import support_units
 from metaglot.models import Runtime
 
 

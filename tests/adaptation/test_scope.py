@@ -9,9 +9,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from metaglot.adaptation import Adapted, Effort
-from metaglot.adaptation.closed_form import SAME, folds, prototypes, sizes, support_units
 from metaglot.adaptation.scope import FIRMNESS, measures, scope_of
 from metaglot.errors import MetaglotError
+from metaglot.families.class_heads import SAME, folds, prototypes, sizes
+from metaglot.families.support_units import support_units
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from metaglot.adaptation import Adapted, closed_form
+from metaglot.adaptation import Adapted
+from metaglot.families import class_heads as closed_form
 
 
 @pytest.fixture(autouse=True)

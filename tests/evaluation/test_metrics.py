@@ -3,7 +3,8 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.metrics import Bin, calibration_bins, calibration_error, judge, macro_f1
+from metaglot.families.classification import judge, macro_f1
+from metaglot.families.scoring import Bin, calibration_bins, calibration_error
 
 
 def test_macro_f1_by_hand() -> None:

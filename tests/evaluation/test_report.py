@@ -8,7 +8,7 @@ import pytest
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Result
 from metaglot.evaluation.leakage import Counts, Leakage, TaskLeakage
-from metaglot.evaluation.metrics import Bin
+from metaglot.families.scoring import Bin
 from metaglot.report import ReportData, curve_chart, method_chart, write_report
 from metaglot.report.page import markdown_report, report_of
 from metaglot.report.rates import Learnt

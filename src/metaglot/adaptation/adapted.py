@@ -18,7 +18,6 @@ from metaglot.adaptation.arguments import (
     check_rows,
 )
 from metaglot.adaptation.checks import check_labelled, check_texts, listed
-from metaglot.adaptation.closed_form import SupportUnits
 from metaglot.adaptation.editing import edited, with_more
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import BATCH, Encoder
@@ -31,6 +30,7 @@ from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, label_text
 from metaglot.data.names import words_of
 from metaglot.errors import MetaglotError
+from metaglot.families.support_units import SupportUnits
 
 SHOWN = 5  # labels of a representation
 

@@ -25,7 +25,6 @@ from dataclasses import replace
 import torch
 
 from metaglot.adaptation.choice import CLOSED, MANY, RATE, SECONDS, SOME, SPREAD, Choice, Trial, usual
-from metaglot.adaptation.closed_form import SupportUnits, confidence
 from metaglot.adaptation.crossval import folds_of, judged
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.encoder import Encoder
@@ -35,6 +34,8 @@ from metaglot.adaptation.fitting import fit_examples, recorded
 from metaglot.adaptation.support import Names, head_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, in_order
+from metaglot.families.class_heads import confidence
+from metaglot.families.support_units import SupportUnits
 from metaglot.seeds import fold
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 import torch
 
 from metaglot.adaptation.checks import check_classes, check_labelled, check_labels, numbered
-from metaglot.adaptation.closed_form import SupportUnits
 from metaglot.adaptation.fit import Classes, Fit
 from metaglot.adaptation.fitting import fit_examples, recorded
 from metaglot.adaptation.support import class_names_of, features_of, head_of, names_as, words_by_label
@@ -19,6 +18,7 @@ from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, in_order, label_text, of_kind
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
+from metaglot.families.support_units import SupportUnits
 
 NOTHING: Examples[Label] = Examples()
 
@@ -114,7 +114,7 @@ def _solved(fit: Fit, examples: Examples[Label], left: list[int]) -> Fit:
     labels = (*(label for label in fit.labels if label in there), *sorted(there - set(fit.labels)))
     numbers = [labels.index(label) for label in examples.targets]
     units = fit.units.at(torch.nonzero(~fit.units.is_class_name)[:, 0][left])
-    units = units._replace(numbers=torch.tensor(numbers[: len(left)], device=units.numbers.device))
+    units = units._replace(targets=torch.tensor(numbers[: len(left)], device=units.numbers.device))
     if len(new := examples.inputs.at(range(len(left), len(examples)))):
         units = units.plus(features_of(fit.encoder, {}, new, numbers[len(left) :]))
     names = _names(fit, there)

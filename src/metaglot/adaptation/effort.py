@@ -29,7 +29,9 @@ class Effort:
     head_lr: float = 0.0
     batch_size: int = 16
     freeze: tuple[str, ...] = ()  # patterns of the body that stay
-    head: HeadName = "prototypes"  # that stays; blend: in closed form after the steps, calibrated (closed_form.py)
+    head: HeadName = (
+        "prototypes"  # that stays; blend: in closed form after the steps, calibrated (families/class_heads.py)
+    )
     names: bool = False  # the name of each class is one more example of it, if all say something
     kept: float = 0.0  # share of the body from before the steps in the one that stays
     contrast: float = 0.0  # weight of the contrastive loss beside cross-entropy (families/contrast.py)

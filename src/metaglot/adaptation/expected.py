@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import torch
 
-from metaglot.adaptation.closed_form import Solver, SupportUnits, held_out, sizes
+from metaglot.families.class_heads import Solver, held_out, sizes
+from metaglot.families.support_units import SupportUnits
 
 SET_ASIDE = 0.086  # δ
 WIDTH = 2.5  # z

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation.choice import Choice
-from metaglot.adaptation.closed_form import Solver, SupportUnits
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
+from metaglot.families.class_heads import Solver
+from metaglot.families.support_units import SupportUnits
 from metaglot.models.heads import head_size, scores
 from metaglot.types import Params
 from metaglot.version import __version__

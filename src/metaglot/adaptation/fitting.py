@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from metaglot.adaptation.checks import check_names
-from metaglot.adaptation.closed_form import Solver, SupportUnits, blend, fitted, solver_of
 from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fit import Classes, Fit, record_of
@@ -15,7 +14,9 @@ from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, in_order, label_text
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
+from metaglot.families.class_heads import Solver, blend, fitted, solver_of
 from metaglot.families.contrast import WithContrast
+from metaglot.families.support_units import SupportUnits
 from metaglot.models.averaging import averaged
 from metaglot.models.trainable import check_trains
 from metaglot.types import Params

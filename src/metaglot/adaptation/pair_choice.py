@@ -20,13 +20,14 @@ from typing import get_args
 import torch
 from torch.nn.functional import cross_entropy
 
-from metaglot.adaptation.closed_form import CONFIDENCE, ENOUGH, SupportUnits, confidence, held_out
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.support import features_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, in_order
 from metaglot.errors import MetaglotError
+from metaglot.families.class_heads import CONFIDENCE, ENOUGH, confidence, held_out
+from metaglot.families.support_units import SupportUnits
 
 PAIR_CHOICES: tuple[PairChoice, ...] = get_args(PairChoice)
 CONFLICTS = 0.1  # share of the examples that may stand under several labels by one part, and not by both

@@ -19,9 +19,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.closed_form import SupportUnits, folds
 from metaglot.adaptation.nearest import BLOCK, NONE, largest_cosine, largest_of, nearest_apart
 from metaglot.errors import MetaglotError
+from metaglot.families.class_heads import folds
+from metaglot.families.support_units import SupportUnits
 
 FIRMNESS = 0.03  # C of the logistic regression; chosen with the three numbers on development sets
 NOTHING = 1e-20  # squared length from which on a direction means something

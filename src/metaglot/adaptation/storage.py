@@ -17,7 +17,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.card import model_card
-from metaglot.adaptation.closed_form import SupportUnits
 from metaglot.adaptation.effort import AsTrained
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Classes, Fit
@@ -32,11 +31,12 @@ from metaglot.data.modes import usual_mode
 from metaglot.data.naming import found_name, kept_name
 from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
+from metaglot.families.support_units import SupportUnits
 from metaglot.models import Runtime
 from metaglot.models.finite import check_finite
 from metaglot.models.heads import head_size
 
-UNITS = {"features": "known.features", "numbers": "known.numbers", "is_class_name": "known.spoken"}  # in the file
+UNITS = {"features": "known.features", "targets": "known.numbers", "is_class_name": "known.spoken"}  # in the file
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 
 

@@ -6,13 +6,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metaglot.adaptation.closed_form import Solver, SupportUnits, blend, prototypes, solver_of, support_units
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
 from metaglot.data.examples import Inputs
 from metaglot.data.labels import Label, label_text, normal
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
+from metaglot.families.class_heads import Solver, blend, prototypes, solver_of
+from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.models.heads import LOG_SCALE, prototype_layer
 from metaglot.types import Batch, Params
 

@@ -8,10 +8,10 @@ from metaglot.data.arguments import check_all
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import Method
-from metaglot.evaluation.metrics import judge
 from metaglot.evaluation.peak import forget_peak, peak_mb
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells, check_plan, query_rows, unique
 from metaglot.evaluation.result import Result
+from metaglot.families.classification import judge
 from metaglot.seeds import fold
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 from pydantic_core import from_json
 
-from metaglot.evaluation.metrics import Bin
 from metaglot.evaluation.protocol import Cell
+from metaglot.families.scoring import Bin
 from metaglot.metric import CLASSIFICATION, Measures, Metric
 
 

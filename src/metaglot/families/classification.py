@@ -1,14 +1,25 @@
 """Classification of one text or a pair: a linear layer on the pooled features, cross-entropy, accuracy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
+import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
+from metaglot.data.labels import Label, in_order, label_text, labels_of
+from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.metric import LABELLED, Measures
+from metaglot.families.class_heads import Solver, blend, fitted, solver_of
+from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.quiet_sklearn import quiet_sklearn
+from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
+from metaglot.families.support_units import SupportUnits
+from metaglot.metric import ACCURACY, CLASSIFICATION, ECE, LABELLED, MACRO_F1, Measures
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
@@ -70,3 +81,130 @@ class Classification:
     def measures(self) -> Measures:
         """Accuracy, the primary one, and loss."""
         return LABELLED
+
+
+@dataclass(frozen=True)
+class ClassificationFamily:
+    """The kind of task in which a text is of one class of several."""
+
+    name: str = "classification"
+    exclusive: bool = True
+    measures: Measures = CLASSIFICATION
+
+    def read(self, values: Sequence[object], name: Name) -> Read:
+        """Return labels in their one form (`metaglot.data.labels`); raise MetaglotError for other objects."""
+        return Read(*labels_of(values, name))
+
+    def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
+        """Return the cells: a table has labels in their one form already."""
+        del name
+        return Read(list(cells))
+
+    def check(self, targets: Sequence[Label]) -> None:
+        """Raise MetaglotError for fewer than two classes."""
+        if len(set(targets)) < 2:
+            raise MetaglotError(f"all examples have the label {targets[0]!r}; give examples of at least two classes")
+
+    def schema(self, targets: Sequence[Label]) -> Schema:
+        """Return the classes in order, and how many examples each has."""
+        classes = in_order(targets)
+        return Schema(classes, tuple(targets.count(label) for label in classes))
+
+    def strata(self, targets: Sequence[Label]) -> list[str]:
+        """Return the class of each."""
+        return [label_text(label) for label in targets]
+
+    def shown(self, target: Label) -> str:
+        """Return the label."""
+        return label_text(target)
+
+    def plain(self, target: Label) -> Any:
+        """Return the label as a string."""
+        return label_text(target)
+
+    def tensor(self, targets: Sequence[Label], schema: Schema) -> Tensor:  # [n], long
+        """Return the number of the class of each."""
+        number = {label: i for i, label in enumerate(schema.outputs)}
+        return torch.tensor([number[label] for label in targets], dtype=torch.long)
+
+    def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:
+        """Return the numbers that the classes have in the new schema."""
+        number = {label: i for i, label in enumerate(new.outputs)}
+        return torch.tensor([number[label] for label in old.outputs], device=tensor.device)[tensor]
+
+    def row(self, target: Label, schema: Schema) -> Row:
+        """Return the number of the class as the label."""
+        return {"label": schema.outputs.index(target)}
+
+    def objective(self, schema: Schema, pad_token_id: int) -> Classification:
+        """Return the objective of classes."""
+        del schema
+        return Classification(pad_token_id)
+
+    def alone(self, output: Label) -> Label:
+        """Return the class itself."""
+        return output
+
+    def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
+        """Return the head of `class_heads`, calibrated."""
+        solver, beta = solver_of(units, len(schema.outputs), metric)
+        return Solved(blend(units, len(schema.outputs), metric, solver=solver, beta=beta), solver)
+
+    def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
+        """Return "logistic" where that tells examples set aside better, else "ridge"."""
+        return solver_of(units, len(schema.outputs), metric)[0]
+
+    def solve_after(
+        self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
+    ) -> dict[str, Tensor]:
+        """Return the head on features after gradient steps."""
+        classes, way = len(schema.outputs), cast("Solver", solver)
+        return blend(units, classes, metric, solver=way, beta=firmness * fitted(steps, classes, way))
+
+    def linear(self, features: Any, targets: Sequence[Label], schema: Schema, *, c: float) -> Linear:
+        """Return logistic regression, softmax over the classes."""
+        with quiet_sklearn():
+            made = LogisticRegression(C=c, max_iter=1000).fit(features, self.tensor(targets, schema).numpy())
+        weight, bias = np.asarray(made.coef_), np.asarray(made.intercept_)
+        if len(weight) == 1:  # one logit of the second class over the first
+            weight, bias = np.concatenate([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
+        return Linear(weight, bias)
+
+    def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:
+        """Return softmax(scores)."""
+        del schema, params
+        return scores.softmax(-1)
+
+    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[Label]:
+        """Return the likeliest class of each."""
+        del params
+        return [schema.outputs[i] for i in values.argmax(-1)]
+
+    def score(self, predicted: Predictions, truth: Sequence[Label]) -> Scored:
+        """Return accuracy, macro F1 and calibration error."""
+        return judge(predicted.outputs, predicted.values, [label_text(label) for label in truth])
+
+
+def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]) -> Scored:
+    """Return the metrics of `probabilities` [n, C], whose columns are `labels`, against the true names [n].
+
+    The prediction is the likeliest label, its probability the confidence.  A true label that is not among
+    `labels` counts as missed.  Raises MetaglotError when the shapes disagree or nothing was predicted.
+    """
+    check_values(probabilities, (len(truth), len(labels)))
+    predicted = [labels[int(number)] for number in probabilities.argmax(axis=1)]
+    right = np.array([p == t for p, t in zip(predicted, truth, strict=True)])
+    confidence = probabilities.max(axis=1)
+    bins = calibration_bins(confidence, right)
+    found = {
+        ACCURACY.name: float(right.mean()),
+        MACRO_F1.name: macro_f1(truth, predicted),
+        ECE.name: calibration_error(confidence, right),
+    }
+    return Scored(found, CLASSIFICATION, bins)
+
+
+def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:
+    """Return the mean over classes of F1 = 2PR / (P + R), over the classes that occur in either list."""
+    score = cast("Callable[..., float]", f1_score)  # its annotations are wrong about zero_division
+    return float(score(list(truth), list(predicted), average="macro", zero_division=0.0))

@@ -1,18 +1,32 @@
 """Several labels a text, or none: a linear layer on the pooled features, a binary cross-entropy a label, F1."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any, cast
 
+import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from metaglot.data.labels import Label, label_text, normal
+from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
+from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
+from metaglot.families.support_units import SupportUnits
 from metaglot.metric import MACRO_F1, Measures, least_loss, share
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
-MEASURES: Measures = (MACRO_F1, share("micro_f1", "micro F1"), least_loss("loss", unit="nats a label"))
+MICRO_F1 = share("micro_f1", "micro F1")
+LABEL_ECE = share("ece", "ECE", better="lower", meaning="expected calibration error of the labels in % (15 bins)")
+MEASURES: Measures = (MACRO_F1, MICRO_F1, least_loss("loss", unit="nats a label"))
+CERTAIN = 4.0  # log odds of a label that all examples have: e⁻⁴ is 2 %
 UNJUDGED = -1.0  # of a label of which is not known whether a text has it
 
 
@@ -92,3 +106,191 @@ class MultiLabel:
         """Return scores and targets of the labels that the batch speaks of; a head of a data set may have more."""
         targets = batch["targets"]
         return logits[:, : targets.shape[1]], targets
+
+
+SEPARATOR = "|"  # of labels in one cell
+THRESHOLD = "head.threshold"  # [K]: the probability from which on a label is given
+LABELS = frozenset[str]
+SCORED: Measures = (MACRO_F1, MICRO_F1, LABEL_ECE)
+
+
+@dataclass(frozen=True)
+class MultiLabelFamily:
+    """The kind of task in which a text has any number of labels, or none."""
+
+    name: str = "multilabel"
+    exclusive: bool = False
+    measures: Measures = SCORED
+
+    def read(self, values: Sequence[object], name: Name) -> Read:
+        """Return each list, tuple or set of strings as a set; a string is one label; raise MetaglotError for others."""
+        return Read([_labels(value, name(row)) for row, value in enumerate(values)])
+
+    def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
+        """Return the labels of each cell: a JSON list of strings, or labels joined by "|"; an empty cell has none."""
+        return Read([_of_cell(cell, name(row)) for row, cell in enumerate(cells)])
+
+    def check(self, targets: Sequence[LABELS]) -> None:
+        """Raise MetaglotError where no label tells texts apart."""
+        found = frozenset[str]().union(*targets)
+        if not any(0 < sum(label in own for own in targets) < len(targets) for label in found):
+            raise MetaglotError(
+                "every label stands at all examples, or none does; give examples with it and without it"
+                if found
+                else "no example has a label; give examples with labels and without them"
+            )
+
+    def schema(self, targets: Sequence[LABELS]) -> Schema:
+        """Return the labels in order, and how many examples have each."""
+        labels = sorted(frozenset[str]().union(*targets))
+        return Schema(tuple(labels), tuple(sum(label in own for own in targets) for label in labels))
+
+    def strata(self, targets: Sequence[LABELS]) -> list[str]:
+        """Return the rarest label of each; the empty string where there is none."""
+        schema = self.schema(targets)
+        count = dict(zip(map(label_text, schema.outputs), schema.counts, strict=True))
+        return [min(own, key=lambda label: (count[label], label), default="") for own in targets]
+
+    def shown(self, target: LABELS) -> str:
+        """Return the labels in order, joined by "|"; in JSON where one of them has a "|" in it."""
+        labels = sorted(target)
+        joined = any(SEPARATOR in label or label.startswith("[") for label in labels)
+        return json.dumps(labels, ensure_ascii=False) if joined else SEPARATOR.join(labels)
+
+    def plain(self, target: LABELS) -> Any:
+        """Return the labels in order."""
+        return sorted(target)
+
+    def tensor(self, targets: Sequence[LABELS], schema: Schema) -> Tensor:  # [n, K] of 0 and 1
+        """Return which labels each text has."""
+        return torch.tensor([[float(label in own) for label in schema.outputs] for own in targets]).reshape(
+            len(targets), len(schema.outputs)
+        )
+
+    def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:
+        """Return the columns in the places of the new schema; texts have no label that is new."""
+        moved = tensor.new_zeros(len(tensor), len(new.outputs))
+        moved[:, [new.outputs.index(label) for label in old.outputs]] = tensor
+        return moved
+
+    def row(self, target: LABELS, schema: Schema) -> Row:
+        """Return 1 for a label that the text has, 0 for the rest."""
+        return {"targets": [float(label in target) for label in schema.outputs]}
+
+    def objective(self, schema: Schema, pad_token_id: int) -> MultiLabel:
+        """Return the objective of labels."""
+        del schema
+        return MultiLabel(pad_token_id)
+
+    def alone(self, output: Label) -> LABELS:
+        """Return the set of this label."""
+        return frozenset({label_text(output)})
+
+    def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
+        """Return one-vs-rest logistic regression in which examples with and without a label weigh the same."""
+        del metric
+        made = _one_vs_rest(units.features.double().cpu().numpy(), units.targets.cpu().numpy(), c=10.0, balanced=True)
+        half = torch.full((len(schema.outputs),), 0.5)
+        return Solved({**_head(made), THRESHOLD: half}, "logistic")
+
+    def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
+        """Return "logistic"."""
+        del units, schema, metric
+        return "logistic"
+
+    def solve_after(
+        self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
+    ) -> dict[str, Tensor]:
+        """Return the head on features after gradient steps."""
+        del solver, steps, firmness
+        return self.solve(units, schema, metric).params
+
+    def linear(self, features: Any, targets: Sequence[LABELS], schema: Schema, *, c: float) -> Linear:
+        """Return one-vs-rest logistic regression, balanced: unbalanced it hardly gives a label at so few examples."""
+        return _one_vs_rest(features, self.tensor(targets, schema).numpy(), c=c, balanced=True)
+
+    def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:
+        """Return the probability of each label."""
+        del schema, params
+        return scores.sigmoid()
+
+    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[LABELS]:
+        """Return the labels whose probability reaches the threshold."""
+        least = params[THRESHOLD].cpu().numpy() if THRESHOLD in params else np.full(len(schema.outputs), 0.5)
+        names = [label_text(label) for label in schema.outputs]
+        return [frozenset(names[i] for i in np.flatnonzero(row >= least)) for row in values]
+
+    def score(self, predicted: Predictions, truth: Sequence[LABELS]) -> Scored:
+        """Return macro F1 over the labels that are given or occur, micro F1, and the calibration error."""
+        values = predicted.values
+        check_values(values, (len(truth), len(predicted.outputs)))
+        labels = sorted(frozenset(predicted.outputs).union(*truth))
+        given, true = (
+            np.array([[label in own for label in labels] for own in side]) for side in (predicted.targets, truth)
+        )
+        known, there = [labels.index(label) for label in predicted.outputs], (given | true).any(0)
+        right = true[:, known].ravel()
+        given, true = given[:, there], true[:, there]
+        found = {
+            MACRO_F1.name: _f1(true, given, "macro"),
+            MICRO_F1.name: _f1(true, given, "micro"),
+            LABEL_ECE.name: calibration_error(values.ravel(), right),
+        }
+        return Scored(found, SCORED, calibration_bins(values.ravel(), right))
+
+
+def _f1(true: np.ndarray, given: np.ndarray, average: str) -> float:
+    """Return F1 of what is given, 1 where nothing was to be given and nothing is."""
+    score = cast("Callable[..., float]", f1_score)  # its annotations are wrong about zero_division
+    return float(score(true, given, average=average, zero_division=0.0)) if true.shape[1] else 1.0
+
+
+def _head(made: Linear) -> dict[str, Tensor]:
+    return {"head.weight": torch.as_tensor(made.weight).float(), "head.bias": torch.as_tensor(made.bias).float()}
+
+
+def _one_vs_rest(features: Any, targets: np.ndarray, *, c: float, balanced: bool) -> Linear:
+    """Return a logistic regression a label; a label that all texts have, or none, has a constant score."""
+    weight, bias = np.zeros((targets.shape[1], features.shape[1])), np.zeros(targets.shape[1])
+    for k in range(targets.shape[1]):
+        own = targets[:, k] > 0.5
+        if own.all() or not own.any():
+            bias[k] = CERTAIN if own.all() else -CERTAIN
+            continue
+        kind = "balanced" if balanced else None
+        made = LogisticRegression(C=c, class_weight=kind, max_iter=1000).fit(features, own)
+        weight[k], bias[k] = np.asarray(made.coef_)[0], float(np.asarray(made.intercept_)[0])
+    return Linear(weight, bias)
+
+
+def _labels(value: object, where: str) -> LABELS | None:
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    many = [value] if isinstance(value, str) else value
+    if not isinstance(many, list | tuple | AbstractSet | np.ndarray):
+        raise MetaglotError(
+            f"{where} is {value!r:.60}, of type {type(value).__name__}, not labels; give a list or a set of strings, "
+            "empty where a text has none"
+        )
+    found = [_label(one, where) for one in many]
+    return frozenset(found)
+
+
+def _label(value: object, where: str) -> str:
+    text = normal(value) if isinstance(value, str) else None
+    if text is None:
+        raise MetaglotError(f"{where} has {value!r:.60} among its labels, which is no name; give strings")
+    return text
+
+
+def _of_cell(cell: Label | None, where: str) -> LABELS:
+    if cell is None:
+        return frozenset()
+    text = label_text(cell).strip()
+    if text.startswith("["):
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise MetaglotError(f"{where} begins with [ and is no list of JSON: {text!r:.60}") from error
+        return frozenset(_label(one, where) for one in found)
+    return frozenset(_label(part, where) for part in text.split(SEPARATOR) if part.strip())

@@ -6,19 +6,33 @@ Numbers are learnt in units of their spread, so that rates and heads need not kn
 curvature of L in f is ½, the most that a cross-entropy has: rates that suit classes suit numbers.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from scipy.stats import spearmanr
+from sklearn.linear_model import Ridge
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from metaglot.data.labels import Label
+from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.metric import Measures, least_loss
+from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.scoring import Scored, check_values
+from metaglot.families.support_units import SupportUnits
+from metaglot.metric import Measures, Metric, least_loss
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
-MEASURES: Measures = tuple(least_loss(*names, unit="") for names in (("mae", "MAE"), ("rmse", "RMSE"), ("loss",)))
+MAE, RMSE = least_loss("mae", "MAE", unit=""), least_loss("rmse", "RMSE", unit="")
+SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
+MEASURES: Measures = (MAE, RMSE, least_loss("loss", unit=""))
+SCORED: Measures = (MAE, RMSE, SPEARMAN)
+GROUPS = 4  # of numbers, by quantile: what shots count
 
 
 @dataclass(frozen=True)
@@ -80,3 +94,144 @@ class Regression:
     def measures(self) -> Measures:
         """The mean absolute error, the primary one, the root of the mean squared error, and the loss."""
         return MEASURES
+
+
+@dataclass(frozen=True)
+class RegressionFamily:
+    """The kind of task in which a text has a number."""
+
+    name: str = "regression"
+    exclusive: bool = False
+    measures: Measures = SCORED
+
+    def read(self, values: Sequence[object], name: Name) -> Read:
+        """Return each as a number; raise MetaglotError for what is none."""
+        return Read([_number(value, name(row)) for row, value in enumerate(values)])
+
+    def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
+        """Return the number in each cell."""
+        return Read([_number(cell, name(row)) for row, cell in enumerate(cells)])
+
+    def check(self, targets: Sequence[float]) -> None:
+        """Raise MetaglotError where all numbers are the same."""
+        if len(set(targets)) < 2:
+            raise MetaglotError(f"all examples have the number {targets[0]:g}; give examples of several numbers")
+
+    def schema(self, targets: Sequence[float]) -> Schema:
+        """Return mean and spread of the numbers."""
+        numbers = np.asarray(targets, np.float64)
+        spread = float(numbers.std()) if len(numbers) > 1 else 0.0
+        return Schema((NUMBER,), (len(numbers),), float(numbers.mean()) if len(numbers) else 0.0, spread or 1.0)
+
+    def strata(self, targets: Sequence[float]) -> list[str]:
+        """Return which quarter of the numbers each is in."""
+        order = np.argsort(np.asarray(targets), kind="stable")
+        place = np.empty(len(order), int)
+        place[order] = np.arange(len(order)) * GROUPS // max(1, len(order))
+        return [f"quarter {int(at) + 1}" for at in place]
+
+    def shown(self, target: float) -> str:
+        """Return the number, to six digits."""
+        return f"{target:.6g}"
+
+    def plain(self, target: float) -> Any:
+        """Return the number."""
+        return target
+
+    def tensor(self, targets: Sequence[float], schema: Schema) -> Tensor:  # [n, 1], on their own scale
+        """Return the numbers."""
+        del schema
+        return torch.tensor([[float(one)] for one in targets], dtype=torch.float64).reshape(len(targets), 1)
+
+    def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:
+        """Return the numbers: they have their own scale in every schema."""
+        del old, new
+        return tensor
+
+    def row(self, target: float, schema: Schema) -> Row:
+        """Return the number."""
+        del schema
+        return {"target": target}
+
+    def objective(self, schema: Schema, pad_token_id: int) -> Regression:
+        """Return the objective of numbers of this mean and spread."""
+        return Regression(pad_token_id, schema.mean, schema.spread)
+
+    def alone(self, output: Label) -> None:
+        """Return None: the name of the number says nothing of it."""
+        del output
+
+    def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
+        """Return ridge regression on centred features."""
+        del metric
+        numbers = (units.targets[:, 0].cpu().numpy() - schema.mean) / schema.spread
+        made = _ridge(units.features.double().cpu().numpy(), numbers, penalty=1.0)
+        return Solved(
+            {"head.weight": torch.as_tensor(made.weight).float(), "head.bias": torch.as_tensor(made.bias).float()},
+            "ridge",
+        )
+
+    def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
+        """Return "ridge"."""
+        del units, schema, metric
+        return "ridge"
+
+    def solve_after(
+        self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
+    ) -> dict[str, Tensor]:
+        """Return the head on features after gradient steps."""
+        del solver, steps, firmness
+        return self.solve(units, schema, metric).params
+
+    def linear(self, features: Any, targets: Sequence[float], schema: Schema, *, c: float) -> Linear:
+        """Return ridge regression, of the numbers in units of their spread."""
+        numbers = (np.asarray(targets, np.float64) - schema.mean) / schema.spread
+        return _ridge(features, numbers, penalty=1 / c)
+
+    def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:
+        """Return the numbers on their own scale."""
+        del params
+        return scores * schema.spread + schema.mean
+
+    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[float]:
+        """Return the numbers."""
+        del schema, params
+        return values[:, 0].tolist()
+
+    def score(self, predicted: Predictions, truth: Sequence[float]) -> Scored:
+        """Return mean absolute error, root mean squared error, and Spearman's rank correlation (0 without any)."""
+        check_values(predicted.values, (len(truth), 1))
+        wrong = np.asarray(predicted.targets, np.float64) - np.asarray(truth, np.float64)
+        found = {MAE.name: float(np.abs(wrong).mean()), RMSE.name: float(np.sqrt((wrong**2).mean()))}
+        return Scored({**found, SPEARMAN.name: _spearman(predicted.targets, truth)}, SCORED)
+
+
+NUMBER = "number"  # the one output
+
+
+def _spearman(ours: Sequence[float], truth: Sequence[float]) -> float:
+    """Return the rank correlation; 0 where one side is constant, which orders nothing."""
+    if len(set(ours)) < 2 or len(set(truth)) < 2:
+        return 0.0
+    return float(np.asarray(spearmanr(ours, truth))[0])
+
+
+def _ridge(features: Any, numbers: np.ndarray, *, penalty: float) -> Linear:
+    made = Ridge(alpha=penalty).fit(features, numbers)
+    return Linear(np.asarray(made.coef_, np.float64)[None], np.atleast_1d(np.asarray(made.intercept_, np.float64)))
+
+
+def _number(value: object, where: str) -> float | None:
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()  # pyright: ignore[reportAttributeAccessIssue]
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(value)  # pyright: ignore[reportArgumentType]
+    except (TypeError, ValueError) as error:
+        raise MetaglotError(f"{where} is {value!r:.60}, which is no number; mend it, or leave the row out") from error
+    if math.isinf(number):
+        raise MetaglotError(f"{where} is {value!r:.60}; a number to learn must be finite")
+    return None if math.isnan(number) else number

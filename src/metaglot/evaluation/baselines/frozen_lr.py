@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from metaglot.adaptation.quiet_sklearn import quiet_sklearn
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import numbered
 from metaglot.evaluation.baselines.start import Start
+from metaglot.families.quiet_sklearn import quiet_sklearn
 
 
 @dataclass(frozen=True)

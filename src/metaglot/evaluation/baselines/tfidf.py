@@ -13,10 +13,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from metaglot.adaptation.quiet_sklearn import quiet_sklearn
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.method import numbered
 from metaglot.evaluation.baselines.start import Start
+from metaglot.families.quiet_sklearn import quiet_sklearn
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The head that an adaptation ends with, from features alone, and how far its scores are to be trusted.
+"""The head of classes that an adaptation ends with, from features alone, and how far its scores are to be trusted.
 
     s_c(x) = cos(x, μ_c) + f_c(x),      f = argmin_f Σ_i v_i ‖f(x_i) − y_i‖² + λ‖W‖²,  f(x) = W(x − μ) + b
     or      s(x) = Wx + b               W, b = argmin −C Σ_i v_i log softmax_{y_i}(Wx_i + b) + ½‖W‖²
@@ -24,9 +24,10 @@ import torch
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize, one_hot
+from torch.nn.functional import cross_entropy, one_hot
 
-from metaglot.adaptation.quiet_sklearn import quiet_sklearn
+from metaglot.families.quiet_sklearn import quiet_sklearn
+from metaglot.families.support_units import SupportUnits
 from metaglot.models.heads import prototype_layer
 from metaglot.models.heads.solution import least_squares
 
@@ -44,28 +45,6 @@ RANGE = (-2.0, 6.0)  # of log β
 PRECISE = 1e-6  # of the gradient: an explanation needs its residuals
 SAME = 1e-5  # of 1 − cos, up to which two texts are taken for one
 ABSENT = -100.0  # the score of a class without rows, by logistic regression
-
-
-class SupportUnits(NamedTuple):
-    """What a head is made of: features of the examples, and of the classes' names."""
-
-    features: Tensor  # [n, D], unit length
-    numbers: Tensor  # [n], the class of each
-    is_class_name: Tensor  # [n] bool, the feature of a name and not of an example
-
-    def at(self, rows: Tensor) -> "SupportUnits":
-        """Return some rows, by number or by mask."""
-        return SupportUnits(self.features[rows], self.numbers[rows], self.is_class_name[rows])
-
-    def plus(self, other: "SupportUnits") -> "SupportUnits":
-        """Return the rows of both."""
-        return SupportUnits(*(torch.cat(both) for both in zip(self, other, strict=True)))
-
-
-def support_units(features: Tensor, numbers: Tensor, *, is_class_name: bool) -> SupportUnits:  # [n, D], [n]
-    """Return features of examples, or of names."""
-    unit = normalize(features.float(), dim=-1)
-    return SupportUnits(unit, numbers, torch.full_like(numbers, is_class_name, dtype=torch.bool))
 
 
 def blend(rows: SupportUnits, classes: int, metric: str, *, solver: Solver, beta: float) -> dict[str, Tensor]:

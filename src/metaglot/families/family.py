@@ -1,0 +1,172 @@
+"""A family: all that is particular to a kind of task, from a cell of a file to a line of a report.
+
+The rest of the package asks a family and knows no kind by itself.  A kind is one file: its objective, which is the
+tensor half that algorithms learn by (`metaglot.types.Objective`), and its family.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from metaglot.data.labels import Label
+from metaglot.families.scoring import Scored
+from metaglot.families.support_units import SupportUnits
+from metaglot.metric import Measures
+from metaglot.types import Objective, Params, Row
+
+T = TypeVar("T")
+Name = Callable[[int], str]
+"""What an error calls the target of a row: "label number 3", "train.csv, line 7: label"."""
+
+
+class Schema(NamedTuple):
+    """What the rows of a head stand for, and what was seen of the targets."""
+
+    outputs: tuple[Label, ...]  # classes or labels by name; of a number, its one name
+    counts: tuple[int, ...]  # examples that have each
+    mean: float = 0.0  # of numbers
+    spread: float = 1.0  # of numbers: their standard deviation, above 0
+    levels: tuple[float, ...] = ()  # of ordinal numbers: those that there are, ascending
+
+
+class Solved(NamedTuple):
+    """A head in closed form."""
+
+    params: dict[str, Tensor]  # head.*, float32: with the confidence that suits it
+    solver: str  # how it was found, by the family's name of it
+
+
+class Linear(NamedTuple):
+    """Plain linear models on features, as baselines have them."""
+
+    weight: np.ndarray  # [K, F]
+    bias: np.ndarray  # [K]
+
+    def scores(self, features: Any) -> np.ndarray:  # [n, F] of numpy or scipy -> [n, K]
+        """Return the scores."""
+        return np.asarray(features @ self.weight.T) + self.bias
+
+
+class Read(NamedTuple):
+    """Targets in their one form, and what is odd about how they were written."""
+
+    targets: list[Any]  # None: absent
+    notes: tuple[str, ...] = ()
+
+
+class Predictions(NamedTuple):
+    """What is predicted for some inputs."""
+
+    outputs: tuple[str, ...]  # names of the columns of `values`
+    values: np.ndarray  # [n, K]: probabilities, or numbers
+    targets: Sequence[Any]  # [n], what is decided
+
+
+class Family(Protocol[T]):
+    """The whole of a kind of task; T is what it predicts for a text."""
+
+    @property
+    def name(self) -> str:
+        """Its name in options, recipes and files."""
+        ...
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a text is of exactly one of the outputs, whose probabilities then sum to one."""
+        ...
+
+    @property
+    def measures(self) -> Measures:
+        """The metrics of results, the primary one first."""
+        ...
+
+    # From what users give to targets
+
+    def read(self, values: Sequence[object], name: Name) -> Read:
+        """Return values of Python in their one form; raise MetaglotError for what is none of the kind."""
+        ...
+
+    def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
+        """Return the cells of a file's column, as targets; raise MetaglotError for a cell that holds none."""
+        ...
+
+    def check(self, targets: Sequence[T]) -> None:
+        """Raise MetaglotError where there is nothing to learn, such as one class alone."""
+        ...
+
+    def schema(self, targets: Sequence[T]) -> Schema:
+        """Return what the targets are made of."""
+        ...
+
+    def strata(self, targets: Sequence[T]) -> list[str]:
+        """Return the group of each row: what shots count, and what folds spread evenly."""
+        ...
+
+    def shown(self, target: T) -> str:
+        """Return a target as files and tables have it."""
+        ...
+
+    def plain(self, target: T) -> Any:
+        """Return a target as JSON."""
+        ...
+
+    # Tensors
+
+    def tensor(self, targets: Sequence[T], schema: Schema) -> Tensor:
+        """Return the targets as numbers, [n] or [n, K]."""
+        ...
+
+    def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:
+        """Return such numbers for a schema that has all outputs of the old one."""
+        ...
+
+    def row(self, target: T, schema: Schema) -> Row:
+        """Return what a row of a batch says of its target."""
+        ...
+
+    def objective(self, schema: Schema, pad_token_id: int) -> Objective:
+        """Return what gradient steps learn by."""
+        ...
+
+    def alone(self, output: Label) -> T | None:
+        """Return the target that has one output and no other; None where a name says nothing of the target."""
+        ...
+
+    # Heads
+
+    def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
+        """Return the head in closed form that suits the units best."""
+        ...
+
+    def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
+        """Return which way of solving suits the units best."""
+        ...
+
+    def solve_after(
+        self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
+    ) -> dict[str, Tensor]:
+        """Return the head on features after gradient steps, `firmness` times as confident as is usual."""
+        ...
+
+    def linear(self, features: Any, targets: Sequence[T], schema: Schema, *, c: float) -> Linear:  # [n, F]
+        """Return plain linear models of scikit-learn; C is the inverse of their penalty."""
+        ...
+
+    # Predictions
+
+    def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:  # [n, K] -> [n, K]
+        """Return probabilities, or numbers on their own scale, of the scores of a head."""
+        ...
+
+    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[T]:  # [n, K] -> [n]
+        """Return what is decided of probabilities or numbers."""
+        ...
+
+    def score(self, predicted: Predictions, truth: Sequence[T]) -> Scored:
+        """Return the metrics; raise MetaglotError where shapes disagree or values are no numbers."""
+        ...
+
+
+AnyFamily = Family[Any]
