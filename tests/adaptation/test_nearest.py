@@ -22,14 +22,15 @@ def test_rows_of_other_folds_and_classes(classes, count):
     numbers, fold = (torch.randint(most, (count,), generator=draws) for most in (classes, 4))
     fold -= 1  # names are of the fold -1
     x[3] = x[1]  # a text that stands twice
-    near, other = nearest_apart(x, fold, numbers)
-    torch.testing.assert_close(near, by_hand(x, fold), rtol=0, atol=1e-12)
-    torch.testing.assert_close(other, by_hand(x, numbers), rtol=0, atol=1e-12)
+    for asked in (torch.arange(count), torch.randperm(count, generator=draws)[: count // 2]):
+        near, other = nearest_apart(x, fold, numbers, asked)
+        torch.testing.assert_close(near, by_hand(x, fold)[asked], rtol=0, atol=1e-12)
+        torch.testing.assert_close(other, by_hand(x, numbers)[asked], rtol=0, atol=1e-12)
 
 
 def test_none_of_another_is_minus_one():
     fold, numbers = torch.zeros(5, dtype=torch.long), torch.arange(5)
-    near, other = nearest_apart(unit(5), fold, numbers)
+    near, other = nearest_apart(unit(5), fold, numbers, torch.arange(5))
     assert near.tolist() == [-1.0] * 5
     torch.testing.assert_close(other, by_hand(unit(5), numbers), rtol=0, atol=1e-12)
 

@@ -1,15 +1,14 @@
 """Texts of none of the classes are told apart, from the support set alone."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from torch.utils.flop_counter import FlopCounterMode
 
 from metaglot.adaptation import Adapted, Effort
-from metaglot.adaptation.scope import FIRMNESS, measures, scope_of
+from metaglot.adaptation.scope import FIRMNESS, SAMPLE, measures, scope_of
 from metaglot.errors import MetaglotError
 from metaglot.families.class_heads import SAME, folds, prototypes, sizes
 from metaglot.families.support_units import support_units
@@ -116,7 +115,19 @@ def slow_numbers(rows, classes, fold):
     return torch.cat(inside), torch.cat(outside)
 
 
-@pytest.mark.parametrize(("classes", "shots", "named"), [(2, 4, True), (2, 1, True), (3, 5, False), (30, 3, True)])
+def all_at_once(rows, classes, numbers, asked):
+    """The probabilities that a regression on every example gives."""
+    columns = [0, 2] if classes == 2 else [0, 1, 2]
+    seen, truth = torch.cat(numbers).numpy()[:, columns], np.repeat([1, 0], [len(one) for one in numbers])
+    middle, spread = seen.mean(0), seen.std(0)
+    fitted = LogisticRegression(C=FIRMNESS, class_weight="balanced").fit((seen - middle) / spread, truth)
+    measured = measures(rows, prototypes(rows, classes)).of(asked.double()).numpy()[:, columns]
+    return fitted.predict_proba((measured - middle) / spread)[:, 1]
+
+
+@pytest.mark.parametrize(
+    ("classes", "shots", "named"), [(2, 4, True), (2, 1, True), (3, 5, False), (30, 3, True), (249, 4, True)]
+)
 def test_all_classes_at_once_are_as_one_after_the_other(spread, classes, shots, named):
     rows, inside, outside = spread(classes, shots)
     if named:
@@ -132,19 +143,30 @@ def test_all_classes_at_once_are_as_one_after_the_other(spread, classes, shots, 
     seen = torch.cat(numbers).numpy()[:, columns]
     assert scope.middle == pytest.approx(seen.mean(0), abs=1e-12)
     assert scope.spread == pytest.approx(seen.std(0), abs=1e-12)
-    truth = np.repeat([1, 0], [len(one) for one in numbers])
-    fitted = LogisticRegression(C=FIRMNESS, class_weight="balanced").fit((seen - scope.middle) / scope.spread, truth)
     asked = torch.cat([inside, outside])
-    told = measures(rows, prototypes(rows, classes)).of(asked.double()).numpy()[:, columns]
-    expected = fitted.predict_proba((told - scope.middle) / scope.spread)[:, 1]
-    np.testing.assert_allclose(scope.chances(asked), expected, atol=1e-9)
+    np.testing.assert_allclose(scope.chances(asked), all_at_once(rows, classes, numbers, asked), atol=1e-9)
 
 
-def test_quiet_sklearn_take_little_time(spread):
-    rows, inside, _ = spread(300, 2)
-    start = time.process_time()
-    assert len(scope_of(rows, 300).chances(inside)) == 200
-    assert time.process_time() - start < 0.5
+def test_of_many_examples_a_sample_is_set_aside(spread):
+    rows, inside, outside = spread(150, 16)
+    asked = torch.cat([inside, outside])
+    found = scope_of(rows, 150).chances(asked)
+    apart = np.abs(found - all_at_once(rows, 150, slow_numbers(rows, 150, folds(rows)), asked))
+    assert apart.max() > 1e-6  # it is a sample
+    assert apart.mean() < 0.02
+    assert apart.max() < 0.1
+    shuffled = rows.at(torch.randperm(len(rows.numbers), generator=torch.Generator().manual_seed(0)))
+    np.testing.assert_allclose(scope_of(shuffled, 150).chances(asked), found, atol=1e-9)
+
+
+def test_the_cost_grows_with_the_examples_and_not_with_their_square(spread):
+    def products(shots):
+        with FlopCounterMode(display=False) as counter:
+            scope_of(spread(600, shots)[0], 600)
+        return counter.get_total_flops()
+
+    more = 600 * 8  # examples, each of which is compared with the sample in 16 coordinates
+    assert products(16) - products(8) <= 2 * 16 * SAMPLE * more
 
 
 @pytest.mark.parametrize("names", [False, True])

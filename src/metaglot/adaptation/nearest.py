@@ -3,13 +3,11 @@
 Where two are as near as float32 tells apart (1e-7), either may be taken for the nearest.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-BLOCK = 512  # rows on each side of the cosines that are held at a time: as many as a cache holds
+BLOCK = 512  # rows whose cosines are computed at a time
+CELLS = 2**21  # cosines that are held at a time
 NONE = -1.0  # the cosine with the nearest of none
 
 
@@ -25,56 +23,26 @@ def largest_of(cosines: Tensor) -> Tensor:  # [q, k] -> [q]
     return torch.from_numpy(cosines.contiguous().numpy().argmax(1))
 
 
-class Nearest(NamedTuple):
-    """The nearest row to each of n rows, as far as they have been compared."""
+def nearest_apart(  # [n, D], [n], [n], [q] -> [q], [q]
+    features: Tensor, fold: Tensor, numbers: Tensor, asked: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the cosine of each row asked for with the nearest of another fold, and with the nearest of another class.
 
-    cosine: Tensor  # [n], float32
-    row: Tensor  # [n], −1 where none was compared
-
-    @staticmethod
-    def of(count: int) -> "Nearest":
-        """Return what is known before any is compared."""
-        return Nearest(torch.full((count,), NONE), torch.full((count,), -1, dtype=torch.long))
-
-    def compare(self, here: slice, cosines: Tensor, first: int) -> None:  # [rows here, k]
-        """Take note of the cosines of some rows with k others, of which `first` is the number of the first."""
-        largest, before = cosines.amax(1), self.cosine[here]
-        better = torch.nonzero(largest > before)[:, 0]
-        before[better] = largest[better]
-        self.row[here][better] = largest_of(cosines[better]) + first
-
-
-def nearest_apart(features: Tensor, fold: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:  # [n, D], [n], [n] -> [n]
-    """Return the cosine of each row with the nearest of another fold, and with the nearest of another class.
-
-    It is −1 where there is none.  A cosine stands for two rows, so each pair is multiplied once.
+    It is −1 where there is none.  Features are float32 and of length one; the cosines are float64.
     """
     order = numbers.argsort(stable=True)
-    order = order[fold[order].argsort(stable=True)]  # fold by fold, and class by class in each
-    x, fold, numbers = features[order], fold[order], numbers[order]
-    by_fold, by_class = Nearest.of(len(x)), Nearest.of(len(x))
-    blocks = list(_blocks(fold))
-    for i, a in enumerate(blocks):
-        for b in blocks[i:]:
-            cosines = x[a] @ x[b].T
-            if fold[a.start] != fold[b.start]:
-                by_fold.compare(a, cosines, b.start)
-                by_fold.compare(b, cosines.T, a.start)
-            if numbers[a.start] <= numbers[b.stop - 1] and numbers[b.start] <= numbers[a.stop - 1]:
-                cosines.masked_fill_(numbers[a][:, None] == numbers[b], NONE)
-            by_class.compare(a, cosines, b.start)
-            by_class.compare(b, cosines.T, a.start)
-    exact, back = x.double(), order.argsort()
-    near, other = (
-        (exact * exact[to.row]).sum(1).where(to.row >= 0, exact.new_tensor(NONE))[back] for to in (by_fold, by_class)
-    )
-    return near, other
-
-
-def _blocks(fold: Tensor) -> Iterator[slice]:
-    """Yield runs of rows of one fold, at most BLOCK long; rows stand fold by fold."""
-    start = 0
-    for length in torch.unique_consecutive(fold, return_counts=True)[1].tolist():
-        for first in range(start, start + length, BLOCK):
-            yield slice(first, min(first + BLOCK, start + length))
-        start += length
+    order = order[fold[order].argsort(stable=True)]  # of two that are as near, the first so is taken
+    features, fold, numbers, asked = features[order], fold[order], numbers[order], order.argsort()[asked]
+    found = [torch.zeros(2, 0, dtype=torch.float64)]
+    for block in asked.split(max(1, CELLS // len(features))):
+        x = features[block]
+        cosines, exact = x @ features.T, x.double()
+        pair: list[Tensor] = []
+        for group in (fold, numbers):
+            own = group[block][:, None] == group
+            at = largest_of(torch.where(own, 2 * NONE, cosines))
+            apart = ~own.gather(1, at[:, None])[:, 0]
+            pair.append((exact * features[at].double()).sum(1).where(apart, exact.new_tensor(NONE)))
+        found.append(torch.stack(pair))
+    by_fold, by_class = torch.cat(found, dim=1)
+    return by_fold, by_class

@@ -5,6 +5,10 @@ taken off both, and its cosine with the nearest example.  Logistic regression on
 aside, with their class known to the others (in scope), from the examples of a class that is left out as a whole (out
 of scope).  Each side weighs the same, so that one half is where neither is likelier.
 
+Of up to 1,000 examples, each is set aside in turn.  Of more, a fixed sample of 600 is, spread evenly over the classes,
+and it is compared with all the others, so that the time grows with the number of examples and not with its square.
+The sample moves the probabilities for 150 intents, with 8 to 32 examples of each, by 0.009 on average and 0.11 at most.
+
 Leaving classes out in place of real examples of the unknown: after Shu, Xu and Liu 2018,
 https://arxiv.org/abs/1801.05609.  Similarities as scores, measured for this task by Podolskiy et al. 2021,
 https://arxiv.org/abs/2101.03778.
@@ -21,9 +25,12 @@ from torch.nn.functional import normalize
 
 from metaglot.adaptation.nearest import BLOCK, NONE, largest_cosine, largest_of, nearest_apart
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import folds
+from metaglot.families.class_heads import class_by_class, folds
 from metaglot.families.support_units import SupportUnits
 
+MANY = 1000  # examples, up to which each is set aside
+SAMPLE = 600  # of more, how many are
+GOLDEN = (5**0.5 - 1) / 2  # its first multiples, each less its whole part, lie evenly, however many they are
 FIRMNESS = 0.03  # C of the logistic regression; chosen with the three numbers on development sets
 NOTHING = 1e-20  # squared length from which on a direction means something
 
@@ -63,7 +70,9 @@ def scope_of(rows: SupportUnits, classes: int) -> Scope:
 
     Raises MetaglotError where no example can be set aside: a class needs a second example, or its name.
     """
-    inside, outside = _known(rows, classes)
+    aside, share = _set_aside(rows)
+    means = _means(rows, classes)
+    inside, outside = _known(rows, aside, means)
     if not len(inside):
         raise MetaglotError(
             "what lies outside the classes cannot be told from one example of each, or none; give two, or one "
@@ -73,8 +82,8 @@ def scope_of(rows: SupportUnits, classes: int) -> Scope:
     seen = torch.cat([inside, outside]).numpy()[:, columns]
     middle, spread = seen.mean(0), np.maximum(seen.std(0), 1e-9)
     truth = np.repeat([1, 0], [len(inside), len(outside)])
-    fitted = LogisticRegression(C=FIRMNESS, class_weight="balanced").fit((seen - middle) / spread, truth)
-    return Scope(measures(rows, _means(rows, classes)), columns, middle, spread, fitted)
+    fitted = LogisticRegression(C=FIRMNESS / share, class_weight="balanced").fit((seen - middle) / spread, truth)
+    return Scope(measures(rows, means), columns, middle, spread, fitted)
 
 
 def measures(rows: SupportUnits, means: Tensor) -> Measures:  # [C, D]
@@ -88,28 +97,39 @@ def _directions(means: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # [K, D] -> [K
     return normalize(means, dim=-1), normalize(means - middle, dim=-1), middle
 
 
-def _known(rows: SupportUnits, classes: int) -> tuple[Tensor, Tensor]:  # [m, 3], [n, 3]
-    """Return what tells the examples from the others: with their class known to these, and without it.
+def _set_aside(rows: SupportUnits) -> tuple[Tensor, float]:  # [m]
+    """Return the examples that are set aside, and which share of all examples they are."""
+    members = class_by_class(rows)
+    if len(members) <= MANY:
+        return members.sort().values, 1.0
+    even = (torch.arange(len(members), dtype=torch.float64) * GOLDEN % 1).argsort()
+    return members[even[:SAMPLE]], SAMPLE / len(members)
+
+
+def _known(  # [m], [C, D] -> [k, 3], [m, 3]
+    rows: SupportUnits, aside: Tensor, means: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return what tells examples from the others: with their class known to these, and without it.
 
     Those of the first that had no other of their class are left out.
     """
-    fold, aside = folds(rows), torch.nonzero(~rows.is_class_name)[:, 0]
-    by_fold, by_class = (one[aside] for one in nearest_apart(rows.features, fold, rows.numbers))
+    fold = folds(rows)
+    by_fold, by_class = nearest_apart(rows.features, fold, rows.numbers, aside)
     known = torch.zeros(len(aside), 3, dtype=torch.float64)
-    told = torch.zeros(len(aside), dtype=torch.bool)
-    for k, (means, present) in enumerate(_without_fold(rows, fold, classes)):
+    has_other = torch.zeros(len(aside), dtype=torch.bool)
+    for k, (rest, present) in enumerate(_without_fold(rows, fold, len(means))):
         here = torch.nonzero(fold[aside] == k)[:, 0]
         here = here[present[rows.numbers[aside[here]]]]
         if not len(here):
             continue
-        told[here] = True
-        near, off, middle = _directions(means[present])
+        has_other[here] = True
+        near, off, middle = _directions(rest[present])
         x = rows.features[aside[here]].double()
         known[here, 0] = largest_cosine(x, near)
         known[here, 1] = largest_cosine(normalize(x - middle, dim=-1), off)
     known[:, 2] = by_fold
-    near, off = _without_class(rows, aside, classes)
-    return known[told], torch.stack([near, off, by_class], dim=1)
+    near, off = _without_class(rows, aside, means)
+    return known[has_other], torch.stack([near, off, by_class], dim=1)
 
 
 def _without_fold(rows: SupportUnits, fold: Tensor, classes: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -125,14 +145,16 @@ def _without_fold(rows: SupportUnits, fold: Tensor, classes: int) -> Iterator[tu
         yield (total - sums[k]) / left.clamp(min=1)[:, None], left > 0
 
 
-def _without_class(rows: SupportUnits, aside: Tensor, classes: int) -> tuple[Tensor, Tensor]:  # [m], [m]
+def _without_class(  # [m], [C, D] -> [m], [m]
+    rows: SupportUnits, aside: Tensor, means: Tensor
+) -> tuple[Tensor, Tensor]:
     """Return the cosines of examples with the nearest prototype of another class, before and off their middle.
 
     The middle of the other classes differs by class, so that it is taken off products, and not off the vectors:
     (x − μ)·(m − μ) = x·m − μ·m − x·μ + μ·μ.
     """
     among, own = torch.unique(rows.numbers, return_inverse=True)
-    others, own = Others.of(_means(rows, classes)[among]), own[aside]
+    others, own = Others.of(means[among]), own[aside]
     if len(among) == 1:
         none = torch.full((len(aside),), NONE, dtype=torch.float64)
         return none, none

@@ -162,11 +162,16 @@ def sizes(rows: SupportUnits, classes: int) -> Tensor:  # [C]
     return most.scatter_reduce(0, rows.numbers[members], place + 1, "amax")
 
 
+def class_by_class(rows: SupportUnits) -> Tensor:  # [n]
+    """Return the examples, class by class, and by their first coordinate: the order they were given in is nothing."""
+    members = torch.nonzero(~rows.is_class_name)[:, 0]
+    members = members[rows.features[members, 0].argsort(stable=True)]
+    return members[rows.numbers[members].argsort(stable=True)]
+
+
 def _ordered(rows: SupportUnits) -> tuple[Tensor, Tensor]:  # [n], [n]
     """Return the examples, class by class, and the place of each in its class, 0, 1, …; the same features share one."""
-    members = torch.nonzero(~rows.is_class_name)[:, 0]
-    members = members[rows.features[members, 0].argsort(stable=True)]  # the order they were given in is nothing
-    members = members[rows.numbers[members].argsort(stable=True)]
+    members = class_by_class(rows)
     features, numbers = rows.features[members], rows.numbers[members]
     first = numbers[1:] != numbers[:-1]  # of its class
     new = ((features[1:] * features[:-1]).sum(1) < 1 - SAME) | first
