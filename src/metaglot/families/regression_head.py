@@ -1,0 +1,143 @@
+"""The head of numbers in closed form: ridge regression, or the posterior of a prior over weights.
+
+    f(x) = w·x + b          ridge:      w, b = argmin Σ_i (y_i − f(x_i))² + λ‖w‖²,  b is not penalised
+    λ = argmin Σ_i (e_i / (1 − h_ii))²              e_i the residual, h_ii its leverage; the error without example i
+    v = [w, b] ~ N(m, Σ),  y_i = v·[x_i, 1] + ε_i,  ε_i ~ N(0, σ²)
+    v | y ~ N(m + ΣXᵀA⁻¹(y − Xm),  Σ − ΣXᵀA⁻¹XΣ),   A = XΣXᵀ + σ²I
+
+The error without an example is exact, since ridge regression is linear in the targets (Allen 1974).  A prior that was
+learnt over tasks (`metaglot.families.prior`) makes of this a meta-learner: Harrison et al. 2018,
+https://arxiv.org/abs/1807.08912.  All is computed in float64.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from metaglot.errors import MetaglotError
+
+PENALTIES = tuple(10.0 ** (half / 2) for half in range(-4, 5))  # λ for features of length one: 0.01 … 100
+CERTAIN = 1e-9  # of 1 − h_ii: below it, an example alone decides its own prediction
+
+
+class Line(NamedTuple):
+    """A linear function of features."""
+
+    weight: Tensor  # [D], float64
+    bias: Tensor  # []
+
+
+class Ridge(NamedTuple):
+    """Ridge regression, and how far it is wrong about examples that it was made without."""
+
+    line: Line
+    penalty: float  # λ
+    spread: float  # root of the mean squared error on examples set aside, in units of the targets
+
+
+class Prior(NamedTuple):
+    """What the weights of a new task are expected to be: those of features, and the intercept as the last."""
+
+    mean: Tensor  # [D + 1], float64
+    covariance: Tensor  # [D + 1, D + 1]
+    noise: float  # σ², the variance of a target about its line, above 0
+
+
+class Forecast(NamedTuple):
+    """Predictions with their standard deviation, the noise of a target in it."""
+
+    mean: Tensor  # [n]
+    spread: Tensor  # [n], in units of the targets
+
+
+def ridge(features: Tensor, targets: Tensor, penalties: Sequence[float] = PENALTIES) -> Ridge:  # [n, D], [n]
+    """Return ridge regression with the penalty whose error without each example is least.
+
+    With equal errors the larger penalty is taken.  One example alone gives its number everywhere.
+    """
+    x, y = _checked(features, targets)
+    found = [(_mean_square(held_out_errors(x, y, penalty)), -penalty) for penalty in penalties]
+    error, penalty = min(found)
+    return Ridge(centred(x, y, -penalty), -penalty, math.sqrt(error))
+
+
+def centred(features: Tensor, targets: Tensor, penalty: float) -> Line:  # [n, D], [n]
+    """Return ridge regression with an intercept that is not penalised; the penalty is above 0."""
+    x, y = _checked(features, targets)
+    centre, level = x.mean(0), y.mean()
+    dual = torch.linalg.solve(_square(x - centre, penalty), y - level)
+    weight = (x - centre).T @ dual
+    return Line(weight, level - centre @ weight)
+
+
+def held_out_errors(features: Tensor, targets: Tensor, penalty: float) -> Tensor:  # [n, D], [n] -> [n]
+    """Return y_i − f(x_i) for the f of all other examples; of one example alone, 0."""
+    x, y = _checked(features, targets)
+    if len(y) == 1:
+        return torch.zeros_like(y)
+    inner = x - x.mean(0)
+    inverse = torch.linalg.inv(_square(inner, penalty))
+    residuals = penalty * inverse @ (y - y.mean())
+    kept = (penalty * inverse.diagonal() - 1 / len(y)).clamp(min=CERTAIN)  # 1 − h_ii
+    return residuals / kept
+
+
+def posterior(features: Tensor, targets: Tensor, prior: Prior) -> Prior:  # [n, D], [n]
+    """Return what the weights are expected to be once the examples are seen: the prior of what comes next."""
+    x, y = with_one(features), targets.double()
+    gain, covariance = _gain(x, prior)
+    left = covariance - gain @ x @ covariance
+    return Prior(prior.mean + gain @ (y - x @ prior.mean), (left + left.T) / 2, prior.noise)
+
+
+def forecast(features: Tensor, weights: Prior) -> Forecast:  # [n, D]
+    """Return the predictions for features and their standard deviation."""
+    x = with_one(features)
+    variance = ((x @ weights.covariance) * x).sum(1).clamp(min=0) + weights.noise
+    return Forecast(x @ weights.mean, variance.sqrt())
+
+
+def nearest_level(numbers: Tensor, levels: Tensor) -> Tensor:  # [n], [K] ascending -> [n]
+    """Return the level nearest to each number; half way between two, the lower one."""
+    return levels[torch.bucketize(numbers, (levels[1:] + levels[:-1]) / 2)]
+
+
+def level_chances(predicted: Forecast, levels: Tensor) -> Tensor:  # [n], [K] ascending -> [n, K]
+    """Return the probability of each level: that of the numbers of the normal distribution nearest to it."""
+    edges = ((levels[1:] + levels[:-1]) / 2 - predicted.mean[:, None]) / predicted.spread[:, None]
+    below = torch.special.ndtr(edges)
+    ends = below.new_zeros(len(below), 1)
+    return torch.diff(below, prepend=ends, append=ends + 1, dim=1)
+
+
+def with_one(features: Tensor) -> Tensor:  # [n, D] -> [n, D + 1], float64
+    """Return the features with a one at the end, for the intercept."""
+    x = features.double()
+    return torch.cat([x, x.new_ones(len(x), 1)], 1)
+
+
+def _gain(x: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:  # [D + 1, n], [D + 1, D + 1]
+    covariance = prior.covariance.double()
+    cross = x @ covariance
+    square = cross @ x.T + prior.noise * torch.eye(len(x), dtype=x.dtype, device=x.device)
+    return torch.linalg.solve(square, cross).T, covariance
+
+
+def _square(x: Tensor, penalty: float) -> Tensor:  # [n, n]
+    return x @ x.T + penalty * torch.eye(len(x), dtype=x.dtype, device=x.device)
+
+
+def _mean_square(errors: Tensor) -> float:
+    return float(errors.pow(2).mean())
+
+
+def _checked(features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    if features.dim() != 2 or targets.shape != features.shape[:1] or not len(targets):
+        raise MetaglotError(
+            f"features of shape {tuple(features.shape)} came with targets of shape {tuple(targets.shape)}; "
+            "a head of numbers wants [n, D] and [n], of one example at least"
+        )
+    return features.double(), targets.double()
