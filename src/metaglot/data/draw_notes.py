@@ -1,6 +1,5 @@
 """What to know of the draws of a table before numbers from them are believed."""
 
-from collections import Counter
 from collections.abc import Iterator
 from statistics import median
 
@@ -17,10 +16,11 @@ def draw_notes(name: str, draws: Draws, most: int) -> Iterator[str]:
     """
     support, query = draws.pools
     if isinstance(draws, RandomDraws):
-        pool = median(Counter(draws.table["label"].take(support).to_pylist()).values())
+        pool = median(count for count in draws.strata.counts(support).values() if count)
+        of = f" of {draws.strata.each}" if draws.strata.each else ""
         if most >= LARGE * pool:
             yield (
-                f"{name}: {most} shots are {min(1.0, most / pool):.0%} of the {pool:g} texts of a class that draws are "
+                f"{name}: {most} shots are {min(1.0, most / pool):.0%} of the {pool:g} texts{of} that draws are "
                 "made from, so that draws have texts in common, and intervals over draws are too narrow"
             )
     texts = folded_rows(draws.table)

@@ -1,21 +1,20 @@
 """Few-shot draws of a labelled table: the fixed ones it brings along, or seeded ones; the same interface.
 
-A draw is a support set of `shot` examples a class; queries are a subset of what no draw ever touches.  Both are
-positions in the table.
+A draw is a support set of `shot` examples a class, or of another group that shots count (`metaglot.data.strata`);
+queries are a subset of what no draw ever touches.  Both are positions in the table.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 import pyarrow as pa
 
+from metaglot.data.strata import Positions, Strata, strata_of_labels
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
-
-Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Draws(Protocol):
@@ -28,7 +27,12 @@ class Draws(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes, sorted."""
+        """The classes, or other groups that shots count, sorted."""
+        ...
+
+    @property
+    def strata(self) -> Strata:
+        """The groups of each row."""
         ...
 
     @property
@@ -64,9 +68,14 @@ class FixedDraws:
     """The draws that a table brings along in its columns part (support, query), shot and draw."""
 
     table: pa.Table
-    labels: tuple[str, ...]
+    strata: Strata
     shots: tuple[int, ...]
     draws: tuple[int, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The groups of the table."""
+        return self.strata.names
 
     def draws_at(self, shot: int) -> tuple[int, ...]:
         """Return the draws that the table has of `shot`, or of the next larger shot count.
@@ -101,7 +110,7 @@ class FixedDraws:
         if not len(at):
             there = _listed(self.draws_at(shot))
             raise MetaglotError(f"no fixed draw {draw} of {larger} shots; the table has draws {there} of these.")
-        return at if larger == shot else _first_of_each(at, columns["label"], shot)
+        return at if larger == shot else self.strata.first(at, shot)
 
     def queries(self, n: int, seed: int) -> Positions:
         """Return at most n positions of the evaluation set (part = query), sorted."""
@@ -112,8 +121,7 @@ class FixedDraws:
         part = self.table["part"].to_pylist()
         numbers = {name: _numbers(self.table[name]) for name in ("shot", "draw")}
         coded = np.array([{"support": 0, "query": 1}.get(cast("str", p), -1) for p in part], np.int64)
-        labels = _codes(self.table, self.labels)
-        return {"part": np.where(labels < 0, -1, coded), "label": labels, **numbers}  # a row without a label is neither
+        return {"part": np.where(self.strata.stratum < 0, -1, coded), **numbers}  # a row without a label is neither
 
 
 @dataclass(frozen=True)
@@ -121,11 +129,11 @@ class RandomDraws:
     """Seeded draws of an ordinary labelled table.
 
     The query pool is set aside first, so that no support set ever meets it: the rows of split = test if there are
-    any (supports then come from train), else a seeded half of each class.
+    any (supports then come from train), else a seeded half of each class.  Queries have no class that supports lack.
     """
 
     table: pa.Table
-    labels: tuple[str, ...]
+    strata: Strata
     seed: int = 0
     shots: tuple[int, ...] = ()
     draws: tuple[int, ...] = ()
@@ -139,8 +147,7 @@ class RandomDraws:
         """Return `shot` positions of each class, or what a smaller class has; fewer shots are the first of more."""
         _check_shot(shot)
         rng = generator(self.seed, "support", draw)
-        mixed = rng.permutation(self.pools[0])
-        return _first_of_each(mixed, _codes(self.table, self.labels), shot)
+        return self.strata.first(rng.permutation(self.pools[0]), shot)
 
     def queries(self, n: int, seed: int) -> Positions:
         """Return at most n positions of the query pool, sorted."""
@@ -152,78 +159,65 @@ class RandomDraws:
         return self._drawn_from
 
     @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The groups that supports have."""
+        return tuple(name for name, count in self.strata.counts(self.pools[0]).items() if count)
+
+    @cached_property
     def _drawn_from(self) -> tuple[Positions, Positions]:
-        return _pools(self.table, self.labels, self.seed)
+        return _pools(self.table, self.strata, self.seed)
 
 
-def draws_of(table: pa.Table, *, seed: int = 0) -> FixedDraws | RandomDraws:
+def draws_of(table: pa.Table, *, seed: int = 0, strata: Strata | None = None) -> FixedDraws | RandomDraws:
     """Return the draws of a canonical table: fixed if it has the columns part, shot and draw, else seeded.
 
-    Raises a MetaglotError for a table without labels, with one class, or without queries.
+    Labels are classes unless `strata` says otherwise.  Raises a MetaglotError for a table without labels, with one
+    class, or without queries.
     """
     if "label" not in table.column_names or table["label"].null_count == table.num_rows:
         raise MetaglotError("the table has no labels. Name their column: --columns label=COLUMN.")
+    classes = strata is None
+    strata = strata_of_labels(table) if strata is None else strata
     if {"part", "shot", "draw"} <= set(table.column_names):
-        return _fixed(table)
-    labels = _labels(table)
-    support, query = _pools(table, labels, seed)
-    codes = _codes(table, labels)
-    labels = tuple(labels[i] for i in np.unique(codes[support]))
-    if len(labels) < 2:
-        raise MetaglotError(f"only one class ({_listed(labels)}); a task needs two or more.")
-    if not np.isin(codes[query], np.unique(codes[support])).any():
-        raise MetaglotError("no rows are left for queries. Give each class two examples or more.")
-    return RandomDraws(table=table, labels=labels, seed=seed)
+        return _fixed(table, strata)
+    found = RandomDraws(table=table, strata=strata, seed=seed)
+    support, query = found.pools
+    if classes and len(found.labels) < 2:
+        raise MetaglotError(f"only one class ({_listed(found.labels)}); a task needs two or more.")
+    if not strata.known(query, support).any():
+        least = "Give each class two examples or more." if classes else "Give two examples or more."
+        raise MetaglotError(f"no rows are left for queries. {least}")
+    return found
 
 
-def _fixed(table: pa.Table) -> FixedDraws:
+def _fixed(table: pa.Table, strata: Strata) -> FixedDraws:
     shots = cast("list[int]", table["shot"].unique().drop_null().to_pylist())
     draws = cast("list[int]", table["draw"].unique().drop_null().to_pylist())
-    found = FixedDraws(table, _labels(table), tuple(sorted(shots)), tuple(sorted(draws)))
+    found = FixedDraws(table, strata, tuple(sorted(shots)), tuple(sorted(draws)))
     if not shots or not draws or not len(found.queries(1, 0)):
         raise MetaglotError("the columns part, shot and draw are there, but not both support and query rows.")
     return found
 
 
-def _pools(table: pa.Table, labels: tuple[str, ...], seed: int) -> tuple[Positions, Positions]:
-    codes = _codes(table, labels)
-    known = np.flatnonzero(codes >= 0)
+def _pools(table: pa.Table, strata: Strata, seed: int) -> tuple[Positions, Positions]:
+    codes = strata.stratum
+    rows = np.flatnonzero(codes >= 0)
     split = np.array(table["split"].to_pylist() if "split" in table.column_names else [None] * table.num_rows, object)
-    query = known[split[known] == "test"]
-    if 0 < len(query) < len(known):
-        train = known[split[known] == "train"]
-        support = train if len(train) else known[split[known] != "test"]
-        return support, query[np.isin(codes[query], codes[support])]
-    mixed = generator(seed, "queries").permutation(known)
-    halves = [(at[len(at) // 2 :], at[: len(at) // 2]) for at in (mixed[codes[mixed] == c] for c in range(len(labels)))]
+    query = rows[split[rows] == "test"]
+    if 0 < len(query) < len(rows):
+        train = rows[split[rows] == "train"]
+        support = train if len(train) else rows[split[rows] != "test"]
+        return support, query[strata.known(query, support)]
+    mixed = generator(seed, "queries").permutation(rows)
+    groups = range(codes.max(initial=-1) + 1)
+    halves = [(at[len(at) // 2 :], at[: len(at) // 2]) for at in (mixed[codes[mixed] == group] for group in groups)]
     return np.sort(np.concatenate([s for s, _ in halves])), np.sort(np.concatenate([q for _, q in halves]))
-
-
-def _first_of_each(at: Positions, codes: Positions, shot: int) -> Positions:
-    """Return the first `shot` of each class in the order of `at`, class by class."""
-    order = np.argsort(codes[at], kind="stable")
-    sorted_codes = codes[at][order]
-    starts = np.searchsorted(sorted_codes, sorted_codes)
-    return at[order[np.arange(len(at)) - starts < shot]]
 
 
 def _subset(pool: Positions, n: int, seed: int) -> Positions:
     if n < 1:
         raise MetaglotError(f"{n} queries; ask for one or more.")
     return np.sort(generator(seed, "query subset").permutation(pool)[:n])
-
-
-def _labels(table: pa.Table) -> tuple[str, ...]:
-    return tuple(sorted(cast("list[str]", table["label"].unique().drop_null().to_pylist())))
-
-
-def _codes(table: pa.Table, labels: tuple[str, ...]) -> Positions:
-    """Return each row's number in `labels`, -1 for none of them."""
-    number = {name: i for i, name in enumerate(labels)}
-    encoded = table["label"].combine_chunks().dictionary_encode()
-    names = cast("list[str]", encoded.dictionary.to_pylist())
-    lookup = np.array([*(number.get(name, -1) for name in names), -1], np.int64)
-    return lookup[encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)]
 
 
 def _numbers(column: pa.ChunkedArray) -> Positions:

@@ -90,6 +90,7 @@ class ClassificationFamily:
     name: str = "classification"
     exclusive: bool = True
     measures: Measures = CLASSIFICATION
+    each: str = "a class"
 
     def read(self, values: Sequence[object], name: Name) -> Read:
         """Return labels in their one form (`metaglot.data.labels`); raise MetaglotError for other objects."""
@@ -113,6 +114,10 @@ class ClassificationFamily:
     def strata(self, targets: Sequence[Label]) -> list[str]:
         """Return the class of each."""
         return [label_text(label) for label in targets]
+
+    def counted(self, targets: Sequence[Label]) -> list[tuple[str, ...]]:
+        """Return the class of each."""
+        return [(label_text(label),) for label in targets]
 
     def shown(self, target: Label) -> str:
         """Return the label."""
@@ -168,7 +173,11 @@ class ClassificationFamily:
         weight, bias = np.asarray(made.coef_), np.asarray(made.intercept_)
         if len(weight) == 1:  # one logit of the second class over the first
             weight, bias = np.concatenate([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
-        return Linear(weight, bias)
+        return Linear(weight, bias, lambda rows: np.asarray(made.predict_proba(rows)))
+
+    def floor(self, targets: Sequence[Label], schema: Schema) -> Params:
+        """Return the share of each class: the most frequent one is said of every text."""
+        return {"head.bias": (torch.tensor(schema.counts, dtype=torch.float64) / len(targets)).log()}
 
     def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:
         """Return softmax(scores)."""

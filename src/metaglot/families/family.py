@@ -43,10 +43,7 @@ class Linear(NamedTuple):
 
     weight: np.ndarray  # [K, F]
     bias: np.ndarray  # [K]
-
-    def scores(self, features: Any) -> np.ndarray:  # [n, F] of numpy or scipy -> [n, K]
-        """Return the scores."""
-        return np.asarray(features @ self.weight.T) + self.bias
+    values: Callable[[Any], np.ndarray]  # of features, [n, F] of numpy or scipy: probabilities or numbers, [n, K]
 
 
 class Read(NamedTuple):
@@ -82,6 +79,11 @@ class Family(Protocol[T]):
         """The metrics of results, the primary one first."""
         ...
 
+    @property
+    def each(self) -> str:
+        """What shots are examples of: "a class", "a label"; empty where shots are the examples of the whole task."""
+        ...
+
     # From what users give to targets
 
     def read(self, values: Sequence[object], name: Name) -> Read:
@@ -101,7 +103,11 @@ class Family(Protocol[T]):
         ...
 
     def strata(self, targets: Sequence[T]) -> list[str]:
-        """Return the group of each row: what shots count, and what folds spread evenly."""
+        """Return the group of each row: what halves and folds spread evenly."""
+        ...
+
+    def counted(self, targets: Sequence[T]) -> list[tuple[str, ...]]:
+        """Return what each row is an example of, when shots are counted: its class, its labels, or the one number."""
         ...
 
     def shown(self, target: T) -> str:
@@ -152,6 +158,13 @@ class Family(Protocol[T]):
 
     def linear(self, features: Any, targets: Sequence[T], schema: Schema, *, c: float) -> Linear:  # [n, F]
         """Return plain linear models of scikit-learn; C is the inverse of their penalty."""
+        ...
+
+    def floor(self, targets: Sequence[T], schema: Schema) -> Params:
+        """Return the head that says the same of every text: head.bias, and what else `decode` reads.
+
+        It is the best constant by the primary metric, and what any method must beat.
+        """
         ...
 
     # Predictions

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from torch import Tensor
@@ -121,6 +122,7 @@ class MultiLabelFamily:
     name: str = "multilabel"
     exclusive: bool = False
     measures: Measures = SCORED
+    each: str = "a label"
 
     def read(self, values: Sequence[object], name: Name) -> Read:
         """Return each list, tuple or set of strings as a set; a string is one label; raise MetaglotError for others."""
@@ -150,6 +152,10 @@ class MultiLabelFamily:
         schema = self.schema(targets)
         count = dict(zip(map(label_text, schema.outputs), schema.counts, strict=True))
         return [min(own, key=lambda label: (count[label], label), default="") for own in targets]
+
+    def counted(self, targets: Sequence[LABELS]) -> list[tuple[str, ...]]:
+        """Return the labels of each."""
+        return [tuple(sorted(own)) for own in targets]
 
     def shown(self, target: LABELS) -> str:
         """Return the labels in order, joined by "|"; in JSON where one of them has a "|" in it."""
@@ -209,6 +215,14 @@ class MultiLabelFamily:
         """Return one-vs-rest logistic regression, balanced: unbalanced it hardly gives a label at so few examples."""
         return _one_vs_rest(features, self.tensor(targets, schema).numpy(), c=c, balanced=True)
 
+    def floor(self, targets: Sequence[LABELS], schema: Schema) -> Params:
+        """Return the share of each label, which is its threshold too: all labels are the constant of best macro F1.
+
+        A label of share p has F1 = 2p/(1 + p) where it is given to every text, and 0 where it never is.
+        """
+        share = torch.tensor(schema.counts, dtype=torch.float64) / len(targets)
+        return {"head.bias": share.logit(eps=1e-6), THRESHOLD: share - 1e-6}
+
     def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:
         """Return the probability of each label."""
         del schema, params
@@ -260,7 +274,7 @@ def _one_vs_rest(features: Any, targets: np.ndarray, *, c: float, balanced: bool
         kind = "balanced" if balanced else None
         made = LogisticRegression(C=c, class_weight=kind, max_iter=1000).fit(features, own)
         weight[k], bias[k] = np.asarray(made.coef_)[0], float(np.asarray(made.intercept_)[0])
-    return Linear(weight, bias)
+    return Linear(weight, bias, lambda rows: expit(np.asarray(rows @ weight.T) + bias))
 
 
 def _labels(value: object, where: str) -> LABELS | None:

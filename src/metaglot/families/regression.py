@@ -32,7 +32,7 @@ MAE, RMSE = least_loss("mae", "MAE", unit=""), least_loss("rmse", "RMSE", unit="
 SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
 MEASURES: Measures = (MAE, RMSE, least_loss("loss", unit=""))
 SCORED: Measures = (MAE, RMSE, SPEARMAN)
-GROUPS = 4  # of numbers, by quantile: what shots count
+GROUPS = 4  # of numbers, by quantile
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class RegressionFamily:
     name: str = "regression"
     exclusive: bool = False
     measures: Measures = SCORED
+    each: str = ""
 
     def read(self, values: Sequence[object], name: Name) -> Read:
         """Return each as a number; raise MetaglotError for what is none."""
@@ -129,6 +130,10 @@ class RegressionFamily:
         place = np.empty(len(order), int)
         place[order] = np.arange(len(order)) * GROUPS // max(1, len(order))
         return [f"quarter {int(at) + 1}" for at in place]
+
+    def counted(self, targets: Sequence[float]) -> list[tuple[str, ...]]:
+        """Return that each has a number: shots are the examples in all, as ten rated films are ten."""
+        return [(NUMBER,)] * len(targets)
 
     def shown(self, target: float) -> str:
         """Return the number, to six digits."""
@@ -186,7 +191,13 @@ class RegressionFamily:
     def linear(self, features: Any, targets: Sequence[float], schema: Schema, *, c: float) -> Linear:
         """Return ridge regression, of the numbers in units of their spread."""
         numbers = (np.asarray(targets, np.float64) - schema.mean) / schema.spread
-        return _ridge(features, numbers, penalty=1 / c)
+        made = _ridge(features, numbers, penalty=1 / c)
+        return made._replace(values=lambda rows: made.values(rows) * schema.spread + schema.mean)
+
+    def floor(self, targets: Sequence[float], schema: Schema) -> Params:
+        """Return the mean of the numbers."""
+        del targets, schema
+        return {"head.bias": torch.zeros(1, dtype=torch.float64)}
 
     def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:
         """Return the numbers on their own scale."""
@@ -218,7 +229,8 @@ def _spearman(ours: Sequence[float], truth: Sequence[float]) -> float:
 
 def _ridge(features: Any, numbers: np.ndarray, *, penalty: float) -> Linear:
     made = Ridge(alpha=penalty).fit(features, numbers)
-    return Linear(np.asarray(made.coef_, np.float64)[None], np.atleast_1d(np.asarray(made.intercept_, np.float64)))
+    weight, bias = np.asarray(made.coef_, np.float64)[None], np.atleast_1d(np.asarray(made.intercept_, np.float64))
+    return Linear(weight, bias, lambda rows: np.asarray(rows @ weight.T) + bias)
 
 
 def _number(value: object, where: str) -> float | None:
