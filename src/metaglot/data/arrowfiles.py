@@ -12,7 +12,7 @@ from pydantic import Field
 from metaglot.data import bounds
 from metaglot.data.bounds import bounded_parquet, check_table
 from metaglot.data.checked import Stored, read_stored
-from metaglot.data.columns import Pick, Raw
+from metaglot.data.columns import Pick, Raw, is_list_type
 from metaglot.data.exports.argilla import flat_questions
 from metaglot.data.exports.recognise import raw_objects
 from metaglot.data.rawfiles import check_regular, is_there
@@ -71,26 +71,41 @@ def from_arrow(table: pa.Table, chosen: Mapping[str, str], source: str) -> Raw:
 
 
 def class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Return the names that `datasets` noted in a schema for its ClassLabel columns."""
+    """Return the names that `datasets` noted in a schema for its columns of ClassLabel, or of lists of them."""
     try:
         noted: Any = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features: dict[str, Any] = noted["info"]["features"]
+        features: dict[str, Any] = {name: _inner(feature) for name, feature in noted["info"]["features"].items()}
         return {
             column: list(feature["names"])
             for column, feature in features.items()
             if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
         }
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
+def _inner(feature: Any) -> Any:
+    """Return what a list is of, as versions of `datasets` write it; any other feature itself."""
+    if isinstance(feature, list):
+        items = cast("list[Any]", feature)
+        return items[0] if len(items) == 1 else None
+    fields = cast("dict[str, Any]", feature)
+    return fields["feature"] if fields.get("_type") in ("Sequence", "List", "LargeList") else fields
+
+
 def _named(values: pa.ChunkedArray, names: list[str]) -> pa.ChunkedArray:
-    """Return class numbers as names; -1 (no label) becomes null."""
-    if not pa.types.is_integer(values.type):
-        return values
-    numbers = cast("list[int | None]", values.to_pylist())
-    labels = [names[n] if n is not None and 0 <= n < len(names) else None for n in numbers]
-    return pa.chunked_array([pa.array(labels, pa.string())])
+    """Return class numbers, or lists of them, as names; -1 (no label) becomes null."""
+
+    def name(number: int | None) -> str | None:
+        return names[number] if number is not None and 0 <= number < len(names) else None
+
+    if pa.types.is_integer(values.type):
+        labels = [name(number) for number in cast("list[int | None]", values.to_pylist())]
+        return pa.chunked_array([pa.array(labels, pa.string())])
+    if is_list_type(values.type) and pa.types.is_integer(values.type.value_type):
+        lists = cast("list[list[int] | None]", values.to_pylist())
+        return pa.chunked_array([pa.array([one and list(map(name, one)) for one in lists], pa.list_(pa.string()))])
+    return values
 
 
 def saved_folder(path: Path) -> list[tuple[str | None, pa.Table]]:

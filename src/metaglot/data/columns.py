@@ -7,18 +7,21 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
 from metaglot.data.form import Form, with_form
-from metaglot.data.labels import Column, kind_of, label_text, labels_of, with_notes
+from metaglot.data.label_lists import has_lists, list_cells
+from metaglot.data.labels import LISTS, Column, kind_of, label_text, labels_of, with_notes
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
 LARGEST = 10**18  # beyond it stands a slip of the finger, or no 64 bits hold it
 INTEGERS = ("shot", "draw")
 CANONICAL = STRINGS + INTEGERS
+Cells = Literal["one", "look", "several", "number"]
+"""What a cell of `label` is read as: one label, labels as lists where there are any, several labels, a number."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Pick:
     known: tuple[str, ...]  # the names that columns may have
     encoding: str | None = None  # None: UTF-8, or UTF-16 with a mark
     own: str = ""  # where it is not empty: every column of the file is picked too, by its name behind this prefix
+    cells: Cells = "one"
 
     @property
     def numbered(self) -> bool:
@@ -104,7 +108,11 @@ def _parts(item: str) -> list[str]:
 
 
 def picker(
-    source: str, mapping: Mapping[str, str] | None, more: Sequence[str] = (), encoding: str | None = None
+    source: str,
+    mapping: Mapping[str, str] | None,
+    more: Sequence[str] = (),
+    encoding: str | None = None,
+    cells: Cells = "one",
 ) -> Pick:
     """Return what is asked of `source`; `more` are columns of strings that are read beside the canonical ones.
 
@@ -115,18 +123,19 @@ def picker(
     for name in wanted:
         if name not in known:
             raise MetaglotError(f"unknown column {name!r}{near_name(name, known)}: choose from {', '.join(known)}.")
-    return Pick(source, wanted, known, encoding)
+    return Pick(source, wanted, known, encoding, cells=cells)
 
 
-def canonical(raw: Raw) -> pa.Table:
+def canonical(raw: Raw, cells: Cells = "one") -> pa.Table:
     """Return the table of canonical columns, all strings but shot, draw and row (int64).
 
-    Labels are in their one form (`labels.py`), and `labels.table_notes` has what was odd about them.
+    Labels are in their one form (`labels.py`), and `labels.table_notes` has what was odd about them.  Lists of labels
+    are lists of JSON, unless one label a cell is asked for.
 
     Raises a MetaglotError that names the row for a missing text, a nested value or a number that is none.
     """
     columns: dict[str, pa.ChunkedArray | pa.Array] = {}
-    labels = _label_column(raw) if "label" in raw.columns else Column([], ())
+    labels, kind = _label_column(raw, cells) if "label" in raw.columns else (Column([], ()), "string")
     for name in (n for n in dict.fromkeys((*CANONICAL, *raw.columns)) if n in raw.columns):
         values = raw.columns[name]
         if name == "label":
@@ -143,22 +152,34 @@ def canonical(raw: Raw) -> pa.Table:
         row = next(i for i, value in enumerate(text) if not value.is_valid)
         raise MetaglotError(f"{raw.where(row)}: the text is missing. Give every row a text, or leave the row out.")
     table = pa.table({**columns, "row": pa.array(range(len(text)), pa.int64())})
-    noted = with_notes(table, (*raw.notes, *labels.notes), kind_of(labels.labels))
+    noted = with_notes(table, (*raw.notes, *labels.notes), kind)
     return with_form(noted, Form(raw.form, raw.found, raw.answers))
 
 
-def _label_column(raw: Raw) -> Column:
-    """Return the labels of a file."""
+def _label_column(raw: Raw, cells: Cells) -> tuple[Column, str]:
+    """Return the labels of a file, and what they are."""
     values = raw.columns["label"]
-    plain = _arrow_labels(values, raw.where) if isinstance(values, pa.ChunkedArray) else values
-    return labels_of(plain, lambda row: f"{raw.where(row)}: label", typed=raw.typed)
+    plain = _arrow_labels(values, raw.where, cells) if isinstance(values, pa.ChunkedArray) else values
+    if cells != "one" and has_lists(plain):
+        return list_cells(plain, lambda row: f"{raw.where(row)}: label"), LISTS
+    column = labels_of(plain, lambda row: f"{raw.where(row)}: label", typed=raw.typed)
+    return column, kind_of(column.labels)
 
 
-def _arrow_labels(values: pa.ChunkedArray, where: Callable[[int], str]) -> list[object]:
+def _arrow_labels(values: pa.ChunkedArray, where: Callable[[int], str], cells: Cells) -> list[object]:
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-    if pa.types.is_nested(kind):
-        raise MetaglotError(f"{where(0)}: the column for label holds {kind}, not labels. Choose another column.")
+    if pa.types.is_nested(kind) and not (is_list_type(kind) and cells != "one"):
+        several = "; the task multilabel learns several labels a text" if is_list_type(kind) else ""
+        raise MetaglotError(
+            f"{where(0)}: the column for label holds {kind}, not labels. Choose another column{several}."
+        )
     return values.to_pylist()
+
+
+def is_list_type(kind: pa.DataType) -> bool:
+    """Whether a type of Arrow is that of lists of plain values."""
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(lists) and not pa.types.is_nested(kind.value_type)
 
 
 def _string_column(name: str, values: Sequence[object], where: Callable[[int], str]) -> pa.Array | pa.ChunkedArray:

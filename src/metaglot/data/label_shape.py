@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
+from metaglot.data.label_lists import SEPARATOR, is_list
+
 MANY = 10  # different numbers from which on they are more likely quantities than names of classes
 DENSE = 0.9  # share of the whole numbers between the least and the largest that numbers of classes fill at least
 ROWS = 10  # fewer examples, each of a class of its own, may well be one example of each class
@@ -12,13 +14,10 @@ ALONE = 0.9  # share of labels that stand once from which on they look like free
 
 
 def shape_notes(labels: Sequence[str | None]) -> list[str]:
-    """Return what labels look like where they look like no classes, and what there is to do.
-
-    Every task is learnt as a classification: each distinct label is one class.
-    """
+    """Return what labels of a classification look like where they look like no classes, and what there is to do."""
     counts = Counter(label for label in labels if label is not None)
     found = _several(counts) or _numbers(counts) or _alone(counts)
-    return [f"{found}; metaglot learns classes alone, and each distinct label is one"] if found else []
+    return [f"{found}; as classes, each distinct label is one"] if found else []
 
 
 def _numbers(counts: Mapping[str, int]) -> str | None:
@@ -34,7 +33,8 @@ def _numbers(counts: Mapping[str, int]) -> str | None:
         return None
     return (
         f"the labels look like numbers ({len(numbers)} different ones from {min(numbers):g} to {max(numbers):g}), and "
-        "a classifier does not know that near ones are alike: put them into a few ranges first, such as low and high"
+        "a classifier does not know that near ones are alike: --task regression learns numbers, or put them into a few "
+        "ranges first, such as low and high"
     )
 
 
@@ -58,10 +58,15 @@ def _several(counts: Mapping[str, int]) -> str | None:
         if again and len(again) >= 0.5 * len(lists):
             rows = sum(counts[label] for label in again)
             return (
-                f"the labels look like several in one, such as {again[0][:40]!r} ({rows} rows): keep the most "
-                "important label of each text, or make a file for each label, with yes or no in its column label"
+                f"the labels look like several in one, such as {again[0][:40]!r} ({rows} rows): --task "
+                f"multilabel learns several labels a text{_joined(again[0])}; or keep the most important one of each"
             )
     return None
+
+
+def _joined(label: str) -> str:
+    """Return how to write several labels, where they are written otherwise."""
+    return "" if SEPARATOR in label or is_list(label) else f", joined by {SEPARATOR}"
 
 
 def _json_list(label: str) -> list[str]:

@@ -24,6 +24,7 @@ KINDS: Mapping[type, str] = {str: "string", bool: "truth value", int: "number", 
 ABSENT = {"", "nan", "<na>", "nat", "#n/a"}  # in lower case: what programs write where there is no value
 DOUBTFUL = {"none", "null", "n/a", "na"}  # what some programs write so, and some people call a class
 NOTES, KIND = b"metaglot.notes", b"metaglot.labels"  # in the schema of a table that was read
+LISTS = "list of labels"  # what labels are where a cell has several, as a list of JSON
 SHOWN = 3  # labels named in a note
 _WITHOUT_WIDTH = re.compile("[\u200b\u200e\u200f\u2060\ufeff\u00ad]")
 _JOINERS = "\u200c\u200d"  # some scripts need them within a word
@@ -34,12 +35,13 @@ _FROM_TEXT: Mapping[str, Callable[[str], Label]] = {
     "truth value": lambda text: text == "true",
     "whole number": int,
     "number": float,
+    LISTS: str,
 }
 _WAYS_OUT: Mapping[type, str] = {
     bytes: "decode it, for example label.decode()",
-    list: "give each text one label",
-    tuple: "give each text one label",
-    set: "give each text one label",
+    list: "give each text one label; the task multilabel learns several",
+    tuple: "give each text one label; the task multilabel learns several",
+    set: "give each text one label; the task multilabel learns several",
     dict: "give each text one label",
 }
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from metaglot.data.arguments import check_all, check_columns, check_path, check_text
 from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
-from metaglot.data.columns import Pick, Raw, canonical, picker
+from metaglot.data.columns import Cells, Pick, Raw, canonical, picker
 from metaglot.data.encodings import check_encoding, encoding_notes
 from metaglot.data.form import common_form, with_form
-from metaglot.data.labels import label_kind, table_notes, with_notes
+from metaglot.data.labels import LISTS, label_kind, table_notes, with_notes
 from metaglot.data.rawfiles import check_regular, read_bytes, unreadable
 from metaglot.data.textfiles import read_csv, read_json, read_jsonl, read_tsv, read_txt, read_yaml
 from metaglot.errors import MetaglotError
@@ -43,6 +43,7 @@ def read_table(
     mapping: Mapping[str, str] | None = None,
     more: Sequence[str] = (),
     encoding: str | None = None,
+    cells: Cells = "one",
 ) -> pa.Table:
     """Return the rows of a csv, tsv, json, jsonl, parquet or txt file, a folder or `hub:ID[@config][:split]`.
 
@@ -51,7 +52,8 @@ def read_table(
     A column may be given by its number, from 1: where all are, a csv has no header.  `encoding` is that of text files,
     where it is not UTF-8.  What annotation tools write is recognised by what it holds (`exports/`).
     Numbers and booleans of other columns than text become strings: 1, and 1.0 where all are whole, is "1".
-    Labels have one form, whatever wrote them (`metaglot.data.labels`).
+    Labels have one form, whatever wrote them (`metaglot.data.labels`).  `cells` says what a cell of the column label
+    is read as (`task_kind.cells_of`): lists are refused where it is one label, and are lists of JSON otherwise.
     Every row has a text; other values may be null.  Raises a MetaglotError that names the file and line.
     """
     name = source if isinstance(source, str) else str(check_path("source", source, what="a file or a folder"))
@@ -59,11 +61,12 @@ def read_table(
     more = check_all("more", more, str, "names of columns")
     if encoding is not None:
         check_encoding(check_text("encoding", encoding))
-    picks = partial(picker, mapping=mapping, more=more, encoding=encoding)
+    picks = partial(picker, mapping=mapping, more=more, encoding=encoding, cells=cells)
     pick = picks(name)
     if name.startswith("hub:"):
         found = hub_set(name)
-        return _joined(name, [(split, canonical(from_arrow(t, pick(t.schema.names), name))) for split, t in found])
+        tables = [(split, canonical(from_arrow(t, pick(t.schema.names), name), cells)) for split, t in found]
+        return _joined(name, tables)
     path = Path(source)
     try:
         return _folder(path, picks) if path.is_dir() else _file(path, pick)
@@ -93,13 +96,13 @@ def _file(path: Path, pick: Pick) -> pa.Table:
     check_regular(path)
     kind = format_of(path)
     if path.suffix.lower() in YAML:
-        return canonical(read_yaml(path, pick))
+        return canonical(read_yaml(path, pick), pick.cells)
     if kind is None:
         raise MetaglotError(
             f"{path}: unknown format {path.suffix or '(no ending)'!r}. Name it by what it holds: {', '.join(FORMATS)}"
             " (all but Parquet may be packed: .csv.gz)."
         )
-    return canonical(read_as(kind, path, pick))
+    return canonical(read_as(kind, path, pick), pick.cells)
 
 
 def read_as(kind: str, path: Path, pick: Pick) -> Raw:
@@ -120,7 +123,8 @@ def _folder(path: Path, picks: Callable[[str], Pick]) -> pa.Table:
     if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
         pick = picks(str(path))
         found = saved_folder(path)
-        return _joined(path, [(split, canonical(from_arrow(t, pick(t.schema.names), str(path)))) for split, t in found])
+        raws = [(split, from_arrow(t, pick(t.schema.names), str(path))) for split, t in found]
+        return _joined(path, [(split, canonical(raw, pick.cells)) for split, raw in raws])
     files = data_files(path)
     kinds = sorted({format_of(p) or "" for p in files})
     if not files:
@@ -141,7 +145,8 @@ def _joined(source: object, parts: Sequence[tuple[str | None, pa.Table]]) -> pa.
     joined = joined.append_column("row", pa.array(range(joined.num_rows), pa.int64()))
     kinds = {label_kind(table) for _, table in parts if "label" in table.column_names}
     notes = [note for _, table in parts for note in table_notes(table)]
-    noted = with_notes(joined, notes, kinds.pop() if len(kinds) == 1 else None)
+    kind = LISTS if LISTS in kinds else kinds.pop() if len(kinds) == 1 else None
+    noted = with_notes(joined, notes, kind)
     return with_form(noted, common_form([table for _, table in parts]))
 
 

@@ -1,6 +1,5 @@
 """Several labels a text, or none: a linear layer on the pooled features, a binary cross-entropy a label, F1."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from metaglot.data.labels import Label, label_text, normal
+from metaglot.data.label_lists import as_cell, labels_in, one_label
+from metaglot.data.labels import Label, label_text
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
@@ -109,7 +109,6 @@ class MultiLabel:
         return logits[:, : targets.shape[1]], targets
 
 
-SEPARATOR = "|"  # of labels in one cell
 THRESHOLD = "head.threshold"  # [K]: the probability from which on a label is given
 LABELS = frozenset[str]
 SCORED: Measures = (MACRO_F1, MICRO_F1, LABEL_ECE)
@@ -130,7 +129,7 @@ class MultiLabelFamily:
 
     def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
         """Return the labels of each cell: a JSON list of strings, or labels joined by "|"; an empty cell has none."""
-        return Read([_of_cell(cell, name(row)) for row, cell in enumerate(cells)])
+        return Read([labels_in(cell, name(row)) for row, cell in enumerate(cells)])
 
     def check(self, targets: Sequence[LABELS]) -> None:
         """Raise MetaglotError where no label tells texts apart."""
@@ -159,9 +158,7 @@ class MultiLabelFamily:
 
     def shown(self, target: LABELS) -> str:
         """Return the labels in order, joined by "|"; in JSON where one of them has a "|" in it."""
-        labels = sorted(target)
-        joined = any(SEPARATOR in label or label.startswith("[") for label in labels)
-        return json.dumps(labels, ensure_ascii=False) if joined else SEPARATOR.join(labels)
+        return as_cell(sorted(target))
 
     def plain(self, target: LABELS) -> Any:
         """Return the labels in order."""
@@ -286,25 +283,4 @@ def _labels(value: object, where: str) -> LABELS | None:
             f"{where} is {value!r:.60}, of type {type(value).__name__}, not labels; give a list or a set of strings, "
             "empty where a text has none"
         )
-    found = [_label(one, where) for one in many]
-    return frozenset(found)
-
-
-def _label(value: object, where: str) -> str:
-    text = normal(value) if isinstance(value, str) else None
-    if text is None:
-        raise MetaglotError(f"{where} has {value!r:.60} among its labels, which is no name; give strings")
-    return text
-
-
-def _of_cell(cell: Label | None, where: str) -> LABELS:
-    if cell is None:
-        return frozenset()
-    text = label_text(cell).strip()
-    if text.startswith("["):
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise MetaglotError(f"{where} begins with [ and is no list of JSON: {text!r:.60}") from error
-        return frozenset(_label(one, where) for one in found)
-    return frozenset(_label(part, where) for part in text.split(SEPARATOR) if part.strip())
+    return frozenset(one_label(one, where) for one in many)

@@ -75,12 +75,16 @@ def tell_notes(notes: Sequence[str], *, quiet: bool) -> None:
         typer.echo(f"note: {printable(note)}", err=True)
 
 
-def read_file(file: Path, columns: str | None, encoding: str | None = None) -> Any:
-    """Return the table of a file, its columns named as asked."""
+def read_file(
+    file: Path, columns: str | None, encoding: str | None = None, *, task: str | None = "classification"
+) -> Any:
+    """Return the table of a file, its columns named as asked; None as the task: labels as they look."""
     from metaglot.data.columns import parse_columns
     from metaglot.data.readers import read_table
+    from metaglot.data.task_kind import cells_of
 
-    return read_table(file, mapping=None if columns is None else parse_columns([columns]), encoding=encoding)
+    mapping = None if columns is None else parse_columns([columns])
+    return read_table(file, mapping=mapping, encoding=encoding, cells=cells_of(task))
 
 
 def texts_of(table: Any) -> Inputs:

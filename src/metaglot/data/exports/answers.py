@@ -5,10 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
-from metaglot.data.columns import Pick, Raw
+from metaglot.data.columns import Cells, Pick, Raw
 from metaglot.errors import MetaglotError
 
 NONE, SEVERAL, TIE = "without an answer", "with several labels", "on which people disagree evenly"
+AGREED: Mapping[Cells, str] = {
+    "one": "the label of the majority",
+    "several": "the labels of the majority",
+    "number": "the mean",
+}
 
 
 class Answer(NamedTuple):
@@ -16,7 +21,8 @@ class Answer(NamedTuple):
 
     label: object  # None: there is none
     reason: str = ""  # why there is none
-    divided: bool = False  # the label is that of the majority
+    divided: bool = False  # the label is that of the majority, or the mean of unlike numbers
+    people: Sequence[Sequence[object]] = ()  # what each person chose, where that is known
 
 
 @dataclass(frozen=True)
@@ -37,21 +43,53 @@ def agreed(people: Sequence[Sequence[object]]) -> Answer:
     """
     counts = Counter(tuple(sorted(map(_hashable, labels), key=str)) for labels in people if labels)
     if not counts:
-        return Answer(None, NONE)
+        return Answer(None, NONE, people=people)
     ranked = counts.most_common(2)
     if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
-        return Answer(None, TIE)
+        return Answer(None, TIE, people=people)
     labels = ranked[0][0]
-    return Answer(labels[0], divided=len(counts) > 1) if len(labels) == 1 else Answer(None, SEVERAL)
+    if len(labels) == 1:
+        return Answer(labels[0], divided=len(counts) > 1, people=people)
+    return Answer(None, SEVERAL, people=people)
+
+
+def _read_as(answers: Sequence[Answer], cells: Cells) -> Sequence[Answer]:
+    """Return the answers as one label a text, several, or a number.
+
+    By the look they are several where no text has one label and some have several.
+    """
+    never_one = not any(answer.label is not None for answer in answers)
+    if cells == "several" or (cells == "look" and never_one and any(a.reason == SEVERAL for a in answers)):
+        return [_several(answer) for answer in answers]
+    return [_mean(answer) for answer in answers] if cells == "number" else answers
+
+
+def _several(answer: Answer) -> Answer:
+    """Return the labels that more than half of the people chose, which may be none."""
+    if not answer.people:
+        return answer if answer.label is None else answer._replace(label=[answer.label])
+    chosen = [{str(label) for label in labels} for labels in answer.people]
+    counts = Counter(label for labels in chosen for label in labels)
+    labels = sorted(label for label, count in counts.items() if 2 * count > len(chosen))
+    return Answer(labels, divided=any(one != chosen[0] for one in chosen), people=answer.people)
+
+
+def _mean(answer: Answer) -> Answer:
+    """Return the mean of the numbers that people gave; the answer itself where someone gave no number."""
+    given = [labels[0] for labels in answer.people if len(labels) == 1]
+    numbers = [float(one) for one in given if isinstance(one, int | float)]
+    if not numbers or len(numbers) < len(given):
+        return answer
+    return Answer(sum(numbers) / len(numbers), divided=len(set(numbers)) > 1, people=answer.people)
 
 
 def raw_of(path: object, pick: Pick, export: Export, where: Callable[[int], str]) -> Raw:
     """Return the picked columns of an export.
 
     The one question of an export goes by the name label, and its one text by the name text.  Raises MetaglotError
-    where no text has one label, and texts have several.
+    where no text has one label and texts have several, if one label a text is asked for.
     """
-    questions = dict(export.questions)
+    questions = {name: _read_as(answers, pick.cells) for name, answers in export.questions.items()}
     if len(questions) == 1:
         questions["label"] = next(iter(questions.values()))
     names = dict.fromkeys([*questions, *(name for row in export.rows for name in row)])
@@ -64,7 +102,7 @@ def raw_of(path: object, pick: Pick, export: Export, where: Callable[[int], str]
         for name, column in chosen.items()
     }
     answers = questions.get(chosen.get("label", ""), ())
-    notes = (*export.notes, *_notes(path, export, questions, answers, chosen.get("label")))
+    notes = (*export.notes, *_notes(path, export, questions, answers, chosen.get("label"), pick.cells))
     return Raw(columns, where, notes=notes, form=export.form, found=tuple(names), answers=bool(answers))
 
 
@@ -74,6 +112,7 @@ def _notes(
     questions: Mapping[str, Sequence[Answer]],
     answers: Sequence[Answer],
     label: str | None,
+    cells: Cells,
 ) -> list[str]:
     if label is None and questions:
         named, first = ", ".join(map(repr, questions)), next(iter(questions))
@@ -82,8 +121,8 @@ def _notes(
     if answers and reasons[SEVERAL] and reasons.total() == len(answers):
         raise MetaglotError(
             f"{path}: an export of {export.form} in which no text has one label, and {reasons[SEVERAL]} have several. "
-            "A class is one label: keep the most important one of each text, or make a file for each label, with yes "
-            "or no in its column label."
+            "A class is one label: keep the most important one of each text, make a file for each label, with yes "
+            "or no in its column label, or take the task multilabel, which learns several labels a text."
         )
     notes: list[str] = []
     if reasons and reasons.total() < len(answers):
@@ -92,9 +131,8 @@ def _notes(
             f"{path}: {reasons.total()} of {len(answers)} rows have no label and are not learnt from: {counted}"
         )
     if divided := sum(answer.divided for answer in answers):
-        notes.append(
-            f"{path}: people disagree about {divided} of {len(answers)} rows, which have the label of the majority"
-        )
+        what = AGREED.get(cells, AGREED["one"])
+        notes.append(f"{path}: people disagree about {divided} of {len(answers)} rows, which have {what}")
     return notes
 
 

@@ -27,9 +27,14 @@ def doccano(rows: Sequence[Mapping[str, object]]) -> Export | None:
                 f"an export of doccano whose row {number} marks parts of a text (spans). metaglot learns classes of "
                 "texts: export a project of text classification."
             )
-    answers = [_annotated(as_list(row[key])) if key == "annotations" else agreed([as_list(row[key])]) for row in rows]
+    answers = [_annotated(as_list(row[key])) if key == "annotations" else _chosen(as_list(row[key])) for row in rows]
     rest = [{name: value for name, value in row.items() if name != key} for row in rows]
     return Export("doccano", rest, {"label": answers}, texts=(text,))
+
+
+def _chosen(labels: list[object]) -> Answer:
+    """Return the answer in a list of labels; a text that nobody looked at has an empty one too, which is no answer."""
+    return agreed([labels] if labels else [])
 
 
 def _annotated(annotations: Sequence[object]) -> Answer:

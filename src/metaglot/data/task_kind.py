@@ -1,0 +1,39 @@
+"""Which kind of task a labelled table is, by the look of its labels; imports no torch."""
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from metaglot.data.columns import Cells
+from metaglot.data.label_lists import is_list
+from metaglot.data.labels import LISTS, label_kind
+
+CELLS: Mapping[str | None, Cells] = {None: "look", "multilabel": "several", "regression": "number"}
+FEW = 3  # different numbers from which on strings of digits are numbers, and not names of versions
+
+
+def cells_of(task: str | None) -> Cells:
+    """Return what the cells of `label` are read as (`read_table`) for a kind of task; None: by the look."""
+    return CELLS.get(task, "one")
+
+
+def task_of(table: pa.Table) -> str:
+    """Return the kind of task, a key of `choices.FAMILIES`, that the labels of a table look like.
+
+    Lists are several labels a text, numbers of which some have a fraction are quantities, and all others are classes.
+    """
+    if "label" not in table.column_names:
+        return "classification"
+    labels = [label for label in table["label"].to_pylist() if label is not None]
+    if label_kind(table) == LISTS or (labels and all(map(is_list, labels))):
+        return "multilabel"
+    return "regression" if label_kind(table) == "number" or _has_fractions(labels) else "classification"
+
+
+def _has_fractions(labels: Sequence[str]) -> bool:
+    """Whether labels are FEW different numbers or more, of which not all are whole."""
+    try:
+        numbers = set(map(float, labels))
+    except ValueError:
+        return False
+    return len(numbers) >= FEW and not all(map(float.is_integer, numbers))
