@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from metaglot.cli.shared.goals import goal_called
+from metaglot.cli.shared.options import Columns, DeviceOption, Encoding, ErrorsOnly, Json, PrecisionOption, ReadsOption
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import (
-    Columns,
-    DeviceOption,
-    Encoding,
-    Json,
-    PrecisionOption,
-    ReadsOption,
     check_device,
     cut_note,
     labels_of,
@@ -35,9 +30,6 @@ if TYPE_CHECKING:
     Task = Examples[Label]
     from metaglot.adaptation import Adapted, Model
     from metaglot.models.devices import Precision
-
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-
 
 UNREAD = {
     "effort": "a classifier of names alone has no effort",
@@ -91,7 +83,7 @@ def adapt(
     reads: ReadsOption = None,
     keep_examples: Annotated[bool, typer.Option(help="Save the texts too, to add classes later.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")] = False,
-    quiet: Quiet = False,
+    quiet: ErrorsOnly = False,
     as_json: Json = False,
 ) -> None:
     """Learn a text task from a handful of examples, and save the classifier.

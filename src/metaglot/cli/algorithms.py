@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli.shared.options import Json
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import MetaglotError
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from metaglot.algorithms.check import Checked
     from metaglot.algorithms.describe import Described
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 MOST = 100  # directions
 UNSEEN = "CANNOT BE TOLD: the loss is too noisy for differences in every direction (casts to lower precision inside?)"
 

@@ -1,10 +1,10 @@
 """`metaglot average`: the mean of several runs as one."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from metaglot.cli.shared.options import ReplaceRun, RunToMake, Silent
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import MetaglotError
 
@@ -12,12 +12,12 @@ from metaglot.errors import MetaglotError
 def average(
     runs: Annotated[list[str], typer.Argument(help="Run directories, two or more, from one base.", show_default=False)],
     *,
-    out: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
+    out: RunToMake,
     max_length: Annotated[
         int | None, typer.Option(help="Tokens of a text that it reads. Default: as the runs.", show_default=False)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a shrunk or averaged run that is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    force: ReplaceRun = False,
+    quiet: Silent = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
 ) -> None:
     """Write the mean of the weights of several runs, which is about as good as the best of them.

@@ -12,10 +12,22 @@ import typer
 from metaglot.cli.shared.cost import cost_of, show_cost
 from metaglot.cli.shared.judging import Labelled, Manner, Ready, kept, ready, results_into, words_of
 from metaglot.cli.shared.limits import limits_of
+from metaglot.cli.shared.options import (
+    Afresh,
+    DeviceOption,
+    Draws,
+    JudgingSeed,
+    Multitask,
+    NoTable,
+    PrecisionOption,
+    Queries,
+    ReadsOption,
+    Shots,
+)
 from metaglot.cli.shared.plan import checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import results_and_leakage
-from metaglot.cli.shared.texts import DeviceOption, PrecisionOption, ReadsOption, check_device, precision_called
+from metaglot.cli.shared.texts import check_device, precision_called
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -38,9 +50,9 @@ def bench(
     tasks: Annotated[list[Path], typer.Argument(help="Folders of labelled files, each a group of its own; or files.")],
     *,
     out: Annotated[Path, typer.Option(help="Folder for a folder of each group, table.md and pictures; resumed.")],
-    shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
-    draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 5,
-    queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 300,
+    shots: Shots = "4,8,16",
+    draws: Draws = 5,
+    queries: Queries = 300,
     max_length: Annotated[int, typer.Option(help="Tokens of a text that every method reads.")] = 96,
     efforts: Annotated[str, typer.Option(help="Of ours; the first is compared with the others.")] = (
         "auto,instant,fast,thorough"
@@ -48,9 +60,7 @@ def bench(
     against: Annotated[
         str | None, typer.Option(help=f"Baselines. Default: {AGAINST}, setfit if it is installed.", show_default=False)
     ] = None,
-    multitask: Annotated[
-        str | None, typer.Option(help="A run of the algorithm joint, for the baseline multitask.")
-    ] = None,
+    multitask: Multitask = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,13 +73,13 @@ def bench(
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
     reads: ReadsOption = None,
-    seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
+    seed: JudgingSeed = 0,
     jobs: Annotated[
         int | None, typer.Option(help=f"Processes of one thread; as many as processors if absent, at most {MOST_JOBS}.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the cost and stop.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Start the folder afresh.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+    force: Afresh = False,
+    quiet: NoTable = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON.")] = False,
 ) -> None:
     """Compare a model at each effort with every baseline on the same draws: accuracy, F1, calibration, time, memory.

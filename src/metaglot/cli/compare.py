@@ -8,18 +8,29 @@ import typer
 
 from metaglot.cli.shared.comparing import compared, results_of
 from metaglot.cli.shared.judging import Manner, kept, words_of
+from metaglot.cli.shared.options import (
+    Afresh,
+    ByTask,
+    Columns,
+    DeviceOption,
+    Draws,
+    Encoding,
+    Jobs,
+    JudgingSeed,
+    LeaveOut,
+    NoTable,
+    NumbersAsJson,
+    PrecisionOption,
+    Queries,
+    ReadsOption,
+    ResultsFolder,
+    Shots,
+    Threads,
+)
 from metaglot.cli.shared.plan import check_left_out, checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import unknown, write_tables
-from metaglot.cli.shared.texts import (
-    Columns,
-    DeviceOption,
-    Encoding,
-    PrecisionOption,
-    ReadsOption,
-    check_device,
-    precision_called,
-)
+from metaglot.cli.shared.texts import check_device, precision_called
 from metaglot.cli.shared.words import short_names, words_apart
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
@@ -44,30 +55,30 @@ def compare(
         list[Path] | None,
         typer.Option("--tasks", help="A labelled file, or a folder of them; may be given again.", show_default=False),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for results.jsonl, table.md and report.html; resumed if killed.")],
-    shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
-    draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 10,
-    queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 500,
+    out: ResultsFolder,
+    shots: Shots = "4,8,16",
+    draws: Draws = 10,
+    queries: Queries = 500,
     efforts: Annotated[
         str, typer.Option(help="Of each model: instant, fast, thorough, auto, as-trained; several, with commas.")
     ] = "fast",
-    leave_out: Annotated[str, typer.Option(help="Tasks that the macro mean is also shown without.")] = "",
+    leave_out: LeaveOut = "",
     columns: Columns = None,
     encoding: Encoding = None,
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
     reads: ReadsOption = None,
-    seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
-    jobs: Annotated[int, typer.Option(help="Processes; with several, each has its share of the threads.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all if absent.")] = None,
+    seed: JudgingSeed = 0,
+    jobs: Jobs = 1,
+    threads: Threads = None,
     exclude_overlap: Annotated[
         bool,
         typer.Option("--exclude-overlap", help="No query that stands among the training texts of any of the runs."),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Start the folder afresh.")] = False,
-    by_task: Annotated[bool, typer.Option("--by-task", help="Print each task's differences too.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    force: Afresh = False,
+    by_task: ByTask = False,
+    quiet: NoTable = False,
+    as_json: NumbersAsJson = False,
 ) -> None:
     """Judge several models on the same draws: accuracy by task, differences with intervals, CPU seconds.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaglot.cli.shared.options import Encoding, Json
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import printable
 
@@ -22,7 +23,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 SHOWN = 20  # classes in the table of `inspect`
 
 
@@ -86,9 +86,7 @@ def inspect(
     model: Annotated[
         str | None, typer.Option(help="A model: note it where it was not made for texts like these, e.g. builtin:mini.")
     ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="The encoding of a text file that is not UTF-8, e.g. cp1252.", show_default=False)
-    ] = None,
+    encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
     """Show format, rows, classes, lengths, languages, duplicates, conflicting labels and overlap with other sets.

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from metaglot.cli.shared.options import ResultsAsJson
+
 
 def demo(
     *,
@@ -12,7 +14,7 @@ def demo(
     tiny: Annotated[bool, typer.Option("--tiny", help="A model of 4 M parameters: quicker, weaker.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Do not go on with an earlier demo; begin again.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines.")] = False,
+    as_json: ResultsAsJson = False,
 ) -> None:
     """Meta-train a small model on real text and show it learning tasks it has never seen, beside strong baselines.
 

@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.cli.shared.texts import (
-    AdaptedPrecision,
-    Columns,
-    DeviceOption,
-    Encoding,
-    Json,
-    adapted_in,
-    check_device,
-    precision_called,
-    read_file,
-    texts_of,
-)
+from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, ErrorsOnly, Json
+from metaglot.cli.shared.texts import adapted_in, check_device, precision_called, read_file, texts_of
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError, printable
 
@@ -43,7 +33,7 @@ def edit(
     device: DeviceOption = "auto",
     columns: Columns = None,
     encoding: Encoding = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    quiet: ErrorsOnly = False,
     as_json: Json = False,
 ) -> None:
     """Add, remove or relabel examples of an adapted model; the result is as if it was adapted to these examples anew.

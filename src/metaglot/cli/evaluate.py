@@ -8,17 +8,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaglot.cli.shared.judging import Manner, kept, ready, results_into, words_of
+from metaglot.cli.shared.options import (
+    Afresh,
+    ByTask,
+    DeviceOption,
+    Draws,
+    Encoding,
+    Jobs,
+    JudgingSeed,
+    LeaveOut,
+    Multitask,
+    NoTable,
+    PrecisionOption,
+    Queries,
+    ReadsOption,
+    ResultsAsJson,
+    ResultsFolder,
+    Shots,
+    Threads,
+)
 from metaglot.cli.shared.plan import check_left_out, checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import results_and_leakage, unknown, with_metrics
-from metaglot.cli.shared.texts import (
-    DeviceOption,
-    Encoding,
-    PrecisionOption,
-    ReadsOption,
-    check_device,
-    precision_called,
-)
+from metaglot.cli.shared.texts import check_device, precision_called
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -34,10 +46,10 @@ def evaluate(
         list[Path], typer.Argument(help="Labelled files; those with columns part, shot, draw keep theirs.")
     ],
     *,
-    out: Annotated[Path, typer.Option(help="Folder for results.jsonl, table.md and report.html; resumed if killed.")],
-    shots: Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")] = "4,8,16",
-    draws: Annotated[int, typer.Option(help="Support sets for each task and shot count.")] = 10,
-    queries: Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")] = 500,
+    out: ResultsFolder,
+    shots: Shots = "4,8,16",
+    draws: Draws = 10,
+    queries: Queries = 500,
     efforts: Annotated[
         str, typer.Option(help="Of ours: instant, fast, thorough, auto, as-trained; several, with commas.")
     ] = "fast",
@@ -47,25 +59,23 @@ def evaluate(
             help="tfidf, frozen (-proto, -lr, -instant), knn, finetune, multitask, peft (lora, bitfit), setfit (extra)."
         ),
     ] = "tfidf,frozen,finetune",
-    multitask: Annotated[
-        str | None, typer.Option(help="A run of the algorithm joint, for the baseline multitask.")
-    ] = None,
-    leave_out: Annotated[str, typer.Option(help="Tasks that the macro mean is also shown without.")] = "",
+    multitask: Multitask = None,
+    leave_out: LeaveOut = "",
     columns: Annotated[str | None, typer.Option(help="Names of the columns, e.g. text=body,label=topic.")] = None,
     encoding: Encoding = None,
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
     reads: ReadsOption = None,
-    seed: Annotated[int, typer.Option(help="Of queries, random draws and fits.")] = 0,
-    jobs: Annotated[int, typer.Option(help="Processes; with several, each has its share of the threads.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all if absent.")] = None,
+    seed: JudgingSeed = 0,
+    jobs: Jobs = 1,
+    threads: Threads = None,
     exclude_overlap: Annotated[
         bool, typer.Option("--exclude-overlap", help="No query that stands among the run's training texts.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Start the folder afresh.")] = False,
-    by_task: Annotated[bool, typer.Option("--by-task", help="Print each task's differences too.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines.")] = False,
+    force: Afresh = False,
+    by_task: ByTask = False,
+    quiet: NoTable = False,
+    as_json: ResultsAsJson = False,
 ) -> None:
     """Adapt to each task from few examples, judge on its queries, and compare with baselines on the same draws.
 

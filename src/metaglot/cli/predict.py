@@ -5,15 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, Json
 from metaglot.cli.shared.predicting import Prediction, Question, lines_as_they_come, watched
 from metaglot.cli.shared.predictions_file import check_out, joined, new_names, write_out
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import (
-    AdaptedPrecision,
-    Columns,
-    DeviceOption,
-    Encoding,
-    Json,
     adapted_in,
     check_device,
     cut_note,

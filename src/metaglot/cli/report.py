@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from metaglot.cli.shared.options import NumbersAsJson, Silent
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import MetaglotError
 
@@ -18,8 +19,8 @@ def report(
     markdown: Annotated[Path | None, typer.Option(help="Write the tables as Markdown too.")] = None,
     title: Annotated[str, typer.Option(help="Heading of the page; by default the names of the runs.")] = "",
     leave_out: Annotated[str, typer.Option(help="Tasks that the means are also shown without, with commas.")] = "",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    quiet: Silent = False,
+    as_json: NumbersAsJson = False,
 ) -> None:
     """Say how much is gained over the baselines, on which tasks it is not, at what cost and how surely.
 

@@ -1,10 +1,10 @@
 """`metaglot shrink`: a run as a small difference from its base model."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from metaglot.cli.shared.options import ReplaceRun, RunToMake, Silent
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import MetaglotError
 
@@ -12,10 +12,10 @@ from metaglot.errors import MetaglotError
 def shrink(
     run: Annotated[str, typer.Argument(help="A run directory.", show_default=False)],
     *,
-    out: Annotated[Path, typer.Option(help="The folder to make.", show_default=False)],
+    out: RunToMake,
     megabytes: Annotated[float, typer.Option(help="At most so large.")] = 4.0,
-    force: Annotated[bool, typer.Option("--force", help="Replace a shrunk or averaged run that is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
+    force: ReplaceRun = False,
+    quiet: Silent = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
 ) -> None:
     """Write a run as what it changed of its base model, in few megabytes: low rank, bfloat16.

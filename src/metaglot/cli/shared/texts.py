@@ -1,9 +1,9 @@
-"""What commands that read files of texts share: options, reading, and the note on texts that are too long."""
+"""What commands that read files of texts share: reading them, and the note on texts that are too long."""
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,30 +15,8 @@ if TYPE_CHECKING:
     from metaglot.data.labels import Label
     from metaglot.models.devices import Precision
 
-Columns = Annotated[
-    str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
-]
-PrecisionOption = Annotated[
-    str, typer.Option("--precision", help="auto (bf16 where the processor multiplies it in hardware), bf16 or fp32.")
-]
-AdaptedPrecision = Annotated[
-    str, typer.Option("--precision", help="auto (the one that the model was adapted in), bf16 or fp32.")
-]
 PRECISIONS: Mapping[str, "Precision"] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
-DeviceOption = Annotated[
-    str, typer.Option("--device", help="auto (cuda, then mps, then cpu), cpu, cuda, cuda:N or mps.")
-]
-ReadsOption = Annotated[
-    Literal["both", "first", "second"] | None,
-    typer.Option(
-        "--reads", help="Of pairs of texts: what is read. Chosen by the examples if absent.", show_default=False
-    ),
-]
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,4})?")
-Encoding = Annotated[
-    str | None, typer.Option(help="The encoding of a text file that is not UTF-8, e.g. cp1252.", show_default=False)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 
 
 def precision_called(name: str) -> "Precision":
