@@ -136,10 +136,10 @@ def test_tasks_that_are_all_the_same_leave_nothing_to_learn_from_a_new_one():
 
 
 def test_a_learnt_prior_is_better_with_few_examples_than_ridge_and_its_intervals_hold():
-    tasks = some_tasks(200, 8, a_prior(8))
-    prior = learn_prior(tasks[:100], rounds=20)
+    tasks = some_tasks(300, 8, a_prior(8))
+    prior = learn_prior(tasks[:200], rounds=30)
     ours, theirs, inside = list[torch.Tensor](), list[torch.Tensor](), list[torch.Tensor]()
-    for x, y in tasks[100:]:
+    for x, y in tasks[200:]:
         ahead = forecast(x[3:], posterior(x[:3], y[:3], prior))
         line = ridge(x[:3], y[:3]).line
         ours.append((ahead.mean - y[3:]).abs())
