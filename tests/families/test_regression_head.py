@@ -15,6 +15,7 @@ from metaglot.families.prior import (
     log_likelihood,
     save_prior,
 )
+from metaglot.families.regression import RegressionFamily
 from metaglot.families.regression_head import (
     PENALTIES,
     Forecast,
@@ -27,6 +28,7 @@ from metaglot.families.regression_head import (
     posterior,
     ridge,
 )
+from metaglot.families.support_units import support_units
 from metaglot.seeds import torch_generator
 
 
@@ -70,6 +72,18 @@ def test_ridge_takes_the_penalty_with_the_least_error_and_no_slope_where_there_i
     alone = ridge(x[:1], torch.tensor([2.0]))
     assert float(alone.line.weight.abs().sum()) == 0
     assert float(alone.line.bias) == 2
+
+
+def test_the_family_takes_that_penalty_for_its_head():
+    """Features of length one that give the numbers exactly want nearly none; a penalty of 1 would halve the slope."""
+    family, x = RegressionFamily(), torch.nn.functional.normalize(drawn(12, 6, purpose="x"), dim=-1)
+    numbers = (10 * x @ drawn(6, purpose="w") + 50).tolist()
+    schema = family.schema(numbers)
+    rows = support_units(x, family.tensor(numbers, schema), is_class_name=False)
+    head = family.solve(rows, schema, "cosine").params
+    scores = x.float() @ head["head.weight"].T + head["head.bias"]
+    found = family.link(scores, schema, head)[:, 0]
+    torch.testing.assert_close(found.double(), torch.tensor(numbers).double(), rtol=0.0, atol=1.0)
 
 
 def test_ridge_has_the_zero_of_its_gradient():
