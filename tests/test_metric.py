@@ -1,4 +1,5 @@
 import math
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -44,10 +45,18 @@ def test_the_bounds_of_a_score():
 def test_unlike_units_are_unlike_metrics():
     assert least_loss("mae", "MAE", "minutes") != MAE
     assert share("accuracy") == ACCURACY
+    for change in ({"name": "x"}, {"unit": "m"}, {"better": "higher"}, {"scale": 10.0}, {"low": None}, {"high": 9.0}):
+        assert replace(MAE, **change) != MAE
     assert list(by_name(CLASSIFICATION)) == ["accuracy", "macro_f1", "ece"]
+
+
+def test_a_metric_in_other_words_is_the_same():
+    reworded = replace(MAE, title="mean absolute error", digits=2, meaning="how far off")
+    assert reworded == MAE
+    assert len({reworded, MAE}) == 1
 
 
 @pytest.mark.parametrize("metric", [*CLASSIFICATION, MAE, Metric("x")])
 def test_a_short_description_is_the_whole_metric(metric):
-    assert Metric(**metric.described()) == metric
+    assert asdict(Metric(**metric.described())) == asdict(metric)
     assert Metric("x").described() == {"name": "x"}

@@ -5,7 +5,7 @@ and direction from there.  A score is kept as it was computed (a share, not a pe
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Better = Literal["higher", "lower"]
@@ -13,17 +13,19 @@ Better = Literal["higher", "lower"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric; two metrics are the same where all of its fields are, so a mean is never taken over unlike units."""
+    """A metric.  Two are the same where name, unit, direction, scale and bounds are: a mean is never taken over unlike
+    units, while a title, digits and a meaning in other words leave it what it was.
+    """
 
     name: str  # in files, options and JSON: "macro_f1"
-    title: str = ""  # in tables and sentences: "macro F1"; the name if absent
+    title: str = field(default="", compare=False)  # in tables and sentences: "macro F1"; the name if absent
     unit: str = ""  # of what is shown: "%", "nats", "stars"; empty for a plain number
     better: Better = "higher"
     scale: float = 1.0  # scale × score is shown: 100 for a share in per cent
-    digits: int = 3  # after the point, of what is shown
+    digits: int = field(default=3, compare=False)  # after the point, of what is shown
     low: float | None = None  # the least score there can be, before scaling; None without a bound
     high: float | None = None
-    meaning: str = ""  # what a note below a table says of it; title and unit if absent
+    meaning: str = field(default="", compare=False)  # what a note below a table says of it; title and unit if absent
 
     @property
     def sign(self) -> float:

@@ -72,6 +72,17 @@ def test_gains_tests_and_ranks_are_those_of_the_mirror(noisy, mirrored):
     assert other.ranks == pytest.approx(ranks.ranks)
 
 
+def test_results_written_before_a_metric_was_reworded_stand_beside_the_new(films, tmp_path):
+    before = replace(MAE, title="mean error", digits=2, meaning="how many stars off")
+    half = [replace(r, measures=(before, RHO)) if r.draw % 2 else r for r in films]
+    for result in half:
+        append(tmp_path, result)
+    read = gather([tmp_path]).results
+    assert {r.metric.title for r in read} == {"mean error", "MAE"}
+    assert list(by_metric(read)) == [metric_of(read)] == [MAE]
+    assert [c.means for c in comparisons(read)] == [c.means for c in comparisons(films)]
+
+
 def test_bold_cells_and_colours_are_those_of_the_mirror(noisy, mirrored):
     one, other = grids(noisy), grids(mirrored)
     assert [grid.title for grid in one] == [*(grid.title for grid in other), "Calibration"]

@@ -8,9 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaglot.choices import OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
-from metaglot.families.language import OBJECTIVES, CausalLm, MaskedLm, of_language, perplexity
+from metaglot.families.language import CausalLm, MaskedLm, of_language, perplexity
 from metaglot.seeds import generator
 from metaglot.types import VOCABULARY, Outputs, TaskInfo
 

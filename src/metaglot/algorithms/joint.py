@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.choices import OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
-from metaglot.families.language import OBJECTIVES
 from metaglot.inner import Adam, first_order, gradients
 from metaglot.models.heads import Head, Prototypes, zero_layer
 from metaglot.models.rows import touched

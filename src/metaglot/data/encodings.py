@@ -14,22 +14,25 @@ class EncodingError(MetaglotError):
     """A text file and an encoding do not fit, or there is no such encoding.
 
     Between `before` and `after` stands where an encoding is asked for, with a `value` to try: an option of the command
-    line, or the key of an entry of a recipe.
+    line and the argument in Python, or the key of an entry of a recipe.
     """
 
     def __init__(self, before: str, after: str, value: str = "", entry: str | None = None) -> None:
-        option = f"--encoding {value}".rstrip() if entry is None else _key(value, entry)
-        super().__init__(before + option + after)
+        super().__init__(before + (_option(value) if entry is None else _key(value, entry)) + after)
         self.before, self.after, self.value = before, after, value
 
 
 @contextmanager
 def encoding_in(entry: str) -> Generator[None]:
-    """Within the block, errors name the key `encoding` of an entry of a recipe, and no option of the command line."""
+    """Within the block, errors name the key `encoding` of an entry of a recipe, and no option or argument."""
     try:
         yield
     except EncodingError as error:
         raise EncodingError(error.before, error.after, error.value, entry) from error
+
+
+def _option(value: str) -> str:
+    return f"--encoding {value} (in Python encoding={value!r})" if value else "--encoding (in Python encoding=)"
 
 
 def _key(value: str, entry: str) -> str:

@@ -153,8 +153,7 @@ def decode(path: Path, encoding: str | None = None) -> str:
         line = raw.count(10, 0, error.start) + 1
         raise EncodingError(
             f"{path}, line {line}: not UTF-8 (byte 0x{raw[error.start]:02x}). Say how it is encoded, such as ",
-            " (Windows, Western Europe; in Python encoding='cp1252'), or save it as UTF-8: "
-            f"iconv -f WINDOWS-1252 -t UTF-8 {path.name}",
+            f", which is Windows in Western Europe, or save it as UTF-8: iconv -f WINDOWS-1252 -t UTF-8 {path.name}",
             value="cp1252",
         ) from error
     text = _ended(text)

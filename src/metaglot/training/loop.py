@@ -8,8 +8,9 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from metaglot.choices import OBJECTIVES
 from metaglot.errors import MetaglotError
-from metaglot.families.language import OBJECTIVES, with_perplexity
+from metaglot.families.language import with_perplexity
 from metaglot.seeds import fold
 from metaglot.tasks.learning import LearnsFromModel
 from metaglot.tasks.weights import episode_weights

@@ -1,17 +1,13 @@
-"""The plain objectives of language models, one file each, and one dict."""
+"""The plain objectives of language models, one file each; `metaglot.choices.OBJECTIVES` is their list."""
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Sequence
 
+from metaglot.choices import OBJECTIVES
 from metaglot.families.language.causal_lm import CausalLm
 from metaglot.families.language.choice import objective_of
 from metaglot.families.language.judging import perplexity, with_perplexity
 from metaglot.families.language.masked_lm import MaskedLm
 from metaglot.types import TaskInfo
-
-OBJECTIVES: Mapping[str, Callable[..., Any]] = MappingProxyType({"masked-lm": MaskedLm, "causal-lm": CausalLm})
-"""By the names of families."""
 
 
 def of_language(infos: Sequence[TaskInfo]) -> bool:
@@ -19,4 +15,4 @@ def of_language(infos: Sequence[TaskInfo]) -> bool:
     return any(info.family in OBJECTIVES for info in infos)
 
 
-__all__ = ["OBJECTIVES", "CausalLm", "MaskedLm", "objective_of", "of_language", "perplexity", "with_perplexity"]
+__all__ = ["CausalLm", "MaskedLm", "objective_of", "of_language", "perplexity", "with_perplexity"]
