@@ -46,6 +46,14 @@ FAMILIES: Choices[Any] = Choices(
 )
 """Kinds of tasks that a model adapts to: what `--task` names; each is made without arguments."""
 
+FACTS: Choices[Any] = Choices(
+    {
+        "multilabel": "metaglot.data.label_facts:label_facts",
+        "regression": "metaglot.data.number_facts:number_facts",
+    }
+)
+"""What `metaglot data inspect` tells of the targets of a kind, without torch; of classes it tells in any case."""
+
 OBJECTIVES: Choices[Any] = Choices(
     {
         "masked-lm": "metaglot.families.language.masked_lm:MaskedLm",

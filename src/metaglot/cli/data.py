@@ -9,7 +9,8 @@ import typer
 
 from metaglot.cli.shared.options import Encoding, Json
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.errors import printable
+from metaglot.cli.shared.texts import check_task
+from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 
 SHOWN = 20  # classes in the table of `inspect`
+CONFLICTS = {"classification": "texts under several labels", "regression": "texts with unlike numbers"}
 
 
 @app.command("list")
@@ -83,13 +85,21 @@ def inspect(
     against_columns: Annotated[
         list[str] | None, typer.Option(help="The same for the sets of --against, where theirs have other names.")
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="The kind of task: classification, multilabel (several labels a text, or none) or regression (a "
+            "number). What the labels look like if absent.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="A model: note it where it was not made for texts like these, e.g. builtin:mini.")
     ] = None,
     encoding: Encoding = None,
     as_json: Json = False,
 ) -> None:
-    """Show format, rows, classes, lengths, languages, duplicates, conflicting labels and overlap with other sets.
+    """Show format, rows, labels, lengths, languages, duplicates, conflicting labels and overlap with other sets.
 
     Examples: metaglot data inspect tickets.csv --columns text=body,label=queue
 
@@ -98,12 +108,17 @@ def inspect(
     from metaglot.data.columns import parse_columns
     from metaglot.data.inspect import inspect_table
     from metaglot.data.readers import read_table
+    from metaglot.data.task_kind import cells_of, task_of
 
+    check_task(task)
     mapping = parse_columns(columns or [])
     theirs = parse_columns(against_columns or []) or None
-    others = [(other, read_table(other, mapping=theirs)) for other in against or []]
-    table = read_table(path, mapping=mapping, encoding=encoding)
-    summary = inspect_table(table, against=others)
+    others = [(other, read_table(other, mapping=theirs, cells="look")) for other in against or []]
+    table = read_table(path, mapping=mapping, encoding=encoding, cells=cells_of(task))
+    try:
+        summary = inspect_table(table, against=others, task=task or task_of(table))
+    except MetaglotError as error:
+        raise MetaglotError(f"{path}: {error}") from error
     if model is not None:
         from metaglot.adaptation.load import load_encoder
         from metaglot.adaptation.scripts import language_note
@@ -118,30 +133,39 @@ def inspect(
         counts = [[name, f"{count:,}"] for name, count in list(summary.classes.items())[:SHOWN]]
         more = len(summary.classes) - SHOWN
         _print(_table("Classes", ["label", "rows"], counts + ([[f"… {more} more", ""]] if more > 0 else [])))
+    for grid in () if summary.facts is None else summary.facts.grids:
+        if grid.rows:
+            _print(_table(grid.title, list(grid.columns), [list(row) for row in grid.rows]))
 
 
 def _facts(summary: "Summary") -> list[list[str]]:
-    counts = list(summary.classes.values())
-    spread = f"{len(counts)} ({min(counts):,} to {max(counts):,} rows each)" if counts else "no labels"
     guess = " (scripts, guessed from the letters)" if summary.languages_guessed else ""
     words = summary.words
     facts = [
         ["format", printable(summary.form)],
         ["rows", f"{summary.rows:,}"],
         ["columns", ", ".join(summary.columns)],
-        ["classes", spread],
-        ["without a label", f"{summary.unlabelled:,}"],
+        *_targets(summary),
         ["words a text", f"median {words.median:g}, 95 % at most {words.p95:g}, longest {words.max:,}"],
         ["languages", _counted(summary.languages) + guess],
         ["domains", _counted(summary.domains)],
         ["splits", _counted(summary.splits)],
         ["empty texts", f"{summary.empty:,}"],
         ["repeated texts", f"{summary.duplicates:,} (case and punctuation apart)" + _rows_of(summary.repeats)],
-        ["texts under several labels", f"{summary.conflicts:,}" + _rows_of(summary.clashes)],
+        [CONFLICTS.get(summary.task, "texts with unlike labels"), f"{summary.conflicts:,}" + _rows_of(summary.clashes)],
     ]
     facts += [[f"also in {o.name}", f"{o.rows:,} ({100 * o.share:.1f} %)"] for o in summary.overlaps]
     facts += [["note", printable(note)] for note in summary.notes]
     return [fact for fact in facts if fact[1]]
+
+
+def _targets(summary: "Summary") -> list[list[str]]:
+    """Return what there is to tell of the labels, by the kind of task."""
+    if summary.facts is not None:
+        return [["task", summary.task], *map(list, summary.facts.lines)]
+    counts = list(summary.classes.values())
+    spread = f"{len(counts)} ({min(counts):,} to {max(counts):,} rows each)" if counts else "no labels"
+    return [["classes", spread], ["without a label", f"{summary.unlabelled:,}"]]
 
 
 def _rows_of(pairs: Sequence[tuple[int, int]]) -> str:

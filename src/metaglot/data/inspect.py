@@ -1,21 +1,23 @@
-"""What a look at a data set tells: sizes, classes, lengths, scripts, duplicates, conflicts, overlap with others."""
+"""What a look at a data set tells: sizes, targets, lengths, scripts, duplicates, conflicts, overlap with others."""
 
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
 
+from metaglot.choices import FACTS
 from metaglot.data.folding import folded_rows
 from metaglot.data.form import form_of
 from metaglot.data.label_shape import shape_notes
-from metaglot.data.labels import alike_notes, table_notes
+from metaglot.data.labels import alike_notes, table_notes, typed_labels
 from metaglot.data.repeats import again
+from metaglot.data.target_facts import Facts, LookAt
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORDS = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
@@ -63,10 +65,18 @@ class Summary:
     ] = ()  # what is odd about how rows and labels are written, and labels that look like no classes
 
     form: str = ""  # what the file was recognised as
+    task: str = "classification"  # a key of `choices.FAMILIES`
+    facts: Facts | None = None  # of the targets of another kind of task, which has no classes
 
     def to_json(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and strings."""
-        plain = asdict(self)
+        plain = asdict(replace(self, facts=None))
+        del plain["facts"]
+        if self.facts is None:
+            del plain["task"]
+        else:
+            del plain["classes"], plain["unlabelled"]
+            plain |= self.facts.plain
         plain["words"] = self.words._asdict()
         plain["overlaps"] = [one._asdict() for one in self.overlaps]
         plain["columns"] = list(self.columns)
@@ -74,22 +84,27 @@ class Summary:
         return plain
 
 
-def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = ()) -> Summary:
+def inspect_table(
+    table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = (), task: str = "classification"
+) -> Summary:
     """Return the summary of a canonical table, with its overlap with each (name, table) of `against`.
 
-    Two texts (or pairs) are the same if they are so after folding case, punctuation and white space.
+    Two texts (or pairs) are the same if they are so after folding case, punctuation and white space.  Raises
+    MetaglotError for a label that is no target of the kind of task.
     """
     keys = folded_rows(table)
     rows = cast("list[int]", table["row"].to_pylist()) if "row" in table.column_names else list(range(len(keys)))
     texts = cast("list[str]", table["text"].to_pylist())
     labels = _column(table, "label")
+    facts = _facts(table, rows, FACTS[task]) if task in FACTS and "label" in table.column_names else None
     lengths = np.array([len(_WORDS.findall(text)) for text in texts] or [0])
     languages = _counts(_column(table, "lang"))
-    repeats, clashes = again(keys, labels)
+    repeats, clashes = again(keys, labels if facts is None else facts.targets)
+    odd = _class_notes(labels) if facts is None else facts.notes
     return Summary(
         rows=table.num_rows,
         columns=tuple(n for n in table.column_names if n != "row" and table[n].null_count < table.num_rows),
-        classes=_counts(labels),
+        classes=_counts(labels) if facts is None else {},
         unlabelled=sum(label is None for label in labels),
         domains=_counts(_column(table, "domain")),
         splits=_counts(_column(table, "split")),
@@ -102,9 +117,19 @@ def inspect_table(table: pa.Table, *, against: Sequence[tuple[str, pa.Table]] = 
         repeats=tuple((rows[row] + 1, rows[first] + 1) for row, first in repeats[:SHOWN]),
         clashes=tuple((rows[row] + 1, rows[first] + 1) for row, first in clashes[:SHOWN]),
         overlaps=tuple(_overlap(keys, name, other) for name, other in against),
-        notes=(*table_notes(table), *shape_notes(labels), *alike_notes({label for label in labels if label})),
+        notes=(*table_notes(table), *odd),
         form=form_of(table).name,
+        task=task,
+        facts=facts,
     )
+
+
+def _facts(table: pa.Table, rows: Sequence[int], look_at: LookAt) -> Facts:
+    return look_at(typed_labels(table), lambda row: f"the label of row {rows[row] + 1}")
+
+
+def _class_notes(labels: Sequence[str | None]) -> list[str]:
+    return [*shape_notes(labels), *alike_notes({label for label in labels if label})]
 
 
 def script(text: str) -> str:

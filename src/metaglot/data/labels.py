@@ -47,12 +47,17 @@ _WAYS_OUT: Mapping[type, str] = {
 
 
 @runtime_checkable
-class _Wrapped(Protocol):
+class Wrapped(Protocol):
     """A scalar or an array of numpy or torch."""
 
     @property
-    def ndim(self) -> int: ...
-    def item(self) -> object: ...
+    def ndim(self) -> int:
+        """Its dimensions, 0 of a scalar."""
+        ...
+
+    def item(self) -> object:
+        """Return the one value as Python's own."""
+        ...
 
 
 class Column(NamedTuple):
@@ -117,7 +122,7 @@ def of_kind(labels: Sequence[Label], known: Sequence[Label], name: Callable[[int
     return found
 
 
-def alike_notes(labels: Iterable[str]) -> list[str]:
+def alike_notes(labels: Iterable[str], *, noun: str = "class", nouns: str = "classes") -> list[str]:
     """Return a note on each class that differs from another in case, separators or the form of letters only."""
     first: dict[str, str] = {}
     notes: list[str] = []
@@ -125,9 +130,9 @@ def alike_notes(labels: Iterable[str]) -> list[str]:
         key = _WRITTEN.sub(" ", unicodedata.normalize("NFKC", label).casefold().replace("_", " "))
         if (other := first.setdefault(key, label)) != label:
             what = "case only" if other.casefold() == label.casefold() else "how they are written only"
-            notes.append(f"the labels {other!r} and {label!r} differ in {what} and are two classes")
+            notes.append(f"the labels {other!r} and {label!r} differ in {what} and are two {nouns}")
         if label.casefold() in DOUBTFUL:
-            notes.append(f"{label!r} is a class here; where it means that there is no label, leave its cell empty")
+            notes.append(f"{label!r} is a {noun} here; where it means that there is no label, leave its cell empty")
     return notes
 
 
@@ -165,7 +170,7 @@ def _plain(value: object, name: Callable[[int], str], row: int) -> object:
     """Return a value as a plain Python object of one of KINDS, or None."""
     if isinstance(value, enum.Enum):
         value = value.value
-    if isinstance(value, _Wrapped) and value.ndim == 0:
+    if isinstance(value, Wrapped) and value.ndim == 0:
         value = value.item()
     if value is None or type(value) in KINDS:
         return value
@@ -175,7 +180,7 @@ def _plain(value: object, name: Callable[[int], str], row: int) -> object:
     if kind in ("NAType", "NaTType"):  # as pandas writes that there is no value
         return None
     column = "give each text one label: labels.ravel(), if it is one column"
-    way = column if isinstance(value, _Wrapped) else _WAYS_OUT.get(type(value), "give str(label) in its place")
+    way = column if isinstance(value, Wrapped) else _WAYS_OUT.get(type(value), "give str(label) in its place")
     raise MetaglotError(
         f"{name(row)} is {value!r:.60}, of type {kind}, not one label (a string, a number or a truth value); {way}"
     )

@@ -1,6 +1,6 @@
 """Which texts stand more than once among others, and which under several labels."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 
@@ -11,7 +11,7 @@ class Again(NamedTuple):
     clashes: list[tuple[int, int]]  # (row, first labelled row of its text, which has another label)
 
 
-def again(keys: Sequence[str], labels: Sequence[str | None]) -> Again:
+def again(keys: Sequence[str], labels: Sequence[Hashable | None]) -> Again:
     """Return the rows whose key, a folded text, stands before, and those whose label there is another."""
     first: dict[str, int] = {}
     labelled: dict[str, int] = {}

@@ -6,7 +6,6 @@ Numbers are learnt in units of their spread, so that rates and heads need not kn
 curvature of L in f is ½, the most that a cross-entropy has: rates that suit classes suit numbers.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from metaglot.data.labels import Label
+from metaglot.data.number_cells import number_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
@@ -108,11 +108,11 @@ class RegressionFamily:
 
     def read(self, values: Sequence[object], name: Name) -> Read:
         """Return each as a number; raise MetaglotError for what is none."""
-        return Read([_number(value, name(row)) for row, value in enumerate(values)])
+        return Read([number_of(value, name(row)) for row, value in enumerate(values)])
 
     def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
         """Return the number in each cell."""
-        return Read([_number(cell, name(row)) for row, cell in enumerate(cells)])
+        return Read([number_of(cell, name(row)) for row, cell in enumerate(cells)])
 
     def check(self, targets: Sequence[float]) -> None:
         """Raise MetaglotError where all numbers are the same."""
@@ -229,19 +229,3 @@ def _ridge(features: Any, numbers: np.ndarray, *, penalty: float) -> Linear:
     made = Ridge(alpha=penalty).fit(features, numbers)
     weight, bias = np.asarray(made.coef_, np.float64)[None], np.atleast_1d(np.asarray(made.intercept_, np.float64))
     return Linear(weight, bias, lambda rows: np.asarray(rows @ weight.T) + bias)
-
-
-def _number(value: object, where: str) -> float | None:
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        value = value.item()  # pyright: ignore[reportAttributeAccessIssue]
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        number = float(value)  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError) as error:
-        raise MetaglotError(f"{where} is {value!r:.60}, which is no number; mend it, or leave the row out") from error
-    if math.isinf(number):
-        raise MetaglotError(f"{where} is {value!r:.60}; a number to learn must be finite")
-    return None if math.isnan(number) else number

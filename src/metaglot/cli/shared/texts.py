@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from metaglot.choices import FAMILIES
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError, printable
 
@@ -24,6 +25,12 @@ def precision_called(name: str) -> "Precision":
     if name not in PRECISIONS:
         raise MetaglotError(f"--precision {name}: unknown; use {', '.join(PRECISIONS)}")
     return PRECISIONS[name]
+
+
+def check_task(name: str | None) -> None:
+    """Raise MetaglotError for a kind of task that there is not."""
+    if name is not None and name not in FAMILIES:
+        raise MetaglotError(f"--task {name}: unknown; use {', '.join(FAMILIES)}")
 
 
 def check_device(name: str) -> str:

@@ -1,0 +1,24 @@
+"""Numbers as targets."""
+
+import math
+from typing import cast
+
+from metaglot.data.labels import Wrapped
+from metaglot.errors import MetaglotError
+
+
+def number_of(value: object, where: str) -> float | None:
+    """Return a value as a number, None where it says that there is none; raise MetaglotError for what is none."""
+    if isinstance(value, Wrapped) and value.ndim == 0:
+        value = value.item()
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(cast("float", value))
+    except (TypeError, ValueError) as error:
+        raise MetaglotError(f"{where} is {value!r:.60}, which is no number; mend it, or leave the row out") from error
+    if math.isinf(number):
+        raise MetaglotError(f"{where} is {value!r:.60}; a number to learn must be finite")
+    return None if math.isnan(number) else number
