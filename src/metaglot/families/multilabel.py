@@ -18,6 +18,7 @@ from metaglot.data.labels import Label, label_text
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.multilabel_head import label_head
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import MACRO_F1, Measures, least_loss, share
@@ -190,16 +191,16 @@ class MultiLabelFamily:
         return frozenset({label_text(output)})
 
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
-        """Return one-vs-rest logistic regression in which examples with and without a label weigh the same."""
+        """Return ridge regression of each label and the difference of its means, calibrated on examples set aside."""
         del metric
-        made = _one_vs_rest(units.features.double().cpu().numpy(), units.targets.cpu().numpy(), c=10.0, balanced=True)
-        half = torch.full((len(schema.outputs),), 0.5)
-        return Solved({**_head(made), THRESHOLD: half}, "logistic")
+        made = label_head(units)
+        head = {"head.weight": made.layer.weight.float(), "head.bias": made.layer.bias.float()}
+        return Solved({**head, THRESHOLD: torch.full((len(schema.outputs),), made.threshold)}, "ridge")
 
     def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
-        """Return "logistic"."""
+        """Return "ridge"."""
         del units, schema, metric
-        return "logistic"
+        return "ridge"
 
     def solve_after(
         self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
@@ -254,10 +255,6 @@ def _f1(true: np.ndarray, given: np.ndarray, average: str) -> float:
     """Return F1 of what is given, 1 where nothing was to be given and nothing is."""
     score = cast("Callable[..., float]", f1_score)  # its annotations are wrong about zero_division
     return float(score(true, given, average=average, zero_division=0.0)) if true.shape[1] else 1.0
-
-
-def _head(made: Linear) -> dict[str, Tensor]:
-    return {"head.weight": torch.as_tensor(made.weight).float(), "head.bias": torch.as_tensor(made.bias).float()}
 
 
 def _one_vs_rest(features: Any, targets: np.ndarray, *, c: float, balanced: bool) -> Linear:
