@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,8 +36,7 @@ UNSEEN_GROUPS = ("sci.space", "rec.sport.hockey", "comp.windows.x", "talk.politi
 UNSEEN_DOMAINS = ("newspaper", "tweets")
 SHOTS = (1, 5)
 CLOSED = Plan(SHOTS, draws=50, queries=200, seed=0)
-GRADIENT = Plan(SHOTS, draws=10, queries=200, seed=0)  # or as many as fit
-GRADIENT_SECONDS = 100.0  # wall time for the gradient arm
+GRADIENT = Plan(SHOTS, draws=1, queries=200, seed=0)  # a fit is a hundred times as dear as in closed form
 
 # Our own sentences: what a support desk might sort.
 EXAMPLES = (
@@ -148,34 +147,22 @@ def _evaluate(model: Model, folder: Path, talk: Talk) -> list[Result]:
     talk("2/3  Learning tasks never seen, without gradient steps: every method on the same 50 draws")
     closed = (*ours(model, ["instant"]), *baselines(["tfidf", "frozen"], model.base()))
     _consume(folder / "closed", tasks, closed, CLOSED, talk)
-    talk("3/3  Fine-tuning the untouched encoder on the same draws: as many as fit in two minutes")
+    talk("3/3  Fine-tuning the untouched encoder on the first of these draws")
     gradient = baselines(["finetune"], model.base())
-    _consume(folder / "gradient", tasks, gradient, GRADIENT, talk, seconds=GRADIENT_SECONDS)
+    _consume(folder / "gradient", tasks, gradient, GRADIENT, talk)
     results = [r for part in ("closed", "gradient") for r in read_results(folder / part / "results.jsonl")]
     lines = "".join((folder / part / "results.jsonl").read_text("utf-8") for part in ("closed", "gradient"))
     (folder / "results.jsonl").write_text(lines, "utf-8")
     return results
 
 
-def _consume(
-    folder: Path, tasks: list[TaskSet], methods: Sequence[Method], plan: Plan, talk: Talk, *, seconds: float = 1e9
-) -> None:
-    """Run an evaluation to its end, or until the time is spent and a draw is complete."""
+def _consume(folder: Path, tasks: list[TaskSet], methods: Sequence[Method], plan: Plan, talk: Talk) -> None:
+    """Run an evaluation to its end; how quick the machine is changes nothing."""
     done = kept_results(folder)[0]
-    if seconds < 1e9 and done:
-        return  # cut short by the clock before; more draws would only come by chance
     total = len(tasks) * len(plan.shots) * plan.draws * len(methods)
     events = evaluate_into(folder, tasks, methods, plan)
-    for _ in _until(progress(events, total, show=not talk.quiet, done=len(done)), seconds):
+    for _ in progress(events, total, show=not talk.quiet, done=len(done)):
         pass
-
-
-def _until(results: Iterable[Result], seconds: float) -> Iterator[Result]:
-    began = time.monotonic()
-    for result in results:
-        yield result
-        if time.monotonic() - began > seconds:
-            return
 
 
 def _write(out: Path, results: list[Result]) -> Path:
