@@ -121,7 +121,9 @@ def test_labels_keep_their_type_and_what_is_odd_is_noted(metaglot, tiny, tmp_pat
     (note,) = json.loads(said.out)["notes"]
     assert "look like numbers" in note
     assert note in said.err
-    assert note in " ".join(json.loads(metaglot("data", "inspect", file, "--json").out)["notes"])
+    assert note in " ".join(
+        json.loads(metaglot("data", "inspect", file, "--task", "classification", "--json").out)["notes"]
+    )
     row = json.loads(metaglot("predict", out, "--text", "a refund", "--json").out)
     assert row["label"] in [0.5, 1.0, 2.0, 3.0]
     assert list(row["probabilities"]) == ["0.5", "1.0", "2.0", "3.0"]
