@@ -158,9 +158,13 @@ class RandomDraws:
         """The positions that supports, and those that queries, are drawn from."""
         return self._drawn_from
 
-    @cached_property
+    @property
     def labels(self) -> tuple[str, ...]:
         """The groups that supports have."""
+        return self._labels
+
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
         return tuple(name for name, count in self.strata.counts(self.pools[0]).items() if count)
 
     @cached_property
