@@ -120,10 +120,12 @@ def with_one(features: Tensor) -> Tensor:  # [n, D] -> [n, D + 1], float64
 
 
 def _gain(x: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:  # [D + 1, n], [D + 1, D + 1]
+    """Return ΣXᵀA⁻¹ by the smaller of two systems, and Σ."""
     covariance = prior.covariance.double()
     cross = x @ covariance
-    square = cross @ x.T + prior.noise * torch.eye(len(x), dtype=x.dtype, device=x.device)
-    return torch.linalg.solve(square, cross).T, covariance
+    if len(x) > len(covariance):  # (ΣXᵀX + σ²I)⁻¹ ΣXᵀ
+        return torch.linalg.solve(cross.T @ x + prior.noise * torch.eye(len(covariance)).to(x), cross.T), covariance
+    return torch.linalg.solve(cross @ x.T + prior.noise * torch.eye(len(x)).to(x), cross).T, covariance
 
 
 def _square(x: Tensor, penalty: float) -> Tensor:  # [n, n]
