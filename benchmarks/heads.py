@@ -49,7 +49,7 @@ def judged(model: Model, task: TaskSet, shot: int, draws: int, queries: int) -> 
         betas = {one: held_out_score(rows, classes, model.encoder.metric, one).beta for one in SOLVERS}
         heads = [blend(rows, classes, model.encoder.metric, solver=one, beta=betas[one]) for one in SOLVERS]
         heads.append(blend(rows, classes, model.encoder.metric, solver=taken, beta=beta))
-        found = [replace(adapted.fit, params=head).proba(features) for head in heads]
+        found = [replace(adapted.fit, params=head).values(features) for head in heads]
         right = [chances.argmax(1) == truth for chances in found]
         errors = (error_of(chances, hits) for chances, hits in zip(found, right, strict=True))
         yield Judged(tuple(float(hits.mean()) for hits in right), tuple(errors), taken == "logistic")

@@ -54,7 +54,7 @@ def main(given: Sequence[str] | None = None) -> None:
     for task in (task for tasks in task_sets(args.groups).values() for task in tasks):
         some = generator(0, "packing", task.name).permutation(task.table.num_rows)[: args.rows]
         asked = task.examples(some)
-        batch = encoder.collate(asked.inputs, [0] * len(asked))
+        batch = encoder.collate(asked.inputs)
         spent: dict[bool, list[float]] = {False: [], True: []}
         found = {}
         for _, (packs, learner) in product(range(args.repeats), ways.items()):

@@ -21,12 +21,13 @@ import pyarrow.parquet as pq
 import torch
 from scipy.stats import t
 
-from metaglot.adaptation import EFFORTS, Model, load_model
+from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.encoder import PairChoice
 from metaglot.adaptation.pair_choice import PAIR_CHOICES, best_of, conflicts_of, gains, over_chance
-from metaglot.adaptation.support import head_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.families.class_heads import held_out_score
+from metaglot.families.classification import ClassificationFamily
+from metaglot.families.family import Schema
 from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.seeds import generator
 
@@ -110,6 +111,7 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
     for rows in supports:
         classes = sorted({label for *_, label in rows})
         numbers = torch.tensor([classes.index(label) for *_, label in rows])
+        family, schema = ClassificationFamily(), Schema(tuple(classes), (0,) * len(classes))
         wanted = torch.tensor([classes.index(label) for *_, label in asked])
         at, to = ([place[row[:2]] for row in of] for of in (rows, asked))
         known: dict[PairChoice, SupportUnits] = {
@@ -117,7 +119,7 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
         }
         right: dict[str, float] = {}
         for part in PAIR_CHOICES:
-            head, _ = head_of(model.encoder, EFFORTS["instant"], known[part], len(classes))
+            head = family.solve(known[part], schema, model.encoder.metric).params
             found = (features[part][to] @ head["head.weight"].T + head["head.bias"]).argmax(1)
             right[part] = 100 * float((found == wanted).double().mean())
         which = choices(known, rows, len(classes), model.encoder.metric)

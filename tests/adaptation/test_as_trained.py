@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.classes import class_batch, class_problem
 
 from metaglot.adaptation import AS_TRAINED, Adapted, AsTrained, Model, load_model
 from metaglot.algorithms import build_algorithm
@@ -75,14 +76,14 @@ def test_every_algorithm_adapts_and_comes_back(trained, tmp_path, name):
     assert adapted.fit.head_only == (name in HEAD_ONLY)
     assert all(any(key.startswith(part) for key in adapted.fit.params) for part in MOVED.get(name, ()))
     # What the algorithm itself makes of the batch, read by the family.
-    batch = model.encoder.collate(Inputs.of(texts), [adapted.labels.index(label) for label in labels])
-    problem = model.encoder.problem(adapted.labels)
+    batch = class_batch(model.encoder, texts, [adapted.labels.index(label) for label in labels])
+    problem = class_problem(model.encoder, adapted.labels)
     fast = algorithm.adapt(problem, model.encoder.meta, batch, seed=3)
     assert fast.params.keys() == adapted.fit.params.keys()
     assert all(torch.equal(value, adapted.fit.params[key]) for key, value in fast.params.items())
     assert len(fast.trace) == adapted.effort.steps
     with torch.no_grad():
-        query = model.encoder.collate(Inputs.of(TEXTS), [0] * len(TEXTS))
+        query = model.encoder.collate(Inputs.of(TEXTS))
         expected = problem.logits({**model.encoder.meta, **fast.params}, query).softmax(-1)
     proba = adapted.predict_proba(TEXTS)
     assert np.allclose(proba, expected.numpy(), atol=1e-5)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tests.classes import FAMILY, class_schema
 
 from metaglot.adaptation import AUTO, Adapted
 from metaglot.adaptation import auto as module
@@ -15,7 +16,7 @@ from metaglot.adaptation.auto import CLOSED, MANY, SOME, choose, step_seconds
 from metaglot.adaptation.crossval import folds_of
 from metaglot.adaptation.effort import effort_called
 from metaglot.adaptation.expected import Expected
-from metaglot.adaptation.fit import Classes, Fit
+from metaglot.adaptation.fit import Fit
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.folding import folded
 from metaglot.errors import MetaglotError
@@ -27,27 +28,27 @@ from metaglot.families.support_units import SupportUnits
 def test_folds_take_every_example_and_every_class_equally(sizes, count):
     labels = [str(c) for c, size in enumerate(sizes) for _ in range(size)]
     examples = Examples.of([f"text {i}" for i in range(len(labels))], labels)
-    found = folds_of(examples, count, 3, "x")
+    found = folds_of(FAMILY, examples, count, 3, "x")
     assert sorted(row for _, outside in found for row in outside) == list(range(len(labels)))
     for inside, outside in found:
         assert sorted(inside + outside) == list(range(len(labels)))
         counts = Counter(labels[i] for i in outside)
         assert all(abs(counts[c] - labels.count(c) / count) < 1 for c in set(labels))
-    assert found == folds_of(examples, count, 3, "x") != folds_of(examples, count, 4, "x")
+    assert found == folds_of(FAMILY, examples, count, 3, "x") != folds_of(FAMILY, examples, count, 4, "x")
 
 
 def test_repeats_share_a_fold():
     texts = [text for i in range(4) for text in (f"text {i}", f"Text {i}!", f"other {i}")]
     examples = Examples.of(texts, ["a", "a", "b"] * 4)
     assert Counter(examples.distinct().targets) == {"a": 4, "b": 4}
-    for inside, outside in folds_of(examples, 2, 0):
+    for inside, outside in folds_of(FAMILY, examples, 2, 0):
         assert not {folded(texts[i]) for i in inside} & {folded(texts[i]) for i in outside}
         assert Counter(examples.targets[i] for i in outside) == {"a": 4, "b": 2}
 
 
 def test_one_example_of_a_class_leaves_nothing_to_judge_on(model, sentences):
     texts, labels = sentences(1)
-    choice, _ = choose(model.encoder, Examples.of(texts, labels), seed=0)
+    choice, _ = choose(model.encoder, FAMILY, Examples.of(texts, labels), seed=0)
     assert (choice.effort, choice.trial, choice.expected) == (CLOSED, None, None)
     assert "one example" in choice.reason
 
@@ -56,7 +57,7 @@ def test_one_example_of_a_class_leaves_nothing_to_judge_on(model, sentences):
 def test_auto_is_what_it_chose_and_says_so(model, sentences, tmp_path, per_class):
     texts, labels = sentences(per_class)
     adapted = model.adapt(texts, labels, effort=AUTO, seed=1)
-    choice, _ = choose(model.encoder, Examples.of(texts, labels), seed=1)
+    choice, _ = choose(model.encoder, FAMILY, Examples.of(texts, labels), seed=1)
     record = adapted.provenance["choice"]
     assert record == choice.record() == json.loads(json.dumps(record))
     assert adapted.effort == choice.effort
@@ -79,7 +80,7 @@ def test_what_does_not_fit_the_budget_is_not_tried(model, sentences, monkeypatch
     texts, labels = sentences(6)
     monkeypatch.setattr(module, "step_seconds", lambda *_: 1.0 / SOME.steps)  # SOME takes 1 s, MANY 3.3, to try 2
     monkeypatch.setattr(module, "tried", lambda *_: pytest.fail("tried"))
-    choice, _ = choose(model.encoder, Examples.of(texts, labels), seed=0, seconds=seconds)
+    choice, _ = choose(model.encoder, FAMILY, Examples.of(texts, labels), seed=0, seconds=seconds)
     assert choice.effort is effort
     assert f"over {seconds:g} s" in choice.reason
     assert model.adapt(texts, labels, effort=AUTO, seconds=seconds).effort is effort
@@ -100,7 +101,7 @@ class Judge:
         self.closed = closed
         self.metric, self.params = "cosine", {"body.w": torch.zeros(4, 4)}
 
-    def collate(self, inputs, numbers):
+    def collate(self, inputs):
         return {"attention_mask": torch.ones(len(inputs), 5)}
 
     def closed_form(self, labels):
@@ -111,13 +112,13 @@ class Judge:
             members = torch.nonzero(numbers == c)[:, 0]
             lying[members[: round((1 - self.closed) * len(members))]] = 1 - c
         units = SupportUnits(torch.eye(2)[lying], numbers, torch.zeros(len(numbers), dtype=torch.bool))
-        return Fit(self, Classes(classes, (2,)), {}, CLOSED, units=units)
+        return Fit(self, FAMILY, class_schema(classes, 2), {}, CLOSED, units=units)
 
 
 def stepped(rate):
     """What stands in for gradient steps: a classifier that is right so often."""
 
-    def fit_examples(encoder, examples, effort, *, seed, names, before=None):
+    def fit_examples(encoder, family, examples, effort, *, seed, names, before=None):
         if effort is CLOSED:
             return encoder.closed_form(examples.targets)
         assert effort is SOME
@@ -132,7 +133,7 @@ def stepped(rate):
         def features(inputs):  # texts begin with their labels
             return torch.tensor([classes.index(text[0]) for text in inputs.texts])
 
-        return SimpleNamespace(labels=classes, features=features, proba=proba)
+        return SimpleNamespace(labels=classes, features=features, values=proba)
 
     return fit_examples
 
@@ -152,7 +153,7 @@ def test_how_far_is_what_the_first_steps_bring_and_what_is_usual(monkeypatch, cl
     monkeypatch.setattr(module, "fit_examples", stepped(after))
     labels = ["a"] * per_class + ["b"] * per_class
     texts = [f"{label} {i}" for i, label in enumerate(labels)]
-    choice, _ = choose(Judge(closed), Examples.of(texts, labels), seed=0)
+    choice, _ = choose(Judge(closed), FAMILY, Examples.of(texts, labels), seed=0)
     assert choice.effort is effort
     assert choice.trial.measured == pytest.approx(after - closed, abs=0.05 if per_class > 2 else 0.6)
     precise, other = 1 / choice.trial.error**2, 1 / module.SPREAD**2

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.classes import FAMILY
 
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.data.examples import Examples, Inputs
@@ -16,7 +17,7 @@ def test_labels_may_be_numbers(model):
 
 
 def test_checks_return_examples():
-    assert check_examples(("a", "b"), (1, 2), ("c", "d")) == Examples.of(["a", "b"], [1, 2], ["c", "d"])
+    assert check_examples(FAMILY, ("a", "b"), (1, 2), ("c", "d")) == Examples.of(["a", "b"], [1, 2], ["c", "d"])
     assert check_texts((text for text in "ab"), ("c", "d")) == Inputs.of(["a", "b"], ["c", "d"])
     assert check_texts(("a",), None) == Inputs.of(["a"])
     for labels, says in (
@@ -28,7 +29,7 @@ def test_checks_return_examples():
         (["a", float("nan")], "number 2 is missing"),
     ):
         with pytest.raises(MetaglotError, match=says):
-            check_examples(["x", "y"], labels, None)
+            check_examples(FAMILY, ["x", "y"], labels, None)
 
 
 @pytest.mark.parametrize("effort", [3, None, "slow"])

@@ -5,11 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from tests.classes import FAMILY
 
 from metaglot.adaptation import EFFORTS, adapt_until, crossval, goal
 from metaglot.adaptation.goal import LADDER, cross_validated
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
+from metaglot.families.family import Predictions
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def scored(monkeypatch):
     def fix(*accuracies: float) -> list[int]:
         tried: list[int] = []
 
-        def found(encoder, examples, effort, *, seed, names):
+        def found(encoder, family, examples, effort, *, seed, names):
             tried.append(LADDER.index(effort))
             return accuracies[LADDER.index(effort)]
 
@@ -72,9 +74,11 @@ def test_for_real(model, sentences):
     texts, labels = sentences(6)
     adapted, reached = adapt_until(model, texts, labels, goal=0.5, cpu_seconds=20)
     assert reached >= 0.5
-    assert reached == cross_validated(model.encoder, Examples.of(texts, labels), adapted.effort, seed=0)
+    assert reached == cross_validated(model.encoder, FAMILY, Examples.of(texts, labels), adapted.effort, seed=0)
     rung = LADDER.index(adapted.effort)
-    assert all(cross_validated(model.encoder, Examples.of(texts, labels), e, seed=0) < 0.5 for e in LADDER[:rung])
+    assert all(
+        cross_validated(model.encoder, FAMILY, Examples.of(texts, labels), e, seed=0) < 0.5 for e in LADDER[:rung]
+    )
     assert adapted.counts == (6, 6, 6)  # the final one learns from every example
     again, _ = adapt_until(model, texts, labels, goal=0.5, cpu_seconds=20)
     assert np.array_equal(again.predict_proba(texts), adapted.predict_proba(texts))
@@ -88,7 +92,7 @@ class Parrot:
     def __init__(self) -> None:
         self.lessons: list[Examples[str]] = []
 
-    def fit_examples(self, encoder, examples, effort, *, seed, names):
+    def fit_examples(self, encoder, family, examples, effort, *, seed, names):
         assert names is True
         self.lessons.append(examples)
         return self
@@ -98,8 +102,8 @@ class Parrot:
         known = dict(zip(self.lessons[-1].inputs.texts, self.lessons[-1].targets, strict=True))
         return torch.tensor([[known.get(text, "a") == label for label in self.labels] for text in inputs.texts])
 
-    def proba(self, features):
-        return features.astype(float)
+    def predictions(self, features):
+        return Predictions(self.labels, features.astype(float), [self.labels[i] for i in features.argmax(1)])
 
 
 @pytest.mark.parametrize(("sizes", "folds"), [((4, 4), 4), ((2, 9), 2), ((3, 5), 3), ((10, 10), 4)])
@@ -109,7 +113,7 @@ def test_every_example_is_set_aside_once(monkeypatch, sizes, folds):
     model = Parrot()
     monkeypatch.setattr(crossval, "fit_examples", model.fit_examples)
     examples = Examples.of(texts, labels, [text[::-1] for text in texts])
-    accuracy = cross_validated(model, examples, EFFORTS["instant"], seed=0)
+    accuracy = cross_validated(model, FAMILY, examples, EFFORTS["instant"], seed=0)
     assert accuracy == sizes[0] / len(labels)  # nothing that is judged was taught
     assert len(model.lessons) == folds
     aside = [text for taught in model.lessons for text in set(texts) - set(taught.inputs.texts)]

@@ -29,7 +29,7 @@ TEXTS = ["apple and pear", "plum", "saw", "drill and hammer"]
     ],
 )
 def test_labels_keep_their_type(model, tmp_path, given, classes):
-    adapted = model.adapt(TEXTS, given, effort="instant")
+    adapted = model.adapt(TEXTS, given, task="classification", effort="instant")
     back = Adapted.load(adapted.save(tmp_path / "saved", keep_examples=True), encoder=model.encoder)
     for one in (adapted, back):
         assert one.labels == classes

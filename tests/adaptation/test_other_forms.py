@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.classes import FAMILY, class_batch, class_problem, class_schema
 
 from metaglot.adaptation import EFFORTS, Adapted, Fit
-from metaglot.adaptation.fit import Classes
 from metaglot.algorithms import build_algorithm
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
@@ -33,10 +33,9 @@ def adapt(model, sentences):
         over = replace(model.encoder, meta=algorithm.init(model.encoder.backbone.learner, [], seed=0))
         texts, labels = sentences(3)
         names = tuple(sorted(set(labels)))
-        batch = over.collate(Inputs.of(texts), [names.index(label) for label in labels])
-        fast = algorithm.adapt(over.problem(names), over.meta, batch, seed=0)
-        classes = Classes(names, tuple(map(labels.count, names)))
-        return Adapted(Fit(over, classes, fast.params, EFFORTS["instant"]))
+        batch = class_batch(over, texts, [names.index(label) for label in labels])
+        fast = algorithm.adapt(class_problem(over, names), over.meta, batch, seed=0)
+        return Adapted(Fit(over, FAMILY, class_schema(names, 3), fast.params, EFFORTS["instant"]))
 
     return of
 
@@ -47,9 +46,9 @@ def test_it_comes_back(adapt, sentences, tmp_path, name):
     assert set(adapted.fit.params) == HELD[name]
     texts, _ = sentences(5, seed=9)
     proba = adapted.predict_proba(texts)
-    batch = adapted.fit.encoder.collate(Inputs.of(texts), [0] * len(texts))
+    batch = adapted.fit.encoder.collate(Inputs.of(texts))
     with torch.no_grad():
-        problem = adapted.fit.encoder.problem(adapted.labels)
+        problem = class_problem(adapted.fit.encoder, adapted.labels)
         expected = problem.logits({**adapted.fit.encoder.meta, **adapted.fit.params}, batch).softmax(-1)
     assert np.allclose(proba, expected.numpy(), atol=1e-5)
     seen, labels = sentences(3)

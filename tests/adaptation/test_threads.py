@@ -73,7 +73,7 @@ def test_threads_that_adapt_make_what_one_makes(model, sentences):
 
 
 def test_dropout_in_threads_is_a_function_of_the_seed(model, sentences):
-    learner, batch = model.encoder.backbone.learner, model.encoder.collate(Inputs.of(sentences(3)[0]), [0] * 9)
+    learner, batch = model.encoder.backbone.learner, model.encoder.collate(Inputs.of(sentences(3)[0]))
     wanted = [learner.forward({}, batch, seed=seed).pooled for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda n: learner.forward({}, batch, seed=n % 4).pooled, range(16)))

@@ -62,7 +62,7 @@ def calls(model: Model, adapted: Adapted, folder: Path) -> dict[str, Call]:
         "Model.adapt": Call(
             model.adapt,
             {**examples, "pairs": TEXTS, "effort": "instant"},
-            {**lists, "labels": "", "effort": "", "seed": "number", "names": "truth"}
+            {**lists, "labels": "", "task": "none", "effort": "", "seed": "number", "names": "truth"}
             | {"seconds": "none, number, fraction", "reads": "none"},
         ),
         "Model.zero_shot": Call(model.zero_shot, {"labels": ["post", "money"]}, {"labels": "set", "names": "none"}),
@@ -71,6 +71,8 @@ def calls(model: Model, adapted: Adapted, folder: Path) -> dict[str, Call]:
         "Model.effort": Call(model.effort, {"name": "fast"}, {"name": ""}),
         "Adapted.predict": Call(adapted.predict, texts, {**many, "unknown": "none, number, fraction, truth, text"}),
         "Adapted.predict_proba": Call(adapted.predict_proba, texts, many),
+        "Adapted.predictions": Call(adapted.predictions, texts, lists),
+        "Adapted.predictions_of_features": Call(adapted.predictions_of_features, features, {"features": ""}),
         "Adapted.embed": Call(adapted.embed, texts, lists),
         "Adapted.in_scope": Call(adapted.in_scope, texts, lists),
         "Adapted.explain": Call(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.classes import class_batch, class_problem
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -11,7 +12,6 @@ from metaglot.adaptation import Model, load_model
 from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.build import adapting
 from metaglot.data.builtin import fetch
-from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 from metaglot.families.multilabel import MultiLabel
 from metaglot.families.regression import Regression
@@ -86,9 +86,9 @@ def minilm() -> Model:
 
 def of_kind(model: Model, kind: str) -> tuple[Problem, Batch]:
     """Return a task of a kind, and its support set."""
-    support = model.encoder.collate(Inputs.of(TEXTS), LABELS)
+    support = class_batch(model.encoder, TEXTS, LABELS)
     if kind == "classification":
-        return model.encoder.problem(("sport", "money")), support
+        return class_problem(model.encoder, ("sport", "money")), support
     objective, task, targets = KINDS[kind]
     inputs = {name: value for name, value in support.items() if name != "labels"}
     return Problem(model.encoder.backbone.learner, objective, task), {**inputs, "targets": targets}
@@ -154,7 +154,7 @@ def test_the_scope_lora_learns_on_a_decoder(decoder: Model):
 def test_the_rates_of_before_did_not_learn(encoder: Model):
     """What a rate of 1e-2 from a head of zeros did, and does where it is asked for."""
     algorithm = build_algorithm("maml", {"lr": 1e-2, "head": "zeros", "dropout": False})
-    support, problem = encoder.encoder.collate(Inputs.of(TEXTS), LABELS), encoder.encoder.problem(("sport", "money"))
+    support, problem = class_batch(encoder.encoder, TEXTS, LABELS), class_problem(encoder.encoder, ("sport", "money"))
     meta = algorithm.init(encoder.encoder.backbone.learner, [problem.task], seed=0)
     fast = algorithm.adapt(problem, meta, support, seed=0)
     losses = [step.loss for step in fast.trace]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.classes import class_batch
 
 from metaglot.adaptation import Adapted, Model, load_model
 from metaglot.adaptation.storage import load_fit
@@ -18,12 +19,13 @@ from metaglot.algorithms import adapting, build_algorithm
 from metaglot.choices import ALGORITHMS
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
 from metaglot.models import Runtime, load_backbone
 from metaglot.runs.averaging import average
 from metaglot.runs.shrinking import shrink
 from metaglot.training import State
 from metaglot.training.checkpoint import save
-from metaglot.types import Episode, TaskInfo
+from metaglot.types import Episode, Problem, TaskInfo
 
 PLAIN = Runtime(precision="fp32", device="cpu", second_order=True)
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -46,10 +48,10 @@ def taught(name: str, base: Model, folder: Path, *, seed: int = 0, **said: Any) 
     """Write a run of a few steps down the sign of the meta-gradient, and return what it learnt."""
     algorithm, learner = build_algorithm(name, OPTIONS.get(name)), base.encoder.backbone.learner
     info = TaskInfo("made-up", "made-up", ("a", "b", "c"), (0, 1, 2))
-    problem = base.encoder.problem(info.labels)
-    problem = type(problem)(learner, base.encoder.family, info)
-    batches = [base.encoder.collate(Inputs.of(texts), LABELS) for texts in (TEXTS, TEXTS[::-1])]
-    episode = Episode(info, base.encoder.family, batches[0], batches[1])
+    objective = Classification(base.encoder.pad_token_id)
+    problem = Problem(learner, objective, info)
+    batches = [class_batch(base.encoder, texts, LABELS) for texts in (TEXTS, TEXTS[::-1])]
+    episode = Episode(info, objective, batches[0], batches[1])
     meta = dict(algorithm.init(learner, (info,), seed=seed))
     for step in range(2):
         grads = algorithm.meta_grad([problem], meta, [episode], step=step, seed=seed).grads
@@ -65,7 +67,7 @@ def validated(name: str, base: Model, meta: dict[str, torch.Tensor]) -> np.ndarr
     """Return the features that validation's adaptation starts from."""
     start = adapting(build_algorithm(name, OPTIONS.get(name))).scope.start(meta)
     with torch.no_grad():
-        found = base.encoder.backbone.learner.forward({**meta, **start}, base.encoder.collate(Inputs.of(TEXTS), LABELS))
+        found = base.encoder.backbone.learner.forward({**meta, **start}, base.encoder.collate(Inputs.of(TEXTS)))
     return found.pooled.numpy()
 
 
@@ -84,9 +86,7 @@ def test_every_use_of_a_run_has_all_that_it_learnt(name: str, base: Model, tmp_p
     instant = model.adapt(TEXTS, [f"class {label}" for label in LABELS], effort="instant", names=False)
     assert instant.fit.units is not None
     np.testing.assert_allclose(instant.fit.units.features.numpy(), wanted, atol=1e-6)
-    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward(
-        {}, base.encoder.collate(Inputs.of(TEXTS), LABELS)
-    )
+    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward({}, base.encoder.collate(Inputs.of(TEXTS)))
     np.testing.assert_allclose(as_base.pooled.numpy(), wanted, atol=1e-5)
 
 
@@ -130,9 +130,7 @@ def test_an_average_is_that_of_the_weights_in_use(name: str, base: Model, tmp_pa
     wanted = base.encoder.features(mean, Inputs.of(TEXTS)).numpy()
     np.testing.assert_allclose(embedded(average(runs, tmp_path / "mean")), wanted, atol=1e-5)
     as_base = load_backbone(str(tmp_path / "mean"), PLAIN).learner
-    np.testing.assert_allclose(
-        as_base.forward({}, base.encoder.collate(Inputs.of(TEXTS), LABELS)).pooled, wanted, atol=1e-5
-    )
+    np.testing.assert_allclose(as_base.forward({}, base.encoder.collate(Inputs.of(TEXTS))).pooled, wanted, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -148,9 +146,7 @@ def test_a_shrunk_run_is_the_run(name: str, base: Model, tmp_path: Path, embedde
 def test_a_run_averaged_with_its_base_takes_all_back(name: str, share: Any, base: Model, tmp_path: Path, embedded: Any):
     taught(name, base, tmp_path / "run", average_with_base=share)
     found = embedded(tmp_path / "run")
-    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward(
-        {}, base.encoder.collate(Inputs.of(TEXTS), LABELS)
-    )
+    as_base = load_backbone(str(tmp_path / "run"), PLAIN).learner.forward({}, base.encoder.collate(Inputs.of(TEXTS)))
     np.testing.assert_allclose(as_base.pooled.numpy(), found, atol=1e-5)
     assert (np.abs(found - base.embed(TEXTS)).max() < 1e-4) == (share > 0.9)
 

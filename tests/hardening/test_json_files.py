@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from tests.classes import FAMILY
 from tests.hardening.conftest import counted
 
 from metaglot.adaptation.kept import read_examples
@@ -116,7 +117,7 @@ READ: dict[str, Callable[[Path], Any]] = {
     "settings.json": lambda folder: read_settings(folder / "settings.json"),
     "environment.json": lambda folder: read_versions(folder / "environment.json"),
     "command.json": read_command,
-    "examples.jsonl": read_examples,
+    "examples.jsonl": lambda folder: read_examples(folder, FAMILY),
 }
 FREE = {"options", "near", "label", "names", "method m"}  # of several types, or with a default that null stands for
 

@@ -110,7 +110,7 @@ def test_an_empty_text_of_a_decoder(answered, tmp_path):
     GPT2LMHeadModel(config).save_pretrained(tmp_path)
     model = load_model(str(tmp_path), PLAIN)
     assert model.max_length == 32
-    assert model.encoder.collate(Inputs.of(["", "a b"]), [0, 0])["attention_mask"].sum(1).tolist() == [1, 2]
+    assert model.encoder.collate(Inputs.of(["", "a b"]))["attention_mask"].sum(1).tolist() == [1, 2]
     for texts in (["", "a"], ["a " * 100, "b"]):
         made = answered(lambda texts=texts: model.adapt(texts, ["x", "y"], effort="instant"), naming=("never",))
         check(made, ["", " ", "a", "b " * 500])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from metaglot.adaptation.arguments import (
     check_relabelled,
     check_rows,
 )
-from metaglot.adaptation.checks import check_labelled, check_texts, listed
+from metaglot.adaptation.checks import check_targeted, check_texts, listed
 from metaglot.adaptation.editing import edited, with_more
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import BATCH, Encoder
@@ -30,6 +30,8 @@ from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, label_text
 from metaglot.data.names import words_of
 from metaglot.errors import MetaglotError
+from metaglot.families.class_heads import Solver
+from metaglot.families.family import Predictions
 from metaglot.families.support_units import SupportUnits
 
 SHOWN = 5  # labels of a representation
@@ -46,11 +48,11 @@ class Adapted:
         named = ", ".join(repr(label) for label in self.labels[:SHOWN])
         more = f", … {len(self.labels) - SHOWN} more" if len(self.labels) > SHOWN else ""
         steps = f"{self.effort.steps} steps" if self.effort.steps else "closed form"
-        return f"Adapted({self.fit.encoder!r}, labels=({named}{more}), {sum(self.counts)} examples, {steps})"
+        return f"Adapted({self.fit.encoder!r}, labels=({named}{more}), {self.fit.count} examples, {steps})"
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """The labels, in the order of the probabilities."""
+        """The labels, in the order of the probabilities; of a number, its one name."""
         return self.fit.labels
 
     @property
@@ -59,7 +61,7 @@ class Adapted:
         return self.fit.schema.counts
 
     @property
-    def examples(self) -> Examples[Label]:
+    def examples(self) -> Examples[Any]:
         """The examples it learnt from; none after loading, unless they were saved with it."""
         return self.fit.examples
 
@@ -78,8 +80,11 @@ class Adapted:
     ) -> np.ndarray:  # [n, C]; [C] for one text
         """Return the probability of each label, in the order of `labels`; no texts give an empty array.
 
-        One text that is no list gives one row.  Raises MetaglotError as `embed` does.
+        Of several labels a text each has a probability of its own.  One text that is no list gives one row.  Raises
+        MetaglotError as `embed` does, and for numbers, which have no probabilities.
         """
+        if not self.fit.family.probable:
+            raise MetaglotError(f"a task of {self.fit.family.name} has no probabilities; use predict")
         if isinstance(texts, str):
             return self.predict_proba([texts], _in_list(pairs))[0]
         return self.proba_of_features(self.embed(texts, _many(pairs)))
@@ -95,30 +100,39 @@ class Adapted:
         return self.fit.features(check_texts(texts, pairs)).cpu().numpy()
 
     def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
-        """Return the probabilities for features of the adapted body."""
-        return self.fit.proba(check_features(features, self.fit.width))
+        """Return the probabilities, or numbers, for features of the adapted body."""
+        return self.fit.values(check_features(features, self.fit.width))
+
+    def predictions(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Predictions:
+        """Return names of outputs, values [n, K] (probabilities, or numbers) and what is decided; raises as `embed`."""
+        return self.predictions_of_features(self.embed(texts, pairs))
+
+    def predictions_of_features(self, features: np.ndarray) -> Predictions:  # [n, D]
+        """Return `predictions` for features of the adapted body."""
+        return self.fit.predictions(check_features(features, self.fit.width))
 
     @overload
     def predict(  # pyright: ignore[reportOverlappingOverload]  # a string is a sequence of strings too
         self, texts: str, pairs: str | None = None, *, unknown: str | None = None
-    ) -> Label: ...
+    ) -> Any: ...
     @overload
     def predict(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, unknown: str | None = None
-    ) -> list[Label]: ...
+    ) -> list[Any]: ...
     def predict(
         self, texts: str | Sequence[str], pairs: str | Sequence[str] | None = None, *, unknown: str | None = None
-    ) -> Label | list[Label]:
-        """Return the most probable label of each text, of the kind that was given; one label for one text.
+    ) -> Any:
+        """Return what is predicted for each text, of the kind that was given; one target for one text.
 
-        With `unknown`, texts that are likelier of none of the classes get this.
+        That is the most probable label, a set of labels, or a number.  With `unknown`, texts that are likelier of none
+        of the classes get this.
         """
         if unknown is not None:
             check_label("unknown", unknown)
         if isinstance(texts, str):
             return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
         if unknown is None:
-            return [self.labels[i] for i in self.predict_proba(texts, pairs).argmax(-1)]
+            return list(self.predictions_of_features(self.embed(texts, _many(pairs))).targets)
         features = self.embed(texts, _many(pairs))
         found, known = self.proba_of_features(features).argmax(-1), self.in_scope_of_features(features)
         return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(found, known, strict=True)]
@@ -126,7 +140,8 @@ class Adapted:
     def in_scope(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n]
         """Return the probability that each text is of one of the classes, as the support set alone tells.
 
-        Raises MetaglotError where it cannot tell: from one example a class without names, or a head of another form.
+        Raises MetaglotError where it cannot tell: from one example a class without names, a head of another form, or
+        another kind of task.
         """
         return self.in_scope_of_features(self.embed(texts, pairs))
 
@@ -138,7 +153,7 @@ class Adapted:
     def explain(self, text: str, pair: str | None = None, *, count: int = 3) -> Explanation:
         """Return the label of a text, the runner-up, and the examples that weigh most between the two.
 
-        Raises MetaglotError for a head of another form than the efforts' own.
+        Raises MetaglotError for a head of another form than the efforts' own, and for another kind of task.
         """
         texts = [check_text("text", text)]
         return self.explain_all(texts, None if pair is None else [check_text("pair", pair)], count=count)[0]
@@ -179,9 +194,12 @@ class Adapted:
 
     @cached_property
     def _shares(self) -> Shares:
-        return shares(self._rows("a prediction"), len(self.labels), self.fit.encoder.metric, self.fit.solver)
+        solver = cast("Solver", self.fit.solver)
+        return shares(self._rows("a prediction"), len(self.labels), self.fit.encoder.metric, solver)
 
     def _rows(self, what: str) -> SupportUnits:
+        if not self.fit.family.exclusive:
+            raise MetaglotError(f"{what} is told for classes alone; this is a task of {self.fit.family.name}")
         if self.fit.units is None or self.effort.head != "blend":
             raise MetaglotError(
                 f"{what} cannot be told from this head; adapt with an effort that ends in closed form: instant, fast, "
@@ -199,7 +217,7 @@ class Adapted:
         return Evidence(self.examples.inputs.texts[number] if len(self.examples) else "", label, number, weight)
 
     def add_examples(
-        self, texts: Sequence[str], labels: Sequence[Label], *, pairs: Sequence[str] | None = None
+        self, texts: Sequence[str], labels: Sequence[Any], *, pairs: Sequence[str] | None = None
     ) -> "Adapted":
         """Return a new adaptation with these examples too; new labels become new classes, of the kind of the others.
 
@@ -207,7 +225,7 @@ class Adapted:
         MetaglotError if it was loaded from a folder that does not hold them. What `auto` expected of the earlier
         examples is not kept.
         """
-        return Adapted(with_more(self.fit, check_labelled(texts, labels, pairs)))
+        return Adapted(with_more(self.fit, check_targeted(self.fit.family, texts, labels, pairs)))
 
     def without(self, rows: Sequence[int]) -> "Adapted":
         """Return the adaptation without some examples, by their number from 0; a class without examples goes.
@@ -217,9 +235,9 @@ class Adapted:
         """
         return Adapted(edited(self.fit, remove=check_rows("rows", rows)))
 
-    def relabelled(self, labels: Mapping[int, Label]) -> "Adapted":
+    def relabelled(self, labels: Mapping[int, Any]) -> "Adapted":
         """Return the adaptation with other labels for some examples, by their number from 0; else as `without`."""
-        return Adapted(edited(self.fit, relabel=check_relabelled("labels", labels)))
+        return Adapted(edited(self.fit, relabel=check_relabelled("labels", labels, self.fit.family)))
 
     def save(self, folder: str | Path, *, keep_examples: bool | None = None, force: bool = False) -> Path:
         """Write labels, head, changed weights, provenance and a model card; the texts only if asked.

@@ -5,14 +5,15 @@ Arguments of any function are checked in `data/arguments.py`, lists of texts and
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
-from metaglot.adaptation.checks import check_labels
+from metaglot.adaptation.checks import check_targets
 from metaglot.data.arguments import check_whole, shown
 from metaglot.data.labels import Label, labels_of
 from metaglot.errors import MetaglotError
+from metaglot.families.family import AnyFamily
 
 
 def check_seconds(name: str, value: object) -> float | None:
@@ -39,13 +40,13 @@ def check_rows(name: str, value: object) -> list[int]:
     return [check_whole(name, row) for row in cast("Iterable[object]", value)]
 
 
-def check_relabelled(name: str, value: object) -> dict[int, Label]:
-    """Return labels by the numbers of examples; raise MetaglotError for anything else."""
+def check_relabelled(name: str, value: object, family: AnyFamily) -> dict[int, Any]:
+    """Return targets by the numbers of examples; raise MetaglotError for anything else."""
     if not isinstance(value, Mapping):
         raise MetaglotError(f"{name}: expected labels by the numbers of examples, as {{3: 'spam'}}, got {shown(value)}")
     given = cast("Mapping[object, object]", value)
     rows = [check_whole(name, row) for row in given]
-    return dict(zip(rows, check_labels(list(given.values())), strict=True))
+    return dict(zip(rows, check_targets(family, list(given.values())), strict=True))
 
 
 def check_features(value: object, width: int) -> np.ndarray:  # [n, D]

@@ -21,6 +21,7 @@ function of the examples and the seed and not of what else the machine does.
 """
 
 from dataclasses import replace
+from typing import Any, cast
 
 import torch
 
@@ -33,35 +34,53 @@ from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples, recorded
 from metaglot.adaptation.support import Names, head_of
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.labels import Label, in_order
-from metaglot.families.class_heads import confidence
+from metaglot.families.class_heads import Solver, confidence
+from metaglot.families.family import AnyFamily
 from metaglot.families.support_units import SupportUnits
 from metaglot.seeds import fold
 
 
 def fit_auto(
-    encoder: Encoder, examples: Examples[Label], *, seed: int, names: Names = True, seconds: float = SECONDS
+    encoder: Encoder,
+    family: AnyFamily,
+    examples: Examples[Any],
+    *,
+    seed: int,
+    names: Names = True,
+    seconds: float = SECONDS,
 ) -> Fit:
     """Return the fit to checked examples as far as `choose` says, with its choice."""
-    choice, units = choose(encoder, examples, seed=seed, names=names, seconds=seconds)
-    fit = fit_examples(encoder, examples, choice.effort, seed=seed, names=names, firmness=choice.firmness, before=units)
+    choice, units = choose(encoder, family, examples, seed=seed, names=names, seconds=seconds)
+    firmness = choice.firmness
+    fit = fit_examples(
+        encoder, family, examples, choice.effort, seed=seed, names=names, firmness=firmness, before=units
+    )
     return recorded(replace(fit, choice=choice))
 
 
 def choose(
-    encoder: Encoder, examples: Examples[Label], *, seed: int, names: Names = True, seconds: float = SECONDS
+    encoder: Encoder,
+    family: AnyFamily,
+    examples: Examples[Any],
+    *,
+    seed: int,
+    names: Names = True,
+    seconds: float = SECONDS,
 ) -> tuple[Choice, SupportUnits]:
     """Return how far to adapt to these examples within nominal seconds, and their features before any step.
 
     A function of the seed.
     """
-    whole = fit_examples(encoder, examples, CLOSED, seed=seed, names=names)
+    whole = fit_examples(encoder, family, examples, CLOSED, seed=seed, names=names)
     units, classes = whole.units, len(whole.labels)
     assert units is not None
+    if not family.exclusive:
+        reason = f"closed form: what gradient steps bring was measured for classes alone, not for {family.name}"
+        return Choice(CLOSED, None, None, reason), units
 
     def chosen(effort: Effort, reason: str, trial: Trial | None = None) -> tuple[Choice, SupportUnits]:
         gain = (trial.likely if trial else usual(classes)) if effort.steps else 0.0
-        found = expected(units, classes, encoder.metric, gain=gain, solver=whole.solver)
+        found = expected(units, classes, encoder.metric, gain=gain, solver=cast("Solver", whole.solver))
         return Choice(effort, trial, found, reason), units
 
     distinct = examples.distinct().targets
@@ -75,7 +94,7 @@ def choose(
     if step * (most.steps + 2 * share * SOME.steps) > seconds:
         effort, what = (most, f"{most.steps} gradient steps") if usual(classes) > 0 else (CLOSED, "closed form")
         return chosen(effort, f"{what}, as most tasks want; to try steps first would take over {seconds:g} s")
-    trial = tried(encoder, examples, units, seed, names)
+    trial = tried(encoder, family, examples, units, seed, names)
     effort = CLOSED if trial.likely <= 0 else most
     return chosen(effort, _reason(effort, trial), trial)
 
@@ -87,28 +106,30 @@ def _reason(effort: Effort, trial: Trial) -> str:
     return f"{what}: {here}, {there}, so likely {100 * trial.likely:+.1f}"
 
 
-def tried(encoder: Encoder, examples: Examples[Label], units: SupportUnits, seed: int, names: Names) -> Trial:
+def tried(
+    encoder: Encoder, family: AnyFamily, examples: Examples[Any], units: SupportUnits, seed: int, names: Names
+) -> Trial:
     """Try SOME on two halves; `units` has the features of all, as they are without any step."""
-    classes = in_order(examples.targets)
+    schema = family.schema(examples.targets)
     named = torch.nonzero(units.is_class_name)[:, 0].tolist()
     right: list[tuple[bool, bool]] = []
     scores, numbers = [], []
-    for k, (inside, outside) in enumerate(folds_of(examples, 2, seed, "halves")):
+    for k, (inside, outside) in enumerate(folds_of(family, examples, 2, seed, "halves")):
         before, half = units.at(torch.tensor([*inside, *named])), examples.at(inside)
-        head, _ = head_of(encoder, CLOSED, before, len(classes))
+        head, _ = head_of(encoder, family, schema, CLOSED, before)
         closed = units.features[outside] @ head["head.weight"].T + head["head.bias"]
-        fit = fit_examples(encoder, half, SOME, seed=fold(seed, "half", k), names=names, before=before)
+        fit = fit_examples(encoder, family, half, SOME, seed=fold(seed, "half", k), names=names, before=before)
         stepped = judged(fit, examples.at(outside))
         right += zip((closed.argmax(1) == units.numbers[outside]).tolist(), stepped.right, strict=True)
         scores.append(stepped.scores)
         numbers.append(stepped.numbers)
     lost, won = (sum(pair == wanted for pair in right) for wanted in ((True, False), (False, True)))
     firmness = confidence(torch.cat(scores), torch.cat(numbers), start=1.0)
-    return Trial((won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness, usual(len(classes)))
+    return Trial((won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness, usual(len(schema.outputs)))
 
 
 def step_seconds(encoder: Encoder, inputs: Inputs) -> float:
     """Return the nominal seconds of a step of SOME on inputs of this length."""
-    tokens = encoder.collate(inputs, [0] * len(inputs))["attention_mask"].sum().item()
+    tokens = encoder.collate(inputs)["attention_mask"].sum().item()
     size = sum(value.numel() for name, value in encoder.params.items() if "embeddings" not in name)
     return 6 * size * tokens / len(inputs) * min(len(inputs), SOME.batch_size) / RATE

@@ -2,31 +2,29 @@
 
 from metaglot.adaptation.effort import AsTrained
 from metaglot.adaptation.fit import Fit
-from metaglot.data.labels import label_text
 
 
 def model_card(fit: Fit) -> str:
     """Return a README for the folder: what it is, what it was made from, how to use it."""
     facts = fit.provenance
-    classes = "\n".join(
-        f"| {_cell(label_text(label))} | {n} |" for label, n in zip(fit.labels, fit.schema.counts, strict=True)
-    )
+    told = fit.family.described(fit.schema)
+    rows = "\n".join(f"| {_cell(name)} | {value} |" for name, value in told.rows)
     trained_on = facts.get("meta_training", {}).get("data", [])
     sets = ", ".join(trained_on) if trained_on else "no labelled sets (untouched backbone)"
     versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
     return f"""---
 library_name: metaglot
-pipeline_tag: text-classification
+pipeline_tag: {told.tag}
 base_model: {facts.get("base", fit.encoder.backbone.name)}
 ---
 
-# A text classifier with {len(fit.labels)} classes
+# {told.title}
 
-Adapted from `{facts.get("model", fit.encoder.name)}` with {sum(fit.schema.counts)} examples.
+Adapted from `{facts.get("model", fit.encoder.name)}` with {fit.count} examples.
 
-| class | examples |
+| {told.columns[0]} | {told.columns[1]} |
 |---|---|
-{classes}
+{rows}
 
 - base: {facts.get("base", "?")}
 - meta-trained on: {sets}
@@ -39,7 +37,7 @@ from metaglot import Adapted
 Adapted.load("this/folder").predict(["a text"])
 ```
 
-It knows only the classes above and gives every text one of them.
+{told.limits}
 """
 
 
@@ -58,7 +56,11 @@ def _reads(fit: Fit) -> str:
 
 
 def _solver(fit: Fit) -> str:
-    return "- the head is logistic regression, better on examples set aside\n" if fit.solver == "logistic" else ""
+    return (
+        "- the head is logistic regression, better on examples set aside\n"
+        if fit.family.exclusive and fit.solver == "logistic"
+        else ""
+    )
 
 
 def _known(fit: Fit) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 
 from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.labels import Label, in_order, labels_of
+from metaglot.data.labels import Label, in_order
 from metaglot.errors import MetaglotError
+from metaglot.families.classification import ClassificationFamily
+from metaglot.families.family import AnyFamily
 
 UNLISTED = {"set": "which has no order", "frozenset": "which has no order", "dict": "which has keys"}
 
@@ -47,30 +49,32 @@ def listed(what: str, values: Iterable[Any]) -> list[Any]:
         raise MetaglotError(f"{what}s must be a list of strings, got {type(values).__name__}") from error
 
 
-def check_labelled(texts: Iterable[str], labels: Iterable[object], pairs: Iterable[str] | None) -> Examples[Label]:
-    """Return the examples, the labels in their one form (`metaglot.data.labels`).
+def check_targeted(
+    family: AnyFamily, texts: Iterable[str], targets: Iterable[object], pairs: Iterable[str] | None
+) -> Examples[Any]:
+    """Return the examples, the targets in their one form (`Family.read`).
 
-    Raises MetaglotError for unlike lengths, for gaps, for objects that are no labels, and where all texts are empty.
+    Raises MetaglotError for unlike lengths, for gaps, for objects that are no targets, and where all texts are empty.
     """
     inputs = check_texts(texts, pairs)
     check_not_all_empty(inputs.texts, inputs.pairs)
-    if isinstance(labels, str):
+    if isinstance(targets, str):
         raise MetaglotError(f"{len(inputs)} texts but one string; give a list with one label for each text")
-    labels = listed("label", labels)
-    if len(labels) != len(inputs):
-        raise MetaglotError(f"{len(inputs)} texts but {len(labels)} labels; give a list with one label for each text")
-    return Examples(inputs, tuple(check_labels(labels)))
+    targets = listed("label", targets)
+    if len(targets) != len(inputs):
+        raise MetaglotError(f"{len(inputs)} texts but {len(targets)} labels; give a list with one label for each text")
+    return Examples(inputs, tuple(check_targets(family, targets)))
 
 
-def check_labels(labels: Sequence[object]) -> list[Label]:
-    """Return the labels in their one form; warn where two labels become one, and raise MetaglotError for a gap."""
-    read, notes = labels_of(labels, numbered)
-    for i, label in enumerate(read):
-        if label is None:
-            raise MetaglotError(f"{numbered(i)} is missing ({labels[i]!r:.60}); fill it in, or leave the text out")
+def check_targets(family: AnyFamily, targets: Sequence[object]) -> list[Any]:
+    """Return the targets in their one form; warn where two labels become one, and raise MetaglotError for a gap."""
+    read, notes = family.read(targets, numbered)
+    for i, target in enumerate(read):
+        if target is None:
+            raise MetaglotError(f"{numbered(i)} is missing ({targets[i]!r:.60}); fill it in, or leave the text out")
     for note in notes:
         warnings.warn(note, stacklevel=4)
-    return [label for label in read if label is not None]
+    return read
 
 
 def numbered(row: int) -> str:
@@ -78,22 +82,18 @@ def numbered(row: int) -> str:
     return f"label number {row + 1}"
 
 
-def check_examples(texts: Iterable[str], labels: Iterable[object], pairs: Iterable[str] | None) -> Examples[Label]:
-    """Return `check_labelled`; raise MetaglotError for fewer than two classes too."""
-    return check_classes(check_labelled(texts, labels, pairs))
-
-
-def check_classes(examples: Examples[Label]) -> Examples[Label]:
-    """Return the examples; raise MetaglotError unless they are of two classes or more."""
-    if len(set(examples.targets)) < 2:
-        label = examples.targets[0]
-        raise MetaglotError(f"all examples have the label {label!r}; give examples of at least two classes")
+def check_examples(
+    family: AnyFamily, texts: Iterable[str], targets: Iterable[object], pairs: Iterable[str] | None
+) -> Examples[Any]:
+    """Return `check_targeted`; raise MetaglotError where there is nothing to learn too, such as one class alone."""
+    examples = check_targeted(family, texts, targets, pairs)
+    family.check(examples.targets)
     return examples
 
 
 def check_names(labels: Iterable[object]) -> list[Label]:
     """Return labels in their one form; raise MetaglotError unless these are two distinct ones or more."""
-    found = check_labels(listed("label", labels))
+    found: list[Label] = check_targets(ClassificationFamily(), listed("label", labels))
     if len(set(found)) < 2:
         raise MetaglotError(f"{len(set(found))} label given; a classifier needs at least two")
     if twice := [label for label in in_order(found) if found.count(label) > 1]:

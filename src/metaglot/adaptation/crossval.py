@@ -4,9 +4,10 @@ Examples of a class that have the same text (case and punctuation apart) share a
 nothing when it is judged.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,52 +17,65 @@ from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples
 from metaglot.adaptation.support import Names, names_given
 from metaglot.data.examples import Examples
-from metaglot.data.labels import Label, in_order, label_text
+from metaglot.data.labels import Label, label_text
+from metaglot.families.family import AnyFamily, Predictions
 from metaglot.seeds import generator
 
 
 def folds_of(
-    examples: Examples[Label], count: int, seed: int, *purpose: int | str
+    family: AnyFamily, examples: Examples[Any], count: int, seed: int, *purpose: int | str
 ) -> list[tuple[list[int], list[int]]]:
     """Return (inside, outside) rows of each fold; every row is outside once.  A function of the seed."""
     part: dict[int, int] = {}
-    groups = examples.same()
-    for label in in_order(examples.targets):
-        same = [rows for rows in groups if examples.targets[rows[0]] == label]
-        for place, which in enumerate(generator(seed, *purpose, label_text(label)).permutation(len(same))):
+    groups, strata = examples.same(), family.strata(examples.targets)
+    for stratum in sorted(set(strata)):
+        same = [rows for rows in groups if strata[rows[0]] == stratum]
+        for place, which in enumerate(generator(seed, *purpose, stratum).permutation(len(same))):
             part |= dict.fromkeys(same[which], place % count)
     every = range(len(examples))
     return [([i for i in every if part[i] != k], [i for i in every if part[i] == k]) for k in range(count)]
 
 
 class Judged(NamedTuple):
-    """What a fit to the examples inside says of those outside."""
+    """What a fit to the examples inside says of the classes of those outside."""
 
     scores: Tensor  # [m, C], float64
     numbers: Tensor  # [m], the class of each
     right: list[bool]
 
 
-def fit_and_judge(
+def predict_aside(
     encoder: Encoder,
-    examples: Examples[Label],
+    family: AnyFamily,
+    examples: Examples[Any],
     rows: tuple[list[int], list[int]],
     effort: Effort,
     *,
     seed: int,
     names: Names,
-) -> Judged:
-    """Return how the examples outside are judged; each of their classes must have one inside."""
+) -> Predictions:
+    """Return what a fit to the examples inside predicts for those outside."""
     inside, outside = (examples.at(part) for part in rows)
     if isinstance(names, Mapping):
-        known = {label_text(label) for label in inside.targets}
+        known = {label_text(label) for label in family.schema(inside.targets).outputs}
         names = {label: words for label, words in names_given(names).items() if label in known}
-    return judged(fit_examples(encoder, inside, effort, seed=seed, names=names), outside)
+    fit = fit_examples(encoder, family, inside, effort, seed=seed, names=names)
+    return fit.predictions(fit.features(outside.inputs).cpu().numpy())
+
+
+def joined(parts: Sequence[Predictions], outputs: tuple[str, ...]) -> Predictions:
+    """Return the predictions of several fits as one; an output that a fit has not learnt has the value 0."""
+    values = np.zeros((sum(len(part.targets) for part in parts), len(outputs)))
+    at = 0
+    for part in parts:
+        values[at : at + len(part.targets), [outputs.index(one) for one in part.outputs]] = part.values
+        at += len(part.targets)
+    return Predictions(outputs, values, [target for part in parts for target in part.targets])
 
 
 def judged(fit: Fit, examples: Examples[Label]) -> Judged:
-    """Return how other examples are judged."""
-    chances = fit.proba(fit.features(examples.inputs).cpu().numpy())
+    """Return how other examples of classes are judged."""
+    chances = fit.values(fit.features(examples.inputs).cpu().numpy())
     scores = torch.as_tensor(chances).clamp(min=1e-30).log()
     numbers = torch.tensor([fit.labels.index(label) for label in examples.targets])
     return Judged(scores, numbers, (scores.argmax(1) == numbers).tolist())

@@ -6,29 +6,30 @@ After gradient steps the model is adapted again, from all examples.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
-from metaglot.adaptation.checks import check_classes, check_labelled, check_labels, numbered
-from metaglot.adaptation.fit import Classes, Fit
+from metaglot.adaptation.checks import check_targeted, check_targets, numbered
+from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples, recorded
 from metaglot.adaptation.support import class_names_of, features_of, head_of, names_as, words_by_label
 from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples
-from metaglot.data.labels import Label, in_order, label_text, of_kind
+from metaglot.data.labels import Label, label_text
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
 from metaglot.families.support_units import SupportUnits
 
-NOTHING: Examples[Label] = Examples()
+NOTHING: Examples[Any] = Examples()
 
 
 def edited(
     fit: Fit,
     *,
     remove: Sequence[int] = (),
-    relabel: Mapping[int, Label] | None = None,
-    add: Examples[Label] = NOTHING,
+    relabel: Mapping[int, Any] | None = None,
+    add: Examples[Any] = NOTHING,
 ) -> Fit:
     """Return the fit without some examples, with other labels for some, and with more of them at the end.
 
@@ -36,9 +37,10 @@ def edited(
     become new classes.  Raises MetaglotError for an example that there is not, for one that is both removed and given a
     label, where fewer than two classes would be left, and where the examples were not kept.
     """
-    given = of_kind(check_labels(list((relabel or {}).values())), fit.labels, numbered)
+    family = fit.family
+    given = family.like(check_targets(family, list((relabel or {}).values())), fit.schema, numbered)
     relabel = dict(zip(relabel or {}, given, strict=True))
-    add = check_labelled(add.inputs.texts, add.targets, add.inputs.pairs) if len(add) else NOTHING
+    add = check_targeted(family, add.inputs.texts, add.targets, add.inputs.pairs) if len(add) else NOTHING
     if not remove and not relabel:
         return with_more(fit, add) if len(add) else fit
     _check(fit.examples, remove, relabel)
@@ -50,11 +52,11 @@ def edited(
     if not len(examples):
         raise MetaglotError("no example would be left; leave two of different classes at least")
     check_not_all_empty(examples.inputs.texts, examples.inputs.pairs)
-    check_classes(examples)
+    family.check(examples.targets)
     return _solved(fit, examples, left) if fit.effort.closed_form else _again(fit, examples)
 
 
-def with_more(fit: Fit, more: Examples[Label]) -> Fit:
+def with_more(fit: Fit, more: Examples[Any]) -> Fit:
     """Return the fit with more checked examples; new labels become new classes, of the kind of the others.
 
     Raises MetaglotError where gradient steps need the earlier examples and they are not there.
@@ -74,32 +76,30 @@ def with_more(fit: Fit, more: Examples[Label]) -> Fit:
     return _again(fit, fit.examples.plus(more))
 
 
-def _again(fit: Fit, examples: Examples[Label]) -> Fit:
+def _again(fit: Fit, examples: Examples[Any]) -> Fit:
     """Return the fit to these examples by the same effort, from the start."""
-    names = _names(fit, set(examples.targets))
-    again = fit_examples(fit.encoder, examples, fit.effort, seed=fit.seed, names=names)
+    names = _names(fit, fit.family.schema(examples.targets).outputs)
+    again = fit_examples(fit.encoder, fit.family, examples, fit.effort, seed=fit.seed, names=names)
     return replace(again, kept=fit.kept)
 
 
-def _added(fit: Fit, more: Examples[Label]) -> Fit:
+def _added(fit: Fit, more: Examples[Any]) -> Fit:
     """Return a fit in closed form with more examples; new labels come after the old ones."""
     assert fit.units is not None
-    new = in_order(set(more.targets) - set(fit.labels))
-    labels = (*fit.labels, *new)
-    numbers = [labels.index(label) for label in more.targets]
-    units = fit.units.plus(features_of(fit.encoder, {}, more.inputs, numbers))
-    if fit.units.is_class_name.any():
+    family, old = fit.family, fit.schema
+    schema = family.extended(old, more.targets)
+    earlier = fit.units._replace(targets=family.moved(fit.units.targets, old, schema))
+    units = earlier.plus(features_of(fit.encoder, {}, more.inputs, family.tensor(more.targets, schema)))
+    if earlier.is_class_name.any():
         given = fit.class_names if isinstance(fit.class_names, Mapping) else None
-        words = names_of([label_text(label) for label in labels], given)
-        class_names = {c: words[c] for c in range(len(fit.labels), len(labels)) if words[c]}
-        units = units.plus(names_as(fit.encoder, {}, class_names))
-    before = dict(zip(fit.labels, fit.schema.counts, strict=True))
-    counts = tuple(before.get(label, 0) + more.targets.count(label) for label in labels)
-    remembered = len(fit.examples) or not sum(fit.schema.counts)
+        words = names_of([label_text(label) for label in schema.outputs], given)
+        class_names = {c: words[c] for c in range(len(old.outputs), len(schema.outputs)) if words[c]}
+        units = units.plus(names_as(fit.encoder, {}, family, schema, class_names))
+    remembered = len(fit.examples) or not sum(old.counts)
     return _with_head(
         replace(
             fit,
-            schema=Classes(labels, counts),
+            schema=schema,
             examples=fit.examples.plus(more) if remembered else NOTHING,
             paired=more.inputs.pairs is not None if fit.paired is None else fit.paired,
         ),
@@ -107,54 +107,54 @@ def _added(fit: Fit, more: Examples[Label]) -> Fit:
     )
 
 
-def _solved(fit: Fit, examples: Examples[Label], left: list[int]) -> Fit:
+def _solved(fit: Fit, examples: Examples[Any], left: list[int]) -> Fit:
     """Return the fit in closed form to these examples, of which the first are the earlier ones in `left`."""
     assert fit.units is not None
-    there = set(examples.targets)
-    labels = (*(label for label in fit.labels if label in there), *sorted(there - set(fit.labels)))
-    numbers = [labels.index(label) for label in examples.targets]
+    family, schema = fit.family, fit.family.reduced(fit.schema, examples.targets)
+    targets = family.tensor(examples.targets, schema)
     units = fit.units.at(torch.nonzero(~fit.units.is_class_name)[:, 0][left])
-    units = units._replace(targets=torch.tensor(numbers[: len(left)], device=units.numbers.device))
+    units = units._replace(targets=targets[: len(left)].to(units.features.device))
     if len(new := examples.inputs.at(range(len(left), len(examples)))):
-        units = units.plus(features_of(fit.encoder, {}, new, numbers[len(left) :]))
-    names = _names(fit, there)
-    class_names = class_names_of(labels, fit.effort, names if examples.inputs.pairs is None else False)
-    units = units.plus(names_as(fit.encoder, {}, class_names))
+        units = units.plus(features_of(fit.encoder, {}, new, targets[len(left) :]))
+    names = _names(fit, schema.outputs)
+    named = names if examples.inputs.pairs is None else False
+    class_names = class_names_of(family, schema, fit.effort, named)
+    units = units.plus(names_as(fit.encoder, {}, family, schema, class_names))
     solved = replace(
         fit,
-        schema=Classes(labels, tuple(examples.targets.count(label) for label in labels)),
+        schema=schema,
         examples=examples,
-        class_names=words_by_label(labels, class_names) if class_names else names is not False,
+        class_names=words_by_label(schema.outputs, class_names) if class_names else names is not False,
         choice=None,
     )
     return recorded(_with_head(solved, units))
 
 
 def _with_head(fit: Fit, units: SupportUnits) -> Fit:
-    head, solver = head_of(fit.encoder, fit.effort, units, len(fit.labels))
+    head, solver = head_of(fit.encoder, fit.family, fit.schema, fit.effort, units)
     return replace(fit, params=head, units=units, solver=solver)
 
 
-def _names(fit: Fit, classes: set[Label]) -> bool | dict[str, str]:
-    """Return what the names of classes were given as, for those that are left."""
+def _names(fit: Fit, outputs: Sequence[Label]) -> bool | dict[str, str]:
+    """Return what the names of outputs were given as, for those that are left."""
     if isinstance(fit.class_names, bool):
         return fit.class_names
-    there = set(map(label_text, classes))
+    there = set(map(label_text, outputs))
     return {label: words for label, words in fit.class_names.items() if label in there}
 
 
-def _of_kind(examples: Examples[Label], fit: Fit) -> Examples[Label]:
-    """Return the examples with labels of the kind of the others."""
-    return replace(examples, targets=tuple(of_kind(list(examples.targets), fit.labels, numbered)))
+def _of_kind(examples: Examples[Any], fit: Fit) -> Examples[Any]:
+    """Return the examples with targets written as the others are."""
+    return replace(examples, targets=tuple(fit.family.like(examples.targets, fit.schema, numbered)))
 
 
-def _check_kind(fit: Fit, more: Examples[Label]) -> None:
+def _check_kind(fit: Fit, more: Examples[Any]) -> None:
     old = fit.examples.inputs
     if len(old) and len(more) and (old.pairs is None) != (more.inputs.pairs is None):
         raise MetaglotError("the earlier examples and the new ones must either all be pairs or none")
 
 
-def _check(examples: Examples[Label], remove: Sequence[int], relabel: Mapping[int, Label]) -> None:
+def _check(examples: Examples[Any], remove: Sequence[int], relabel: Mapping[int, Label]) -> None:
     if not len(examples):
         raise MetaglotError(
             "the examples of this adaptation were not kept with it, so that none can be removed or get another label; "

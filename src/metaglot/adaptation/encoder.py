@@ -13,14 +13,15 @@ from metaglot.adaptation.effort import AS_TRAINED, AsTrained, Effort, effort_cal
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import check_room, filler
 from metaglot.data.examples import Inputs
-from metaglot.data.labels import Label, label_text
+from metaglot.data.labels import label_text
 from metaglot.data.trained import Named, required
-from metaglot.families.classification import Classification
+from metaglot.families.batches import pad_rows
+from metaglot.families.family import AnyFamily, Schema
 from metaglot.models import Backbone
 from metaglot.models.learner import HfLearner
 from metaglot.models.learnt import BESIDE
 from metaglot.models.turns import turn
-from metaglot.types import Batch, Params, Problem, TaskInfo
+from metaglot.types import Batch, Objective, Params, Problem, Row, TaskInfo
 
 LENGTH = 128  # tokens of a text, unless a run or the backbone's folder says otherwise or it takes fewer
 BATCH = 64  # inputs at a time in inference
@@ -81,9 +82,9 @@ class Encoder:
         return body | {name: value for name, value in self.meta.items() if name.startswith("body.")}
 
     @property
-    def family(self) -> Classification:
-        """How texts become batches."""
-        return Classification(pad_token_id=int(self.backbone.tokenizer.pad_token_id or 0))
+    def pad_token_id(self) -> int:
+        """The token that fills up a row."""
+        return int(self.backbone.tokenizer.pad_token_id or 0)
 
     @property
     def metric(self) -> str:
@@ -94,28 +95,37 @@ class Encoder:
         """Return the untouched backbone; the model itself if nothing was meta-learnt."""
         return replace(self, name=self.backbone.name, meta={}, provenance={}, trained=None) if self.meta else self
 
-    def problem(self, labels: Sequence[Label]) -> Problem:
-        """Return the classification problem with these label names."""
-        info = TaskInfo("adapted", "adapted", tuple(map(label_text, labels)), tuple(range(len(labels))))
-        return Problem(self.backbone.learner, self.family, info)
+    def problem(self, family: AnyFamily, schema: Schema) -> Problem:
+        """Return the problem of learning a task of this kind."""
+        outputs = tuple(map(label_text, schema.outputs))
+        info = TaskInfo("adapted", "adapted", outputs, tuple(range(len(outputs))), family.name)
+        return Problem(self.backbone.learner, family.objective(schema, self.pad_token_id), info)
 
     def effort(self, name: str) -> Effort | AsTrained:
         """Return the effort of that name; raise MetaglotError for another, and where as-trained has no algorithm."""
         return AsTrained(*required(self.trained, self.name)) if name == AS_TRAINED else effort_called(name)
 
-    def collate(self, inputs: Inputs, numbers: Sequence[int]) -> Batch:
-        """Return the inputs as a batch with the numbers of their classes, on the device of the backbone."""
+    def collate(self, inputs: Inputs) -> Batch:
+        """Return the inputs as a batch, on the device of the backbone."""
+        return self._on_device(pad_rows(self._rows(inputs), pad_token_id=self.pad_token_id))
+
+    def batch(self, objective: Objective, inputs: Inputs, targets: Sequence[Row]) -> Batch:
+        """Return the inputs as a batch with what an objective needs of their targets (`Family.row`)."""
+        rows = [{**row, **target} for row, target in zip(self._rows(inputs), targets, strict=True)]
+        return self._on_device(objective.collate(rows))
+
+    def _on_device(self, batch: Batch) -> Batch:
+        return {name: value.to(self.backbone.learner.device) for name, value in batch.items()}
+
+    def _rows(self, inputs: Inputs) -> list[dict[str, Any]]:
         encoded = self._encoded(inputs)
         nothing = {"input_ids": [filler(self.backbone.tokenizer)]}  # a decoder's tokenizer: no token for an empty text
-        rows = [
+        return [
             ({name: encoded[name][i] for name in ("input_ids", "token_type_ids") if name in encoded})
             if encoded["input_ids"][i]
             else nothing
             for i in range(len(inputs))
         ]
-        rows = [{**row, "label": label} for row, label in zip(rows, numbers, strict=True)]
-        batch = self.family.collate(rows)
-        return {name: value.to(self.backbone.learner.device) for name, value in batch.items()}
 
     def cut(self, inputs: Inputs) -> int:
         """Return how many of the inputs are longer than `max_length` tokens, so that their rest is unread."""
@@ -177,6 +187,6 @@ class Encoder:
         with torch.no_grad():
             for rows in (order[at : at + BATCH] for at in range(0, len(order), BATCH)):
                 chosen = [int(i) for i in rows]
-                batch = self.collate(inputs.at(chosen), [0] * len(chosen))
+                batch = self.collate(inputs.at(chosen))
                 found[torch.as_tensor(chosen, device=found.device)] = learner.forward(params, batch).pooled.float()
         return found

@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,44 +15,45 @@ from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.labels import Label
+from metaglot.data.labels import Label, label_text
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import Solver
+from metaglot.families.family import AnyFamily, Predictions, Schema
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.heads import head_size, scores
 from metaglot.types import Params
 from metaglot.version import __version__
 
 
-class Classes(NamedTuple):
-    """What the rows of the head stand for."""
-
-    labels: tuple[Label, ...]
-    counts: tuple[int, ...]  # examples of each
-
-
 @dataclass(frozen=True, repr=False)
 class Fit:
-    """A schema of classes, a head, and the parameters that adaptation changed, over an encoder."""
+    """A kind of task, its schema, a head, and the parameters that adaptation changed, over an encoder."""
 
     encoder: Encoder
-    schema: Classes
+    family: AnyFamily
+    schema: Schema
     params: Params  # changed parameters and head.*
     effort: Effort | AsTrained
     seed: int = 0
     units: SupportUnits | None = None  # what a head in closed form was made of
-    solver: Solver = "ridge"  # and how
+    solver: str = "ridge"  # and how
     class_names: bool | Mapping[str, str] = True  # the words of each label; False: not wanted; True: it says nothing
     choice: Choice | None = None  # what the effort auto chose, and why
     paired: bool | None = None  # whether the examples were pairs of texts; None where it is not known
-    examples: Examples[Label] = field(default_factory=Examples[Label])
+    examples: Examples[Any] = field(default_factory=Examples[Any])
     kept: bool = False  # whether the examples come from a folder that holds them
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """The labels, in the order of the probabilities."""
-        return self.schema.labels
+        """The labels, in the order of the probabilities; of a number, its one name."""
+        return self.schema.outputs
+
+    @property
+    def count(self) -> int:
+        """How many examples it learnt from."""
+        if self.units is not None:
+            return int((~self.units.is_class_name).sum())
+        return len(self.examples) or sum(self.schema.counts)
 
     @property
     def head_only(self) -> bool:
@@ -81,9 +82,16 @@ class Fit:
             )
         return self.encoder.features({**self.encoder.meta, **self.params}, inputs)
 
-    def proba(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
-        """Return the probabilities of the labels for features of the adapted body."""
-        return scores(self.head(), torch.as_tensor(features).double()).softmax(-1).numpy()
+    def values(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, K]
+        """Return the probabilities of the outputs, or numbers, for features of the adapted body."""
+        head = self.head()
+        return self.family.link(scores(head, torch.as_tensor(features).double()), self.schema, head).numpy()
+
+    def predictions(self, features: np.ndarray) -> Predictions:  # [n, D]
+        """Return what is predicted for features of the adapted body."""
+        values = self.values(features)
+        decided = self.family.decode(values, self.schema, self.params)
+        return Predictions(tuple(map(label_text, self.schema.outputs)), values, decided)
 
     def head(self) -> dict[str, Tensor]:
         """Return the parameters of the head, float64, on the CPU."""
@@ -95,7 +103,7 @@ class Fit:
         return head_size(self.head())[1]
 
 
-def record_of(encoder: Encoder, examples: Examples[Label], *, effort: Effort | AsTrained, seed: int) -> dict[str, Any]:
+def record_of(encoder: Encoder, examples: Examples[Any], *, effort: Effort | AsTrained, seed: int) -> dict[str, Any]:
     """Return what an adaptation came from, for people."""
     import transformers
 

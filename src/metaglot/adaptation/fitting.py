@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from metaglot.adaptation.checks import check_names
 from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
-from metaglot.adaptation.fit import Classes, Fit, record_of
+from metaglot.adaptation.fit import Fit, record_of
 from metaglot.adaptation.pair_choice import reader_of
 from metaglot.adaptation.support import Names, Support, class_names_of, head_of, names_as, names_given, words_by_label
 from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, in_order, label_text
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import Solver, blend, fitted, solver_of
+from metaglot.families.classification import ClassificationFamily
 from metaglot.families.contrast import WithContrast
+from metaglot.families.family import AnyFamily, Schema
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.averaging import averaged
 from metaglot.models.trainable import check_trains
@@ -24,7 +25,8 @@ from metaglot.types import Params
 
 def fit_examples(
     encoder: Encoder,
-    examples: Examples[Label],
+    family: AnyFamily,
+    examples: Examples[Any],
     effort: Effort | AsTrained,
     *,
     seed: int,
@@ -39,23 +41,23 @@ def fit_examples(
     gradient steps is `firmness` times as confident as is usual after so many.  `before` holds the features of examples
     and names before any step, where they are known already.
     """
-    encoder, single = reader_of(encoder, examples, effort, reads=reads), examples.inputs.pairs is None
-    classes = in_order(examples.targets)
-    class_names = class_names_of(classes, effort, names if single else False)
-    support = Support(examples.inputs, [classes.index(label) for label in examples.targets], class_names)
-    moved = {} if effort.closed_form else _moved(encoder, support, classes, effort, seed)
+    encoder = reader_of(encoder, family, examples, effort, reads=reads)
+    single, schema = examples.inputs.pairs is None, family.schema(examples.targets)
+    class_names = class_names_of(family, schema, effort, names if single else False)
+    support = Support(family, schema, examples, class_names)
+    moved = {} if effort.closed_form else _moved(encoder, support, effort, seed)
     own = isinstance(effort, AsTrained)
-    head = Headed(moved, None, "ridge") if own else _headed(encoder, support, classes, effort, moved, firmness, before)
-    given = words_by_label(classes, class_names) if class_names else names is not False
+    head = Headed(moved, None, "ridge") if own else _headed(encoder, support, effort, moved, firmness, before)
     fit = Fit(
         encoder=encoder,
-        schema=Classes(classes, tuple(examples.targets.count(label) for label in classes)),
+        family=family,
+        schema=schema,
         params=head.params,
         effort=effort,
         seed=seed,
         units=head.units,
         solver=head.solver,
-        class_names=given,
+        class_names=words_by_label(schema.outputs, class_names) if class_names else names is not False,
         paired=not single,
         examples=examples,
     )
@@ -63,9 +65,11 @@ def fit_examples(
 
 
 def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:
-    """Return the fit to names of labels alone; raise MetaglotError where they do not tell classes apart."""
-    classes, effort = in_order(check_names(labels)), EFFORTS["instant"]
-    class_names = class_names_of(classes, effort, names)
+    """Return the fit to names of classes alone; raise MetaglotError where they do not tell classes apart."""
+    family, effort = ClassificationFamily(), EFFORTS["instant"]
+    classes = in_order(check_names(labels))
+    schema = Schema(classes, (0,) * len(classes))
+    class_names = class_names_of(family, schema, effort, names)
     if not class_names:
         words = names_of([label_text(label) for label in classes], names_given(names))
         dumb = [label for label, own in zip(classes, words, strict=True) if not own]
@@ -73,10 +77,10 @@ def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:
             f"the label {dumb[0]!r} says nothing, or the same as another; give words for it, in Python as names="
             f"{{{dumb[0]!r}: 'what it is called'}}, or an example"
         )
-    units = names_as(encoder, {}, class_names)
-    head, solver = head_of(encoder, effort, units, len(classes))
-    schema, given = Classes(classes, (0,) * len(classes)), words_by_label(classes, class_names)
-    return recorded(Fit(encoder, schema, head, effort, 0, units, solver, given))
+    units = names_as(encoder, {}, family, schema, class_names)
+    head, solver = head_of(encoder, family, schema, effort, units)
+    given = words_by_label(classes, class_names)
+    return recorded(Fit(encoder, family, schema, head, effort, 0, units, solver, given))
 
 
 def recorded(fit: Fit) -> Fit:
@@ -96,46 +100,44 @@ class Headed(NamedTuple):
 
     params: Params  # that changed, and head.*
     units: SupportUnits | None  # what a head in closed form was made of
-    solver: Solver
+    solver: str
 
 
-def _moved(
-    encoder: Encoder, support: Support, classes: Sequence[Label], effort: Effort | AsTrained, seed: int
-) -> Params:
+def _moved(encoder: Encoder, support: Support, effort: Effort | AsTrained, seed: int) -> Params:
     """Return what the steps of an effort change."""
-    batch, problem = support.batch(encoder), encoder.problem(classes)
+    batch, problem = support.batch(encoder), encoder.problem(support.family, support.schema)
     if isinstance(effort, AsTrained):  # what was frozen in meta-training does not stand in `meta`, and stays
         return effort.strategy().adapt(problem, encoder.meta, batch, seed=seed).params
     check_trains(encoder.backbone.learner, encoder.name, dropout=False)
     body = encoder.params
     strategy = effort.strategy(body, encoder.metric)
     if effort.contrast:
-        problem = replace(problem, objective=WithContrast(encoder.family, effort.contrast))
+        objective = support.family.objective(support.schema, encoder.pad_token_id)
+        problem = replace(problem, objective=WithContrast(objective, effort.contrast))
     return strategy.adapt(problem, {**encoder.meta, **body}, batch, seed=seed, budget=effort.budget()).params
 
 
 def _headed(
     encoder: Encoder,
     support: Support,
-    labels: Sequence[Label],
     effort: Effort,
     moved: Params,
     firmness: float,
     before: SupportUnits | None,
 ) -> Headed:
     """Return the head that stays, on the body that steps moved if there were any."""
-    classes = len(labels)
+    family, schema = support.family, support.schema
     if not effort.closed_form:
         moved = averaged(encoder.params, moved, effort.kept)
         if effort.head != "blend":
             return Headed(moved, None, "ridge")
     before = support.units(encoder, {}) if before is None else before
     if effort.closed_form:
-        head, solver = head_of(encoder, effort, before, classes)
+        head, solver = head_of(encoder, family, schema, effort, before)
         return Headed(head, before, solver)
     # The steps tell the examples apart, so that the solver is found on features from before them.
-    solver, _ = solver_of(before, classes, encoder.metric)
+    solver = family.solver(before, schema, encoder.metric)
     units = support.units(encoder, moved)
     body = {name: value for name, value in moved.items() if not name.startswith("head.")}
-    beta = firmness * fitted(effort.steps, classes, solver)
-    return Headed(body | blend(units, classes, encoder.metric, solver=solver, beta=beta), units, solver)
+    head = family.solve_after(units, schema, encoder.metric, solver=solver, steps=effort.steps, firmness=firmness)
+    return Headed(body | head, units, solver)

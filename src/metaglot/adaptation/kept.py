@@ -6,12 +6,13 @@ their number.  `adapted.json` has their hash, so that a file that was edited or 
 
 import json
 from pathlib import Path
+from typing import Any
 
 from metaglot.data.checked import Stored, parse_stored
 from metaglot.data.examples import Examples
-from metaglot.data.labels import Label
 from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
+from metaglot.families.family import AnyFamily
 
 EXAMPLES = "examples.jsonl"
 
@@ -21,10 +22,10 @@ class _Line(Stored):
 
     text: str
     text_pair: str | None = None
-    label: str | bool | int | float
+    label: str | bool | int | float | list[str]
 
 
-def to_keep(examples: Examples[Label], folder: Path, *, asked: bool | None, kept: bool) -> bool:
+def to_keep(family: AnyFamily, examples: Examples[Any], folder: Path, *, asked: bool | None, kept: bool) -> bool:
     """Return whether the texts are to be saved in a folder; raise MetaglotError where that is asked and none are known.
 
     What was kept stays kept where the user asks for nothing: texts that were loaded (`kept`), and texts of which the
@@ -34,19 +35,19 @@ def to_keep(examples: Examples[Label], folder: Path, *, asked: bool | None, kept
         raise MetaglotError("the examples cannot be saved: this adaptation was loaded from a folder without them")
     if asked is not None:
         return asked
-    return len(examples) > 0 and (kept or _among(folder, examples))
+    return len(examples) > 0 and (kept or _among(folder, family, examples))
 
 
-def write_examples(examples: Examples[Label], folder: Path) -> None:
+def write_examples(family: AnyFamily, examples: Examples[Any], folder: Path) -> None:
     """Write the file."""
     lines = [
-        json.dumps({"text": text, **({} if pair is None else {"text_pair": pair}), "label": label}, ensure_ascii=False)
-        for (text, pair), label in _rows(examples)
+        json.dumps({"text": text, **({} if pair is None else {"text_pair": pair}), **target}, ensure_ascii=False)
+        for (text, pair), target in ((row, {"label": family.plain(target)}) for row, target in _rows(examples))
     ]
     (folder / EXAMPLES).write_text("".join(line + "\n" for line in lines), "utf-8")
 
 
-def read_examples(folder: Path) -> Examples[Label]:
+def read_examples(folder: Path, family: AnyFamily) -> Examples[Any]:
     """Return what the file holds; nothing where there is none.
 
     Raises MetaglotError that names the line where one is damaged.
@@ -60,10 +61,13 @@ def read_examples(folder: Path) -> Examples[Label]:
     pairs = [row.text_pair for row in rows if row.text_pair is not None]
     if pairs and len(pairs) < len(rows):
         raise MetaglotError(f"{file}: damaged (some lines have a text_pair and others have none); {way_out}")
-    return Examples.of([row.text for row in rows], [row.label for row in rows], pairs or None)
+    targets = family.read([row.label for row in rows], lambda row: f"{file}, line {row + 1}: label").targets
+    if None in targets:
+        raise MetaglotError(f"{file}, line {targets.index(None) + 1}: damaged (it has no label); {way_out}")
+    return Examples.of([row.text for row in rows], targets, pairs or None)
 
 
-def check_kept(folder: Path, examples: Examples[Label], expected: str | None) -> None:
+def check_kept(folder: Path, examples: Examples[Any], expected: str | None) -> None:
     """Raise MetaglotError where the examples of a folder are not those of this hash; None says that it is not known."""
     if (folder / EXAMPLES).is_file() and expected is not None and examples.sha256() != expected:
         raise MetaglotError(
@@ -73,14 +77,14 @@ def check_kept(folder: Path, examples: Examples[Label], expected: str | None) ->
         )
 
 
-def _among(folder: Path, examples: Examples[Label]) -> bool:
+def _among(folder: Path, family: AnyFamily, examples: Examples[Any]) -> bool:
     """Return whether a folder holds examples, and none but these."""
     try:
-        earlier = read_examples(folder)
+        earlier = read_examples(folder, family)
     except MetaglotError:
         return False
     return len(earlier) > 0 and set(_rows(earlier)) <= set(_rows(examples))
 
 
-def _rows(examples: Examples[Label]) -> list[tuple[tuple[str, str | None], Label]]:
+def _rows(examples: Examples[Any]) -> list[tuple[tuple[str, str | None], Any]]:
     return list(zip(examples.inputs.rows(), examples.targets, strict=True))

@@ -3,6 +3,7 @@
 It imports all of its room, and nothing in the room imports it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.arguments import check_seconds
 from metaglot.adaptation.auto import fit_auto
-from metaglot.adaptation.checks import check_examples, check_texts
+from metaglot.adaptation.checks import check_examples, check_texts, listed
 from metaglot.adaptation.choice import SECONDS
 from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
@@ -27,6 +28,8 @@ from metaglot.data.arguments import check_is, check_name, check_number, check_te
 from metaglot.data.folders import ADAPTED, folder_of, is_file
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
+from metaglot.families.choose import family_called, family_of
+from metaglot.families.family import AnyFamily
 from metaglot.models import Backbone, Runtime
 from metaglot.models.devices import Precision
 
@@ -88,8 +91,9 @@ class Model:
     def adapt(
         self,
         texts: Sequence[str],
-        labels: Sequence[Label],
+        labels: Sequence[Any],
         *,
+        task: str | None = None,
         pairs: Sequence[str] | None = None,
         effort: str | Effort | AsTrained = "fast",
         seed: int = 0,
@@ -98,6 +102,10 @@ class Model:
         reads: PairChoice | None = None,
     ) -> Adapted:
         """Return the model adapted to these examples; the model itself stays as it is.
+
+        `task` is the kind of the task: "classification", "multilabel" (a set or list of labels a text, or none) or
+        "regression" (a number a text); by the look of the labels if absent: sets and lists are several labels,
+        fractions are numbers, and all else, whole numbers too, are classes.
 
         A label is a string, a whole number or a truth value, and predictions are of the same kind.  Scalars of numpy
         and torch count as Python's, the member of an enum as its value, 1.0 as 1, and strings that differ in white
@@ -113,7 +121,8 @@ class Model:
         trained, fewer than two classes, labels that are other objects, texts that are all empty, lists of unlike
         length, or `reads` where there are no pairs.
         """
-        examples = check_examples(texts, labels, pairs)
+        family, labels = check_task(task, labels)
+        examples = check_examples(family, texts, labels, pairs)
         effort, seed, seconds = check_effort(effort), check_whole("seed", seed), check_seconds("seconds", seconds)
         check_words("names", names, switch=True)
         if reads is not None:
@@ -123,10 +132,13 @@ class Model:
                     f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out"
                 )
         if effort == AUTO:
-            encoder, budget = reader_of(self.encoder, examples, reads=reads), SECONDS if seconds is None else seconds
-            return Adapted(fit_auto(encoder, examples, seed=seed, names=names, seconds=budget))
+            encoder, budget = (
+                reader_of(self.encoder, family, examples, reads=reads),
+                SECONDS if seconds is None else seconds,
+            )
+            return Adapted(fit_auto(encoder, family, examples, seed=seed, names=names, seconds=budget))
         chosen = self.effort(effort) if isinstance(effort, str) else effort
-        return Adapted(fit_examples(self.encoder, examples, chosen, seed=seed, names=names, reads=reads))
+        return Adapted(fit_examples(self.encoder, family, examples, chosen, seed=seed, names=names, reads=reads))
 
     def zero_shot(
         self, labels: Sequence[Label], *, names: Mapping[str, str] | Mapping[Label, str] | None = None
@@ -144,26 +156,41 @@ class Model:
 def adapt_until(
     model: Model,
     texts: Sequence[str],
-    labels: Sequence[Label],
+    labels: Sequence[Any],
     pairs: Sequence[str] | None = None,
     *,
     goal: float,
+    task: str | None = None,
     cpu_seconds: float = GOAL_SECONDS,
     seed: int = 0,
     names: Names = True,
 ) -> tuple[Adapted, float]:
-    """Return the adaptation by the least effort whose cross-validated score, accuracy, meets the goal, and that score.
+    """Return the adaptation by the least effort whose cross-validated score meets the goal, and that score.
 
-    Where none meets it in the time, the best one found.  Raises MetaglotError if a class has fewer than two
+    The score is by the primary metric of the kind of task (see `Model.adapt`): accuracy, macro F1, or mean absolute
+    error.  Where none meets it in the time, the best one found.  Raises MetaglotError if a class has fewer than two
     different texts, since none could be set aside, and for arguments of another type.
     """
     check_is("model", model, Model, "a model that metaglot.load returns")
-    examples = check_examples(texts, labels, pairs)
-    goal, cpu_seconds = check_number("goal", goal, most=1.0), check_number("cpu_seconds", cpu_seconds)
+    family, labels = check_task(task, labels)
+    examples = check_examples(family, texts, labels, pairs)
+    goal = check_number("goal", goal, most=math.inf if family.measures[0].high is None else family.measures[0].high)
+    cpu_seconds = check_number("cpu_seconds", cpu_seconds)
     seed = check_whole("seed", seed)
     check_words("names", names, switch=True)
-    fit, accuracy = fit_until(model.encoder, examples, goal=goal, cpu_seconds=cpu_seconds, seed=seed, names=names)
-    return Adapted(fit), accuracy
+    fit, score = fit_until(model.encoder, family, examples, goal=goal, cpu_seconds=cpu_seconds, seed=seed, names=names)
+    return Adapted(fit), score
+
+
+def check_task(task: object, targets: object) -> tuple[AnyFamily, list[Any]]:
+    """Return the kind of task that is asked for, or that the targets look like, and the targets as a list.
+
+    Raises MetaglotError for a kind that there is not, and for targets that are no list.
+    """
+    if isinstance(targets, str):  # the check of examples says what to do
+        return family_of([]), targets  # pyright: ignore[reportReturnType]
+    targets = listed("label", targets)  # pyright: ignore[reportArgumentType]
+    return family_of(targets) if task is None else family_called(check_text("task", task)), targets
 
 
 def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:

@@ -15,7 +15,7 @@ labels, as a premise does that is entailed once and contradicted once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -27,6 +27,7 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, in_order
 from metaglot.errors import MetaglotError
 from metaglot.families.class_heads import CONFIDENCE, ENOUGH, confidence, held_out
+from metaglot.families.family import AnyFamily
 from metaglot.families.support_units import SupportUnits
 
 PAIR_CHOICES: tuple[PairChoice, ...] = get_args(PairChoice)
@@ -35,7 +36,8 @@ CONFLICTS = 0.1  # share of the examples that may stand under several labels by 
 
 def reader_of(
     encoder: Encoder,
-    examples: Examples[Label],
+    family: AnyFamily,
+    examples: Examples[Any],
     effort: Effort | AsTrained | None = None,
     *,
     reads: PairChoice | None = None,
@@ -43,12 +45,12 @@ def reader_of(
     """Return the encoder that reads a part of pairs: the one asked for, its own, or the one that suits the examples.
 
     It is the encoder itself where the examples are single texts, and where an algorithm reads what it was trained to.
-    A function of the examples.
+    Both parts are read for kinds of tasks other than classes.  A function of the examples.
     """
     if examples.inputs.pairs is None or (reads is None and (isinstance(effort, AsTrained) or encoder.reads)):
         return encoder
     if reads is None:
-        reads = best_of(gains_of(encoder, examples), conflicts_of(examples))
+        reads = best_of(gains_of(encoder, examples), conflicts_of(examples)) if family.exclusive else "both"
     return replace(encoder, reads=reads)
 
 
@@ -61,7 +63,7 @@ def check_reads(reads: object) -> None:
 def gains_of(encoder: Encoder, examples: Examples[Label]) -> dict[PairChoice, float]:
     """Return by how many nats either part alone tells examples set aside better than both do, and than chance does."""
     classes = in_order(examples.targets)
-    numbers = [classes.index(label) for label in examples.targets]
+    numbers = torch.tensor([classes.index(label) for label in examples.targets])
     rows = {part: features_of(replace(encoder, reads=part), {}, examples.inputs, numbers) for part in PAIR_CHOICES}
     return gains({part: over_chance(rows[part], len(classes), encoder.metric) for part in PAIR_CHOICES})
 

@@ -19,18 +19,20 @@ from safetensors.torch import load_file, save_file
 from metaglot.adaptation.card import model_card
 from metaglot.adaptation.effort import AsTrained
 from metaglot.adaptation.encoder import Encoder
-from metaglot.adaptation.fit import Classes, Fit
+from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.kept import check_kept, read_examples, to_keep, write_examples
 from metaglot.adaptation.load import load_encoder
-from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation
+from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation, scale_of
 from metaglot.data.examples import Examples
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
-from metaglot.data.labels import KINDS, Label
+from metaglot.data.labels import KINDS
 from metaglot.data.locks import writing
 from metaglot.data.modes import usual_mode
 from metaglot.data.naming import found_name, kept_name
 from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
+from metaglot.families.choose import family_called
+from metaglot.families.family import AnyFamily
 from metaglot.families.support_units import SupportUnits
 from metaglot.models import Runtime
 from metaglot.models.finite import check_finite
@@ -43,7 +45,7 @@ DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 def save_fit(fit: Fit, folder: Path, *, keep_examples: bool | None, force: bool) -> Path:
     """Write the folder under another name and rename it, so that it is never half-written."""
     check_target(folder, force=force)
-    keep_examples = to_keep(fit.examples, folder, asked=keep_examples, kept=fit.kept)
+    keep_examples = to_keep(fit.family, fit.examples, folder, asked=keep_examples, kept=fit.kept)
     folder = folder.resolve()  # "." has no name of its own
     with writing(folder):
         check_target(folder, force=force)
@@ -83,7 +85,8 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
     units = {part: weights[name] for part, name in UNITS.items() if name in weights}
     return Fit(
         encoder=replace(over, reads=stated.reads),
-        schema=Classes(tuple(stated.labels), tuple(stated.counts)),
+        family=saved.family,
+        schema=stated.as_schema(),
         params=params,
         effort=effort,
         seed=stated.seed,
@@ -102,31 +105,35 @@ class _Saved(NamedTuple):
     """What a folder holds."""
 
     stated: StoredAdaptation
+    family: AnyFamily
     source: str  # of the model
     provenance: dict[str, Any]
     weights: dict[str, torch.Tensor]
-    examples: Examples[Label]
+    examples: Examples[Any]
 
 
 def _read(folder: Path) -> _Saved:
     stated, plain = read_adaptation(folder / ADAPTED)
-    labels = stated.labels
+    labels, family = stated.labels, family_called(stated.family)
     try:
         weights = load_file(folder / "weights.safetensors")
         if {type(label) for label in labels} not in [{kind} for kind in KINDS] or len(set(labels)) < len(labels):
             raise ValueError("labels that are not distinct and of one kind")
         if not len(labels) == len(stated.counts) == head_size(weights)[0]:
             raise ValueError(f"{len(labels)} labels, {len(stated.counts)} counts, a head of {head_size(weights)[0]}")
-        _check_known(weights)
+        if family.exclusive and len(labels) < 2:
+            raise ValueError(f"{len(labels)} class")
+        _check_known(weights, len(labels))
     except DAMAGE as error:
         raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
     source = found_name("model_source", plain, folder)
-    return _Saved(stated, source, plain["provenance"], weights, read_examples(folder))
+    return _Saved(stated, family, source, plain["provenance"], weights, read_examples(folder, family))
 
 
-def _check_known(weights: Mapping[str, torch.Tensor]) -> None:
+def _check_known(weights: Mapping[str, torch.Tensor], outputs: int) -> None:
     shapes = [weights[name].shape for name in UNITS.values() if name in weights]
-    if shapes and not (len(shapes) == 3 and len(shapes[0]) == 2 and shapes[1] == shapes[2] == shapes[0][:1]):
+    fits = len(shapes) == 3 and len(shapes[0]) == 2 and shapes[2] == shapes[1][:1] == shapes[0][:1]
+    if shapes and not (fits and tuple(shapes[1][1:]) in ((), (outputs,))):
         raise ValueError(f"features of examples that do not fit: {[tuple(shape) for shape in shapes]}")
 
 
@@ -139,9 +146,10 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
         save_file(weights, file)
     plain = {
         "format": FORMAT,
-        "family": fit.encoder.family.name,
+        "family": fit.family.name,
         "labels": list(fit.labels),
         "counts": list(fit.schema.counts),
+        **scale_of(fit.schema),
         "effort": asdict(fit.effort),
         "seed": fit.seed,
         "precision": fit.encoder.precision,
@@ -158,7 +166,7 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
     (part / ADAPTED).write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (part / "README.md").write_text(model_card(fit), "utf-8")
     if keep_examples:
-        write_examples(fit.examples, part)
+        write_examples(fit.family, fit.examples, part)
 
 
 def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:

@@ -16,6 +16,7 @@ from metaglot.adaptation.encoder import PairChoice
 from metaglot.adaptation.expected import Expected
 from metaglot.data.checked import Stored, read_plain, read_stored
 from metaglot.errors import MetaglotError
+from metaglot.families.family import Schema
 
 FORMAT, EARLIER = 3, 2
 WAY_OUT = "adapt again"
@@ -131,9 +132,12 @@ class Written(Stored):
 class StoredAdaptation(Written):
     """An adaptation without its weights."""
 
-    family: Literal["classification"] = "classification"  # the kind of the task; format 2 knew one alone
-    labels: list[str | bool | int | float] = Field(min_length=2, max_length=MOST)
+    family: str = "classification"  # the kind of the task; format 2 knew one alone
+    labels: list[str | bool | int | float] = Field(min_length=1, max_length=MOST)
     counts: list[Annotated[int, Field(ge=0)]]
+    mean: float = Field(default=0.0, allow_inf_nan=False)  # of numbers, as the next two; absent for other kinds
+    spread: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    levels: list[float] = Field(default=[])
     effort: AnyEffort
     seed: int = Field(ge=-LARGEST, lt=LARGEST)
     precision: Literal["auto", "bf16", "fp32"] = "auto"  # absent in earlier versions, as the next five
@@ -141,12 +145,16 @@ class StoredAdaptation(Written):
     paired: bool | None = None
     class_names: bool | dict[str, str] = True
     choice: StoredChoice | None = None
-    solver: Literal["ridge", "logistic"] = "ridge"
+    solver: str = "ridge"
     model_source: str = Field(min_length=1)
     model_source_relative: str | None = None
     model_sha256: str
     examples_sha256: str | None = None
     provenance: Provenance
+
+    def as_schema(self) -> Schema:
+        """Return what the rows of the head stand for."""
+        return Schema(tuple(self.labels), tuple(self.counts), self.mean, self.spread, tuple(self.levels))
 
     def hash(self) -> str | None:
         """Return the hash of the kept examples, "" where none were kept; earlier versions noted that of the first."""
@@ -167,6 +175,14 @@ class EarlierAdaptation(StoredAdaptation):
     """An adaptation in format 2."""
 
     provenance: EarlierProvenance  # pyright: ignore[reportIncompatibleVariableOverride]  # the rest is checked as now
+
+
+def scale_of(schema: Schema) -> dict[str, Any]:
+    """Return what a schema says of numbers, as JSON; nothing for other kinds."""
+    plain = Schema(schema.outputs, schema.counts)
+    if schema == plain:
+        return {}
+    return {"mean": schema.mean, "spread": schema.spread, "levels": list(schema.levels)}
 
 
 def read_adaptation(file: Path) -> tuple[StoredAdaptation, dict[str, Any]]:

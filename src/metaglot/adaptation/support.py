@@ -1,18 +1,19 @@
 """What an adaptation is made from: features of examples and of names, the rows of gradient steps, and the head."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
-from metaglot.data.examples import Inputs
+from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, label_text, normal
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import Solver, blend, prototypes, solver_of
+from metaglot.families.class_heads import prototypes
+from metaglot.families.family import AnyFamily, Schema, Solved
 from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.models.heads import LOG_SCALE, prototype_layer
 from metaglot.types import Batch, Params
@@ -23,28 +24,39 @@ Names = bool | Mapping[str, str] | Mapping[Label, str]
 
 
 class Support(NamedTuple):
-    """Inputs, their classes by number, and the names of classes that count as examples."""
+    """Examples of a kind of task, and the names of outputs that count as examples."""
 
-    inputs: Inputs
-    numbers: Sequence[int]
+    family: AnyFamily
+    schema: Schema
+    examples: Examples[Any]
     class_names: Mapping[int, str]
 
     def units(self, encoder: Encoder, moved: Params) -> SupportUnits:
         """Return the features of examples and names, with the parameters that adaptation moved."""
-        return features_of(encoder, moved, self.inputs, self.numbers).plus(names_as(encoder, moved, self.class_names))
+        numbers = self.family.tensor(self.examples.targets, self.schema)
+        named = names_as(encoder, moved, self.family, self.schema, self.class_names)
+        return features_of(encoder, moved, self.examples.inputs, numbers).plus(named)
 
     def batch(self, encoder: Encoder) -> Batch:
-        """Return the rows for gradient steps, names among them, rare classes several times."""
-        rows = evened([*self.numbers, *self.class_names])
-        numbers = [*self.numbers, *self.class_names]
-        inputs = self.inputs.plus(Inputs(tuple(self.class_names.values()))) if self.class_names else self.inputs
-        return encoder.collate(inputs.at(rows), [numbers[row] for row in rows])
+        """Return the rows for gradient steps, names among them, rare strata several times."""
+        alone = [self.family.alone(self.schema.outputs[c]) for c in self.class_names]
+        targets, inputs = [*self.examples.targets, *alone], self.examples.inputs
+        if self.class_names:
+            inputs = inputs.plus(Inputs(tuple(self.class_names.values())))
+        rows = evened(self.family.strata(targets))
+        objective = self.family.objective(self.schema, encoder.pad_token_id)
+        return encoder.batch(objective, inputs.at(rows), [self.family.row(targets[row], self.schema) for row in rows])
 
 
-def class_names_of(classes: Sequence[Label], effort: Effort | AsTrained, names: Names) -> dict[int, str]:
-    """Return the name of each class by its number; none unless every class has one, so that none is favoured."""
-    labels = [label_text(label) for label in classes]
-    given = names_given(names)
+def class_names_of(family: AnyFamily, schema: Schema, effort: Effort | AsTrained, names: Names) -> dict[int, str]:
+    """Return the name of each output by its number; none unless every one has a name, so that none is favoured."""
+    labels, given = [label_text(label) for label in schema.outputs], names_given(names)
+    if schema.outputs and family.alone(schema.outputs[0]) is None:
+        if given:
+            raise MetaglotError(
+                f"names has words for {next(iter(given))!r}; a task of {family.name} has no names to give"
+            )
+        return {}
     if unknown := sorted(set(given) - set(labels)):
         raise MetaglotError(
             f"names has words for {unknown[0]!r}, which is no label of the examples; they have {', '.join(labels[:20])}"
@@ -66,38 +78,43 @@ def words_by_label(classes: Sequence[Label], class_names: Mapping[int, str]) -> 
     return {label_text(classes[c]): words for c, words in class_names.items()}
 
 
-def features_of(encoder: Encoder, moved: Params, inputs: Inputs, numbers: Sequence[int]) -> SupportUnits:
-    """Return the features of examples, with the parameters that adaptation moved."""
+def features_of(encoder: Encoder, moved: Params, inputs: Inputs, targets: Tensor) -> SupportUnits:
+    """Return the features of examples with their targets (`Family.tensor`), with the parameters that moved."""
     features = encoder.features({**encoder.meta, **moved}, inputs)
-    return support_units(features, torch.tensor(numbers, device=features.device), is_class_name=False)
+    return support_units(features, targets.to(features.device), is_class_name=False)
 
 
-def names_as(encoder: Encoder, moved: Params, class_names: Mapping[int, str]) -> SupportUnits:
-    """Return the features of the classes' names."""
+def names_as(
+    encoder: Encoder, moved: Params, family: AnyFamily, schema: Schema, class_names: Mapping[int, str]
+) -> SupportUnits:
+    """Return the features of the names of outputs."""
     device = encoder.backbone.learner.device
+    targets = family.tensor([family.alone(schema.outputs[c]) for c in class_names], schema).to(device)
     if not class_names:
         empty = torch.zeros(0, encoder.backbone.learner.hidden_size, device=device)
-        return support_units(empty, torch.zeros(0, dtype=torch.long, device=device), is_class_name=True)
+        return support_units(empty, targets, is_class_name=True)
     features = encoder.features({**encoder.meta, **moved}, Inputs(tuple(class_names.values())))
-    return support_units(features, torch.tensor(list(class_names), device=device), is_class_name=True)
+    return support_units(features, targets, is_class_name=True)
 
 
 def head_of(
-    encoder: Encoder, effort: Effort | AsTrained, units: SupportUnits, classes: int
-) -> tuple[dict[str, Tensor], Solver]:
-    """Return the head that an effort in closed form makes, and how it was solved for."""
+    encoder: Encoder, family: AnyFamily, schema: Schema, effort: Effort | AsTrained, units: SupportUnits
+) -> Solved:
+    """Return the head that an effort in closed form makes; raise MetaglotError for prototypes of what is no class."""
     if effort.head == "blend":
-        solver, beta = solver_of(units, classes, encoder.metric)
-        return blend(units, classes, encoder.metric, solver=solver, beta=beta), solver
+        return family.solve(units, schema, encoder.metric)
+    if not family.exclusive:
+        raise MetaglotError(f"prototypes are means of classes, which a task of {family.name} has none of; use instant")
     scale = encoder.meta[LOG_SCALE].exp() if LOG_SCALE in encoder.meta else units.features.new_tensor(10.0)
-    return prototype_layer(prototypes(units, classes).float(), scale, encoder.metric), "ridge"
+    means = prototypes(units, len(schema.outputs)).float()
+    return Solved(prototype_layer(means, scale, encoder.metric), "ridge")
 
 
-def evened(numbers: Sequence[int]) -> list[int]:
-    """Return the rows for gradient steps: those of rare classes several times, so that no class is drowned."""
-    members: dict[int, list[int]] = {}
-    for row, number in enumerate(numbers):
-        members.setdefault(number, []).append(row)
+def evened(strata: Sequence[str]) -> list[int]:
+    """Return the rows for gradient steps: those of rare strata (classes) several times, so that none is drowned."""
+    members: dict[str, list[int]] = {}
+    for row, stratum in enumerate(strata):
+        members.setdefault(stratum, []).append(row)
     most = max(map(len, members.values()))
-    again = {number: min(MOST_OFTEN, max(1, round(most / len(rows)))) for number, rows in members.items()}
-    return [row for row, number in enumerate(numbers) for _ in range(again[number])]
+    again = {stratum: min(MOST_OFTEN, max(1, round(most / len(rows)))) for stratum, rows in members.items()}
+    return [row for row, stratum in enumerate(strata) for _ in range(again[stratum])]

@@ -213,12 +213,11 @@ def _learnt(
     texts, labels, pairs = task.inputs.texts, task.targets, task.inputs.pairs
     if goal is None:
         return model.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds), None
-    from metaglot.adaptation import Adapted
-    from metaglot.adaptation.goal import GOAL_SECONDS, fit_until
+    from metaglot.adaptation import adapt_until
+    from metaglot.adaptation.goal import GOAL_SECONDS
 
     budget = GOAL_SECONDS if seconds is None else seconds
-    fit, reached = fit_until(model.encoder, task, goal=goal, cpu_seconds=budget, seed=seed, names=names)
-    return Adapted(fit), reached
+    return adapt_until(model, texts, labels, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names)
 
 
 def _outcome(adapted: "Adapted", out: Path, notes: list[str], *, reached: float | None, met: bool) -> dict[str, Any]:

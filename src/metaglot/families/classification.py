@@ -11,11 +11,11 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from metaglot.data.labels import Label, in_order, label_text, labels_of
+from metaglot.data.labels import Label, in_order, label_text, labels_of, of_kind
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.class_heads import Solver, blend, fitted, solver_of
-from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
 from metaglot.families.quiet_sklearn import quiet_sklearn
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
@@ -89,6 +89,7 @@ class ClassificationFamily:
 
     name: str = "classification"
     exclusive: bool = True
+    probable: bool = True
     measures: Measures = CLASSIFICATION
     each: str = "a class"
 
@@ -111,6 +112,22 @@ class ClassificationFamily:
         classes = in_order(targets)
         return Schema(classes, tuple(targets.count(label) for label in classes))
 
+    def extended(self, schema: Schema, more: Sequence[Label]) -> Schema:
+        """Return the schema with more examples; new classes follow, in order."""
+        labels = (*schema.outputs, *in_order(set(more) - set(schema.outputs)))
+        before = dict(zip(schema.outputs, schema.counts, strict=True))
+        return Schema(labels, tuple(before.get(label, 0) + more.count(label) for label in labels))
+
+    def reduced(self, schema: Schema, targets: Sequence[Label]) -> Schema:
+        """Return the schema of these examples; new classes follow, in order."""
+        there = set(targets)
+        labels = (*(label for label in schema.outputs if label in there), *in_order(there - set(schema.outputs)))
+        return Schema(labels, tuple(targets.count(label) for label in labels))
+
+    def like(self, targets: Sequence[Label], schema: Schema, name: Name) -> list[Label]:
+        """Return each label as the known label that reads the same, with its type."""
+        return of_kind(targets, schema.outputs, name)
+
     def strata(self, targets: Sequence[Label]) -> list[str]:
         """Return the class of each."""
         return [label_text(label) for label in targets]
@@ -124,8 +141,19 @@ class ClassificationFamily:
         return label_text(target)
 
     def plain(self, target: Label) -> Any:
-        """Return the label as a string."""
-        return label_text(target)
+        """Return the label."""
+        return target
+
+    def described(self, schema: Schema) -> Described:
+        """Return what a card says: the classes and their examples."""
+        rows = tuple((label_text(label), str(n)) for label, n in zip(schema.outputs, schema.counts, strict=True))
+        return Described(
+            f"A text classifier with {len(rows)} classes",
+            "text-classification",
+            ("class", "examples"),
+            rows,
+            "It knows only the classes above and gives every text one of them.",
+        )
 
     def tensor(self, targets: Sequence[Label], schema: Schema) -> Tensor:  # [n], long
         """Return the number of the class of each."""

@@ -11,10 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from metaglot.data.labels import Label
+from metaglot.families.contrast import Comparable
 from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures
-from metaglot.types import Objective, Params, Row
+from metaglot.types import Params, Row
 
 T = TypeVar("T")
 Name = Callable[[int], str]
@@ -53,6 +54,16 @@ class Read(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class Described(NamedTuple):
+    """What a model card says of a kind of task."""
+
+    title: str  # "A text classifier with 3 classes"
+    tag: str  # of the hub: "text-classification"
+    columns: tuple[str, str]  # of the table
+    rows: tuple[tuple[str, str], ...]
+    limits: str  # what it cannot do, a sentence
+
+
 class Predictions(NamedTuple):
     """What is predicted for some inputs."""
 
@@ -72,6 +83,11 @@ class Family(Protocol[T]):
     @property
     def exclusive(self) -> bool:
         """Whether a text is of exactly one of the outputs, whose probabilities then sum to one."""
+        ...
+
+    @property
+    def probable(self) -> bool:
+        """Whether the values of predictions are probabilities."""
         ...
 
     @property
@@ -102,6 +118,18 @@ class Family(Protocol[T]):
         """Return what the targets are made of."""
         ...
 
+    def extended(self, schema: Schema, more: Sequence[T]) -> Schema:
+        """Return the schema with more examples: its outputs stay in their places, and new ones follow."""
+        ...
+
+    def reduced(self, schema: Schema, targets: Sequence[T]) -> Schema:
+        """Return the schema of these examples, the outputs that are left in their earlier order."""
+        ...
+
+    def like(self, targets: Sequence[T], schema: Schema, name: Name) -> list[T]:
+        """Return targets written as those of the schema are; raise MetaglotError for another kind of label."""
+        ...
+
     def strata(self, targets: Sequence[T]) -> list[str]:
         """Return the group of each row: what halves and folds spread evenly."""
         ...
@@ -115,7 +143,11 @@ class Family(Protocol[T]):
         ...
 
     def plain(self, target: T) -> Any:
-        """Return a target as JSON."""
+        """Return a target as JSON, from which `read` makes it again."""
+        ...
+
+    def described(self, schema: Schema) -> Described:
+        """Return what a model card says of it."""
         ...
 
     # Tensors
@@ -132,7 +164,7 @@ class Family(Protocol[T]):
         """Return what a row of a batch says of its target."""
         ...
 
-    def objective(self, schema: Schema, pad_token_id: int) -> Objective:
+    def objective(self, schema: Schema, pad_token_id: int) -> Comparable:
         """Return what gradient steps learn by."""
         ...
 

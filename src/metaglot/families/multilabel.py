@@ -17,7 +17,7 @@ from metaglot.data.label_lists import as_cell, labels_in, one_label
 from metaglot.data.labels import Label, label_text
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
 from metaglot.families.multilabel_head import label_head
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
@@ -121,6 +121,7 @@ class MultiLabelFamily:
 
     name: str = "multilabel"
     exclusive: bool = False
+    probable: bool = True
     measures: Measures = SCORED
     each: str = "a label"
 
@@ -147,6 +148,24 @@ class MultiLabelFamily:
         labels = sorted(frozenset[str]().union(*targets))
         return Schema(tuple(labels), tuple(sum(label in own for own in targets) for label in labels))
 
+    def extended(self, schema: Schema, more: Sequence[LABELS]) -> Schema:
+        """Return the schema with more examples; new labels follow, in order."""
+        labels = (*schema.outputs, *sorted(frozenset[str]().union(*more).difference(map(label_text, schema.outputs))))
+        before = dict(zip(schema.outputs, schema.counts, strict=True))
+        return Schema(labels, tuple(before.get(label, 0) + sum(label in own for own in more) for label in labels))
+
+    def reduced(self, schema: Schema, targets: Sequence[LABELS]) -> Schema:
+        """Return the schema of these examples; new labels follow, in order."""
+        there = frozenset[str]().union(*targets)
+        left = [label for label in schema.outputs if label in there]
+        labels = (*left, *sorted(there.difference(map(label_text, left))))
+        return Schema(labels, tuple(sum(label in own for own in targets) for label in labels))
+
+    def like(self, targets: Sequence[LABELS], schema: Schema, name: Name) -> list[LABELS]:
+        """Return the sets as they are: labels are strings."""
+        del schema, name
+        return list(targets)
+
     def strata(self, targets: Sequence[LABELS]) -> list[str]:
         """Return the rarest label of each; the empty string where there is none."""
         schema = self.schema(targets)
@@ -164,6 +183,17 @@ class MultiLabelFamily:
     def plain(self, target: LABELS) -> Any:
         """Return the labels in order."""
         return sorted(target)
+
+    def described(self, schema: Schema) -> Described:
+        """Return what a card says: the labels and their examples."""
+        rows = tuple((label_text(label), str(n)) for label, n in zip(schema.outputs, schema.counts, strict=True))
+        return Described(
+            f"A tagger of texts with {len(rows)} labels, any number of them a text",
+            "text-classification",
+            ("label", "examples"),
+            rows,
+            "It knows only the labels above, gives a text any number of them, and may give none.",
+        )
 
     def tensor(self, targets: Sequence[LABELS], schema: Schema) -> Tensor:  # [n, K] of 0 and 1
         """Return which labels each text has."""

@@ -21,7 +21,7 @@ from metaglot.data.labels import Label
 from metaglot.data.number_cells import number_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.families.family import Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
 from metaglot.families.regression_head import ridge
 from metaglot.families.scoring import Scored, check_values
 from metaglot.families.support_units import SupportUnits
@@ -33,6 +33,7 @@ MAE, RMSE = least_loss("mae", "MAE", unit=""), least_loss("rmse", "RMSE", unit="
 SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
 MEASURES: Measures = (MAE, RMSE, least_loss("loss", unit=""))
 SCORED: Measures = (MAE, RMSE, SPEARMAN)
+NEAR = 0.25  # spreads, up to which two numbers count as alike
 GROUPS = 4  # of numbers, by quantile
 
 
@@ -73,6 +74,11 @@ class Regression:
         """Return the number of examples, B."""
         return len(batch["targets"])
 
+    def alike(self, batch: Batch) -> Tensor:  # [B, B] bool
+        """Return which examples have numbers less than a quarter of the spread apart."""
+        targets = batch["targets"][:, 0]
+        return (targets[:, None] - targets).abs() < NEAR
+
     def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
         """Return the batch: a number is the same in every task of a set."""
         del task
@@ -103,6 +109,7 @@ class RegressionFamily:
 
     name: str = "regression"
     exclusive: bool = False
+    probable: bool = False
     measures: Measures = SCORED
     each: str = ""
 
@@ -125,6 +132,20 @@ class RegressionFamily:
         spread = float(numbers.std()) if len(numbers) > 1 else 0.0
         return Schema((NUMBER,), (len(numbers),), float(numbers.mean()) if len(numbers) else 0.0, spread or 1.0)
 
+    def extended(self, schema: Schema, more: Sequence[float]) -> Schema:
+        """Return the schema with more examples; mean and spread, which are but a scale, stay."""
+        return schema._replace(counts=(schema.counts[0] + len(more),))
+
+    def reduced(self, schema: Schema, targets: Sequence[float]) -> Schema:
+        """Return the schema of these examples."""
+        del schema
+        return self.schema(targets)
+
+    def like(self, targets: Sequence[float], schema: Schema, name: Name) -> list[float]:
+        """Return the numbers as they are."""
+        del schema, name
+        return list(targets)
+
     def strata(self, targets: Sequence[float]) -> list[str]:
         """Return which quarter of the numbers each is in."""
         order = np.argsort(np.asarray(targets), kind="stable")
@@ -143,6 +164,17 @@ class RegressionFamily:
     def plain(self, target: float) -> Any:
         """Return the number."""
         return target
+
+    def described(self, schema: Schema) -> Described:
+        """Return what a card says: how many numbers there were, their mean and spread."""
+        rows = (("examples", str(schema.counts[0])), ("mean", f"{schema.mean:.6g}"), ("spread", f"{schema.spread:.6g}"))
+        return Described(
+            "A regression of texts on a number",
+            "text-regression",
+            ("of the numbers", ""),
+            rows,
+            "It gives every text a number on the scale of the examples, whether or not the text is of their kind.",
+        )
 
     def tensor(self, targets: Sequence[float], schema: Schema) -> Tensor:  # [n, 1], on their own scale
         """Return the numbers."""

@@ -23,6 +23,7 @@ from metaglot.evaluation.baselines.frozen_proto import prototypes
 from metaglot.evaluation.baselines.method import numbered
 from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
+from metaglot.families.classification import Classification
 from metaglot.models import All, Lora
 from metaglot.seeds import fold, generator
 from metaglot.types import Batch, Params
@@ -98,13 +99,15 @@ class FineTune:
         fused = learner.device.type != "mps"  # much quicker on a CPU, where the default goes parameter by parameter
         moved = [*fitted.body.values(), *head.values()]
         optimiser = torch.optim.AdamW(moved, lr=lr, weight_decay=0.01, fused=fused)
+        objective = Classification(self.start.pad_token_id)
         batches = enumerate(shuffled(len(support), self.batch_size, seed))
         done = 0
         for stop in stops:
             for step, rows in islice(batches, stop - done):
                 for group in optimiser.param_groups:
                     group["lr"] = lr * min(1.0, (step + 1) / self.warmup)
-                batch = self.start.collate(support.inputs.at(rows), [int(numbers[i]) for i in rows])
+                targets = [{"label": int(numbers[i])} for i in rows]
+                batch = self.start.batch(objective, support.inputs.at(rows), targets)
                 _step(fitted, optimiser, batch, fold(seed, "dropout", step))
             done = stop
             yield fitted

@@ -1,0 +1,138 @@
+"""Every kind of task that a model adapts to: examples, prediction, more examples, edits, save and load."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from metaglot import Adapted
+from metaglot.adaptation import adapt_until
+from metaglot.choices import FAMILIES
+from metaglot.errors import MetaglotError
+
+TARGETS = {
+    "classification": ["a", "b", "c"],
+    "multilabel": [{"a"}, {"b", "c"}, set(), {"c"}],
+    "regression": [1.5, 2.0, 4.25, 3.0],
+}
+TEXTS = [f"{word} {kind}" for word in ("apple", "pear", "saw", "drill") for kind in ("red", "old", "small")]
+ASKED = ["old apple", "a small saw", ""]
+
+
+def targets(kind: str, count: int = len(TEXTS)) -> list:
+    return [TARGETS[kind][i % len(TARGETS[kind])] for i in range(count)]
+
+
+def test_every_kind_has_targets_here():
+    assert set(TARGETS) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize("effort", ["instant", "auto", "fast"])
+def test_it_learns_saves_and_comes_back(model, tmp_path, kind, effort):
+    adapted = model.adapt(TEXTS, targets(kind), effort=effort, seed=3)
+    assert adapted.fit.family.name == kind  # by the look of its targets
+    found = adapted.predictions(ASKED)
+    assert found.values.shape == (3, len(found.outputs))
+    assert np.isfinite(found.values).all()
+    assert adapted.predict(ASKED) == list(found.targets)
+    assert adapted.predict(ASKED[0]) == found.targets[0]
+    folder = adapted.save(tmp_path / "out", keep_examples=True)
+    back = Adapted.load(folder, encoder=model.encoder)
+    assert back.fit.family == adapted.fit.family
+    assert back.fit.schema == adapted.fit.schema
+    assert back.examples == adapted.examples
+    assert np.array_equal(back.predictions(ASKED).values, found.values)
+    assert back.predict(ASKED) == adapted.predict(ASKED)
+    assert adapted.fit.family.described(adapted.fit.schema).title in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_examples_are_added_and_taken_out_as_if_adapted_anew(model, kind):
+    whole = model.adapt(TEXTS, targets(kind), effort="instant")
+    first = model.adapt(TEXTS[:9], targets(kind, 9), effort="instant")
+    added = first.add_examples(TEXTS[9:], targets(kind)[9:])
+    assert np.allclose(added.predictions(ASKED).values, whole.predictions(ASKED).values, atol=1e-5)
+    less = whole.without([9, 10, 11])
+    assert np.allclose(less.predictions(ASKED).values, first.predictions(ASKED).values, atol=1e-6)
+    assert less.examples == first.examples
+    assert added.fit.count == len(TEXTS)
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_a_target_is_replaced(model, kind):
+    changed = targets(kind)
+    changed[0] = TARGETS[kind][1]
+    whole = model.adapt(TEXTS, changed, effort="instant")
+    again = model.adapt(TEXTS, targets(kind), effort="instant").relabelled({0: TARGETS[kind][1]})
+    assert np.allclose(again.predictions(ASKED).values, whole.predictions(ASKED).values, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_an_effort_meets_a_goal_of_its_metric(model, kind):
+    texts, given = TEXTS * 2, targets(kind) * 2
+    texts = [f"{text} {i}" for i, text in enumerate(texts)]
+    easy = 0.0 if kind != "regression" else 100.0
+    adapted, score = adapt_until(model, texts, given, goal=easy, task=kind)
+    assert adapted.effort.steps == 0
+    assert math.isfinite(score)
+    assert adapted.fit.family.measures[0].reaches(score, easy)
+
+
+def test_a_label_that_is_new_widens_what_was_learnt(model):
+    first = model.adapt(TEXTS[:8], targets("multilabel", 8), effort="instant")
+    more = first.add_examples(["a wide plank", "a long plank"], [["wood"], ["a", "wood"]])
+    assert more.labels == ("a", "b", "c", "wood")
+    assert more.counts[-1] == 2
+    anew = model.adapt(
+        [*TEXTS[:8], "a wide plank", "a long plank"], [*targets("multilabel", 8), ["wood"], ["a", "wood"]]
+    )
+    assert more.predictions(ASKED).values.shape == anew.predictions(ASKED).values.shape
+
+
+@pytest.mark.parametrize(
+    ("labels", "task", "said"),
+    [
+        ([{"a"}, 3, {"b"}, set()], None, "label number 2"),
+        ([{"a"}, {""}, {"b"}, set()], None, "no name"),
+        ([set()] * 4, None, "no example has a label"),
+        ([{"a"}] * 4, None, "every label"),
+        ([{"a"}, None, {"b"}, set()], None, "missing"),
+        ([1.5, "x", 2.0, 3.0], "regression", "label number 2"),
+        ([1.5, math.inf, 2.0, 3.0], "regression", "finite"),
+        ([1.5, math.nan, 2.0, 3.0], "regression", "missing"),
+        ([2.5, 2.5, 2.5, 2.5], "regression", "all examples have the number"),
+        (["a", "b", "a", "b"], "clasification", "did you mean 'classification'"),
+    ],
+)
+def test_what_is_no_target_is_refused(model, labels, task, said):
+    with pytest.raises(MetaglotError, match=said):
+        model.adapt(TEXTS[:4], labels, task=task, effort="instant")
+
+
+@pytest.mark.parametrize("kind", ["multilabel", "regression"])
+def test_what_is_told_for_classes_alone_says_so(model, kind):
+    adapted = model.adapt(TEXTS, targets(kind), effort="instant")
+    for call in (adapted.explain_all, adapted.in_scope, lambda texts: adapted.predict(texts, unknown="none")):
+        with pytest.raises(MetaglotError, match=f"classes alone; this is a task of {kind}"):
+            call(ASKED)
+
+
+def test_numbers_have_no_probabilities_and_names(model):
+    adapted = model.adapt(TEXTS, targets("regression"), effort="instant")
+    with pytest.raises(MetaglotError, match="no probabilities"):
+        adapted.predict_proba(ASKED)
+    with pytest.raises(MetaglotError, match="no names to give"):
+        model.adapt(TEXTS, targets("regression"), names={"number": "stars"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"), [({"labels": ["a"]}, "classification"), ({"family": "none"}, "regression")]
+)
+def test_a_folder_of_another_kind_is_damaged(model, tmp_path, damage, kind):
+    folder = model.adapt(TEXTS, targets(kind), effort="instant").save(tmp_path / "out")
+    file = folder / "adapted.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **damage}))
+    with pytest.raises(MetaglotError):
+        Adapted.load(folder, encoder=model.encoder)
