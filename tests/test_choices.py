@@ -29,7 +29,17 @@ BESIDE = {
     "inner/estimators": {"parts", "products"},
     "evaluation/baselines": {"method", "start", "ours", "features", "vectors"},
     "families": {
-        *("batches", "choose", "contrast", "class_heads", "family", "prior", "quiet_sklearn", "regression_head", "scoring"),
+        *(
+            "batches",
+            "choose",
+            "contrast",
+            "class_heads",
+            "family",
+            "prior",
+            "quiet_sklearn",
+            "regression_head",
+            "scoring",
+        ),
         *("support_units", "targets"),
     },
     "families/language": {"judging", "choice"},
