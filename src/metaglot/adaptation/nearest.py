@@ -9,6 +9,7 @@ from torch import Tensor
 BLOCK = 512  # rows whose cosines are computed at a time
 CELLS = 2**21  # cosines that are held at a time
 NONE = -1.0  # the cosine with the nearest of none
+ABSENT = -2.0  # in place of a cosine with a row that does not count
 
 
 def largest_cosine(features: Tensor, rows: Tensor) -> Tensor:  # [q, D], [k, D] -> [q], float64
@@ -32,17 +33,22 @@ def nearest_apart(  # [n, D], [n], [n], [q] -> [q], [q]
     """
     order = numbers.argsort(stable=True)
     order = order[fold[order].argsort(stable=True)]  # of two that are as near, the first so is taken
-    features, fold, numbers, asked = features[order], fold[order], numbers[order], order.argsort()[asked]
-    found = [torch.zeros(2, 0, dtype=torch.float64)]
-    for block in asked.split(max(1, CELLS // len(features))):
-        x = features[block]
-        cosines, exact = x @ features.T, x.double()
-        pair: list[Tensor] = []
-        for group in (fold, numbers):
-            own = group[block][:, None] == group
-            at = largest_of(torch.where(own, 2 * NONE, cosines))
-            apart = ~own.gather(1, at[:, None])[:, 0]
-            pair.append((exact * features[at].double()).sum(1).where(apart, exact.new_tensor(NONE)))
-        found.append(torch.stack(pair))
-    by_fold, by_class = torch.cat(found, dim=1)
-    return by_fold, by_class
+    x, fold, numbers, asked = features[order], fold[order], numbers[order], order.argsort()[asked]
+    near, other = (torch.full((len(asked),), NONE, dtype=torch.float64) for _ in range(2))
+    for k in fold[asked].unique().tolist():
+        own = torch.nonzero(fold == k)[:, 0]
+        for here in torch.nonzero(fold[asked] == k)[:, 0].split(max(1, CELLS // len(x))):
+            rows = asked[here]
+            cosines = x[rows] @ x.T
+            same = numbers[rows][:, None] == numbers
+            _take(other, here, x, rows, torch.where(same, ABSENT, cosines))
+            cosines[:, int(own[0]) : int(own[-1]) + 1] = ABSENT
+            _take(near, here, x, rows, cosines)
+    return near, other
+
+
+def _take(found: Tensor, here: Tensor, x: Tensor, rows: Tensor, cosines: Tensor) -> None:
+    """Put the largest cosine of each row, in float64, where it belongs; leave it where all are absent."""
+    at = largest_of(cosines)
+    there = cosines.gather(1, at[:, None])[:, 0] > ABSENT
+    found[here[there]] = (x[rows[there]].double() * x[at[there]].double()).sum(1)

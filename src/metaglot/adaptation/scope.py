@@ -123,7 +123,7 @@ def _known(  # [m], [C, D] -> [k, 3], [m, 3]
         if not len(here):
             continue
         has_other[here] = True
-        near, off, middle = _directions(rest[present])
+        near, off, middle = _directions(rest if bool(present.all()) else rest[present])
         x = rows.features[aside[here]].double()
         known[here, 0] = largest_cosine(x, near)
         known[here, 1] = largest_cosine(normalize(x - middle, dim=-1), off)
