@@ -38,6 +38,7 @@ BESIDE = {
             "prior",
             "quiet_sklearn",
             "regression_head",
+            "multilabel_head",
             "scoring",
         ),
         *("support_units", "targets"),

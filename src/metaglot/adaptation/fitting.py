@@ -135,9 +135,7 @@ def _headed(
     if effort.closed_form:
         head, solver = head_of(encoder, family, schema, effort, before)
         return Headed(head, before, solver)
-    # The steps tell the examples apart, so that the solver is found on features from before them.
-    solver = family.solver(before, schema, encoder.metric)
     units = support.units(encoder, moved)
     body = {name: value for name, value in moved.items() if not name.startswith("head.")}
-    head = family.solve_after(units, schema, encoder.metric, solver=solver, steps=effort.steps, firmness=firmness)
-    return Headed(body | head, units, solver)
+    head = family.solve_after(before, units, schema, encoder.metric, steps=effort.steps, firmness=firmness)
+    return Headed(body | head.params, units, head.solver)

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from metaglot.data.labels import Label, in_order, label_text, labels_of, of_kind
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.families.class_heads import Solver, blend, fitted, solver_of
+from metaglot.families.class_heads import blend, fitted, solver_of
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
 from metaglot.families.quiet_sklearn import quiet_sklearn
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
@@ -183,16 +183,14 @@ class ClassificationFamily:
         solver, beta = solver_of(units, len(schema.outputs), metric)
         return Solved(blend(units, len(schema.outputs), metric, solver=solver, beta=beta), solver)
 
-    def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
-        """Return "logistic" where that tells examples set aside better, else "ridge"."""
-        return solver_of(units, len(schema.outputs), metric)[0]
-
     def solve_after(
-        self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
-    ) -> dict[str, Tensor]:
-        """Return the head on features after gradient steps."""
-        classes, way = len(schema.outputs), cast("Solver", solver)
-        return blend(units, classes, metric, solver=way, beta=firmness * fitted(steps, classes, way))
+        self, before: SupportUnits, units: SupportUnits, schema: Schema, metric: str, *, steps: int, firmness: float
+    ) -> Solved:
+        """Return the head on features after gradient steps, by the solver that is best before them."""
+        classes = len(schema.outputs)
+        solver, _ = solver_of(before, classes, metric)
+        beta = firmness * fitted(steps, classes, solver)
+        return Solved(blend(units, classes, metric, solver=solver, beta=beta), solver)
 
     def linear(self, features: Any, targets: Sequence[Label], schema: Schema, *, c: float) -> Linear:
         """Return logistic regression, softmax over the classes."""

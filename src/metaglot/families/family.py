@@ -178,14 +178,14 @@ class Family(Protocol[T]):
         """Return the head in closed form that suits the units best."""
         ...
 
-    def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
-        """Return which way of solving suits the units best."""
-        ...
-
     def solve_after(
-        self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
-    ) -> dict[str, Tensor]:
-        """Return the head on features after gradient steps, `firmness` times as confident as is usual."""
+        self, before: SupportUnits, units: SupportUnits, schema: Schema, metric: str, *, steps: int, firmness: float
+    ) -> Solved:
+        """Return the head on features after gradient steps, `firmness` times as confident as is usual.
+
+        The steps tell the examples apart, so that what is chosen by examples set aside is chosen on features from
+        `before` the steps.
+        """
         ...
 
     def linear(self, features: Any, targets: Sequence[T], schema: Schema, *, c: float) -> Linear:  # [n, F]

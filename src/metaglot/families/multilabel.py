@@ -18,7 +18,7 @@ from metaglot.data.labels import Label, label_text
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
-from metaglot.families.multilabel_head import label_head
+from metaglot.families.multilabel_head import LabelHead, label_head
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import MACRO_F1, Measures, least_loss, share
@@ -223,21 +223,14 @@ class MultiLabelFamily:
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
         """Return ridge regression of each label and the difference of its means, calibrated on examples set aside."""
         del metric
-        made = label_head(units)
-        head = {"head.weight": made.layer.weight.float(), "head.bias": made.layer.bias.float()}
-        return Solved({**head, THRESHOLD: torch.full((len(schema.outputs),), made.threshold)}, "ridge")
-
-    def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
-        """Return "ridge"."""
-        del units, schema, metric
-        return "ridge"
+        return _solved(label_head(units), schema)
 
     def solve_after(
-        self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
-    ) -> dict[str, Tensor]:
-        """Return the head on features after gradient steps."""
-        del solver, steps, firmness
-        return self.solve(units, schema, metric).params
+        self, before: SupportUnits, units: SupportUnits, schema: Schema, metric: str, *, steps: int, firmness: float
+    ) -> Solved:
+        """Return the head on features after gradient steps, calibrated on those from before them."""
+        del metric, steps, firmness
+        return _solved(label_head(units, before=before), schema)
 
     def linear(self, features: Any, targets: Sequence[LABELS], schema: Schema, *, c: float) -> Linear:
         """Return one-vs-rest logistic regression, balanced: unbalanced it hardly gives a label at so few examples."""
@@ -279,6 +272,11 @@ class MultiLabelFamily:
             LABEL_ECE.name: calibration_error(values.ravel(), right),
         }
         return Scored(found, SCORED, calibration_bins(values.ravel(), right))
+
+
+def _solved(head: LabelHead, schema: Schema) -> Solved:
+    layer = {"head.weight": head.layer.weight.float(), "head.bias": head.layer.bias.float()}
+    return Solved({**layer, THRESHOLD: torch.full((len(schema.outputs),), head.threshold)}, "ridge")
 
 
 def _f1(true: np.ndarray, given: np.ndarray, average: str) -> float:

@@ -81,14 +81,16 @@ class Link(NamedTuple):
     least: float
 
 
-def label_head(units: SupportUnits, solver: Solver = "ridge") -> LabelHead:
+def label_head(units: SupportUnits, solver: Solver = "ridge", *, before: SupportUnits | None = None) -> LabelHead:
     """Return the head of these units, calibrated on examples that are set aside in turn.
+
+    After gradient steps it is calibrated on the features from `before` them: the steps have seen every example.
 
     `units.targets` is [n, K] of 0 and 1.  A label that all examples have, or that none has and no name speaks of, has
     the same log odds everywhere.
     """
     made = HEADS[solver](units)
-    link = link_of(held_out(units, solver), share=_share(units), start=CONFIDENCE[solver])
+    link = link_of(held_out(units if before is None else before, solver), share=_share(units), start=CONFIDENCE[solver])
     weight, bias = link.slope * made.weight, link.slope * made.bias + link.offset
     fixed, odds = _constant(units)
     layer = Layer(torch.where(fixed[:, None], 0.0, weight), torch.where(fixed, odds, bias))

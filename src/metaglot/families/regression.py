@@ -22,7 +22,7 @@ from metaglot.data.number_cells import number_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
-from metaglot.families.regression_head import ridge
+from metaglot.families.regression_head import Line, centred, ridge
 from metaglot.families.scoring import Scored, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures, Metric, least_loss
@@ -202,21 +202,15 @@ class RegressionFamily:
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
         """Return ridge regression, with the penalty that is best on each example left out in turn."""
         del metric
-        numbers = (units.targets[:, 0].double() - schema.mean) / schema.spread
-        line = ridge(units.features, numbers).line
-        return Solved({"head.weight": line.weight[None].float(), "head.bias": line.bias[None].float()}, "ridge")
-
-    def solver(self, units: SupportUnits, schema: Schema, metric: str) -> str:
-        """Return "ridge"."""
-        del units, schema, metric
-        return "ridge"
+        return _solved(ridge(units.features, _scaled(units, schema)).line)
 
     def solve_after(
-        self, units: SupportUnits, schema: Schema, metric: str, *, solver: str, steps: int, firmness: float
-    ) -> dict[str, Tensor]:
-        """Return the head on features after gradient steps."""
-        del solver, steps, firmness
-        return self.solve(units, schema, metric).params
+        self, before: SupportUnits, units: SupportUnits, schema: Schema, metric: str, *, steps: int, firmness: float
+    ) -> Solved:
+        """Return the head on features after gradient steps, with the penalty that is best before them."""
+        del metric, steps, firmness
+        penalty = ridge(before.features, _scaled(before, schema)).penalty
+        return _solved(centred(units.features, _scaled(units, schema), penalty))
 
     def linear(self, features: Any, targets: Sequence[float], schema: Schema, *, c: float) -> Linear:
         """Return ridge regression, of the numbers in units of their spread."""
@@ -248,6 +242,14 @@ class RegressionFamily:
 
 
 NUMBER = "number"  # the one output
+
+
+def _scaled(units: SupportUnits, schema: Schema) -> Tensor:  # [n]
+    return (units.targets[:, 0].double() - schema.mean) / schema.spread
+
+
+def _solved(line: Line) -> Solved:
+    return Solved({"head.weight": line.weight[None].float(), "head.bias": line.bias[None].float()}, "ridge")
 
 
 def _spearman(ours: Sequence[float], truth: Sequence[float]) -> float:
