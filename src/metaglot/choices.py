@@ -42,6 +42,7 @@ FAMILIES: Choices[Any] = Choices(
         "classification": "metaglot.families.classification:ClassificationFamily",
         "multilabel": "metaglot.families.multilabel:MultiLabelFamily",
         "regression": "metaglot.families.regression:RegressionFamily",
+        "ordinal": "metaglot.families.regression:ordinal",
     }
 )
 """Kinds of tasks that a model adapts to: what `--task` names; each is made without arguments."""

@@ -15,6 +15,7 @@ TARGETS = {
     "classification": ["a", "b", "c"],
     "multilabel": [{"a"}, {"b", "c"}, set(), {"c"}],
     "regression": [1.5, 2.0, 4.25, 3.0],
+    "ordinal": [1.0, 2.0, 4.0, 2.5],
 }
 TEXTS = [f"{word} {kind}" for word in ("apple", "pear", "saw", "drill") for kind in ("red", "old", "small")]
 ASKED = ["old apple", "a small saw", ""]
@@ -31,8 +32,9 @@ def test_every_kind_has_targets_here():
 @pytest.mark.parametrize("kind", FAMILIES)
 @pytest.mark.parametrize("effort", ["instant", "auto", "fast"])
 def test_it_learns_saves_and_comes_back(model, tmp_path, kind, effort):
-    adapted = model.adapt(TEXTS, targets(kind), effort=effort, seed=3)
-    assert adapted.fit.family.name == kind  # by the look of its targets
+    task = kind if kind == "ordinal" else None  # the others by the look of their targets
+    adapted = model.adapt(TEXTS, targets(kind), task=task, effort=effort, seed=3)
+    assert adapted.fit.family.name == kind
     found = adapted.predictions(ASKED)
     assert found.values.shape == (3, len(found.outputs))
     assert np.isfinite(found.values).all()
@@ -50,8 +52,8 @@ def test_it_learns_saves_and_comes_back(model, tmp_path, kind, effort):
 
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_examples_are_added_and_taken_out_as_if_adapted_anew(model, kind):
-    whole = model.adapt(TEXTS, targets(kind), effort="instant")
-    first = model.adapt(TEXTS[:9], targets(kind, 9), effort="instant")
+    whole = model.adapt(TEXTS, targets(kind), task=kind, effort="instant")
+    first = model.adapt(TEXTS[:9], targets(kind, 9), task=kind, effort="instant")
     added = first.add_examples(TEXTS[9:], targets(kind)[9:])
     assert np.allclose(added.predictions(ASKED).values, whole.predictions(ASKED).values, atol=1e-5)
     less = whole.without([9, 10, 11])
@@ -64,8 +66,8 @@ def test_examples_are_added_and_taken_out_as_if_adapted_anew(model, kind):
 def test_a_target_is_replaced(model, kind):
     changed = targets(kind)
     changed[0] = TARGETS[kind][1]
-    whole = model.adapt(TEXTS, changed, effort="instant")
-    again = model.adapt(TEXTS, targets(kind), effort="instant").relabelled({0: TARGETS[kind][1]})
+    whole = model.adapt(TEXTS, changed, task=kind, effort="instant")
+    again = model.adapt(TEXTS, targets(kind), task=kind, effort="instant").relabelled({0: TARGETS[kind][1]})
     assert np.allclose(again.predictions(ASKED).values, whole.predictions(ASKED).values, atol=1e-6)
 
 
@@ -73,7 +75,7 @@ def test_a_target_is_replaced(model, kind):
 def test_an_effort_meets_a_goal_of_its_metric(model, kind):
     texts, given = TEXTS * 2, targets(kind) * 2
     texts = [f"{text} {i}" for i, text in enumerate(texts)]
-    easy = 0.0 if kind != "regression" else 100.0
+    easy = 100.0 if kind in ("regression", "ordinal") else 0.0
     adapted, score = adapt_until(model, texts, given, goal=easy, task=kind)
     assert adapted.effort.steps == 0
     assert math.isfinite(score)
@@ -111,9 +113,9 @@ def test_what_is_no_target_is_refused(model, labels, task, said):
         model.adapt(TEXTS[:4], labels, task=task, effort="instant")
 
 
-@pytest.mark.parametrize("kind", ["multilabel", "regression"])
+@pytest.mark.parametrize("kind", ["multilabel", "regression", "ordinal"])
 def test_what_is_told_for_classes_alone_says_so(model, kind):
-    adapted = model.adapt(TEXTS, targets(kind), effort="instant")
+    adapted = model.adapt(TEXTS, targets(kind), task=kind, effort="instant")
     for call in (adapted.explain_all, adapted.in_scope, lambda texts: adapted.predict(texts, unknown="none")):
         with pytest.raises(MetaglotError, match=f"classes alone; this is a task of {kind}"):
             call(ASKED)
@@ -131,8 +133,18 @@ def test_numbers_have_no_probabilities_and_names(model):
     ("damage", "kind"), [({"labels": ["a"]}, "classification"), ({"family": "none"}, "regression")]
 )
 def test_a_folder_of_another_kind_is_damaged(model, tmp_path, damage, kind):
-    folder = model.adapt(TEXTS, targets(kind), effort="instant").save(tmp_path / "out")
+    folder = model.adapt(TEXTS, targets(kind), task=kind, effort="instant").save(tmp_path / "out")
     file = folder / "adapted.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **damage}))
     with pytest.raises(MetaglotError):
         Adapted.load(folder, encoder=model.encoder)
+
+
+def test_an_ordinal_task_gives_levels_and_those_between(model):
+    adapted = model.adapt(TEXTS, targets("ordinal"), task="ordinal", effort="instant")
+    assert adapted.fit.schema.levels == (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+    assert set(adapted.predict([*TEXTS, *ASKED])) <= set(adapted.fit.schema.levels)
+    numbers = model.adapt(TEXTS, targets("ordinal"), task="regression", effort="instant").predict(TEXTS)
+    assert adapted.predict(TEXTS) == pytest.approx(numbers, abs=0.25 + 1e-6)
+    odd = model.adapt(TEXTS[:4], [1, 2, 10, 11.3], task="ordinal", effort="instant")
+    assert odd.fit.schema.levels == (1.0, 2.0, 10.0, 11.3)

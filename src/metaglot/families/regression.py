@@ -8,6 +8,7 @@ curvature of L in f is ½, the most that a cross-entropy has: rates that suit cl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from metaglot.data.number_cells import number_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
-from metaglot.families.regression_head import Line, centred, ridge
+from metaglot.families.regression_head import Line, centred, nearest_level, ridge
 from metaglot.families.scoring import Scored, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures, Metric, least_loss
@@ -34,6 +35,7 @@ SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
 MEASURES: Measures = (MAE, RMSE, least_loss("loss", unit=""))
 SCORED: Measures = (MAE, RMSE, SPEARMAN)
 NEAR = 0.25  # spreads, up to which two numbers count as alike
+MOST_LEVELS, EVEN = 100, 1e-6  # levels that are filled in, and how exactly steps are alike
 GROUPS = 4  # of numbers, by quantile
 
 
@@ -105,8 +107,9 @@ class Regression:
 
 @dataclass(frozen=True)
 class RegressionFamily:
-    """The kind of task in which a text has a number."""
+    """The kind of task in which a text has a number; ordinal, if the number is one of a few levels, such as stars."""
 
+    ordinal: bool = False
     name: str = "regression"
     exclusive: bool = False
     probable: bool = False
@@ -130,11 +133,14 @@ class RegressionFamily:
         """Return mean and spread of the numbers."""
         numbers = np.asarray(targets, np.float64)
         spread = float(numbers.std()) if len(numbers) > 1 else 0.0
-        return Schema((NUMBER,), (len(numbers),), float(numbers.mean()) if len(numbers) else 0.0, spread or 1.0)
+        mean = float(numbers.mean()) if len(numbers) else 0.0
+        levels = levels_of(targets) if self.ordinal else ()
+        return Schema((NUMBER,), (len(numbers),), mean, spread or 1.0, levels)
 
     def extended(self, schema: Schema, more: Sequence[float]) -> Schema:
         """Return the schema with more examples; mean and spread, which are but a scale, stay."""
-        return schema._replace(counts=(schema.counts[0] + len(more),))
+        levels = levels_of((*schema.levels, *more)) if self.ordinal else ()
+        return schema._replace(counts=(schema.counts[0] + len(more),), levels=levels)
 
     def reduced(self, schema: Schema, targets: Sequence[float]) -> Schema:
         """Return the schema of these examples."""
@@ -167,9 +173,12 @@ class RegressionFamily:
 
     def described(self, schema: Schema) -> Described:
         """Return what a card says: how many numbers there were, their mean and spread."""
-        rows = (("examples", str(schema.counts[0])), ("mean", f"{schema.mean:.6g}"), ("spread", f"{schema.spread:.6g}"))
+        facts = {"examples": schema.counts[0], "mean": f"{schema.mean:.6g}", "spread": f"{schema.spread:.6g}"}
+        if self.ordinal:
+            facts["levels"] = " ".join(f"{level:.6g}" for level in schema.levels)
+        rows = tuple((name, str(fact)) for name, fact in facts.items())
         return Described(
-            "A regression of texts on a number",
+            f"A regression of texts on {'one of a few levels' if self.ordinal else 'a number'}",
             "text-regression",
             ("of the numbers", ""),
             rows,
@@ -229,9 +238,11 @@ class RegressionFamily:
         return scores * schema.spread + schema.mean
 
     def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[float]:
-        """Return the numbers."""
-        del schema, params
-        return values[:, 0].tolist()
+        """Return the numbers; of an ordinal kind the level that is nearest to each."""
+        del params
+        if not schema.levels:
+            return values[:, 0].tolist()
+        return nearest_level(torch.as_tensor(values[:, 0]), torch.tensor(schema.levels).to(torch.float64)).tolist()
 
     def score(self, predicted: Predictions, truth: Sequence[float]) -> Scored:
         """Return mean absolute error, root mean squared error, and Spearman's rank correlation (0 without any)."""
@@ -242,6 +253,23 @@ class RegressionFamily:
 
 
 NUMBER = "number"  # the one output
+
+
+def ordinal() -> RegressionFamily:
+    """Return the kind of task in which a text has one of a few levels that are numbers."""
+    return RegressionFamily(ordinal=True, name="ordinal")
+
+
+def levels_of(numbers: Sequence[float]) -> tuple[float, ...]:
+    """Return the levels, ascending; those between them too, where all are a whole number of the least step apart."""
+    levels = sorted(set(map(float, numbers)))
+    if len(levels) < 2:
+        return tuple(levels)
+    step = min(high - low for low, high in pairwise(levels))
+    count = round((levels[-1] - levels[0]) / step)
+    grid = [levels[0] + step * place for place in range(count + 1)]
+    even = count < MOST_LEVELS and all(min(abs(level - one) for one in grid) < EVEN * step for level in levels)
+    return tuple(grid) if even else tuple(levels)
 
 
 def _scaled(units: SupportUnits, schema: Schema) -> Tensor:  # [n]
