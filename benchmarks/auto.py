@@ -35,6 +35,7 @@ from metaglot.evaluation import Fitted
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.frozen_lr import FrozenLR
 from metaglot.evaluation.baselines.ours import OnTexts
+from metaglot.evaluation.kinds import CLASSES
 from metaglot.evaluation.protocol import TaskSet
 from metaglot.seeds import fold
 
@@ -53,8 +54,8 @@ def error_of(probabilities: np.ndarray, right: np.ndarray) -> float:  # [n, C], 
 
 def judged(fitted: Fitted, asked: Examples[str]) -> tuple[float, float]:
     """Return accuracy and calibration error."""
-    probabilities = fitted.predict_proba(asked.inputs)
-    right = np.array([fitted.labels[k] for k in probabilities.argmax(axis=1)]) == np.array(asked.targets)
+    outputs, probabilities, _ = fitted.predict(asked.inputs)
+    right = np.array([outputs[k] for k in probabilities.argmax(axis=1)]) == np.array(asked.targets)
     return float(right.mean()), error_of(probabilities, right)
 
 
@@ -71,7 +72,7 @@ def cell_of(model: Model, task: TaskSet, shot: int, draw: int, args: argparse.Na
     auto = model.adapt(*given, pairs=pairs, effort="auto", seed=seed, seconds=args.seconds)
     said = auto.provenance["choice"]
     arms["auto"] = OnTexts(auto)
-    arms["regression"] = FrozenLR(Remembered(model.encoder)).fit(support, shot=shot, seed=seed)
+    arms["regression"] = FrozenLR(Remembered(model.encoder)).fit(support, CLASSES, shot=shot, seed=seed)
     found = {name: judged(fitted, asked) for name, fitted in arms.items()}
     return {
         "task": task.name,

@@ -57,6 +57,7 @@ from metaglot.evaluation.baselines.frozen_instant import FrozenInstant
 from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.multitask import multitask
 from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.kinds import CLASSES
 from metaglot.seeds import fold, generator
 
 WARM_MINUTES = 3.0
@@ -213,7 +214,7 @@ def rows_of(methods: Mapping[str, Method], args: argparse.Namespace) -> Iterator
             if (arm, task.name, shot, draw) in known:
                 continue
             seed = fold(args.seed, "news", task.name, shot, draw)
-            fitted = method.fit(support, shot=shot, seed=seed)
+            fitted = method.fit(support, CLASSES, shot=shot, seed=seed)
             where = {"arm": arm, "domain": domain, "task": task.name, "shot": shot, "draw": draw}
             row = where | scores(fitted, query)
             with file.open("a", encoding="utf-8") as opened:
@@ -224,8 +225,8 @@ def rows_of(methods: Mapping[str, Method], args: argparse.Namespace) -> Iterator
 
 def scores(fitted: Fitted, query: Examples[str]) -> dict[str, float]:
     """Return accuracy, and precision and recall as means over the classes."""
-    best = fitted.predict_proba(query.inputs).argmax(axis=1)
-    said = [fitted.labels[k] for k in best]
+    outputs, probabilities, _ = fitted.predict(query.inputs)
+    said = [outputs[k] for k in probabilities.argmax(axis=1)]
     found = precision_recall_fscore_support(query.targets, said, average="macro", zero_division=0.0)
     right = fmean(a == b for a, b in zip(said, query.targets, strict=True))
     return {"accuracy": right, "precision": float(found[0]), "recall": float(found[1])}

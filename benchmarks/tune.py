@@ -30,7 +30,7 @@ from metaglot.evaluation import FineTune, Fitted, TaskSet
 from metaglot.evaluation.baselines import Knn, Remembered
 from metaglot.evaluation.baselines.bitfit import bitfit
 from metaglot.evaluation.baselines.lora import lora
-from metaglot.families.classification import judge
+from metaglot.evaluation.kinds import CLASSES
 from metaglot.seeds import fold
 
 # Sets that recipes/english.yaml keeps aside, each cut to one domain or to six classes.
@@ -62,7 +62,7 @@ def trained(arm: FineTune, rates: Sequence[float], steps: Sequence[int]) -> Fits
     def fits(support: Examples[str], shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
         del shot
         for rate in rates:
-            run = arm.trajectory(support, lr=rate, stops=steps, seed=seed)
+            run = arm.trajectory(support, CLASSES, lr=rate, stops=steps, seed=seed)
             for step, fitted in zip(steps, run, strict=True):
                 yield (("lr", rate), ("steps", step)), fitted
 
@@ -74,7 +74,7 @@ def neighbours(queries: Remembered, ks: Sequence[int]) -> Fits:
 
     def fits(support: Examples[str], shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
         for k in ks:
-            yield (("k", k),), Knn(queries, k=k).fit(support, shot=shot, seed=seed)
+            yield (("k", k),), Knn(queries, k=k).fit(support, CLASSES, shot=shot, seed=seed)
 
     return fits
 
@@ -87,7 +87,7 @@ def rows(fits: Fits, shots: Sequence[int], *, draws: int, queries: int) -> Itera
             for shot in shots:
                 support = task.examples(task.draws.support(shot, draw))
                 for setting, fitted in fits(support, shot, fold(0, "tune", task.name, shot, draw)):
-                    scored = judge(fitted.labels, fitted.predict_proba(asked.inputs), asked.targets)
+                    scored = CLASSES.score(fitted.predict(asked.inputs), asked.targets)
                     row = {"task": task.name, "shot": shot, "draw": draw, **dict(setting)}
                     yield {**row, "accuracy": scored.metrics["accuracy"]}
 

@@ -152,6 +152,7 @@ ESTIMATORS: Choices[Any] = Choices(
 
 BASELINES: Choices[Any] = Choices(
     {
+        "prior": "metaglot.evaluation.baselines.prior:Prior.begin",
         "tfidf": "metaglot.evaluation.baselines.tfidf:Tfidf.begin",
         "frozen-proto": "metaglot.evaluation.baselines.frozen_proto:FrozenProto.begin",
         "frozen-lr": "metaglot.evaluation.baselines.frozen_lr:FrozenLR.begin",

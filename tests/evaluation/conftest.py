@@ -14,6 +14,7 @@ import torch
 from metaglot.data.draws import draws_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation import Result, TaskSet
+from metaglot.families.family import AnyFamily, Predictions
 
 WORDS = {
     "fruit": ["apple", "pear", "plum", "cherry", "banana", "grape", "melon"],
@@ -50,7 +51,11 @@ class Guess:
     def settings(self) -> dict[str, object]:
         return {"skill": self.skill}
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "Guessed":
+    def why_not(self, family: AnyFamily) -> None:
+        del family
+
+    def fit(self, support: Examples[str], family: AnyFamily, *, shot: int, seed: int) -> "Guessed":
+        del family
         labels = tuple(sorted(set(support.targets)))
         assert len(support.inputs) == len(support) == shot * len(labels)
         self.fits.append((shot, seed))
@@ -63,14 +68,16 @@ class Guessed:
     seed: int
     skill: float
 
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
+    def predict(self, inputs: Inputs) -> Predictions:
         texts = inputs.texts
         rng = np.random.default_rng(self.seed)
         right = np.array(
             [[word in text for word in (WORDS[label][0], WORDS[label][1])] for text in texts for label in self.labels]
         )
         scores = rng.uniform(size=(len(texts), len(self.labels))) + self.skill * right.any(1).reshape(len(texts), -1)
-        return scores / scores.sum(axis=1, keepdims=True)
+        return Predictions(
+            self.labels, scores / scores.sum(axis=1, keepdims=True), [self.labels[i] for i in scores.argmax(1)]
+        )
 
 
 @pytest.fixture(name="guess")

@@ -17,6 +17,7 @@ from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FrozenLR, FrozenProt
 from metaglot.evaluation.baselines.features import Embeds
 from metaglot.evaluation.baselines.finetune import shuffled, tuned_for
 from metaglot.evaluation.baselines.frozen_proto import prototypes
+from metaglot.evaluation.kinds import CLASSES
 
 Texts = Callable[..., tuple[list[str], list[str]]]
 
@@ -41,11 +42,13 @@ class Letters:
 
 
 def test_frozen_prototypes_by_hand() -> None:
-    fitted = FrozenProto(Remembered(Letters()), scale=2.0).fit(Examples.of(["aa", "bb"], ["x", "y"]), shot=1, seed=0)
-    assert fitted.labels == ("x", "y")
+    fitted = FrozenProto(Remembered(Letters()), scale=2.0).fit(
+        Examples.of(["aa", "bb"], ["x", "y"]), CLASSES, shot=1, seed=0
+    )
+    assert fitted.schema.outputs == ("x", "y")
     root = 1 / np.sqrt(5)  # the query aab has features (2, 1)/√5
     expected = np.exp(2 * root * np.array([2, 1]))
-    assert fitted.predict_proba(Inputs.of(["aab"]))[0] == pytest.approx(expected / expected.sum(), rel=1e-6)
+    assert fitted.predict(Inputs.of(["aab"])).values[0] == pytest.approx(expected / expected.sum(), rel=1e-6)
 
 
 def test_prototypes_have_length_one_and_survive_a_zero_mean() -> None:
@@ -55,9 +58,9 @@ def test_prototypes_have_length_one_and_survive_a_zero_mean() -> None:
 
 def test_frozen_lr_is_scikit_learns() -> None:
     texts, labels = ["aaab", "aab", "abb", "bbba"], ["x", "x", "y", "y"]
-    fitted = FrozenLR(Remembered(Letters()), c=3.0).fit(Examples.of(texts, labels), shot=2, seed=0)
+    fitted = FrozenLR(Remembered(Letters()), c=3.0).fit(Examples.of(texts, labels), CLASSES, shot=2, seed=0)
     reference = LogisticRegression(C=3.0, max_iter=1000).fit(Letters().embed(Inputs.of(texts)), labels)
-    assert fitted.predict_proba(Inputs.of(["ab", "a"])) == pytest.approx(
+    assert fitted.predict(Inputs.of(["ab", "a"])).values == pytest.approx(
         reference.predict_proba(Letters().embed(Inputs.of(["ab", "a"])))
     )
 
@@ -67,7 +70,8 @@ def test_queries_are_embedded_once_and_supports_each_time() -> None:
     queries = Remembered(letters)
     for method in (FrozenProto(queries), FrozenLR(queries)):
         for draw in range(3):
-            method.fit(Examples.of(["aa", "bb"], ["x", "y"]), shot=1, seed=draw).predict_proba(Inputs.of(["ab"] * 7))
+            fitted = method.fit(Examples.of(["aa", "bb"], ["x", "y"]), CLASSES, shot=1, seed=draw)
+            assert len(fitted.predict(Inputs.of(["ab"] * 7)).targets) == 7
     assert sorted(letters.calls) == [2] * 6 + [7]
     assert np.array_equal(queries.features(Inputs.of(["a"], ["b"])), queries.features(Inputs.of(["a"])))
     assert len(queries.memory) == 3  # a pair is not remembered as its first text
@@ -76,17 +80,18 @@ def test_queries_are_embedded_once_and_supports_each_time() -> None:
 def test_tfidf_learns_words_and_reads_pairs(texts: Texts) -> None:
     support, labels = texts(8)
     unseen, truth = texts(20, seed=1)
-    fitted = Tfidf().fit(Examples.of(support, labels), shot=8, seed=0)
-    probabilities = fitted.predict_proba(Inputs.of(unseen))
+    fitted = Tfidf().fit(Examples.of(support, labels), CLASSES, shot=8, seed=0)
+    probabilities = fitted.predict(Inputs.of(unseen)).values
     assert probabilities.sum(axis=1) == pytest.approx(1)
-    assert np.mean([fitted.labels[i] == t for i, t in zip(probabilities.argmax(1), truth, strict=True)]) > 0.9
+    assert np.mean([fitted.schema.outputs[i] == t for i, t in zip(probabilities.argmax(1), truth, strict=True)]) > 0.9
     same = ["the"] * len(support)
     paired = (
         Tfidf()
-        .fit(Examples.of(same, labels, support), shot=8, seed=0)
-        .predict_proba(Inputs.of(["the"] * len(unseen), unseen))
+        .fit(Examples.of(same, labels, support), CLASSES, shot=8, seed=0)
+        .predict(Inputs.of(["the"] * len(unseen), unseen))
+        .values
     )
-    assert np.mean([fitted.labels[i] == t for i, t in zip(paired.argmax(1), truth, strict=True)]) > 0.9
+    assert np.mean([fitted.schema.outputs[i] == t for i, t in zip(paired.argmax(1), truth, strict=True)]) > 0.9
 
 
 def test_finetune_starts_at_the_prototypes_and_leaves_the_model_as_it_was(model: Model, texts: Texts) -> None:
@@ -94,11 +99,13 @@ def test_finetune_starts_at_the_prototypes_and_leaves_the_model_as_it_was(model:
     unseen, _ = texts(4, seed=1)
     before = model.fingerprint(), {name: value.clone() for name, value in model.encoder.params.items()}
     start = FineTune(model.encoder, by_shot={1: Tuned(1e-3, 0)}, scale=7.0).fit(
-        Examples.of(support, labels), shot=3, seed=0
+        Examples.of(support, labels), CLASSES, shot=3, seed=0
     )
-    frozen = FrozenProto(Remembered(model.encoder), scale=7.0).fit(Examples.of(support, labels), shot=3, seed=0)
-    assert start.predict_proba(Inputs.of(unseen)) == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
-    FineTune(model.encoder, by_shot={1: Tuned(1e-2, 3)}).fit(Examples.of(support, labels), shot=3, seed=0)
+    frozen = FrozenProto(Remembered(model.encoder), scale=7.0).fit(
+        Examples.of(support, labels), CLASSES, shot=3, seed=0
+    )
+    assert start.predict(Inputs.of(unseen)).values == pytest.approx(frozen.predict(Inputs.of(unseen)).values, abs=1e-5)
+    FineTune(model.encoder, by_shot={1: Tuned(1e-2, 3)}).fit(Examples.of(support, labels), CLASSES, shot=3, seed=0)
     assert model.fingerprint() == before[0]
     assert all(torch.equal(value, before[1][name]) for name, value in model.encoder.params.items())
 
@@ -107,23 +114,26 @@ def test_finetune_learns_and_is_a_function_of_its_seed(model: Model, texts: Text
     support, labels = texts(6)
     unseen, truth = texts(20, seed=1)
     method = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 40)}, batch_size=8)
-    fitted = method.fit(Examples.of(support, labels), shot=6, seed=1)
-    probabilities = fitted.predict_proba(Inputs.of(unseen))
+    fitted = method.fit(Examples.of(support, labels), CLASSES, shot=6, seed=1)
+    probabilities = fitted.predict(Inputs.of(unseen)).values
     frozen = (
         FrozenProto(Remembered(model.encoder))
-        .fit(Examples.of(support, labels), shot=6, seed=1)
-        .predict_proba(Inputs.of(unseen))
+        .fit(Examples.of(support, labels), CLASSES, shot=6, seed=1)
+        .predict(Inputs.of(unseen))
+        .values
     )
     right, at_first = (
-        np.mean([fitted.labels[i] == t for i, t in zip(p.argmax(1), truth, strict=True)])
+        np.mean([fitted.schema.outputs[i] == t for i, t in zip(p.argmax(1), truth, strict=True)])
         for p in (probabilities, frozen)
     )
     assert right > 0.9 > at_first
     assert np.array_equal(
-        method.fit(Examples.of(support, labels), shot=6, seed=1).predict_proba(Inputs.of(unseen)), probabilities
+        method.fit(Examples.of(support, labels), CLASSES, shot=6, seed=1).predict(Inputs.of(unseen)).values,
+        probabilities,
     )
     assert not np.array_equal(
-        method.fit(Examples.of(support, labels), shot=6, seed=2).predict_proba(Inputs.of(unseen)), probabilities
+        method.fit(Examples.of(support, labels), CLASSES, shot=6, seed=2).predict(Inputs.of(unseen)).values,
+        probabilities,
     )
 
 
@@ -131,8 +141,8 @@ def test_finetune_reads_pairs(model: Model, texts: Texts) -> None:
     support, labels = texts(4)
     same = ["the"] * len(support)
     method = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 40)}, batch_size=12)
-    fitted = method.fit(Examples.of(same, labels, support), shot=4, seed=0)
-    found = [fitted.labels[i] for i in fitted.predict_proba(Inputs.of(same, support)).argmax(1)]
+    fitted = method.fit(Examples.of(same, labels, support), CLASSES, shot=4, seed=0)
+    found = [fitted.schema.outputs[i] for i in fitted.predict(Inputs.of(same, support)).values.argmax(1)]
     assert np.mean([a == b for a, b in zip(found, labels, strict=True)]) > 0.8
 
 
@@ -156,7 +166,7 @@ def test_ours_instant_shares_the_features_of_the_queries(model: Model, texts: Te
     unseen, _ = texts(4, seed=1)
     (instant,) = ours(model, ["instant"])
     for draw in range(2):
-        found = instant.fit(Examples.of(support, labels), shot=3, seed=draw).predict_proba(Inputs.of(unseen))
+        found = instant.fit(Examples.of(support, labels), CLASSES, shot=3, seed=draw).predict(Inputs.of(unseen)).values
         assert found == pytest.approx(model.adapt(support, labels, effort="instant", seed=draw).predict_proba(unseen))
     with pytest.raises(MetaglotError, match="unknown effort"):
         ours(model, ["instant", "hasty"])
@@ -167,7 +177,7 @@ def test_ours_with_and_without_the_names_of_classes(model: Model, texts: Texts) 
     (read,) = ours(model, ["instant"])
     unread = replace(read, names=False)
     found = [
-        method.fit(Examples.of(support, labels), shot=3, seed=0).predict_proba(Inputs.of(unseen))
+        method.fit(Examples.of(support, labels), CLASSES, shot=3, seed=0).predict(Inputs.of(unseen)).values
         for method in (read, unread)
     ]
     for proba, method in zip(found, (read, unread), strict=True):
@@ -181,7 +191,7 @@ def test_ours_with_and_without_the_names_of_classes(model: Model, texts: Texts) 
 def test_names_of_baselines(model: Model) -> None:
     chosen = baselines(["tfidf", "frozen", "frozen-lr", "finetune"], model)
     assert [method.name for method in chosen] == ["tfidf", "frozen-proto", "frozen-lr", "frozen-instant", "finetune"]
-    with pytest.raises(MetaglotError, match="Choose from: tfidf"):
+    with pytest.raises(MetaglotError, match="Choose from: prior, tfidf"):
         baselines(["forest"], model)
     with pytest.raises(MetaglotError, match="algorithm: joint"):
         baselines(["multitask"], model)
@@ -200,9 +210,10 @@ def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable
     assert all(0 <= result.score <= 1 and result.cpu_seconds >= 0 for result in results)
     for method in methods:
         assert json.loads(json.dumps(method.settings)) is not None
-        fitted = method.fit(Examples.of(["apple", "saw"], ["x", "y"]), shot=1, seed=0)
-        assert set(fitted.labels) == {"x", "y"}
-        assert fitted.predict_proba(Inputs.of(["plum", "drill", "the"])).sum(axis=1) == pytest.approx(1)
+        fitted = method.fit(Examples.of(["apple", "saw"], ["x", "y"]), CLASSES, shot=1, seed=0)
+        found = fitted.predict(Inputs.of(["plum", "drill", "the"]))
+        assert set(found.outputs) == {"x", "y"}
+        assert found.values.sum(axis=1) == pytest.approx(1)
 
 
 def _is_an_encoder(model: Model) -> Embeds:
@@ -211,9 +222,9 @@ def _is_an_encoder(model: Model) -> Embeds:
 
 @pytest.mark.parametrize("texts", [["🙂", "🙁"], ["", ""], ["!", "one word"]], ids=["emoji", "empty", "one of each"])
 def test_tfidf_of_texts_without_words(texts: list[str]) -> None:
-    fitted = Tfidf().fit(Examples.of(texts, ["up", "down"]), shot=1, seed=0)
-    found = fitted.predict_proba(Inputs.of([*texts, "anything"]))
+    fitted = Tfidf().fit(Examples.of(texts, ["up", "down"]), CLASSES, shot=1, seed=0)
+    found = fitted.predict(Inputs.of([*texts, "anything"])).values
     assert found.shape == (3, 2)
     assert np.allclose(found.sum(1), 1)
     if any(texts):
-        assert [fitted.labels[i] for i in found[:2].argmax(1)] == ["up", "down"]
+        assert [fitted.schema.outputs[i] for i in found[:2].argmax(1)] == ["up", "down"]

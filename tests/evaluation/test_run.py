@@ -15,6 +15,7 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import Cell, Plan, TaskSet, cells, evaluate, evaluate_into, read_results
 from metaglot.evaluation.protocol import Limit
 from metaglot.evaluation.store import COSTS
+from metaglot.families.family import AnyFamily, Predictions
 
 PLAN = Plan(shots=(1, 3), draws=2, queries=20, seed=5)
 
@@ -67,13 +68,17 @@ def test_memory_is_that_of_the_fit(task: Callable[..., TaskSet]) -> None:
         name, model = "large", "none"
         settings: dict[str, object] = {}  # noqa: RUF012
 
-        def fit(self, support: Examples[str], *, shot: int, seed: int) -> "Large":
+        def why_not(self, family: AnyFamily) -> None:
+            del family
+
+        def fit(self, support: Examples[str], family: AnyFamily, *, shot: int, seed: int) -> "Large":
             self.labels = tuple(sorted(set(support.targets)))
             assert np.ones(shot * 30_000_000).sum()  # 240 MB for each shot, given back
             return self
 
-        def predict_proba(self, inputs: Inputs) -> np.ndarray:
-            return np.full((len(inputs), len(self.labels)), 1 / len(self.labels))
+        def predict(self, inputs: Inputs) -> Predictions:
+            even = np.full((len(inputs), len(self.labels)), 1 / len(self.labels))
+            return Predictions(self.labels, even, [self.labels[0]] * len(inputs))
 
     large, small = evaluate([task("one")], [Large()], Plan((2, 1), 1, 5, 0))
     if large.peak_mb is None or small.peak_mb is None:
@@ -173,14 +178,18 @@ def test_cpu_seconds_are_those_of_fit_alone(guess: Any, task: Callable[..., Task
         name, model = "slow", "none"
         settings: dict[str, object] = {}  # noqa: RUF012
 
-        def fit(self, support: Examples[str], *, shot: int, seed: int) -> "Slow":
+        def why_not(self, family: AnyFamily) -> None:
+            del family
+
+        def fit(self, support: Examples[str], family: AnyFamily, *, shot: int, seed: int) -> "Slow":
             burn(0.1)
             self.labels = tuple(sorted(set(support.targets)))
             return self
 
-        def predict_proba(self, inputs: Inputs) -> np.ndarray:
+        def predict(self, inputs: Inputs) -> Predictions:
             burn(0.3)
-            return np.full((len(inputs), len(self.labels)), 1 / len(self.labels))
+            even = np.full((len(inputs), len(self.labels)), 1 / len(self.labels))
+            return Predictions(self.labels, even, [self.labels[0]] * len(inputs))
 
     (result,) = evaluate([task("one")], [Slow()], Plan((1,), 1, 5, 0))
     assert 0.1 <= result.cpu_seconds < 0.25

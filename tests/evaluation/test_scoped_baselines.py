@@ -19,6 +19,7 @@ from metaglot.evaluation.baselines import FrozenProto, Knn, Remembered
 from metaglot.evaluation.baselines.bitfit import BITFIT_BY_SHOT, bitfit
 from metaglot.evaluation.baselines.lora import LORA_BY_SHOT, lora
 from metaglot.evaluation.baselines.vectors import Vectors
+from metaglot.evaluation.kinds import CLASSES
 
 Texts = Callable[..., tuple[list[str], list[str]]]
 
@@ -29,14 +30,16 @@ def _model(tiny: Path) -> Model:
 
 
 def right(fitted: Any, texts: list[str], truth: list[str]) -> float:
-    found = [fitted.labels[i] for i in fitted.predict_proba(Inputs.of(texts)).argmax(1)]
+    found = [fitted.schema.outputs[i] for i in fitted.predict(Inputs.of(texts)).values.argmax(1)]
     return float(np.mean([a == b for a, b in zip(found, truth, strict=True)]))
 
 
 def surprise(fitted: Any, texts: list[str], labels: list[str]) -> float:
     """Mean nats of the right labels."""
-    found = fitted.predict_proba(Inputs.of(texts))
-    return -float(np.mean([np.log(row[fitted.labels.index(label)]) for row, label in zip(found, labels, strict=True)]))
+    found = fitted.predict(Inputs.of(texts)).values
+    return -float(
+        np.mean([np.log(row[fitted.schema.outputs.index(label)]) for row, label in zip(found, labels, strict=True)])
+    )
 
 
 def quick(method: FineTune, lr: float, steps: int) -> FineTune:
@@ -53,21 +56,23 @@ def test_a_part_learns_and_starts_at_the_prototypes(
 ) -> None:
     support, labels = texts(6)
     unseen, _ = texts(20, seed=1)
-    frozen = FrozenProto(Remembered(model.encoder), scale=5.0).fit(Examples.of(support, labels), shot=6, seed=0)
-    start = quick(make(model.encoder), lr, 0).fit(Examples.of(support, labels), shot=6, seed=0)
-    assert start.predict_proba(Inputs.of(unseen)) == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
+    frozen = FrozenProto(Remembered(model.encoder), scale=5.0).fit(
+        Examples.of(support, labels), CLASSES, shot=6, seed=0
+    )
+    start = quick(make(model.encoder), lr, 0).fit(Examples.of(support, labels), CLASSES, shot=6, seed=0)
+    assert start.predict(Inputs.of(unseen)).values == pytest.approx(frozen.predict(Inputs.of(unseen)).values, abs=1e-5)
     before = {name: value.clone() for name, value in model.encoder.params.items()}
     method = quick(make(model.encoder), lr, 60)
-    fitted = method.fit(Examples.of(support, labels), shot=6, seed=0)
+    fitted = method.fit(Examples.of(support, labels), CLASSES, shot=6, seed=0)
     assert surprise(fitted, support, labels) < 0.2 < 0.7 < surprise(start, support, labels)
     assert all(torch.equal(value, before[name]) for name, value in model.encoder.params.items())
-    again = method.fit(Examples.of(support, labels), shot=6, seed=0)
-    assert np.array_equal(again.predict_proba(Inputs.of(unseen)), fitted.predict_proba(Inputs.of(unseen)))
+    again = method.fit(Examples.of(support, labels), CLASSES, shot=6, seed=0)
+    assert np.array_equal(again.predict(Inputs.of(unseen)).values, fitted.predict(Inputs.of(unseen)).values)
 
 
 def test_lora_moves_only_its_pairs(model: Model, texts: Texts) -> None:
     support, labels = texts(2)
-    fitted = quick(lora(model.encoder), 1e-2, 2).fit(Examples.of(support, labels), shot=2, seed=0)
+    fitted = quick(lora(model.encoder), 1e-2, 2).fit(Examples.of(support, labels), CLASSES, shot=2, seed=0)
     assert len(fitted.body) == 2 * 2 * 2  # a and b, query and value, two layers
     assert all(name.startswith("lora.encoder.layer.") for name in fitted.body)
     assert all(min(value.shape) == 8 for value in fitted.body.values())
@@ -76,7 +81,7 @@ def test_lora_moves_only_its_pairs(model: Model, texts: Texts) -> None:
 
 def test_bitfit_moves_only_vectors(model: Model, texts: Texts) -> None:
     support, labels = texts(2)
-    fitted = quick(bitfit(model.encoder), 1e-2, 2).fit(Examples.of(support, labels), shot=2, seed=0)
+    fitted = quick(bitfit(model.encoder), 1e-2, 2).fit(Examples.of(support, labels), CLASSES, shot=2, seed=0)
     expected = {name for name in model.encoder.params if name.endswith(".bias") or "LayerNorm" in name}
     assert set(fitted.body) == expected - {name for name in expected if "pooler" in name} | {"body.pooler.dense.bias"}
     assert len(expected) > 20
@@ -101,16 +106,20 @@ def test_a_part_moves_over_what_was_meta_trained(model: Model, texts: Texts) -> 
     unseen, _ = texts(4, seed=1)
     start = (
         quick(bitfit(trained.encoder), 1e-2, 0)
-        .fit(Examples.of(support, labels), shot=3, seed=0)
-        .predict_proba(Inputs.of(unseen))
+        .fit(Examples.of(support, labels), CLASSES, shot=3, seed=0)
+        .predict(Inputs.of(unseen))
+        .values
     )
-    frozen = FrozenProto(Remembered(trained.encoder), scale=5.0).fit(Examples.of(support, labels), shot=3, seed=0)
-    assert start == pytest.approx(frozen.predict_proba(Inputs.of(unseen)), abs=1e-5)
+    frozen = FrozenProto(Remembered(trained.encoder), scale=5.0).fit(
+        Examples.of(support, labels), CLASSES, shot=3, seed=0
+    )
+    assert start == pytest.approx(frozen.predict(Inputs.of(unseen)).values, abs=1e-5)
     assert not np.allclose(
         start,
         quick(bitfit(model.encoder), 1e-2, 0)
-        .fit(Examples.of(support, labels), shot=3, seed=0)
-        .predict_proba(Inputs.of(unseen)),
+        .fit(Examples.of(support, labels), CLASSES, shot=3, seed=0)
+        .predict(Inputs.of(unseen))
+        .values,
     )
 
 
@@ -135,11 +144,11 @@ class Planar:
 def test_neighbours_by_hand() -> None:
     """Of the query 0°: x at 10° is nearest, y at 20° and 30° are next, x at 90° is out of k = 3."""
     method = Knn(Remembered(Planar()), k=3, scale=4.0, alpha=0.5)
-    fitted = method.fit(Examples.of(["10", "20", "30", "90"], ["x", "y", "y", "x"]), shot=2, seed=0)
+    fitted = method.fit(Examples.of(["10", "20", "30", "90"], ["x", "y", "y", "x"]), CLASSES, shot=2, seed=0)
     c = np.cos(np.radians([10, 20, 30]))
     w = np.exp(4.0 * (c - c[0]))
     expected = np.array([w[0] + 0.25, w[1] + w[2] + 0.25]) / (w.sum() + 0.5)
-    assert fitted.predict_proba(Inputs.of(["0"]))[0] == pytest.approx(expected, abs=1e-6)
+    assert fitted.predict(Inputs.of(["0"])).values[0] == pytest.approx(expected, abs=1e-6)
 
 
 def test_one_neighbour_and_more_than_there_are() -> None:
@@ -147,16 +156,18 @@ def test_one_neighbour_and_more_than_there_are() -> None:
     for k in (1, 99):
         found = (
             Knn(Remembered(Planar()), k=k)
-            .fit(Examples.of(angles, labels), shot=1, seed=0)
-            .predict_proba(Inputs.of(angles))
+            .fit(Examples.of(angles, labels), CLASSES, shot=1, seed=0)
+            .predict(Inputs.of(angles))
+            .values
         )
         assert found.argmax(1).tolist() == [0, 1, 2]
         assert found.sum(1) == pytest.approx(1)
         assert (found > 0).all()
     (one,) = (
         Knn(Remembered(Planar()), k=1, alpha=1.0)
-        .fit(Examples.of(angles, labels), shot=1, seed=0)
-        .predict_proba(Inputs.of(["40"]))
+        .fit(Examples.of(angles, labels), CLASSES, shot=1, seed=0)
+        .predict(Inputs.of(["40"]))
+        .values
     )
     assert one == pytest.approx([1 / 6, 4 / 6, 1 / 6])
 
@@ -176,15 +187,16 @@ def test_setfit_learns_and_is_a_function_of_its_seed(model: Model, texts: Texts)
     support, labels = texts(4)
     unseen, truth = texts(20, seed=1)
     before = torch.get_rng_state().clone(), np.random.get_state(legacy=False)
-    fitted = method.fit(Examples.of(support, labels), shot=4, seed=2**40 + 1)
-    found = fitted.predict_proba(Inputs.of(unseen))
+    fitted = method.fit(Examples.of(support, labels), CLASSES, shot=4, seed=2**40 + 1)
+    found = fitted.predict(Inputs.of(unseen)).values
     assert found.sum(axis=1) == pytest.approx(1)
     assert right(fitted, unseen, truth) > 0.5
     assert np.array_equal(
-        method.fit(Examples.of(support, labels), shot=4, seed=2**40 + 1).predict_proba(Inputs.of(unseen)), found
+        method.fit(Examples.of(support, labels), CLASSES, shot=4, seed=2**40 + 1).predict(Inputs.of(unseen)).values,
+        found,
     )
     assert not np.array_equal(
-        method.fit(Examples.of(support, labels), shot=4, seed=2).predict_proba(Inputs.of(unseen)), found
+        method.fit(Examples.of(support, labels), CLASSES, shot=4, seed=2).predict(Inputs.of(unseen)).values, found
     )
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_equal(np.random.get_state(legacy=False), before[1])

@@ -30,13 +30,13 @@ from metaglot.evaluation import TaskSet
 from metaglot.evaluation.baselines import Tfidf
 
 class Dying(Tfidf):
-    def fit(self, support, *, shot, seed):
+    def fit(self, support, family, *, shot, seed):
         if shot == 3:
             until = time.monotonic() + 60
             while not self.results.exists() and time.monotonic() < until:
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)  # as for want of memory
-        return super().fit(support, shot=shot, seed=seed)
+        return super().fit(support, family, shot=shot, seed=seed)
 
 def make(path, results):
     method = Dying()

@@ -13,8 +13,9 @@ from metaglot.adaptation import Effort, Encoder
 from metaglot.adaptation.choice import MANY, SOME
 from metaglot.adaptation.effort import AUTO
 from metaglot.data.examples import Examples
-from metaglot.evaluation.baselines import FineTune, Method, Ours, SetFit, Tfidf
+from metaglot.evaluation.baselines import FineTune, Method, Ours, Prior, SetFit, Tfidf
 from metaglot.evaluation.baselines.finetune import tuned_for
+from metaglot.evaluation.kinds import CLASSES
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
 
 PROBE, STEPS = 16, 2  # texts of a timed batch, and timed steps
@@ -36,9 +37,12 @@ class Seconds(NamedTuple):
 
 
 def work_of(method: Method, *, shot: int, classes: int, queries: int) -> Work:
-    """Return the work of a fit to `shot` examples of each class and of judging, where that needs the model anew."""
+    """Return the work of a fit to `shot` examples of each class and of judging, where that needs the model anew.
+
+    Of other kinds of tasks, `classes` are the groups that shots count: an upper bound where rows are of several.
+    """
     support = shot * classes
-    if isinstance(method, Tfidf):
+    if isinstance(method, Tfidf | Prior):
         return Work(0)
     if isinstance(method, FineTune):
         steps = tuned_for(shot, method.by_shot).steps
@@ -74,7 +78,7 @@ def seconds_of(encoder: Encoder, task: TaskSet) -> Seconds:
     base.embed(inputs)
     embedding = (time.process_time() - began) / len(inputs)
     support = Examples(inputs, tuple(str(row % 2) for row in range(len(inputs))))
-    steps = FineTune(base).trajectory(support, lr=0.0, stops=[1, 1 + STEPS], seed=0)
+    steps = FineTune(base).trajectory(support, CLASSES, lr=0.0, stops=[1, 1 + STEPS], seed=0)
     next(steps)
     began = time.process_time()
     next(steps)

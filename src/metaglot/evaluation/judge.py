@@ -3,6 +3,7 @@
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from metaglot.data.arguments import check_all
 from metaglot.data.examples import Examples
@@ -11,7 +12,6 @@ from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.peak import forget_peak, peak_mb
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells, check_plan, query_rows, unique
 from metaglot.evaluation.result import Result
-from metaglot.families.classification import judge
 from metaglot.seeds import fold
 
 
@@ -22,7 +22,7 @@ class Judge:
     tasks: Mapping[str, TaskSet]
     methods: Mapping[str, Method]
     plan: Plan
-    queries: Mapping[str, Examples[str]]
+    queries: Mapping[str, Examples[Any]]
 
     @classmethod
     def of(cls, task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: Plan) -> "Judge":
@@ -38,12 +38,20 @@ class Judge:
             raise MetaglotError(f"Methods need distinct names, and at least one is needed; got: {names}.")
         _check(plan, task_sets)
         queries = {name: task_set.examples(query_rows(task_set, plan)) for name, task_set in tasks.items()}
-        return cls(tasks, by_name, plan, queries)
+        found = cls(tasks, by_name, plan, queries)
+        if not any(_can(method, task) for method in methods for task in task_sets):
+            raise MetaglotError(f"There is nothing to judge: {'; '.join(found.refusals().values())}.")
+        return found
 
     def cells(self, done: Container[Cell] = frozenset[Cell]()) -> Iterator[Cell]:
-        """Yield the plan's cells that are not done; a draw that a file of fixed draws lacks is none."""
-        every = cells(list(self.tasks), list(self.methods), self.plan)
-        return (cell for cell in every if cell not in done and self.tasks[cell.task].has(cell.shot, cell.draw))
+        """Yield the plan's cells that are not done."""
+        return (cell for cell in judged_cells(self.tasks, self.methods, self.plan) if cell not in done)
+
+    def refusals(self) -> dict[str, str]:
+        """Return why methods do not learn kinds of tasks, by "method KIND"."""
+        kinds = {task.family.name: task.family for task in self.tasks.values()}
+        found = {(name, kind): m.why_not(family) for name, m in self.methods.items() for kind, family in kinds.items()}
+        return {f"{name} on {kind}": f"{name}: {reason}" for (name, kind), reason in found.items() if reason}
 
     def __call__(self, cell: Cell) -> Result:
         """Return the result of a cell; a function of the plan's seed, its costs apart."""
@@ -52,10 +60,10 @@ class Judge:
         fit_seed = fold(seed, "fit", cell.task, cell.shot, cell.draw)
         forget_peak()
         before = time.process_time()
-        fitted = method.fit(support, shot=cell.shot, seed=fit_seed)
+        fitted = method.fit(support, task_set.family, shot=cell.shot, seed=fit_seed)
         seconds, peak = time.process_time() - before, peak_mb()
         try:
-            scored = judge(fitted.labels, fitted.predict_proba(queries.inputs), queries.targets)
+            scored = task_set.family.score(fitted.predict(queries.inputs), queries.targets)
         except MetaglotError as error:
             raise MetaglotError(
                 f"{cell.method} on {cell.task}, {cell.shot} shots, draw {cell.draw}: {error}"
@@ -71,7 +79,19 @@ class Judge:
             bins=scored.bins,
             peak_mb=peak,
             measures=scored.measures,
+            kind=task_set.family.name,
         )
+
+
+def judged_cells(tasks: Mapping[str, TaskSet], methods: Mapping[str, Method], plan: Plan) -> Iterator[Cell]:
+    """Yield the cells of a plan but those of a draw that a file of fixed draws lacks, or of a kind not learnt."""
+    for cell in cells(list(tasks), list(methods), plan):
+        if tasks[cell.task].has(cell.shot, cell.draw) and _can(methods[cell.method], tasks[cell.task]):
+            yield cell
+
+
+def _can(method: Method, task: TaskSet) -> bool:
+    return method.why_not(task.family) is None
 
 
 def _check(plan: Plan, task_sets: Sequence[TaskSet]) -> None:

@@ -54,7 +54,7 @@ class TaskLeakage:
     pool: Counts  # those that the judged ones are drawn from, before any are excluded
     support: Counts  # distinct rows of the supports drawn
     excluded: Count  # rows of the pool left out of the queries for their overlap
-    classes: Count  # of the task
+    classes: Count  # of the task, or labels; none where it has numbers
     named: Count  # classes with a name; a bare number such as "0" or "-1" is none
     shared: tuple[str, ...]  # named classes of which a training set has one of the same name (folded)
     sets: Mapping[str, Count]  # training set -> rows of pool and support that stand in it, most first

@@ -7,18 +7,22 @@ shot, the draw and the seed: every method sees the same.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from metaglot.data.arguments import check_all, check_is, check_text, check_whole
-from metaglot.data.draws import Draws, draws_of
+from metaglot.data.draws import Draws
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.form import answered
 from metaglot.data.readers import read_table
+from metaglot.data.task_kind import cells_of, task_of
 from metaglot.errors import MetaglotError
+from metaglot.evaluation.kinds import CLASSES, draws_by, family_called, targets_in
+from metaglot.families.family import AnyFamily
 from metaglot.seeds import fold
 
 
@@ -30,6 +34,7 @@ class TaskSet:
     table: pa.Table
     draws: Draws
     left_out: tuple[int, ...] | None = None  # rows that are never queries; None: nobody looked for such rows
+    family: AnyFamily = CLASSES  # its kind
 
     @classmethod
     def load(
@@ -40,15 +45,19 @@ class TaskSet:
         mapping: Mapping[str, str] | None = None,
         seed: int = 0,
         encoding: str | None = None,
+        task: str | None = None,
     ) -> "TaskSet":
         """Return the task in whatever `read_table` reads, named after its file, with random draws by `seed`.
 
+        `task` is its kind, "classification", "multilabel" or "regression"; what its labels look like if absent.
         Raises MetaglotError when it cannot be read as a labelled table, and for arguments of another type.
         """
+        kind = None if task is None else family_called(check_text("task", task))
         name, seed = None if name is None else check_text("name", name), check_whole("seed", seed)
-        table = answered(read_table(source, mapping=mapping, encoding=encoding))
+        table = answered(read_table(source, mapping=mapping, encoding=encoding, cells=cells_of(task)))
+        family = family_called(task_of(table)) if kind is None else kind
         try:
-            return cls(name or Path(source).stem, table, draws_of(table, seed=seed))
+            return cls(name or Path(source).stem, table, draws_by(table, family, seed=seed), family=family)
         except MetaglotError as error:
             raise MetaglotError(f"{source}: {error}") from error
 
@@ -56,8 +65,13 @@ class TaskSet:
         """Return at most `count` inputs, spread evenly over the table."""
         return _inputs(self.table.take(list(range(0, len(self.table), -(-len(self.table) // count)))))
 
-    def support(self, shot: int, draw: int) -> Examples[str]:
-        """Return support number `draw`, counted from 0, of `shot` examples a class.
+    @cached_property
+    def targets(self) -> list[Any]:
+        """The target of each row of the table; None for a row without one."""
+        return targets_in(self.table, self.family)
+
+    def support(self, shot: int, draw: int) -> Examples[Any]:
+        """Return support number `draw`, counted from 0, of `shot` examples of each group that shots count.
 
         Raises MetaglotError for a draw or shot that fixed draws lack.
         """
@@ -94,10 +108,9 @@ class TaskSet:
             )
         return kept
 
-    def examples(self, rows: np.ndarray) -> Examples[str]:
+    def examples(self, rows: np.ndarray) -> Examples[Any]:
         """Return the examples at these positions of the table."""
-        chosen = self.table.take(pa.array(rows))
-        return Examples(_inputs(chosen), tuple(str(label) for label in chosen["label"].to_pylist()))
+        return Examples(_inputs(self.table.take(pa.array(rows))), tuple(self.targets[row] for row in rows))
 
     def fingerprint(self) -> str:
         """Return a hash of the task's texts, labels, draws columns and rows left out."""
@@ -107,6 +120,8 @@ class TaskSet:
                 digest.update(repr((name, self.table[name].to_pylist())).encode())
         if self.left_out:
             digest.update(repr(self.left_out).encode())
+        if self.family.name != CLASSES.name:
+            digest.update(repr(self.family.name).encode())
         return digest.hexdigest()
 
 
@@ -121,7 +136,7 @@ class Limit(NamedTuple):
 class Plan(NamedTuple):
     """How much is evaluated."""
 
-    shots: Sequence[int]  # support examples a class
+    shots: Sequence[int]  # support examples of each group that shots count: of a class, of a label, or in all
     draws: int  # supports for each shot
     queries: int  # at most, for each task
     seed: int

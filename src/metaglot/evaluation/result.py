@@ -11,13 +11,15 @@ from metaglot.evaluation.protocol import Cell
 from metaglot.families.scoring import Bin
 from metaglot.metric import CLASSIFICATION, Measures, Metric
 
+CLASSES = "classification"
+
 
 @dataclass(frozen=True)
 class Result:
     """One method on one draw of one task."""
 
     task: str
-    shot: int  # support examples a class
+    shot: int  # support examples of each group that shots count
     draw: int
     method: str
     metrics: Mapping[str, float]  # score by the name of its metric; the primary one's is always there
@@ -29,6 +31,7 @@ class Result:
     bins: tuple[Bin, ...] = ()  # of the confidence; older rows have none
     peak_mb: float | None = None  # most memory of the process while it adapted; None where that cannot be told
     measures: Measures = CLASSIFICATION  # what the metrics are; the first is the primary one
+    kind: str = CLASSES  # of the task: the name of its family
 
     __pydantic_config__ = ConfigDict(allow_inf_nan=False)
 
@@ -91,8 +94,10 @@ def parsed(line: bytes) -> Result:
 
 
 def row_of(result: Result) -> dict[str, Any]:
-    """Return the result as JSON; `measures` only where they are not those of classification, in short."""
+    """Return the result as JSON; `kind` and `measures` only where they are not those of classification, in short."""
     row = asdict(result)
+    if result.kind == CLASSES:
+        del row["kind"]
     if result.measures == CLASSIFICATION:
         del row["measures"]
         return row

@@ -11,6 +11,6 @@ def targets_of(table: pa.Table, family: AnyFamily, *, source: object = "") -> Re
 
     Raises MetaglotError, which names the source and the row, for a cell that holds no target of the kind.
     """
-    rows: list[int] = table["row"].to_pylist()
+    rows = table["row"].to_pylist() if "row" in table.column_names else range(table.num_rows)
     begin = f"{source}: " if str(source) else ""
     return family.parse(typed_labels(table), lambda row: f"{begin}the label of row {rows[row] + 1}")

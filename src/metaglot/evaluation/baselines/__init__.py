@@ -17,6 +17,7 @@ from metaglot.evaluation.baselines.frozen_proto import FrozenProto
 from metaglot.evaluation.baselines.knn import Knn
 from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.ours import Ours, ours
+from metaglot.evaluation.baselines.prior import Prior
 from metaglot.evaluation.baselines.setfit import SetFit
 from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.tfidf import Tfidf
@@ -51,6 +52,7 @@ __all__ = [
     "Knn",
     "Method",
     "Ours",
+    "Prior",
     "Remembered",
     "SetFit",
     "Start",

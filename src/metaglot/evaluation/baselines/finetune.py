@@ -2,6 +2,9 @@
 
     logits(x) = W f(x) / ‖f(x)‖ + b,     W₀ = scale · unit prototypes of the support set,  b₀ = 0
 
+Where texts are of no classes, W₀ and b₀ are the linear model of frozen-lr (Kumar et al. 2022,
+https://arxiv.org/abs/2202.10054: linear probing, then fine-tuning), and the loss is that of the kind of task.
+
 AdamW on scope and head, linear warm-up and then a constant rate, dropout on, gradients clipped at norm 1, shuffled
 batches.  Rate and steps are fixed for each number of shots, as LEOPARD has it (no validation set for a task).
 Mosbach et al. 2021, https://arxiv.org/abs/2006.04884, on fine-tuning with few examples.
@@ -11,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,13 +23,13 @@ from torch import Tensor
 from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.frozen_proto import prototypes
-from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.method import decided, numbered
 from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
-from metaglot.families.classification import Classification
+from metaglot.families.family import AnyFamily, Predictions, Schema
 from metaglot.models import All, Lora
 from metaglot.seeds import fold, generator
-from metaglot.types import Batch, Params
+from metaglot.types import Batch, Objective, Params
 
 
 class Tuned(NamedTuple):
@@ -49,6 +52,7 @@ the prototype start.  One shot was not tuned.  The head's scale: 5 beat 10 at 4 
 
 
 EVERYTHING = All()
+LINEAR_C = 10.0  # of the linear model that the head of labels or numbers begins with, as in frozen-lr
 
 
 @dataclass(frozen=True)
@@ -80,37 +84,47 @@ class FineTune:
         fixed = {"batch_size": self.batch_size, "scale": self.scale, "warmup": self.warmup}
         return {"by_shot": table, **fixed, **asdict(self.scope), "weights": self.start.fingerprint()}
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FineTuned":
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None: it learns every kind of task."""
+        del family
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> "FineTuned":
         """Return the model trained on the support set."""
         tuned = tuned_for(shot, self.by_shot)
-        *_, fitted = self.trajectory(support, lr=tuned.lr, stops=[tuned.steps], seed=seed)
+        *_, fitted = self.trajectory(support, family, lr=tuned.lr, stops=[tuned.steps], seed=seed)
         return fitted
 
     def trajectory(
-        self, support: Examples[str], *, lr: float, stops: Sequence[int], seed: int
+        self, support: Examples[Any], family: AnyFamily, *, lr: float, stops: Sequence[int], seed: int
     ) -> "Iterator[FineTuned]":
         """Yield the model after each number of steps in `stops`, ascending; the next one overwrites it."""
-        names, numbers = numbered(support.targets)
-        learner, features = self.start.backbone.learner, self.start.embed(support.inputs)
-        weight = torch.tensor(self.scale * prototypes(features, numbers), dtype=torch.float32)
-        head = {"weight": weight, "bias": torch.zeros(len(names))}
-        head = {name: value.to(learner.device).requires_grad_() for name, value in head.items()}
-        fitted = FineTuned(names, self.start, self._moved(seed), head)
+        learner, schema = self.start.backbone.learner, family.schema(support.targets)
+        objective = family.objective(schema, self.start.pad_token_id)
+        targets = [family.row(target, schema) for target in support.targets]
+        head = {n: v.to(learner.device).requires_grad_() for n, v in self._head(support, family, schema).items()}
+        fitted = FineTuned(family, schema, self.start, self._moved(seed), head)
         fused = learner.device.type != "mps"  # much quicker on a CPU, where the default goes parameter by parameter
         moved = [*fitted.body.values(), *head.values()]
         optimiser = torch.optim.AdamW(moved, lr=lr, weight_decay=0.01, fused=fused)
-        objective = Classification(self.start.pad_token_id)
         batches = enumerate(shuffled(len(support), self.batch_size, seed))
         done = 0
         for stop in stops:
             for step, rows in islice(batches, stop - done):
                 for group in optimiser.param_groups:
                     group["lr"] = lr * min(1.0, (step + 1) / self.warmup)
-                targets = [{"label": int(numbers[i])} for i in rows]
-                batch = self.start.batch(objective, support.inputs.at(rows), targets)
-                _step(fitted, optimiser, batch, fold(seed, "dropout", step))
+                batch = self.start.batch(objective, support.inputs.at(rows), [targets[i] for i in rows])
+                _step(fitted, objective, optimiser, batch, fold(seed, "dropout", step))
             done = stop
             yield fitted
+
+    def _head(self, support: Examples[Any], family: AnyFamily, schema: Schema) -> dict[str, Tensor]:
+        """Return the head at its start: weight [K, D], bias [K]."""
+        features = self.start.embed(support.inputs)
+        if family.exclusive:
+            weight = torch.tensor(self.scale * prototypes(features, numbered(support.targets)[1]), dtype=torch.float32)
+            return {"weight": weight, "bias": torch.zeros(len(schema.outputs))}
+        linear = family.linear(features, support.targets, schema, c=LINEAR_C)
+        return {name: torch.tensor(getattr(linear, name), dtype=torch.float32) for name in ("weight", "bias")}
 
     def _moved(self, seed: int) -> dict[str, Tensor]:
         """Return the scope's parameters at their start: copies, to be moved in place."""
@@ -119,10 +133,10 @@ class FineTune:
         return {name: value.detach().clone().requires_grad_() for name, value in moved.items()}
 
 
-def _step(fitted: "FineTuned", optimiser: torch.optim.Optimizer, batch: Batch, seed: int) -> None:
+def _step(fitted: "FineTuned", objective: Objective, optimiser: torch.optim.Optimizer, batch: Batch, seed: int) -> None:
     """Move the parameters of `fitted`, which nobody else has."""
     pooled = fitted.start.backbone.learner.forward(fitted.params, batch, seed=seed).pooled
-    loss = torch.nn.functional.cross_entropy(fitted.logits(pooled), batch["labels"])
+    loss = objective.loss(fitted.logits(pooled), batch)
     optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_([*fitted.body.values(), *fitted.head.values()], 1.0)
@@ -133,7 +147,8 @@ def _step(fitted: "FineTuned", optimiser: torch.optim.Optimizer, batch: Batch, s
 class FineTuned:
     """A fine-tuned body and head."""
 
-    labels: tuple[str, ...]
+    family: AnyFamily
+    schema: Schema
     start: Encoder
     body: Params  # what moved of it: body.* or lora.*
     head: Mapping[str, Tensor]  # weight [C, D], bias [C]
@@ -148,10 +163,11 @@ class FineTuned:
         unit = torch.nn.functional.normalize(pooled, dim=-1)
         return unit @ self.head["weight"].T + self.head["bias"]
 
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
-        """Return the probability of each label for each input, [n, C]."""
-        logits = self.logits(self.start.features(self.params, inputs))
-        return logits.detach().double().softmax(dim=-1).cpu().numpy()
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return the probabilities or numbers, and what is decided."""
+        logits = self.logits(self.start.features(self.params, inputs)).detach().double()
+        values = self.family.link(logits, self.schema, self.head).cpu().numpy()
+        return decided(self.family, self.schema, values, self.head)
 
 
 def tuned_for(shot: int, by_shot: Mapping[int, Tuned]) -> Tuned:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from metaglot.adaptation import Model
 from metaglot.data.examples import Examples
@@ -9,6 +10,7 @@ from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
 from metaglot.evaluation.baselines.ours import Ours
 from metaglot.evaluation.baselines.start import Start
+from metaglot.families.family import AnyFamily
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,13 @@ class FrozenInstant:
         """The recorded choices."""
         return self._ours.settings
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> Fitted:
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None: it learns every kind of task."""
+        del family
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
         """Return the adapted backbone."""
-        return self._ours.fit(support, shot=shot, seed=seed)
+        return self._ours.fit(support, family, shot=shot, seed=seed)
 
     @property
     def _ours(self) -> Ours:

@@ -5,13 +5,15 @@ Snell et al. 2017, https://arxiv.org/abs/1703.05175, with cosines.  The scale do
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from metaglot.data.examples import Examples, Inputs
+from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.method import numbered, softmax
+from metaglot.evaluation.baselines.method import Decided, numbered, only_classes, softmax
 from metaglot.evaluation.baselines.start import Start
+from metaglot.families.family import AnyFamily
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,18 @@ class FrozenProto:
         """The recorded choices."""
         return {"scale": self.scale}
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedProto":
+    def why_not(self, family: AnyFamily) -> str | None:
+        """Return the reason where texts are of no classes."""
+        return only_classes(family, "prototypes are of classes")
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
         """Return the prototypes of the support set."""
         del shot, seed
-        names, numbers = numbered(support.targets)
+        _, numbers = numbered(support.targets)
         features = self.queries.encoder.embed(support.inputs)
-        weight = self.scale * prototypes(features, numbers)
-        return FittedProto(names, self.queries, weight)
-
-
-@dataclass(frozen=True)
-class FittedProto:
-    """Prototypes [C, D], times the scale."""
-
-    labels: tuple[str, ...]
-    queries: Remembered
-    weight: np.ndarray
-
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
-        """Return the probability of each label for each input, [n, C]."""
-        return softmax(self.queries.features(inputs) @ self.weight.T)
+        weight = self.scale * prototypes(features, numbers)  # [C, D]
+        schema = family.schema(support.targets)
+        return Decided(family, schema, lambda inputs: softmax(self.queries.features(inputs) @ weight.T))
 
 
 def prototypes(features: np.ndarray, numbers: np.ndarray) -> np.ndarray:

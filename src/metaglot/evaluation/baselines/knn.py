@@ -3,19 +3,24 @@
     p(c | x) = (α/C + Σ w_i [y_i = c]) / (α + Σ w_i),    w_i = exp(scale · (cos(f(x), f(x_i)) − the largest cosine))
 
 over the k nearest support examples i.  The nearest weighs 1, so α is one vote spread over the classes at α = 1; it
-does not change the prediction.  Dudani 1976, https://doi.org/10.1109/TSMC.1976.5408784, on weighting by distance; with
-k = all and α = 0 it is the matching of Vinyals et al. 2016, https://arxiv.org/abs/1606.04080.
+does not change the prediction.  Labels and numbers are the mean of their neighbours' with the same weights, and α votes
+go to the mean over the support set; a label is given where it is likelier than there.
+Dudani 1976, https://doi.org/10.1109/TSMC.1976.5408784, on weighting by distance; with k = all and α = 0 it is the
+matching of Vinyals et al. 2016, https://arxiv.org/abs/1606.04080.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from torch.nn.functional import one_hot
 
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.method import Decided
 from metaglot.evaluation.baselines.start import Start
+from metaglot.families.family import AnyFamily
 
 
 @dataclass(frozen=True)
@@ -43,27 +48,36 @@ class Knn:
         """The recorded choices."""
         return {"k": self.k, "scale": self.scale, "alpha": self.alpha}
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedKnn":
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None: it learns every kind of task."""
+        del family
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
         """Return the support set, embedded; where it has fewer than k examples, all of them vote."""
         del shot, seed
-        names, numbers = numbered(support.targets)
-        return FittedKnn(names, self, self.queries.encoder.embed(support.inputs), numbers)
+        schema, features = family.schema(support.targets), self.queries.encoder.embed(support.inputs)
+        targets = family.tensor(support.targets, schema)
+        if family.exclusive:
+            targets = one_hot(targets, len(schema.outputs))
+        params = family.floor(support.targets, schema)
+        return Decided(family, schema, _Voted(self, features, targets.double().numpy(), family.exclusive), params)
 
 
-@dataclass(frozen=True)
-class FittedKnn:
-    """Support features [n, D] and the numbers of their labels [n]."""
+class _Voted(NamedTuple):
+    """Support features [n, D] and their targets [n, K], which vote on queries."""
 
-    labels: tuple[str, ...]
     method: Knn
     support: np.ndarray
-    numbers: np.ndarray
+    targets: np.ndarray
+    exclusive: bool
 
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
-        """Return the probability of each label for each input, [n, C]."""
+    def __call__(self, inputs: Inputs) -> np.ndarray:  # [m, K]
         cosines = self.method.queries.features(inputs) @ self.support.T  # of unit features
         nearest = np.argsort(-cosines, axis=1, kind="stable")[:, : self.method.k]  # of equals, the first in the set
         found = np.take_along_axis(cosines, nearest, axis=1).astype(np.float64)
         weights = np.exp(self.method.scale * (found - found[:, :1]))
-        votes = np.stack([(weights * (self.numbers[nearest] == c)).sum(axis=1) for c in range(len(self.labels))], 1)
-        return (votes + self.method.alpha / len(self.labels)) / (votes.sum(axis=1, keepdims=True) + self.method.alpha)
+        outputs = range(self.targets.shape[1])
+        votes = np.stack([(weights * self.targets[nearest, k]).sum(axis=1) for k in outputs], 1)
+        whole = votes if self.exclusive else weights  # the sums of both are the same, but for the last digit
+        usual = np.full(len(outputs), 1 / len(outputs)) if self.exclusive else self.targets.mean(axis=0)
+        return (votes + self.method.alpha * usual) / (whole.sum(axis=1, keepdims=True) + self.method.alpha)

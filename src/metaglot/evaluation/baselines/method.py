@@ -1,23 +1,22 @@
-"""What is compared: a method learns a task from its support set and then gives probabilities."""
+"""What is compared: a method learns a task from its support set and then predicts."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from metaglot.data.examples import Examples, Inputs
+from metaglot.data.labels import label_text
+from metaglot.families.family import AnyFamily, Predictions, Schema
+from metaglot.types import Params
 
 
 class Fitted(Protocol):
     """A method after it has learnt a task."""
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The label names, in the order of the columns of `predict_proba`."""
-        ...
-
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
-        """Return the probability of each label for each input, [n, C]."""
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return what it says of each input: probabilities or numbers, and what is decided."""
         ...
 
 
@@ -40,9 +39,37 @@ class Method(Protocol):
         """Every choice that changes its results, for the record (JSON values)."""
         ...
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> Fitted:
-        """Return what it learns from the support set of `shot` examples a class; a function of `seed`."""
+    def why_not(self, family: AnyFamily) -> str | None:
+        """Return the reason why it cannot learn a kind of task, or None."""
         ...
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
+        """Return what it learns from the support set of `shot` examples of each group; a function of `seed`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A method of which the values, probabilities or numbers, are a function of the inputs."""
+
+    family: AnyFamily
+    schema: Schema
+    values: Callable[[Inputs], np.ndarray]  # -> [n, K]
+    params: Params = field(default_factory=dict)  # what the family decides by, such as thresholds
+
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return the values and what is decided."""
+        return decided(self.family, self.schema, self.values(inputs), self.params)
+
+
+def decided(family: AnyFamily, schema: Schema, values: np.ndarray, params: Params) -> Predictions:  # [n, K]
+    """Return the predictions with these values."""
+    return Predictions(tuple(map(label_text, schema.outputs)), values, family.decode(values, schema, params))
+
+
+def only_classes(family: AnyFamily, what: str) -> str | None:
+    """Return the reason why a method that is about classes cannot learn a kind of task, or None."""
+    return None if family.exclusive else f"{what}, and these tasks are {family.name}"
 
 
 def numbered(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-
-import numpy as np
+from typing import Any
 
 from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.choice import auto_settings
 from metaglot.adaptation.effort import AUTO, AsTrained, check_effort
 from metaglot.data.arguments import check_all, check_is
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.labels import label_text
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
+from metaglot.families.family import AnyFamily, Predictions
 
 
 def ours(trained: Model, efforts: Sequence[str | Effort | AsTrained]) -> "tuple[Ours, ...]":
@@ -55,11 +54,16 @@ class Ours:
         unread = {} if self.names else {"names": False}
         return {"effort": settings_of(self.effort, self.trained), "weights": self.trained.fingerprint(), **unread}
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> Fitted:
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None: it learns every kind of task."""
+        del family
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
         """Return the adapted model."""
         del shot
         adapted = self.trained.adapt(
             *(support.inputs.texts, support.targets),
+            task=family.name,
             pairs=support.inputs.pairs,
             effort=self.effort,
             seed=seed,
@@ -71,18 +75,13 @@ class Ours:
 
 @dataclass(frozen=True)
 class OnTexts:
-    """An adapted model whose labels are strings, as those of a table are."""
+    """An adapted model."""
 
     adapted: Adapted
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The label names."""
-        return tuple(map(label_text, self.adapted.labels))
-
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
-        """Return the probability of each label for each input, [n, C]."""
-        return self.adapted.predict_proba(inputs.texts, inputs.pairs)
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return what it says of each input."""
+        return self.adapted.predictions(inputs.texts, inputs.pairs)
 
 
 @dataclass(frozen=True)
@@ -92,14 +91,9 @@ class OnFeatures:
     adapted: Adapted
     queries: Remembered
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The label names."""
-        return tuple(map(label_text, self.adapted.labels))
-
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
-        """Return the probability of each label for each input, [n, C]."""
-        return self.adapted.proba_of_features(self.queries.features(inputs))
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return what it says of each input."""
+        return self.adapted.predictions_of_features(self.queries.features(inputs))
 
 
 def settings_of(effort: str | Effort | AsTrained, trained: Model) -> Mapping[str, object]:

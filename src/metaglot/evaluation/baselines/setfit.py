@@ -28,8 +28,9 @@ from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.sentence import POOLINGS
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.method import Decided, numbered, only_classes
 from metaglot.evaluation.baselines.start import Start
+from metaglot.families.family import AnyFamily
 from metaglot.models.tail import tail_of
 from metaglot.models.turns import turn
 from metaglot.seeds import seeded
@@ -72,14 +73,18 @@ class SetFit:
         used = {name: version(name) for name in ("setfit", "sentence-transformers")}
         return {**used, "weights": self.start.fingerprint()}
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedSetFit":
+    def why_not(self, family: AnyFamily) -> str | None:
+        """Return the reason where texts are of no classes."""
+        return only_classes(family, "its pairs are of texts of one class and of two")
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
         """Return the body and head trained on the support set; the library's own arguments, but for silence."""
         del shot
         from datasets import Dataset
         from transformers.trainer_callback import ProgressCallback
 
         library = cast("Any", import_module("setfit"))  # an extra; by name, for this module is called the same
-        names, numbers = numbered(support.targets)
+        _, numbers = numbered(support.targets)
         rows = {"text": self.joined(support.inputs), "label": [int(number) for number in numbers]}
         with tempfile.TemporaryDirectory() as folder, _seeded(seed, self.start) as small:
             model = library.SetFitModel(deepcopy(self.body), LogisticRegression())
@@ -88,26 +93,16 @@ class SetFit:
             trainer = library.Trainer(model, arguments, Dataset.from_dict(rows))
             trainer.st_trainer.remove_callback(ProgressCallback)
             trainer.train()
-        return FittedSetFit(names, self, model)
+
+        def values(inputs: Inputs) -> np.ndarray:
+            return np.asarray(model.predict_proba(self.joined(inputs), as_numpy=True, show_progress_bar=False))
+
+        return Decided(family, family.schema(support.targets), values)
 
     def joined(self, inputs: Inputs) -> list[str]:
         """Return one text for each pair, with the tokenizer's separator between, as SetFit has no pairs of its own."""
         separator = self.start.backbone.tokenizer.sep_token or "\n"
         return [text if pair is None else f"{text} {separator} {pair}" for text, pair in inputs.rows()]
-
-
-@dataclass(frozen=True)
-class FittedSetFit:
-    """A trained SetFit model."""
-
-    labels: tuple[str, ...]
-    method: SetFit
-    trained: Any
-
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
-        """Return the probability of each label for each input, [n, C]."""
-        joined = self.method.joined(inputs)
-        return np.asarray(self.trained.predict_proba(joined, as_numpy=True, show_progress_bar=False))
 
 
 def sentence_transformer(start: Encoder) -> Any:

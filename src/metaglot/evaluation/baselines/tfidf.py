@@ -1,4 +1,4 @@
-"""TF-IDF and logistic regression: no language model at all.
+"""TF-IDF and a plain linear model, logistic regression or ridge: no language model at all.
 
 Word 1–2-grams and character 2–4-grams within words, sublinear term frequency, each block of unit length; C is
 fixed.  A published fine-tune below this is a weak baseline.
@@ -6,22 +6,22 @@ fixed.  A published fine-tune below this is a weak baseline.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import FeatureUnion
 
 from metaglot.data.examples import Examples, Inputs
-from metaglot.evaluation.baselines.method import numbered
+from metaglot.evaluation.baselines.method import Decided
 from metaglot.evaluation.baselines.start import Start
-from metaglot.families.quiet_sklearn import quiet_sklearn
+from metaglot.families.family import AnyFamily
 
 
 @dataclass(frozen=True)
 class Tfidf:
-    """TF-IDF features with logistic regression."""
+    """TF-IDF features with the linear model of the kind of task (`Family.linear`)."""
 
     c: float = 10.0
     name: str = "tfidf"
@@ -38,10 +38,13 @@ class Tfidf:
         """The recorded choices."""
         return {"C": self.c, "words": [1, 2], "characters": [2, 4]}
 
-    def fit(self, support: Examples[str], *, shot: int, seed: int) -> "FittedTfidf":
-        """Return the pipeline fitted on the support set; a pair of texts counts as one text."""
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None: it learns every kind of task."""
+        del family
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
+        """Return the model fitted on the support set; a pair of texts counts as one text."""
         del shot, seed
-        names, numbers = numbered(support.targets)
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
         characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
         joined = _joined(support.inputs)
@@ -49,21 +52,9 @@ class Tfidf:
         features = FeatureUnion(
             [(name, block) for name, block in blocks if _reads(block, joined)] or [("none", _Nothing())]
         )
-        pipeline = Pipeline([("features", features), ("lr", LogisticRegression(C=self.c, max_iter=1000))])
-        with quiet_sklearn():
-            return FittedTfidf(names, pipeline.fit(joined, numbers))
-
-
-@dataclass(frozen=True)
-class FittedTfidf:
-    """A fitted pipeline."""
-
-    labels: tuple[str, ...]
-    pipeline: Pipeline
-
-    def predict_proba(self, inputs: Inputs) -> np.ndarray:
-        """Return the probability of each label for each input, [n, C]."""
-        return np.asarray(self.pipeline.predict_proba(_joined(inputs)))
+        schema = family.schema(support.targets)
+        linear = family.linear(features.fit_transform(joined), support.targets, schema, c=self.c)
+        return Decided(family, schema, lambda inputs: linear.values(features.transform(_joined(inputs))))
 
 
 class _Nothing(BaseEstimator, TransformerMixin):

@@ -1,0 +1,51 @@
+"""What is true of the support set is said of every text: the floor that a method must beat (`Family.floor`).
+
+Of classes it is the most frequent one; of labels all of them, each with its share as its probability, which no
+constant beats in macro F1; of numbers their mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metaglot.data.examples import Examples, Inputs
+from metaglot.evaluation.baselines.method import Decided
+from metaglot.evaluation.baselines.start import Start
+from metaglot.families.family import AnyFamily
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A constant."""
+
+    name: str = "prior"
+    model: str = "-"
+
+    @classmethod
+    def begin(cls, start: Start) -> "Prior":
+        """Return the baseline, which needs no model."""
+        del start
+        return cls()
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Return nothing: there is no choice."""
+        return {}
+
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None: it learns every kind of task."""
+        del family
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
+        """Return what is true of the support set."""
+        del shot, seed
+        schema = family.schema(support.targets)
+        params = family.floor(support.targets, schema)
+        row = family.link(params["head.bias"][None], schema, params).numpy()
+
+        def values(inputs: Inputs) -> np.ndarray:
+            return np.repeat(row, len(inputs), axis=0)
+
+        return Decided(family, schema, values, params)
