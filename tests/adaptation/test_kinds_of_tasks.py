@@ -5,24 +5,15 @@ import math
 
 import numpy as np
 import pytest
+from tests.targets import TARGETS, targets
 
 from metaglot import Adapted
 from metaglot.adaptation import adapt_until
 from metaglot.choices import FAMILIES
 from metaglot.errors import MetaglotError
 
-TARGETS = {
-    "classification": ["a", "b", "c"],
-    "multilabel": [{"a"}, {"b", "c"}, set(), {"c"}],
-    "regression": [1.5, 2.0, 4.25, 3.0],
-    "ordinal": [1.0, 2.0, 4.0, 2.5],
-}
 TEXTS = [f"{word} {kind}" for word in ("apple", "pear", "saw", "drill") for kind in ("red", "old", "small")]
 ASKED = ["old apple", "a small saw", ""]
-
-
-def targets(kind: str, count: int = len(TEXTS)) -> list:
-    return [TARGETS[kind][i % len(TARGETS[kind])] for i in range(count)]
 
 
 def test_every_kind_has_targets_here():

@@ -76,3 +76,14 @@ KINDS: Mapping[str, Kind] = {
     ),
     "tagging": Kind(TAGS, lambda vocab: tagging_episode(vocab=vocab), "accuracy", lambda found: found > 0.45),
 }
+
+REFUSED = {
+    ("metaoptnet", "multilabel"): "for class, and the targets of this task are labels",
+    ("metaoptnet", "regression"): "for class, and the targets of this task are numbers",
+    ("leopard", "regression"): "for class or labels, and the targets of this task are numbers",
+    ("leo", "regression"): "for class or labels, and the targets of this task are numbers",
+    ("metaoptnet", "ordinal"): "for class, and the targets of this task are numbers",
+    ("leopard", "ordinal"): "for class or labels, and the targets of this task are numbers",
+    ("leo", "ordinal"): "for class or labels, and the targets of this task are numbers",
+}
+"""Algorithms whose head cannot be made for a kind, and a part of what they say."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.contract.kinds import KINDS, Kind
+from tests.contract.kinds import KINDS, REFUSED, Kind
 
 from metaglot.algorithms import build_algorithm
 from metaglot.choices import ALGORITHMS
@@ -24,12 +24,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "imaml": {"iterations": 2},
     "reml": {"steps": 2},
     "sequential-reptile": {"steps": 2},
-}
-REFUSED = {
-    ("metaoptnet", "multilabel"): "for class, and the targets of this task are labels",
-    ("metaoptnet", "regression"): "for class, and the targets of this task are numbers",
-    ("leopard", "regression"): "for class or labels, and the targets of this task are numbers",
-    ("leo", "regression"): "for class or labels, and the targets of this task are numbers",
 }
 LEARN = ("protonet", "cotrained", "matchingnet", "r2d2", "metaoptnet", "joint", "transfer", "imaml", "reml")
 EASY = ("protonet", "r2d2", "fomaml", "matchingnet")  # run in `make test` with every kind

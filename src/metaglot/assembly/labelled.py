@@ -15,9 +15,12 @@ from metaglot.data.encodings import encoding_in
 from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
 from metaglot.data.store import CHARS, tokenise
+from metaglot.data.task_kind import cells_of, task_of
 from metaglot.errors import MetaglotError
+from metaglot.families.choose import family_called
+from metaglot.families.targets import targets_of
 from metaglot.models import Backbone
-from metaglot.tasks import Selection, Shape, Source, sources_of
+from metaglot.tasks import Selection, Shape, Source, Targets, sources_of, targets_by
 from metaglot.tasks.sources import named
 
 
@@ -39,6 +42,7 @@ def labelled_sources(
         hashes[name], tables[name] = examples.fingerprint, table
         select = Selection(
             group_by=settings.group_by,
+            hashed=settings.hashed,
             languages=settings.languages,
             splits=settings.splits,
             domains=settings.domains,
@@ -46,11 +50,21 @@ def labelled_sources(
             without=settings.without,
             min_per_class=settings.min_per_class,
         )
-        found = sources_of(examples, select)
+        found = sources_of(examples, select, _targets(settings, table, backbone))
         if recipe.episodes.named and not _has_pairs(table):  # the name of a relation is not a pair that has it
             found = [named(source, settings.names, partial(_encoded, recipe, backbone)) for source in found]
         sources += found
     return tuple(sources), hashes, tables
+
+
+def _targets(settings: SetSettings, table: pa.Table, backbone: Backbone) -> Targets | None:
+    """Return the targets of a set; None where each example has one class, which the store of tokens knows."""
+    task = settings.task or task_of(table)
+    if task == "classification":
+        return None
+    family = family_called(task)
+    found = targets_of(table, family, source=settings.path)
+    return targets_by(family, found.targets, pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
 
 
 def _has_pairs(table: pa.Table) -> bool:
@@ -69,17 +83,28 @@ def _encoded(recipe: Recipe, backbone: Backbone, texts: Sequence[str]) -> list[d
 
 def lowered(sources: Sequence[Source], shape: Shape) -> str:
     """Return what to say where the least ways or shots asked for are more than some tasks have; else nothing."""
-    few = {s.info.name: len(s.members) for s in sources if len(s.members) < shape.ways[0]}
-    small = {s.info.name: least - 1 for s in sources if (least := min(map(len, s.members))) <= shape.shots[0]}
-    parts = []
-    for found, what, asked in (
-        (few, "classes", shape.ways[0]),
-        (small, "examples to learn a class from", shape.shots[0]),
-    ):
-        if found:
-            name, has = next(iter(found.items()))
-            parts.append(f"{len(found)} of {len(sources)} tasks have fewer than {asked} {what} (as {name}: {has})")
+    parts: list[str] = []
+    for nouns in dict.fromkeys(map(nouns_of, sources)):
+        mine = [source for source in sources if nouns_of(source) == nouns]
+        few = {s.info.name: len(s.members) for s in mine if nouns and len(s.members) < shape.ways[0]}
+        small = {s.info.name: least - 1 for s in mine if (least := min(map(len, s.members))) <= shape.shots[0]}
+        one = {"classes": "a class", "": "the task"}.get(nouns, f"a {nouns.removesuffix('s')}")
+        for found, what, asked in (
+            (few, nouns, shape.ways[0]),
+            (small, f"examples to learn {one} from", shape.shots[0]),
+        ):
+            if found:
+                name, has = next(iter(found.items()))
+                parts.append(f"{len(found)} of {len(sources)} tasks have fewer than {asked} {what} (as {name}: {has})")
     return f"{'; '.join(parts)}: their episodes have as many as there are" if parts else ""
+
+
+def nouns_of(source: Source) -> str:
+    """Return what a task has several of: classes or labels; nothing of numbers."""
+    if source.targets is None:
+        return "classes"
+    each = source.targets.family.each
+    return f"{each.removeprefix('a ')}s" if each else ""
 
 
 def parts_of(sources: Sequence[Source], tables: Mapping[str, pa.Table]) -> tuple[Part, ...]:
@@ -87,8 +112,9 @@ def parts_of(sources: Sequence[Source], tables: Mapping[str, pa.Table]) -> tuple
     parts: list[Part] = []
     for name, table in tables.items():
         mine = [source for source in sources if source.info.dataset == name]
-        rows = np.unique(np.concatenate([members for source in mine for members in source.members]))
-        parts.append(Part(name, table, rows, tuple(sorted({label for source in mine for label in source.info.labels}))))
+        rows = np.unique(np.concatenate([source.positions for source in mine]))
+        labels = {label for source in mine if nouns_of(source) for label in source.info.labels}
+        parts.append(Part(name, table, rows, tuple(sorted(labels))))
     return tuple(parts)
 
 
@@ -98,7 +124,8 @@ def read_set(recipe: Recipe, settings: SetSettings) -> Any:
     if path.startswith("builtin:"):
         return load_builtin(path.removeprefix("builtin:"))
     with encoding_in(path):
-        return read_table(path, mapping=settings.columns or None, encoding=settings.encoding)
+        cells = cells_of(settings.task or None)
+        return read_table(path, mapping=settings.columns or None, encoding=settings.encoding, cells=cells)
 
 
 def check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:
@@ -123,9 +150,9 @@ def check_disjoint(train: Sequence[Source], validation: Sequence[Source]) -> Non
         )
     rows: dict[str, set[int]] = {}
     for source in train:
-        rows.setdefault(source.info.dataset, set()).update(int(i) for members in source.members for i in members)
+        rows.setdefault(source.info.dataset, set()).update(source.positions.tolist())
     for source in validation:
-        held = {int(i) for members in source.members for i in members}
+        held = set(source.positions.tolist())
         shared = rows.get(source.info.dataset, set[int]()) & held
         if shared:
             raise MetaglotError(

@@ -9,6 +9,7 @@ from metaglot.algorithms.build import full_options, has_dropout
 from metaglot.algorithms.hybrid import Hybrid
 from metaglot.assembly.episode_size import episode_size
 from metaglot.assembly.folder import BASE
+from metaglot.assembly.judged import check_goal, check_learns, measures_of
 from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, lowered, parts_of
 from metaglot.assembly.progress import Bar, Progress, no_bar, silent
 from metaglot.assembly.scratch import made_from_scratch
@@ -22,7 +23,7 @@ from metaglot.data.seen import Part
 from metaglot.data.trained import named_in
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification
-from metaglot.metric import LABELLED
+from metaglot.metric import LABELLED, Measures
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.limits import check_length
 from metaglot.models.trainable import check_trains
@@ -63,6 +64,7 @@ def assemble(
     validation, held_hashes, _ = labelled_sources(recipe, recipe.data.validation, backbone, progress)
     check_names(hashes, held_hashes)
     check_disjoint(train, validation)
+    check_learns(algorithm, recipe.algorithm.name, (*train, *validation))
     if text is not None:
         check_names({**hashes, **held_hashes}, text.fingerprints)
     objective = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
@@ -78,21 +80,16 @@ def assemble(
     chosen = _settled(recipe, algorithm, backbone, tasks, run)
     if chosen.said:
         say(chosen.said)
-    plan = _plan(recipe, backbone, chosen.algorithm, tasks, validation)
+    measures = measures_of(validation, train)
+    plan = _plan(recipe, backbone, chosen.algorithm, tasks, validation, measures)
     described = _description(recipe, named, chosen, base)
     hashes |= text.fingerprints if text else {}
     described |= {"data": sorted(hashes), "fingerprints": hashes}
     described |= {"validation": sorted(held_hashes), "validation_fingerprints": held_hashes}
-    if objective.measures != LABELLED:
-        described |= {"measures": [metric.described() for metric in objective.measures]}
+    if measures != LABELLED:
+        described |= {"measures": [metric.described() for metric in measures]}
     texts = (*parts_of(train, tables), *(text.parts if text else ()))
     return Assembled(plan, backbone, train, validation, described, texts, base)
-
-
-def check_goal(recipe: Recipe) -> None:
-    """Raise MetaglotError, before anything is read, for a goal that validation could not tell of."""
-    if recipe.goal is not None:
-        goal_of(recipe.goal, Classification().measures)
 
 
 def _algorithm(recipe: Recipe, run: Path | None) -> dict[str, Any]:
@@ -154,7 +151,12 @@ def _settled(recipe: Recipe, algorithm: Any, backbone: Backbone, tasks: Tasks, r
 
 
 def _plan(
-    recipe: Recipe, backbone: Backbone, algorithm: Algorithm, tasks: Tasks, validation: tuple[Source, ...]
+    recipe: Recipe,
+    backbone: Backbone,
+    algorithm: Algorithm,
+    tasks: Tasks,
+    validation: tuple[Source, ...],
+    measures: Measures,
 ) -> Plan:
     t, v = recipe.training, recipe.validation
     shots = recipe.goal.shots if recipe.goal and recipe.goal.shots else v.shots
@@ -169,8 +171,8 @@ def _plan(
             t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip
         ),
         validate=Validation(v.every, v.episodes),
-        goal=Goal(*goal_of(recipe.goal, objective.measures), shots) if recipe.goal else None,
-        metric=objective.measures[0],
+        goal=Goal(*goal_of(recipe.goal, measures), shots) if recipe.goal else None,
+        metric=measures[0],
         cpu_minutes=recipe.budget.cpu_minutes,
         save_every=t.save_every,
         keep=t.keep,

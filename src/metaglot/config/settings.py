@@ -5,10 +5,12 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from metaglot.choices import FAMILIES
 from metaglot.config.goal import GoalSettings
 from metaglot.config.strict import MOST, Range, Strict, check_range
 from metaglot.config.tasks import EpisodeSettings, TaskSettings
 from metaglot.config.text import TextSettings
+from metaglot.data.columns import near_name
 from metaglot.data.yamltext import shown
 
 
@@ -40,21 +42,42 @@ class ModelSettings(Strict):
         return self
 
 
+Part = tuple[float, float]
+
+
 class SetSettings(Strict):
     """A labelled set and what of it becomes tasks."""
 
     path: str  # a file, a folder, hub:ID or builtin:NAME; relative to data.root
     name: str = ""  # the file's name if empty
+    task: str = ""  # its kind: classification, multilabel, regression; by the look of the column label if empty
     columns: dict[str, str] = Field(default={})
     encoding: str | None = None  # of a text file that is not UTF-8, such as cp1252
     names: dict[str, str] = Field(default={})  # words for labels that say nothing: {"1": positive, "0": negative}
     group_by: tuple[str, ...] = Field(default=(), strict=False)
+    hashed: Part = Field(default=(0.0, 1.0), strict=False)  # keep the groups whose names hash into this part of 0 to 1
     languages: tuple[str, ...] = Field(default=(), strict=False)
     splits: tuple[str, ...] = Field(default=(), strict=False)
     domains: tuple[str, ...] = Field(default=(), strict=False)
     classes: tuple[str, ...] = Field(default=(), strict=False)
     without: tuple[str, ...] = Field(default=(), strict=False)
-    min_per_class: int = Field(default=10, ge=2, le=MOST)
+    min_per_class: int = Field(default=10, ge=2, le=MOST)  # examples of a class or label, or of a task of numbers
+
+    @field_validator("task")
+    @classmethod
+    def _a_kind(cls, task: str) -> str:
+        if task and task not in FAMILIES:
+            raise ValueError(f"there is no such kind of task{near_name(task, [*FAMILIES])}; use {', '.join(FAMILIES)}")
+        return task
+
+    @model_validator(mode="after")
+    def _groups(self) -> "SetSettings":
+        low, high = self.hashed
+        if not 0 <= low < high <= 1:
+            raise ValueError(f"hashed: expected [low, high] with 0 <= low < high <= 1, got [{low:g}, {high:g}]")
+        if self.hashed != (0.0, 1.0) and not self.group_by:
+            raise ValueError("hashed: it chooses groups by their names; name their column too (group_by)")
+        return self
 
     @model_validator(mode="before")
     @classmethod

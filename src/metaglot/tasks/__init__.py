@@ -9,9 +9,11 @@ from metaglot.tasks.masked import MaskedText
 from metaglot.tasks.mixture import Bound, MixtureOf
 from metaglot.tasks.pairs import Closeness, SentencePairs
 from metaglot.tasks.plain import HeldOut, PlainText
+from metaglot.tasks.shape import Shape
 from metaglot.tasks.smlmt import MaskedWords
 from metaglot.tasks.sources import Selection, Source, source_by_code, sources_of, split_classes, split_sets
-from metaglot.tasks.supervised import Shape, SupervisedTasks, draw_episode
+from metaglot.tasks.supervised import SupervisedTasks, draw_episode
+from metaglot.tasks.targets import Targets, targets_by
 from metaglot.tasks.words import Clusters, Curriculum, LogFrequency, Uniform
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Shape",
     "Source",
     "SupervisedTasks",
+    "Targets",
     "Uniform",
     "WordClustering",
     "cluster_sentences",
@@ -46,4 +49,5 @@ __all__ = [
     "sources_of",
     "split_classes",
     "split_sets",
+    "targets_by",
 ]

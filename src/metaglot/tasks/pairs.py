@@ -15,7 +15,7 @@ import numpy as np
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.tasks.joining import Joining
-from metaglot.tasks.supervised import Shape, draw_shots, draw_ways
+from metaglot.tasks.shape import Shape, draw_shots, draw_ways
 from metaglot.tasks.text import Sentences
 from metaglot.types import Episode, Objective, Record, Row, Snapshot, TaskInfo
 

@@ -21,7 +21,7 @@ from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 from metaglot.tasks.clusters import WordClustering, word_vectors
 from metaglot.tasks.masked import MaskedText
-from metaglot.tasks.supervised import Shape, draw_shots, draw_ways
+from metaglot.tasks.shape import Shape, draw_shots, draw_ways
 from metaglot.tasks.text import Sentences, Words
 from metaglot.tasks.words import LearningSampler, WordSampler
 from metaglot.types import Episode, Learner, Objective, Params, Record, Row, Snapshot, TaskInfo

@@ -1,7 +1,8 @@
 """Labelled sets as sources of tasks: which rows belong to which class of which task."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -10,10 +11,13 @@ import pyarrow as pa
 
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
-from metaglot.seeds import generator
+from metaglot.seeds import fold, generator
+from metaglot.tasks.shape import Shape
+from metaglot.tasks.targets import Targets
 from metaglot.types import Row, TaskInfo
 
 GROUPS = ("domain", "lang", "split")
+NOTHING = np.zeros(0, dtype=np.int64)
 
 
 class TokenisedSet(Protocol):
@@ -30,56 +34,90 @@ class TokenisedSet(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """One task, whole: its examples by class."""
+    """One task, whole: its examples by class, or by another output of its kind of task."""
 
     info: TaskInfo
     examples: TokenisedSet
-    members: tuple[np.ndarray, ...]  # for each class the positions of its examples
+    members: tuple[np.ndarray, ...]  # for each class or label the positions of its examples
     names: tuple[Row | None, ...] = ()  # for each class its name, tokenised; None where the name says nothing
+    targets: Targets | None = None  # of a kind of task in which examples have other than one class
+    bare: np.ndarray = field(default_factory=lambda: NOTHING)  # positions of examples without any label
 
     def __len__(self) -> int:
-        return sum(len(m) for m in self.members)
+        return len(self.positions)
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """The positions of its examples; sorted where one may be of several classes."""
+        every = np.concatenate([*self.members, self.bare])
+        return every if self.targets is None else np.unique(every)
 
 
 class Selection(NamedTuple):
     """Which part of a labelled set becomes tasks."""
 
     group_by: tuple[str, ...] = ()  # of GROUPS: one task for each value
+    hashed: tuple[float, float] = (0.0, 1.0)  # keep the groups whose names hash to at least, and below
     languages: tuple[str, ...] = ()  # keep these only (rows without a language stay); all if empty
     splits: tuple[str, ...] = ()  # keep these only; all if empty
     domains: tuple[str, ...] = ()  # keep these only; all if empty
     classes: tuple[str, ...] = ()  # keep these only; all if empty
     without: tuple[str, ...] = ()  # classes to leave out
-    min_per_class: int = 10  # classes with fewer examples are left out
+    min_per_class: int = 10  # classes with fewer examples are left out; of numbers, tasks
 
 
-def sources_of(examples: TokenisedSet, select: Selection = Selection()) -> list[Source]:
+def sources_of(examples: TokenisedSet, select: Selection = Selection(), targets: Targets | None = None) -> list[Source]:
     """Return the tasks of a labelled set: one, or one for each group; each has at least two classes.
 
-    Raises MetaglotError if no task is left, for a class the set lacks, and for a column that does not group.
+    Examples have one class each unless `targets` says otherwise.  A task of labels has at least two labels, and one of
+    numbers as many examples as a class.  Raises MetaglotError if no task is left, for a class the set lacks, and for a
+    column that does not group.
     """
-    table, labels = examples.table, examples.labels
+    table, labels = examples.table, outputs_of(examples, targets)
     codes = table.column("label").to_numpy(zero_copy_only=False)
-    keep = codes >= 0
-    keep &= np.isin(codes, _class_numbers(examples, select))
+    chosen = _class_numbers(examples.name, labels, select)
+    keep = np.isin(codes, chosen) if targets is None else np.array([one is not None for one in targets.of], dtype=bool)
     keep &= _among(examples, "lang", select.languages, or_null=True)
     keep &= _among(examples, "split", select.splits, or_null=False)
     keep &= _among(examples, "domain", select.domains, or_null=False)
+    least = 2 if targets is None or targets.family.each else 1
     sources: list[Source] = []
-    for group, rows in _groups(table, select.group_by, keep):
-        found = [(c, rows[codes[rows] == c]) for c in np.unique(codes[rows])]
-        found = [(int(c), m) for c, m in found if len(m) >= select.min_per_class]
-        if len(found) >= 2:
+    for group, rows in _hashed(_groups(table, select.group_by, keep), select, examples.name):
+        by_class = _by_code(codes, rows) if targets is None else enumerate(targets.members(rows))
+        found = [(c, m) for c, m in by_class if c in chosen and len(m) >= select.min_per_class]
+        if len(found) >= least:
             name = f"{examples.name}/{group}" if group else examples.name
             info = TaskInfo(name, examples.name, tuple(labels[c] for c, _ in found), tuple(c for c, _ in found))
-            sources.append(Source(info, examples, tuple(m for _, m in found)))
+            bare = NOTHING if targets is None else targets.bare(rows)
+            info = info if targets is None else replace(info, family=targets.family.name)
+            sources.append(Source(info, examples, tuple(m for _, m in found), targets=targets, bare=bare))
     if not sources:
-        raise MetaglotError(
-            f"{examples.name}: no task is left: it needs at least two classes of {select.min_per_class} examples each "
-            "(min_per_class) within the chosen languages, splits, domains and classes "
-            f"(it has {len(labels)} classes in {len(codes)} rows)"
-        )
+        raise MetaglotError(_nothing_left(examples, select, targets, len(labels)))
     return sources
+
+
+def outputs_of(examples: TokenisedSet, targets: Targets | None) -> tuple[str, ...]:
+    """Return the classes of a set, or what else its targets are made of."""
+    return examples.labels if targets is None else targets.outputs
+
+
+def _by_code(codes: np.ndarray, rows: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    return [(int(c), rows[codes[rows] == c]) for c in np.unique(codes[rows])]
+
+
+def _nothing_left(examples: TokenisedSet, select: Selection, targets: Targets | None, count: int) -> str:
+    rows, least = examples.table.num_rows, select.min_per_class
+    if targets is not None and not targets.family.each:
+        return (
+            f"{examples.name}: no task is left: it needs at least {least} examples (min_per_class) within the chosen "
+            f"languages, splits, domains and groups (the set has {rows} rows)"
+        )
+    nouns = "classes" if targets is None else f"{targets.family.each.removeprefix('a ')}s"
+    return (
+        f"{examples.name}: no task is left: it needs at least two {nouns} of {least} examples each "
+        f"(min_per_class) within the chosen languages, splits, domains and classes "
+        f"(it has {count} {nouns} in {rows} rows)"
+    )
 
 
 def source_by_code(
@@ -108,15 +146,26 @@ def named(source: Source, said: Mapping[str, str], encode: Callable[[Sequence[st
     `said` has words for labels that have none, `encode` tokenises.  Raises MetaglotError for words of a label that the
     set lacks.
     """
-    unknown = sorted(set(said) - set(source.examples.labels))
+    labels = outputs_of(source.examples, source.targets)
+    unknown = sorted(set(said) - set(labels))
     if unknown:
-        known = ", ".join(source.examples.labels[:20])
+        known = ", ".join(labels[:20])
         raise MetaglotError(f"{source.examples.name}: no class {unknown[0]!r} to be named; it has {known}")
+    if source.targets is not None and any(source.targets.family.alone(label) is None for label in labels):
+        return source
     # Of all labels of the set, so that a name does not depend on which classes were chosen.
-    words = dict(zip(source.examples.labels, names_of(source.examples.labels, said), strict=True))
+    words = dict(zip(labels, names_of(labels, said), strict=True))
     mine = [words[label] for label in source.info.labels]
     rows = iter(encode([one for one in mine if one]))
     return replace(source, names=tuple(next(rows) if one else None for one in mine))
+
+
+def names_in(source: Source, shape: Shape, chosen: Sequence[int], rng: np.random.Generator) -> list[Row]:
+    """Return the names of the classes, or none of them."""
+    if not shape.named or rng.random() >= shape.named or not source.names:
+        return []
+    found = [source.names[c] for c in chosen]
+    return [] if None in found else [row for row in found if row is not None]
 
 
 def split_classes(source: Source, shares: Sequence[float], *, seed: int) -> list[Source]:
@@ -159,12 +208,22 @@ def _with_classes(source: Source, chosen: Sequence[int]) -> Source:
     )
 
 
-def _class_numbers(examples: TokenisedSet, select: Selection) -> list[int]:
-    wanted = select.classes or examples.labels
-    unknown = sorted({*select.classes, *select.without} - set(examples.labels))
+def _class_numbers(name: str, labels: Sequence[str], select: Selection) -> list[int]:
+    wanted = select.classes or labels
+    unknown = sorted({*select.classes, *select.without} - set(labels))
     if unknown:
-        raise MetaglotError(f"{examples.name}: no class {unknown[0]!r}; it has {', '.join(examples.labels[:20])}")
-    return [i for i, label in enumerate(examples.labels) if label in wanted and label not in select.without]
+        raise MetaglotError(f"{name}: no class {unknown[0]!r}; it has {', '.join(labels[:20])}")
+    return [i for i, label in enumerate(labels) if label in wanted and label not in select.without]
+
+
+def _hashed(groups: Sequence[tuple[str, np.ndarray]], select: Selection, name: str) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the groups whose names hash into the chosen part of [0, 1), the same on every machine."""
+    low, high = select.hashed
+    if (low, high) != (0.0, 1.0) and not select.group_by:
+        raise MetaglotError(f"{name}: `hashed` chooses groups by their names; name the column too (group_by)")
+    for group, rows in groups:
+        if low <= fold(0, "group", group) / 2**63 < high:
+            yield group, rows
 
 
 def _among(examples: TokenisedSet, column: str, wanted: Sequence[str], *, or_null: bool) -> np.ndarray:

@@ -21,8 +21,11 @@ from metaglot.errors import MetaglotError
 from metaglot.models.heads.head import OWN, check_targets
 from metaglot.models.heads.prototypes import class_means, near_layer, scale_of, scale_start
 from metaglot.seeds import torch_generator
-from metaglot.types import Batch, Params, Problem
+from metaglot.types import Batch, Params, Problem, Targets
 
+CALLED = "a generator"
+ABLE: tuple[Targets, ...] = ("class", "labels")
+"""The targets that it is made for."""
 LAYER = OWN + "generator."
 TRANSFORM = OWN + "transform."
 
@@ -55,7 +58,7 @@ class Generated:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the generated layer."""
-        check_targets(problem, "a generator", ("class", "labels"))
+        check_targets(problem, CALLED, ABLE)
         units = problem.units(meta, support, seed=seed)
         features, targets, _ = units
         each = generate(meta, read(meta, features, targets))  # [M, D + 1]

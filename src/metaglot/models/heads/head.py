@@ -22,9 +22,15 @@ class Head(Protocol):
 
 def check_targets(problem: Problem, head: str, able: tuple[Targets, ...]) -> None:
     """Raise MetaglotError where a head cannot be made for what the units of a task are mapped to."""
-    targets = problem.head_spec.targets
-    if targets not in able:
-        raise MetaglotError(
-            f"{problem.task.name}: a head of {head} is for {' or '.join(able)}, and the targets of this task are "
-            f"{targets}; use an algorithm whose head is of prototypes, ridge or zeros"
-        )
+    if reason := unable(head, able, problem.head_spec.targets):
+        raise MetaglotError(f"{problem.task.name}: {reason}")
+
+
+def unable(head: str, able: tuple[Targets, ...], targets: Targets) -> str | None:
+    """Return the reason why a head, which is made for targets of some kinds, is none for these; None if it is."""
+    if targets in able:
+        return None
+    return (
+        f"a head of {head} is for {' or '.join(able)}, and the targets of this task are {targets}; use an algorithm "
+        "whose head is of prototypes, ridge or zeros"
+    )

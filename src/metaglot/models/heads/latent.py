@@ -17,8 +17,11 @@ from metaglot.errors import MetaglotError
 from metaglot.models.heads.head import OWN, check_targets
 from metaglot.models.heads.prototypes import LOG_SCALE, near_layer, scale_start
 from metaglot.seeds import torch_generator
-from metaglot.types import Batch, Params, Problem
+from metaglot.types import Batch, Params, Problem, Targets
 
+CALLED = "codes"
+ABLE: tuple[Targets, ...] = ("class", "labels")
+"""The targets that it is made for."""
 CODE = "head.code"
 ENCODER, DECODER = OWN + "encoder", OWN + "decoder"
 
@@ -43,7 +46,7 @@ class Latent:
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return `head.code` [C, d]."""
         units = problem.units(meta, support, seed=seed)
-        check_targets(problem, "codes", ("class", "labels"))
+        check_targets(problem, CALLED, ABLE)
         unit = units.features.new_ones(())
         near = near_layer(units, problem.head_spec, unit, "cosine")["head.weight"]
         return {CODE: near @ meta[ENCODER].to(near.dtype).T}

@@ -15,8 +15,11 @@ from metaglot.errors import MetaglotError
 from metaglot.models.heads.dual import newton, solve
 from metaglot.models.heads.head import OWN, check_targets
 from metaglot.models.heads.prototypes import log_of
-from metaglot.types import Batch, Params, Problem
+from metaglot.types import Batch, Params, Problem, Targets
 
+CALLED = "a multi-class machine"
+ABLE: tuple[Targets, ...] = ("class",)
+"""The targets that it is made for."""
 LOG_C, LOG_GAMMA = (f"{OWN}svm.{name}" for name in ("log_c", "log_scale"))
 
 
@@ -37,7 +40,7 @@ class Svm:
 
     def start(self, problem: Problem, meta: Params, support: Batch, *, seed: int | None = None) -> Params:
         """Return the machine as a linear layer."""
-        check_targets(problem, "a multi-class machine", ("class",))
+        check_targets(problem, CALLED, ABLE)
         units = problem.units(meta, support, seed=seed)
         weight = svm(units.features, units.targets, meta[LOG_C].exp())
         return {"head.weight": meta[LOG_GAMMA].exp() * weight, "head.bias": weight.new_zeros(weight.shape[0])}

@@ -1,0 +1,164 @@
+"""Every kind of task from a recipe to a prediction: trained, saved, loaded, adapted, and gone on with after a stop."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.contract.kinds import REFUSED
+from tests.targets import TARGETS
+
+from metaglot.adaptation import AS_TRAINED, Adapted, AsTrained, load_model
+from metaglot.assembly import assemble, write_run_files
+from metaglot.choices import ALGORITHMS, FAMILIES
+from metaglot.config import dump_recipe, load_recipe, parse_recipe
+from metaglot.errors import MetaglotError
+from metaglot.families.choose import family_called
+from metaglot.training import run
+
+KINDS = [kind for kind in FAMILIES if kind != "classification"]  # of classes, other suites show it
+QUICK = {("protonet", kind) for kind in KINDS} | {("fomaml", "regression"), ("r2d2", "multilabel")}
+OPTIONS = {"maml": {"steps": 2}, "reml": {"steps": 2}, "imaml": {"steps": 2, "iterations": 2}}
+OPTIONS |= {"sequential-reptile": {"steps": 2}}
+WORDS = ("apple", "pear", "saw", "drill", "horse", "goat")
+
+
+def write(path: Path, kind: str, *, start: int = 0) -> Path:
+    """A file of two domains, the targets of the kind in turn."""
+    family, given = family_called(kind), TARGETS[kind]
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", "label", "domain"])
+        for i in range(48):
+            text = f"{WORDS[i % len(given)]} number {i + start}"
+            rows.writerow([text, family.shown(given[i % len(given)]), "left" if i % 8 < 4 else "right"])
+    return path
+
+
+@pytest.fixture
+def recipe(tiny, tmp_path):
+    """Return a function from a kind and an algorithm to a recipe over two files of the kind."""
+
+    def make(kind: str, name: str = "protonet", **training):
+        write(tmp_path / "train.csv", kind)
+        write(tmp_path / "held.csv", kind, start=100)
+        own = {"min_per_class": 4, "task": kind}
+        group = {} if name == "transfer" else {"group_by": ["domain"]}
+        return parse_recipe(
+            {
+                "model": {"name": "builtin:tiny", "max_length": 12, "precision": "fp32"},
+                "data": {
+                    "root": str(tmp_path),
+                    "train": [{"path": "train.csv", **own, **group}],
+                    "validation": [{"path": "held.csv", **own}],
+                },
+                "episodes": {"ways": [2, 3], "shots": [2, 4], "queries": 3},
+                "algorithm": {"name": name, "options": OPTIONS.get(name, {})},
+                "training": {"steps": 2, "meta_batch": 1, "warmup": 0, "save_every": 1, **training},
+                "validation": {"every": 2, "episodes": 2, "shots": 3, "queries": 3, "ways": [2, 3]},
+            }
+        )
+
+    return make
+
+
+def trained(recipe, folder: Path, *, stop=lambda: False):
+    made = assemble(recipe)
+    write_run_files(folder, dump_recipe(recipe), made.description)
+    *_, last = run(made.plan, folder, stop=stop)
+    return last
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param(name, kind, marks=[] if (name, kind) in QUICK else pytest.mark.slow, id=f"{name}-{kind}")
+        for kind in KINDS
+        for name in ALGORITHMS
+        if (name, kind) not in REFUSED
+    ],
+)
+def test_a_recipe_becomes_a_prediction(recipe, tmp_path, name, kind):
+    last = trained(recipe(kind, name), tmp_path / "run")
+    assert (last.reason, last.state.step) == ("done", 2)
+    family = family_called(kind)
+    objective = family.objective(family.schema(TARGETS[kind]), 0)
+    primary = objective.measures[0]
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    *_, held = [line for line in lines if line["kind"] == "validation"]
+    assert primary.can_be(held[primary.name])
+    assert "accuracy" not in held
+    described = json.loads((tmp_path / "run/model.json").read_text())
+    assert [one["name"] for one in described["measures"]] == [one.name for one in objective.measures]
+    model = load_model(tmp_path / "run")
+    texts = [f"{WORDS[i % len(TARGETS[kind])]} number {i}" for i in range(16)]
+    given = [TARGETS[kind][i % len(TARGETS[kind])] for i in range(16)]
+    adapted = model.adapt(texts, given, task=kind, effort=AS_TRAINED, seed=3)
+    assert isinstance(adapted.effort, AsTrained)
+    assert adapted.effort.algorithm == name
+    assert adapted.fit.family.name == kind
+    found = adapted.predictions(["an old apple", "a new saw"])
+    assert np.isfinite(found.values).all()
+    back = Adapted.load(adapted.save(tmp_path / "out", keep_examples=True))
+    assert np.array_equal(back.predictions(["an old apple", "a new saw"]).values, found.values)
+    assert list(back.predict(["an old apple", "a new saw"])) == list(found.targets)
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind == "regression" else pytest.mark.slow) for kind in KINDS]
+)
+def test_a_run_goes_on_bit_for_bit(recipe, tmp_path, kind):
+    of = recipe(kind, "fomaml", steps=4)
+    whole = trained(of, tmp_path / "whole")
+    asked = iter([False, False, False, True])
+    first = trained(of, tmp_path / "parts", stop=lambda: next(asked))
+    assert 0 < first.state.step < 4
+    rest = trained(load_recipe(tmp_path / "parts/config.yaml"), tmp_path / "parts")
+    assert rest.state.step == whole.state.step == 4
+    assert all(torch.equal(value, rest.state.params[key]) for key, value in whole.state.params.items())
+
+
+@pytest.mark.parametrize(("name", "kind"), [one for one in REFUSED if one[1] in KINDS])
+def test_what_cannot_learn_a_kind_says_so_before_training(recipe, name, kind):
+    with pytest.raises(MetaglotError, match=rf"algorithm: {name} cannot learn tasks of {kind}: .*use an algorithm"):
+        assemble(recipe(kind, name))
+
+
+def test_a_goal_is_of_the_kind(recipe, tmp_path):
+    of = recipe("regression").model_dump(mode="json")
+    made = assemble(parse_recipe({**of, "goal": {"metric": "mae", "at_most": 0.5}}))
+    assert made.plan.goal is not None
+    assert made.plan.goal.metric.name == made.plan.metric.name == "mae"
+    with pytest.raises(MetaglotError, match="judged by mae"):
+        assemble(parse_recipe({**of, "goal": {"metric": "accuracy", "at_least": 0.5}}))
+
+
+def test_the_kind_is_seen_or_named(recipe, tmp_path):
+    of = recipe("regression").model_dump(mode="json")
+    for one in (*of["data"]["train"], *of["data"]["validation"]):
+        one["task"] = ""
+    assert {source.info.family for source in assemble(parse_recipe(of)).train} == {"regression"}
+    of["data"]["train"][0]["task"] = "classification"
+    with pytest.raises(MetaglotError, match="no such kind of task"):
+        parse_recipe({**of, "data": {**of["data"], "train": [{"path": "x", "task": "clasification"}]}})
+    made = assemble(parse_recipe(of))
+    assert made.train[0].info.labels == ("1.5", "2", "3", "4.25")
+    assert made.plan.metric.name == "mae"  # of what is held out
+    write(tmp_path / "classes.csv", "classification")
+    of["data"]["validation"].append({"path": "classes.csv"})
+    with pytest.raises(MetaglotError, match=r"data.validation: .*unlike metrics \(regression by MAE"):
+        assemble(parse_recipe(of))
+
+
+def test_kinds_are_trained_together(recipe, tmp_path):
+    of = recipe("multilabel").model_dump(mode="json")
+    write(tmp_path / "numbers.csv", "regression")
+    write(tmp_path / "classes.csv", "classification")
+    of["data"]["train"] += [{"path": "numbers.csv", "min_per_class": 4}, {"path": "classes.csv", "min_per_class": 4}]
+    made = assemble(parse_recipe({**of, "algorithm": {"name": "fomaml", "options": {"head": "prototypes"}}}))
+    kinds = {made.plan.train(0, n, {}).objective.name for n in range(20)}
+    assert kinds == set(FAMILIES)
+    *_, last = run(made.plan, tmp_path / "run")
+    assert last.reason == "done"

@@ -1,0 +1,16 @@
+"""A few targets of each kind of task in `choices.FAMILIES`: all that the suites over kinds need of one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+TARGETS: Mapping[str, Sequence[Any]] = {
+    "classification": ["a", "b", "c"],
+    "multilabel": [{"a"}, {"b", "c"}, set(), {"c"}],
+    "regression": [1.5, 2.0, 4.25, 3.0],
+    "ordinal": [1.0, 2.0, 4.0, 2.5],
+}
+
+
+def targets(kind: str, count: int = 12) -> list[Any]:
+    """So many targets, one after the other."""
+    return [TARGETS[kind][i % len(TARGETS[kind])] for i in range(count)]
