@@ -51,6 +51,7 @@ FACTS: Choices[Any] = Choices(
     {
         "multilabel": "metaglot.data.label_facts:label_facts",
         "regression": "metaglot.data.number_facts:number_facts",
+        "ordinal": "metaglot.data.number_facts:level_facts",
     }
 )
 """What `metaglot data inspect` tells of the targets of a kind, without torch; of classes it tells in any case."""

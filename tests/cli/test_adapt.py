@@ -116,7 +116,7 @@ def test_labels_keep_their_type_and_what_is_odd_is_noted(metaglot, tiny, tmp_pat
     file, out = tmp_path / "a.jsonl", tmp_path / "mine"
     rows = [("pay the invoice", 0.5), ("a refund", 1.0), ("the app crashes", 2.0), ("an error", 3.0)]
     file.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
-    said = metaglot("adapt", tiny, file, "--out", out, "--effort", "instant", "--json")
+    said = metaglot("adapt", tiny, file, "--task", "classification", "--out", out, "--effort", "instant", "--json")
     assert json.loads(said.out)["labels"] == [0.5, 1.0, 2.0, 3.0]
     (note,) = json.loads(said.out)["notes"]
     assert "look like numbers" in note

@@ -84,10 +84,18 @@ def test_numbers_are_described() -> None:
     assert (summary.duplicates, summary.conflicts) == (1, 1)  # t0 has 0.5 and 4
 
 
+def test_levels_are_counted() -> None:
+    plain = inspect_table(RATED, task="ordinal").to_json()["numbers"]
+    counted = [(one["level"], one["rows"]) for one in plain["levels"]]
+    assert counted == [(0.5, 1), (1.5, 2), (2.5, 1), (4.0, 1)]
+    assert "histogram" not in plain
+
+
+@pytest.mark.parametrize("task", ["regression", "ordinal"])
 @pytest.mark.parametrize("cells", [[], ["2"], ["2", "2"], [None]])
-def test_few_numbers_are_described_too(cells: list[str | None]) -> None:
+def test_few_numbers_are_described_too(cells: list[str | None], task: str) -> None:
     rows = pa.table({"text": ["t"] * len(cells), "label": pa.array(cells, pa.string()), "row": range(len(cells))})
-    plain = inspect_table(rows, task="regression").to_json()["numbers"]
+    plain = inspect_table(rows, task=task).to_json()["numbers"]
     assert plain["n"] == sum(cell is not None for cell in cells)
 
 
@@ -114,7 +122,7 @@ def test_a_label_that_is_no_target_of_the_task_is_named(tmp_path: Path) -> None:
     assert isinstance(result.exception, MetaglotError)
     assert str(result.exception).startswith(f"{file}: the label of row 2 is 'two', which is no number")
     result = RUN.invoke(app, ["inspect", str(file), "--task", "clustering"])
-    assert "--task clustering: unknown; use classification, multilabel, regression" in str(result.exception)
+    assert "--task clustering: unknown; use classification, multilabel, regression, ordinal" in str(result.exception)
 
 
 def test_facts_need_no_torch_and_are_of_families() -> None:

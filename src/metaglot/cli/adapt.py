@@ -1,4 +1,4 @@
-"""`metaglot adapt`: a classifier from a file of examples, or from names of classes."""
+"""`metaglot adapt`: a model of a task from a file of examples, or a classifier from names of classes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,28 +6,26 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from metaglot.choices import FAMILIES
 from metaglot.cli.shared.goals import goal_called
-from metaglot.cli.shared.options import Columns, DeviceOption, Encoding, ErrorsOnly, Json, PrecisionOption, ReadsOption
-from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.texts import (
-    check_device,
-    cut_note,
-    labels_of,
-    learnt_from,
-    precision_called,
-    read_file,
-    tell_notes,
-    texts_of,
+from metaglot.cli.shared.labelled import Labelled, check_learnable, read_labelled
+from metaglot.cli.shared.options import (
+    Columns,
+    DeviceOption,
+    Encoding,
+    ErrorsOnly,
+    Json,
+    PrecisionOption,
+    ReadsOption,
+    TaskOption,
 )
-from metaglot.data.examples import Examples
+from metaglot.cli.shared.printing import tell, tell_json
+from metaglot.cli.shared.texts import check_device, check_task, cut_note, precision_called, summary_of, tell_notes
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
-from metaglot.metric import ACCURACY
+from metaglot.metric import ACCURACY, Metric
 
 if TYPE_CHECKING:
-    from metaglot.data.labels import Label
-
-    Task = Examples[Label]
     from metaglot.adaptation import Adapted, Model
     from metaglot.models.devices import Precision
 
@@ -41,6 +39,7 @@ UNREAD = {
     "names": "--labels makes a classifier of names",
     "reads": "names of classes are no pairs",
     "seed": "nothing is drawn at random",
+    "task": "names make a classifier",
 }  # what --labels leaves no use for, and why
 TIMELESS = "an effort of a fixed number of steps takes its own time; --effort auto or --goal can be bounded"
 
@@ -67,7 +66,9 @@ def adapt(
     goal: Annotated[
         str | None,
         typer.Option(
-            help="Go on until cross-validated accuracy is this, e.g. 0.9, or accuracy=0.9.", show_default=False
+            help="Go on until the cross-validated score is this, e.g. 0.9, or accuracy=0.9 (macro_f1=… of several "
+            "labels, mae=… of numbers).",
+            show_default=False,
         ),
     ] = None,
     seconds: Annotated[
@@ -77,6 +78,7 @@ def adapt(
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
+    task: TaskOption = None,
     columns: Columns = None,
     encoding: Encoding = None,
     names: Annotated[bool, typer.Option(help="Let the names of the classes help, where all of them are words.")] = True,
@@ -86,7 +88,9 @@ def adapt(
     quiet: ErrorsOnly = False,
     as_json: Json = False,
 ) -> None:
-    """Learn a text task from a handful of examples, and save the classifier.
+    """Learn a text task from a handful of examples, and save the adapted model.
+
+    A text has one class, several labels (or none), or a number: --task says which, or what the labels look like.
 
     Exit codes: 0 done or goal met, 2 bad input, 3 the goal was not met in the time (the best found is saved).
 
@@ -95,6 +99,8 @@ def adapt(
       metaglot adapt builtin:mini examples.csv --out my-model
 
       metaglot adapt runs/english tickets.jsonl --columns text=body,label=team --effort thorough --out tickets
+
+      metaglot adapt builtin:mini films.csv --columns text=title,label=stars --task regression --out stars
 
       metaglot adapt builtin:mini --labels "billing, delivery, technical problem" --out without-examples
     """
@@ -112,20 +118,24 @@ def adapt(
         raise MetaglotError("--effort has no use beside --goal, which goes from one to the next; drop one of them")
     if goal is None and seconds is not None and effort != "auto":
         raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
-    wanted = None if goal is None else goal_called(goal, (ACCURACY,))
+    check_task(task)
     _check(model, out, effort=effort, seconds=seconds, force=force)
     context.with_resource(writing(out))
     runs = precision_called(precision), check_device(device)
-    loaded, task, notes = _task(model, examples, (columns, encoding), runs, quiet=quiet, as_json=as_json)
+    found = read_labelled(examples, columns, encoding, task)
+    metric = _metric(found.task)
+    wanted = None if goal is None else goal_called(goal, (metric,))
+    check_learnable(found, examples, named=_typed(context, "names"))
+    loaded = _loaded(model, found, runs, quiet=quiet, as_json=as_json)
     if reads:
-        loaded = _reading(loaded, reads, examples, task)
-    adapted, reached = _learnt(loaded, task, effort=effort, goal=wanted, seconds=seconds, seed=seed, names=names)
+        loaded = _reading(loaded, reads, examples, found)
+    adapted, reached = _learnt(loaded, found, effort=effort, goal=wanted, seconds=seconds, seed=seed, names=names)
     adapted.save(out, keep_examples=keep_examples, force=force)
-    met = wanted is None or (reached is not None and ACCURACY.reaches(reached, wanted))
+    met = wanted is None or (reached is not None and metric.reaches(reached, wanted))
     if as_json:
-        tell_json(_outcome(adapted, out, notes, reached=reached, met=met))
+        tell_json(_outcome(adapted, out, found.notes, metric, reached=reached, met=met))
     elif not quiet:
-        _tell(adapted, out, reached)
+        _tell(adapted, out, metric, reached)
     if not met:
         tell(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
         raise typer.Exit(3)
@@ -136,21 +146,17 @@ def _typed(context: typer.Context, option: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _task(
-    model: str,
-    file: Path,
-    manner: tuple[str | None, str | None],
-    runs: "tuple[Precision, str]",
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> tuple["Model", "Task", list[str]]:
-    """Return the model, the texts, labels and pairs of a file, and what is odd about them, which is pointed out."""
+def _metric(task: str) -> Metric:
+    """Return the primary metric of a kind of task; that of classes without torch."""
+    return ACCURACY if task == "classification" else FAMILIES[task]().measures[0]
+
+
+def _loaded(model: str, found: Labelled, runs: "tuple[Precision, str]", *, quiet: bool, as_json: bool) -> "Model":
+    """Return the model; what is odd about it and the examples is pointed out, and joins their notes."""
     from metaglot.data.folders import check_model
 
-    task, notes = _read_task(file, *manner)
     check_model(model)
-    tell_notes(notes, quiet=quiet)
+    tell_notes(found.notes, quiet=quiet)
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
 
@@ -160,39 +166,21 @@ def _task(
     tell_notes(loaded.encoder.backbone.notes[1:], quiet=quiet)
     from metaglot.adaptation.scripts import language_note
 
-    if note := language_note(loaded.encoder, task.inputs.texts):
-        notes.append(note)
-        tell_notes(notes[-1:], quiet=quiet)
-    if cut := loaded.encoder.cut(task.inputs):
-        notes.append(cut_note(cut, len(task), loaded.max_length))
-        tell_notes(notes[-1:], quiet=quiet)
-    return loaded, task, notes
+    inputs = found.examples.inputs
+    if note := language_note(loaded.encoder, inputs.texts):
+        found.notes.append(note)
+        tell_notes(found.notes[-1:], quiet=quiet)
+    if cut := loaded.encoder.cut(inputs):
+        found.notes.append(cut_note(cut, len(inputs), loaded.max_length))
+        tell_notes(found.notes[-1:], quiet=quiet)
+    return loaded
 
 
-def _read_task(file: Path, columns: str | None, encoding: str | None) -> tuple["Task", list[str]]:
-    """Return the texts, labels and pairs of a file, and what is odd about them."""
-    from metaglot.cli.shared.checks import notes_on
-    from metaglot.data.empty import check_not_all_empty
-    from metaglot.data.form import answered
-    from metaglot.data.labels import table_notes
-
-    table, left = learnt_from(answered(read_file(file, columns, encoding)))
-    task = Examples(texts_of(table), tuple(labels_of(table, file)))
-    texts, pairs = task.inputs.texts, task.inputs.pairs
-    try:
-        check_not_all_empty(texts, pairs)
-    except MetaglotError as error:
-        raise MetaglotError(f"{file}: {error}") from error
-    others = f"{left} rows of other splits than train are left out; a file without that column is learnt from whole"
-    odd = notes_on(texts, table["label"].to_pylist(), pairs)
-    return task, [*([others] if left else []), *table_notes(table), *odd]
-
-
-def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Path, task: "Task") -> "Model":
+def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Path, found: Labelled) -> "Model":
     """Return the model that reads this part of pairs."""
     from metaglot.adaptation import Model
 
-    if task.inputs.pairs is None:
+    if found.examples.inputs.pairs is None:
         raise MetaglotError(
             f"--reads has no use: {file} has no second texts; name their column (--columns text_pair=…), or drop it"
         )
@@ -201,7 +189,7 @@ def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Pa
 
 def _learnt(
     model: "Model",
-    task: "Task",
+    found: Labelled,
     *,
     effort: str,
     goal: float | None,
@@ -210,42 +198,51 @@ def _learnt(
     names: bool,
 ) -> tuple["Adapted", float | None]:
     """Return the adaptation, and the cross-validated score that it has where a goal was set."""
-    texts, labels, pairs = task.inputs.texts, task.targets, task.inputs.pairs
+    inputs, targets, task = found.examples.inputs, found.examples.targets, found.task
+    texts, pairs = inputs.texts, inputs.pairs
     if goal is None:
-        return model.adapt(texts, labels, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds), None
+        adapted = model.adapt(
+            texts, targets, task=task, pairs=pairs, effort=effort, seed=seed, names=names, seconds=seconds
+        )
+        return adapted, None
     from metaglot.adaptation import adapt_until
     from metaglot.adaptation.goal import GOAL_SECONDS
 
     budget = GOAL_SECONDS if seconds is None else seconds
-    return adapt_until(model, texts, labels, pairs, goal=goal, cpu_seconds=budget, seed=seed, names=names)
+    return adapt_until(model, texts, targets, pairs, goal=goal, task=task, cpu_seconds=budget, seed=seed, names=names)
 
 
-def _outcome(adapted: "Adapted", out: Path, notes: list[str], *, reached: float | None, met: bool) -> dict[str, Any]:
+def _outcome(
+    adapted: "Adapted", out: Path, notes: list[str], metric: Metric, *, reached: float | None, met: bool
+) -> dict[str, Any]:
     fit = adapted.fit
+    labels = {"labels": list(adapted.labels)} if fit.family.probable else {}
     return {
         "out": str(out),
-        "labels": list(adapted.labels),
-        "examples": sum(adapted.counts),
+        **({} if fit.family.exclusive else {"task": fit.family.name}),
+        **labels,
+        "examples": fit.count,
         "names": {} if isinstance(fit.class_names, bool) else fit.class_names,
         "reads": fit.pair_choice,
         "steps": adapted.effort.steps,
-        f"cross_validated_{ACCURACY.name}": reached,
+        f"cross_validated_{metric.name}": reached,
         "goal_met": met,
         "choice": fit.choice and fit.choice.record(),
         "notes": notes,
     }
 
 
-def _tell(adapted: "Adapted", out: Path, reached: float | None) -> None:
-    choice, reads = adapted.fit.choice, adapted.fit.pair_choice
+def _tell(adapted: "Adapted", out: Path, metric: Metric, reached: float | None) -> None:
+    fit = adapted.fit
+    choice, reads = fit.choice, fit.pair_choice
     if choice is not None:
         tell(f"auto: {choice.reason}")
         if choice.expected is not None:
             tell(choice.expected.said())
     if reads in ("first", "second"):
         tell(f"of two texts it reads the {reads} alone; --reads both has it otherwise")
-    reach = "" if reached is None else f", cross-validated {ACCURACY.words} {ACCURACY.with_unit(reached)}"
-    tell(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes{reach} → {out}")
+    reach = "" if reached is None else f", cross-validated {metric.words} {metric.with_unit(reached)}"
+    tell(f"{summary_of(adapted)}{reach} → {out}")
     new = "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"
     tell(f"try: metaglot predict {out} {new}")
 

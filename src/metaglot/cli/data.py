@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.cli.shared.options import Encoding, Json
+from metaglot.cli.shared.options import Encoding, Json, TaskOption
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import check_task
 from metaglot.errors import MetaglotError, printable
@@ -25,7 +25,6 @@ app = typer.Typer(
 )
 
 SHOWN = 20  # classes in the table of `inspect`
-CONFLICTS = {"classification": "texts under several labels", "regression": "texts with unlike numbers"}
 
 
 @app.command("list")
@@ -85,14 +84,7 @@ def inspect(
     against_columns: Annotated[
         list[str] | None, typer.Option(help="The same for the sets of --against, where theirs have other names.")
     ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            help="The kind of task: classification, multilabel (several labels a text, or none) or regression (a "
-            "number). What the labels look like if absent.",
-            show_default=False,
-        ),
-    ] = None,
+    task: TaskOption = None,
     model: Annotated[
         str | None, typer.Option(help="A model: note it where it was not made for texts like these, e.g. builtin:mini.")
     ] = None,
@@ -141,6 +133,7 @@ def inspect(
 def _facts(summary: "Summary") -> list[list[str]]:
     guess = " (scripts, guessed from the letters)" if summary.languages_guessed else ""
     words = summary.words
+    conflict = "under several labels" if summary.facts is None else summary.facts.conflict
     facts = [
         ["format", printable(summary.form)],
         ["rows", f"{summary.rows:,}"],
@@ -152,7 +145,7 @@ def _facts(summary: "Summary") -> list[list[str]]:
         ["splits", _counted(summary.splits)],
         ["empty texts", f"{summary.empty:,}"],
         ["repeated texts", f"{summary.duplicates:,} (case and punctuation apart)" + _rows_of(summary.repeats)],
-        [CONFLICTS.get(summary.task, "texts with unlike labels"), f"{summary.conflicts:,}" + _rows_of(summary.clashes)],
+        [f"texts {conflict}", f"{summary.conflicts:,}" + _rows_of(summary.clashes)],
     ]
     facts += [[f"also in {o.name}", f"{o.rows:,} ({100 * o.share:.1f} %)"] for o in summary.overlaps]
     facts += [["note", printable(note)] for note in summary.notes]

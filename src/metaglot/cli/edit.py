@@ -3,17 +3,27 @@
 import json
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli.shared.labelled import facts_in
 from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, ErrorsOnly, Json
-from metaglot.cli.shared.texts import adapted_in, check_device, precision_called, read_file, texts_of
+from metaglot.cli.shared.texts import (
+    adapted_in,
+    check_device,
+    complete,
+    precision_called,
+    read_file,
+    summary_of,
+    task_in,
+    texts_of,
+)
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.data.labels import Label
+    from metaglot.families.family import AnyFamily
 
 
 def edit(
@@ -24,7 +34,10 @@ def edit(
         list[int] | None, typer.Option(help="The number of an example to take out; may be given several times.")
     ] = None,
     relabel: Annotated[
-        list[str] | None, typer.Option(help="ROW=LABEL: another label for an example; may be given several times.")
+        list[str] | None,
+        typer.Option(
+            help="ROW=LABEL: another label (or labels, or number) for an example; may be given several times."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Where the result is saved. Default: in place.", show_default=False)
@@ -51,42 +64,56 @@ def edit(
         raise MetaglotError("nothing to do: give --add FILE, --remove ROW or --relabel ROW=LABEL")
     labels = _relabelled(relabel or [])
     runs = precision_called(precision), check_device(device)
-    new = [_examples(file, columns, encoding) for file in add or []]
     from metaglot.data.folders import check_adapted
 
     check_adapted(folder)
+    task = task_in(folder)
+    new = [_examples(file, columns, encoding, task) for file in add or []]
     from metaglot.adaptation import Adapted
     from metaglot.adaptation.editing import edited
 
     more = reduce(lambda before, after: before.plus(after), new, Examples())
-    fit = edited(adapted_in(folder, *runs).fit, remove=[row - 1 for row in remove or []], relabel=labels, add=more)
-    adapted = Adapted(fit)
+    before = adapted_in(folder, *runs).fit
+    changed = _targets(labels, before.family)
+    adapted = Adapted(edited(before, remove=[row - 1 for row in remove or []], relabel=changed, add=more))
     target = folder if out is None else out
     adapted.save(target, force=out is None)
     if as_json:
-        outcome = {"out": str(target), "labels": list(adapted.labels), "examples": sum(adapted.counts)}
+        labelled = {"labels": list(adapted.labels)} if adapted.fit.family.probable else {}
+        outcome = {"out": str(target), **labelled, "examples": adapted.fit.count}
         typer.echo(json.dumps(outcome, ensure_ascii=False))
     elif not quiet:
-        typer.echo(printable(f"{sum(adapted.counts)} examples of {len(adapted.labels)} classes → {target}"))
+        typer.echo(printable(f"{summary_of(adapted)} → {target}"))
 
 
 def _relabelled(given: list[str]) -> dict[int, str]:
-    """Return labels by the number of the example, from 0."""
+    """Return labels by the number of the example, from 0; of several labels there may be none."""
     found: dict[int, str] = {}
     for one in given:
         row, sign, label = one.partition("=")
-        if not sign or not row.strip().isdecimal() or not label.strip():
+        if not sign or not row.strip().isdecimal():
             raise MetaglotError(f"--relabel {one!r}: expected ROW=LABEL, e.g. 7=billing")
         if found.setdefault(int(row) - 1, label.strip()) != label.strip():
             raise MetaglotError(f"--relabel gives example {int(row)} two labels; choose one")
     return found
 
 
-def _examples(file: Path, columns: str | None, encoding: str | None) -> "Examples[Label]":
+def _targets(labels: dict[int, str], family: "AnyFamily") -> dict[int, Any]:
+    """Return the target in each label, by the number of the example."""
+    rows = list(labels)
+    found = family.parse(list(labels.values()), lambda i: f"--relabel {rows[i] + 1}={labels[rows[i]]}: the label")
+    targets = dict(zip(rows, found.targets, strict=True))
+    if absent := [row for row, target in targets.items() if target is None or target == ""]:
+        raise MetaglotError(f"--relabel '{absent[0] + 1}=': expected ROW=LABEL, e.g. 7=billing")
+    return targets
 
-    table = read_file(file, columns, encoding)
+
+def _examples(file: Path, columns: str | None, encoding: str | None, task: str) -> "Examples[Any]":
+    table = read_file(file, columns, encoding, task=task)
     if "label" not in table.column_names:
         raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
+    if task != "classification":
+        return Examples(texts_of(table), tuple(complete(facts_in(table, file, task).targets, table, file)))
     labels = table.column("label").to_pylist()
     if None in labels:
         raise MetaglotError(f"{file}: example number {labels.index(None) + 1} has no label; fill it in or remove it")

@@ -1,4 +1,4 @@
-"""`metaglot predict`: classify texts with an adapted model."""
+"""`metaglot predict`: labels or numbers of texts, by an adapted model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -7,7 +7,7 @@ import typer
 
 from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, Json
 from metaglot.cli.shared.predicting import Prediction, Question, lines_as_they_come, watched
-from metaglot.cli.shared.predictions_file import check_out, joined, new_names, write_out
+from metaglot.cli.shared.predictions_file import check_out, is_text, joined, new_names, write_out
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import (
     adapted_in,
@@ -15,10 +15,12 @@ from metaglot.cli.shared.texts import (
     cut_note,
     precision_called,
     read_file,
+    task_in,
     tell_notes,
     texts_of,
 )
 from metaglot.data.examples import Inputs
+from metaglot.data.label_lists import SEPARATOR
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ def predict(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress bar.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Classify texts with an adapted model; one line a text: label, probability, text.
+    """Predict with an adapted model; one line a text: label, probability, text.
+
+    Several labels are joined by |, and so are their probabilities; a number has none.
 
     A blank text gets no label: its line is blank, so that line n of the answer is of text n. Lines from standard
     input are answered as they come. The probability of --unknown is that the text is of none of the classes.
@@ -92,14 +96,14 @@ def predict(
         check_adapted(folder)
         _stream(_question(asked), quiet=quiet, as_json=as_json)
         return
-    table = None if file is None else read_file(file, columns, encoding)
+    table = None if file is None else read_file(file, columns, encoding, task=None)
     inputs = Inputs.of(text or []) if table is None else texts_of(table)
     check_adapted(folder)
     _note_table(table, quiet=quiet)
     question = _question(asked)
     found = _predictions(question, inputs, quiet=quiet or as_json, silent=quiet)
     for one, prediction in zip(inputs.texts, found, strict=True):
-        _tell(one, prediction, as_json=as_json)
+        _tell(one, prediction, as_json=as_json, probable=question.probable)
 
 
 class Asked(NamedTuple):
@@ -113,6 +117,11 @@ class Asked(NamedTuple):
 
 
 def _question(asked: Asked) -> Question:
+    """Return the question to the model; raise MetaglotError for what only classes have."""
+    task = task_in(asked.folder)
+    for option, given in (("--unknown", asked.unknown is not None), ("--explain", asked.explain)):
+        if given and task != "classification":
+            raise MetaglotError(f"{option} has no use: it is about classes, and {asked.folder} is a task of {task}")
     return Question(adapted_in(asked.folder, asked.precision, asked.device), asked.unknown, asked.explain)
 
 
@@ -155,7 +164,7 @@ def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
             length = f"some texts are longer than {encoder.max_length} tokens"
             tell(f"note: {length}; what comes after is not read", err=True)
         for one, prediction in zip(texts, question.predictions(Inputs.of(texts)), strict=True):
-            _tell(one, prediction, as_json=as_json)
+            _tell(one, prediction, as_json=as_json, probable=question.probable)
 
 
 def _check_out(out: Path, file: Path | None, *, explain: bool, force: bool) -> None:
@@ -189,33 +198,47 @@ def _to_file(
     _note_table(table, quiet=quiet)
     question = _question(asked)
     found = _predictions(question, texts_of(table), quiet=quiet or as_json, silent=quiet)
-    new = [
-        [one.label for one in found],
-        [None if one.probability is None else round(one.probability, 6) for one in found],
-    ]
-    write_out(out, joined(own, dict(zip(names, new, strict=True)), file))
+    write_out(out, joined(own, _new_columns(found, names, question, text=is_text(out)), file))
     if as_json:
-        tell_json({"out": str(out), "rows": len(found), "blank": sum(one.label is None for one in found)})
+        tell_json({"out": str(out), "rows": len(found), "blank": sum(one.blank for one in found)})
     elif not quiet:
         tell(f"{len(found)} rows → {out}")
 
 
-def _tell(text: str, prediction: Prediction, *, as_json: bool) -> None:
-    from metaglot.data.labels import label_text
+def _new_columns(
+    found: list[Prediction], names: tuple[str, str], question: Question, *, text: bool
+) -> dict[str, list[Any]]:
+    """Return the columns to add, the labels as text where a file has nothing else; numbers have no probability."""
+    family = question.adapted.fit.family
+    labels = [one.shown if text and not (one.blank or family.exclusive) else one.label for one in found]
+    if not family.probable:
+        return {names[0]: labels}
+    return {names[0]: labels, names[1]: [_chances(one.probability, text=text) for one in found]}
 
+
+def _chances(probability: float | list[float] | None, *, text: bool) -> Any:
+    if isinstance(probability, list):
+        return SEPARATOR.join(f"{one:.6g}" for one in probability) if text else probability
+    return None if probability is None else round(probability, 6)
+
+
+def _tell(text: str, prediction: Prediction, *, as_json: bool, probable: bool) -> None:
     if as_json:
-        tell_json(_json(text, prediction))
-    elif prediction.label is None or prediction.probability is None:
+        tell_json(_json(text, prediction, probable=probable))
+    elif prediction.blank:
         tell("")
     else:
-        label = _on_a_line(label_text(prediction.label))
-        tell(f"{label}\t{prediction.probability:.3f}\t{_on_a_line(text)}")
+        chances = prediction.probability
+        every = chances if isinstance(chances, list) else [] if chances is None else [chances]
+        column = [] if chances is None else [SEPARATOR.join(f"{one:.3f}" for one in every)]
+        tell("\t".join([_on_a_line(prediction.shown), *column, _on_a_line(text)]))
         for evidence in () if prediction.why is None else prediction.why.evidence:
             tell(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
 
 
-def _json(text: str, one: Prediction) -> dict[str, Any]:
-    plain: dict[str, Any] = {"text": text, "label": one.label, "probabilities": one.spread}
+def _json(text: str, one: Prediction, *, probable: bool) -> dict[str, Any]:
+    plain: dict[str, Any] = {"text": text, "label": one.label}
+    plain |= {"probabilities": one.spread} if probable else {}
     plain |= {} if one.in_scope is None else {"in_scope": round(one.in_scope, 6)}
     return plain | ({} if one.why is None else {"why": [evidence._asdict() for evidence in one.why.evidence]})
 

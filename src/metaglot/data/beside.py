@@ -29,10 +29,10 @@ def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None, encoding
     kind = format_of(path)
     if kind is None or path.is_dir():
         raise MetaglotError(f"{path}: the columns of one file can be kept; name a file ({', '.join(FORMATS)})")
-    raw = _read(path, kind, replace(picker(str(path), mapping, encoding=encoding), own=OWN))
+    raw = _read(path, kind, replace(picker(str(path), mapping, encoding=encoding, cells="look"), own=OWN))
     own = {name.removeprefix(OWN): values for name, values in raw.columns.items() if name.startswith(OWN)}
     rest = {name: values for name, values in raw.columns.items() if not name.startswith(OWN)}
-    return Whole(canonical(raw._replace(columns=rest)), own or {"text": raw.columns["text"]})
+    return Whole(canonical(raw._replace(columns=rest), "look"), own or {"text": raw.columns["text"]})
 
 
 def _read(path: Path, kind: str, pick: Pick) -> Raw:

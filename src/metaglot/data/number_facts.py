@@ -1,5 +1,6 @@
 """A look at numbers: how many, where they lie, and how they are spread."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -49,7 +50,20 @@ def number_facts(cells: Sequence[Label | None], name: Callable[[int], str]) -> F
         },
         [Grid("Numbers", ("from", "to", "rows", ""), tuple(map(_bar, bars, [max(counts)] * len(bars))))],
         ["all numbers are the same: there is nothing to learn"] if different == 1 else [],
+        "with unlike numbers",
     )
+
+
+def level_facts(cells: Sequence[Label | None], name: Callable[[int], str]) -> Facts:
+    """Return the facts of numbers that are levels, with how many rows each level has in place of a histogram."""
+    facts = number_facts(cells, name)
+    numbers = [number for row, cell in enumerate(cells) if (number := number_of(cell, name(row))) is not None]
+    counts = Counter(numbers)
+    levels = [{"level": level, "rows": counts[level]} for level in sorted(counts)]
+    plain = {**facts.plain["numbers"], "levels": levels}
+    plain.pop("histogram", None)
+    rows = [(f"{one['level']:.6g}", f"{one['rows']:,}", _signs(one["rows"], max(counts.values()))) for one in levels]
+    return facts._replace(plain={"numbers": plain}, grids=[Grid("Levels", ("level", "rows", ""), tuple(rows))])
 
 
 def _histogram(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -59,5 +73,8 @@ def _histogram(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _bar(one: dict[str, float], most: int) -> tuple[str, ...]:
-    signs = "█" * round(WIDTH * one["rows"] / most) or ("▏" if one["rows"] else "")
-    return (f"{one['from']:.4g}", f"{one['to']:.4g}", f"{one['rows']:,}", signs)
+    return (f"{one['from']:.4g}", f"{one['to']:.4g}", f"{one['rows']:,}", _signs(one["rows"], most))
+
+
+def _signs(rows: float, most: float) -> str:
+    return "█" * round(WIDTH * rows / most) or ("▏" if rows else "")

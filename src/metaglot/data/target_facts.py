@@ -25,3 +25,4 @@ class Facts(NamedTuple):
     plain: Mapping[str, Any]  # the same as JSON
     grids: Sequence[Grid] = ()
     notes: Sequence[str] = ()
+    conflict: str = "with unlike labels"  # how the same text stands more than once with targets that differ

@@ -1,7 +1,7 @@
 """What commands check before torch is imported, so that a mistake is answered at once, and what they point out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,17 +192,26 @@ def notes_on(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[str] |
 
 
 def text_notes(
-    texts: Sequence[str], labels: Sequence[str | None], pairs: Sequence[str] | None, keys: Sequence[str]
+    texts: Sequence[str],
+    labels: Sequence[str | None],
+    pairs: Sequence[str] | None,
+    keys: Sequence[str],
+    *,
+    targets: Sequence[Hashable | None] | None = None,
+    conflict: str = "under several labels",
 ) -> list[str]:
-    """Return notes on texts under several labels, which are alike if their keys are, and on empty texts."""
+    """Return notes on texts under several labels, which are alike if their keys are, and on empty texts.
+
+    `targets` are what labels stand for, where two of these may be written otherwise and be the same.
+    """
     from metaglot.data.empty import empty_rows
     from metaglot.data.repeats import again
 
     notes: list[str] = []
-    if clashes := again(keys, labels).clashes:
+    if clashes := again(keys, labels if targets is None else targets).clashes:
         second, first = clashes[0]
         notes.append(
-            f"{len({keys[i] for i, _ in clashes})} texts stand under several labels, such as examples "
+            f"{len({keys[i] for i, _ in clashes})} texts stand {conflict}, such as examples "
             f"{first + 1} ({labels[first]!r}) and {second + 1} ({labels[second]!r})"
         )
     empty = empty_rows(texts, pairs)

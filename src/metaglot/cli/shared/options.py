@@ -16,6 +16,15 @@ Columns = Annotated[
 Encoding = Annotated[
     str | None, typer.Option(help="The encoding of a text file that is not UTF-8, e.g. cp1252.", show_default=False)
 ]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="The kind of task: classification, multilabel (several labels a text, or none), regression (a number) or "
+        "ordinal (one of a few numbers, such as stars). What the labels look like if absent.",
+        show_default=False,
+    ),
+]
 ReadsOption = Annotated[
     Literal["both", "first", "second"] | None,
     typer.Option(

@@ -2,8 +2,8 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from metaglot.adaptation import Adapted, Encoder, Explanation
-    from metaglot.data.labels import Label
 
 BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
 READ = 1 << 16  # bytes at most that are read from standard input at once
@@ -21,8 +20,10 @@ READ = 1 << 16  # bytes at most that are read from standard input at once
 class Prediction(NamedTuple):
     """What is predicted of a text; nothing of a blank one."""
 
-    label: "Label | None" = None
-    probability: float | None = None  # of the label
+    blank: bool = True
+    label: Any = None  # as JSON: a class, a list of labels, or a number
+    shown: str = ""  # the label as tables have it
+    probability: float | list[float] | None = None  # of the label, or of each of several; None for a number
     spread: dict[str, float] | None = None  # the probability of each label
     in_scope: float | None = None  # the probability that it is of one of the classes, where that is asked
     why: "Explanation | None" = None
@@ -34,6 +35,11 @@ class Question(NamedTuple):
     adapted: "Adapted"
     unknown: str | None  # the label of texts of none of the classes
     explain: bool
+
+    @property
+    def probable(self) -> bool:
+        """Whether labels have probabilities, as numbers have not."""
+        return self.adapted.fit.family.probable
 
     def predictions(self, inputs: Inputs, advance: Callable[[int], None] = lambda _: None) -> list[Prediction]:
         """Return one prediction a text; `advance` gets the number of further texts that were read."""
@@ -58,20 +64,27 @@ class Question(NamedTuple):
         return features
 
     def _of_features(self, features: "np.ndarray") -> list[Prediction]:
-        from metaglot.data.labels import label_text
-
-        adapted = self.adapted
+        adapted, family = self.adapted, self.adapted.fit.family
         known = None if self.unknown is None else adapted.in_scope_of_features(features)
         reasons = adapted.explain_features(features) if self.explain else None
+        outputs, values, targets = adapted.predictions_of_features(features)
         found: list[Prediction] = []
-        for i, row in enumerate(adapted.proba_of_features(features)):
+        for i, (row, target) in enumerate(zip(values, targets, strict=True)):
             chance = None if known is None else float(known[i])
-            spread = {label_text(name): round(float(p), 6) for name, p in zip(adapted.labels, row, strict=True)}
-            label, sure = adapted.labels[int(row.argmax())], float(row.max())
+            spread = {name: round(float(p), 6) for name, p in zip(outputs, row, strict=True)}
+            label, shown, sure = family.plain(target), family.shown(target), self._sure(target, row, spread)
             if chance is not None and chance < 0.5:
-                label, sure = str(self.unknown), 1 - chance
-            found.append(Prediction(label, sure, spread, chance, None if reasons is None else reasons[i]))
+                label, shown, sure = str(self.unknown), str(self.unknown), 1 - chance
+            why = None if reasons is None else reasons[i]
+            found.append(Prediction(False, label, shown, sure, spread if family.probable else None, chance, why))
         return found
+
+    def _sure(self, target: Any, row: "np.ndarray", spread: Mapping[str, float]) -> float | list[float] | None:
+        """Return the probability of a class, or of each of several labels; None of a number."""
+        family = self.adapted.fit.family
+        if family.exclusive:
+            return float(row.max())
+        return [spread[name] for name in family.plain(target)] if family.probable else None
 
 
 def watched(encoder: "Encoder", lines: Iterable[list[str]], say: Callable[[str], None]) -> Iterator[list[str]]:

@@ -38,6 +38,11 @@ def check_out(out: Path, *, force: bool) -> None:
         raise MetaglotError(f"--out {out}: is there already; choose another name, or --force to replace that file")
 
 
+def is_text(out: Path) -> bool:
+    """Whether a file has no other values than text."""
+    return out.suffix.lower() in (".csv", ".tsv")
+
+
 def joined(columns: "Mapping[str, Sequence[object] | pa.ChunkedArray]", new: Columns, file: Path) -> Columns:
     """Return the columns of a file with those of a prediction after them; raise MetaglotError for a name twice."""
     for name in new:

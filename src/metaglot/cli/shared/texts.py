@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from metaglot.data.labels import Label
     from metaglot.models.devices import Precision
 
+T = TypeVar("T")
 PRECISIONS: Mapping[str, "Precision"] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,4})?")
 
@@ -47,6 +48,22 @@ def adapted_in(folder: Path, precision: "Precision", device: str) -> "Adapted":
     from metaglot.models import Runtime
 
     return Adapted(load_fit(folder, runtime=Runtime(precision, device=device)))
+
+
+def task_in(folder: Path) -> str:
+    """Return the kind of task of the adaptation that is known to be in a folder."""
+    from metaglot.data.folders import ADAPTED, recovered
+    from metaglot.data.jsonfile import read_object
+
+    return str(read_object(recovered(folder) / ADAPTED).get("family", "classification"))
+
+
+def summary_of(adapted: "Adapted") -> str:
+    """Return how many examples an adaptation has, and of what."""
+    fit = adapted.fit
+    if fit.family.exclusive:
+        return f"{fit.count} examples of {len(adapted.labels)} classes"
+    return f"{fit.family.described(fit.schema).title}, from {fit.count} examples"
 
 
 def cut_note(cut: int, texts: int, length: int) -> str:
@@ -87,30 +104,41 @@ def learnt_from(table: Any) -> tuple[Any, int]:
     return (table.take(train), table.num_rows - len(train)) if train else (table, 0)
 
 
-def labels_of(table: Any, file: Path) -> "list[Label]":
-    """Return the labels of a table, one a row.
-
-    Raises MetaglotError where there is no such column, where a row has no label, and for a single class.
-    """
+def check_labels_there(table: Any, file: Path) -> None:
+    """Raise MetaglotError for a table without a column of labels."""
     from metaglot.data.columns import near_name
     from metaglot.data.form import form_of
-    from metaglot.data.labels import typed_labels
 
     if "label" not in table.column_names:
         columns = form_of(table).columns
         near = near_name("label", columns)
         listing = f"; it has {', '.join(map(repr, columns))}" if columns else ""
         raise MetaglotError(f"{file}: no column called label{near}{listing}; name it: --columns label=COLUMN")
-    labels = typed_labels(table)
-    missing = [row + 1 for row, label in zip(table["row"].to_pylist(), labels, strict=True) if label is None]
+
+
+def complete(targets: "Sequence[T | None]", table: Any, file: Path) -> "list[T]":
+    """Return the targets of a table; raise MetaglotError for rows that have none."""
+    missing = [row + 1 for row, target in zip(table["row"].to_pylist(), targets, strict=True) if target is None]
     if missing:
         which = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         raise MetaglotError(
             f"{file}: example number {missing[0]} has no label ({len(missing)} such); an empty "
             f"cell, nan and <NA> count so; fill or remove these rows: {which}"
         )
+    return [target for target in targets if target is not None]
+
+
+def labels_of(table: Any, file: Path) -> "list[Label]":
+    """Return the labels of a table, one a row.
+
+    Raises MetaglotError where there is no such column, where a row has no label, and for a single class.
+    """
+    from metaglot.data.labels import typed_labels
+
+    check_labels_there(table, file)
+    labels = complete(typed_labels(table), table, file)
     if len(set(labels)) < 2:
         raise MetaglotError(
             f"{file}: all {len(labels)} examples have the label {labels[0]!r}; give examples of at least two classes"
         )
-    return [label for label in labels if label is not None]
+    return labels
