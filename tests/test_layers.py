@@ -11,12 +11,12 @@ ROOT = Path(metaglot.__file__).parent
 ORDER = (
     *("version", "errors", "seeds", "choices", "metric", "types", "data", "models", "families", "tasks"),
     *("inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report"),
-    *("sklearn", "config", "assembly", "cli", "__main__"),
+    *("loading", "sklearn", "config", "assembly", "cli", "__main__"),
 )
 
 
 LAZY: Mapping[str, str] = {
-    "metaglot": "the face of the package, whose import stays free of torch",
+    "metaglot.loading": "the face of the package, whose import stays free of torch",
     "metaglot.sklearn": "the face for scikit-learn, whose import stays free of torch",
     "metaglot.data.locks": "commands take a lock before they need pydantic, which `--help` does without",
 }

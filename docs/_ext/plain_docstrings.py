@@ -1,6 +1,7 @@
 """Docstrings are plain text: `code` in backticks, formulas in indented blocks, lists with dashes.
 
-This makes reStructuredText of them, in which stars, bars and underscores mean something else.
+This makes reStructuredText of them, in which stars, bars and underscores mean something else.  Sections in the form of
+numpydoc (a title over dashes: Parameters, Returns, Raises, Examples) become lists of fields.
 """
 
 import re
@@ -8,9 +9,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from sphinx.ext.napoleon import Config, NumpyDocstring
+
 CODE = re.compile(r"(`[^`]+`)")
 URL = re.compile(r"(https?://[^\s)]+[^\s).,;])")
 ITEM = re.compile(r"(- |\d+\. )")
+SECTION = re.compile(r"[A-Z][\w ]+\n-{3,}(\n|$)")
+EXAMPLES = "Examples"
+FIELDS = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
 
 
 def to_rst(lines: Sequence[str]) -> list[str]:
@@ -20,6 +26,17 @@ def to_rst(lines: Sequence[str]) -> list[str]:
         if not empty:
             out += [*_paragraph(list(group)), ""]
     return out
+
+
+def from_numpydoc(lines: Sequence[str]) -> list[str]:
+    """Return the sections of a docstring, titles over dashes, as lists of fields; examples stay as they are."""
+    out: list[str] = []
+    title = ""
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        title = line if SECTION.match(f"{line}\n{following}") else title
+        described = title != EXAMPLES and line.startswith(" ")  # an entry's own line is napoleon's
+        out.append(line[: len(line) - len(line.lstrip())] + _text(line.strip()) if described else line)
+    return NumpyDocstring(out, FIELDS).lines()
 
 
 def _paragraph(lines: list[str]) -> list[str]:
@@ -54,7 +71,10 @@ def _escaped(text: str) -> str:
 def process(_app: Any, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
     """Change the lines in place, as autodoc wants it."""
     generated = bool(lines) and lines[0].startswith("Alias for field number")  # of a NamedTuple
-    lines[:] = [] if generated else to_rst(lines)
+    starts = (i for i in range(len(lines) - 1) if SECTION.match(f"{lines[i]}\n{lines[i + 1]}"))
+    body = next(starts, len(lines))
+    sections = from_numpydoc(lines[body:]) if body < len(lines) else []
+    lines[:] = [] if generated else [*to_rst(lines[:body]), *sections]
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -6,9 +6,18 @@ BREAKS = "\n\t\u2028\u2029"
 
 
 class MetaglotError(Exception):
-    """Something the user can mend: the message says what was wrong, what was got, and the way out.
+    """An error that the user can mend: the message says what was wrong, what came, and the way out.
 
     The command line prints it without a traceback and ends with exit code 2.
+
+    Examples
+    --------
+    >>> import metaglot as mg
+    >>> try:
+    ...     mg.load("no-such-folder/model")
+    ... except mg.MetaglotError as error:
+    ...     print("no-such-folder" in str(error))
+    True
     """
 
 

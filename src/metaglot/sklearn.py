@@ -81,10 +81,31 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Adapt the model to texts `X` of shape (n,), (n, 1) or, for pairs, (n, 2), with labels `y` of shape (n,).
+        """Adapt the model to examples.
 
-        Raises InputError, a MetaglotError and a ValueError, for anything but texts, and ValueError for labels that
-        are no classes.
+        Parameters
+        ----------
+        X : list, array or column of str, Pairs, or two columns of str
+            Texts, or pairs of texts: of shape (n,), (n, 1) or, for pairs, (n, 2).
+        y : array-like of shape (n,)
+            Labels.
+
+        Returns
+        -------
+        FewShotClassifier
+            The classifier itself.
+
+        Raises
+        ------
+        InputError
+            A MetaglotError and a ValueError, for anything but texts.
+        ValueError
+            For labels that are no classes.
+
+        Examples
+        --------
+        >>> FewShotClassifier(effort="instant").fit(["A fee?", "It crashed."], ["billing", "technical"]).n_features_in_
+        1
         """
         texts, pairs = _columns(X)
         if not texts:
@@ -110,12 +131,54 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # [n]
-        """Return the most probable class of each text, of the type that `y` had."""
+        """Return the most probable class of each text.
+
+        Parameters
+        ----------
+        X : list, array or column of str, Pairs, or two columns of str
+            Texts, or pairs of texts.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Labels, of the type that `y` had.
+
+        Raises
+        ------
+        InputError
+            For anything but texts, and for pairs where single texts were learnt or the other way round.
+
+        Examples
+        --------
+        >>> model.predict(["A fee?", "It does not start."]).tolist()
+        ['billing', 'technical']
+        """
         likeliest = self.predict_proba(X).argmax(axis=1)
         return self.classes_[likeliest]
 
     def predict_proba(self, X: Any) -> np.ndarray:  # [n, C]
-        """Return the probability of each class, in the order of `classes_`."""
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : list, array or column of str, Pairs, or two columns of str
+            Texts, or pairs of texts.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+            The columns are in the order of `classes_`.
+
+        Raises
+        ------
+        InputError
+            As `predict`.
+
+        Examples
+        --------
+        >>> model.predict_proba(["A fee?", "It does not start."]).shape
+        (2, 2)
+        """
         check_is_fitted(self)
         texts, pairs = _columns(X)
         given = 1 if pairs is None else 2

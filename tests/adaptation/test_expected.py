@@ -24,7 +24,7 @@ def test_the_form():
     assert found.low < found.accuracy <= found.high <= 1
     assert found.doubled == pytest.approx(0.2 * 8**-0.27 * (1 - found.accuracy))
     assert expected(rows(8, 0.01), 3, "cosine", gain=-0.1).accuracy == pytest.approx(found.accuracy - 0.1)
-    assert "8 → 16 examples a class: about +" in found.said()
+    assert "8 → 16 examples a class: about +" in found.sentence()
     assert expected(rows(1, 0.1), 3, "cosine") is None
 
 

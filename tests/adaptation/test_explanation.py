@@ -117,7 +117,7 @@ def test_many_texts_are_explained_as_one_by_one(model, sentences, effort, monkey
 
 def test_what_texts_share_is_computed_once(model, sentences, monkeypatch):
     adapted, calls = model.adapt(*sentences(4), effort="instant"), []
-    for name in ("shares", "scope_of"):
+    for name in ("shares_of", "scope_of"):
         real = getattr(adapted_module, name)
         monkeypatch.setattr(
             adapted_module, name, lambda *given, real=real, name=name: [calls.append(name), real(*given)][1]
@@ -127,9 +127,9 @@ def test_what_texts_share_is_computed_once(model, sentences, monkeypatch):
         adapted.explain("the apple")
         adapted.in_scope(["the apple"])
         adapted.predict(["a saw"], unknown="none")
-    assert sorted(calls) == ["scope_of", "shares"]
+    assert sorted(calls) == ["scope_of", "shares_of"]
     adapted.add_examples(["a saw"], ["tool"]).in_scope(["the apple"])
-    assert sorted(calls) == ["scope_of", "scope_of", "shares"]
+    assert sorted(calls) == ["scope_of", "scope_of", "shares_of"]
 
 
 def test_an_explanation_takes_less_than_five_milliseconds(model, sentences):

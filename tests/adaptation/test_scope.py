@@ -84,7 +84,7 @@ def test_one_example_of_each_without_names_says_nothing(model, sentences):
 def test_heads_of_another_form_cannot_tell(model, sentences):
     adapted = model.adapt(*sentences(2), effort=Effort(steps=2, lr=1e-4, head_lr=1e-4))
     for call in (lambda: adapted.in_scope(["apple"]), lambda: adapted.explain("apple")):
-        with pytest.raises(MetaglotError, match="adapt with an effort that ends in closed form"):
+        with pytest.raises(MetaglotError, match="needs a head in closed form; adapt with the effort instant"):
             call()
 
 

@@ -40,6 +40,18 @@ def test_docstrings_become_restructured_text(docstring: list[str], expected: lis
     assert lines == expected
 
 
+def test_sections_become_fields_and_examples_stay() -> None:
+    lines = ["Return *it*.", "", "Parameters", "----------", "classes_ : list of str", "    The `x` of a_b.", ""]
+    lines += ["Returns", "-------", "int", "    A number.", "", "Examples", "--------", ">>> f_(2 * 3)", "6", ""]
+    extension("plain_docstrings").process(None, "function", "f", None, None, lines)
+    text = "\n".join(lines)
+    assert text.startswith("Return \\*it\\*.\n")
+    assert ":param classes_: The ``x`` of a\\_b." in text
+    assert ":type classes_: list of str" in text
+    assert ":returns: *int* -- A number." in text
+    assert ".. rubric:: Examples\n\n>>> f_(2 * 3)\n6" in text
+
+
 def test_what_a_named_tuple_says_of_its_fields_is_dropped() -> None:
     lines = ["Alias for field number 0"]
     extension("plain_docstrings").process(None, "attribute", "f", None, None, lines)

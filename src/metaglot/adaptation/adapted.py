@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -17,29 +17,49 @@ from metaglot.adaptation.arguments import (
     check_relabelled,
     check_rows,
 )
-from metaglot.adaptation.checks import check_targeted, check_texts, listed
+from metaglot.adaptation.checks import check_targeted, numbered
 from metaglot.adaptation.editing import edited, with_more
 from metaglot.adaptation.effort import AsTrained, Effort
-from metaglot.adaptation.encoder import BATCH, Encoder
-from metaglot.adaptation.explanation import Evidence, Explanation, Shares, heaviest, shares
+from metaglot.adaptation.encoder import Encoder
+from metaglot.adaptation.evidence import explanations, shares_of, units_of
+from metaglot.adaptation.expected import Expected
+from metaglot.adaptation.explanation import Explanation, Shares
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.scope import Scope, scope_of
 from metaglot.adaptation.storage import load_fit, save_fit
 from metaglot.data.arguments import check_path, check_switch, check_text, check_whole, shown
 from metaglot.data.examples import Examples
-from metaglot.data.labels import Label, label_text
-from metaglot.data.names import words_of
+from metaglot.data.labels import Label
+from metaglot.data.texts import Texts, inputs_of
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import Solver
 from metaglot.families.family import Predictions
-from metaglot.families.support_units import SupportUnits
 
 SHOWN = 5  # labels of a representation
 
 
 @dataclass(frozen=True, repr=False)
 class Adapted:
-    """A model that learnt a task from examples: it predicts, explains, takes more examples, and saves."""
+    """A model that learnt a task from examples: it predicts, explains, takes more examples, and saves.
+
+    `Model.adapt` returns it, and `metaglot.load` of a folder that it was saved in.  It never changes: a method that
+    adds, removes or relabels examples returns a new one.
+
+    Parameters
+    ----------
+    fit : metaglot.adaptation.Fit
+        All that its predictions depend on.
+
+    Examples
+    --------
+    The examples of the methods go on from this one.
+
+    >>> import metaglot as mg
+    >>> texts = ["Refund my order.", "I was charged twice.", "The app crashes.", "The screen stays black."]
+    >>> labels = ["billing", "billing", "technical", "technical"]
+    >>> adapted = mg.load("builtin:mini").adapt(texts, labels, effort="instant")
+    >>> adapted.labels, adapted.counts
+    (('billing', 'technical'), (2, 2))
+    """
 
     fit: Fit
 
@@ -52,7 +72,7 @@ class Adapted:
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """The labels, in the order of the probabilities; of a number, its one name."""
+        """The labels, in the order of the probabilities; a task of numbers has one name."""
         return self.fit.labels
 
     @property
@@ -71,17 +91,90 @@ class Adapted:
         return self.fit.effort
 
     @property
+    def expected(self) -> Expected | None:
+        """The accuracy to expect on other texts: None unless the effort was auto and classes have two examples."""
+        return None if self.fit.choice is None else self.fit.choice.expected
+
+    @property
     def provenance(self) -> Mapping[str, Any]:
         """What it came from: a record for people."""
         return self.fit.provenance
 
-    def predict_proba(
-        self, texts: str | Sequence[str], pairs: str | Sequence[str] | None = None
-    ) -> np.ndarray:  # [n, C]; [C] for one text
-        """Return the probability of each label, in the order of `labels`; no texts give an empty array.
+    @overload
+    def predict(  # pyright: ignore[reportOverlappingOverload]  # a string is a sequence of strings too
+        self, texts: str, pairs: str | None = None, *, unknown: str | None = None
+    ) -> Any: ...
+    @overload
+    def predict(self, texts: Texts, pairs: Sequence[str] | None = None, *, unknown: str | None = None) -> list[Any]: ...
+    def predict(
+        self, texts: str | Texts, pairs: str | Sequence[str] | None = None, *, unknown: str | None = None
+    ) -> Any:
+        """Return the prediction for each text: the most probable label, a set of labels, or a number.
 
-        Of several labels a text each has a probability of its own.  One text that is no list gives one row.  Raises
-        MetaglotError as `embed` does, and for numbers, which have no probabilities.
+        Parameters
+        ----------
+        texts : str, list of str, or Pairs
+            One text or many; no texts give an empty list.
+        pairs : str or list of str, optional
+            The second text of each.
+        unknown : str, optional
+            The prediction for a text that is likelier of none of the classes.
+
+        Returns
+        -------
+        list
+            A target for each text, of the kind that was given; one target for one text.
+
+        Raises
+        ------
+        MetaglotError
+            For anything but texts, for texts alone where pairs were learnt, and as `in_scope` does with `unknown`.
+
+        Examples
+        --------
+        >>> adapted.predict("Why is there a fee on my invoice?")
+        'billing'
+        >>> adapted.predict(["A fee?", "It does not start."])
+        ['billing', 'technical']
+        """
+        if unknown is not None:
+            check_label("unknown", unknown)
+        if isinstance(texts, str):
+            return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
+        features = self.embed(texts, _many(pairs))
+        if unknown is None:
+            return list(self.predictions_of_features(features).targets)
+        likeliest, in_scope = self.proba_of_features(features).argmax(-1), self.in_scope_of_features(features)
+        return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(likeliest, in_scope, strict=True)]
+
+    def predict_proba(
+        self, texts: str | Texts, pairs: str | Sequence[str] | None = None
+    ) -> np.ndarray:  # [n, C]; [C] for one text
+        """Return the probability of each label.
+
+        They sum to one, but where a text may have several labels: then each has a probability of its own.
+
+        Parameters
+        ----------
+        texts : str, list of str, or Pairs
+            One text or many.
+        pairs : str or list of str, optional
+            The second text of each.
+
+        Returns
+        -------
+        ndarray of shape (n, C), float64
+            The columns are in the order of `labels`; one text gives one row, of shape (C,).
+
+        Raises
+        ------
+        MetaglotError
+            As `predict`, and for a task of numbers, which have no probabilities.
+
+        Examples
+        --------
+        >>> adapted.predict_proba(["Why is there a fee on my invoice?"]).shape
+        (1, 2)
         """
         if not self.fit.family.probable:
             raise MetaglotError(f"a task of {self.fit.family.name} has no probabilities; use predict")
@@ -89,162 +182,414 @@ class Adapted:
             return self.predict_proba([texts], _in_list(pairs))[0]
         return self.proba_of_features(self.embed(texts, _many(pairs)))
 
-    def embed(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, D]
-        """Return the pooled features of the adapted body, float32; no texts give an empty array.
+    def predictions(self, texts: Texts, pairs: Sequence[str] | None = None) -> Predictions:
+        """Return all that is predicted: the names of the outputs, their values, and the target of each text.
 
-        Raises MetaglotError for anything but a list of texts, and for texts alone where it reads their second texts.
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            The texts.
+        pairs : list of str, optional
+            The second text of each.
+
+        Returns
+        -------
+        Predictions
+            Probabilities or numbers, and the targets.
+
+        Raises
+        ------
+        MetaglotError
+            As `predict`.
+
+        Examples
+        --------
+        >>> predictions = adapted.predictions(["A fee?"])
+        >>> predictions.outputs, predictions.values.shape, predictions.targets
+        (('billing', 'technical'), (1, 2), ['billing'])
         """
-        texts = listed("text", texts)
-        if not texts:
-            return np.zeros((0, self.fit.encoder.backbone.learner.hidden_size), np.float32)
-        return self.fit.features(check_texts(texts, pairs)).cpu().numpy()
-
-    def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
-        """Return the probabilities, or numbers, for features of the adapted body."""
-        return self.fit.values(check_features(features, self.fit.width))
-
-    def predictions(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Predictions:
-        """Return names of outputs, values [n, K] (probabilities, or numbers) and what is decided; raises as `embed`."""
         return self.predictions_of_features(self.embed(texts, pairs))
 
-    def predictions_of_features(self, features: np.ndarray) -> Predictions:  # [n, D]
-        """Return `predictions` for features of the adapted body."""
-        return self.fit.predictions(check_features(features, self.fit.width))
+    def score(self, texts: Texts, targets: Sequence[Any], pairs: Sequence[str] | None = None) -> Mapping[str, float]:
+        """Return how good the predictions for other examples are, by each metric of the kind of task.
 
-    @overload
-    def predict(  # pyright: ignore[reportOverlappingOverload]  # a string is a sequence of strings too
-        self, texts: str, pairs: str | None = None, *, unknown: str | None = None
-    ) -> Any: ...
-    @overload
-    def predict(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, unknown: str | None = None
-    ) -> list[Any]: ...
-    def predict(
-        self, texts: str | Sequence[str], pairs: str | Sequence[str] | None = None, *, unknown: str | None = None
-    ) -> Any:
-        """Return what is predicted for each text, of the kind that was given; one target for one text.
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            Texts that it did not learn from.
+        targets : list
+            The true label, set of labels or number of each.
+        pairs : list of str, optional
+            The second text of each.
 
-        That is the most probable label, a set of labels, or a number.  With `unknown`, texts that are likelier of none
-        of the classes get this.
+        Returns
+        -------
+        Mapping of str to float
+            A score by the name of its metric, the primary one first: accuracy, macro_f1 and ece as shares of one for
+            classes; macro_f1, micro_f1 and ece for sets of labels; mae, rmse and spearman for numbers.
+
+        Raises
+        ------
+        MetaglotError
+            As `predict`, and for targets of another kind than those that it learnt.
+
+        Examples
+        --------
+        >>> adapted.score(["A fee?", "It does not start."], ["billing", "technical"])["accuracy"]
+        1.0
         """
-        if unknown is not None:
-            check_label("unknown", unknown)
-        if isinstance(texts, str):
-            return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
-        if unknown is None:
-            return list(self.predictions_of_features(self.embed(texts, _many(pairs))).targets)
-        features = self.embed(texts, _many(pairs))
-        found, known = self.proba_of_features(features).argmax(-1), self.in_scope_of_features(features)
-        return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(found, known, strict=True)]
+        family = self.fit.family
+        examples = check_targeted(family, texts, targets, pairs)
+        truth = family.like(examples.targets, self.fit.schema, numbered)
+        features = self.fit.features(examples.inputs).cpu().numpy()
+        return dict(family.score(self.predictions_of_features(features), truth).metrics)
 
-    def in_scope(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:  # [n]
-        """Return the probability that each text is of one of the classes, as the support set alone tells.
+    def in_scope(self, texts: Texts, pairs: Sequence[str] | None = None) -> np.ndarray:  # [n]
+        """Return the probability that each text belongs to one of the classes, estimated from the examples alone.
 
-        Raises MetaglotError where it cannot tell: from one example a class without names, a head of another form, or
-        another kind of task.
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            The texts.
+        pairs : list of str, optional
+            The second text of each.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            Probabilities.
+
+        Raises
+        ------
+        MetaglotError
+            As `predict`, for one example a class without names, for a head of another form than the efforts' own, and
+            for another kind of task than classes.
+
+        Examples
+        --------
+        >>> inside, outside = adapted.in_scope(["I was charged a fee.", "Lovely weather on the beach today."])
+        >>> bool(inside > outside)
+        True
         """
         return self.in_scope_of_features(self.embed(texts, pairs))
-
-    def in_scope_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n]
-        """Return `in_scope` for features of the adapted body; raises as it does."""
-        features = check_features(features, self.fit.encoder.backbone.learner.hidden_size)
-        return self._scope.chances(_unit(features)) if len(features) else np.zeros(0)
 
     def explain(self, text: str, pair: str | None = None, *, count: int = 3) -> Explanation:
         """Return the label of a text, the runner-up, and the examples that weigh most between the two.
 
-        Raises MetaglotError for a head of another form than the efforts' own, and for another kind of task.
+        Parameters
+        ----------
+        text : str
+            The text.
+        pair : str, optional
+            Its second text.
+        count : int, default=3
+            How many examples to name at most.
+
+        Returns
+        -------
+        Explanation
+            What the examples add, exactly.
+
+        Raises
+        ------
+        MetaglotError
+            As `predict`, for a head of another form than the efforts' own, and for another kind of task than classes.
+
+        Examples
+        --------
+        >>> explanation = adapted.explain("Why is there a fee on my invoice?")
+        >>> explanation.label, explanation.instead, len(explanation.evidence)
+        ('billing', 'technical', 3)
         """
         texts = [check_text("text", text)]
         return self.explain_all(texts, None if pair is None else [check_text("pair", pair)], count=count)[0]
 
-    def explain_all(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, count: int = 3
-    ) -> list[Explanation]:
-        """Return `explain` of each text; what all of them share is computed once.  Raises as `explain` does."""
+    def explain_all(self, texts: Texts, pairs: Sequence[str] | None = None, *, count: int = 3) -> list[Explanation]:
+        """Return `explain` of each text; what all of them share is computed once.
+
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            The texts.
+        pairs : list of str, optional
+            The second text of each.
+        count : int, default=3
+            How many examples to name at most for each text.
+
+        Returns
+        -------
+        list of Explanation
+            One for each text.
+
+        Raises
+        ------
+        MetaglotError
+            As `explain`.
+
+        Examples
+        --------
+        >>> [explanation.label for explanation in adapted.explain_all(["A fee?", "It does not start."])]
+        ['billing', 'technical']
+        """
         return self.explain_features(self.embed(texts, pairs), count=count)
 
+    def embed(self, texts: Texts, pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, D]
+        """Return the pooled features of the adapted body.
+
+        The methods that end in `_features` go on from them, so that several answers need one pass of the body.
+
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            The texts; none give an empty array.
+        pairs : list of str, optional
+            The second text of each.
+
+        Returns
+        -------
+        ndarray of shape (n, D), float32
+            Features.
+
+        Raises
+        ------
+        MetaglotError
+            For anything but a list of texts, and for texts alone where it reads their second texts.
+
+        Examples
+        --------
+        >>> adapted.embed(["A fee?"]).shape
+        (1, 384)
+        """
+        inputs = inputs_of(texts, pairs)
+        if not len(inputs):
+            return np.zeros((0, self.fit.encoder.backbone.learner.hidden_size), np.float32)
+        return self.fit.features(inputs).cpu().numpy()
+
+    def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]
+        """Return the probabilities of the labels, or the numbers of a task of numbers, for features of `embed`.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, D)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n, C), float64
+            Probabilities or numbers.
+
+        Raises
+        ------
+        MetaglotError
+            For anything but finite features of this width.
+
+        Examples
+        --------
+        >>> adapted.proba_of_features(adapted.embed(["A fee?"])).shape
+        (1, 2)
+        """
+        return self.fit.values(check_features(features, self.fit.width))
+
+    def predictions_of_features(self, features: np.ndarray) -> Predictions:  # [n, D]
+        """Return `predictions` for features of `embed`.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, D)
+            Features.
+
+        Returns
+        -------
+        Predictions
+            Probabilities or numbers, and the targets.
+
+        Raises
+        ------
+        MetaglotError
+            For anything but finite features of this width.
+
+        Examples
+        --------
+        >>> adapted.predictions_of_features(adapted.embed(["A fee?"])).targets
+        ['billing']
+        """
+        return self.fit.predictions(check_features(features, self.fit.width))
+
+    def in_scope_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n]
+        """Return `in_scope` for features of `embed`.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, D)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            Probabilities.
+
+        Raises
+        ------
+        MetaglotError
+            As `in_scope`, and for anything but finite features of this width.
+
+        Examples
+        --------
+        >>> adapted.in_scope_of_features(adapted.embed(["A fee?"])).shape
+        (1,)
+        """
+        features = check_features(features, self.fit.encoder.backbone.learner.hidden_size)
+        return self._scope.chances(_unit(features)) if len(features) else np.zeros(0)
+
     def explain_features(self, features: np.ndarray, *, count: int = 3) -> list[Explanation]:  # [n, D] -> [n]
-        """Return `explain` for features of the adapted body; raises as it does."""
+        """Return `explain` for features of `embed`.
+
+        Parameters
+        ----------
+        features : ndarray of shape (n, D)
+            Features.
+        count : int, default=3
+            How many examples to name at most for each text.
+
+        Returns
+        -------
+        list of Explanation
+            One for each row.
+
+        Raises
+        ------
+        MetaglotError
+            As `explain`, and for anything but finite features of this width.
+
+        Examples
+        --------
+        >>> adapted.explain_features(adapted.embed(["A fee?"]), count=1)[0].label
+        'billing'
+        """
         count = check_whole("count", count, least=1)
         features = check_features(features, self.fit.encoder.backbone.learner.hidden_size)
-        found: list[Explanation] = []
-        for block in _unit(features).split(BATCH):
-            cosines, offs = self._shares.cosines(block)
-            chances = self.proba_of_features(block.numpy())
-            for i, row in enumerate(chances):
-                found.append(self._explained(row, cosines[:, i], offs[:, i], count))
-        return found
-
-    def _explained(self, chances: np.ndarray, cosine: Tensor, off: Tensor, count: int) -> Explanation:
-        first, second = (int(i) for i in np.argsort(-chances, kind="stable")[:2])
-        shares = self._shares
-        weights, bias = shares.gap(cosine, off, (first, second))
-        beta = float(self.fit.params["head.weight"].double().norm() / shares.length)
-        evidence = tuple(
-            self._evidence(shares.rows, row, beta * float(weights[row])) for row in heaviest(weights, count)
-        )
-        rest = beta * (float(weights.sum()) + bias) - sum(one.weight for one in evidence)
-        label, instead = (label_text(self.labels[i]) for i in (first, second))
-        return Explanation(label, float(chances[first]), instead, evidence, rest)
+        return list(explanations(self.fit, self._shares, _unit(features), count))
 
     @cached_property
     def _scope(self) -> Scope:
-        return scope_of(self._rows("what lies outside the classes"), len(self.labels))
+        return scope_of(units_of(self.fit, "the scope of the classes"), len(self.labels))
 
     @cached_property
     def _shares(self) -> Shares:
-        solver = cast("Solver", self.fit.solver)
-        return shares(self._rows("a prediction"), len(self.labels), self.fit.encoder.metric, solver)
+        return shares_of(self.fit)
 
-    def _rows(self, what: str) -> SupportUnits:
-        if not self.fit.family.exclusive:
-            raise MetaglotError(f"{what} is told for classes alone; this is a task of {self.fit.family.name}")
-        if self.fit.units is None or self.effort.head != "blend":
-            raise MetaglotError(
-                f"{what} cannot be told from this head; adapt with an effort that ends in closed form: instant, fast, "
-                "thorough or auto"
-            )
-        return SupportUnits(*(part.cpu() for part in self.fit.units))
+    def add_examples(self, texts: Texts, labels: Sequence[Any], *, pairs: Sequence[str] | None = None) -> "Adapted":
+        """Return a new adaptation with these examples too; new labels become new classes.
 
-    def _evidence(self, rows: SupportUnits, row: int, weight: float) -> Evidence:
-        label = label_text(self.labels[int(rows.numbers[row])])
-        if rows.is_class_name[row]:
-            names = self.fit.class_names
-            words = names.get(label) if isinstance(names, Mapping) else None
-            return Evidence(words or words_of(label), label, None, weight)
-        number = int((~rows.is_class_name[:row]).sum())
-        return Evidence(self.examples.inputs.texts[number] if len(self.examples) else "", label, number, weight)
+        An adaptation in closed form reads only what is new.  Any other starts again from all examples.  What `auto`
+        expected of the earlier examples is not kept.
 
-    def add_examples(
-        self, texts: Sequence[str], labels: Sequence[Any], *, pairs: Sequence[str] | None = None
-    ) -> "Adapted":
-        """Return a new adaptation with these examples too; new labels become new classes, of the kind of the others.
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            The new texts.
+        labels : list
+            Their labels, sets of labels or numbers, of the kind of the others.
+        pairs : list of str, optional
+            The second text of each.
 
-        A closed-form one only adds to the features it knows. Any other starts again from all examples, and raises
-        MetaglotError if it was loaded from a folder that does not hold them. What `auto` expected of the earlier
-        examples is not kept.
+        Returns
+        -------
+        Adapted
+            The new adaptation.
+
+        Raises
+        ------
+        MetaglotError
+            For examples of another kind, and after gradient steps where the earlier examples were not kept.
+
+        Examples
+        --------
+        >>> adapted.add_examples(["Where is my parcel?"], ["delivery"]).labels
+        ('billing', 'technical', 'delivery')
         """
         return Adapted(with_more(self.fit, check_targeted(self.fit.family, texts, labels, pairs)))
 
     def without(self, rows: Sequence[int]) -> "Adapted":
-        """Return the adaptation without some examples, by their number from 0; a class without examples goes.
+        """Return the adaptation without some examples, as if adapted anew to the others.
 
-        As if adapted anew to the others: exact in closed form, and adapted again after gradient steps.  Raises
-        MetaglotError for an example that there is not, where one class would be left, and where no texts were kept.
+        It is exact in closed form, and adapts again after gradient steps.  A class without examples goes.
+
+        Parameters
+        ----------
+        rows : list of int
+            The numbers of the examples, from 0, as they stand in `examples`.
+
+        Returns
+        -------
+        Adapted
+            The new adaptation.
+
+        Raises
+        ------
+        MetaglotError
+            For an example that there is not, where one class would be left, and where the examples were not kept.
+
+        Examples
+        --------
+        >>> adapted.without([0]).counts
+        (1, 2)
         """
         return Adapted(edited(self.fit, remove=check_rows("rows", rows)))
 
     def relabelled(self, labels: Mapping[int, Any]) -> "Adapted":
-        """Return the adaptation with other labels for some examples, by their number from 0; else as `without`."""
+        """Return the adaptation with other labels for some examples, as if adapted anew.
+
+        Parameters
+        ----------
+        labels : Mapping of int to label
+            New labels by the numbers of the examples, from 0.
+
+        Returns
+        -------
+        Adapted
+            The new adaptation.
+
+        Raises
+        ------
+        MetaglotError
+            As `without`, and for labels of another kind.
+
+        Examples
+        --------
+        >>> adapted.relabelled({1: "technical"}).counts
+        (1, 3)
+        """
         return Adapted(edited(self.fit, relabel=check_relabelled("labels", labels, self.fit.family)))
 
     def save(self, folder: str | Path, *, keep_examples: bool | None = None, force: bool = False) -> Path:
-        """Write labels, head, changed weights, provenance and a model card; the texts only if asked.
+        """Write labels, head, changed weights, provenance and a model card.
 
-        Texts that were kept stay kept, unless `keep_examples` is False: those of an adaptation that was loaded with
-        them, and those of which the folder holds some already.  Raises MetaglotError if the folder holds something
-        else, unless `force`.
+        Parameters
+        ----------
+        folder : str or Path
+            Where to.
+        keep_examples : bool, optional
+            Whether the texts are written too.  By default they are not, but texts that were kept stay kept: those of
+            an adaptation that was loaded with them, and those of which the folder holds some already.
+        force : bool, default=False
+            Whether to replace a folder that holds something else.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        MetaglotError
+            Where the folder holds something else, unless `force`.
+
+        Examples
+        --------
+        >>> folder = adapted.save("my-model")
+        >>> mg.load(folder).predict("Why is there a fee on my invoice?")
+        'billing'
         """
         folder = check_path("folder", folder)
         check_switch("force", force)
@@ -254,7 +599,30 @@ class Adapted:
 
     @staticmethod
     def load(folder: str | Path, *, encoder: Encoder | None = None) -> "Adapted":
-        """Return the adaptation saved in a folder, over its base model (or over `encoder`, if that is loaded)."""
+        """Return the adaptation that was saved in a folder; `metaglot.load` does so too.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where it is.
+        encoder : metaglot.adaptation.Encoder, optional
+            The encoder of its base model, where that is loaded already.
+
+        Returns
+        -------
+        Adapted
+            The adaptation, which predicts as it did.
+
+        Raises
+        ------
+        MetaglotError
+            Where the folder or its base model is absent, damaged or another.
+
+        Examples
+        --------
+        >>> mg.Adapted.load("my-model").labels
+        ('billing', 'technical')
+        """
         if encoder is not None and not isinstance(encoder, Encoder):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise MetaglotError(f"encoder: expected the encoder of a model, as model.encoder, got {shown(encoder)}")
         return Adapted(load_fit(check_path("folder", folder), encoder=encoder))

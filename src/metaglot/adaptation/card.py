@@ -78,7 +78,7 @@ def _why(fit: Fit) -> str:
     if fit.choice is None:
         return ""
     expected = fit.choice.expected
-    return f" (chosen: {fit.choice.reason})" + (f"\n- {expected.said()}" if expected else "")
+    return f" (chosen: {fit.choice.reason})" + (f"\n- {expected.sentence()}" if expected else "")
 
 
 def _cell(label: str) -> str:

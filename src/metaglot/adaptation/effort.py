@@ -22,26 +22,80 @@ AS_TRAINED = "as-trained"
 
 @dataclass(frozen=True)
 class Effort:
-    """Gradient steps from a prototype head, how many, how large, on what; then the head that stays."""
+    """How much work an adaptation does: gradient steps from a head of prototypes, then the head that remains.
+
+    Parameters
+    ----------
+    steps : int
+        How many gradient steps; 0 leaves the body as it is.
+    lr, head_lr : float, default=0.0
+        The rates of Adam for the body and for the head.
+    batch_size : int, default=16
+        How many examples a step sees.
+    freeze : tuple of str, default=()
+        Parts of the names of parameters of the body that no step changes.
+    head : {"prototypes", "blend", "own"}, default="prototypes"
+        The head that remains: `blend` is solved in closed form after the steps, and calibrated.
+    names : bool, default=False
+        Whether the name of each class is one more example of it, if all names are words.
+    kept : float, default=0.0
+        The share of the earlier body in the mean that remains, from 0 to 1.
+    contrast : float, default=0.0
+        The weight of the contrastive loss beside the loss of the kind of task.
+
+    Examples
+    --------
+    >>> import metaglot as mg
+    >>> effort = mg.Effort(steps=3, lr=1e-4, head_lr=1e-4, head="blend", names=True)
+    >>> effort.closed_form
+    False
+    """
 
     steps: int
     lr: float = 0.0
     head_lr: float = 0.0
     batch_size: int = 16
-    freeze: tuple[str, ...] = ()  # patterns of the body that stay
-    head: HeadName = (
-        "prototypes"  # that stays; blend: in closed form after the steps, calibrated (families/class_heads.py)
-    )
-    names: bool = False  # the name of each class is one more example of it, if all say something
-    kept: float = 0.0  # share of the body from before the steps in the one that stays
-    contrast: float = 0.0  # weight of the contrastive loss beside cross-entropy (families/contrast.py)
+    freeze: tuple[str, ...] = ()
+    head: HeadName = "prototypes"
+    names: bool = False
+    kept: float = 0.0
+    contrast: float = 0.0
 
     def budget(self) -> Budget:
-        """Return the steps and batch size."""
+        """Return the steps and batch size.
+
+        Returns
+        -------
+        metaglot.types.Budget
+            The bounds of the inner loop.
+
+        Examples
+        --------
+        >>> mg.Effort(steps=3).budget().steps
+        3
+        """
         return Budget(steps=self.steps, batch_size=self.batch_size)
 
     def strategy(self, body: Params, metric: str = "cosine") -> GradientBased:
-        """Return the adaptation as an algorithm over the parameters in `body`."""
+        """Return the adaptation as an algorithm.
+
+        Parameters
+        ----------
+        body : Mapping of str to Tensor
+            The parameters of the body, of which some are frozen.
+        metric : {"cosine", "euclidean"}, default="cosine"
+            How the head of prototypes compares features.
+
+        Returns
+        -------
+        metaglot.algorithms.GradientBased
+            The algorithm.
+
+        Examples
+        --------
+        >>> mg.Effort(steps=3).strategy({}).steps
+        3
+        """
         rule = Adam(lr=self.lr, head_lr=self.head_lr)
         head = Prototypes(metric="euclidean" if metric == "euclidean" else "cosine")
         # Without dropout: in so few steps it brings nothing (docs/tuning.md).

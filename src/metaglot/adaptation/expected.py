@@ -28,16 +28,48 @@ SHARE, FADES = 0.2, 0.27  # ρ, η
 
 
 class Expected(NamedTuple):
-    """Accuracy on other texts of the same kind, classes equally frequent."""
+    """The accuracy to expect on other texts of the same kind, if classes are equally frequent.
+
+    `Adapted.expected` holds it after the effort `auto`.
+
+    Attributes
+    ----------
+    accuracy : float
+        The accuracy, as a share of one.
+    low, high : float
+        The bounds of its interval: about 95 in 100 intervals hold the accuracy.
+    per_class : float
+        How many examples a class has, the harmonic mean over classes.
+    doubled : float
+        How much accuracy twice as many examples would add.
+
+    Examples
+    --------
+    >>> import metaglot as mg
+    >>> mg.Expected(0.8, low=0.7, high=0.9, per_class=8.0, doubled=0.03).sentence()
+    'expect 80 % (70 to 90); 8 → 16 examples a class: about +3 points'
+    """
 
     accuracy: float
     low: float
     high: float
-    per_class: float  # examples, the harmonic mean over classes
-    doubled: float  # what twice as many would add
+    per_class: float
+    doubled: float
 
-    def said(self) -> str:
-        """Return it in words."""
+    def sentence(self) -> str:
+        """Return it in words.
+
+        Returns
+        -------
+        str
+            One line.
+
+        Examples
+        --------
+        >>> import metaglot as mg
+        >>> mg.Expected(1.0, low=0.9, high=1.0, per_class=2.0, doubled=0.0).sentence()
+        'expect 100 % (90 to 100); 2 → 4 examples a class: about +0 points'
+        """
         k = round(self.per_class)
         return (
             f"expect {100 * self.accuracy:.0f} % ({100 * self.low:.0f} to {100 * self.high:.0f}); "

@@ -21,22 +21,63 @@ from metaglot.families.support_units import SupportUnits
 
 
 class Evidence(NamedTuple):
-    """An example, and what it adds."""
+    """An example, and how much it adds to a prediction.
 
-    text: str  # empty where the texts were not saved with the adaptation
+    Attributes
+    ----------
+    text : str
+        The text of the example; empty where the texts were not saved with the adaptation.
+    label : str
+        Its label.
+    number : int or None
+        Its number, from 0; None for the name of a class.
+    weight : float
+        The nats that it adds to log p(label)/p(instead); a negative weight speaks against the label.
+
+    Examples
+    --------
+    >>> import metaglot as mg
+    >>> mg.Evidence("Refund my order.", "billing", number=0, weight=1.5).weight
+    1.5
+    """
+
+    text: str
     label: str
-    number: int | None  # of the example, from 0; None: the name of the class
-    weight: float  # nats that it adds to log p(label)/p(instead); negative: it speaks against
+    number: int | None
+    weight: float
 
 
 class Explanation(NamedTuple):
-    """A prediction and the examples that decided."""
+    """A prediction, and the examples that decided it; `Adapted.explain` returns it.
+
+    Attributes
+    ----------
+    label : str
+        The most probable label.
+    probability : float
+        Its probability.
+    instead : str
+        The runner-up.
+    evidence : tuple of Evidence
+        The examples that weigh most, the heaviest first.
+    rest : float
+        The nats that all other examples and the bias add: with the weights of the evidence they sum to the difference
+        of the two scores.
+
+    Examples
+    --------
+    >>> import metaglot as mg
+    >>> evidence = mg.Evidence("Refund my order.", "billing", number=0, weight=1.5)
+    >>> explanation = mg.Explanation("billing", 0.8, "technical", (evidence,), rest=-0.1)
+    >>> sum(one.weight for one in explanation.evidence) + explanation.rest
+    1.4
+    """
 
     label: str
     probability: float
-    instead: str  # the runner-up
-    evidence: tuple[Evidence, ...]  # the heaviest first
-    rest: float  # nats that all other examples and the bias add
+    instead: str
+    evidence: tuple[Evidence, ...]
+    rest: float
 
 
 class Shares(NamedTuple):

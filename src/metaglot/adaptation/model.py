@@ -14,7 +14,7 @@ import numpy as np
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.arguments import check_seconds
 from metaglot.adaptation.auto import fit_auto
-from metaglot.adaptation.checks import check_examples, check_texts, listed
+from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.choice import SECONDS
 from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
@@ -27,6 +27,7 @@ from metaglot.adaptation.support import Names
 from metaglot.data.arguments import check_is, check_name, check_number, check_text, check_whole, check_words
 from metaglot.data.folders import ADAPTED, folder_of, is_file
 from metaglot.data.labels import Label
+from metaglot.data.texts import Texts, listed
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called, family_of
 from metaglot.families.family import AnyFamily
@@ -36,7 +37,22 @@ from metaglot.models.devices import Precision
 
 @dataclass(frozen=True, repr=False)
 class Model:
-    """What `load` returns: it embeds texts and adapts to labelled ones."""
+    """A model that `metaglot.load` returns: it embeds texts and adapts to labelled ones, and never changes.
+
+    Parameters
+    ----------
+    encoder : metaglot.adaptation.Encoder
+        The network, its tokenizer, and the parameters that were meta-learnt.
+
+    Examples
+    --------
+    The examples of the methods go on from this one.
+
+    >>> import metaglot as mg
+    >>> model = mg.load("builtin:mini")
+    >>> model.name, model.max_length
+    ('mini', 128)
+    """
 
     encoder: Encoder
 
@@ -64,33 +80,9 @@ class Model:
         """What it came from: a record for people."""
         return self.encoder.provenance
 
-    def fingerprint(self) -> str:
-        """Return a SHA-256 of the weights: those of the backbone, then what was meta-learnt."""
-        return self.encoder.fingerprint()
-
-    def base(self) -> "Model":
-        """Return the untouched backbone; the model itself if nothing was meta-learnt."""
-        return Model(self.encoder.base()) if self.encoder.meta else self
-
-    def embed(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Return the pooled features [n, D], float32, with the meta-learnt parameters.
-
-        They have length one, unless the model is a sentence-transformers folder that says otherwise: then they are
-        what that library gives.  Raises MetaglotError for anything but a list of texts.
-        """
-        return self.encoder.embed(check_texts(texts, pairs))
-
-    def effort(self, name: str) -> Effort | AsTrained:
-        """Return the effort of that name; raise MetaglotError for another, and where as-trained has no algorithm."""
-        return self.encoder.effort(check_text("effort", name))
-
-    def cut(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> int:
-        """Return how many of the texts (or pairs) are longer than `max_length` tokens, so that their rest is unread."""
-        return self.encoder.cut(check_texts(texts, pairs))
-
     def adapt(
         self,
-        texts: Sequence[str],
+        texts: Texts,
         labels: Sequence[Any],
         *,
         task: str | None = None,
@@ -103,23 +95,58 @@ class Model:
     ) -> Adapted:
         """Return the model adapted to these examples; the model itself stays as it is.
 
-        `task` is the kind of the task: "classification", "multilabel" (a set or list of labels a text, or none) or
-        "regression" (a number a text); by the look of the labels if absent: sets and lists are several labels,
-        fractions are numbers, and all else, whole numbers too, are classes.
+        Predictions are of the kind of the labels.  A label is a string, a whole number or a truth value.  Scalars of
+        numpy and torch count as Python's, the member of an enum as its value, 1.0 as 1, and strings that differ in
+        white space, marks without width or the encoding of accents as one.
 
-        A label is a string, a whole number or a truth value, and predictions are of the same kind.  Scalars of numpy
-        and torch count as Python's, the member of an enum as its value, 1.0 as 1, and strings that differ in white
-        space, marks without width or the encoding of accents as one.
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            The examples.
+        labels : list
+            The label of each, its set or list of labels, or its number.
+        task : {"classification", "multilabel", "regression"}, optional
+            The kind of task.  By default the labels tell: sets and lists are several labels, fractions are numbers,
+            and all else, whole numbers too, are classes.
+        pairs : list of str, optional
+            The second text of each example, where it is a pair.
+        effort : {"instant", "fast", "thorough", "auto", "as-trained"} or Effort, default="fast"
+            How much work it does: `instant` is a head in closed form, `fast` and `thorough` take gradient steps,
+            `auto` finds out whether steps pay, `as-trained` does what the meta-trained algorithm does.
+        seed : int, default=0
+            The seed of the gradient steps.
+        names : bool or Mapping of label to str, default=True
+            Whether the name of each class is one more example of it, if all names are words (`card_arrival` is, `3` is
+            not) and texts are no pairs; it helps most with one example or two.  A mapping has words for labels.
+        seconds : float, optional
+            What the effort `auto` may spend, about 20 by default.  It is counted in work, so that the same examples
+            and seed give the same bytes.
+        reads : {"both", "first", "second"}, optional
+            Which part of pairs the task is about; by default it is found on examples set aside.
 
-        The name of each class is one more example of it, if all names are words (`card_arrival` is, `3` is not) and
-        texts are no pairs: it is what helps most with one example or two.  `names` may give words for labels, as
-        {"1": "positive"}; False leaves names out.  `seconds` is what the effort auto may spend, about 20 if absent:
-        counted in work, so that the same examples and seed give the same bytes.  `reads` says which part of pairs the
-        task is about: "both", "first" or "second"; found on examples set aside if absent.
+        Returns
+        -------
+        Adapted
+            The adapted model.
 
-        Raises MetaglotError for arguments of another type, unknown efforts, as-trained for a model that no algorithm
-        trained, fewer than two classes, labels that are other objects, texts that are all empty, lists of unlike
-        length, or `reads` where there are no pairs.
+        Raises
+        ------
+        MetaglotError
+            For arguments of another type, an unknown effort, as-trained where no algorithm trained the model, fewer
+            than two classes, labels that are other objects, texts that are all empty, lists of unlike length, and
+            `reads` without pairs.
+
+        Examples
+        --------
+        >>> texts = ["Refund my order.", "I was charged twice.", "The app crashes.", "The screen stays black."]
+        >>> labels = ["billing", "billing", "technical", "technical"]
+        >>> model.adapt(texts, labels, effort="instant").predict("Why is there a fee on my invoice?")
+        'billing'
+        >>> several = model.adapt(texts, [{"money"}, {"money", "urgent"}, {"urgent"}, set()], effort="instant")
+        >>> several.labels
+        ('money', 'urgent')
+        >>> model.adapt(texts, [0.5, 1.5, 4.0, 4.5], effort="instant").score(texts, [0.5, 1.5, 4.0, 4.5])["mae"] < 2
+        True
         """
         family, labels = check_task(task, labels)
         examples = check_examples(family, texts, labels, pairs)
@@ -127,7 +154,7 @@ class Model:
         check_words("names", names, switch=True)
         if reads is not None:
             check_reads(reads)
-            if pairs is None:
+            if examples.inputs.pairs is None:
                 raise MetaglotError(
                     f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out"
                 )
@@ -145,17 +172,146 @@ class Model:
     ) -> Adapted:
         """Return a classifier of these labels from their names alone; `add_examples` goes on from there.
 
-        `names` has words for labels that say nothing by themselves, as {"1": "positive"}.  Raises MetaglotError for
-        fewer than two labels, for one given twice, and for one without words of its own.
+        Parameters
+        ----------
+        labels : list of str, int or bool
+            The classes.
+        names : Mapping of label to str, optional
+            Words for labels that say nothing by themselves, such as {"1": "positive"}.
+
+        Returns
+        -------
+        Adapted
+            The classifier.
+
+        Raises
+        ------
+        MetaglotError
+            For fewer than two labels, for one given twice, and for one without words of its own.
+
+        Examples
+        --------
+        >>> model.zero_shot(["sports", "politics"]).predict("The striker scored in the last minute.")
+        'sports'
         """
         names = {} if names is None else names
         check_words("names", names, switch=False)
         return Adapted(fit_names(self.encoder, labels, names))
 
+    def embed(self, texts: Texts, pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, D]
+        """Return the pooled features of texts, with the meta-learnt parameters.
+
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            One text or more.
+        pairs : list of str, optional
+            The second text of each.
+
+        Returns
+        -------
+        ndarray of shape (n, D), float32
+            Features of length one, unless the model is a sentence-transformers folder that says otherwise: then they
+            are what that library gives.
+
+        Raises
+        ------
+        MetaglotError
+            For anything but a list of texts, and for none.
+
+        Examples
+        --------
+        >>> model.embed(["A fee?", "It does not start."]).shape
+        (2, 384)
+        """
+        return self.encoder.embed(check_texts(texts, pairs))
+
+    def cut(self, texts: Texts, pairs: Sequence[str] | None = None) -> int:
+        """Return how many of the texts are longer than `max_length` tokens, so that their rest is unread.
+
+        Parameters
+        ----------
+        texts : list of str, or Pairs
+            One text or more.
+        pairs : list of str, optional
+            The second text of each.
+
+        Returns
+        -------
+        int
+            How many.
+
+        Raises
+        ------
+        MetaglotError
+            As `embed`.
+
+        Examples
+        --------
+        >>> model.cut(["A fee?", "word " * 1000])
+        1
+        """
+        return self.encoder.cut(check_texts(texts, pairs))
+
+    def effort(self, name: str) -> Effort | AsTrained:
+        """Return the effort of that name.
+
+        Parameters
+        ----------
+        name : {"instant", "fast", "thorough", "as-trained"}
+            Its name.
+
+        Returns
+        -------
+        Effort or AsTrained
+            The effort.
+
+        Raises
+        ------
+        MetaglotError
+            For another name, and for as-trained where no algorithm trained the model.
+
+        Examples
+        --------
+        >>> model.effort("fast").steps
+        6
+        """
+        return self.encoder.effort(check_text("effort", name))
+
+    def base(self) -> "Model":
+        """Return the untouched backbone; the model itself if nothing was meta-learnt.
+
+        Returns
+        -------
+        Model
+            The backbone alone.
+
+        Examples
+        --------
+        >>> model.base().fingerprint() == model.fingerprint()
+        False
+        """
+        return Model(self.encoder.base()) if self.encoder.meta else self
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 of the weights: those of the backbone, then what was meta-learnt.
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+
+        Examples
+        --------
+        >>> len(model.fingerprint())
+        64
+        """
+        return self.encoder.fingerprint()
+
 
 def adapt_until(
     model: Model,
-    texts: Sequence[str],
+    texts: Texts,
     labels: Sequence[Any],
     pairs: Sequence[str] | None = None,
     *,
@@ -165,11 +321,53 @@ def adapt_until(
     seed: int = 0,
     names: Names = True,
 ) -> tuple[Adapted, float]:
-    """Return the adaptation by the least effort whose cross-validated score meets the goal, and that score.
+    """Return the adaptation by the least effort whose cross-validated score meets a goal.
 
-    The score is by the primary metric of the kind of task (see `Model.adapt`): accuracy, macro F1, or mean absolute
-    error.  Where none meets it in the time, the best one found.  Raises MetaglotError if a class has fewer than two
-    different texts, since none could be set aside, and for arguments of another type.
+    The score is by the primary metric of the kind of task: accuracy for classes, macro F1 for sets of labels, mean
+    absolute error for numbers, which meets a goal from above.
+
+    Parameters
+    ----------
+    model : Model
+        What adapts.
+    texts : list of str, or Pairs
+        The examples.
+    labels : list
+        The label of each, its set of labels, or its number.
+    pairs : list of str, optional
+        The second text of each example.
+    goal : float
+        The score to reach, accuracy as a share of one.
+    task : {"classification", "multilabel", "regression"}, optional
+        The kind of task; by default the labels tell, as in `Model.adapt`.
+    cpu_seconds : float, default=120
+        How much time it may take.
+    seed : int, default=0
+        The seed of the folds and of the gradient steps.
+    names : bool or Mapping of label to str, default=True
+        As in `Model.adapt`.
+
+    Returns
+    -------
+    adapted : Adapted
+        The adaptation; where none meets the goal in the time, the best one.
+    score : float
+        Its cross-validated score.
+
+    Raises
+    ------
+    MetaglotError
+        Where a class has fewer than two different texts, since none could be set aside, and for arguments of another
+        type.
+
+    Examples
+    --------
+    >>> import metaglot as mg
+    >>> texts = ["Refund my order.", "I was charged twice.", "The app crashes.", "The screen stays black."]
+    >>> labels = ["billing", "billing", "technical", "technical"]
+    >>> adapted, score = mg.adapt_until(mg.load("builtin:mini"), texts, labels, goal=0.5)
+    >>> adapted.predict("Why is there a fee on my invoice?"), score >= 0.5
+    ('billing', True)
     """
     check_is("model", model, Model, "a model that metaglot.load returns")
     family, labels = check_task(task, labels)

@@ -238,7 +238,7 @@ def _tell(adapted: "Adapted", out: Path, metric: Metric, reached: float | None) 
     if choice is not None:
         tell(f"auto: {choice.reason}")
         if choice.expected is not None:
-            tell(choice.expected.said())
+            tell(choice.expected.sentence())
     if reads in ("first", "second"):
         tell(f"of two texts it reads the {reads} alone; --reads both has it otherwise")
     reach = "" if reached is None else f", cross-validated {metric.words} {metric.with_unit(reached)}"

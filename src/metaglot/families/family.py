@@ -65,11 +65,29 @@ class Described(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """What is predicted for some inputs."""
+    """The predictions for some texts; `Adapted.predictions` returns them.
 
-    outputs: tuple[str, ...]  # names of the columns of `values`
-    values: np.ndarray  # [n, K]: probabilities, or numbers
-    targets: Sequence[Any]  # [n], what is decided
+    Attributes
+    ----------
+    outputs : tuple of str
+        The names of the columns of `values`: the labels, or the one name of a number.
+    values : ndarray of shape (n, K)
+        Probabilities, or numbers.
+    targets : list of length n
+        What is decided of them: a label, a set of labels or a number for each text.
+
+    Examples
+    --------
+    >>> import metaglot as mg
+    >>> import numpy as np
+    >>> predictions = mg.Predictions(("billing", "technical"), np.array([[0.75, 0.25]]), ["billing"])
+    >>> dict(zip(predictions.outputs, predictions.values[0].tolist()))
+    {'billing': 0.75, 'technical': 0.25}
+    """
+
+    outputs: tuple[str, ...]
+    values: np.ndarray
+    targets: Sequence[Any]
 
 
 class Family(Protocol[T]):
