@@ -43,6 +43,15 @@ def test_example_adapts(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "delivery" in capsys.readouterr().out
 
 
+def test_example_learns_labels_and_numbers(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    example("labels_and_numbers").main(tiny)
+    *lines, scores = capsys.readouterr().out.splitlines()
+    assert [line.split("  labels: ")[0] for line in lines] == ["Why is my bill so high?!", "Good morning."]
+    macro_f1, mae = map(float, scores.split())
+    assert 0.5 < macro_f1 <= 1
+    assert 0 <= mae < 2.5
+
+
 def test_example_trains_an_algorithm_of_its_own(here: Path, tiny: str) -> None:
     file = here / "many.csv"
     with file.open("w", newline="") as out:

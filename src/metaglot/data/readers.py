@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 
-from metaglot.data.arguments import check_all, check_columns, check_path, check_text
+from metaglot.data.arguments import check_all, check_choice, check_columns, check_path, check_text
 from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
 from metaglot.data.columns import Cells, Pick, Raw, canonical, picker
 from metaglot.data.encodings import check_encoding, encoding_notes
@@ -59,6 +60,7 @@ def read_table(
     name = source if isinstance(source, str) else str(check_path("source", source, what="a file or a folder"))
     check_columns("mapping", mapping)
     more = check_all("more", more, str, "names of columns")
+    check_choice("cells", cells, get_args(Cells))
     if encoding is not None:
         check_encoding(check_text("encoding", encoding))
     picks = partial(picker, mapping=mapping, more=more, encoding=encoding, cells=cells)
