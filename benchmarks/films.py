@@ -36,8 +36,8 @@ from benchmarks.films_steps import fine_tune
 from metaglot.adaptation import Model, load_model
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.statistics import t_interval
-from metaglot.families.prior import NumberTask, learn_prior
-from metaglot.families.regression_head import centred, forecast, posterior, ridge
+from metaglot.families.heads.numbers import centred, forecast, posterior, ridge
+from metaglot.families.heads.prior import NumberTask, learn_prior
 from metaglot.seeds import generator
 
 SHOTS, DRAWS, SHARE, FOLDS = 10, 3, 0.3, 5

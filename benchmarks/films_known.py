@@ -6,7 +6,7 @@
 The level and the tastes of a film are drawn to what its text says, so that a film without ratings has them too.  Users
 and films are found in turn, each in closed form, and all variances from the expected squares.  A new user then is a
 linear regression of what is left of the ratings on v, with the prior N(0, diag(1, …, 1, σ_b²)): its posterior is the
-head of metaglot.families.regression_head.  Probabilistic factors: Salakhutdinov and Mnih 2008; with features of films:
+head of metaglot.families.heads.numbers.  Probabilistic factors: Salakhutdinov and Mnih 2008; with features of films:
 Agarwal and Chen 2009.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
-from metaglot.families.regression_head import Prior
+from metaglot.families.heads.numbers import Prior
 from metaglot.seeds import generator
 
 ROUNDS, TASTES = 25, 3

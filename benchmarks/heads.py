@@ -21,7 +21,7 @@ from benchmarks.judging import parser_of, task_sets
 from metaglot.adaptation import Model, load_model
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.protocol import TaskSet
-from metaglot.families.class_heads import Solver, blend, held_out_score, solver_of
+from metaglot.families.heads.classes import Solver, blend, held_out_score, solver_of
 from metaglot.seeds import fold
 
 SOLVERS: tuple[Solver, ...] = ("ridge", "logistic")

@@ -23,11 +23,12 @@ from scipy.stats import t
 
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.encoder import PairChoice
-from metaglot.adaptation.pair_choice import PAIR_CHOICES, best_of, conflicts_of, gains, over_chance
+from metaglot.adaptation.pair_choice import PAIR_CHOICES, best_of, conflicts_of, gains
 from metaglot.data.examples import Examples, Inputs
-from metaglot.families.class_heads import held_out_score
+from metaglot.families.classes.tools import ClassTools
 from metaglot.families.classification import ClassificationFamily
 from metaglot.families.family import Schema
+from metaglot.families.heads.classes import held_out_score
 from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.seeds import generator
 
@@ -130,7 +131,7 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
 def choices(known: dict[PairChoice, SupportUnits], rows: Rows, classes: int, metric: str) -> dict[str, str]:
     """Return the part that is read as chosen now, as before (never compared with chance), and without any conflict."""
     first, second, labels = (list(column) for column in zip(*rows, strict=True))
-    gain = gains({part: over_chance(known[part], classes, metric) for part in PAIR_CHOICES})
+    gain = gains({part: ClassTools().over_chance(known[part], classes, metric) for part in PAIR_CHOICES})
     conflicts = conflicts_of(Examples.of(first, labels, second))
     plain = {part: held_out_score(known[part], classes, metric).nats for part in PAIR_CHOICES}
     earlier: dict[PairChoice, float] = {part: plain[part] - plain["both"] for part in conflicts}

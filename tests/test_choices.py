@@ -28,21 +28,7 @@ BESIDE = {
     "models/heads": {"head", "layer", "own", "dual", "solution"},
     "inner/estimators": {"parts", "products"},
     "evaluation/baselines": {"method", "start", "ours", "features", "vectors"},
-    "families": {
-        *(
-            "batches",
-            "choose",
-            "contrast",
-            "class_heads",
-            "family",
-            "prior",
-            "quiet_sklearn",
-            "regression_head",
-            "multilabel_head",
-            "scoring",
-        ),
-        *("support_units", "targets"),
-    },
+    "families": {"batches", "choose", "contrast", "family", "quiet_sklearn", "scoring", "support_units", "targets"},
     "families/language": {"judging", "choice"},
 }  # files of a folder that are no choices
 

@@ -15,11 +15,11 @@ from metaglot.adaptation import choice as choice_module
 from metaglot.adaptation.auto import CLOSED, MANY, SOME, choose, step_seconds
 from metaglot.adaptation.crossval import folds_of
 from metaglot.adaptation.effort import effort_called
-from metaglot.adaptation.expected import Expected
 from metaglot.adaptation.fit import Fit
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.folding import folded
 from metaglot.errors import MetaglotError
+from metaglot.families.classes.expected import Expected
 from metaglot.families.support_units import SupportUnits
 
 

@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
 
 from metaglot.adaptation.support import MOST_OFTEN, evened
-from metaglot.families.class_heads import (
+from metaglot.families.heads.classes import (
     ABSENT,
     CONFIDENCE,
     ENOUGH,

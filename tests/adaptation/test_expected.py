@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metaglot.adaptation.expected import expected
+from metaglot.families.classes.expected import expected
 from metaglot.families.support_units import support_units
 
 
@@ -54,7 +54,7 @@ def test_repeats_tell_nothing_more():
 
 @pytest.mark.parametrize("per_class", [4, 8, 16])
 def test_the_interval_holds_the_accuracy(per_class):
-    from metaglot.families.class_heads import layer
+    from metaglot.families.heads.classes import layer
 
     held = 0
     for seed in range(40):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-import metaglot.adaptation.adapted as adapted_module
+import metaglot.families.classes.tools as tools_module
 from metaglot.adaptation import Adapted
-from metaglot.adaptation.explanation import shares
-from metaglot.families.class_heads import layer
+from metaglot.families.classes.explanation import shares
+from metaglot.families.heads.classes import layer
 from metaglot.families.support_units import support_units
 
 
@@ -117,10 +117,10 @@ def test_many_texts_are_explained_as_one_by_one(model, sentences, effort, monkey
 
 def test_what_texts_share_is_computed_once(model, sentences, monkeypatch):
     adapted, calls = model.adapt(*sentences(4), effort="instant"), []
-    for name in ("shares_of", "scope_of"):
-        real = getattr(adapted_module, name)
+    for name in ("shares", "scope_of"):
+        real = getattr(tools_module, name)
         monkeypatch.setattr(
-            adapted_module, name, lambda *given, real=real, name=name: [calls.append(name), real(*given)][1]
+            tools_module, name, lambda *given, real=real, name=name: [calls.append(name), real(*given)][1]
         )
     for _ in range(3):
         adapted.explain_all(["the apple", "a saw"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.classes import FAMILY
 
 from metaglot import load
 from metaglot.adaptation import Model
@@ -18,6 +19,7 @@ from metaglot.data.seen import find_seen, read_seen
 from metaglot.data.shipped import WEIGHTS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import TaskSet
+from metaglot.families.classes.tools import ClassTools
 
 CARD = WEIGHTS / "mini" / "README.md"
 HERE = "METAGLOT_DATA" in os.environ
@@ -60,7 +62,9 @@ CLAIMS = [
 
 def test_both_texts_are_read_where_a_premise_stands_under_both_labels(mini):
     texts, labels = PREMISES * 2, ["yes"] * 8 + ["no"] * 8
-    assert gains_of(mini.encoder, Examples.of(texts, labels, CLAIMS))["first"] == pytest.approx(0, abs=1e-6)
+    assert gains_of(mini.encoder, FAMILY, ClassTools(), Examples.of(texts, labels, CLAIMS))["first"] == pytest.approx(
+        0, abs=1e-6
+    )
     adapted = mini.adapt(texts, labels, pairs=CLAIMS, effort="instant")
     assert adapted.fit.encoder.reads == "both"
     assert adapted.predict(texts, CLAIMS) == labels

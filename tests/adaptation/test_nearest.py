@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.nearest import BLOCK, largest_cosine, nearest_apart
+from metaglot.families.classes.nearest import BLOCK, largest_cosine, nearest_apart
 
 
 def unit(count: int, seed: int = 0) -> torch.Tensor:

@@ -5,13 +5,17 @@ import json
 import numpy as np
 import pytest
 import torch
+from tests.classes import FAMILY
 
 from metaglot.adaptation import Adapted, load_model
-from metaglot.adaptation.pair_choice import CONFLICTS, ENOUGH, best_of, conflicts_of, gains, gains_of, over_chance
+from metaglot.adaptation.pair_choice import CONFLICTS, ENOUGH, best_of, conflicts_of, gains, gains_of
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
+from metaglot.families.classes.tools import ClassTools
 from metaglot.families.support_units import support_units
 from metaglot.models import Runtime
+
+TOOLS = ClassTools()
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def kinds(sentences):
 @pytest.mark.parametrize("effort", ["instant", "fast", pytest.param("auto", marks=pytest.mark.slow)])
 def test_the_part_that_tells_the_class_is_read_alone(model, kinds, effort):
     texts, names, labels = kinds
-    gains = gains_of(model.encoder, Examples.of(texts, labels, names))
+    gains = gains_of(model.encoder, FAMILY, TOOLS, Examples.of(texts, labels, names))
     assert gains["second"] > ENOUGH > gains["first"]
     adapted = model.adapt(texts, labels, pairs=names, effort=effort)
     alone = model.adapt(names, labels, effort=effort, names=False)
@@ -84,21 +88,21 @@ def test_a_part_that_stands_under_both_labels_is_never_read_alone(model, sentenc
 def test_a_part_that_tells_nothing_has_no_nats():
     draws = torch.Generator().manual_seed(0)
     same = torch.randn(8, 10, generator=draws).repeat(2, 1)
-    assert over_chance(support_units(same, torch.arange(16) // 8, is_class_name=False), 2, "cosine") == pytest.approx(
-        0, abs=1e-6
-    )
+    assert TOOLS.over_chance(
+        support_units(same, torch.arange(16) // 8, is_class_name=False), 2, "cosine"
+    ) == pytest.approx(0, abs=1e-6)
     for counts in ((40, 4), (20, 20), (60, 10, 5)):  # the larger class is likelier, which is no merit of a part
         numbers = torch.tensor([c for c, count in enumerate(counts) for _ in range(count)])
         noise = support_units(torch.randn(len(numbers), 10, generator=draws), numbers, is_class_name=False)
-        assert over_chance(noise, len(counts), "cosine") < ENOUGH
+        assert TOOLS.over_chance(noise, len(counts), "cosine") < ENOUGH
         told = support_units(
             torch.nn.functional.one_hot(numbers, 10) + 0.1 * noise.features, numbers, is_class_name=False
         )
         share = torch.tensor(counts) / len(numbers)
         entropy = float(-(share * share.log()).sum())
-        assert over_chance(told, len(counts), "cosine") == pytest.approx(len(numbers) * entropy, rel=0.25)
+        assert TOOLS.over_chance(told, len(counts), "cosine") == pytest.approx(len(numbers) * entropy, rel=0.25)
     one_each = support_units(torch.randn(2, 10, generator=draws), torch.arange(2), is_class_name=False)
-    assert over_chance(one_each, 2, "cosine") == 0.0
+    assert TOOLS.over_chance(one_each, 2, "cosine") == 0.0
 
 
 def test_the_part_that_is_chosen():

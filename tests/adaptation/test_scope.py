@@ -8,9 +8,9 @@ from sklearn.metrics import roc_auc_score
 from torch.utils.flop_counter import FlopCounterMode
 
 from metaglot.adaptation import Adapted, Effort
-from metaglot.adaptation.scope import FIRMNESS, SAMPLE, measures, scope_of
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import SAME, folds, prototypes, sizes
+from metaglot.families.classes.scope import FIRMNESS, SAMPLE, measures, scope_of
+from metaglot.families.heads.classes import SAME, folds, prototypes, sizes
 from metaglot.families.support_units import support_units
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metaglot.adaptation import Adapted
-from metaglot.families import class_heads as closed_form
+from metaglot.families.heads import classes as closed_form
 
 
 @pytest.fixture(autouse=True)

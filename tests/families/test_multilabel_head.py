@@ -9,8 +9,7 @@ import torch
 from torch.nn.functional import normalize
 
 from metaglot.families.family import Schema
-from metaglot.families.multilabel import MultiLabelFamily
-from metaglot.families.multilabel_head import (
+from metaglot.families.heads.labels import (
     CERTAIN,
     CONFIDENCE,
     DRAWN,
@@ -31,6 +30,7 @@ from metaglot.families.multilabel_head import (
     mean_difference,
     ridge,
 )
+from metaglot.families.multilabel import MultiLabelFamily
 from metaglot.families.support_units import SupportUnits
 from metaglot.seeds import torch_generator
 

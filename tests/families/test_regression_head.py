@@ -6,17 +6,7 @@ import pytest
 import torch
 
 from metaglot.errors import MetaglotError
-from metaglot.families.prior import (
-    NumberTask,
-    better_prior,
-    first_prior,
-    learn_prior,
-    load_prior,
-    log_likelihood,
-    save_prior,
-)
-from metaglot.families.regression import RegressionFamily
-from metaglot.families.regression_head import (
+from metaglot.families.heads.numbers import (
     PENALTIES,
     Forecast,
     Prior,
@@ -28,6 +18,16 @@ from metaglot.families.regression_head import (
     posterior,
     ridge,
 )
+from metaglot.families.heads.prior import (
+    NumberTask,
+    better_prior,
+    first_prior,
+    learn_prior,
+    load_prior,
+    log_likelihood,
+    save_prior,
+)
+from metaglot.families.regression import RegressionFamily
 from metaglot.families.support_units import support_units
 from metaglot.seeds import torch_generator
 

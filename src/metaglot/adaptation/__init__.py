@@ -4,10 +4,10 @@ from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS, AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
-from metaglot.adaptation.expected import Expected
-from metaglot.adaptation.explanation import Evidence, Explanation
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.model import Model, adapt_until, load_any, load_model
+from metaglot.families.classes.expected import Expected
+from metaglot.families.classes.explanation import Evidence, Explanation
 
 __all__ = [
     "AS_TRAINED",

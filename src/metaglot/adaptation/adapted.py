@@ -22,16 +22,16 @@ from metaglot.adaptation.editing import edited, with_more
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.evidence import explanations, shares_of, units_of
-from metaglot.adaptation.expected import Expected
-from metaglot.adaptation.explanation import Explanation, Shares
 from metaglot.adaptation.fit import Fit
-from metaglot.adaptation.scope import Scope, scope_of
 from metaglot.adaptation.storage import load_fit, save_fit
 from metaglot.data.arguments import check_path, check_switch, check_text, check_whole, shown
 from metaglot.data.examples import Examples
 from metaglot.data.labels import Label
 from metaglot.data.texts import Texts, inputs_of
 from metaglot.errors import MetaglotError
+from metaglot.families.classes.expected import Expected
+from metaglot.families.classes.explanation import Explanation, Shares
+from metaglot.families.classes.scope import Scope
 from metaglot.families.family import Predictions
 
 SHOWN = 5  # labels of a representation
@@ -472,7 +472,8 @@ class Adapted:
 
     @cached_property
     def _scope(self) -> Scope:
-        return scope_of(units_of(self.fit, "the scope of the classes"), len(self.labels))
+        tools, units = units_of(self.fit, "the scope of the classes")
+        return tools.scope(units, len(self.labels))
 
     @cached_property
     def _shares(self) -> Shares:

@@ -21,7 +21,7 @@ function of the examples and the seed and not of what else the machine does.
 """
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -29,12 +29,11 @@ from metaglot.adaptation.choice import CLOSED, MANY, RATE, SECONDS, SOME, SPREAD
 from metaglot.adaptation.crossval import folds_of, judged
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.encoder import Encoder
-from metaglot.adaptation.expected import expected
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples, recorded
 from metaglot.adaptation.support import Names, head_of
 from metaglot.data.examples import Examples, Inputs
-from metaglot.families.class_heads import Solver, confidence
+from metaglot.families.classes.tools import ClassTools
 from metaglot.families.family import AnyFamily
 from metaglot.families.support_units import SupportUnits
 from metaglot.seeds import fold
@@ -74,13 +73,13 @@ def choose(
     whole = fit_examples(encoder, family, examples, CLOSED, seed=seed, names=names)
     units, classes = whole.units, len(whole.labels)
     assert units is not None
-    if not family.exclusive:
-        reason = f"closed form: what gradient steps bring was measured for classes alone, not for {family.name}"
-        return Choice(CLOSED, None, None, reason), units
+    tools = family.exclusive
+    if tools is None:
+        return untried(family, step_seconds(encoder, examples.inputs), seconds), units
 
     def chosen(effort: Effort, reason: str, trial: Trial | None = None) -> tuple[Choice, SupportUnits]:
         gain = (trial.likely if trial else usual(classes)) if effort.steps else 0.0
-        found = expected(units, classes, encoder.metric, gain=gain, solver=cast("Solver", whole.solver))
+        found = tools.expected(units, classes, encoder.metric, gain=gain, solver=whole.solver)
         return Choice(effort, trial, found, reason), units
 
     distinct = examples.distinct().targets
@@ -94,9 +93,19 @@ def choose(
     if step * (most.steps + 2 * share * SOME.steps) > seconds:
         effort, what = (most, f"{most.steps} gradient steps") if usual(classes) > 0 else (CLOSED, "closed form")
         return chosen(effort, f"{what}, as most tasks want; to try steps first would take over {seconds:g} s")
-    trial = tried(encoder, family, examples, units, seed, names)
+    trial = tried(encoder, family, tools, examples, units, seed, names)
     effort = CLOSED if trial.likely <= 0 else most
     return chosen(effort, _reason(effort, trial), trial)
+
+
+def untried(family: AnyFamily, step: float, seconds: float) -> Choice:
+    """Return how far to adapt where nothing is tried: as far as most tasks of the kind gain by, in the time."""
+    efforts = [one for one in (CLOSED, SOME, MANY) if one.steps <= family.steps and step * one.steps <= seconds]
+    effort = max(efforts, key=lambda one: one.steps)
+    what = f"{effort.steps} gradient steps" if effort.steps else "closed form"
+    usual = effort.steps == family.steps
+    why = "as most tasks of this kind want" if usual else f"since more would take over {seconds:g} s"
+    return Choice(effort, None, None, f"{what}, {why}")
 
 
 def _reason(effort: Effort, trial: Trial) -> str:
@@ -107,7 +116,13 @@ def _reason(effort: Effort, trial: Trial) -> str:
 
 
 def tried(
-    encoder: Encoder, family: AnyFamily, examples: Examples[Any], units: SupportUnits, seed: int, names: Names
+    encoder: Encoder,
+    family: AnyFamily,
+    tools: ClassTools,
+    examples: Examples[Any],
+    units: SupportUnits,
+    seed: int,
+    names: Names,
 ) -> Trial:
     """Try SOME on two halves; `units` has the features of all, as they are without any step."""
     schema = family.schema(examples.targets)
@@ -124,7 +139,7 @@ def tried(
         scores.append(stepped.scores)
         numbers.append(stepped.numbers)
     lost, won = (sum(pair == wanted for pair in right) for wanted in ((True, False), (False, True)))
-    firmness = confidence(torch.cat(scores), torch.cat(numbers), start=1.0)
+    firmness = tools.confidence(torch.cat(scores), torch.cat(numbers))
     return Trial((won - lost) / len(right), (won + lost + 1) ** 0.5 / len(right), firmness, usual(len(schema.outputs)))
 
 

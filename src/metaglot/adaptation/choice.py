@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
-from metaglot.adaptation.expected import Expected
+from metaglot.families.classes.expected import Expected
 
 CLOSED = EFFORTS["instant"]
 SOME, MANY = (

@@ -1,38 +1,39 @@
 """Explanations of what an adaptation predicts: its examples, with what each of them adds."""
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 import numpy as np
 from torch import Tensor
 
 from metaglot.adaptation.encoder import BATCH
-from metaglot.adaptation.explanation import Evidence, Explanation, Shares, heaviest, shares
 from metaglot.adaptation.fit import Fit
 from metaglot.data.labels import label_text
 from metaglot.data.names import words_of
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import Solver
+from metaglot.families.classes.explanation import Evidence, Explanation, Shares, heaviest
+from metaglot.families.classes.tools import ClassTools
 from metaglot.families.support_units import SupportUnits
 
 
-def units_of(fit: Fit, purpose: str) -> SupportUnits:
-    """Return the units that a head in closed form was solved from, on the CPU.
+def units_of(fit: Fit, purpose: str) -> tuple[ClassTools, SupportUnits]:
+    """Return the tools of classes, and the units that a head in closed form was solved from, on the CPU.
 
     Raises MetaglotError, which names the purpose, for another head and for another kind of task than classes.
     """
-    if not fit.family.exclusive:
+    tools = fit.family.exclusive
+    if tools is None:
         raise MetaglotError(f"{purpose} works for classes alone; this is a task of {fit.family.name}")
     if fit.units is None or fit.effort.head != "blend":
         raise MetaglotError(
             f"{purpose} needs a head in closed form; adapt with the effort instant, fast, thorough or auto"
         )
-    return SupportUnits(*(part.cpu() for part in fit.units))
+    return tools, SupportUnits(*(part.cpu() for part in fit.units))
 
 
 def shares_of(fit: Fit) -> Shares:
     """Return what each example adds to the scores of any text; raise MetaglotError as `units_of` does."""
-    return shares(units_of(fit, "an explanation"), len(fit.labels), fit.encoder.metric, cast("Solver", fit.solver))
+    tools, units = units_of(fit, "an explanation")
+    return tools.shares(units, len(fit.labels), fit.encoder.metric, fit.solver)
 
 
 def explanations(fit: Fit, shares: Shares, features: Tensor, count: int) -> Iterator[Explanation]:  # [n, D] unit

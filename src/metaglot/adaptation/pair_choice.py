@@ -17,18 +17,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-import torch
-from torch.nn.functional import cross_entropy
-
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.support import features_of
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.labels import Label, in_order
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import CONFIDENCE, ENOUGH, confidence, held_out
+from metaglot.families.classes.tools import ClassTools
 from metaglot.families.family import AnyFamily
-from metaglot.families.support_units import SupportUnits
+from metaglot.families.heads.classes import ENOUGH
 
 PAIR_CHOICES: tuple[PairChoice, ...] = get_args(PairChoice)
 CONFLICTS = 0.1  # share of the examples that may stand under several labels by one part, and not by both
@@ -50,7 +46,9 @@ def reader_of(
     if examples.inputs.pairs is None or (reads is None and (isinstance(effort, AsTrained) or encoder.reads)):
         return encoder
     if reads is None:
-        reads = best_of(gains_of(encoder, examples), conflicts_of(examples)) if family.exclusive else "both"
+        tools = family.exclusive
+        gain = None if tools is None else gains_of(encoder, family, tools, examples)
+        reads = "both" if gain is None else best_of(gain, conflicts_of(examples))
     return replace(encoder, reads=reads)
 
 
@@ -60,31 +58,23 @@ def check_reads(reads: object) -> None:
         raise MetaglotError(f"reads {reads!r:.60}: expected one of {', '.join(PAIR_CHOICES)}")
 
 
-def gains_of(encoder: Encoder, examples: Examples[Label]) -> dict[PairChoice, float]:
+def gains_of(
+    encoder: Encoder, family: AnyFamily, tools: ClassTools, examples: Examples[Any]
+) -> dict[PairChoice, float]:
     """Return by how many nats either part alone tells examples set aside better than both do, and than chance does."""
-    classes = in_order(examples.targets)
-    numbers = torch.tensor([classes.index(label) for label in examples.targets])
+    schema = family.schema(examples.targets)
+    numbers, count = family.tensor(examples.targets, schema), len(schema.outputs)
     rows = {part: features_of(replace(encoder, reads=part), {}, examples.inputs, numbers) for part in PAIR_CHOICES}
-    return gains({part: over_chance(rows[part], len(classes), encoder.metric) for part in PAIR_CHOICES})
+    return gains({part: tools.over_chance(rows[part], count, encoder.metric) for part in PAIR_CHOICES})
 
 
 def gains(nats: Mapping[PairChoice, float]) -> dict[PairChoice, float]:
-    """Return the gain of either part alone from `over_chance` of all three."""
+    """Return the gain of either part alone from `ClassTools.over_chance` of all three."""
     usual = max(nats["both"], 0.0)
     return {"first": nats["first"] - usual, "second": nats["second"] - usual}
 
 
-def over_chance(rows: SupportUnits, classes: int, metric: str) -> float:
-    """Return how much better than the frequencies of the classes heads of the others tell examples set aside."""
-    scores, aside = held_out(rows, classes, metric)
-    if not len(aside):
-        return 0.0
-    prior = (torch.bincount(aside, minlength=classes) / len(aside)).double().log()
-    beta = confidence(scores, aside, start=CONFIDENCE["ridge"], prior=prior)
-    return float(-prior[aside].sum() - cross_entropy(beta * scores + prior, aside, reduction="sum"))
-
-
-def conflicts_of(examples: Examples[Label]) -> dict[PairChoice, float]:
+def conflicts_of(examples: Examples[Any]) -> dict[PairChoice, float]:
     """Return which share of the examples stands under several labels by either part, and does not so by both."""
     inputs, labels = examples.inputs, examples.targets
     parts = inputs, Inputs(inputs.texts), Inputs(inputs.pairs or ())
@@ -98,9 +88,9 @@ def best_of(gain: Mapping[PairChoice, float], conflicts: Mapping[PairChoice, flo
     return max(enough, key=lambda part: gain[part]) if enough else "both"
 
 
-def _conflicting(parts: Sequence[str], labels: Sequence[Label]) -> int:
+def _conflicting(parts: Sequence[str], labels: Sequence[Any]) -> int:
     """Return how many examples have a part that another example has under another label."""
-    found: dict[str, set[Label]] = {}
+    found: dict[str, set[Any]] = {}
     for part, label in zip(parts, labels, strict=True):
         found.setdefault(part, set()).add(label)
     return sum(len(found[part]) > 1 for part in parts)

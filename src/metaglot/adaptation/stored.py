@@ -13,9 +13,9 @@ from pydantic import Discriminator, Field, Tag
 from metaglot.adaptation.choice import Choice, Trial
 from metaglot.adaptation.effort import AsTrained, Effort, HeadName
 from metaglot.adaptation.encoder import PairChoice
-from metaglot.adaptation.expected import Expected
 from metaglot.data.checked import Stored, read_plain, read_stored
 from metaglot.errors import MetaglotError
+from metaglot.families.classes.expected import Expected
 from metaglot.families.family import Schema
 
 FORMAT, EARLIER = 3, 2

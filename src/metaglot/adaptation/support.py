@@ -12,10 +12,9 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, label_text, normal
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import prototypes
 from metaglot.families.family import AnyFamily, Schema, Solved
 from metaglot.families.support_units import SupportUnits, support_units
-from metaglot.models.heads import LOG_SCALE, prototype_layer
+from metaglot.models.heads import LOG_SCALE
 from metaglot.types import Batch, Params
 
 MOST_OFTEN = 8  # times that an example of a rare class stands among those of gradient steps
@@ -103,11 +102,11 @@ def head_of(
     """Return the head that an effort in closed form makes; raise MetaglotError for prototypes of what is no class."""
     if effort.head == "blend":
         return family.solve(units, schema, encoder.metric)
-    if not family.exclusive:
+    tools = family.exclusive
+    if tools is None:
         raise MetaglotError(f"prototypes are means of classes, which a task of {family.name} has none of; use instant")
     scale = encoder.meta[LOG_SCALE].exp() if LOG_SCALE in encoder.meta else units.features.new_tensor(10.0)
-    means = prototypes(units, len(schema.outputs)).float()
-    return Solved(prototype_layer(means, scale, encoder.metric), "ridge")
+    return Solved(tools.prototypes(units, len(schema.outputs), encoder.metric, scale), "ridge")
 
 
 def evened(strata: Sequence[str]) -> list[int]:

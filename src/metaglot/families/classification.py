@@ -1,7 +1,7 @@
 """Classification of one text or a pair: a linear layer on the pooled features, cross-entropy, accuracy."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -14,8 +14,9 @@ from torch.nn.functional import cross_entropy, one_hot
 from metaglot.data.labels import Label, in_order, label_text, labels_of, of_kind
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.families.class_heads import blend, fitted, solver_of
+from metaglot.families.classes.tools import ClassTools
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.heads.classes import blend, fitted, solver_of
 from metaglot.families.quiet_sklearn import quiet_sklearn
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
@@ -88,8 +89,9 @@ class ClassificationFamily:
     """The kind of task in which a text is of one class of several."""
 
     name: str = "classification"
-    exclusive: bool = True
+    exclusive: ClassTools = field(default_factory=ClassTools)
     probable: bool = True
+    steps: int = 20
     measures: Measures = CLASSIFICATION
     each: str = "a class"
 
@@ -179,7 +181,7 @@ class ClassificationFamily:
         return output
 
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
-        """Return the head of `class_heads`, calibrated."""
+        """Return the head of `heads/classes.py`, calibrated."""
         solver, beta = solver_of(units, len(schema.outputs), metric)
         return Solved(blend(units, len(schema.outputs), metric, solver=solver, beta=beta), solver)
 

@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from metaglot.data.labels import Label
+from metaglot.families.classes.tools import ClassTools
 from metaglot.families.contrast import Comparable
 from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
@@ -99,13 +100,18 @@ class Family(Protocol[T]):
         ...
 
     @property
-    def exclusive(self) -> bool:
-        """Whether a text is of exactly one of the outputs, whose probabilities then sum to one."""
+    def exclusive(self) -> ClassTools | None:
+        """What there is where a text is of exactly one of the outputs; None for any other kind."""
         ...
 
     @property
     def probable(self) -> bool:
         """Whether the values of predictions are probabilities."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """How many gradient steps `auto` takes where it tries nothing: those that most tasks of the kind gain by."""
         ...
 
     @property

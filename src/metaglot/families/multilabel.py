@@ -18,7 +18,7 @@ from metaglot.data.labels import Label, label_text
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
-from metaglot.families.multilabel_head import LabelHead, label_head
+from metaglot.families.heads.labels import LabelHead, label_head
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import MACRO_F1, Measures, least_loss, share
@@ -120,8 +120,9 @@ class MultiLabelFamily:
     """The kind of task in which a text has any number of labels, or none."""
 
     name: str = "multilabel"
-    exclusive: bool = False
+    exclusive: None = None
     probable: bool = True
+    steps: int = 20  # docs/tuning.md
     measures: Measures = SCORED
     each: str = "a label"
 

@@ -23,7 +23,7 @@ from metaglot.data.number_cells import number_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
-from metaglot.families.regression_head import Line, centred, nearest_level, ridge
+from metaglot.families.heads.numbers import Line, centred, nearest_level, ridge
 from metaglot.families.scoring import Scored, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures, Metric, least_loss
@@ -111,8 +111,9 @@ class RegressionFamily:
 
     ordinal: bool = False
     name: str = "regression"
-    exclusive: bool = False
+    exclusive: None = None
     probable: bool = False
+    steps: int = 0
     measures: Measures = SCORED
     each: str = ""
 

@@ -6,7 +6,7 @@
     v | y ~ N(m + ΣXᵀA⁻¹(y − Xm),  Σ − ΣXᵀA⁻¹XΣ),   A = XΣXᵀ + σ²I
 
 The error without an example is exact, since ridge regression is linear in the targets (Allen 1974).  A prior that was
-learnt over tasks (`metaglot.families.prior`) makes of this a meta-learner: Harrison et al. 2018,
+learnt over tasks (`metaglot.families.heads.prior`) makes of this a meta-learner: Harrison et al. 2018,
 https://arxiv.org/abs/1807.08912.  All is computed in float64.
 """
 

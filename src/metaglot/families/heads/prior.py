@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.families.regression_head import Prior, posterior, with_one
+from metaglot.families.heads.numbers import Prior, posterior, with_one
 
 ROUNDS = 50
 SMALLEST = 1e-9  # of σ², so that tasks without noise keep a likelihood

@@ -3,7 +3,7 @@
     s_c(x) = x·(Σ_{i∈c} x_i)/‖Σ_{i∈c} x_i‖ + Σ_i a_ic √v_i (x_i − μ)·x + b_c,      a = (Ỹ − X̃Wᵀ)/λ
     or      s_c(x) = Σ_i a_ic x_i·x + b_c,                                          a_ic = C v_i (y_ic − p_ic)
 
-Each head (`families/class_heads.py`) is a sum over examples: prototypes are means, and a regression is a weighted sum
+Each head (`families/heads/classes.py`) is a sum over examples: prototypes are means, and a regression is a weighted sum
 of its examples, whose weights a are its residuals over λ, or times C.  (Without cosines the first part is 2x·x_i/n_c;
 with two classes the logistic a are halved, each class having one half of the logit.)  The sum over the examples, with
 b, is the score itself, for logistic regression as far as its solver went.  The representer theorem as explanation: Yeh
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from metaglot.families.class_heads import FREEDOM, PENALTY, Solver, balance, layer, prototypes, regression
+from metaglot.families.heads.classes import FREEDOM, PENALTY, Solver, balance, layer, prototypes, regression
 from metaglot.families.support_units import SupportUnits
 
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import torch
 
-from metaglot.families.class_heads import Solver, held_out, sizes
+from metaglot.families.heads.classes import Solver, held_out, sizes
 from metaglot.families.support_units import SupportUnits
 
 SET_ASIDE = 0.086  # δ

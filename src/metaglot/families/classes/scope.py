@@ -23,9 +23,9 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from metaglot.adaptation.nearest import BLOCK, NONE, largest_cosine, largest_of, nearest_apart
 from metaglot.errors import MetaglotError
-from metaglot.families.class_heads import class_by_class, folds
+from metaglot.families.classes.nearest import BLOCK, NONE, largest_cosine, largest_of, nearest_apart
+from metaglot.families.heads.classes import class_by_class, folds
 from metaglot.families.support_units import SupportUnits
 
 MANY = 1000  # examples, up to which each is set aside

@@ -1,0 +1,1 @@
+"""What only classes have: a border around them, reasons for a class, an expected accuracy."""

@@ -1,0 +1,1 @@
+"""Heads in closed form, a file a kind of task."""
