@@ -177,6 +177,16 @@ def test_mistakes_name_the_file_and_the_way_out(metaglot, tmp_path, tiny, case):
     assert not (tmp_path / "m").exists()
 
 
+def test_a_kind_without_a_look_of_its_own_is_read_by_its_family(
+    metaglot, tiny, tmp_path, file, kind, mine, monkeypatch
+):
+    monkeypatch.setattr("metaglot.cli.shared.labelled.FACTS", {})
+    said = metaglot("adapt", tiny, file, "--out", tmp_path / "again", *asked_of(kind))
+    assert said.code == 0, said.err
+    found, same = Adapted.load(tmp_path / "again"), Adapted.load(mine)
+    assert np.array_equal(found.predictions(TEXTS).values, same.predictions(TEXTS).values)
+
+
 def test_notes_are_about_targets_of_the_kind(metaglot, tiny, tmp_path):
     rows = [("a red lamp", "b|a"), ("A red lamp!", "a|b"), ("a kettle", "a"), ("a kettle", "b"), ("a drill", "")]
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))

@@ -57,6 +57,8 @@ def test_odd_labels_are_noted() -> None:
     notes = " ".join(inspect_table(LABELLED, task="multilabel").notes)
     assert "one example only of 'B', 'c'" in notes
     assert "'B' and 'b' differ in case only and are two labels" in notes
+    rows = [("x", "red, blue"), ("y", "blue"), ("z", "red"), ("u", "red, blue")]
+    assert "labels look joined by ','" in " ".join(inspect_table(table(*rows), task="multilabel").notes)
     always = inspect_table(table(("x", "a"), ("y", "a|b")), task="multilabel").notes
     assert any("all examples have 'a'" in note for note in always)
 

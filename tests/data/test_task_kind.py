@@ -88,6 +88,8 @@ TEXTUAL: dict[str, tuple[list[str], str]] = {
     "fractions": (["1.5", "2", "4.25"], "regression"),
     "no numbers": (["1.5", "2", "4.25", "many"], "classification"),
     "lists": (['"[""a"", ""b""]"', "[]"], "multilabel"),
+    "lists of Python": (["\"['a', 'b']\"", "[]"], "multilabel"),  # as pandas writes them
+    "no lists": (["[a]", "[b]"], "classification"),
 }
 
 

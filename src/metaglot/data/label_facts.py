@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import TypeVar
 
 from metaglot.data.label_lists import labels_in
+from metaglot.data.label_shape import joined_notes
 from metaglot.data.labels import Label, alike_notes
 from metaglot.data.target_facts import Facts, Grid
 
@@ -50,7 +51,7 @@ def label_notes(own: Sequence[frozenset[str]]) -> list[str]:
     always = sorted(label for label, count in counts.items() if count == len(own))
     notes = [f"one example only of {_listed(once)}; a second one helps much"] if once and len(own) > 1 else []
     notes += [f"all examples have {_listed(always)}; add texts that have it not"] if always else []
-    return [*notes, *alike_notes(counts, noun="label", nouns="labels")]
+    return [*notes, *joined_notes(counts), *alike_notes(counts, noun="label", nouns="labels")]
 
 
 def _ranked(counts: Counter[T]) -> dict[T, int]:

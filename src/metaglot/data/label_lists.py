@@ -1,5 +1,6 @@
-"""Several labels in one cell: lists of JSON, and labels joined by "|"."""
+"""Several labels in one cell: lists of JSON (or as Python writes them), and labels joined by "|"."""
 
+import ast
 import json
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -8,6 +9,7 @@ from metaglot.data.labels import Column, Label, label_text, normal
 from metaglot.errors import MetaglotError
 
 SEPARATOR = "|"  # of labels in one cell
+NO_LIST = (ValueError, SyntaxError, RecursionError, MemoryError)
 
 
 def has_lists(values: Sequence[object]) -> bool:
@@ -24,17 +26,19 @@ def list_cells(values: Sequence[object], name: Callable[[int], str]) -> Column:
 
 
 def labels_in(cell: Label | None, where: str) -> frozenset[str]:
-    """Return the labels of a cell: a list of JSON, or labels joined by "|"; an empty cell has none."""
+    """Return the labels of a cell: a list, or labels joined by "|"; an empty cell has none.
+
+    Raises MetaglotError for an item that is no name, and for what begins like a list and is none.
+    """
     if cell is None:
         return frozenset()
     text = label_text(cell).strip()
-    if text.startswith("["):
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise MetaglotError(f"{where} begins with [ and is no list of JSON: {text!r:.60}") from error
-        return frozenset(one_label(one, where) for one in found)
-    return frozenset(one_label(part, where) for part in text.split(SEPARATOR) if part.strip())
+    if not text.startswith("["):
+        return frozenset(one_label(part, where) for part in text.split(SEPARATOR) if part.strip())
+    found = _items(text)
+    if found is None:
+        raise MetaglotError(f"{where} begins with [ and is no list of JSON: {text!r:.60}")
+    return frozenset(one_label(one, where) for one in found)
 
 
 def one_label(value: object, where: str) -> str:
@@ -52,14 +56,20 @@ def as_cell(labels: Sequence[str]) -> str:
 
 
 def is_list(text: str) -> bool:
-    """Whether a text is a list of JSON with strings alone."""
-    if not text.startswith("["):
-        return False
-    try:
-        found: object = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(found, list) and all(isinstance(one, str) for one in cast("list[object]", found))
+    """Whether a text is a list of strings."""
+    found = _items(text) if text.startswith("[") else None
+    return found is not None and all(isinstance(one, str) for one in found)
+
+
+def _items(text: str) -> list[object] | None:
+    """Return the items of a list of JSON, or as Python writes one (and pandas a cell of csv); None for what is none."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found: object = read(text)
+        except NO_LIST:
+            continue
+        return cast("list[object]", found) if isinstance(found, list) else None
+    return None
 
 
 def _list_cell(value: object, where: str) -> str | None:

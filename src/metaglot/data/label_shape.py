@@ -50,18 +50,34 @@ def _alone(counts: Mapping[str, int]) -> str | None:
 
 
 def _several(counts: Mapping[str, int]) -> str | None:
-    """Return a note where labels are lists, and most of these have only parts that stand in other labels too."""
+    """Return a note where labels are lists."""
     for parts_of in PARTS:
-        lists = {label: parts for label in counts if len(parts := parts_of(label)) > 1 or (parts and parts != [label])}
-        stand = Counter(chain.from_iterable(set(lists.get(label, [label])) for label in counts))
-        again = [label for label, parts in lists.items() if all(stand[part] > 1 for part in parts)]
-        if again and len(again) >= 0.5 * len(lists):
+        if again := _lists(counts, parts_of):
             rows = sum(counts[label] for label in again)
             return (
                 f"the labels look like several in one, such as {again[0][:40]!r} ({rows} rows): --task "
                 f"multilabel learns several labels a text{_joined(again[0])}; or keep the most important one of each"
             )
     return None
+
+
+def joined_notes(counts: Mapping[str, int]) -> list[str]:
+    """Return a note where each of several labels a text looks like several in one, which another sign joins."""
+    for mark in OTHERS:
+        if again := _lists(counts, _split_at(mark)):
+            rows = sum(counts[label] for label in again)
+            return [
+                f"labels look joined by {mark!r}, such as {again[0][:40]!r} ({rows} rows): join them by {SEPARATOR}"
+            ]
+    return []
+
+
+def _lists(counts: Mapping[str, int], parts_of: Callable[[str], list[str]]) -> list[str]:
+    """Return the labels that are lists of parts of other labels; none unless most lists have only such parts."""
+    lists = {label: parts for label in counts if len(parts := parts_of(label)) > 1 or (parts and parts != [label])}
+    stand = Counter(chain.from_iterable(set(lists.get(label, [label])) for label in counts))
+    again = [label for label, parts in lists.items() if all(stand[part] > 1 for part in parts)]
+    return again if len(again) >= 0.5 * len(lists) else []
 
 
 def _joined(label: str) -> str:
@@ -83,4 +99,5 @@ def _split_at(mark: str) -> Callable[[str], list[str]]:
     return lambda label: [part.strip() for part in label.split(mark) if part.strip()]
 
 
-PARTS: tuple[Callable[[str], list[str]], ...] = (_json_list, *map(_split_at, "|;,"))
+OTHERS = ";,"  # signs between labels of one cell, beside the one that is read
+PARTS: tuple[Callable[[str], list[str]], ...] = (_json_list, *map(_split_at, SEPARATOR + OTHERS))

@@ -1,6 +1,7 @@
 """Numbers as targets."""
 
 import math
+import re
 from typing import cast
 
 from metaglot.data.labels import Wrapped
@@ -18,7 +19,13 @@ def number_of(value: object, where: str) -> float | None:
             raise ValueError
         number = float(cast("float", value))
     except (TypeError, ValueError) as error:
-        raise MetaglotError(f"{where} is {value!r:.60}, which is no number; mend it, or leave the row out") from error
+        way = f"write {'.'.join(comma.groups())}" if (comma := _with_comma(value)) else "mend it, or leave the row out"
+        raise MetaglotError(f"{where} is {value!r:.60}, which is no number; {way}") from error
     if math.isinf(number):
         raise MetaglotError(f"{where} is {value!r:.60}; a number to learn must be finite")
     return None if math.isnan(number) else number
+
+
+def _with_comma(value: object) -> re.Match[str] | None:
+    """Return the parts of a number that is written with a comma in place of the point."""
+    return re.fullmatch(r"\s*([+-]?\d{1,9}),(\d{1,9})\s*", value) if isinstance(value, str) else None
