@@ -1,80 +1,77 @@
-"""Small tasks of each kind, made of tokens, for the suite of kinds and algorithms."""
+"""Small tasks of each kind, made of tokens, for the suite of kinds and algorithms.
+
+A kind joins by being in `choices.FAMILIES`, with a few targets in `tests/targets.py`.  The first of them goes to texts
+of which most tokens are of the first third of the vocabulary, the second and third likewise.
+"""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from tests.contract.tagging import TAGS, tagging_episode
+from tests.contract.tagging import TAGS, Tagging, tagging_episode
+from tests.targets import TARGETS
 
-from metaglot.families.classification import Classification
-from metaglot.families.multilabel import MultiLabel
-from metaglot.families.regression import Regression
+from metaglot.choices import FAMILIES
+from metaglot.data.labels import label_text
+from metaglot.families.choose import family_called
 from metaglot.seeds import torch_generator
 from metaglot.types import Episode, Objective, TaskInfo
 
 TEXTS = 24
+THIRDS = 3
 
 
 class Kind(NamedTuple):
-    """A kind of task, one task of it, and a metric that tells whether it is learnt."""
+    """A kind of task, one task of it, and what is said of every text where nothing is learnt."""
 
     task: TaskInfo
+    objective: Objective
     episode: Callable[[int], Episode]  # of a vocabulary of that size
-    metric: str
-    learnt: Callable[[float], bool]
+    constant: torch.Tensor  # [C], the scores that are best if all texts get the same
 
 
 def _texts(seed: int, vocab: int) -> list[list[int]]:
     """Return texts of eight tokens; how many are of each third of the vocabulary differs by text."""
     rng = torch_generator(seed, "kinds")
-    third = (vocab - 1) // 3
+    third = (vocab - 1) // THIRDS
     found = []
     for i in range(TEXTS):
-        shares = torch.rand(3, generator=rng) + torch.nn.functional.one_hot(torch.tensor(i % 3), 3)
+        shares = torch.rand(THIRDS, generator=rng) + torch.nn.functional.one_hot(torch.tensor(i % THIRDS), THIRDS)
         parts = torch.multinomial(shares, 8, replacement=True, generator=rng)
         found.append((1 + third * parts + torch.randint(0, third, (8,), generator=rng)).tolist())
     return found
 
 
-def _shares(ids: list[int], vocab: int) -> list[float]:
-    third = (vocab - 1) // 3
-    return [sum((token - 1) // third == part for token in ids) / len(ids) for part in range(3)]
+def _most(ids: list[int], vocab: int) -> int:
+    """Return the third of the vocabulary that most tokens of a text are from."""
+    parts = [(token - 1) // ((vocab - 1) // THIRDS) for token in ids]
+    return max(range(THIRDS), key=parts.count)
 
 
-def _episode(
-    task: TaskInfo, objective: Objective, vocab: int, target: Callable[[list[float]], Mapping[str, Any]]
-) -> Episode:
-    parts = [
-        objective.collate([{"input_ids": ids, **target(_shares(ids, vocab))} for ids in _texts(seed, vocab)])
-        for seed in (1, 2)
-    ]
-    return Episode(task, objective, *parts)
+def kind_of(name: str) -> Kind:
+    """Return the kind of a family, with a task of its first targets."""
+    family, given = family_called(name), TARGETS[name][:THIRDS]
+    given = family.read(given, lambda row: f"target number {row + 1}").targets
+    schema = family.schema(given)
+    outputs = tuple(map(label_text, schema.outputs))
+    task = TaskInfo(name, name, outputs, tuple(2 * i for i in range(len(outputs))), family=name)
+    objective = family.objective(schema, 0)
 
+    def episode(vocab: int) -> Episode:
+        parts = [
+            objective.collate(
+                [{"input_ids": ids, **family.row(given[_most(ids, vocab)], schema)} for ids in _texts(seed, vocab)]
+            )
+            for seed in (1, 2)
+        ]
+        return Episode(task, objective, *parts)
 
-CLASSES = TaskInfo("thirds", "thirds", ("low", "middle", "high"), (0, 1, 2))
-LABELS = TaskInfo("several", "several", ("low", "middle", "high"), (0, 1, 3), family="multilabel")
-NUMBER = TaskInfo("share", "share", ("share",), (0,), family="regression")
+    return Kind(task, objective, episode, family.floor(given, schema)["head.bias"])
+
 
 KINDS: Mapping[str, Kind] = {
-    "classification": Kind(
-        CLASSES,
-        lambda vocab: _episode(CLASSES, Classification(), vocab, lambda s: {"label": s.index(max(s))}),
-        "accuracy",
-        lambda found: found > 0.45,  # of three classes, about as frequent
-    ),
-    "multilabel": Kind(
-        LABELS,
-        lambda vocab: _episode(LABELS, MultiLabel(), vocab, lambda s: {"targets": [one > 0.3 for one in s]}),
-        "loss",
-        lambda found: found < 0.68,  # nats; a coin has 0.69
-    ),
-    "regression": Kind(
-        NUMBER,
-        lambda vocab: _episode(NUMBER, Regression(mean=0.33, spread=0.25), vocab, lambda s: {"target": s[0]}),
-        "loss",
-        lambda found: found < 0.21,  # quarters of a squared spread; the mean has 0.227
-    ),
-    "tagging": Kind(TAGS, lambda vocab: tagging_episode(vocab=vocab), "accuracy", lambda found: found > 0.45),
+    **{name: kind_of(name) for name in FAMILIES},
+    "tagging": Kind(TAGS, Tagging(), lambda vocab: tagging_episode(vocab=vocab), torch.zeros(len(TAGS.labels))),
 }
 
 REFUSED = {

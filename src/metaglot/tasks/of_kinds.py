@@ -1,9 +1,9 @@
 """Episodes of kinds other than classes, by what their family says of targets.
 
 Ways are some of the outputs (labels), or the one number of a regression; what an episode leaves out is not judged in
-it.  Shots are examples of each output, and examples of the task where the family counts none.  An example of several
-outputs counts for each of them.  Texts that have other labels alone are left out, and texts without any label come in
-the proportion in which the task has them.
+it.  Shots are examples of each output, or of the task where the family counts none (two at least).  An example of
+several outputs counts for each of them.  Texts that have other labels alone are left out, and texts without any label
+come in the proportion in which the task has them.
 
 What a family knows of targets beside their outputs, such as mean and spread of numbers, is taken from the support set
 alone: that is all an adaptation has, so that the model is trained as it is used.
@@ -56,7 +56,8 @@ def _drawn(source: Source, targets: Targets, shape: Shape, rng: np.random.Genera
     if smallest < 2:
         raise MetaglotError(f"{source.info.name}: one example alone cannot be both support and query")
     names = names_in(source, shape, chosen, rng)
-    shots, queries = draw_shots(shape, ways, smallest, rng, least=0 if names else 1)
+    least = 1 if targets.family.each else 2  # one example alone has no spread
+    shots, queries = draw_shots(shape, ways, smallest, rng, least=0 if names else least)
     at = _candidates(source, chosen, shots + queries, rng)
     labels = [source.info.labels[c] for c in chosen]
     parts = parts_of(targets, at, labels, shots=shots, queries=queries, most=(shape.max_support, shape.max_query))
