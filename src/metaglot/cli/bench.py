@@ -14,6 +14,7 @@ from metaglot.cli.shared.judging import Labelled, Manner, Ready, kept, ready, re
 from metaglot.cli.shared.limits import limits_of
 from metaglot.cli.shared.options import (
     Afresh,
+    ByDomain,
     DeviceOption,
     Draws,
     JudgingSeed,
@@ -23,11 +24,13 @@ from metaglot.cli.shared.options import (
     Queries,
     ReadsOption,
     Shots,
+    TaskOption,
 )
 from metaglot.cli.shared.plan import checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import results_and_leakage
-from metaglot.cli.shared.texts import check_device, precision_called
+from metaglot.cli.shared.tasks import read_tasks, with_floor
+from metaglot.cli.shared.texts import check_device, check_task, precision_called
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -72,6 +75,8 @@ def bench(
     leave_out: Annotated[str, typer.Option(help="Tasks that the macro means are also shown without.")] = "",
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
+    task: TaskOption = None,
+    by_domain: ByDomain = False,
     reads: ReadsOption = None,
     seed: JudgingSeed = 0,
     jobs: Annotated[
@@ -82,7 +87,7 @@ def bench(
     quiet: NoTable = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON.")] = False,
 ) -> None:
-    """Compare a model at each effort with every baseline on the same draws: accuracy, F1, calibration, time, memory.
+    """Compare a model at each effort with every baseline on the same draws: scores, calibration, time, memory.
 
     The cost is printed first; killed, the same command goes on where it stopped.
 
@@ -101,6 +106,7 @@ def bench(
     rivals = words_of(default if against is None else against)
     rivals += ["multitask"] if multitask and "multitask" not in rivals else []
     check_methods(model, words_of(efforts), rivals, multitask)
+    check_task(task)
     check_target(out)
     if not dry_run:
         context.with_resource(writing(out))
@@ -110,12 +116,26 @@ def bench(
     from metaglot.evaluation.protocol import Plan
 
     plan = Plan(wanted, draws, queries, seed)
-    labelled = read_groups(files, plan, words_of(leave_out), manner)
+    labelled = read_groups(files, plan, words_of(leave_out), manner, task=task, by_domain=by_domain)
     from metaglot.cli.shared.record import hashes_of, record_command
     from metaglot.evaluation.job import Job
 
     check_reads(reads, [task for group in labelled.values() for task in group])
-    job = Job(model, (), tuple(words_of(efforts)), tuple(rivals), multitask, None, max_length, seed, None, *how)
+    rivals = with_floor(rivals, [task for group in labelled.values() for task in group])
+    job = Job(
+        model,
+        (),
+        tuple(words_of(efforts)),
+        tuple(rivals),
+        multitask,
+        None,
+        max_length,
+        seed,
+        None,
+        *how,
+        task=task,
+        by_domain=by_domain,
+    )
     asked = all_ready(job, plan, files, labelled, limit, manner)
     if dry_run or not manner.quiet:
         show_cost(cost_of(out, asked, manner), manner, as_json=as_json and dry_run)
@@ -189,16 +209,24 @@ def grouped(paths: Sequence[Path]) -> dict[str, list[Path]]:
 
 
 def read_groups(
-    files: Mapping[str, Sequence[Path]], plan: "Plan", leave_out: Sequence[str], manner: Manner
+    files: Mapping[str, Sequence[Path]],
+    plan: "Plan",
+    leave_out: Sequence[str],
+    manner: Manner,
+    *,
+    task: str | None = None,
+    by_domain: bool = False,
 ) -> "dict[str, list[Labelled]]":
     """Return the tasks of each group; raise MetaglotError for what cannot be read or drawn."""
-    from metaglot.cli.shared.checks import check_tasks, read_task
+    from metaglot.cli.shared.checks import check_tasks
 
-    labelled = {name: [read_task(file, None, seed=plan.seed) for file in group] for name, group in files.items()}
+    labelled = {
+        name: read_tasks(group, None, seed=plan.seed, task=task, by_domain=by_domain) for name, group in files.items()
+    }
     every = [task for found in labelled.values() for task in found]
     for note in check_tasks(every, plan.shots, plan.draws):
         manner.say(note)
-    if unknown := sorted(set(leave_out) - {name for name, _, _ in every}):
+    if unknown := sorted(set(leave_out) - {name for name, *_ in every}):
         raise MetaglotError(f"--leave-out {unknown[0]}: no such task; they are named after their files")
     return labelled
 
@@ -207,7 +235,7 @@ def default_limit(labelled: "Mapping[str, Sequence[Labelled]]", shots: Sequence[
     """Return what SetFit is limited to, for its pairs grow with the square of the examples: 8 shots or the nearest."""
     from metaglot.evaluation.protocol import Limit
 
-    dear = [name for found in labelled.values() for name, _, rule in found if len(rule.labels) > DEAR]
+    dear = [name for found in labelled.values() for name, _, rule, _ in found if len(rule.labels) > DEAR]
     return Limit((min(shots, key=lambda k: abs(k - SETFIT_SHOTS)),), SETFIT_DRAWS, frozenset(dear))
 
 
@@ -222,7 +250,7 @@ def all_ready(
     """Return what is to be judged of each group, the model loaded once."""
     model = job.load()
     methods = [method.name for method in job.methods(model)]
-    tasks = [name for found in labelled.values() for name, _, _ in found]
+    tasks = [name for found in labelled.values() for name, *_ in found]
     usual = {"setfit": default_limit(labelled, plan.shots)}
     plan = plan._replace(limits=limits_of(limits or (), methods, tasks, usual=usual, of_shots=plan.shots))
     return {

@@ -10,6 +10,7 @@ from metaglot.cli.shared.comparing import compared, results_of
 from metaglot.cli.shared.judging import Manner, kept, words_of
 from metaglot.cli.shared.options import (
     Afresh,
+    ByDomain,
     ByTask,
     Columns,
     DeviceOption,
@@ -25,12 +26,14 @@ from metaglot.cli.shared.options import (
     ReadsOption,
     ResultsFolder,
     Shots,
+    TaskOption,
     Threads,
 )
 from metaglot.cli.shared.plan import check_left_out, checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import unknown, write_tables
-from metaglot.cli.shared.texts import check_device, precision_called
+from metaglot.cli.shared.tasks import read_tasks
+from metaglot.cli.shared.texts import check_device, check_task, precision_called
 from metaglot.cli.shared.words import short_names, words_apart
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
@@ -67,6 +70,8 @@ def compare(
     encoding: Encoding = None,
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
+    task: TaskOption = None,
+    by_domain: ByDomain = False,
     reads: ReadsOption = None,
     seed: JudgingSeed = 0,
     jobs: Jobs = 1,
@@ -80,7 +85,7 @@ def compare(
     quiet: NoTable = False,
     as_json: NumbersAsJson = False,
 ) -> None:
-    """Judge several models on the same draws: accuracy by task, differences with intervals, CPU seconds.
+    """Judge several models on the same draws: scores by task, differences with intervals, CPU seconds.
 
     Differences are the first model minus another, on the same support sets and queries; losses are shown as wins are.
 
@@ -90,7 +95,7 @@ def compare(
 
       metaglot compare runs/a runs/b runs/c --tasks tasks/dev --efforts instant,fast --out results/abc
     """
-    from metaglot.cli.shared.checks import check_efforts, check_reads, check_tasks, read_task
+    from metaglot.cli.shared.checks import check_efforts, check_reads, check_tasks
     from metaglot.data.folders import check_results_target
 
     wanted = checked_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
@@ -101,9 +106,10 @@ def compare(
     for model in models:
         check_efforts(words_of(efforts), model)
     runs = precision_called(precision), check_device(device), reads
+    check_task(task)
     check_results_target(out)
     context.with_resource(writing(out))
-    labelled = [read_task(path, columns, encoding, seed=seed) for path in files]
+    labelled = read_tasks(files, columns, encoding, seed=seed, task=task, by_domain=by_domain)
     check_reads(reads, labelled)
     notes += check_tasks(labelled, wanted, draws)
     from metaglot.cli.shared.record import hashes_of, record_command
@@ -115,7 +121,10 @@ def compare(
     for note in notes:
         manner.say(note)
     how = tuple(files), tuple(words_of(efforts)), (), None, columns, None, seed, encoding
-    several = [Job(model, *how, *runs, label=name) for model, name in zip(models, names, strict=True)]
+    several = [
+        Job(model, *how, *runs, task=task, by_domain=by_domain, label=name)
+        for model, name in zip(models, names, strict=True)
+    ]
     asked = compared(several, Plan(wanted, draws, queries, seed), labelled, manner)
     with kept():
         for _ in results_of(out, asked, manner._replace(quiet=quiet or as_json)):

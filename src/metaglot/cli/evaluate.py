@@ -10,6 +10,7 @@ import typer
 from metaglot.cli.shared.judging import Manner, kept, ready, results_into, words_of
 from metaglot.cli.shared.options import (
     Afresh,
+    ByDomain,
     ByTask,
     DeviceOption,
     Draws,
@@ -25,12 +26,14 @@ from metaglot.cli.shared.options import (
     ResultsAsJson,
     ResultsFolder,
     Shots,
+    TaskOption,
     Threads,
 )
 from metaglot.cli.shared.plan import check_left_out, checked_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import results_and_leakage, unknown, with_metrics
-from metaglot.cli.shared.texts import check_device, precision_called
+from metaglot.cli.shared.tasks import read_tasks, with_floor
+from metaglot.cli.shared.texts import check_device, check_task, precision_called
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -65,6 +68,8 @@ def evaluate(
     encoding: Encoding = None,
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
+    task: TaskOption = None,
+    by_domain: ByDomain = False,
     reads: ReadsOption = None,
     seed: JudgingSeed = 0,
     jobs: Jobs = 1,
@@ -79,6 +84,7 @@ def evaluate(
 ) -> None:
     """Adapt to each task from few examples, judge on its queries, and compare with baselines on the same draws.
 
+    A task is of classes, of several labels a text, or of numbers: --task says which, or what its labels look like.
     For a run directory, leakage.json and table.md say which queries stand among its training texts.
 
     Examples:
@@ -86,8 +92,10 @@ def evaluate(
       metaglot evaluate runs/english tasks/*.parquet --shots 4,8,16 --draws 5 --out results/english
 
       metaglot evaluate builtin:minilm tickets.csv --shots 5 --efforts instant,thorough --out results/tickets
+
+      metaglot evaluate builtin:mini films.csv --columns domain=user --by-domain --task regression --out results/films
     """
-    from metaglot.cli.shared.checks import check_baselines, check_efforts, check_reads, check_tasks, read_task
+    from metaglot.cli.shared.checks import check_baselines, check_efforts, check_reads, check_tasks
     from metaglot.data.folders import check_model, check_results_target
 
     wanted = checked_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
@@ -96,9 +104,10 @@ def evaluate(
     check_baselines(words_of(against), multitask=multitask)
     if not words_of(efforts) and not words_of(against):
         raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
+    check_task(task)
     check_results_target(out)
     context.with_resource(writing(out))
-    labelled = [read_task(path, columns, encoding, seed=seed) for path in tasks]
+    labelled = read_tasks(tasks, columns, encoding, seed=seed, task=task, by_domain=by_domain)
     notes = check_tasks(labelled, wanted, draws)
     from metaglot.cli.shared.record import hashes_of, record_command
 
@@ -112,8 +121,10 @@ def evaluate(
     from metaglot.evaluation import Plan
     from metaglot.evaluation.job import Job
 
-    named = tuple(words_of(efforts)), tuple(words_of(against))
-    job = Job(model, tuple(tasks), *named, multitask, columns, None, seed, encoding, *how)
+    named = tuple(words_of(efforts)), tuple(with_floor(words_of(against), labelled))
+    job = Job(
+        model, tuple(tasks), *named, multitask, columns, None, seed, encoding, *how, task=task, by_domain=by_domain
+    )
     asked = ready(job, Plan(wanted, draws, queries, seed), labelled, manner)
     with kept():
         for _ in results_into(out, asked, manner._replace(quiet=quiet or as_json)):

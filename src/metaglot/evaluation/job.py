@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from metaglot.adaptation import Model
 from metaglot.adaptation.encoder import PairChoice
@@ -31,6 +32,8 @@ class Job:
     precision: Precision = "auto"
     device: str = "auto"
     reads: PairChoice | None = None  # which part of pairs a language model reads, where its examples do not choose it
+    task: str | None = None  # the kind of the tasks; what their labels look like if None
+    by_domain: bool = False  # whether each domain of a file is a task
     label: str = ""  # of the model, where several are compared
 
     @property
@@ -52,7 +55,9 @@ class Job:
     def task_sets(self) -> list[TaskSet]:
         """Return the tasks, read anew."""
         mapping = None if self.columns is None else parse_columns([self.columns])
-        return [TaskSet.load(path, mapping=mapping, seed=self.seed, encoding=self.encoding) for path in self.tasks]
+        how: dict[str, Any] = {"mapping": mapping, "seed": self.seed, "encoding": self.encoding}
+        each = [TaskSet.load_all(path, **how, task=self.task, by_domain=self.by_domain) for path in self.tasks]
+        return [task for found in each for task in found]
 
     def _load(self, name: str) -> Model:
         encoder = load_encoder(name, Runtime(self.precision, device=self.device))

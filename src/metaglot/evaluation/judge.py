@@ -38,20 +38,13 @@ class Judge:
             raise MetaglotError(f"Methods need distinct names, and at least one is needed; got: {names}.")
         _check(plan, task_sets)
         queries = {name: task_set.examples(query_rows(task_set, plan)) for name, task_set in tasks.items()}
-        found = cls(tasks, by_name, plan, queries)
         if not any(_can(method, task) for method in methods for task in task_sets):
-            raise MetaglotError(f"There is nothing to judge: {'; '.join(found.refusals().values())}.")
-        return found
+            raise MetaglotError(f"There is nothing to judge: {'; '.join(refusals(task_sets, methods).values())}.")
+        return cls(tasks, by_name, plan, queries)
 
     def cells(self, done: Container[Cell] = frozenset[Cell]()) -> Iterator[Cell]:
         """Yield the plan's cells that are not done."""
         return (cell for cell in judged_cells(self.tasks, self.methods, self.plan) if cell not in done)
-
-    def refusals(self) -> dict[str, str]:
-        """Return why methods do not learn kinds of tasks, by "method KIND"."""
-        kinds = {task.family.name: task.family for task in self.tasks.values()}
-        found = {(name, kind): m.why_not(family) for name, m in self.methods.items() for kind, family in kinds.items()}
-        return {f"{name} on {kind}": f"{name}: {reason}" for (name, kind), reason in found.items() if reason}
 
     def __call__(self, cell: Cell) -> Result:
         """Return the result of a cell; a function of the plan's seed, its costs apart."""
@@ -88,6 +81,13 @@ def judged_cells(tasks: Mapping[str, TaskSet], methods: Mapping[str, Method], pl
     for cell in cells(list(tasks), list(methods), plan):
         if tasks[cell.task].has(cell.shot, cell.draw) and _can(methods[cell.method], tasks[cell.task]):
             yield cell
+
+
+def refusals(task_sets: Sequence[TaskSet], methods: Sequence[Method]) -> dict[str, str]:
+    """Return why methods do not learn kinds of tasks, by "METHOD on KIND"."""
+    kinds = {task.family.name: task.family for task in task_sets}
+    found = {(method.name, kind): method.why_not(family) for method in methods for kind, family in kinds.items()}
+    return {f"{name} on {kind}": f"{name}: {reason}" for (name, kind), reason in found.items() if reason}
 
 
 def _can(method: Method, task: TaskSet) -> bool:

@@ -184,14 +184,15 @@ def _leaked(seen: Seen, task_set: TaskSet, found: Found, plan: Plan) -> TaskLeak
     hits = found.sets[np.union1d(pool, support)].sum(axis=0)
     order = [int(i) for i in np.argsort(-hits, kind="stable") if hits[i]]
     taught = {class_name(label) for one in seen.sets for label in one.labels}
-    named = [label for label in task_set.draws.labels if class_name(label)]
+    labels = task_set.draws.labels if task_set.family.each else ()  # a number has no name
+    named = [label for label in labels if class_name(label)]
     return TaskLeakage(
         task=task_set.name,
         queries=_counts(found, query_rows(task_set, plan)),
         pool=_counts(found, pool),
         support=_counts(found, support),
         excluded=len(task_set.left_out or ()),
-        classes=len(task_set.draws.labels),
+        classes=len(labels),
         named=len(named),
         shared=tuple(label for label in named if class_name(label) in taught),
         sets={seen.sets[i].name: int(hits[i]) for i in order},

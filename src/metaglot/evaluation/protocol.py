@@ -6,7 +6,7 @@ shot, the draw and the seed: every method sees the same.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.data.arguments import check_all, check_is, check_text, check_whole
+from metaglot.data.by_domain import drawn, kind_of_tables, tables_of
 from metaglot.data.draws import Draws
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.form import answered
-from metaglot.data.readers import read_table
-from metaglot.data.task_kind import cells_of, task_of
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.kinds import CLASSES, draws_by, family_called, targets_in
 from metaglot.families.family import AnyFamily
@@ -52,14 +50,31 @@ class TaskSet:
         `task` is its kind, "classification", "multilabel" or "regression"; what its labels look like if absent.
         Raises MetaglotError when it cannot be read as a labelled table, and for arguments of another type.
         """
-        kind = None if task is None else family_called(check_text("task", task))
+        if task is not None:
+            family_called(check_text("task", task))
         name, seed = None if name is None else check_text("name", name), check_whole("seed", seed)
-        table = answered(read_table(source, mapping=mapping, encoding=encoding, cells=cells_of(task)))
-        family = family_called(task_of(table)) if kind is None else kind
-        try:
-            return cls(name or Path(source).stem, table, draws_by(table, family, seed=seed), family=family)
-        except MetaglotError as error:
-            raise MetaglotError(f"{source}: {error}") from error
+        (found,) = cls.load_all(source, mapping=mapping, seed=seed, encoding=encoding, task=task)
+        return found if name is None else replace(found, name=name)
+
+    @classmethod
+    def load_all(
+        cls,
+        source: str | Path,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        seed: int = 0,
+        encoding: str | None = None,
+        task: str | None = None,
+        by_domain: bool = False,
+    ) -> "list[TaskSet]":
+        """Return the one task of a file, or with `by_domain` a task for each domain from which can be drawn.
+
+        Raises MetaglotError as `load` does, and where no domain can be drawn from.
+        """
+        tables = tables_of(source, mapping=mapping, encoding=encoding, task=task, by_domain=by_domain)
+        family = family_called(task or kind_of_tables(tables))
+        found = drawn(source, tables, lambda table: draws_by(table, family, seed=seed))
+        return [cls(name, table, draws, family=family) for name, (table, draws) in found.items()]
 
     def sample(self, count: int) -> Inputs:
         """Return at most `count` inputs, spread evenly over the table."""

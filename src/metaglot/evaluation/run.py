@@ -7,10 +7,10 @@ from types import MappingProxyType
 from metaglot.data.arguments import check_is, check_path, check_switch
 from metaglot.data.locks import writing
 from metaglot.evaluation.baselines.method import Method
-from metaglot.evaluation.judge import Judge
+from metaglot.evaluation.judge import Judge, refusals
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
 from metaglot.evaluation.result import Result
-from metaglot.evaluation.store import OVERLAP, append, resume
+from metaglot.evaluation.store import NOT_JUDGED, OVERLAP, append, resume
 from metaglot.evaluation.workers import Workers, spread
 
 
@@ -72,4 +72,5 @@ def settings_of(task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: P
     settings: dict[str, object] = {"seed": plan.seed, "queries": plan.queries}
     settings[OVERLAP] = "excluded" if excluded else "kept"
     settings |= {f"task {task_set.name}": task_set.fingerprint() for task_set in task_sets}
-    return settings | {f"method {m.name}": {"model": m.model, **m.settings} for m in methods}
+    settings |= {f"method {m.name}": {"model": m.model, **m.settings} for m in methods}
+    return settings | {f"{NOT_JUDGED} {which}": reason for which, reason in refusals(task_sets, methods).items()}

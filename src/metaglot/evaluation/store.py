@@ -23,6 +23,7 @@ RESULTS = "results.jsonl"
 COSTS = frozenset({"cpu_seconds", "peak_mb"})  # what of a row is measured, and never twice the same
 ASIDE = "results.damaged.jsonl"  # lines that were no results
 OVERLAP = "overlap"  # the setting that says whether texts seen in meta-training were "kept" or "excluded"
+NOT_JUDGED = "not judged:"  # how settings begin that say which method does not learn which kind of task, and why
 REFERENCE = "reference"  # the setting that names the method that others are compared with; no result depends on it
 
 

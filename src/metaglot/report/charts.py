@@ -6,6 +6,7 @@ from math import isfinite
 from types import MappingProxyType
 from typing import NamedTuple
 
+from metaglot.choices import FAMILIES
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, Ranking
 from metaglot.metric import ACCURACY, ECE, Metric
@@ -74,7 +75,7 @@ def shots_chart(results: Sequence[Result]) -> str:
     return line_chart(
         series,
         title=f"{titled(metric_of(results))}, {_of(results)}",
-        x="support examples a class",
+        x=support_axis(results),
         log=True,
         marks=shots,
     )
@@ -121,6 +122,8 @@ def calibration_chart(results: Sequence[Result]) -> str:
     if results and all(result.bins for result in results):
         shown = [_reliability(results, method, style) for method, style in styles(results).items()]
         return reliability_chart(shown, title="Are confident predictions right?")
+    if not any(has(result, ECE) for result in results):
+        return ""
     shots = shots_of(results)
     series: list[Series] = []
     for method, style in styles(results).items():
@@ -128,7 +131,13 @@ def calibration_chart(results: Sequence[Result]) -> str:
         known = [(x, ECE.scale * error) for x, error in errors if error is not None]
         series.append(Series(method, [x for x, _ in known], [y for _, y in known], style=style))
     marks = [float(shot) for shot in shots]
-    return line_chart(series, title="Calibration error in %", x="support examples a class", log=True, marks=marks)
+    return line_chart(series, title="Calibration error in %", x=support_axis(results), log=True, marks=marks)
+
+
+def support_axis(results: Sequence[Result]) -> str:
+    """Return what shots are: "support examples a class"; of several kinds of tasks "support examples"."""
+    each = {FAMILIES[result.kind]().each if result.kind in FAMILIES else "" for result in results}
+    return f"support examples {each.pop() if len(each) == 1 else ''}".strip()
 
 
 def curve_chart(curve: Sequence[Mapping[str, object]], name: str = ACCURACY.name) -> str:

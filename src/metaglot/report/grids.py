@@ -99,10 +99,10 @@ def calibration(results: Sequence[Result]) -> Grid:
 def other_metrics(results: Sequence[Result]) -> Grid:
     """Return the means of the metrics beside the primary one, by metric, number of shots and method.
 
-    No rows for classification, whose calibration has a table of its own.
+    No rows for classification; calibration has a table of its own.
     """
     methods = methods_of(results)
-    others = list(dict.fromkeys(m for r in results if r.measures != CLASSIFICATION for m in r.measures[1:]))
+    others = list(dict.fromkeys(m for r in results if r.measures != CLASSIFICATION for m in r.measures[1:] if m != ECE))
     rows = tuple(
         (
             Text(metric.axis + metric.direction),

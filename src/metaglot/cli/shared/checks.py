@@ -13,8 +13,8 @@ from metaglot.errors import MetaglotError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from metaglot.cli.shared.judging import Labelled
     from metaglot.config import Recipe
-    from metaglot.data.draws import Draws
 
 QUICK = 16 << 20  # bytes of a file that is read as a check, before it is read again
 UNEVEN = 5  # times as many examples as the smallest class: worth a word
@@ -85,35 +85,18 @@ def check_recipe_data(recipe: "Recipe") -> None:
             raise MetaglotError(f"{path}: no such file or folder (text.corpora); name one of raw text")
 
 
-def read_task(
-    path: Path, columns: str | None, encoding: str | None = None, *, seed: int = 0
-) -> "tuple[str, pa.Table, Draws]":
-    """Return the name, table and draws of a labelled file; raise MetaglotError that names it."""
-    from metaglot.data.columns import parse_columns
-    from metaglot.data.draws import draws_of
-    from metaglot.data.form import answered
-    from metaglot.data.readers import read_table
-
-    mapping = None if columns is None else parse_columns([columns])
-    table = answered(read_table(path, mapping=mapping, encoding=encoding))
-    try:
-        return path.stem, table, draws_of(table, seed=seed)
-    except MetaglotError as error:
-        raise MetaglotError(f"{path}: {error}") from error
-
-
-def check_reads(reads: str | None, tasks: "Sequence[tuple[str, pa.Table, Draws]]") -> None:
+def check_reads(reads: str | None, tasks: "Sequence[Labelled]") -> None:
     """Raise MetaglotError for a part of pairs to be read where no task has second texts."""
-    tables = [table for _, table, _ in tasks]
+    tables = [task.table for task in tasks]
     if reads and all("text_pair" not in one.column_names or one["text_pair"].null_count == len(one) for one in tables):
         raise MetaglotError(
             "--reads has no use: no task has second texts; name their column (--columns text_pair=…), or drop it"
         )
 
 
-def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[int], draws: int) -> list[str]:
+def check_tasks(tasks: "Sequence[Labelled]", shots: Sequence[int], draws: int) -> list[str]:
     """Return notes on tasks whose draws tell less than they seem; raise MetaglotError for what cannot be drawn."""
-    names = [name for name, _, _ in tasks]
+    names = [task.name for task in tasks]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise MetaglotError(
@@ -123,7 +106,7 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
     from metaglot.data.draw_notes import draw_notes
 
     notes: list[str] = []
-    for name, table, rule in tasks:
+    for name, table, rule, kind in tasks:
         fixed = rule.draws
         if fixed and draws > len(fixed):
             raise MetaglotError(f"{name}: {draws} draws asked for, and its file fixes {len(fixed)}; ask for no more")
@@ -131,7 +114,7 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
         try:
             lacking = [(shot, [d for d in fixed[:draws] if d not in rule.draws_at(shot)]) for shot in shots]
             first = next(iter(rule.draws_at(most)), 0)
-            found = Counter(table["label"].take(rule.support(most, first)).to_pylist())
+            found = rule.strata.counts(rule.support(most, first))
         except MetaglotError as error:
             raise MetaglotError(f"{name}: {error}") from error
         short = [f"{label!r} ({found[label]})" for label in rule.labels if found[label] < most]
@@ -146,11 +129,11 @@ def check_tasks(tasks: "Sequence[tuple[str, pa.Table, Draws]]", shots: Sequence[
             if gone
         ]
         notes += draw_notes(name, rule, 0 if short else most)
-        notes += [f"{name}: {note}" for note in file_notes(table)]
+        notes += [f"{name}: {note}" for note in file_notes(table, kind)]
     return notes
 
 
-def file_notes(table: "pa.Table") -> list[str]:
+def file_notes(table: "pa.Table", kind: str = "classification") -> list[str]:
     """Return what is odd about a labelled table that is judged on: as it was read, its classes, its texts."""
     from metaglot.cli.shared.texts import texts_of
     from metaglot.data.folding import folded_texts
@@ -159,6 +142,9 @@ def file_notes(table: "pa.Table") -> list[str]:
 
     labels, inputs = table["label"].to_pylist(), texts_of(table)
     texts, pairs = inputs.texts, inputs.pairs
+    if kind != "classification":
+        alike = [""] * len(texts)  # which clash nowhere: two numbers, or sets of labels, are no contradiction
+        return [*table_notes(table), *text_notes(texts, alike, pairs, folded_texts(texts, pairs))]
     found = text_notes(texts, labels, pairs, folded_texts(texts, pairs))
     return [*table_notes(table), *shape_notes(labels), *alike_notes({label for label in labels if label}), *found]
 

@@ -53,11 +53,9 @@ def compared(jobs: "Sequence[Job]", plan: "Plan", labelled: Sequence[Labelled], 
     """Return what is to be judged, without queries that any of the runs has seen if the manner asks for it."""
     import torch
 
-    from metaglot.evaluation import TaskSet
-
     if manner.threads:
         torch.set_num_threads(manner.threads)
-    models, every = [job.model for job in jobs], [TaskSet(*task) for task in labelled]
+    models, every = [job.model for job in jobs], [task.task_set() for task in labelled]
     task_sets, overlaps = look_for_overlap(models, every, exclude=manner.exclude_overlap)
     return Compared(jobs, task_sets, plan, overlaps)
 

@@ -21,8 +21,23 @@ if TYPE_CHECKING:
     from metaglot.evaluation.protocol import Cell
     from metaglot.evaluation.workers import Workers
 
-Labelled = tuple[str, "pa.Table", "Draws"]  # name, table, rule of a task
 SAMPLE = 500  # texts of a task, at most, that are looked at for their length
+
+
+class Labelled(NamedTuple):
+    """A task that was read, before torch is imported."""
+
+    name: str
+    table: "pa.Table"
+    draws: "Draws"
+    kind: str = "classification"  # a key of `choices.FAMILIES`
+
+    def task_set(self) -> "TaskSet":
+        """Return the task to evaluate on."""
+        from metaglot.evaluation import TaskSet
+        from metaglot.evaluation.kinds import family_called
+
+        return TaskSet(self.name, self.table, self.draws, family=family_called(self.kind))
 
 
 class Manner(NamedTuple):
@@ -58,8 +73,11 @@ class Ready(NamedTuple):
         return {name: value for name, value in asked.items() if value is not None} | precision
 
     def planned(self) -> "set[Cell]":
-        """Return the cells of the plan."""
-        return planned(self.task_sets, [method.name for method in self.methods], self.plan)
+        """Return the cells of the plan, without those of kinds of tasks that a method does not learn."""
+        from metaglot.evaluation.judge import judged_cells
+
+        tasks, methods = {task.name: task for task in self.task_sets}, {one.name: one for one in self.methods}
+        return set(judged_cells(tasks, methods, self.plan))
 
 
 def planned(task_sets: "Sequence[TaskSet]", methods: Sequence[str], plan: "Plan") -> "set[Cell]":
@@ -82,16 +100,19 @@ def ready(
     """Return it, the model loaded unless it is given, and say what is odd about the tasks."""
     import torch
 
-    from metaglot.evaluation import TaskSet
+    from metaglot.evaluation.judge import refusals
 
     if manner.threads:
         torch.set_num_threads(manner.threads)
     loaded = model or job.load()
-    task_sets = [TaskSet(*task) for task in labelled]
+    task_sets = [task.task_set() for task in labelled]
     for note in [] if manner.quiet else cut_notes(loaded, task_sets):
         manner.say(note)
     task_sets, (overlap,) = look_for_overlap([job.model], task_sets, exclude=manner.exclude_overlap)
-    return Ready(job, loaded, list(task_sets), job.methods(loaded), plan, overlap)
+    methods = job.methods(loaded)
+    for reason in refusals(task_sets, methods).values():
+        manner.say(f"not judged: {reason}")
+    return Ready(job, loaded, list(task_sets), methods, plan, overlap)
 
 
 def results_into(out: Path, asked: Ready, manner: Manner) -> "Iterable[Result]":

@@ -44,7 +44,11 @@ DeviceOption = Annotated[
 ]
 
 # Models judged on tasks
-Shots = Annotated[str, typer.Option(help="Support examples a class, e.g. 4,8,16.")]
+Shots = Annotated[str, typer.Option(help="Support examples a class (or a label; of numbers, in all), e.g. 4,8,16.")]
+ByDomain = Annotated[
+    bool,
+    typer.Option("--by-domain", help="Each domain of a file is a task of its own (--columns domain=COLUMN names it)."),
+]
 Draws = Annotated[int, typer.Option(help="Support sets for each task and shot count.")]
 Queries = Annotated[int, typer.Option(help="Texts judged for each task: a seeded subset.")]
 JudgingSeed = Annotated[int, typer.Option(help="Of queries, random draws and fits.")]

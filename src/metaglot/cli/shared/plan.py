@@ -25,7 +25,7 @@ def checked_shots(shots: str, *, draws: int, queries: int, threads: int | None, 
 def check_left_out(leave_out: str, labelled: "Sequence[Labelled]") -> tuple[str, ...]:
     """Return the tasks to leave out; raise MetaglotError for one that is not there, and where none would be left."""
     left_out = words_of(leave_out)
-    unknown = set(left_out) - {name for name, _, _ in labelled}
+    unknown = set(left_out) - {task.name for task in labelled}
     if unknown:
         raise MetaglotError(f"--leave-out {', '.join(sorted(unknown))}: no such task; they are named after their files")
     if len(set(left_out)) == len(labelled):

@@ -46,11 +46,21 @@ def write_tables(
     parts = [markdown(results, leave_out=leave_out, reference=reference)]
     parts += [markdown_grid(grid) for leakage in leakages for grid in leakage_grids(leakage)]
     parts += [f"**Leakage** {unknown(leakage)}.\n" for leakage in leakages if not leakage.known]
+    parts += [f"**Not judged.** {reason}.\n" for reason in not_judged(out)]
     write_whole(out / "table.md", "\n".join(parts))
     write_whole(out / "environment.json", json.dumps(environment(), indent=1) + "\n")
     folders = [out, *(Path(model) for model in models if is_run(model))]
     write_report(out / "report.html", gather(folders, title=title, leave_out=leave_out))
     return results, leakages
+
+
+def not_judged(out: Path) -> list[str]:
+    """Return why methods were not judged on some kinds of tasks, as the settings of a folder of results say."""
+    from metaglot.data.environment import SETTINGS, read_settings
+    from metaglot.evaluation.store import NOT_JUDGED
+
+    settings = read_settings(out / SETTINGS) if (out / SETTINGS).is_file() else {}
+    return [str(reason) for name, reason in settings.items() if name.startswith(NOT_JUDGED)]
 
 
 def unknown(leakage: "Leakage") -> str:
