@@ -36,9 +36,8 @@ def tables_of(
 
 
 def kind_of_tables(tables: Mapping[str, pa.Table]) -> str:
-    """Return the kind of the tasks of one file, by the look of their labels: one kind for all domains."""
-    kinds = dict.fromkeys(task_of(table) for table in tables.values())
-    return next((kind for kind in kinds if kind != "classification"), "classification")
+    """Return the kind of the tasks of one file, by the look of all of its labels."""
+    return task_of(pa.concat_tables(tables.values()))
 
 
 def drawn(

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from metaglot.choices import FAMILIES
-from metaglot.evaluation.result import Result
+from metaglot.evaluation.result import CLASSES, Result
 from metaglot.evaluation.statistics import Interval, Ranking
 from metaglot.metric import ACCURACY, ECE, Metric
 from metaglot.report.comparison import Comparison
@@ -25,6 +25,7 @@ from metaglot.report.summary import cpu_seconds, has, macro, mean_ece, methods_o
 from metaglot.report.wording import estimate, gained, subtraction, titled
 
 POINTS = 150  # of a line, at most
+LABEL_AXES = "across: probability of a label in % · up: texts that have it in %"
 LEAST = 1e-4  # CPU seconds: what results are rounded to
 
 
@@ -121,7 +122,9 @@ def calibration_chart(results: Sequence[Result]) -> str:
     """Return a reliability diagram for each method, over all its predictions; error by shots without their bins."""
     if results and all(result.bins for result in results):
         shown = [_reliability(results, method, style) for method, style in styles(results).items()]
-        return reliability_chart(shown, title="Are confident predictions right?")
+        if all(result.kind == CLASSES for result in results):
+            return reliability_chart(shown, title="Are confident predictions right?")
+        return reliability_chart(shown, title="Are probable labels there?", axes=LABEL_AXES)
     if not any(has(result, ECE) for result in results):
         return ""
     shots = shots_of(results)

@@ -11,6 +11,7 @@ from metaglot.report.drawing.axes import Scale
 from metaglot.report.drawing.svg import WIDTH, colour, picture, points, rule, shortened, text
 
 ACROSS, SIDE, GAP, HEAD = 3, 102, 33, 44
+AXES = "across: confidence in % · up: accuracy in %"
 
 
 class Reliability(NamedTuple):
@@ -24,7 +25,7 @@ class Reliability(NamedTuple):
     style: int = 0
 
 
-def reliability_chart(methods: Sequence[Reliability], *, title: str) -> str:
+def reliability_chart(methods: Sequence[Reliability], *, title: str, axes: str = AXES) -> str:
     """Return a square for each method with the diagonal on which it would be calibrated.
 
     The area of a dot is the share of predictions in its bin.  An empty text when no method has a bin.
@@ -38,7 +39,7 @@ def reliability_chart(methods: Sequence[Reliability], *, title: str) -> str:
         x, y = GAP + (SIDE + GAP) * (number % ACROSS), 30 + (SIDE + HEAD + 22) * (number // ACROSS)
         parts += _square(one, x, y)
     height = 30 + (SIDE + HEAD + 22) * rows
-    parts.append(text(WIDTH / 2, height + 4, "across: confidence in % · up: accuracy in %", anchor="middle"))
+    parts.append(text(WIDTH / 2, height + 4, axes, anchor="middle"))
     said = ", ".join(f"{one.name} {one.note}" for one in shown)
     return picture(parts, height + 12, title, says=said)
 
