@@ -25,7 +25,7 @@ BESIDE = {
         "joint",
         "why_not",
     },
-    "models/heads": {"head", "layer", "own", "dual", "solution"},
+    "models/heads": {"able", "head", "layer", "own", "dual", "solution"},
     "inner/estimators": {"parts", "products"},
     "evaluation/baselines": {"method", "start", "ours", "features", "vectors"},
     "families": {"batches", "choose", "contrast", "family", "quiet_sklearn", "scoring", "support_units", "targets"},
