@@ -74,6 +74,12 @@ def test_a_user_is_a_task_of_numbers(files, metaglot, tiny):
     assert leaked is None or all(task.classes == 0 for task in leaked.tasks)
     best = {m: min(r.score for r in results if r.method == m) for m in ("prior", "tfidf")}
     assert best["tfidf"] < best["prior"]  # the first word of a film says its rating
+    one = ("--columns", "label=stars,domain=user", "--by-domain", "--shots", "1", *SMALL, "--out", "one", "-q")
+    assert metaglot("evaluate", tiny, "films.csv", *one).code == 0  # there is nothing to learn from one number
+    found = {r.method: {} for r in read_results("one")}
+    for r in read_results("one"):
+        found[r.method][r.task, r.draw] = r.score
+    assert found["ours-instant"] == pytest.approx(found["prior"])
     job = metaglot("evaluate", tiny, "films.csv", *words, *SMALL, "--out", "two", "--jobs", 2, "-q")
     assert job.code == 0, job.err
     assert [(r.cell, r.metrics) for r in read_results("two")] == [(r.cell, r.metrics) for r in results]

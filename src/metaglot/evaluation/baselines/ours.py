@@ -9,8 +9,10 @@ from metaglot.adaptation.choice import auto_settings
 from metaglot.adaptation.effort import AUTO, AsTrained, check_effort
 from metaglot.data.arguments import check_all, check_is
 from metaglot.data.examples import Examples, Inputs
+from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.method import Fitted
+from metaglot.evaluation.baselines.prior import Prior
 from metaglot.families.family import AnyFamily, Predictions
 
 
@@ -59,8 +61,9 @@ class Ours:
         del family
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
-        """Return the adapted model."""
-        del shot
+        """Return the adapted model; where all examples have one number, or the same labels, what they have."""
+        if not family.exclusive and not _tells_apart(family, support.targets):
+            return Prior().fit(support, family, shot=shot, seed=seed)
         adapted = self.trained.adapt(
             *(support.inputs.texts, support.targets),
             task=family.name,
@@ -94,6 +97,15 @@ class OnFeatures:
     def predict(self, inputs: Inputs) -> Predictions:
         """Return what it says of each input."""
         return self.adapted.predictions_of_features(self.queries.features(inputs))
+
+
+def _tells_apart(family: AnyFamily, targets: Sequence[Any]) -> bool:
+    """Whether there is anything to learn: few examples drawn by chance may all have one number."""
+    try:
+        family.check(targets)
+    except MetaglotError:
+        return False
+    return True
 
 
 def settings_of(effort: str | Effort | AsTrained, trained: Model) -> Mapping[str, object]:
