@@ -1,0 +1,145 @@
+"""Baselines on tasks of several labels a text and of numbers, and the draws of these."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from metaglot.adaptation import Model, load_model
+from metaglot.data.examples import Examples, Inputs
+from metaglot.errors import MetaglotError
+from metaglot.evaluation import FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
+from metaglot.evaluation.baselines import FrozenLR, FrozenProto, Knn, Prior, Remembered, Tfidf
+from metaglot.evaluation.kinds import CLASSES, draws_by, family_called
+from metaglot.families.multilabel import MultiLabelFamily
+from metaglot.families.regression import RegressionFamily
+
+LABELS, NUMBERS = MultiLabelFamily(), RegressionFamily()
+ANGLES = ["0", "10", "80", "90"]
+TAGS = [frozenset("a"), frozenset("ab"), frozenset("b"), frozenset[str]()]
+
+
+class Planar:
+    """An encoder of angles in degrees."""
+
+    name = "planar"
+
+    def embed(self, inputs: Inputs) -> np.ndarray:
+        angles = np.radians([float(text) for text in inputs.texts])
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+@pytest.fixture(name="model", scope="module")
+def _model(tiny: Path) -> Model:
+    return load_model(tiny)
+
+
+def test_the_floor_by_hand() -> None:
+    two = Inputs.of(["x", "y"])
+    classes = Prior().fit(Examples.of(ANGLES, ["x", "y", "y", "y"]), CLASSES, shot=2, seed=0).predict(two)
+    assert classes.values == pytest.approx(np.array([[0.25, 0.75]] * 2))
+    assert classes.targets == ["y", "y"]
+    tags = Prior().fit(Examples.of(ANGLES, TAGS), LABELS, shot=2, seed=0).predict(two)
+    assert tags.outputs == ("a", "b")
+    assert tags.values == pytest.approx(np.full((2, 2), 0.5))
+    assert tags.targets == [frozenset("ab")] * 2
+    numbers = Prior().fit(Examples.of(ANGLES, [1.0, 2.0, 4.0, 5.0]), NUMBERS, shot=4, seed=0).predict(two)
+    assert numbers.values == pytest.approx(np.full((2, 1), 3.0))
+    assert numbers.targets == pytest.approx([3.0, 3.0])
+
+
+def test_all_labels_are_the_constant_of_best_macro_f1() -> None:
+    truth = [frozenset("a")] * 8 + [frozenset("b")] * 2
+    floor = Prior().fit(Examples.of(["x"] * 10, truth), LABELS, shot=2, seed=0).predict(Inputs.of(["x"] * 10))
+    found = LABELS.score(floor, truth).metrics["macro_f1"]
+    assert found == pytest.approx((2 * 0.8 / 1.8 + 2 * 0.2 / 1.2) / 2)
+    for constant in ("a", "b", ""):
+        assert LABELS.score(floor._replace(targets=[frozenset(constant)] * 10), truth).metrics["macro_f1"] < found
+
+
+def test_linear_models_are_scikit_learns() -> None:
+    queries, features = Inputs.of(["5", "45"]), Planar().embed
+    support = Examples.of(ANGLES, TAGS)
+    found = FrozenLR(Remembered(Planar()), c=3.0).fit(support, LABELS, shot=2, seed=0).predict(queries)
+    for column, label in enumerate("ab"):
+        one = LogisticRegression(C=3.0, class_weight="balanced", max_iter=1000)
+        one.fit(features(support.inputs), [label in own for own in TAGS])
+        assert found.values[:, column] == pytest.approx(one.predict_proba(features(queries))[:, 1])
+    numbers = [1.0, 2.0, 4.0, 5.0]
+    ridge = FrozenLR(Remembered(Planar()), c=3.0).fit(Examples.of(ANGLES, numbers), NUMBERS, shot=4, seed=0)
+    spread = np.std(numbers)
+    by_hand = Ridge(alpha=1 / 3.0).fit(features(Inputs.of(ANGLES)), (np.array(numbers) - 3.0) / spread)
+    assert ridge.predict(queries).values[:, 0] == pytest.approx(by_hand.predict(features(queries)) * spread + 3.0)
+
+
+def test_neighbours_by_hand() -> None:
+    method = Knn(Remembered(Planar()), k=2, scale=4.0, alpha=0.5)
+    weight = np.exp(4.0 * (np.cos(np.radians(10)) - 1.0))
+    numbers = method.fit(Examples.of(ANGLES, [1.0, 2.0, 4.0, 5.0]), NUMBERS, shot=4, seed=0)
+    expected = (1.0 + 2.0 * weight + 0.5 * 3.0) / (1 + weight + 0.5)
+    assert numbers.predict(Inputs.of(["0"])).values == pytest.approx(np.array([[expected]]), abs=1e-6)
+    tags = method.fit(Examples.of(ANGLES, TAGS), LABELS, shot=2, seed=0).predict(Inputs.of(["0", "90"]))
+    a, b = (1 + weight + 0.25) / (1.5 + weight), (weight + 0.25) / (1.5 + weight)
+    assert tags.values[0] == pytest.approx([a, b], abs=1e-6)
+    assert tags.targets == [frozenset("a"), frozenset[str]()]  # b is given where it is likelier than its share, 1/2
+
+
+def test_methods_about_classes_say_so(model: Model) -> None:
+    proto = FrozenProto(Remembered(model.encoder))
+    assert proto.why_not(CLASSES) is None
+    assert "prototypes are of classes" in (proto.why_not(LABELS) or "")
+    table = pa.table({"text": [f"t {n}" for n in range(12)], "label": [str(n / 2) for n in range(12)]})
+    task = TaskSet("numbers", table, draws_by(table, NUMBERS), family=NUMBERS)
+    with pytest.raises(MetaglotError, match="There is nothing to judge: frozen-proto: prototypes are of classes"):
+        list(evaluate([task], [proto], Plan((2,), 1, 5, 0)))
+    rows = list(evaluate([task], [proto, Prior()], Plan((4,), 2, 5, 0)))
+    assert [(row.method, row.kind, row.support, row.metric.name) for row in rows] == [
+        ("prior", "regression", 4, "mae")
+    ] * 2
+
+
+def _tagged(texts: Callable[..., tuple[list[str], list[str]]], per_class: int, seed: int) -> TaskSet:
+    """Texts with words of one or two classes, which are their labels, and texts of none."""
+    first, second = texts(per_class, seed), texts(per_class, seed + 1)
+    both = [(a, [x]) for a, x in zip(*first, strict=True)]
+    both += [(f"{a} {b}", [x, y]) for a, x, b, y in zip(*first, *(one[1:] for one in second), strict=False)]
+    both += [("the one near some", [])] * per_class
+    table = pa.table({"text": [text for text, _ in both], "label": ["|".join(own) or None for _, own in both]})
+    return TaskSet("tagged", table, draws_by(table, LABELS), family=LABELS)
+
+
+def test_every_method_beats_the_floor_on_labels(
+    model: Model, texts: Callable[..., tuple[list[str], list[str]]]
+) -> None:
+    task = _tagged(texts, 20, 0)
+    quick = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 30)})
+    methods = [Prior(), Tfidf(), quick, *baselines(["frozen-lr", "knn"], model), *ours(model, ["instant"])]
+    rows = list(evaluate([task], methods, Plan((8,), 1, 40, 0)))
+    score = {row.method: row.score for row in rows}
+    assert min(score[name] for name in ("tfidf", "finetune")) > score["prior"] + 0.1
+    assert min(score["frozen-lr"], score["ours-instant"]) > score["prior"]
+    assert all(row.bins for row in rows)
+
+
+def test_fine_tuning_learns_numbers_by_the_loss_of_the_kind(
+    model: Model, texts: Callable[..., tuple[list[str], list[str]]]
+) -> None:
+    support, labels = texts(6)
+    unseen, truth = texts(15, seed=1)
+    number = {"fruit": 10.0, "tool": 20.0, "beast": 60.0}
+    method = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 60)}, batch_size=9)
+    examples = Examples.of(support, [number[label] for label in labels])
+    before = model.fingerprint()
+    found = method.fit(examples, NUMBERS, shot=18, seed=0).predict(Inputs.of(unseen))
+    floor = Prior().fit(examples, NUMBERS, shot=18, seed=0).predict(Inputs.of(unseen))
+    asked = [number[label] for label in truth]
+    assert NUMBERS.score(found, asked).metrics["mae"] < 0.5 * NUMBERS.score(floor, asked).metrics["mae"]
+    assert model.fingerprint() == before
+
+
+def test_an_unknown_kind() -> None:
+    with pytest.raises(MetaglotError, match="unknown kind of task 'spans'; choose from classification, multilabel"):
+        family_called("spans")
