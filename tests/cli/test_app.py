@@ -232,3 +232,11 @@ def test_data_commands(metaglot, examples):
     assert {one["name"] for one in listed["builtin"]} >= {"minilm", "tiny", "20newsgroups"}
     seen = json.loads(metaglot("data", "inspect", examples, "--json").out)
     assert seen["rows"] == 15
+
+
+def test_help_needs_no_heavy_library() -> None:
+    code = (
+        "import sys, metaglot.cli.app; print(sorted({'torch', 'transformers', 'sklearn', 'numpy', 'pyarrow'} & set("
+        "sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

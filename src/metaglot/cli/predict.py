@@ -20,7 +20,6 @@ from metaglot.cli.shared.texts import (
     texts_of,
 )
 from metaglot.data.examples import Inputs
-from metaglot.data.label_lists import SEPARATOR
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -217,12 +216,16 @@ def _new_columns(
 
 
 def _chances(probability: float | list[float] | None, *, text: bool) -> Any:
+    from metaglot.data.label_lists import SEPARATOR
+
     if isinstance(probability, list):
         return SEPARATOR.join(f"{one:.6g}" for one in probability) if text else probability
     return None if probability is None else round(probability, 6)
 
 
 def _tell(text: str, prediction: Prediction, *, as_json: bool, probable: bool) -> None:
+    from metaglot.data.label_lists import SEPARATOR
+
     if as_json:
         tell_json(_json(text, prediction, probable=probable))
     elif prediction.blank:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metaglot.choices import FACTS, FAMILIES
 from metaglot.cli.shared.checks import notes_on, text_notes
 from metaglot.cli.shared.texts import check_labels_there, complete, labels_of, learnt_from, read_file, texts_of
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.target_facts import Facts
 from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    from metaglot.data.target_facts import Facts
 
 
 class Labelled(NamedTuple):
@@ -63,7 +65,7 @@ def check_learnable(labelled: Labelled, file: Path, *, named: bool) -> None:
         raise MetaglotError(f"--names and --no-names have no use: a task of {family.name} has no labels with names")
 
 
-def facts_in(table: Any, file: Path, kind: str) -> Facts:
+def facts_in(table: Any, file: Path, kind: str) -> "Facts":
     """Return the targets of a kind other than classes, and what there is to tell of them."""
     from metaglot.data.labels import typed_labels
 
@@ -71,13 +73,14 @@ def facts_in(table: Any, file: Path, kind: str) -> Facts:
     if kind in FACTS:
         rows = table["row"].to_pylist()
         return FACTS[kind](typed_labels(table), lambda row: f"{file}: the label of row {rows[row] + 1}")
+    from metaglot.data.target_facts import Facts
     from metaglot.families.targets import targets_of
 
     read = targets_of(table, FAMILIES[kind](), source=file)
     return Facts(read.targets, (), {}, notes=read.notes)
 
 
-def _notes(facts: Facts, labels: Sequence[str | None], inputs: Inputs) -> list[str]:
+def _notes(facts: "Facts", labels: Sequence[str | None], inputs: Inputs) -> list[str]:
     """Return what is odd about targets and texts."""
     from metaglot.data.repeats import again
 
