@@ -16,7 +16,9 @@ URL = re.compile(r"(https?://[^\s)]+[^\s).,;])")
 ITEM = re.compile(r"(- |\d+\. )")
 SECTION = re.compile(r"[A-Z][\w ]+\n-{3,}(\n|$)")
 EXAMPLES = "Examples"
-FIELDS = Config(napoleon_use_ivar=True, napoleon_use_rtype=False)
+FIELDS = Config(
+    napoleon_use_param=False, napoleon_use_rtype=False, napoleon_custom_sections=[("Attributes", "params_style")]
+)  # types are plain words: as cross-references, "shape" would be one
 
 
 def to_rst(lines: Sequence[str]) -> list[str]:

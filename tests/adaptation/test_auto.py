@@ -72,14 +72,14 @@ def test_auto_is_what_it_chose_and_says_so(model, sentences, tmp_path, per_class
     assert Adapted.load(tmp_path / "saved", encoder=model.encoder).provenance["choice"] == record
     card = (tmp_path / "saved" / "README.md").read_text()
     assert choice.reason in card
-    assert Expected(**record["expected"]).said() in card
+    assert Expected(**record["expected"]).sentence() in card
 
 
 @pytest.mark.parametrize(("seconds", "effort"), [(0.0, CLOSED), (1.5, SOME), (4.0, MANY)])
 def test_what_does_not_fit_the_budget_is_not_tried(model, sentences, monkeypatch, seconds, effort):
     texts, labels = sentences(6)
     monkeypatch.setattr(module, "step_seconds", lambda *_: 1.0 / SOME.steps)  # SOME takes 1 s, MANY 3.3, to try 2
-    monkeypatch.setattr(module, "tried", lambda *_: pytest.fail("tried"))
+    monkeypatch.setattr(module, "trial_of", lambda *_: pytest.fail("tried"))
     choice, _ = choose(model.encoder, FAMILY, Examples.of(texts, labels), seed=0, seconds=seconds)
     assert choice.effort is effort
     assert f"over {seconds:g} s" in choice.reason

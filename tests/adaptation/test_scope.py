@@ -77,7 +77,7 @@ def test_predicting_unknown(tiny, sentences, tmp_path, effort):
 def test_one_example_of_each_without_names_says_nothing(model, sentences):
     texts, labels = sentences(1)
     assert model.adapt(texts, labels, effort="instant").in_scope(texts).shape == (3,)  # their names are words
-    with pytest.raises(MetaglotError, match="cannot be told from one example of each"):
+    with pytest.raises(MetaglotError, match="needs more than one example of each"):
         model.adapt(texts, labels, effort="instant", names=False).in_scope(texts)
 
 

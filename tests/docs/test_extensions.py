@@ -46,8 +46,7 @@ def test_sections_become_fields_and_examples_stay() -> None:
     extension("plain_docstrings").process(None, "function", "f", None, None, lines)
     text = "\n".join(lines)
     assert text.startswith("Return \\*it\\*.\n")
-    assert ":param classes_: The ``x`` of a\\_b." in text
-    assert ":type classes_: list of str" in text
+    assert ":Parameters: **classes_** (*list of str*) -- The ``x`` of a\\_b." in text
     assert ":returns: *int* -- A number." in text
     assert ".. rubric:: Examples\n\n>>> f_(2 * 3)\n6" in text
 

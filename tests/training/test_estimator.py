@@ -63,7 +63,7 @@ def test_the_choice_is_said():
     )
     assert said["none"] == "adjoint, because unrolled needs about 10.5 GB and 5.6 GB are free"
     assert "; it needs about 3.0 GB itself, which may not do: lower episodes.max_support" in said["too little"]
-    assert "cannot be told" in said["unknown"]
+    assert "is unknown here" in said["unknown"]
 
 
 def test_the_reason_of_each_boundary():
@@ -75,7 +75,7 @@ def test_the_reason_of_each_boundary():
 def test_settled(learner, tasks, free, expected):
     made = settled(maml(), learner, tasks, EpisodeSize(6, 6, 12), free=free)
     assert made.algorithm == replace(maml(), estimator=ESTIMATORS[expected]())
-    assert made.said.startswith(f"estimator: {expected}, ")
+    assert made.note.startswith(f"estimator: {expected}, ")
     assert made.record is not None
     assert made.record["name"] == expected
     assert made.record["free_bytes"] == free
@@ -102,7 +102,7 @@ def test_an_earlier_choice_is_kept_whatever_is_free(learner, tasks, monkeypatch,
     for free in (1, 10**15):
         found = settled(maml(), learner, tasks, EpisodeSize(6, 6, 12), record=record, free=free)
         assert found.algorithm == replace(maml(), estimator=estimator)
-        assert found.said == f"estimator: {module._name(estimator)}, as this run began"
+        assert found.note == f"estimator: {module._name(estimator)}, as this run began"
         assert found.record == record
 
 

@@ -529,7 +529,7 @@ class Adapted:
         Raises
         ------
         MetaglotError
-            For an example that there is not, where one class would be left, and where the examples were not kept.
+            For the number of no example, where one class would be left, and where the examples were not kept.
 
         Examples
         --------

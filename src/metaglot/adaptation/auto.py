@@ -93,7 +93,7 @@ def choose(
     if step * (most.steps + 2 * share * SOME.steps) > seconds:
         effort, what = (most, f"{most.steps} gradient steps") if usual(classes) > 0 else (CLOSED, "closed form")
         return chosen(effort, f"{what}, as most tasks want; to try steps first would take over {seconds:g} s")
-    trial = tried(encoder, family, tools, examples, units, seed, names)
+    trial = trial_of(encoder, family, tools, examples, units, seed, names)
     effort = CLOSED if trial.likely <= 0 else most
     return chosen(effort, _reason(effort, trial), trial)
 
@@ -115,7 +115,7 @@ def _reason(effort: Effort, trial: Trial) -> str:
     return f"{what}: {here}, {there}, so likely {100 * trial.likely:+.1f}"
 
 
-def tried(
+def trial_of(
     encoder: Encoder,
     family: AnyFamily,
     tools: ClassTools,

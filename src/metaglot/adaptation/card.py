@@ -7,29 +7,29 @@ from metaglot.adaptation.fit import Fit
 def model_card(fit: Fit) -> str:
     """Return a README for the folder: what it is, what it was made from, how to use it."""
     facts = fit.provenance
-    told = fit.family.described(fit.schema)
-    rows = "\n".join(f"| {_cell(name)} | {value} |" for name, value in told.rows)
+    description = fit.family.described(fit.schema)
+    rows = "\n".join(f"| {_cell(name)} | {value} |" for name, value in description.rows)
     trained_on = facts.get("meta_training", {}).get("data", [])
     sets = ", ".join(trained_on) if trained_on else "no labelled sets (untouched backbone)"
     versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
     return f"""---
 library_name: metaglot
-pipeline_tag: {told.tag}
+pipeline_tag: {description.tag}
 base_model: {facts.get("base", fit.encoder.backbone.name)}
 ---
 
-# {told.title}
+# {description.title}
 
 Adapted from `{facts.get("model", fit.encoder.name)}` with {fit.count} examples.
 
-| {told.columns[0]} | {told.columns[1]} |
+| {description.columns[0]} | {description.columns[1]} |
 |---|---|
 {rows}
 
 - base: {facts.get("base", "?")}
 - meta-trained on: {sets}
 - effort: {_effort(fit)}{_why(fit)}; seed {fit.seed}
-{_found(fit)}{_known(fit)}- SHA-256 of the examples: {facts.get("data_sha256", "?")}
+{_head_facts(fit)}{_feature_facts(fit)}- SHA-256 of the examples: {facts.get("data_sha256", "?")}
 - made with {versions}
 
 ```python
@@ -37,11 +37,11 @@ from metaglot import Adapted
 Adapted.load("this/folder").predict(["a text"])
 ```
 
-{told.limits}
+{description.limits}
 """
 
 
-def _found(fit: Fit) -> str:
+def _head_facts(fit: Fit) -> str:
     return _names(fit) + _reads(fit) + _solver(fit)
 
 
@@ -63,7 +63,7 @@ def _solver(fit: Fit) -> str:
     )
 
 
-def _known(fit: Fit) -> str:
+def _feature_facts(fit: Fit) -> str:
     if fit.units is None:
         return ""
     return f"- weights.safetensors holds a feature vector of each example (width {fit.units.features.shape[1]})\n"

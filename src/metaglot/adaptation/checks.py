@@ -65,9 +65,9 @@ def check_examples(
 
 def check_names(labels: Iterable[object]) -> list[Label]:
     """Return labels in their one form; raise MetaglotError unless these are two distinct ones or more."""
-    found: list[Label] = check_targets(ClassificationFamily(), listed("label", labels))
-    if len(set(found)) < 2:
-        raise MetaglotError(f"{len(set(found))} label given; a classifier needs at least two")
-    if twice := [label for label in in_order(found) if found.count(label) > 1]:
+    names: list[Label] = check_targets(ClassificationFamily(), listed("label", labels))
+    if len(set(names)) < 2:
+        raise MetaglotError(f"{len(set(names))} label given; a classifier needs at least two")
+    if twice := [label for label in in_order(names) if names.count(label) > 1]:
         raise MetaglotError(f"the label {twice[0]!r} is given twice")
-    return found
+    return names

@@ -57,8 +57,8 @@ def predict_aside(
     """Return what a fit to the examples inside predicts for those outside."""
     inside, outside = (examples.at(part) for part in rows)
     if isinstance(names, Mapping):
-        known = {label_text(label) for label in family.schema(inside.targets).outputs}
-        names = {label: words for label, words in names_given(names).items() if label in known}
+        inside_labels = {label_text(label) for label in family.schema(inside.targets).outputs}
+        names = {label: words for label, words in names_given(names).items() if label in inside_labels}
     fit = fit_examples(encoder, family, inside, effort, seed=seed, names=names)
     return fit.predictions(fit.features(outside.inputs).cpu().numpy())
 

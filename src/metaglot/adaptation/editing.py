@@ -34,7 +34,7 @@ def edited(
     """Return the fit without some examples, with other labels for some, and with more of them at the end.
 
     Examples go by their number from 0, as they stand in `fit.examples`.  Classes without examples go, new labels
-    become new classes.  Raises MetaglotError for an example that there is not, for one that is both removed and given a
+    become new classes.  Raises MetaglotError for the number of no example, for one that is both removed and given a
     label, where fewer than two classes would be left, and where the examples were not kept.
     """
     family = fit.family

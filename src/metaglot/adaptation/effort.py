@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from metaglot.algorithms import GradientBased, Made, adapting, build_algorithm
+from metaglot.algorithms import AnyAlgorithm, GradientBased, adapting, build_algorithm
 from metaglot.data.arguments import check_all, check_choice, check_number, check_switch, check_whole
 from metaglot.errors import MetaglotError
 from metaglot.inner import Adam, first_order
@@ -144,7 +144,7 @@ class AsTrained:
         """Return no bounds: the algorithm has its own."""
         return Budget()
 
-    def strategy(self) -> Made:
+    def strategy(self) -> AnyAlgorithm:
         """Return the algorithm."""
         return build_algorithm(self.algorithm, self.options)
 

@@ -182,11 +182,13 @@ class Encoder:
         return self._features(self.backbone.learner, params, inputs)
 
     def _features(self, learner: HfLearner, params: Params, inputs: Inputs) -> Tensor:  # [n, D]
-        found = torch.zeros(len(inputs), learner.hidden_size, device=learner.device)
+        features = torch.zeros(len(inputs), learner.hidden_size, device=learner.device)
         order = np.argsort(inputs.lengths(), kind="stable")
         with torch.no_grad():
             for rows in (order[at : at + BATCH] for at in range(0, len(order), BATCH)):
                 chosen = [int(i) for i in rows]
                 batch = self.collate(inputs.at(chosen))
-                found[torch.as_tensor(chosen, device=found.device)] = learner.forward(params, batch).pooled.float()
-        return found
+                features[torch.as_tensor(chosen, device=features.device)] = learner.forward(
+                    params, batch
+                ).pooled.float()
+        return features

@@ -36,7 +36,7 @@ class Fit:
     seed: int = 0
     units: SupportUnits | None = None  # what a head in closed form was made of
     solver: str = "ridge"  # and how
-    class_names: bool | Mapping[str, str] = True  # the words of each label; False: not wanted; True: it says nothing
+    class_names: bool | Mapping[str, str] = True  # words by label; False: names are not used; True: no name has words
     choice: Choice | None = None  # what the effort auto chose, and why
     paired: bool | None = None  # whether the examples were pairs of texts; None where it is not known
     examples: Examples[Any] = field(default_factory=Examples[Any])

@@ -72,10 +72,10 @@ def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:
     class_names = class_names_of(family, schema, effort, names)
     if not class_names:
         words = names_of([label_text(label) for label in classes], names_given(names))
-        dumb = [label for label, own in zip(classes, words, strict=True) if not own]
+        wordless = [label for label, own in zip(classes, words, strict=True) if not own]
         raise MetaglotError(
-            f"the label {dumb[0]!r} says nothing, or the same as another; give words for it, in Python as names="
-            f"{{{dumb[0]!r}: 'what it is called'}}, or an example"
+            f"the label {wordless[0]!r} has no words, or the same words as another; give words, in Python as names="
+            f"{{{wordless[0]!r}: 'what it is called'}}, or an example"
         )
     units = names_as(encoder, {}, family, schema, class_names)
     head, solver = head_of(encoder, family, schema, effort, units)

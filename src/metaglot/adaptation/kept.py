@@ -25,16 +25,16 @@ class _Line(Stored):
     label: str | bool | int | float | list[str]
 
 
-def to_keep(family: AnyFamily, examples: Examples[Any], folder: Path, *, asked: bool | None, kept: bool) -> bool:
+def to_keep(family: AnyFamily, examples: Examples[Any], folder: Path, *, wish: bool | None, kept: bool) -> bool:
     """Return whether the texts are to be saved in a folder; raise MetaglotError where that is asked and none are known.
 
     What was kept stays kept where the user asks for nothing: texts that were loaded (`kept`), and texts of which the
     folder holds some already.
     """
-    if asked and not len(examples):
+    if wish and not len(examples):
         raise MetaglotError("the examples cannot be saved: this adaptation was loaded from a folder without them")
-    if asked is not None:
-        return asked
+    if wish is not None:
+        return wish
     return len(examples) > 0 and (kept or _among(folder, family, examples))
 
 

@@ -105,7 +105,7 @@ class Model:
             The examples.
         labels : list
             The label of each, its set or list of labels, or its number.
-        task : {"classification", "multilabel", "regression"}, optional
+        task : {"classification", "multilabel", "regression", "ordinal"}, optional
             The kind of task.  By default the labels tell: sets and lists are several labels, fractions are numbers,
             and all else, whole numbers too, are classes.
         pairs : list of str, optional
@@ -338,7 +338,7 @@ def adapt_until(
         The second text of each example.
     goal : float
         The score to reach, accuracy as a share of one.
-    task : {"classification", "multilabel", "regression"}, optional
+    task : {"classification", "multilabel", "regression", "ordinal"}, optional
         The kind of task; by default the labels tell, as in `Model.adapt`.
     cpu_seconds : float, default=120
         How much time it may take.
@@ -383,7 +383,7 @@ def adapt_until(
 def check_task(task: object, targets: object) -> tuple[AnyFamily, list[Any]]:
     """Return the kind of task that is asked for, or that the targets look like, and the targets as a list.
 
-    Raises MetaglotError for a kind that there is not, and for targets that are no list.
+    Raises MetaglotError for an unknown kind, and for targets that are no list.
     """
     if isinstance(targets, str):  # the check of examples says what to do
         return family_of([]), targets  # pyright: ignore[reportReturnType]

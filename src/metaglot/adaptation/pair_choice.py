@@ -90,7 +90,7 @@ def best_of(gain: Mapping[PairChoice, float], conflicts: Mapping[PairChoice, flo
 
 def _conflicting(parts: Sequence[str], labels: Sequence[Any]) -> int:
     """Return how many examples have a part that another example has under another label."""
-    found: dict[str, set[Any]] = {}
+    labels_by_text: dict[str, set[Any]] = {}
     for part, label in zip(parts, labels, strict=True):
-        found.setdefault(part, set()).add(label)
-    return sum(len(found[part]) > 1 for part in parts)
+        labels_by_text.setdefault(part, set()).add(label)
+    return sum(len(labels_by_text[part]) > 1 for part in parts)

@@ -19,7 +19,7 @@ from metaglot.data.inspect import script
 
 UNREAD, SPLIT = 0.40, 0.30  # shares, less a standard error, from which on it is noted
 PLAIN = 0.80  # share of the pieces of a vocabulary that are in plain Latin letters, from which on `split` counts
-PIECES = 60  # with letters; of fewer nothing is said
+PIECES = 60  # with letters; fewer give no note
 TEXTS, LETTERS = 300, 400  # that are looked at: texts, and characters of each
 
 
@@ -52,7 +52,7 @@ def fit_of(tokenizer: Any, texts: Sequence[str]) -> Fit:
 
 
 def language_note(encoder: Encoder, texts: Sequence[str]) -> str | None:
-    """Return what is to be said where the model was not made for these texts; None where nothing is."""
+    """Return a note where the model was not made for these texts; None where it was."""
     tokenizer = encoder.backbone.tokenizer
     fit = fit_of(tokenizer, texts)
     if fit.pieces < PIECES:
@@ -68,7 +68,7 @@ def language_note(encoder: Encoder, texts: Sequence[str]) -> str | None:
     return (
         f"{encoder.name} was not made for texts like these (script: {usual}; {what}). Take an encoder of many "
         "languages or of this one, as a folder or hub id, such as intfloat/multilingual-e5-small; metaglot "
-        "evaluate MODEL FILE --against tfidf tells whether it is better than counting words"
+        "evaluate MODEL FILE --against tfidf measures whether it is better than counting words"
     )
 
 

@@ -28,7 +28,7 @@ from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.data.labels import KINDS
 from metaglot.data.locks import writing
 from metaglot.data.modes import usual_mode
-from metaglot.data.naming import found_name, kept_name
+from metaglot.data.naming import name_in_record, name_record
 from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
@@ -45,7 +45,7 @@ DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 def save_fit(fit: Fit, folder: Path, *, keep_examples: bool | None, force: bool) -> Path:
     """Write the folder under another name and rename it, so that it is never half-written."""
     check_target(folder, force=force)
-    keep_examples = to_keep(fit.family, fit.examples, folder, asked=keep_examples, kept=fit.kept)
+    keep_examples = to_keep(fit.family, fit.examples, folder, wish=keep_examples, kept=fit.kept)
     folder = folder.resolve()  # "." has no name of its own
     with writing(folder):
         check_target(folder, force=force)
@@ -126,7 +126,7 @@ def _read(folder: Path) -> _Saved:
         _check_known(weights, len(labels))
     except DAMAGE as error:
         raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
-    source = found_name("model_source", plain, folder)
+    source = name_in_record("model_source", plain, folder)
     return _Saved(stated, family, source, plain["provenance"], weights, read_examples(folder, family))
 
 
@@ -158,7 +158,7 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
         "class_names": fit.class_names if isinstance(fit.class_names, bool) else dict(fit.class_names),
         "choice": fit.choice and fit.choice.record(),
         "solver": fit.solver,
-        **kept_name("model_source", _source(fit.encoder), part),
+        **name_record("model_source", _source(fit.encoder), part),
         "model_sha256": fit.encoder.fingerprint(),
         "provenance": dict(fit.provenance),
         "examples_sha256": fit.examples.sha256() if keep_examples else "",

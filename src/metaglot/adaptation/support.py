@@ -19,7 +19,7 @@ from metaglot.types import Batch, Params
 
 MOST_OFTEN = 8  # times that an example of a rare class stands among those of gradient steps
 Names = bool | Mapping[str, str] | Mapping[Label, str]
-"""Whether names of classes help to learn them, where they say something; or words for labels that say nothing."""
+"""Whether names of classes help to learn them, if they are words; or words for labels that are none."""
 
 
 class Support(NamedTuple):

@@ -1,6 +1,6 @@
 """Every meta-learner by name: short files that fix scope, head, rule and estimator."""
 
-from metaglot.algorithms.build import Made, adapting, build_algorithm
+from metaglot.algorithms.build import AnyAlgorithm, adapting, build_algorithm
 from metaglot.algorithms.cotrained import CoTrained
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
@@ -8,10 +8,10 @@ from metaglot.algorithms.sequential_reptile import SequentialReptile
 from metaglot.algorithms.why_not import why_not
 
 __all__ = [
+    "AnyAlgorithm",
     "CoTrained",
     "GradientBased",
     "Joint",
-    "Made",
     "SequentialReptile",
     "adapting",
     "build_algorithm",

@@ -16,17 +16,17 @@ from metaglot.errors import MetaglotError
 from metaglot.models import Prototypes
 
 T = TypeVar("T")
-Made = GradientBased | Joint | SequentialReptile | CoTrained
+AnyAlgorithm = GradientBased | Joint | SequentialReptile | CoTrained
 
 
-def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> Made:
+def build_algorithm(name: str, options: Mapping[str, Any] | None = None) -> AnyAlgorithm:
     """Return the algorithm `name` with its options.
 
     Options are those of the function of that name; `head` and `scope` are names of `HEADS` and `SCOPES`, or such a name
     with options, as in `{generated: {layers: 3}}`; a list of name patterns is the scope `named`.
     Raises MetaglotError for unknown names and options, with the nearest known ones.
     """
-    return _made(f"algorithm {name}: ", _maker(name), options or {})
+    return _build(f"algorithm {name}: ", _maker(name), options or {})
 
 
 def full_options(name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -43,23 +43,23 @@ def full_options(name: str, options: Mapping[str, Any] | None = None) -> dict[st
 def prototype_metric(name: str, options: Mapping[str, Any]) -> str:
     """Return how the prototypes of an algorithm compare: cosine for one without any, or one that cannot be built."""
     try:
-        made = build_algorithm(name, options)
+        algorithm = build_algorithm(name, options)
     except MetaglotError:
         return "cosine"
-    head = adapting(made).head
+    head = adapting(algorithm).head
     return head.metric if isinstance(head, Prototypes) else "cosine"
 
 
-def adapting(made: Made) -> GradientBased:
+def adapting(algorithm: AnyAlgorithm) -> GradientBased:
     """Return how the algorithm adapts to one task."""
-    if isinstance(made, GradientBased):
-        return made
-    return made.fine_tune if isinstance(made, Joint) else made.alone
+    if isinstance(algorithm, GradientBased):
+        return algorithm
+    return algorithm.fine_tune if isinstance(algorithm, Joint) else algorithm.alone
 
 
-def has_dropout(made: Made) -> bool:
+def has_dropout(algorithm: AnyAlgorithm) -> bool:
     """Return whether meta-training runs with dropout."""
-    return made.dropout if isinstance(made, GradientBased | Joint) else made.alone.dropout
+    return algorithm.dropout if isinstance(algorithm, GradientBased | Joint) else algorithm.alone.dropout
 
 
 def named(value: Any, choices: Mapping[str, Callable[..., Any]]) -> str:
@@ -80,28 +80,28 @@ def _plain(value: Any, choices: Mapping[str, Callable[..., Any]] | None = None) 
     return {named(value, choices): {field.name: _plain(getattr(value, field.name)) for field in fields(value)}}
 
 
-def _maker(name: str) -> Callable[..., Made]:
+def _maker(name: str) -> Callable[..., AnyAlgorithm]:
     make = ALGORITHMS.get(name)
     if make is None:
         raise MetaglotError(f"unknown algorithm {name!r}{_near(name, ALGORITHMS)}; there are: {', '.join(ALGORITHMS)}")
     return make
 
 
-def _made(where: str, make: Callable[..., T], options: Mapping[str, Any]) -> T:
+def _build(where: str, make: Callable[..., T], options: Mapping[str, Any]) -> T:
     """Return what `make` makes of plain values; `where` ends in what separates it from an option's name."""
     return make(**_values(where, make, options))
 
 
 def _values(where: str, make: Callable[..., Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return plain values as what `make` takes."""
-    known = inspect.signature(make).parameters
+    parameters = inspect.signature(make).parameters
     values = dict(options)
     for key, value in values.items():
-        if key not in known:
-            has = f"it has {', '.join(known)}" if known else "it has none"
-            raise MetaglotError(f"{where[:-1].rstrip(':')}: unknown option {key!r}{_near(key, known)}; {has}")
-        values[key] = _value(where + key, key, value, known[key])
-    missing = [key for key, option in known.items() if option.default is option.empty and key not in values]
+        if key not in parameters:
+            has = f"it has {', '.join(parameters)}" if parameters else "it has none"
+            raise MetaglotError(f"{where[:-1].rstrip(':')}: unknown option {key!r}{_near(key, parameters)}; {has}")
+        values[key] = _value(where + key, key, value, parameters[key])
+    missing = [key for key, option in parameters.items() if option.default is option.empty and key not in values]
     if missing:
         raise MetaglotError(f"{where}{missing[0]}: nothing given; it is needed")
     return values
@@ -163,12 +163,12 @@ def _chosen(where: str, value: Any, choices: Mapping[str, Callable[..., T]]) -> 
     options = {"patterns": options} if isinstance(options, list) else options
     if not isinstance(options, Mapping):
         raise MetaglotError(f"{where}.{name}: expected options by name, got {options!r}")
-    return _made(f"{where}.{name}.", choices[name], options)
+    return _build(f"{where}.{name}.", choices[name], options)
 
 
 EXAMPLES = {"head": "generated: {layers: 3}", "scope": "lora: {rank: 8, targets: [query, value]}"}
 
 
-def _near(name: str, known: Mapping[str, Any]) -> str:
-    close = get_close_matches(name, list(known), n=1, cutoff=0.5)
+def _near(name: str, names: Mapping[str, Any]) -> str:
+    close = get_close_matches(name, list(names), n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else ""

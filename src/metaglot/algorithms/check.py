@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metaglot.algorithms.build import Made
+from metaglot.algorithms.build import AnyAlgorithm
 from metaglot.algorithms.cotrained import CoTrained
 from metaglot.algorithms.differences import derivative
 from metaglot.algorithms.gradient_based import GradientBased
@@ -73,7 +73,7 @@ class Checked:
         return True if any(one.shows for one in self.along) else None
 
 
-def check_gradient(algorithm: Made, learner: Learner, *, directions: int = 3, seed: int = 0) -> Checked:
+def check_gradient(algorithm: AnyAlgorithm, learner: Learner, *, directions: int = 3, seed: int = 0) -> Checked:
     """Return how the algorithm's meta-gradient compares; the learner's parameters should be float64.
 
     Raises MetaglotError for choices that are refused.
@@ -82,21 +82,21 @@ def check_gradient(algorithm: Made, learner: Learner, *, directions: int = 3, se
     episode = synthetic_episode(learner, seed=seed)
     problem = Problem(learner, episode.objective, INFO)
     meta = _noisy(algorithm.init(learner, [INFO], seed=seed), seed)
-    found = algorithm.meta_grad([problem], meta, [episode], step=0, seed=seed).grads
+    grads = algorithm.meta_grad([problem], meta, [episode], step=0, seed=seed).grads
     alone = algorithm.alone if isinstance(algorithm, SequentialReptile) else algorithm
     if isinstance(alone, GradientBased) and (truth := exact_of(alone)) != alone:
         name, kind = alone.estimator.name, KINDS.get(alone.estimator.name, READS)
         if why_not(truth) is not None:
             return Checked(name, exact=False, kind=kind)
         right = truth.meta_grad([problem], meta, [episode], step=0, seed=seed).grads
-        return Checked(name, exact=False, kind=kind, cosine=_cosine(found, right), cosines=cosines(found, right))
+        return Checked(name, exact=False, kind=kind, cosine=_cosine(grads, right), cosines=cosines(grads, right))
 
     def judged(at: Params) -> float:
         if isinstance(alone, Joint | CoTrained):
             return alone.loss_in(alone.meta_grad([problem], at, [episode], step=0, seed=seed).records[0])
         return query_loss(alone, problem, at, episode)
 
-    along = tuple(_along(found, meta, judged, fold(seed, "direction", i)) for i in range(directions))
+    along = tuple(_along(grads, meta, judged, fold(seed, "direction", i)) for i in range(directions))
     name = "plain" if isinstance(alone, Joint | CoTrained) or alone.steps == 0 else alone.estimator.name
     return Checked(name, exact=True, kind="the gradient of the query loss", along=along)
 
@@ -138,7 +138,7 @@ def synthetic_episode(learner: Learner, *, seed: int, tokens: int = 6) -> Episod
     return Episode(INFO, objective, objective.collate(part()), objective.collate(part()))
 
 
-def _still(algorithm: Made) -> Made:
+def _still(algorithm: AnyAlgorithm) -> AnyAlgorithm:
     """Return the algorithm without dropout, at its own estimator from the first episode on; auto is unrolled."""
     if isinstance(algorithm, GradientBased):
         estimator = unrolled if isinstance(algorithm.estimator, Auto) else algorithm.estimator
@@ -164,9 +164,9 @@ def _along(grads: Params, meta: Params, judged: Callable[[Params], float], seed:
         return judged({name: value + distance / length * raw[name] for name, value in meta.items()})
 
     gradient = float(torch.stack([(grads[name] * raw[name]).sum() for name in meta]).sum()) / length
-    found = derivative(at)
-    size = max(abs(found.value), 1e-12)
-    return Along(gradient, found.value, abs(gradient - found.value) / size, TOLERANCE + found.bound / size)
+    estimate = derivative(at)
+    size = max(abs(estimate.value), 1e-12)
+    return Along(gradient, estimate.value, abs(gradient - estimate.value) / size, TOLERANCE + estimate.bound / size)
 
 
 def _random(like: Tensor, seed: int) -> Tensor:
@@ -174,18 +174,18 @@ def _random(like: Tensor, seed: int) -> Tensor:
     return drawn.to(like.device)
 
 
-def cosines(found: Params, truth: Params) -> dict[str, float]:
+def cosines(ours: Params, truth: Params) -> dict[str, float]:
     """Return the cosine of two gradients in each part (body, algorithm.rule, …) in which neither is 0."""
     names: dict[str, list[str]] = {}
     for name in truth:
         parts = name.split(".")
         names.setdefault(".".join(parts[: 2 if parts[0] == "algorithm" else 1]), []).append(name)
-    each = {part: _cosine({n: found[n] for n in of}, {n: truth[n] for n in of}) for part, of in names.items()}
+    each = {part: _cosine({n: ours[n] for n in of}, {n: truth[n] for n in of}) for part, of in names.items()}
     return {part: cosine for part, cosine in each.items() if cosine is not None}
 
 
-def _cosine(found: Params, truth: Params) -> float | None:
-    both = [(found[name].flatten(), truth[name].flatten()) for name in truth]
+def _cosine(ours: Params, truth: Params) -> float | None:
+    both = [(ours[name].flatten(), truth[name].flatten()) for name in truth]
     dot = sum(float(a @ b) for a, b in both)
     sizes = [sum(float(pair[k] @ pair[k]) for pair in both) ** 0.5 for k in (0, 1)]
     return dot / (sizes[0] * sizes[1]) if all(sizes) else None

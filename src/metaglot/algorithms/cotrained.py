@@ -63,8 +63,8 @@ class CoTrained:
         records: list[Record] = []
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
             if problem.over_vocabulary:  # its classes are words: there is no other classifier than the learner's head
-                found = self.alone.meta_grad([problem], meta, [episode], step=step + i, seed=seed)
-                grads, record = found.grads, found.records[0]
+                part = self.alone.meta_grad([problem], meta, [episode], step=step + i, seed=seed)
+                grads, record = part.grads, part.records[0]
                 for name, grad in grads.items():
                     total[name].add_(grad, alpha=1 / len(episodes))
             else:
@@ -89,8 +89,8 @@ class CoTrained:
         of_set = self._set_loss(problem, leaves, (support, query))
         grads = gradients((1 - self.share) * loss + self.share * of_set, leaves)
         metrics = problem.objective.metrics(logits.detach(), query)
-        told = {"task": problem.task.name, "ways": len(problem.task.labels), "set_loss": float(of_set.detach())}
-        return grads, {**told, **metrics}
+        record = {"task": problem.task.name, "ways": len(problem.task.labels), "set_loss": float(of_set.detach())}
+        return grads, {**record, **metrics}
 
     def _set_loss(self, problem: Problem, meta: Params, parts: tuple[Batch, Batch]) -> Tensor:  # nats
         """Return the mean loss of the classifier over all classes of the data set, on all texts."""

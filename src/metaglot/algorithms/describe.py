@@ -4,7 +4,7 @@ import re
 import sys
 from typing import NamedTuple
 
-from metaglot.algorithms.build import Made, adapting, named
+from metaglot.algorithms.build import AnyAlgorithm, adapting, named
 from metaglot.algorithms.check import exact_of
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
@@ -48,18 +48,18 @@ class Described(NamedTuple):
 def describe(name: str) -> Described:
     """Return what the algorithm `name` is with its defaults; its name must be one of `ALGORITHMS`."""
     make = ALGORITHMS[name]
-    made: Made = make()
-    multitask = isinstance(made, Joint) and not made.single_source
+    algorithm: AnyAlgorithm = make()
+    multitask = isinstance(algorithm, Joint) and not algorithm.single_source
     module = Joint.__module__ if multitask else make.__module__
-    said = " ".join((sys.modules[module].__doc__ or "").split())
-    papers = papers_in(said)
-    summary = re.split(r"(?<=[.;]) ", said)[0].rstrip(".;")
-    if isinstance(made, Joint):
-        tuned = made.fine_tune
+    text = " ".join((sys.modules[module].__doc__ or "").split())
+    papers = papers_in(text)
+    summary = re.split(r"(?<=[.;]) ", text)[0].rstrip(".;")
+    if isinstance(algorithm, Joint):
+        tuned = algorithm.fine_tune
         choices = ("all", "one a data set", NONE, 0, "plain")
         cost = Cost(f"none; {tuned.steps} of fine-tuning on a new task", "no")
         return Described(name, summary, *choices, exact=True, papers=papers, cost=cost)
-    alone = adapting(made)
+    alone = adapting(algorithm)
     estimator = alone.estimator.name if alone.steps or not alone.estimator.exact else "plain"
     return Described(
         name,
@@ -77,8 +77,8 @@ def describe(name: str) -> Described:
 
 def papers_in(text: str) -> tuple[Paper, ...]:
     """Return the papers named as `Author et al. YEAR …, URL`, each URL once."""
-    found = {match[2].rstrip("."): match[1] for match in NAMED.finditer(text)}
-    return tuple(Paper(cite, url) for url, cite in found.items())
+    papers = {match[2].rstrip("."): match[1] for match in NAMED.finditer(text)}
+    return tuple(Paper(cite, url) for url, cite in papers.items())
 
 
 def cost_of(algorithm: GradientBased) -> Cost:

@@ -31,8 +31,8 @@ def derivative(function: Callable[[float], float]) -> Derivative:
     """Return the derivative of `function` at 0; it is evaluated 9 times, or up to 36 times where it is noisy."""
     best: Derivative | None = None
     for step in STEPS:
-        found = _of([function(step * k) for k in range(-4, 5)], step, best.noise if best else 0.0)
-        best = found if best is None or found.bound < best.bound else best._replace(noise=found.noise)
+        estimate = _of([function(step * k) for k in range(-4, 5)], step, best.noise if best else 0.0)
+        best = estimate if best is None or estimate.bound < best.bound else best._replace(noise=estimate.noise)
         if best.bound <= ENOUGH * abs(best.value):
             break
     assert best is not None
@@ -44,8 +44,8 @@ def noise_of(values: Sequence[float]) -> float:
     squares: list[float] = []
     for k in ORDERS:
         weights = [(-1) ** j * comb(k, j) for j in range(k + 1)]
-        found = [sum(w * values[at + j] for j, w in enumerate(weights)) for at in range(len(values) - k)]
-        squares.append(factorial(k) ** 2 / factorial(2 * k) * sum(x * x for x in found) / len(found))
+        sums = [sum(w * values[at + j] for j, w in enumerate(weights)) for at in range(len(values) - k)]
+        squares.append(factorial(k) ** 2 / factorial(2 * k) * sum(x * x for x in sums) / len(sums))
     return sqrt(sum(squares) / len(squares))
 
 

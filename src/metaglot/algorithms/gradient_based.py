@@ -51,7 +51,7 @@ class GradientBased:
     def inner(self) -> Inner:
         """What an estimator differentiates."""
         loop = InnerLoop(self.rule, self.steps, self.batch_size, self.chunk, self.proximal, self.stream)
-        # A query pass in fp32 halves the error of bf16 for a few per cent of the time, where the inner loop is dear.
+        # Where the inner loop is expensive, a query pass in fp32 costs a few per cent and halves the error of bf16.
         precise = self.second_order if self.precise is None else self.precise
         return Inner(self.scope, self.head, loop, precise=precise)
 

@@ -52,9 +52,9 @@ class Hybrid:
         taught = [i for i, episode in enumerate(episodes) if episode.support]
         if taught:
             chosen = [problems[i] for i in taught], [episodes[i] for i in taught]
-            found = self.tasks.meta_grad(chosen[0], meta, chosen[1], step=step, seed=seed)
-            _add(total, found.grads, share=len(taught) / len(episodes))
-            for i, record in zip(taught, found.records, strict=True):
+            of_tasks = self.tasks.meta_grad(chosen[0], meta, chosen[1], step=step, seed=seed)
+            _add(total, of_tasks.grads, share=len(taught) / len(episodes))
+            for i, record in zip(taught, of_tasks.records, strict=True):
                 records[i] = {**record, "family": episodes[i].objective.name}
         weights = episode_weights(episodes)
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):

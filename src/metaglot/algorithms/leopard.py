@@ -24,5 +24,5 @@ def leopard(
 ) -> GradientBased:
     """Return LEOPARD with the exact gradient; `layers` are those of the generator."""
     rule = LayerRates(lr=lr, head_lr=head_lr)
-    made = ESTIMATORS[estimator]()
-    return GradientBased(scope, Generated(layers=layers), rule, steps=steps, estimator=made, dropout=dropout)
+    outer_estimator = ESTIMATORS[estimator]()
+    return GradientBased(scope, Generated(layers=layers), rule, steps=steps, estimator=outer_estimator, dropout=dropout)

@@ -2,7 +2,7 @@
 
     B ← B − α·net(∇_B L(φ; support)),  W ← W − β ∇_W L(φ; support) for the head,  min over all of L(φ; query)
 
-Munkhdalai and Yu 2017, https://arxiv.org/abs/1703.00837; what is different here is said with the rule
+Munkhdalai and Yu 2017, https://arxiv.org/abs/1703.00837; the rule says what is different here
 (`inner/metanet.py`).  The head starts from prototypes, since one of zeros passes no gradient on to what it reads.
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from metaglot.config import dump_recipe, load_recipe
 from metaglot.data.cache import atomic_folder, write_whole
-from metaglot.data.naming import kept_name
+from metaglot.data.naming import name_record
 from metaglot.data.runfile import description_in
 from metaglot.errors import MetaglotError
 from metaglot.version import __version__
@@ -38,7 +38,7 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any],
         with atomic_folder(folder / BASE) as part:
             shutil.copytree(base, part, dirs_exist_ok=True)
     if base is None and "base" in description:
-        description = {**description, **kept_name("base", str(description["base"]), folder)}
+        description = {**description, **name_record("base", str(description["base"]), folder)}
     environment = {"metaglot": __version__, "python": platform.python_version(), "machine": platform.machine()}
     environment |= _versions()
     for name, text in (

@@ -78,8 +78,8 @@ def assemble(
         text_source = TextSource(recipe, recipe.text, text, backbone, progress)
     tasks = tasks_of(recipe, supervised, text_source)
     chosen = _settled(recipe, algorithm, backbone, tasks, run)
-    if chosen.said:
-        say(chosen.said)
+    if chosen.note:
+        say(chosen.note)
     measures = measures_of(validation, train)
     plan = _plan(recipe, backbone, chosen.algorithm, tasks, validation, measures)
     described = _description(recipe, named, chosen, base)

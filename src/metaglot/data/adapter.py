@@ -41,13 +41,13 @@ def read_adapter(folder: Path) -> Adapter | None:
     if not file.is_file():
         return None
     try:
-        found = Adapter.model_validate(json.loads(read_raw(file).decode("utf-8")))
+        adapter = Adapter.model_validate(json.loads(read_raw(file).decode("utf-8")))
     except FAULTS as error:
         what = " ".join(str(error).split())
         raise MetaglotError(f"{file}: the file is damaged ({what:.150}); copy or download the adapter again") from error
-    if found.peft_type != "LORA":
-        raise MetaglotError(f"{file}: the adapter is of the type {found.peft_type}, not LORA; {WAY_OUT}")
-    extra: dict[str, Any] = found.model_extra or {}
+    if adapter.peft_type != "LORA":
+        raise MetaglotError(f"{file}: the adapter is of the type {adapter.peft_type}, not LORA; {WAY_OUT}")
+    extra: dict[str, Any] = adapter.model_extra or {}
     for name in UNSUPPORTED:
         if extra.get(name):
             raise MetaglotError(f"{file}: the setting {name} is not supported; {WAY_OUT}")
@@ -55,7 +55,7 @@ def read_adapter(folder: Path) -> Adapter | None:
         raise MetaglotError(
             f"{folder}: an adapter without {WEIGHTS}; save it again with peft (save_pretrained writes safetensors)"
         )
-    return found
+    return adapter
 
 
 def base_of(adapter: Adapter, folder: Path) -> str:

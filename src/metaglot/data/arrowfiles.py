@@ -39,7 +39,7 @@ def read_parquet(path: Path, pick: Pick) -> Raw:
         raise MetaglotError(f"{path}, line 1: {what} (it begins with {head!r}). Mend the file or its name.") from error
     if table.num_rows == 0:
         raise MetaglotError(f"{path}, line 1: no rows.")
-    return from_arrow(table, chosen, str(path))._replace(form="parquet", found=tuple(schema.names))
+    return from_arrow(table, chosen, str(path))._replace(form="parquet", file_columns=tuple(schema.names))
 
 
 def _check_columns(path: Path, names: Sequence[str]) -> None:
@@ -114,11 +114,11 @@ def saved_folder(path: Path) -> list[tuple[str | None, pa.Table]]:
 
     size = _check_saved(path)
     try:
-        found = load_from_disk(str(path))
+        data_set = load_from_disk(str(path))
     except Exception as error:
         raise MetaglotError(f"{path}: not a whole folder of `save_to_disk`: {error}") from error
     sets: Mapping[str | None, Dataset] = (
-        cast("Mapping[str | None, Dataset]", found) if isinstance(found, DatasetDict) else {None: found}
+        cast("Mapping[str | None, Dataset]", data_set) if isinstance(data_set, DatasetDict) else {None: data_set}
     )
     tables = [(split, _table(one)) for split, one in sets.items()]
     for _, table in tables:
@@ -168,16 +168,16 @@ def hub_set(source: str) -> list[tuple[str | None, pa.Table]]:
     rest, _, split = source.removeprefix("hub:").partition(":")
     name, _, config = rest.partition("@")
     try:
-        found = load_dataset(name, config or None, split=split or None)
+        data_set = load_dataset(name, config or None, split=split or None)
     except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise MetaglotError(
             f"{source}: cannot be loaded ({type(error).__name__}: {reason}). Check the name"
             " (hub:ID[@config][:split]), the network and HF_HUB_OFFLINE, or give the path of a downloaded file."
         ) from error
-    if isinstance(found, DatasetDict):
-        return [(str(one), _table(part)) for one, part in found.items()]
-    return [(split, _table(found))]
+    if isinstance(data_set, DatasetDict):
+        return [(str(one), _table(part)) for one, part in data_set.items()]
+    return [(split, _table(data_set))]
 
 
 def _table(dataset: Any) -> pa.Table:

@@ -45,12 +45,12 @@ class Blocks:
 
     def rows(self, indices: Sequence[int] | np.ndarray) -> list[dict[str, Any]]:
         """Return blocks by position: input_ids [length] int64, copies.  Raises IndexError beyond the end."""
-        found: list[dict[str, Any]] = []
+        rows_read: list[dict[str, Any]] = []
         for index in np.asarray(indices, dtype=np.int64).tolist():
             if not 0 <= index < len(self):
                 raise IndexError(f"block {index} of {len(self)}")
-            found.append({"input_ids": self.parts[index // BLOCKS][index % BLOCKS].astype(np.int64)})
-        return found
+            rows_read.append({"input_ids": self.parts[index // BLOCKS][index % BLOCKS].astype(np.int64)})
+        return rows_read
 
 
 class _Frame(NamedTuple):

@@ -35,15 +35,15 @@ def bounded_parquet(path: Path, columns: list[str] | None) -> pa.Table:
     texts = {field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)}
     with pq.ParquetFile(path, read_dictionary=sorted(texts & stated.dictionaries)) as file:
         whole = [name for name in wanted if name not in stated.prefixed]
-        found = file.read(whole)
-        left = limit - sum(bytes_of(column) for column in found.columns)
-        if left < 0:
+        table = file.read(whole)
+        budget = limit - sum(bytes_of(column) for column in table.columns)
+        if budget < 0:
             raise _too_large(path, limit)
         rows = max(1, min(BATCH, limit // max(1, stated.largest)))
         parts = [name for name in wanted if name in stated.prefixed]
-        batches = list(_counted(path, file.iter_batches(rows, columns=parts), left, limit)) if parts else []
+        batches = list(_counted(path, file.iter_batches(rows, columns=parts), budget, limit)) if parts else []
         prefixed = pa.Table.from_batches(batches) if batches else file.schema_arrow.empty_table().select(parts)
-    by_name = {name: plain_column((found if name in whole else prefixed).column(name)) for name in wanted}
+    by_name = {name: plain_column((table if name in whole else prefixed).column(name)) for name in wanted}
     return pa.table(by_name, metadata=schema.metadata)
 
 
@@ -55,7 +55,7 @@ class Stated(NamedTuple):
     prefixed: set[str]  # columns whose values may begin with a part of the one before
 
 
-def check_stated(path: Path, facts: pq.FileMetaData, wanted: set[str], limit: int) -> Stated:
+def check_stated(path: Path, facts: pq.FileMetaData, columns: set[str], limit: int) -> Stated:
     """Return what a file states of the wanted columns; raise MetaglotError where it is too much."""
     if facts.num_rows > ROWS:
         raise MetaglotError(f"{path}: it states {facts.num_rows:,} rows, above the limit of {ROWS:,}. {WAY_OUT}")
@@ -68,7 +68,7 @@ def check_stated(path: Path, facts: pq.FileMetaData, wanted: set[str], limit: in
         for j in range(group.num_columns):
             chunk = group.column(j)
             name = chunk.path_in_schema.split(".")[0]
-            if name in wanted:
+            if name in columns:
                 (packed if "RLE_DICTIONARY" in chunk.encodings else other).add(name)
                 total += chunk.total_uncompressed_size
                 if "DELTA_BYTE_ARRAY" in chunk.encodings:
@@ -110,13 +110,13 @@ def _bytes(array: pa.Array) -> int:
     return array.nbytes + len(array) // 8
 
 
-def _counted(path: Path, batches: Iterable[pa.RecordBatch], left: int, limit: int) -> Iterator[pa.RecordBatch]:
+def _counted(path: Path, batches: Iterable[pa.RecordBatch], budget: int, limit: int) -> Iterator[pa.RecordBatch]:
     """Give the batches while they fit into the bytes that are left of the limit."""
     rows = 0
     for batch in batches:
-        left -= sum(_bytes(column) for column in batch.columns)
+        budget -= sum(_bytes(column) for column in batch.columns)
         rows += batch.num_rows
-        if left < 0 or rows > ROWS:
+        if budget < 0 or rows > ROWS:
             raise _too_large(path, limit)
         yield batch
 

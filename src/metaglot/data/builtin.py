@@ -222,8 +222,8 @@ def _hub_cache(entry: Builtin) -> Path | None:
         return None
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(entry.hub, "model.safetensors")
-    return _same_weights(entry, Path(found).parent) if isinstance(found, str) else None
+    file = try_to_load_from_cache(entry.hub, "model.safetensors")
+    return _same_weights(entry, Path(file).parent) if isinstance(file, str) else None
 
 
 def _hub_download(entry: Builtin, say: Callable[[str], None]) -> Path | None:

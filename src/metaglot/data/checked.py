@@ -48,10 +48,10 @@ def faults(error: Exception) -> str:
     """Return the first faults that pydantic found: the field, what was expected, what came."""
     if not isinstance(error, ValidationError):
         return str(error)[:200]
-    found = error.errors(include_url=False)
-    said = [
+    errors = error.errors(include_url=False)
+    sentences = [
         f"{'.'.join(str(part)[:60] for part in one['loc']) or 'the whole'}: {one['msg']} (got {shown(one['input'])})"
-        for one in found[:SHOWN]
+        for one in errors[:SHOWN]
     ]
-    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return "; ".join(said) + more
+    more = f"; and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
+    return "; ".join(sentences) + more

@@ -29,8 +29,8 @@ class Pick:
     """What is asked of a file: which of its columns is which, and how its text is encoded."""
 
     source: str
-    wanted: Mapping[str, str]  # {canonical name: column of the file, or its number from 1}
-    known: tuple[str, ...]  # the names that columns may have
+    mapping: Mapping[str, str]  # {canonical name: column of the file, or its number from 1}
+    names: tuple[str, ...]  # the names that columns may have
     encoding: str | None = None  # None: UTF-8, or UTF-16 with a mark
     own: str = ""  # where it is not empty: every column of the file is picked too, by its name behind this prefix
     cells: Cells = "one"
@@ -38,39 +38,39 @@ class Pick:
     @property
     def numbered(self) -> bool:
         """Whether all columns are given by number, as of a file without a header."""
-        return bool(self.wanted) and all(map(_is_number, self.wanted.values()))
+        return bool(self.mapping) and all(map(_is_number, self.mapping.values()))
 
-    def fits(self, found: Sequence[str]) -> bool:
+    def fits(self, columns: Sequence[str]) -> bool:
         """Whether these columns hold all that is asked for."""
         try:
-            return bool(self(found))
+            return bool(self(columns))
         except MetaglotError:
             return False
 
-    def __call__(self, found: Sequence[str]) -> Mapping[str, str]:
+    def __call__(self, columns: Sequence[str]) -> Mapping[str, str]:
         """Return {canonical name: column of the file} for the columns that a file has.
 
         Raises MetaglotError for a column that is not there, and where none holds the text.
         """
-        listing = ", ".join(repr(name) for name in found)
-        wanted = {name: _named(column, found) for name, column in self.wanted.items()}
+        listing = ", ".join(repr(name) for name in columns)
+        wanted = {name: _named(column, columns) for name, column in self.mapping.items()}
         for name, column in wanted.items():
-            if column not in found:
+            if column not in columns:
                 raise MetaglotError(
-                    f"{self.source}, line 1: no column {column!r} for {name}{near_name(column, found)}; it has "
+                    f"{self.source}, line 1: no column {column!r} for {name}{near_name(column, columns)}; it has "
                     f"{listing}."
                 )
-        chosen = {name: wanted.get(name, name) for name in self.known if wanted.get(name, name) in found}
+        chosen = {name: wanted.get(name, name) for name in self.names if wanted.get(name, name) in columns}
         if "part" not in chosen:  # a table of games may have a column draw: without part they are none of ours
             chosen = {name: column for name, column in chosen.items() if name not in INTEGERS or name in wanted}
         if "text" not in chosen:
             raise MetaglotError(
-                f"{self.source}, line 1: no column 'text'{near_name('text', found)}; it has {listing}."
-                f"{_separator(found)}"
+                f"{self.source}, line 1: no column 'text'{near_name('text', columns)}; it has {listing}."
+                f"{_separator(columns)}"
                 " Say which one holds the text: --columns text=COLUMN (in Python mapping={'text': 'COLUMN'}). Where the"
                 " first line is no header, give numbers: --columns text=2,label=1."
             )
-        return {**chosen, **{self.own + name: name for name in found}} if self.own else chosen
+        return {**chosen, **{self.own + name: name for name in columns}} if self.own else chosen
 
 
 class Raw(NamedTuple):
@@ -81,7 +81,7 @@ class Raw(NamedTuple):
     typed: bool = True  # False: the format has nothing but strings
     notes: tuple[str, ...] = ()  # what was odd about the rows
     form: str = ""  # what the file was recognised as
-    found: tuple[str, ...] = ()  # all columns of the file
+    file_columns: tuple[str, ...] = ()  # all columns of the file
     answers: bool = False  # labels are answers of people, and a row without one was skipped
 
 
@@ -119,11 +119,11 @@ def picker(
     Raises MetaglotError for a name that is none of these.
     """
     wanted = dict(mapping or {})
-    known = (*CANONICAL, *more)
+    names = (*CANONICAL, *more)
     for name in wanted:
-        if name not in known:
-            raise MetaglotError(f"unknown column {name!r}{near_name(name, known)}: choose from {', '.join(known)}.")
-    return Pick(source, wanted, known, encoding, cells=cells)
+        if name not in names:
+            raise MetaglotError(f"unknown column {name!r}{near_name(name, names)}: choose from {', '.join(names)}.")
+    return Pick(source, wanted, names, encoding, cells=cells)
 
 
 def canonical(raw: Raw, cells: Cells = "one") -> pa.Table:
@@ -153,7 +153,7 @@ def canonical(raw: Raw, cells: Cells = "one") -> pa.Table:
         raise MetaglotError(f"{raw.where(row)}: the text is missing. Give every row a text, or leave the row out.")
     table = pa.table({**columns, "row": pa.array(range(len(text)), pa.int64())})
     noted = with_notes(table, (*raw.notes, *labels.notes), kind)
-    return with_form(noted, Form(raw.form, raw.found, raw.answers))
+    return with_form(noted, Form(raw.form, raw.file_columns, raw.answers))
 
 
 def _label_column(raw: Raw, cells: Cells) -> tuple[Column, str]:
@@ -262,20 +262,20 @@ def _is_number(column: str) -> bool:
     return column.isascii() and column.isdigit() and len(column) < 7
 
 
-def _named(column: str, found: Sequence[str]) -> str:
+def _named(column: str, columns: Sequence[str]) -> str:
     """Return a column by its name, where it is given by its number."""
-    by_number = column not in found and _is_number(column) and 0 < int(column) <= len(found)
-    return found[int(column) - 1] if by_number else column
+    by_number = column not in columns and _is_number(column) and 0 < int(column) <= len(columns)
+    return columns[int(column) - 1] if by_number else column
 
 
-def _separator(found: Sequence[str]) -> str:
+def _separator(columns: Sequence[str]) -> str:
     """Return a hint where the one column's name looks like a whole header of another separator."""
-    if len(found) == 1:
+    if len(columns) == 1:
         for mark, advice in (
             ("\t", "tabs: name it .tsv"),
             (";", "semicolons: name it .csv"),
             (",", "commas: name it .csv"),
         ):
-            if mark in found[0]:
+            if mark in columns[0]:
                 return f" The columns seem to be separated by {advice}."
     return ""

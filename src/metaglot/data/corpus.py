@@ -69,10 +69,10 @@ def read_corpus(
     for kind, keep in _filters(table, cleaning, name).items():
         removed[kind] = int((left & ~keep).sum())
         left &= keep
-    table, copies = _without_copies(_kept(table, left)[0], cleaning.duplicates, progress)
+    table, copies = _without_copies(_selection(table, left)[0], cleaning.duplicates, progress)
     removed |= copies
     if not len(table):
-        raise MetaglotError(f"{name}: no text is left: {_said(removed)}. Loosen the filters, or mend the source.")
+        raise MetaglotError(f"{name}: no text is left: {_sentence(removed)}. Loosen the filters, or mend the source.")
     numbers = _renumbered(table["document"].to_numpy())
     return Corpus(name, table.set_column(3, "document", pa.array(numbers)), removed)
 
@@ -96,11 +96,11 @@ def _without_copies(
     if duplicates == "keep":
         return table, {}
     if duplicates == "exact":
-        table, same = _kept(table, ~repeats(table["text"], progress=progress))
+        table, same = _selection(table, ~repeats(table["text"], progress=progress))
         return table, {"duplicate": same}
     copies, near = near_repeats(table["text"], progress=progress)
-    table, same = _kept(table, ~copies)
-    table, alike = _kept(table, ~near[~copies])
+    table, same = _selection(table, ~copies)
+    table, alike = _selection(table, ~near[~copies])
     return table, {"duplicate": same, "near-duplicate": alike}
 
 
@@ -112,14 +112,14 @@ def split_corpus(corpus: Corpus, share: float, *, seed: int) -> tuple[Corpus, Co
     if not 0 < share < 1:
         raise MetaglotError(f"the share to hold out is {share}; it lies between 0 and 1.")
     documents = corpus.table["document"].to_numpy()
-    found = np.unique(documents)
-    if len(found) < 2:
+    numbers = np.unique(documents)
+    if len(numbers) < 2:
         raise MetaglotError(
             f"{corpus.name}: all of it is one document, and documents are held out whole. Give several files or a "
             "column `document`, or measure no perplexity: text.held_out: 0."
         )
-    size = min(max(round(share * len(found)), 1), len(found) - 1)
-    held = np.isin(documents, generator(seed, "held-out documents").permutation(found)[:size])
+    size = min(max(round(share * len(numbers)), 1), len(numbers) - 1)
+    held = np.isin(documents, generator(seed, "held-out documents").permutation(numbers)[:size])
     first, second = (corpus._replace(table=corpus.table.filter(pa.array(part))) for part in (~held, held))
     return first, second
 
@@ -130,10 +130,10 @@ def codes_of(column: pa.ChunkedArray) -> tuple[np.ndarray, tuple[str, ...]]:
     A null is -1.
     """
     names = sorted(cast("list[str]", column.unique().drop_null().to_pylist()))
-    found = cast(
+    codes = cast(
         "pa.ChunkedArray", pc.call_function("index_in", [column], pc.SetLookupOptions(pa.array(names, "string")))
     )
-    return found.fill_null(-1).to_numpy().astype(np.int32), tuple(names)
+    return codes.fill_null(-1).to_numpy().astype(np.int32), tuple(names)
 
 
 def _check(cleaning: Cleaning) -> None:
@@ -141,16 +141,16 @@ def _check(cleaning: Cleaning) -> None:
         low, high = cleaning.min_chars, cleaning.max_chars
         raise MetaglotError(f"min_chars is {low} and max_chars is {high}; needed is 0 < min_chars <= max_chars.")
     if cleaning.duplicates not in get_args(Duplicates):
-        known = ", ".join(get_args(Duplicates))
-        raise MetaglotError(f"duplicates is {cleaning.duplicates!r}; choose from {known}.")
+        choices = ", ".join(get_args(Duplicates))
+        raise MetaglotError(f"duplicates is {cleaning.duplicates!r}; choose from {choices}.")
 
 
 def _text_files(path: str) -> list[Path]:
     """Return the .txt files that a path means; none where it means anything else."""
-    found = Path(path)
-    if path.startswith("hub:") or not found.exists():
+    folder = Path(path)
+    if path.startswith("hub:") or not folder.exists():
         return []  # the readers say what is wrong
-    files = data_files(found) if found.is_dir() else [found]
+    files = data_files(folder) if folder.is_dir() else [folder]
     plain = [f for f in files if f.name.lower().removesuffix(".gz").endswith((".txt", ".text"))]
     return plain if len(plain) == len(files) else []
 
@@ -220,20 +220,20 @@ def _among(column: pa.ChunkedArray, values: Sequence[str]) -> np.ndarray:
     return pc.call_function("is_in", [column], chosen).to_numpy()
 
 
-def _check_known(column: pa.ChunkedArray, wanted: Sequence[str], what: str) -> None:
-    known = sorted(cast("list[str]", column.unique().drop_null().to_pylist()))
-    for one in wanted:
-        if one not in known:
-            near = difflib.get_close_matches(one, known, n=1)
+def _check_known(column: pa.ChunkedArray, asked_names: Sequence[str], what: str) -> None:
+    names = sorted(cast("list[str]", column.unique().drop_null().to_pylist()))
+    for one in asked_names:
+        if one not in names:
+            near = difflib.get_close_matches(one, names, n=1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
-            there = f"it has {', '.join(known[:40])}{' …' if len(known) > 40 else ''}" if known else "none is stated"
+            there = f"it has {', '.join(names[:40])}{' …' if len(names) > 40 else ''}" if names else "none is stated"
             raise MetaglotError(f"{what} {one!r}{hint}; {there}.")
 
 
-def _kept(table: pa.Table, keep: np.ndarray) -> tuple[pa.Table, int]:
+def _selection(table: pa.Table, keep: np.ndarray) -> tuple[pa.Table, int]:
     """Return the table with the rows to keep only, and how many went; nothing is copied where none goes."""
     return (table if keep.all() else table.filter(pa.array(keep))), int((~keep).sum())
 
 
-def _said(removed: Mapping[str, int]) -> str:
+def _sentence(removed: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in removed.items() if count) or "the source is empty"

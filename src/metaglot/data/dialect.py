@@ -39,8 +39,8 @@ def dialect_of(text: str, pick: Pick, separators: Sequence[str] = tuple(SEPARATO
     while start < len(text):
         end = text.find("\n", start)
         content = text[start : len(text) if end < 0 else end].rstrip("\r")
-        if line == 1 and (said := _SEP.fullmatch(content)):
-            separators = (said[1],)
+        if line == 1 and (directive := _SEP.fullmatch(content)):
+            separators = (directive[1],)
         elif content.startswith("#"):
             bare = content if pick.numbered else content.lstrip("# ")
             if any(pick.fits(_fields(bare, one)) for one in separators):

@@ -184,23 +184,23 @@ def draws_of(table: pa.Table, *, seed: int = 0, strata: Strata | None = None) ->
     strata = strata_of_labels(table) if strata is None else strata
     if {"part", "shot", "draw"} <= set(table.column_names):
         return _fixed(table, strata)
-    found = RandomDraws(table=table, strata=strata, seed=seed)
-    support, query = found.pools
-    if classes and len(found.labels) < 2:
-        raise MetaglotError(f"only one class ({_listed(found.labels)}); a task needs two or more.")
-    if not strata.known(query, support).any():
+    draws = RandomDraws(table=table, strata=strata, seed=seed)
+    support, query = draws.pools
+    if classes and len(draws.labels) < 2:
+        raise MetaglotError(f"only one class ({_listed(draws.labels)}); a task needs two or more.")
+    if not strata.learnable(query, support).any():
         least = "Give each class two examples or more." if classes else "Give two examples or more."
         raise MetaglotError(f"no rows are left for queries. {least}")
-    return found
+    return draws
 
 
 def _fixed(table: pa.Table, strata: Strata) -> FixedDraws:
     shots = cast("list[int]", table["shot"].unique().drop_null().to_pylist())
     draws = cast("list[int]", table["draw"].unique().drop_null().to_pylist())
-    found = FixedDraws(table, strata, tuple(sorted(shots)), tuple(sorted(draws)))
-    if not shots or not draws or not len(found.queries(1, 0)):
+    fixed = FixedDraws(table, strata, tuple(sorted(shots)), tuple(sorted(draws)))
+    if not shots or not draws or not len(fixed.queries(1, 0)):
         raise MetaglotError("the columns part, shot and draw are there, but not both support and query rows.")
-    return found
+    return fixed
 
 
 def _pools(table: pa.Table, strata: Strata, seed: int) -> tuple[Positions, Positions]:
@@ -211,7 +211,7 @@ def _pools(table: pa.Table, strata: Strata, seed: int) -> tuple[Positions, Posit
     if 0 < len(query) < len(rows):
         train = rows[split[rows] == "train"]
         support = train if len(train) else rows[split[rows] != "test"]
-        return support, query[strata.known(query, support)]
+        return support, query[strata.learnable(query, support)]
     mixed = generator(seed, "queries").permutation(rows)
     groups = range(codes.max(initial=-1) + 1)
     halves = [(at[len(at) // 2 :], at[: len(at) // 2]) for at in (mixed[codes[mixed] == group] for group in groups)]

@@ -1,4 +1,4 @@
-"""Texts that say nothing."""
+"""Texts that are empty."""
 
 from collections.abc import Sequence
 

@@ -51,10 +51,10 @@ class Encoder:
                 first = [self.prompt + texts[i][: self.max_chars] for i in chosen]
                 second = [str(paired[i])[: self.max_chars] for i in chosen] if with_pair else None
                 self._fill(chosen, first, second, ids, types)
-        found = {"input_ids": pa.array(ids, pa.list_(pa.int32()))}
+        columns = {"input_ids": pa.array(ids, pa.list_(pa.int32()))}
         if pairs is not None and self.types_matter:
-            found["token_type_ids"] = pa.array(types, pa.list_(pa.int8()))
-        return found
+            columns["token_type_ids"] = pa.array(types, pa.list_(pa.int8()))
+        return columns
 
     def _fill(
         self,

@@ -25,10 +25,10 @@ class Inputs:
     @staticmethod
     def of(texts: Iterable[str], pairs: Iterable[str] | None = None) -> "Inputs":
         """Return the texts, each with its second text if there are any; raise MetaglotError for unlike numbers."""
-        found = Inputs(tuple(texts), None if pairs is None else tuple(pairs))
-        if found.pairs is not None and len(found.pairs) != len(found.texts):
-            raise MetaglotError(f"{len(found.texts)} texts but {len(found.pairs)} second texts; give one for each")
-        return found
+        whole = Inputs(tuple(texts), None if pairs is None else tuple(pairs))
+        if whole.pairs is not None and len(whole.pairs) != len(whole.texts):
+            raise MetaglotError(f"{len(whole.texts)} texts but {len(whole.pairs)} second texts; give one for each")
+        return whole
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -72,10 +72,10 @@ class Examples(Generic[Target]):
     @staticmethod
     def of(texts: Iterable[str], targets: "Iterable[Target]", pairs: Iterable[str] | None = None) -> "Examples[Target]":
         """Return the texts, or pairs of texts, with their targets; raise MetaglotError for unlike numbers."""
-        found = Examples(Inputs.of(texts, pairs), tuple(targets))
-        if len(found.inputs) != len(found.targets):
-            raise MetaglotError(f"{len(found.inputs)} texts but {len(found.targets)} targets; give one for each")
-        return found
+        whole = Examples(Inputs.of(texts, pairs), tuple(targets))
+        if len(whole.inputs) != len(whole.targets):
+            raise MetaglotError(f"{len(whole.inputs)} texts but {len(whole.targets)} targets; give one for each")
+        return whole
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -94,12 +94,12 @@ class Examples(Generic[Target]):
 
         Groups come in the order of their first rows.
         """
-        found: dict[str, list[list[int]]] = {}
+        groups_by_text: dict[str, list[list[int]]] = {}
         for row, key in enumerate(self.inputs.folded()):
-            groups = found.setdefault(key, [])
+            groups = groups_by_text.setdefault(key, [])
             mine = next((group for group in groups if self.targets[group[0]] == self.targets[row]), None)
             groups.append([row]) if mine is None else mine.append(row)
-        return sorted((group for groups in found.values() for group in groups), key=lambda group: group[0])
+        return sorted((group for groups in groups_by_text.values() for group in groups), key=lambda group: group[0])
 
     def distinct(self) -> "Examples[Target]":
         """Return the first example of each group of `same`."""
@@ -108,13 +108,13 @@ class Examples(Generic[Target]):
     def sha256(self) -> str:
         """Return a hash of the examples in their order."""
         pairs = None if self.inputs.pairs is None else list(self.inputs.pairs)
-        rows = [list(self.inputs.texts), [_written(target) for target in self.targets], pairs]
+        rows = [list(self.inputs.texts), [_plain(target) for target in self.targets], pairs]
         return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _written(target: object) -> object:
+def _plain(target: object) -> object:
     """Return a target as JSON has it: a collection item by item, a set in the order of its items, else its text."""
     if isinstance(target, str) or not isinstance(target, Collection):
         return str(target)
-    items = [_written(item) for item in cast("Collection[object]", target)]
+    items = [_plain(item) for item in cast("Collection[object]", target)]
     return sorted(items, key=str) if isinstance(target, Set) else items

@@ -8,7 +8,7 @@ from metaglot.data import owned
 from metaglot.data.adapter import CONFIG as ADAPTER
 from metaglot.data.builtin import BUILTINS, fetch
 from metaglot.data.hub import near_folders
-from metaglot.data.naming import found_name
+from metaglot.data.naming import name_in_record
 from metaglot.data.owned import check_kind, check_owned
 from metaglot.data.rawfiles import expanded, utf8_path
 from metaglot.data.replacing import recovered
@@ -98,7 +98,7 @@ def read_run(folder: Path) -> Run:
     stated, described = read_described(folder / RUN)
     own = folder / stated.base  # a model made for the run goes with it, wherever it is moved
     within = is_file(own / "config.json") and own.parent == folder
-    base = str(own) if within else found_name("base", described, folder)
+    base = str(own) if within else name_in_record("base", described, folder)
     return Run(base, stated.max_length, checkpoint, described, stated.average_with_base)
 
 

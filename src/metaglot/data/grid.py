@@ -23,14 +23,14 @@ class Oddities:
         """Return a note on each kind."""
         again = ", ".join(map(str, self.headers[:SHOWN]))
         more = f" and {len(self.headers) - SHOWN} more" if len(self.headers) > SHOWN else ""
-        found = {
+        conditions = {
             f"{path}: the header stands again in line {again}{more}, which is left out": bool(self.headers),
             f"{path}: {self.comments} lines that begin with # are comments and left out": bool(self.comments),
             f"{path}: columns are given by number, so that the first line is a row and no header": self.bare,
             f"{path}: {self.unread} rows hold something in columns without a name, which are not read (they go by names"
             " such as 'unnamed 3')": bool(self.unread),
         }
-        return tuple(note for note, stands in found.items() if stands)
+        return tuple(note for note, stands in conditions.items() if stands)
 
 
 def header_of(path: Path, pick: Pick, rows: Sequence[tuple[int, list[str]]]) -> tuple[list[str], bool]:
@@ -42,7 +42,7 @@ def header_of(path: Path, pick: Pick, rows: Sequence[tuple[int, list[str]]]) -> 
         raise MetaglotError(f"{path}, line 1: no rows.")
     line, fields = rows[0]
     names = [name.strip() or unnamed_column(at) for at, name in enumerate(fields)]
-    if pick.numbered and not set(pick.wanted.values()) <= set(names):
+    if pick.numbered and not set(pick.mapping.values()) <= set(names):
         return [str(at + 1) for at in range(len(fields))], True
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

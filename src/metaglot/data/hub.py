@@ -1,7 +1,7 @@
 """A hub id becomes a folder of the Hugging Face cache, downloaded if need be; a silent network is given up.
 
 The whole model is taken at once, so that all that reads a model reads a folder.  The hub's client waits long and says
-nothing: after 3 s it is said what is waited for, after 30 s without an answer or a byte it is given up, and what the
+nothing: after 3 s a note says what is waited for, after 30 s without an answer or a byte it is given up, and what the
 cache has is taken.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from metaglot.errors import MetaglotError, printable
 
-PATIENCE = 3.0  # seconds until it is said that the network is waited for
+PATIENCE = 3.0  # seconds until a note says that the network is slow
 SILENCE = 30.0  # seconds without an answer or a byte until it is given up
 LOOK = 0.1  # seconds between two looks
 PLAIN = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")  # of small files, those that a model needs
@@ -40,7 +40,7 @@ def hub_folder(name: str, *, near: Sequence[str] = ()) -> Path:
     reason = "HF_HUB_OFFLINE is set"
     if problem := _no_id(name):
         raise MetaglotError(f"{name}: no model folder here{asked}, and no id of a model of the hub: {problem}")
-    if not (constants.is_offline_mode() or _says_offline()):
+    if not (constants.is_offline_mode() or _is_offline()):
         try:
             return _downloaded(name, asked)
         except SilenceError:
@@ -70,10 +70,10 @@ def _no_id(name: str) -> str:
 def near_folders(name: str) -> list[str]:
     """Return folders that a mistyped path may have meant, the nearest first."""
     path = Path(name)
-    found = [Path(path.anchor)]
+    folders = [Path(path.anchor)]
     for part in path.parts[1 if path.anchor else 0 :]:
-        found = [place / one for place in found for one in _alike(place, part)]
-    return [str(place) for place in found if place.is_dir()][:3]
+        folders = [place / one for place in folders for one in _alike(place, part)]
+    return [str(place) for place in folders if place.is_dir()][:3]
 
 
 def _alike(place: Path, part: str) -> list[str]:
@@ -84,7 +84,7 @@ def _alike(place: Path, part: str) -> list[str]:
     return [part] if part in names else get_close_matches(part, names, n=2, cutoff=0.7)
 
 
-def _says_offline() -> bool:
+def _is_offline() -> bool:
     """Whether the environment asks for no network now; the client reads it only when it is imported."""
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
 
@@ -93,22 +93,22 @@ def _cached(name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     for file in ("config.json", "modules.json", "adapter_config.json", "tokenizer.json"):
-        found = try_to_load_from_cache(name, file)
-        if isinstance(found, str):
-            return Path(found).parent
+        file_or_marker = try_to_load_from_cache(name, file)
+        if isinstance(file_or_marker, str):
+            return Path(file_or_marker).parent
     return None
 
 
-def _downloaded(name: str, asked: str) -> Path:
+def _downloaded(name: str, revision: str) -> Path:
     """Return the folder after every file that is needed was downloaded, or found to be the newest."""
     from huggingface_hub import HfApi, constants, hf_hub_download
 
     place = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
-    files = _watched(lambda: HfApi().list_repo_files(name), place, f"{name}{asked}")
+    files = _watched(lambda: HfApi().list_repo_files(name), place, f"{name}{revision}")
     folder: list[Path] = []
     for file in _needed(files):
-        found = Path(_watched(lambda file=file: hf_hub_download(name, file), place, f"{name}: {file}"))
-        folder.append(found.parents[len(Path(file).parts) - 1])
+        path = Path(_watched(lambda file=file: hf_hub_download(name, file), place, f"{name}: {file}"))
+        folder.append(path.parents[len(Path(file).parts) - 1])
     if not folder:
         raise MetaglotError("there is no config.json, modules.json or adapter_config.json")
     return folder[0]
@@ -149,20 +149,20 @@ def _watched(call: Callable[[], Result], place: Path, what: str) -> Result:
         ended.set()
 
     threading.Thread(target=run, daemon=True, name="hub").start()
-    size, since, spoken = _size(place), time.monotonic(), False
+    size, since, announced = _size(place), time.monotonic(), False
     while not ended.wait(LOOK):
         now = time.monotonic()
         if now - since > 1 and (grown := _size(place)) != size:
             size, since = grown, now
-        if now - since > PATIENCE and not spoken:
-            spoken = True
+        if now - since > PATIENCE and not announced:
+            announced = True
             print(f"metaglot: waiting for the Hugging Face hub: {printable(what)}", file=sys.stderr, flush=True)
         if now - since > SILENCE:
             raise SilenceError
-    found, error = outcome[0]
+    result, error = outcome[0]
     if error is not None:
         raise error
-    return found
+    return result
 
 
 def _size(place: Path) -> int:

@@ -37,7 +37,7 @@ def read_json(file: Path) -> object:
 
 def read_object(file: Path) -> dict[str, Any]:
     """Return the names and values that a JSON file holds; raises as `read_json` does, and for any other value."""
-    found = read_json(file)
-    if not isinstance(found, dict):
-        raise MetaglotError(f"{file}: damaged: expected names with values, got {type(found).__name__}")
-    return cast("dict[str, Any]", found)
+    value = read_json(file)
+    if not isinstance(value, dict):
+        raise MetaglotError(f"{file}: damaged: expected names with values, got {type(value).__name__}")
+    return cast("dict[str, Any]", value)

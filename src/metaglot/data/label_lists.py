@@ -35,10 +35,10 @@ def labels_in(cell: Label | None, where: str) -> frozenset[str]:
     text = label_text(cell).strip()
     if not text.startswith("["):
         return frozenset(one_label(part, where) for part in text.split(SEPARATOR) if part.strip())
-    found = _items(text)
-    if found is None:
+    items = _items(text)
+    if items is None:
         raise MetaglotError(f"{where} begins with [ and is no list of JSON: {text!r:.60}")
-    return frozenset(one_label(one, where) for one in found)
+    return frozenset(one_label(one, where) for one in items)
 
 
 def one_label(value: object, where: str) -> str:
@@ -57,18 +57,18 @@ def as_cell(labels: Sequence[str]) -> str:
 
 def is_list(text: str) -> bool:
     """Whether a text is a list of strings."""
-    found = _items(text) if text.startswith("[") else None
-    return found is not None and all(isinstance(one, str) for one in found)
+    items = _items(text) if text.startswith("[") else None
+    return items is not None and all(isinstance(one, str) for one in items)
 
 
 def _items(text: str) -> list[object] | None:
     """Return the items of a list of JSON, or as Python writes one (and pandas a cell of csv); None for what is none."""
     for read in (json.loads, ast.literal_eval):
         try:
-            found: object = read(text)
+            value: object = read(text)
         except NO_LIST:
             continue
-        return cast("list[object]", found) if isinstance(found, list) else None
+        return cast("list[object]", value) if isinstance(value, list) else None
     return None
 
 

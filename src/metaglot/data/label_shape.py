@@ -16,8 +16,8 @@ ALONE = 0.9  # share of labels that stand once from which on they look like free
 def shape_notes(labels: Sequence[str | None]) -> list[str]:
     """Return what labels of a classification look like where they look like no classes, and what there is to do."""
     counts = Counter(label for label in labels if label is not None)
-    found = _several(counts) or _numbers(counts) or _alone(counts)
-    return [f"{found}; as classes, each distinct label is one"] if found else []
+    notes = _several(counts) or _numbers(counts) or _alone(counts)
+    return [f"{notes}; as classes, each distinct label is one"] if notes else []
 
 
 def _numbers(counts: Mapping[str, int]) -> str | None:

@@ -112,14 +112,14 @@ def of_kind(labels: Sequence[Label], known: Sequence[Label], name: Callable[[int
     by_text = {label_text(label): label for label in known}
     if isinstance(known[0], str):
         return [label_text(label) for label in labels]
-    found = [by_text.get(label_text(label), label) for label in labels]
-    for row, label in enumerate(found):
+    same_labels = [by_text.get(label_text(label), label) for label in labels]
+    for row, label in enumerate(same_labels):
         if KINDS[type(label)] != KINDS[type(known[0])]:
             raise MetaglotError(
                 f"{name(row)} is {label!r:.60}, a {KINDS[type(label)]}, and the classes so far are "
                 f"{KINDS[type(known[0])]}s, such as {known[0]!r}; write all labels the same way"
             )
-    return found
+    return same_labels
 
 
 def alike_notes(labels: Iterable[str], *, noun: str = "class", nouns: str = "classes") -> list[str]:

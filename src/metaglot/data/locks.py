@@ -32,7 +32,7 @@ def writing(folder: str | Path) -> Generator[None]:
     if target in _held.get():
         yield
         return
-    made = _parents(target)
+    parents = _parents(target)
     try:
         file, descriptor = _locked(target, Path(folder))
         _held.set(_held.get() | {target})
@@ -44,7 +44,7 @@ def writing(folder: str | Path) -> Generator[None]:
                 file.unlink()  # while it is held, so that nobody else's file goes
             os.close(descriptor)
     finally:
-        for parent in made:  # one that is still empty was made for the lock alone
+        for parent in parents:  # one that is still empty was made for the lock alone
             with suppress(OSError):
                 parent.rmdir()
 

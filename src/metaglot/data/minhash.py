@@ -98,10 +98,10 @@ def near_earlier(marks: Marks) -> np.ndarray:  # [N] bool
     that the work grows with the number of texts however many are alike; one that was found is looked at no more.
     """
     gone = np.zeros(len(marks.exact), bool)
-    for found, long in ((marks.short, False), (marks.long, True)):
+    for signatures, long in ((marks.short, False), (marks.long, True)):
         for at in range(0, FUNCTIONS - BAND + 1, BAND):
-            left = np.flatnonzero(~gone[found.rows])
-            keys = _band(found.values[left], at)
+            left = np.flatnonzero(~gone[signatures.rows])
+            keys = _band(signatures.values[left], at)
             order = np.argsort(keys, kind="stable")
             same = np.flatnonzero(np.diff(keys[order]) == 0) + 1  # places that share their bytes with the place before
             new = np.ones(len(order), bool)
@@ -109,7 +109,7 @@ def near_earlier(marks: Marks) -> np.ndarray:  # [N] bool
             first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
             for other in (first[same], same - 1):
                 pairs = left[order[same]], left[order[other]]
-                gone[found.rows[pairs[0][_alike(found, marks.words, pairs, long=long)]]] = True
+                gone[signatures.rows[pairs[0][_alike(signatures, marks.words, pairs, long=long)]]] = True
     return gone
 
 
@@ -136,9 +136,9 @@ def take(marks: Marks, rows: Ints) -> Marks:
     number = np.full(len(marks.exact), -1)
     number[rows] = np.arange(len(rows))
 
-    def chosen(found: Signatures) -> Signatures:
-        at = number[found.rows]
-        return Signatures(at[at >= 0], found.values[at >= 0])
+    def chosen(signatures: Signatures) -> Signatures:
+        at = number[signatures.rows]
+        return Signatures(at[at >= 0], signatures.values[at >= 0])
 
     return Marks(marks.exact[rows], marks.words[rows], chosen(marks.short), chosen(marks.long))
 
@@ -148,9 +148,9 @@ def joined(parts: Sequence[Marks]) -> Marks:
     sizes = np.array([len(part.exact) for part in parts], np.int64)
     starts = np.cumsum(sizes) - sizes
 
-    def all_of(found: Sequence[Signatures]) -> Signatures:
-        rows = np.concatenate([one.rows + start for one, start in zip(found, starts, strict=True)])
-        return Signatures(rows, np.concatenate([one.values for one in found]))
+    def all_of(parts: Sequence[Signatures]) -> Signatures:
+        rows = np.concatenate([one.rows + start for one, start in zip(parts, starts, strict=True)])
+        return Signatures(rows, np.concatenate([one.values for one in parts]))
 
     exact, words = np.concatenate([p.exact for p in parts]), np.concatenate([p.words for p in parts])
     return Marks(exact, words, all_of([p.short for p in parts]), all_of([p.long for p in parts]))
@@ -161,15 +161,15 @@ def text_hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def _alike(found: Signatures, words: Ints, pairs: tuple[Ints, Ints], *, long: bool) -> np.ndarray:  # [pairs] bool
+def _alike(signatures: Signatures, words: Ints, pairs: tuple[Ints, Ints], *, long: bool) -> np.ndarray:  # [pairs] bool
     """Return which pairs of signatures are near, whichever of the two is asked about."""
     near = np.zeros(len(pairs[0]), bool)
     for start in range(0, len(near), _PAIRS):
         a, b = (side[start : start + _PAIRS] for side in pairs)
-        fewer, more = np.sort([words[found.rows[a]], words[found.rows[b]]], axis=0)
+        fewer, more = np.sort([words[signatures.rows[a]], words[signatures.rows[b]]], axis=0)
         least = np.full(len(a), LONG_LIKE) if long else threshold(fewer)
         here = (more >= LOOK_LONG) if long else (more >= LEAST) & (fewer < LOOK_LONG)
-        near[start : start + _PAIRS] = here & (similarity(found.values[a], found.values[b]) >= least)
+        near[start : start + _PAIRS] = here & (similarity(signatures.values[a], signatures.values[b]) >= least)
     return near
 
 
@@ -207,14 +207,14 @@ def _signatures(texts: Sequence[U64], *, long: bool) -> U8:  # [S, FUNCTIONS]
 
 def _shingles(texts: Sequence[U64], *, long: bool) -> tuple[U64, Ints]:
     """Return the hashes of the shingles of each text, one after another, and where each text's begin."""
-    made: list[U64] = []
+    shingles: list[U64] = []
     for words in texts:
         if long:
-            made.append(_runs(words, 5))
+            shingles.append(_runs(words, 5))
         else:
-            made += [words, _runs(words, 2)]
+            shingles += [words, _runs(words, 2)]
     sizes = np.array([len(w) - 4 if long else 2 * len(w) - 1 for w in texts], np.int64)
-    return _mixed(np.concatenate(made)), np.cumsum(sizes) - sizes
+    return _mixed(np.concatenate(shingles)), np.cumsum(sizes) - sizes
 
 
 def _runs(words: U64, size: int) -> U64:
@@ -236,13 +236,13 @@ def _mixed(values: U64) -> U64:
 
 def _words(texts: Sequence[str]) -> tuple[U64, Ints]:
     """Return the hashes of all words of all texts, and how many each text has."""
-    known = _WordHashes()
+    word_hashes = _WordHashes()
     hashes: list[int] = []
     counts = np.zeros(len(texts), np.int64)
     for number, text in enumerate(texts):
         spaced = text if text.isascii() else UNSPACED.sub(r" \g<0> ", text)
         words = spaced.replace("\0", " ").split()
-        hashes += [known[word] for word in words]
+        hashes += [word_hashes[word] for word in words]
         counts[number] = len(words)
     return np.array(hashes, np.uint64), counts
 

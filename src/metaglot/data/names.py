@@ -1,4 +1,4 @@
-"""The words in the names of classes: `card_arrival` says "card arrival", `LABEL_3` says nothing."""
+"""The words in the names of classes: `card_arrival` says "card arrival", `LABEL_3` has none."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ def names_of(labels: Sequence[str], said: Mapping[str, str] | None = None) -> tu
     classes, they do not describe them.
     """
     given = said or {}
-    spoken = [given[label].strip() if label in given else words_of(label) for label in labels]
-    plain = [words if label in given else _without_codes(words) for label, words in zip(labels, spoken, strict=True)]
-    return tuple(words if plain.count(bare) == 1 else "" for words, bare in zip(spoken, plain, strict=True))
+    texts = [given[label].strip() if label in given else words_of(label) for label in labels]
+    plain = [words if label in given else _without_codes(words) for label, words in zip(labels, texts, strict=True)]
+    return tuple(words if plain.count(bare) == 1 else "" for words, bare in zip(texts, plain, strict=True))
 
 
 def words_of(label: str) -> str:

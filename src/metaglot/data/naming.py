@@ -10,7 +10,7 @@ from typing import Any
 WAY = "_relative"  # what is added to a key for the way to the folder
 
 
-def kept_name(key: str, name: str, folder: Path) -> dict[str, Any]:
+def name_record(key: str, name: str, folder: Path) -> dict[str, Any]:
     """Return what `folder` keeps of a model's name under `key`: of a local folder its whole path, and the way to it."""
     place = Path(os.path.expanduser(name))
     if name.startswith("builtin:") or not _is_dir(place):
@@ -20,7 +20,7 @@ def kept_name(key: str, name: str, folder: Path) -> dict[str, Any]:
     return {key: str(whole), key + WAY: Path(way).as_posix()}
 
 
-def found_name(key: str, kept: dict[str, Any], folder: Path) -> str:
+def name_in_record(key: str, kept: dict[str, Any], folder: Path) -> str:
     """Return the name of the model that `folder` keeps under `key`: the path, else the way from the folder."""
     name = str(kept[key])
     if name.startswith("builtin:") or _is_dir(Path(os.path.expanduser(name))):

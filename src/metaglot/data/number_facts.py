@@ -68,8 +68,8 @@ def level_facts(cells: Sequence[Label | None], name: Callable[[int], str]) -> Fa
 
 def _histogram(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return counts [n] and edges [n + 1]: of as many bars as there are numbers, at most BARS."""
-    found = np.unique(numbers)
-    return np.histogram(numbers, bins=min(BARS, len(found)))
+    values = np.unique(numbers)
+    return np.histogram(numbers, bins=min(BARS, len(values)))
 
 
 def _bar(one: dict[str, float], most: int) -> tuple[str, ...]:

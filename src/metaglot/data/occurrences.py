@@ -53,9 +53,9 @@ class WordIndex:
 
     def spans(self, word: int, sentence: int) -> list[tuple[int, int]]:
         """Return (start, stop) in tokens for every place of a word in a sentence, in order; none where it is not."""
-        found = self.sentences(word)
-        at = int(np.searchsorted(found, found.dtype.type(sentence)))
-        if at == len(found) or found[at] != sentence:
+        rows = self.sentences(word)
+        at = int(np.searchsorted(rows, rows.dtype.type(sentence)))
+        if at == len(rows) or rows[at] != sentence:
             return []
         place = int(self.first[word]) + at
         here = slice(int(self.begin[place]), int(self.begin[place + 1]))

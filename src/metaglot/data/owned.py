@@ -40,8 +40,8 @@ def _holds(*keys: str) -> Proof:
 
 
 def _recipe(file: Path) -> bool:
-    found = parse_yaml(file.read_text("utf-8-sig"), str(file)) if file.stat().st_size < LINE else None
-    return isinstance(found, dict) and set(found) >= SETTINGS
+    content = parse_yaml(file.read_text("utf-8-sig"), str(file)) if file.stat().st_size < LINE else None
+    return isinstance(content, dict) and set(content) >= SETTINGS
 
 
 def _rows(file: Path) -> bool:
@@ -106,13 +106,13 @@ def check_kind(folder: Path, kind: Kind) -> None:
 
     The message names the first file that is something else.
     """
-    known = [folder / name for name in kind.proofs if is_there(folder / name)]
+    proofs = [folder / name for name in kind.proofs if is_there(folder / name)]
     other = next(
-        (file for file in known if not _proved(file, kind.proofs[str(file.relative_to(folder).as_posix())])), None
+        (file for file in proofs if not _proved(file, kind.proofs[str(file.relative_to(folder).as_posix())])), None
     )
     if other is not None:
         raise MetaglotError(f"{folder} holds something else than {kind.name}: metaglot did not write {other}")
-    if not known:
+    if not proofs:
         wanted = " nor ".join(kind.proofs)
         raise MetaglotError(f"{folder} holds something else than {kind.name}: neither {wanted} is there")
 

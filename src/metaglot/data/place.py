@@ -56,10 +56,10 @@ def place_of(name: str, *, depth: int = 0) -> Place:
 
 def local_folder(name: str) -> Path:
     """Return the folder of the model called `name`; one of the hub is downloaded if need be."""
-    found = locate(name)
-    if is_dir(Path(found)) or name.startswith("builtin:"):
-        return Path(found)
-    return hub_folder(found, near=[*near_builtins(found), *near_folders(found)])
+    place = locate(name)
+    if is_dir(Path(place)) or name.startswith("builtin:"):
+        return Path(place)
+    return hub_folder(place, near=[*near_builtins(place), *near_folders(place)])
 
 
 def tokenizer_folder(name: str) -> Path:

@@ -110,10 +110,10 @@ def _pairs(keys: np.ndarray, layout: Layout) -> _Pairs:
     return _Pairs(pair >> layout.sentence, sentence, np.diff(np.append(begin, len(keys))), spoilt == 0)
 
 
-def _read(keys: np.ndarray, wanted: np.ndarray, layout: Layout) -> tuple[np.ndarray, ...]:
+def _read(keys: np.ndarray, wanted_keys: np.ndarray, layout: Layout) -> tuple[np.ndarray, ...]:
     """Return of the wanted words the sentences and how often each holds its word, the starts and the sizes."""
     pairs = _pairs(keys, layout)
-    good = pairs.good & wanted[pairs.word]
+    good = pairs.good & wanted_keys[pairs.word]
     keys = keys[np.repeat(good, pairs.held)]
     kind = np.min_scalar_type((1 << layout.start) - 1)
     start = (keys >> layout.size + 1 & (1 << layout.start) - 1).astype(kind)
@@ -123,15 +123,15 @@ def _read(keys: np.ndarray, wanted: np.ndarray, layout: Layout) -> tuple[np.ndar
 
 def _keys(units: Units, lexicon: Lexicon, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """Return the keys of units that are words, and of words within other units."""
-    found, kind = find(units, lexicon.kinds)
+    units_here, kind = find(units, lexicon.kinds)
     whole = np.flatnonzero(lexicon.word[kind] >= 0)
-    at = found[whole]
+    at = units_here[whole]
     held = np.diff(lexicon.begin)[kind]
     words = lexicon.hidden[ranges(lexicon.begin[kind], held)]
     spoilt = np.ones(len(words), bool)
     return (
         _packed(units, at, lexicon.word[kind[whole]], units.cut[at], layout),
-        _packed(units, np.repeat(found, held), words, spoilt, layout),
+        _packed(units, np.repeat(units_here, held), words, spoilt, layout),
     )
 
 

@@ -66,8 +66,8 @@ def read_table(
     picks = partial(picker, mapping=mapping, more=more, encoding=encoding, cells=cells)
     pick = picks(name)
     if name.startswith("hub:"):
-        found = hub_set(name)
-        tables = [(split, canonical(from_arrow(t, pick(t.schema.names), name), cells)) for split, t in found]
+        table = hub_set(name)
+        tables = [(split, canonical(from_arrow(t, pick(t.schema.names), name), cells)) for split, t in table]
         return _joined(name, tables)
     path = Path(source)
     try:
@@ -124,8 +124,8 @@ def read_as(kind: str, path: Path, pick: Pick) -> Raw:
 def _folder(path: Path, picks: Callable[[str], Pick]) -> pa.Table:
     if (path / "dataset_dict.json").exists() or (path / "state.json").exists():
         pick = picks(str(path))
-        found = saved_folder(path)
-        raws = [(split, from_arrow(t, pick(t.schema.names), str(path))) for split, t in found]
+        table = saved_folder(path)
+        raws = [(split, from_arrow(t, pick(t.schema.names), str(path))) for split, t in table]
         return _joined(path, [(split, canonical(raw, pick.cells)) for split, raw in raws])
     files = data_files(path)
     kinds = sorted({format_of(p) or "" for p in files})

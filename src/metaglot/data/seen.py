@@ -117,8 +117,8 @@ def seen_of(parts: Sequence[Part]) -> Seen:
     marks: list[Marks] = []
     for part in parts:
         chosen = part.table.select([n for n in ("text", "text_pair") if n in part.table.column_names])
-        found = marks_of(folded_rows(chosen.take(pa.array(part.rows))))
-        distinct = take(found, np.sort(np.unique(found.exact, return_index=True)[1]))
+        part_marks = marks_of(folded_rows(chosen.take(pa.array(part.rows))))
+        distinct = take(part_marks, np.sort(np.unique(part_marks.exact, return_index=True)[1]))
         sets.append(SeenSet(part.name, len(distinct.exact), part.labels))
         marks.append(distinct)
     return Seen(tuple(sets), joined(marks))

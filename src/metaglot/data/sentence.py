@@ -137,22 +137,22 @@ def network_of(folder: Path) -> Path:
 def _entries(folder: Path) -> list[_Entry]:
     file = folder / MODULES
     try:
-        found = [_Entry.model_validate(one) for one in _json(file)]
+        entries = [_Entry.model_validate(one) for one in _json(file)]
     except (ValidationError, TypeError) as error:
         raise _damaged(file, error) from error
-    if not found:
+    if not entries:
         raise _damaged(file, ValueError("it lists no module"))
-    for entry in found:
+    for entry in entries:
         if Path(entry.path).is_absolute() or ".." in Path(entry.path).parts:
             raise _refused(file, f"the path {entry.path!r} leaves the folder")
-    return found
+    return entries
 
 
 def _kind(folder: Path, entry: _Entry) -> str:
     kind = entry.type.rpartition(".")[2]
-    known = ("Transformer", "Pooling", "Dense", "LayerNorm", "Normalize", "Dropout")
-    if not entry.type.startswith("sentence_transformers.") or kind not in known:
-        raise _refused(folder / MODULES, f"the module {entry.type} is not supported (supported: {', '.join(known)})")
+    kinds = ("Transformer", "Pooling", "Dense", "LayerNorm", "Normalize", "Dropout")
+    if not entry.type.startswith("sentence_transformers.") or kind not in kinds:
+        raise _refused(folder / MODULES, f"the module {entry.type} is not supported (supported: {', '.join(kinds)})")
     return kind
 
 
@@ -179,20 +179,20 @@ def _prompt(folder: Path, model: _Model) -> str:
 def _settings(network: Path) -> _Network:
     files = [network / f"sentence_{name}_config.json" for name in NETWORKS]
     file = next((file for file in files if file.is_file()), files[0])
-    found = _read(file, _Network)
+    settings = _read(file, _Network)
     odd = ("model_args", "model_kwargs", "tokenizer_args", "processor_kwargs", "config_args", "config_kwargs")
-    given: set[str] = {key for name in odd for key in dict((found.model_extra or {}).get(name) or {})}
+    given: set[str] = {key for name in odd for key in dict((settings.model_extra or {}).get(name) or {})}
     # What decides code, precision or attention is chosen here in any case.
     given -= {"trust_remote_code", "attn_implementation", "dtype", "torch_dtype", "device_map", "use_safetensors"}
-    given |= {name for name in ("processing_kwargs", "tokenizer_name_or_path") if getattr(found, name)}
-    text = found.modality_config.get("text", {})
+    given |= {name for name in ("processing_kwargs", "tokenizer_name_or_path") if getattr(settings, name)}
+    text = settings.modality_config.get("text", {})
     if given:
         raise _refused(file, f"the setting {min(given)} is not supported")
-    if found.transformer_task != "feature-extraction":
-        raise _refused(file, f"the task {found.transformer_task} is not supported")
-    if found.modality_config and text.get("method_output_name") != "last_hidden_state":
+    if settings.transformer_task != "feature-extraction":
+        raise _refused(file, f"the task {settings.transformer_task} is not supported")
+    if settings.modality_config and text.get("method_output_name") != "last_hidden_state":
         raise _refused(file, "the features are not the last hidden states of a text")
-    return found
+    return settings
 
 
 def _tokenizer_length(network: Path) -> int | None:
@@ -204,14 +204,14 @@ def _pooling(folder: Path, *, prompt: str = "") -> str:
     file = folder / "config.json"
     if not file.is_file():
         raise _damaged(file, FileNotFoundError("it is not there"))
-    found = _read(file, _Pooling)
-    if prompt and not found.include_prompt:
+    pooling = _read(file, _Pooling)
+    if prompt and not pooling.include_prompt:
         raise _refused(
             file, "a default prompt whose tokens are left out of the pooling (include_prompt) is not supported"
         )
-    extra = found.model_extra or {}
+    extra = pooling.model_extra or {}
     old = [mode for key, mode in OLD_KEYS.items() if extra.get(key)]
-    modes = found.pooling_mode or old or ["mean"]
+    modes = pooling.pooling_mode or old or ["mean"]
     modes = [modes] if isinstance(modes, str) else modes
     unknown = [mode for mode in modes if mode not in POOLINGS]
     unknown += [key for key, on in extra.items() if key.startswith("pooling_mode_") and on and key not in OLD_KEYS]
@@ -225,11 +225,11 @@ def _layer(folder: Path, kind: str, path: str) -> Layer:
     if kind not in kinds:
         raise _refused(folder / MODULES, f"a {kind} after the Pooling is not supported")
     file = folder / path / "config.json"
-    found = _read(file, _Layer)
-    names = {found.module_input_name, found.module_output_name or found.module_input_name}
+    settings = _read(file, _Layer)
+    names = {settings.module_input_name, settings.module_output_name or settings.module_input_name}
     if names != {"sentence_embedding"}:
         raise _refused(file, f"a {kind} on {', '.join(sorted(names - {'sentence_embedding'}))} is not supported")
-    return Layer(kinds[kind], path, found.model_extra or {})
+    return Layer(kinds[kind], path, settings.model_extra or {})
 
 
 def _read(file: Path, model: type[_M]) -> _M:

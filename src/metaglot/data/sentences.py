@@ -69,16 +69,16 @@ def _cut(corpus: Corpus, min_words: int) -> tuple[pa.Table, np.ndarray]:
 
 
 def _put_chunk(put: Put, part: int, texts: list[str], start: int, min_words: int) -> None:
-    found: list[str] = []
+    sentences: list[str] = []
     at: list[int] = []
     for number, text in enumerate(texts, start):
         some = [sentence for sentence in split_sentences(text) if count_words(sentence) >= min_words]
-        found += some
+        sentences += some
         at += [number] * len(some)
-    column = pa.array(found, pa.string())
+    column = pa.array(sentences, pa.string())
     _, offsets, data = column.buffers()
     put(f"at/{part}", np.array(at, np.int32))
-    put(f"offsets/{part}", np.frombuffer(offsets, np.int32)[: len(found) + 1])
+    put(f"offsets/{part}", np.frombuffer(offsets, np.int32)[: len(sentences) + 1])
     put(f"text/{part}", np.frombuffer(data or b"", np.uint8))
 
 

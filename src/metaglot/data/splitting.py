@@ -46,27 +46,27 @@ def count_words(text: str) -> int:
 
 def _cut(text: str) -> Iterator[str]:
     start = 0
-    for found in _END.finditer(text):
-        if _ends(text, start, found):
-            yield text[start : found.end()]
-            start = found.end()
+    for match in _END.finditer(text):
+        if _ends(text, start, match):
+            yield text[start : match.end()]
+            start = match.end()
     yield text[start:]
 
 
-def _ends(text: str, start: int, found: re.Match[str]) -> bool:
+def _ends(text: str, start: int, match: re.Match[str]) -> bool:
     """Return whether what looks like the end of the sentence that begins at `start` is one."""
-    mark = found[0][0]
+    mark = match[0][0]
     if mark not in ".!?…؟۔።။":
         return True
-    follows = text[found.end() : found.end() + 8].lstrip(OPENING)[:1]
+    follows = text[match.end() : match.end() + 8].lstrip(OPENING)[:1]
     if follows.islower():
         return False
-    if mark != "." or found[0].startswith(".."):
+    if mark != "." or match[0].startswith(".."):
         return True
-    before = _LAST.search(text[max(start, found.start() - 24) : found.start()].rstrip())
+    before = _LAST.search(text[max(start, match.start() - 24) : match.start()].rstrip())
     word = before[1] if before else ""
     number = word[-1:].isdigit()
-    if number and (follows.isdigit() or not any(map(str.isalpha, text[start : found.start()]))):
+    if number and (follows.isdigit() or not any(map(str.isalpha, text[start : match.start()]))):
         return False
     initial = (len(word) == 1 and word.isupper()) or re.fullmatch(r"(?:\w\.)+\w", word) is not None
     lower = word.lower()

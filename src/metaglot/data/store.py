@@ -52,7 +52,7 @@ class TextSet:
         Arrays are copies (int64).  Raises IndexError beyond the end.
         """
         chunks, size = self._chunks, BATCH
-        found: list[dict[str, Any]] = []
+        rows_read: list[dict[str, Any]] = []
         for index in np.asarray(indices, dtype=np.int64).tolist():
             if not 0 <= index < self.table.num_rows:
                 raise IndexError(f"row {index} of {self.table.num_rows} in {self.name}")
@@ -63,8 +63,8 @@ class TextSet:
             if chunk.types is not None:
                 one["token_type_ids"] = chunk.types[span].astype(np.int64)
             one["label"], one["row"] = int(chunk.label[at]), int(chunk.row[at])
-            found.append(one)
-        return found
+            rows_read.append(one)
+        return rows_read
 
     @cached_property
     def _chunks(self) -> list[_Chunk]:

@@ -31,12 +31,12 @@ class Strata:
     def counts(self, at: Positions) -> dict[str, int]:
         """Return how many of some rows each group has."""
         if self.members is None:
-            found = np.bincount(self.stratum[at][self.stratum[at] >= 0], minlength=len(self.names))
+            numbers = np.bincount(self.stratum[at][self.stratum[at] >= 0], minlength=len(self.names))
         else:
-            found = self.members[at].sum(0)
-        return dict(zip(self.names, map(int, found), strict=True))
+            numbers = self.members[at].sum(0)
+        return dict(zip(self.names, map(int, numbers), strict=True))
 
-    def known(self, at: Positions, support: Positions) -> np.ndarray:  # [len(at)] bool
+    def learnable(self, at: Positions, support: Positions) -> np.ndarray:  # [len(at)] bool
         """Return which rows have no group that all of `support` lack."""
         if self.members is None:
             return np.isin(self.stratum[at], self.stratum[support])
@@ -72,12 +72,12 @@ def strata_of_labels(table: pa.Table) -> Strata:
 
 def strata_of_groups(strata: Sequence[str | None], groups: Iterable[Sequence[str]], *, each: str) -> Strata:
     """Return the strata of rows that are of any number of groups; a row whose stratum is None is no example."""
-    found = [tuple(own) for own in groups]
-    names = tuple(sorted({name for own in found for name in own}))
+    own_groups = [tuple(own) for own in groups]
+    names = tuple(sorted({name for own in own_groups for name in own}))
     number = {name: i for i, name in enumerate(sorted({one for one in strata if one is not None}))}
     column = {name: i for i, name in enumerate(names)}
-    members = np.zeros((len(found), len(names)), bool)
-    for row, own in enumerate(found):
+    members = np.zeros((len(own_groups), len(names)), bool)
+    for row, own in enumerate(own_groups):
         members[row, [column[name] for name in own]] = True
     return Strata(names, np.array([-1 if one is None else number[one] for one in strata], np.int64), members, each)
 

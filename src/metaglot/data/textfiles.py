@@ -86,8 +86,8 @@ def read_json(path: Path, pick: Pick) -> Raw:
     if _is_lines(text):
         return _json_lines(path, pick, text)
     value = _json(text, path, 1)
-    if (found := rasa_json(path, pick, value)) is not None:
-        return found
+    if (export := rasa_json(path, pick, value)) is not None:
+        return export
     if (rows := objects_of(value, pick)) is not None:
         return raw_objects(path, pick, rows.rows, lambda row: f"{path}, row {row + 1}", form=rows.form)
     if not isinstance(value, list):
@@ -127,7 +127,7 @@ def read_txt(path: Path, pick: Pick) -> Raw:
     if (export := fasttext(lines)) is not None:
         return raw_of(path, pick, export, lambda row: f"{path}, line {row + 1}")
     chosen = pick(["text"])
-    return Raw(dict.fromkeys(chosen, lines), lambda row: f"{path}, line {row + 1}", form="txt", found=("text",))
+    return Raw(dict.fromkeys(chosen, lines), lambda row: f"{path}, line {row + 1}", form="txt", file_columns=("text",))
 
 
 def decode(path: Path, encoding: str | None = None) -> str:
@@ -254,7 +254,7 @@ def _grid(path: Path, pick: Pick, rows: list[tuple[int, list[str]]], form: str, 
         typed=False,
         notes=odd.notes(path),
         form=form,
-        found=tuple(header),
+        file_columns=tuple(header),
     )
 
 

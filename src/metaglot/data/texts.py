@@ -83,15 +83,15 @@ def inputs_of(texts: Iterable[str] | Pairs, seconds: Iterable[str] | None = None
 
 def strings(what: str, values: Iterable[str]) -> list[str]:
     """Return a list of strings; raise MetaglotError for anything else, and for halves of characters."""
-    found = listed(what, values)
-    for i, text in enumerate(found):
+    texts = listed(what, values)
+    for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise MetaglotError(f"{what} number {i + 1} is not a string but {type(text).__name__}: {text!r}")
         try:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
             raise MetaglotError(f"{what} number {i + 1} holds half a character: {error}") from error
-    return found
+    return texts
 
 
 def listed(what: str, values: Iterable[Any]) -> list[Any]:

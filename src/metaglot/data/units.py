@@ -95,8 +95,8 @@ def texts_of(kinds: Kinds, pieces: Pieces) -> Iterator[tuple[str, list[str]]]:
     """Yield for each kind its text and the words in it."""
     tokens, begin, text = kinds.tokens.tolist(), kinds.begin.tolist(), pieces.text
     for a, b in pairwise(begin):
-        found = b"".join([text[t] for t in tokens[a:b]]).decode("utf-8", "replace")
-        yield found, words_in(found)
+        text_here = b"".join([text[t] for t in tokens[a:b]]).decode("utf-8", "replace")
+        yield text_here, words_in(text_here)
 
 
 def find(units: Units, kinds: Kinds) -> tuple[np.ndarray, np.ndarray]:
@@ -105,14 +105,14 @@ def find(units: Units, kinds: Kinds) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     kind = np.minimum(np.searchsorted(kinds.hash, units.hash), len(kinds.hash) - 1)
     same = (kinds.hash[kind] == units.hash) & (np.diff(kinds.begin)[kind] == units.length)
-    found = np.flatnonzero(same)
-    kind = kind[found]
-    true = np.ones(len(found), bool)
-    left = np.arange(len(found))  # the units that have a token number k
+    positions = np.flatnonzero(same)
+    kind = kind[positions]
+    true = np.ones(len(positions), bool)
+    left = np.arange(len(positions))  # the units that have a token number k
     for k in range(int(units.length.max(initial=0))):
-        left = left[units.length[found[left]] > k]
-        true[left] &= units.tokens[units.first[found[left]] + k] == kinds.tokens[kinds.begin[kind[left]] + k]
-    return found[true], kind[true]
+        left = left[units.length[positions[left]] > k]
+        true[left] &= units.tokens[units.first[positions[left]] + k] == kinds.tokens[kinds.begin[kind[left]] + k]
+    return positions[true], kind[true]
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -52,11 +52,11 @@ def _wordpiece(texts: Sequence[str], size: int, *, lowercase: bool) -> "PreTrain
 
     draft = _bert(models.WordPiece(unk_token="[UNK]"), lowercase=lowercase)
     characters = _characters(texts, draft, int(size * CHARACTERS / 2))
-    known = [*BERT_TOKENS, *characters, *(PREFIX + c for c in characters if len(_pieces("a" + c, draft)) == 1)]
+    tokens = [*BERT_TOKENS, *characters, *(PREFIX + c for c in characters if len(_pieces("a" + c, draft)) == 1)]
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
         min_frequency=LEAST,
-        special_tokens=known,
+        special_tokens=tokens,
         initial_alphabet=characters,
         limit_alphabet=len(characters),
         show_progress=False,
@@ -81,12 +81,12 @@ def _wordpiece(texts: Sequence[str], size: int, *, lowercase: bool) -> "PreTrain
 def _bert(model: Any, *, lowercase: bool) -> "Tokenizer":
     from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
 
-    made = Tokenizer(model)
-    parts = cast("Any", made)
+    tokenizer = Tokenizer(model)
+    parts = cast("Any", tokenizer)
     parts.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     parts.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     parts.decoder = decoders.WordPiece(prefix=PREFIX)
-    return made
+    return tokenizer
 
 
 def _characters(texts: Iterable[str], draft: "Tokenizer", most: int) -> list[str]:
@@ -94,11 +94,11 @@ def _characters(texts: Iterable[str], draft: "Tokenizer", most: int) -> list[str
     raw: Counter[str] = Counter()
     for text in texts:
         raw.update(text)
-    found: Counter[str] = Counter()
+    counter: Counter[str] = Counter()
     for character, count in raw.items():
         for piece in _pieces(character, draft):
-            found.update(dict.fromkeys(piece, count))
-    return sorted(sorted(found, key=lambda c: (-found[c], c))[:most])
+            counter.update(dict.fromkeys(piece, count))
+    return sorted(sorted(counter, key=lambda c: (-counter[c], c))[:most])
 
 
 def _pieces(text: str, draft: "Tokenizer") -> list[str]:
@@ -111,8 +111,8 @@ def _bpe(texts: Sequence[str], size: int, *, lowercase: bool) -> "PreTrainedToke
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    made = Tokenizer(models.BPE())
-    parts = cast("Any", made)
+    tokenizer = Tokenizer(models.BPE())
+    parts = cast("Any", tokenizer)
     if lowercase:
         parts.normalizer = normalizers.Lowercase()
     parts.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -125,5 +125,7 @@ def _bpe(texts: Sequence[str], size: int, *, lowercase: bool) -> "PreTrainedToke
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    made.train_from_iterator(texts, trainer, len(texts))
-    return PreTrainedTokenizerFast(tokenizer_object=made, bos_token=END, eos_token=END, unk_token=END, pad_token=END)
+    tokenizer.train_from_iterator(texts, trainer, len(texts))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=END, eos_token=END, unk_token=END, pad_token=END
+    )

@@ -36,22 +36,22 @@ class _Index(Stored):
 def check_weights(path: Path) -> None:
     """Raise MetaglotError unless a folder holds whole weights as safetensors, and files alone that can be read."""
     check_entries(path)
-    found = sorted(path.glob("*.safetensors"))
+    files = sorted(path.glob("*.safetensors"))
     tensors = 0
-    for file in found:
+    for file in files:
         try:
             tensors += len(_header(file))
         except ValueError as damage:
             raise MetaglotError(f"{path}: the weights are damaged ({file.name}: {damage}); {WAY_OUT}") from damage
     pickled = sorted(p.name for p in path.iterdir() if p.suffix in PICKLED)
-    if pickled and not found:
+    if pickled and not files:
         raise MetaglotError(
             f"{path}: only pickled weights ({', '.join(pickled)}), which can run code when read; convert them on a "
             "machine you trust: transformers' model.save_pretrained(folder) writes model.safetensors"
         )
-    if not found:
+    if not files:
         raise MetaglotError(f"{path}: no *.safetensors weights there")
-    _check_index(path, {file.name for file in found})
+    _check_index(path, {file.name for file in files})
     _check_config(path, tensors)
 
 
@@ -65,16 +65,16 @@ def check_entries(folder: Path) -> None:
         if number >= ENTRIES:
             raise MetaglotError(f"{folder}: more than {ENTRIES:,} files; name the folder that holds the model alone")
         try:
-            found = os.stat(path)
+            status = os.stat(path)
         except OSError:  # a link to nowhere: whoever needs the file says that it is not there
             continue
-        kind = stat.S_IFMT(found.st_mode)
+        kind = stat.S_IFMT(status.st_mode)
         if kind not in (stat.S_IFREG, stat.S_IFDIR):
             what = KINDS.get(kind, "no regular file")
             raise MetaglotError(f"{path}: cannot be read: {what}, not a file; remove it from the folder")
         plain = path.suffix in (".json", ".txt", ".model", ".tiktoken", ".jinja")
-        if plain and kind == stat.S_IFREG and found.st_size > PLAIN:
-            raise MetaglotError(f"{path}: {found.st_size:,} bytes, above the limit of {PLAIN >> 20} MiB; {WAY_OUT}")
+        if plain and kind == stat.S_IFREG and status.st_size > PLAIN:
+            raise MetaglotError(f"{path}: {status.st_size:,} bytes, above the limit of {PLAIN >> 20} MiB; {WAY_OUT}")
 
 
 def damage_of(file: Path) -> str | None:
@@ -92,13 +92,13 @@ def _header(file: Path) -> Mapping[str, object]:
     Eight bytes of length, that many of JSON, then the tensors: https://github.com/huggingface/safetensors#format
     """
     try:
-        found = file.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError(f"it is {KINDS.get(stat.S_IFMT(found.st_mode), 'no regular file')}, not a file")
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"it is {KINDS.get(stat.S_IFMT(status.st_mode), 'no regular file')}, not a file")
         with file.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
-            if found.st_size < 8 or length > found.st_size - 8:
-                raise ValueError(f"no header, in {found.st_size:,} bytes")
+            if status.st_size < 8 or length > status.st_size - 8:
+                raise ValueError(f"no header, in {status.st_size:,} bytes")
             if length > HEADER:
                 raise ValueError(f"a header of {length:,} bytes, above the limit of {HEADER >> 20} MiB")
             raw = opened.read(length)
@@ -112,8 +112,8 @@ def _header(file: Path) -> Mapping[str, object]:
     if ends is None:
         raise ValueError("a header that cannot be read")
     expected = 8 + length + max(ends, default=0)
-    if found.st_size != expected:
-        raise ValueError(f"{found.st_size:,} bytes where its header says {expected:,}")
+    if status.st_size != expected:
+        raise ValueError(f"{status.st_size:,} bytes where its header says {expected:,}")
     return cast("Mapping[str, object]", header)
 
 

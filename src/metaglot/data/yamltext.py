@@ -79,7 +79,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _measure(value: object, where: str, known: dict[int, int], *, depth: int) -> int:
+def _measure(value: object, where: str, sizes: dict[int, int], *, depth: int) -> int:
     """Return how many values `value` holds, aliases written out; each object is looked at once.
 
     A 0 in `known` marks what is being measured: meeting it again is a circle.
@@ -90,13 +90,13 @@ def _measure(value: object, where: str, known: dict[int, int], *, depth: int) ->
         inner = list(cast("Sequence[object]", value))
     else:
         return 1
-    if known.get(id(value)) == 0:
+    if sizes.get(id(value)) == 0:
         raise MetaglotError(f"{where}: an alias (*name) stands within what it names; write the values out")
     if depth > DEPTH:
         raise MetaglotError(f"{where}: nested too deep; settings stand at most {DEPTH} levels deep")
-    if id(value) not in known:
-        known[id(value)] = 0
-        known[id(value)] = 1 + sum(_measure(one, where, known, depth=depth + 1) for one in inner)
-    if known[id(value)] > VALUES:
+    if id(value) not in sizes:
+        sizes[id(value)] = 0
+        sizes[id(value)] = 1 + sum(_measure(one, where, sizes, depth=depth + 1) for one in inner)
+    if sizes[id(value)] > VALUES:
         raise MetaglotError(f"{where}: its aliases (*name) stand for more than {VALUES:,} values; write less")
-    return known[id(value)]
+    return sizes[id(value)]

@@ -12,8 +12,8 @@ from metaglot.families.family import AnyFamily
 def family_called(name: str) -> AnyFamily:
     """Return the family of that name; raise MetaglotError for another."""
     if name not in FAMILIES:
-        known = list(FAMILIES)
-        raise MetaglotError(f"unknown task {name!r:.60}{near_name(name, known)}; choose from {', '.join(known)}")
+        names = list(FAMILIES)
+        raise MetaglotError(f"unknown task {name!r:.60}{near_name(name, names)}; choose from {', '.join(names)}")
     return FAMILIES[name]()
 
 

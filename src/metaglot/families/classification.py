@@ -197,14 +197,14 @@ class ClassificationFamily:
     def linear(self, features: Any, targets: Sequence[Label], schema: Schema, *, c: float) -> Linear:
         """Return logistic regression, softmax over the classes."""
         with quiet_sklearn():
-            made = LogisticRegression(C=c, max_iter=1000).fit(features, self.tensor(targets, schema).numpy())
-        weight, bias = np.asarray(made.coef_), np.asarray(made.intercept_)
+            model = LogisticRegression(C=c, max_iter=1000).fit(features, self.tensor(targets, schema).numpy())
+        weight, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
         if len(weight) == 1:  # one logit of the second class over the first
             weight, bias = np.concatenate([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
-        return Linear(weight, bias, lambda rows: np.asarray(made.predict_proba(rows)))
+        return Linear(weight, bias, lambda rows: np.asarray(model.predict_proba(rows)))
 
     def floor(self, targets: Sequence[Label], schema: Schema) -> Params:
-        """Return the share of each class: the most frequent one is said of every text."""
+        """Return the share of each class: every text gets the most frequent one."""
         return {"head.bias": (torch.tensor(schema.counts, dtype=torch.float64) / len(targets)).log()}
 
     def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:
@@ -233,12 +233,12 @@ def judge(labels: Sequence[str], probabilities: np.ndarray, truth: Sequence[str]
     right = np.array([p == t for p, t in zip(predicted, truth, strict=True)])
     confidence = probabilities.max(axis=1)
     bins = calibration_bins(confidence, right)
-    found = {
+    metrics = {
         ACCURACY.name: float(right.mean()),
         MACRO_F1.name: macro_f1(truth, predicted),
         ECE.name: calibration_error(confidence, right),
     }
-    return Scored(found, CLASSIFICATION, bins)
+    return Scored(metrics, CLASSIFICATION, bins)
 
 
 def macro_f1(truth: Sequence[str], predicted: Sequence[str]) -> float:

@@ -97,5 +97,5 @@ def apart(near: Tensor, alike: Tensor) -> Tensor:  # [B, B], [B, B] bool -> nats
     itself = torch.eye(len(near), dtype=torch.bool, device=near.device)
     same = alike & ~itself
     log = near.masked_fill(itself, FAR).log_softmax(1)
-    found = -torch.where(same, log, 0.0).sum(1) / same.sum(1).clamp(min=1)
-    return found.sum() / same.any(1).sum().clamp(min=1)
+    losses = -torch.where(same, log, 0.0).sum(1) / same.sum(1).clamp(min=1)
+    return losses.sum() / same.any(1).sum().clamp(min=1)

@@ -24,7 +24,7 @@ Name = Callable[[int], str]
 
 
 class Schema(NamedTuple):
-    """What the rows of a head stand for, and what was seen of the targets."""
+    """What the rows of a head stand for, and facts about the targets."""
 
     outputs: tuple[Label, ...]  # classes or labels by name; of a number, its one name
     counts: tuple[int, ...]  # examples that have each
@@ -193,7 +193,7 @@ class Family(Protocol[T]):
         ...
 
     def alone(self, output: Label) -> T | None:
-        """Return the target that has one output and no other; None where a name says nothing of the target."""
+        """Return the target that has one output and no other; None where the name of an output describes no target."""
         ...
 
     # Heads
@@ -217,7 +217,7 @@ class Family(Protocol[T]):
         ...
 
     def floor(self, targets: Sequence[T], schema: Schema) -> Params:
-        """Return the head that says the same of every text: head.bias, and what else `decode` reads.
+        """Return the head that gives every text the same values: head.bias, and what else `decode` reads.
 
         It is the best constant by the primary metric, and what any method must beat.
         """

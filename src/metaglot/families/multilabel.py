@@ -60,8 +60,8 @@ class MultiLabel:
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B and the labels that are judged
         """Return the binary cross-entropy of the labels that are judged."""
-        known, targets = self._judged(logits, batch)
-        every = binary_cross_entropy_with_logits(known, targets.clamp(min=0).to(known.dtype), reduction="none")
+        judged, targets = self._judged(logits, batch)
+        every = binary_cross_entropy_with_logits(judged, targets.clamp(min=0).to(judged.dtype), reduction="none")
         mask = targets != UNJUDGED
         return (every * mask).sum() / mask.sum().clamp(min=1)
 
@@ -90,8 +90,8 @@ class MultiLabel:
 
     def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
         """Return loss (nats a label), F1 over all decisions, and its mean over the labels that occur or are given."""
-        known, targets = self._judged(logits, batch)
-        given, true = self.predict(known) & (targets != UNJUDGED), targets == 1
+        judged, targets = self._judged(logits, batch)
+        given, true = self.predict(judged) & (targets != UNJUDGED), targets == 1
         hits, both = (given & true).sum(0).double(), (given.sum(0) + true.sum(0)).double()
         there = both > 0
         macro = float((2 * hits / both.clamp(min=1))[there].mean()) if bool(there.any()) else 1.0
@@ -136,11 +136,11 @@ class MultiLabelFamily:
 
     def check(self, targets: Sequence[LABELS]) -> None:
         """Raise MetaglotError where no label tells texts apart."""
-        found = frozenset[str]().union(*targets)
-        if not any(0 < sum(label in own for own in targets) < len(targets) for label in found):
+        labels = frozenset[str]().union(*targets)
+        if not any(0 < sum(label in own for own in targets) < len(targets) for label in labels):
             raise MetaglotError(
                 "every label stands at all examples, or none does; give examples with it and without it"
-                if found
+                if labels
                 else "no example has a label; give examples with labels and without them"
             )
 
@@ -261,18 +261,18 @@ class MultiLabelFamily:
         values = predicted.values
         check_values(values, (len(truth), len(predicted.outputs)))
         labels = sorted(frozenset(predicted.outputs).union(*truth))
-        given, true = (
+        predicted_matrix, true = (
             np.array([[label in own for label in labels] for own in side]) for side in (predicted.targets, truth)
         )
-        known, there = [labels.index(label) for label in predicted.outputs], (given | true).any(0)
-        right = true[:, known].ravel()
-        given, true = given[:, there], true[:, there]
-        found = {
-            MACRO_F1.name: _f1(true, given, "macro"),
-            MICRO_F1.name: _f1(true, given, "micro"),
+        columns, there = [labels.index(label) for label in predicted.outputs], (predicted_matrix | true).any(0)
+        right = true[:, columns].ravel()
+        predicted_matrix, true = predicted_matrix[:, there], true[:, there]
+        metrics = {
+            MACRO_F1.name: _f1(true, predicted_matrix, "macro"),
+            MICRO_F1.name: _f1(true, predicted_matrix, "micro"),
             LABEL_ECE.name: calibration_error(values.ravel(), right),
         }
-        return Scored(found, SCORED, calibration_bins(values.ravel(), right))
+        return Scored(metrics, SCORED, calibration_bins(values.ravel(), right))
 
 
 def _solved(head: LabelHead, schema: Schema) -> Solved:
@@ -280,10 +280,10 @@ def _solved(head: LabelHead, schema: Schema) -> Solved:
     return Solved({**layer, THRESHOLD: torch.full((len(schema.outputs),), head.threshold)}, "ridge")
 
 
-def _f1(true: np.ndarray, given: np.ndarray, average: str) -> float:
+def _f1(true: np.ndarray, predicted: np.ndarray, average: str) -> float:
     """Return F1 of what is given, 1 where nothing was to be given and nothing is."""
     score = cast("Callable[..., float]", f1_score)  # its annotations are wrong about zero_division
-    return float(score(true, given, average=average, zero_division=0.0)) if true.shape[1] else 1.0
+    return float(score(true, predicted, average=average, zero_division=0.0)) if true.shape[1] else 1.0
 
 
 def _one_vs_rest(features: Any, targets: np.ndarray, *, c: float, balanced: bool) -> Linear:
@@ -295,8 +295,8 @@ def _one_vs_rest(features: Any, targets: np.ndarray, *, c: float, balanced: bool
             bias[k] = CERTAIN if own.all() else -CERTAIN
             continue
         kind = "balanced" if balanced else None
-        made = LogisticRegression(C=c, class_weight=kind, max_iter=1000).fit(features, own)
-        weight[k], bias[k] = np.asarray(made.coef_)[0], float(np.asarray(made.intercept_)[0])
+        model = LogisticRegression(C=c, class_weight=kind, max_iter=1000).fit(features, own)
+        weight[k], bias[k] = np.asarray(model.coef_)[0], float(np.asarray(model.intercept_)[0])
     return Linear(weight, bias, lambda rows: expit(np.asarray(rows @ weight.T) + bias))
 
 

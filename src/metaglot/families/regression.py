@@ -206,7 +206,7 @@ class RegressionFamily:
         return Regression(pad_token_id, schema.mean, schema.spread)
 
     def alone(self, output: Label) -> None:
-        """Return None: the name of the number says nothing of it."""
+        """Return None: the name of the number describes no value."""
         del output
 
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
@@ -225,8 +225,8 @@ class RegressionFamily:
     def linear(self, features: Any, targets: Sequence[float], schema: Schema, *, c: float) -> Linear:
         """Return ridge regression, of the numbers in units of their spread."""
         numbers = (np.asarray(targets, np.float64) - schema.mean) / schema.spread
-        made = _ridge(features, numbers, penalty=1 / c)
-        return made._replace(values=lambda rows: made.values(rows) * schema.spread + schema.mean)
+        model = _ridge(features, numbers, penalty=1 / c)
+        return model._replace(values=lambda rows: model.values(rows) * schema.spread + schema.mean)
 
     def floor(self, targets: Sequence[float], schema: Schema) -> Params:
         """Return the mean of the numbers."""
@@ -249,8 +249,8 @@ class RegressionFamily:
         """Return mean absolute error, root mean squared error, and Spearman's rank correlation (0 without any)."""
         check_values(predicted.values, (len(truth), 1))
         wrong = np.asarray(predicted.targets, np.float64) - np.asarray(truth, np.float64)
-        found = {MAE.name: float(np.abs(wrong).mean()), RMSE.name: float(np.sqrt((wrong**2).mean()))}
-        return Scored({**found, SPEARMAN.name: _spearman(predicted.targets, truth)}, SCORED)
+        metrics = {MAE.name: float(np.abs(wrong).mean()), RMSE.name: float(np.sqrt((wrong**2).mean()))}
+        return Scored({**metrics, SPEARMAN.name: _spearman(predicted.targets, truth)}, SCORED)
 
 
 NUMBER = "number"  # the one output
@@ -289,6 +289,6 @@ def _spearman(ours: Sequence[float], truth: Sequence[float]) -> float:
 
 
 def _ridge(features: Any, numbers: np.ndarray, *, penalty: float) -> Linear:
-    made = Ridge(alpha=penalty).fit(features, numbers)
-    weight, bias = np.asarray(made.coef_, np.float64)[None], np.atleast_1d(np.asarray(made.intercept_, np.float64))
+    model = Ridge(alpha=penalty).fit(features, numbers)
+    weight, bias = np.asarray(model.coef_, np.float64)[None], np.atleast_1d(np.asarray(model.intercept_, np.float64))
     return Linear(weight, bias, lambda rows: np.asarray(rows @ weight.T) + bias)

@@ -37,18 +37,18 @@ class Curvature:
     def learnt(self, moving: Params, *, steps: int, seed: int) -> Params:
         """Return zeros for matrices and ones for vectors."""
         del steps, seed
-        found: dict[str, Tensor] = {}
+        factors: dict[str, Tensor] = {}
         for name, value in body_of(moving).items():
             if value.ndim != 2:
-                found[SCALE + name] = torch.ones_like(value)
+                factors[SCALE + name] = torch.ones_like(value)
                 continue
             rows, width = value.shape
             if rows <= self.limit and not any(part in name for part in EMBEDDINGS):
-                found[LEFT + name] = value.new_zeros(rows, rows)
+                factors[LEFT + name] = value.new_zeros(rows, rows)
             if width <= self.limit:
-                found[RIGHT + name] = value.new_zeros(width, width)
+                factors[RIGHT + name] = value.new_zeros(width, width)
         width = moving[HEAD_WEIGHT].shape[1]
-        return {**found, RIGHT + HEAD_WEIGHT: torch.zeros(width, width), SCALE + HEAD_BIAS: torch.ones(())}
+        return {**factors, RIGHT + HEAD_WEIGHT: torch.zeros(width, width), SCALE + HEAD_BIAS: torch.ones(())}
 
     def init(self, meta: Params, fast: Params) -> RuleState:
         """Return nothing: it has no state."""

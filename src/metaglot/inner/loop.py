@@ -185,8 +185,8 @@ def gradients(loss: Tensor, params: Mapping[str, Tensor], *, create_graph: bool 
     if not loss.requires_grad:
         return {name: torch.zeros_like(value) for name, value in params.items()}
     grad_of = cast("Callable[..., Sequence[Tensor | None]]", torch.autograd.grad)
-    found = grad_of(loss, list(params.values()), create_graph=create_graph, allow_unused=True)
+    grads = grad_of(loss, list(params.values()), create_graph=create_graph, allow_unused=True)
     return {
         name: torch.zeros_like(value) if grad is None else grad
-        for (name, value), grad in zip(params.items(), found, strict=True)
+        for (name, value), grad in zip(params.items(), grads, strict=True)
     }

@@ -48,25 +48,25 @@ class MetaNet:
             raise MetaglotError(f"a meta-network needs layers and hidden ≥ 1, got {self.layers} and {self.hidden}")
         if rank == 0:
             raise MetaglotError("the meta-network writes LoRA weights, and nothing of LoRA moves; use a LoRA scope")
-        found = {RATE + name: torch.ones(()) for name in body} | head_rates()
-        for side in self._written:
-            found |= self._network(rank, side, torch_generator(seed, "net", side))
-        return found
+        params = {RATE + name: torch.ones(()) for name in body} | head_rates()
+        for side in self._sides:
+            params |= self._network(rank, side, torch_generator(seed, "net", side))
+        return params
 
     @property
-    def _written(self) -> tuple[str, ...]:
+    def _sides(self) -> tuple[str, ...]:
         return ("b", "a") if self.write_a else ("b",)
 
     def _network(self, rank: int, side: str, rng: torch.Generator) -> dict[str, Tensor]:
         if self.layers == 1:
             return {f"{NET}{side}.0.weight": torch.eye(rank)}
         sizes = [2 * rank + 1, *[self.hidden] * (self.layers - 1)]
-        found: dict[str, Tensor] = {}
+        params: dict[str, Tensor] = {}
         for i, (inputs, outputs) in enumerate(zip(sizes, [*sizes[1:], rank], strict=True)):
             noise = torch.randn(outputs, inputs, generator=rng) / math.sqrt(inputs)
-            found[f"{NET}{side}.{i}.weight"] = noise if i < self.layers - 1 else torch.zeros(outputs, inputs)
-            found[f"{NET}{side}.{i}.bias"] = torch.zeros(outputs)
-        return found
+            params[f"{NET}{side}.{i}.weight"] = noise if i < self.layers - 1 else torch.zeros(outputs, inputs)
+            params[f"{NET}{side}.{i}.bias"] = torch.zeros(outputs)
+        return params
 
     def init(self, meta: Params, fast: Params) -> RuleState:
         """Return nothing: it has no state."""
@@ -82,7 +82,7 @@ class MetaNet:
         rates, moved = rates_of(self.lr, self.head_lr, grads, loss), dict[str, Tensor]()
         for name, value in fast.items():
             side, way = _side(name), grads[name]
-            if side in self._written:
+            if side in self._sides:
                 way = self._way(meta, side, way, value) if side == "b" else self._way(meta, side, way.T, value.T).T
             moved[name] = value - rates.of(name) * learnt_rate(meta, name) * way
         return moved, state

@@ -54,5 +54,5 @@ def polyak(grads: list[Tensor], loss: Tensor, share: float) -> float | Tensor:
     if not grads:
         return 0.0
     square = torch.stack([grad.float().square().sum() for grad in grads]).sum()
-    known = square > NOTHING
-    return torch.where(known, share * loss / square.masked_fill(~known, 1.0), torch.zeros_like(square))
+    nonzero = square > NOTHING
+    return torch.where(nonzero, share * loss / square.masked_fill(~nonzero, 1.0), torch.zeros_like(square))

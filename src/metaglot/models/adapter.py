@@ -27,7 +27,7 @@ PAIRS = {".lora_A.weight": ".lora_B.weight", ".lora_embedding_A": ".lora_embeddi
 
 
 def add_adapter(module: nn.Module, adapter: Adapter, folder: Path) -> tuple[str, ...]:
-    """Add an adapter to the weights of a network, in place; return what is to be said of it.
+    """Add an adapter to the weights of a network, in place; return a note about it.
 
     Raises MetaglotError where it is damaged, does not fit the network, or holds what is not supported.
     """
@@ -45,8 +45,8 @@ def add_adapter(module: nn.Module, adapter: Adapter, folder: Path) -> tuple[str,
             _add(module, given, name, end, adapter, file)
         for name in sorted(given.keys() - pairs.keys() - seconds):
             left += [] if _put(module, name, given[name], file) else [name]
-    said = f"the adapter in {folder} is added to {len(pairs)} weights"
-    return (said if not left else f"{said}; {', '.join(left)} of a task's head is left out",)
+    note = f"the adapter in {folder} is added to {len(pairs)} weights"
+    return (note if not left else f"{note}; {', '.join(left)} of a task's head is left out",)
 
 
 def _plain(name: str) -> str:
@@ -57,9 +57,9 @@ def _plain(name: str) -> str:
     return name
 
 
-def _add(module: nn.Module, given: dict[str, Tensor], name: str, end: str, adapter: Adapter, file: Path) -> None:
+def _add(module: nn.Module, tensors: dict[str, Tensor], name: str, end: str, adapter: Adapter, file: Path) -> None:
     at = name.removesuffix(end)
-    a, b = given[name], given.get(at + PAIRS[end])
+    a, b = tensors[name], tensors.get(at + PAIRS[end])
     owner, weight = _owner(module, at), _weight(module, at)
     if owner is None or weight is None or b is None or a.ndim != 2 or b.ndim != 2:
         raise MetaglotError(f"{file}: its {name} has no weight matrix in the base model; {WAY_OUT}")

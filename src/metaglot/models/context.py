@@ -29,12 +29,12 @@ def context_init(body: Params, *, size: int, seed: int) -> dict[str, Tensor]:
     """Return W with columns of about length one; raise MetaglotError for a size below 1 or no input embedding."""
     if size < 1:
         raise MetaglotError(f"a context needs size ≥ 1, got {size}; 32 is usual")
-    found = next((v for name in INPUTS for n, v in body.items() if n.endswith(f".{name}.weight")), None)
-    if found is None:
+    embedding = next((v for name in INPUTS for n, v in body.items() if n.endswith(f".{name}.weight")), None)
+    if embedding is None:
         raise MetaglotError(f"no input embedding among the parameters (known names: {', '.join(INPUTS)})")
-    width = found.shape[1]
+    width = embedding.shape[1]
     noise = torch.randn(width, size, generator=torch_generator(seed, "context")) / math.sqrt(width)
-    return {MAP: noise.to(found)}
+    return {MAP: noise.to(embedding)}
 
 
 def context_start(meta: Params) -> dict[str, Tensor]:

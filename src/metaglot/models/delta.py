@@ -83,20 +83,20 @@ def restored(base: Params, tensors: Params) -> dict[str, Tensor]:
 
     Raises MetaglotError for the difference of a parameter that the base has not, or has in another shape.
     """
-    found: dict[str, Tensor] = {}
+    params: dict[str, Tensor] = {}
     for key, value in tensors.items():
         if key.startswith(DIFFERENCE):
             name = key.removeprefix(DIFFERENCE)
-            found[name] = _on(base, name, value.float())
+            params[name] = _on(base, name, value.float())
         elif key.startswith(LOW) and key.endswith(".b"):
             name = key.removeprefix(LOW).removesuffix(".b")
             other = tensors.get(f"{LOW}{name}.a")
             if other is None or other.ndim != 2 or value.ndim != 2 or other.shape[0] != value.shape[1]:
                 raise MetaglotError(f"the low-rank difference of {name} is not whole")
-            found[name] = _on(base, name, value.float() @ other.float())
+            params[name] = _on(base, name, value.float() @ other.float())
         elif not key.startswith(LOW):
-            found[key] = value
-    return found
+            params[key] = value
+    return params
 
 
 def _on(base: Params, name: str, change: Tensor) -> Tensor:

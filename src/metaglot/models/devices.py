@@ -48,7 +48,7 @@ def has_fast_bf16(device: torch.device) -> bool:
 
 
 def pick_bf16(precision: Precision, device: torch.device) -> bool:
-    """Return whether a backbone runs in bfloat16; raise MetaglotError for a precision that there is not."""
+    """Return whether a backbone runs in bfloat16; raise MetaglotError for an unknown precision."""
     choices = {"auto": has_fast_bf16(device), "bf16": True, "fp32": False}
     if precision not in choices:
         raise MetaglotError(f"unknown precision {precision!r}; use auto, bf16 or fp32")

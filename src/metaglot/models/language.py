@@ -87,8 +87,8 @@ def check_decoder(whole: nn.Module) -> None:
 def scores(head: nn.Module, hidden: Tensor) -> Tensor:  # [..., D] -> [..., V]
     """Return what a head makes of hidden states."""
     rows = hidden.reshape(1, -1, hidden.shape[-1])
-    found: Tensor = cast("Any", head)(inputs_embeds=rows).logits
-    return found.reshape(*hidden.shape[:-1], found.shape[-1])
+    logits: Tensor = cast("Any", head)(inputs_embeds=rows).logits
+    return logits.reshape(*hidden.shape[:-1], logits.shape[-1])
 
 
 def own_parameters(head: nn.Module, body: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -131,8 +131,8 @@ def _probe(whole: nn.Module) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
-def _close(found: Tensor, wanted: Tensor) -> bool:
-    return found.shape == wanted.shape and torch.allclose(found, wanted, rtol=1e-4, atol=1e-4)
+def _close(ours: Tensor, theirs: Tensor) -> bool:
+    return ours.shape == theirs.shape and torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def _inseparable(whole: nn.Module, why: str) -> MetaglotError:

@@ -63,10 +63,10 @@ class HfLearner:
     def embedding(self) -> Embedding | None:
         """The module that looks tokens up."""
         with turn(self.module):
-            found = cast("Any", self.module).get_input_embeddings()
+            layer = cast("Any", self.module).get_input_embeddings()
             for name, value in self.module.named_parameters():
-                if value is found.weight:
-                    return Embedding(name, found.padding_idx, self.renumbers)
+                if value is layer.weight:
+                    return Embedding(name, layer.padding_idx, self.renumbers)
         return None
 
     @property
@@ -127,11 +127,11 @@ class HfLearner:
             checkpointed(self._base(), self.module, training=seed is not None) if self.checkpointing else nullcontext(),
         ):
             if rows is not None:
-                found = rows.unpacked(self._states(rows.inputs))
+                states = rows.unpacked(self._states(rows.inputs))
             else:
-                found = self._states(inputs) if self.pads else by_length(self._states, inputs)
-            scored = self._scored(params, _judged(found, batch)) if logits else None
-            hidden = _at_least_fp32(found)
+                states = self._states(inputs) if self.pads else by_length(self._states, inputs)
+            scored = self._scored(params, _judged(states, batch)) if logits else None
+            hidden = _at_least_fp32(states)
             pooled = self._pooled(hidden, batch["attention_mask"])
         return Outputs(
             hidden=hidden,

@@ -40,8 +40,8 @@ def out_of_weights(used: Params, beside: Params, module: nn.Module) -> dict[str,
     pairs = {name: value for name, value in beside.items() if name.startswith(LEARNT)}
     less = {name: -value if name.endswith(".b") else value for name, value in pairs.items()}
     frozen = _frozen(module)
-    found = apply_lora(apply_warp(_body(used), back, frozen, module), less, frozen)
-    return {BODY + name: value for name, value in found.items()}
+    remainder = apply_lora(apply_warp(_body(used), back, frozen, module), less, frozen)
+    return {BODY + name: value for name, value in remainder.items()}
 
 
 def _body(params: Params) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from metaglot.models.network import NEW_HEAD, Network, load_network, parts_of
 from metaglot.models.probe import probed
 from metaglot.models.tail import TAIL, read_tail
 from metaglot.models.tokenizer import check_vocabulary, load_tokenizer, without_types
-from metaglot.models.trial import tried
+from metaglot.models.trial import runnable_learner
 
 
 class Backbone(NamedTuple):
@@ -59,7 +59,7 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     check_vocabulary(tokenizer, module, name)
     untyped = without_types(tokenizer, module)
     recomputing = _checkpointing(module, name, runtime)
-    made = HfLearner(
+    new_learner = HfLearner(
         module,
         place.stated.pooling,
         bf16=bf16,
@@ -67,7 +67,7 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
         checkpointing=recomputing,
         language=language,
     )
-    learner, fallen = tried(made, tokenizer, name)
+    learner, fallen = runnable_learner(new_learner, tokenizer, name)
     learner, spared = probed(learner, int(tokenizer.pad_token_id), name)
     notes = (_manner(learner, runtime), *fallen, *spared, *untyped, *added, *network.notes)
     return Backbone(learner, tokenizer, name, notes, place.stated.prompt, place.stated.length, place.stated.unit)
@@ -98,13 +98,13 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
     for key, value in {**used, **in_weights(used, backbone.learner.module)}.items():
         if not key.startswith(BESIDE):
             own[key].copy_(value)
-    found = all(key in learnt for key in own if key.startswith("lm."))
-    notes = tuple(note for note in backbone.notes if not (found and note.startswith(NEW_HEAD)))
+    complete = all(key in learnt for key in own if key.startswith("lm."))
+    notes = tuple(note for note in backbone.notes if not (complete and note.startswith(NEW_HEAD)))
     return backbone._replace(name=name, notes=notes)
 
 
 def _with_adapters(module: nn.Module, place: Place) -> tuple[str, ...]:
-    """Add the adapters of a model to its weights, in place; return what is to be said of them."""
+    """Add the adapters of a model to its weights, in place; return notes about them."""
     return tuple(note for folder, adapter in place.adapters for note in add_adapter(module, adapter, folder))
 
 

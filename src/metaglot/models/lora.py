@@ -39,8 +39,8 @@ def lora_init(body: Params, *, rank: int, targets: Sequence[str] | None, seed: i
     for target in targets:
         matched = matching(matrices, target)
         if not matched:
-            known = sorted({name.rsplit(".", 2)[-2] for name in matrices})
-            raise MetaglotError(f"LoRA target {target!r} matches no weight matrix; there are: {', '.join(known)}")
+            names = sorted({name.rsplit(".", 2)[-2] for name in matrices})
+            raise MetaglotError(f"LoRA target {target!r} matches no weight matrix; there are: {', '.join(names)}")
         for name in matched:
             m, n = body[name].shape[:2]
             noise = torch.rand(rank, n, generator=torch_generator(seed, "lora", name)) * 2 - 1
@@ -69,10 +69,10 @@ def apply_lora(body: dict[str, Tensor], params: Params, frozen: Mapping[str, Ten
 
 def pairs_of(params: Params) -> dict[str, tuple[Tensor, Tensor]]:
     """Return the pair (A, B) of each weight that has one: `lora.*`, or else where it starts, `algorithm.lora.*`."""
-    found: dict[str, tuple[Tensor, Tensor]] = {}
+    pairs: dict[str, tuple[Tensor, Tensor]] = {}
     for prefix in (LEARNT, PREFIX):  # a moved pair takes the place of its start
         for key, a in params.items():
             if key.startswith(prefix) and key.endswith(".a"):
                 name = key.removeprefix(prefix).removesuffix(".a")
-                found[name] = a, params[key.removesuffix(".a") + ".b"]
-    return found
+                pairs[name] = a, params[key.removesuffix(".a") + ".b"]
+    return pairs

@@ -23,7 +23,7 @@ class Network(NamedTuple):
 
     module: nn.Module
     decoder: bool
-    notes: tuple[str, ...]  # what is to be said of its weights
+    notes: tuple[str, ...]  # about its weights
 
 
 def load_network(folder: Path, name: str, attention: str | None, *, language: bool) -> Network:
@@ -64,7 +64,7 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
     whole = [a for a in config.architectures or [] if not a.endswith(ENCODER)]
     half = type(module).__name__.endswith(ENCODER) and bool(whole)
     notes = ("an encoder with a decoder: the encoder alone is used",) if half else ()
-    return Network(module, decoder, (*notes, *_made_anew(module, set(missing), name)))
+    return Network(module, decoder, (*notes, *_new_head_notes(module, set(missing), name)))
 
 
 def parts_of(network: Network, name: str) -> tuple[nn.Module, nn.Module | None]:
@@ -92,8 +92,8 @@ def _kind(config: Any, *, decoder: bool, language: bool) -> Any:
     return half if half is not None and half.__name__.endswith(ENCODER) else AutoModel
 
 
-def _made_anew(module: nn.Module, missing: set[str], name: str) -> tuple[str, ...]:
-    """Return what is to be said of a language-model head that the file lacks, wholly or in part."""
+def _new_head_notes(module: nn.Module, missing: set[str], name: str) -> tuple[str, ...]:
+    """Return a note about a language-model head that the file lacks, wholly or in part."""
     head = [n for n, _ in module.named_parameters() if _of_head(n, module)]  # a weight with two names comes once
     new = [n for n in head if n in missing]
     if not new:

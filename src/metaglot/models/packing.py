@@ -59,8 +59,8 @@ class Packed(NamedTuple):
 
     def unpacked(self, hidden: Tensor) -> Tensor:  # [R, W, D] -> [B, T, D]
         """Return the states of tokens where the batch has them, zeros where it is padded."""
-        found = hidden.new_zeros(*self.mask.shape, hidden.shape[-1])
-        return found.masked_scatter(self.mask[..., None], hidden.flatten(0, 1)[self.place])
+        states = hidden.new_zeros(*self.mask.shape, hidden.shape[-1])
+        return states.masked_scatter(self.mask[..., None], hidden.flatten(0, 1)[self.place])
 
 
 def packed(module: nn.Module, batch: Batch) -> Packed | None:
@@ -76,8 +76,8 @@ def packed(module: nn.Module, batch: Batch) -> Packed | None:
     if sizes.max() > _window(module):
         return None
     widths = (int(sizes.max() * times) for times in WIDTHS)
-    found = [Layout(width, *_laid_out(sizes, width)) for width in widths]
-    width, start, rows = best = min(found, key=lambda one: one.cost)
+    layouts = [Layout(width, *_laid_out(sizes, width)) for width in widths]
+    width, start, rows = best = min(layouts, key=lambda one: one.cost)
     if best.cost > WORTH * cost_of(*mask.shape):
         return None
     within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -96,9 +96,9 @@ def packed(module: nn.Module, batch: Batch) -> Packed | None:
     return Packed(inputs, place, mask)
 
 
-def _added(seen: Tensor) -> Tensor:
+def _added(mask: Tensor) -> Tensor:
     """Return what eager attention adds to its scores."""
-    return torch.zeros(seen.shape, device=seen.device).masked_fill(~seen, NEVER)
+    return torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, NEVER)
 
 
 def _is_eager(module: nn.Module) -> bool:

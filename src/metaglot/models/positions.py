@@ -15,8 +15,8 @@ def positions_of(module: nn.Module) -> int:
     A table of positions that has a row for padding (RoBERTa and its kin) numbers the positions from after that row.
     """
     config = cast("Any", module).config
-    found = [getattr(config, name, None) for name in STATED]
-    stated = min((n for n in found if isinstance(n, int) and n > 0), default=UNBOUNDED)
+    values = [getattr(config, name, None) for name in STATED]
+    stated = min((n for n in values if isinstance(n, int) and n > 0), default=UNBOUNDED)
     rows = [_rows_in_use(one) for name, one in module.named_modules() if name.endswith(TABLES)]
     return min([stated, *(n for n in rows if n is not None)])
 

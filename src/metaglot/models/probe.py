@@ -37,7 +37,7 @@ CLOSE = 1e-3  # of the largest state; rounding in fp32 makes 1e-6
 
 
 def probed(learner: HfLearner, pad: int, name: str) -> tuple[HfLearner, tuple[str, ...]]:
-    """Return the learner with what its network allows, and what is to be said of it; `pad` is the token to pad with.
+    """Return the learner with what its network allows, and notes about it; `pad` is the token to pad with.
 
     Raises MetaglotError where the features of a text depend on other texts of the same length or change from one time
     to the next, and where the network fails.
@@ -126,8 +126,8 @@ def _texts(learner: HfLearner) -> list[list[int]]:
 
 
 def _special(config: Mapping[str, Any], rows: int) -> set[int]:
-    found = [value for name, value in config.items() if name.endswith(("_token_id", "_index"))]
-    flat = [one for value in found for one in (value if isinstance(value, list) else [value])]
+    values = [value for name, value in config.items() if name.endswith(("_token_id", "_index"))]
+    flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
     return {one for one in flat if isinstance(one, int) and 0 <= one < rows}
 
 
@@ -158,9 +158,9 @@ def _batch(texts: Sequence[Sequence[int]], pad: int, device: torch.device) -> Ba
     return {"input_ids": torch.tensor(ids, device=device), "attention_mask": torch.tensor(mask, device=device)}
 
 
-def _same(alone: Sequence[Tensor], found: Sequence[Tensor]) -> bool:
+def _same(alone: Sequence[Tensor], together: Sequence[Tensor]) -> bool:
     """Return whether each text has the states that it has alone."""
-    if len(found) != len(alone):
+    if len(together) != len(alone):
         return False
     size = max(float(one.abs().max()) for one in alone)
-    return all(float((a - b).abs().max()) <= CLOSE * size for a, b in zip(alone, found, strict=True))
+    return all(float((a - b).abs().max()) <= CLOSE * size for a, b in zip(alone, together, strict=True))

@@ -196,16 +196,16 @@ def match_names(params: dict[str, Tensor] | Params, patterns: Sequence[str]) -> 
 
     Raises MetaglotError for a pattern that matches nothing, with the nearest names.
     """
-    found: set[str] = set()
+    matches: set[str] = set()
     for pattern in patterns:
         plain = not set(pattern) & WILD
         names = [n for n in (f"body.{pattern}", pattern) if n in params] if plain else params
         hits = {n for n in names if plain or fnmatchcase(n, f"body.{pattern}") or fnmatchcase(n, pattern)}
         if not hits:
             near = get_close_matches(f"body.{pattern}", list(params), n=3, cutoff=0.3)
-            known = near or list(params)[:3]
+            suggestions = near or list(params)[:3]
             raise MetaglotError(
-                f"the pattern {pattern!r} matches no parameter of the body; names look like: {', '.join(known)}"
+                f"the pattern {pattern!r} matches no parameter of the body; names look like: {', '.join(suggestions)}"
             )
-        found |= hits
-    return [name for name in params if name in found]
+        matches |= hits
+    return [name for name in params if name in matches]

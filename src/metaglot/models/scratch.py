@@ -58,8 +58,8 @@ def is_decoder(kind: str) -> bool:
         MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED,
     )
 
-    encoders = {name for name, made in MASKED.items() if not made.endswith(CAUSAL)}
-    decoders = {name for name, made in CAUSALS.items() if made.endswith(CAUSAL) and name not in MASKED}
+    encoders = {name for name, module_name in MASKED.items() if not module_name.endswith(CAUSAL)}
+    decoders = {name for name, module_name in CAUSALS.items() if module_name.endswith(CAUSAL) and name not in MASKED}
     if kind not in encoders | decoders:
         near = get_close_matches(kind, sorted(encoders | decoders), n=1, cutoff=0.5)
         asked = f" (did you mean {near[0]!r}?)" if near else ""
@@ -74,9 +74,9 @@ def _config(kind: str, values: Mapping[str, Any], tokenizer: Any) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    decoder, made = is_decoder(kind), CONFIG_MAPPING[kind]
-    fields = {field.name for field in dataclasses.fields(cast("Any", made))}
-    _check_names(kind, values, sorted((fields | set(made.attribute_map)) - FIXED))
+    decoder, config = is_decoder(kind), CONFIG_MAPPING[kind]
+    fields = {field.name for field in dataclasses.fields(cast("Any", config))}
+    _check_names(kind, values, sorted((fields | set(config.attribute_map)) - FIXED))
     size = max(tokenizer.get_vocab().values(), default=-1) + 1
     given = values.get("vocab_size", size)
     if isinstance(given, int) and given < size:
@@ -92,16 +92,16 @@ def _config(kind: str, values: Mapping[str, Any], tokenizer: Any) -> Any:
 
 
 def _token(tokenizer: Any, sources: tuple[str, ...]) -> int | None:
-    return next((found for source in sources if (found := getattr(tokenizer, source, None)) is not None), None)
+    return next((token for source in sources if (token := getattr(tokenizer, source, None)) is not None), None)
 
 
-def _check_names(kind: str, values: Mapping[str, Any], known: list[str]) -> None:
+def _check_names(kind: str, values: Mapping[str, Any], names: list[str]) -> None:
     for name in values:
         if name in FIXED:
             raise MetaglotError(f"{kind}: {name} is not yours to set: it follows from the kind and the tokenizer")
-        if name not in known:
-            near = get_close_matches(name, known, n=3, cutoff=0.4)
-            asked = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(known)}"
+        if name not in names:
+            near = get_close_matches(name, names, n=3, cutoff=0.4)
+            asked = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(names)}"
             raise MetaglotError(f"{kind}: unknown setting {name!r}; {asked}")
 
 

@@ -39,8 +39,8 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [B, D] -> [B, E]
         """Return the layer's output."""
-        found = self.act(self.linear(x))
-        return found + self.residual(x) if self.adds else found
+        features = self.act(self.linear(x))
+        return features + self.residual(x) if self.adds else features
 
 
 class Norm(nn.Module):
@@ -88,7 +88,7 @@ def _read(folder: Path, layer: Layer) -> nn.Module:
         return Unit()
     file = folder / "model.safetensors"
     try:
-        made = _dense(folder, layer.settings) if layer.kind == "Dense" else Norm(_width(layer.settings, "dimension"))
+        module = _dense(folder, layer.settings) if layer.kind == "Dense" else Norm(_width(layer.settings, "dimension"))
     except (KeyError, TypeError, ValueError) as error:
         raise MetaglotError(f"{folder / 'config.json'}: damaged ({error!r:.150}); download the model again") from error
     if not file.is_file():
@@ -97,24 +97,24 @@ def _read(folder: Path, layer: Layer) -> nn.Module:
             "sentence-transformers (model.save_pretrained), which writes safetensors"
         )
     try:
-        made.load_state_dict({name: value.to(torch.float32) for name, value in load_file(file).items()})
+        module.load_state_dict({name: value.to(torch.float32) for name, value in load_file(file).items()})
     except (OSError, SafetensorError, RuntimeError) as error:
         raise MetaglotError(f"{file}: its weights do not fit ({' '.join(str(error).split()):.200})") from error
-    return made
+    return module
 
 
 def _dense(folder: Path, settings: Mapping[str, Any]) -> Dense:
     name = str(settings.get("activation_function", "torch.nn.modules.activation.Tanh"))
     if name not in ACTIVATIONS:
-        known = ", ".join(kind.__name__ for kind in ACTIVATIONS.values())
-        raise MetaglotError(f"{folder / 'config.json'}: the activation {name} is not supported ({known}); {WAY_OUT}")
+        names = ", ".join(kind.__name__ for kind in ACTIVATIONS.values())
+        raise MetaglotError(f"{folder / 'config.json'}: the activation {name} is not supported ({names}); {WAY_OUT}")
     shape = _width(settings, "in_features"), _width(settings, "out_features")
     bias, residual = bool(settings.get("bias", True)), bool(settings.get("use_residual", False))
     return Dense(shape, ACTIVATIONS[name](), bias=bias, residual=residual)
 
 
 def _width(settings: Mapping[str, Any], name: str) -> int:
-    found = int(cast("int", settings[name]))
-    if not 1 <= found <= 1 << 20:
-        raise ValueError(f"{name} {found}")
-    return found
+    width = int(cast("int", settings[name]))
+    if not 1 <= width <= 1 << 20:
+        raise ValueError(f"{name} {width}")
+    return width

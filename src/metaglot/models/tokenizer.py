@@ -55,7 +55,7 @@ def check_vocabulary(tokenizer: Any, module: nn.Module, name: str) -> None:
 
 
 def without_types(tokenizer: Any, module: nn.Module) -> tuple[str, ...]:
-    """Leave out the types of tokens where the network has fewer than the tokenizer gives; return what is to be said.
+    """Leave out the types of tokens where the network has fewer than the tokenizer gives; return notes.
 
     Without types every token has the first one, as where a RoBERTa is trained.
     """

@@ -1,4 +1,4 @@
-"""A backbone is tried on two texts when it is loaded, so that what it cannot do is known before anything is learnt."""
+"""A backbone is run on two texts when it is loaded, so that what it cannot do is known before anything is learnt."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -31,8 +31,8 @@ def running(name: str) -> Generator[None]:
         ) from error
 
 
-def tried(learner: HfLearner, tokenizer: Any, name: str) -> tuple[HfLearner, tuple[str, ...]]:
-    """Return the learner with the width of its features, in fp32 where it fails in bf16, and what is to be said of it.
+def runnable_learner(learner: HfLearner, tokenizer: Any, name: str) -> tuple[HfLearner, tuple[str, ...]]:
+    """Return the learner with the width of its features, in fp32 where it fails in bf16, and notes about it.
 
     Raises MetaglotError where it fails in fp32 too, and where it has too few positions for any text.
     """
@@ -49,7 +49,7 @@ def tried(learner: HfLearner, tokenizer: Any, name: str) -> tuple[HfLearner, tup
     try:
         return replace(learner, width=_width(learner, batch)), ()
     except Exception as error:  # every network has its own way to fail
-        fallen, _ = tried(replace(learner, bf16=False), tokenizer, name)
+        fallen, _ = runnable_learner(replace(learner, bf16=False), tokenizer, name)
         return fallen, (f"runs in fp32: it fails in bf16 ({short(error):.100})",)
 
 

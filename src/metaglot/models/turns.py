@@ -42,11 +42,11 @@ def turn(of: object) -> Turn:
 
 def _before_fork() -> None:
     with _TABLE:
-        found = list(_TURNS.values())
-    for one in found:
+        turns = list(_TURNS.values())
+    for one in turns:
         one.__enter__()
     _TABLE.acquire()
-    _HELD.extend(found)
+    _HELD.extend(turns)
 
 
 def _after_fork() -> None:

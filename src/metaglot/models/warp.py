@@ -33,10 +33,10 @@ def warped(body: Params, targets: Sequence[str] | None) -> list[str]:
         raise MetaglotError('warps need at least one target, such as "query"')
     for target in targets:
         if not matching(names, target):
-            known = sorted({n.rsplit(".", 2)[-2] for n in names})
-            raise MetaglotError(f"warp target {target!r} matches no weight matrix; there are: {', '.join(known)}")
-    found = {name for target in targets for name in matching(names, target)}
-    return [name.removeprefix("body.") for name in names if name in found]
+            choices = sorted({n.rsplit(".", 2)[-2] for n in names})
+            raise MetaglotError(f"warp target {target!r} matches no weight matrix; there are: {', '.join(choices)}")
+    weights = {name for target in targets for name in matching(names, target)}
+    return [name.removeprefix("body.") for name in names if name in weights]
 
 
 def warp_init(body: Params, *, targets: Sequence[str] | None) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
 from metaglot.data.modes import usual_mode
-from metaglot.data.naming import kept_name
+from metaglot.data.naming import name_record
 from metaglot.data.seen import Seen, merged, read_seen, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Backbone, Runtime, load_backbone
@@ -71,11 +71,11 @@ def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, 
         file.parent.mkdir(parents=True)
         with usual_mode(file):
             save_file(weights, file)
-        described = _described(members, max_length) | kept_name("base", first.run.base, target)
+        described = _described(members, max_length) | name_record("base", first.run.base, target)
         (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        known = [one.seen for one in members if one.seen]
-        if len(known) == len(members):  # else not all that they saw is known
-            write_seen(part, merged(known))
+        marks = [one.seen for one in members if one.seen]
+        if len(marks) == len(members):  # else not all that they saw is known
+            write_seen(part, merged(marks))
     return target
 
 
@@ -114,12 +114,12 @@ def _described(members: Sequence[Member], max_length: int | None) -> dict[str, A
     for key in NAMED:
         described[key] = sorted({name for one in members for name in one.run.described.get(key, [])})
     for key in PRINTED:
-        found: dict[str, Any] = {}
+        description: dict[str, Any] = {}
         for one in members:
             for name, value in dict(one.run.described.get(key, {})).items():
-                own = name if found.get(name, value) == value else f"{name} of {one.folder.name}"
-                found[own] = value
-        described[key] = found
+                own = name if description.get(name, value) == value else f"{name} of {one.folder.name}"
+                description[own] = value
+        described[key] = description
     described["max_length"] = max_length or max(one.run.max_length for one in members)
     described["average_of"] = [one.folder.name for one in members]
     return described

@@ -10,7 +10,7 @@ from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
 from metaglot.data.modes import usual_mode
-from metaglot.data.naming import kept_name
+from metaglot.data.naming import name_record
 from metaglot.data.seen import read_seen, whole_texts, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
@@ -35,24 +35,24 @@ def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0, force: b
     hash of each training text, eight bytes, where the run has it.  Raises MetaglotError for what is no run, for one
     whose base was made for it alone, and where even what cannot be made smaller takes more.
     """
-    source, found = run_at(run)
+    source, contents = run_at(run)
     target = new_folder(out, force=force)
     with writing(target):
         new_folder(target, force=force)  # another process may have made it until now
-        return _shrunk_into(target, str(run), source, found, megabytes)
+        return _shrunk_into(target, str(run), source, contents, megabytes)
 
 
-def _shrunk_into(target: Path, name: str, source: Path, found: Run, megabytes: float) -> Smaller:
-    if Path(found.base).parent == source:
+def _shrunk_into(target: Path, name: str, source: Path, run: Run, megabytes: float) -> Smaller:
+    if Path(run.base).parent == source:
         raise MetaglotError(f"{name}: its base model was made for it alone, so a difference from it is of no use")
-    backbone = load_backbone(found.base, Runtime(device="cpu"))
+    backbone = load_backbone(run.base, Runtime(device="cpu"))
     base = {**backbone.learner.body(), **backbone.learner.language_head()}
-    small = shrunk(base, weights_of(found, backbone), int(megabytes * MEGABYTE))
-    described = {key: value for key, value in found.described.items() if key != "average_with_base"}
-    described |= kept_name("base", found.base, target)
+    small = shrunk(base, weights_of(run, backbone), int(megabytes * MEGABYTE))
+    described = {key: value for key, value in run.described.items() if key != "average_with_base"}
+    described |= name_record("base", run.base, target)
     described["shrunk"] = {"megabytes": megabytes, "kept": round(small.kept, 4)}
     with atomic_folder(target, replace=target.is_dir()) as part:
-        weights = part / "checkpoints" / found.checkpoint.name / "params.safetensors"
+        weights = part / "checkpoints" / run.checkpoint.name / "params.safetensors"
         weights.parent.mkdir(parents=True)
         with usual_mode(weights):
             save_file(small.tensors, weights)

@@ -23,7 +23,7 @@ class Choice(NamedTuple):
     """An algorithm whose estimator is settled."""
 
     algorithm: Algorithm
-    said: str = ""  # a line for the user; nothing where there was nothing to choose
+    note: str = ""  # a line for the user; nothing where there was nothing to choose
     record: Mapping[str, Any] | None = None  # for the run folder
 
 
@@ -46,34 +46,39 @@ def settled(
     if algorithm.steps == 0 or isinstance(algorithm.scope, HeadOnly) or algorithm.proximal:
         return Choice(replace(algorithm, estimator=unrolled))  # its graphs are small, or no other one will do
     if record is not None:
-        found = _called(record)
-        return Choice(replace(algorithm, estimator=found), f"estimator: {_name(found)}, as this run began", record)
+        estimator = _called(record)
+        return Choice(
+            replace(algorithm, estimator=estimator), f"estimator: {_name(estimator)}, as this run began", record
+        )
     need = measured(algorithm, learner, _episode(tasks, learner), episode_size, freeze=freeze)
     free = free_memory(learner.device) if free is None else free
-    found, said = choose(need, free)
-    estimator: dict[str, Any] = {"name": found.name, "keep": found.keep if isinstance(found, Adjoint) else None}
-    estimator |= {"unrolled_bytes": need.kept(need.steps) + need.held, "free_bytes": free}
-    return Choice(replace(algorithm, estimator=found), f"estimator: {said}", estimator)
+    estimator, note = choose(need, free)
+    choice_record: dict[str, Any] = {
+        "name": estimator.name,
+        "keep": estimator.keep if isinstance(estimator, Adjoint) else None,
+    }
+    choice_record |= {"unrolled_bytes": need.kept(need.steps) + need.held, "free_bytes": free}
+    return Choice(replace(algorithm, estimator=estimator), f"estimator: {note}", choice_record)
 
 
 def choose(need: Need, free: int | None) -> tuple[Estimator, str]:
     """Return the quickest estimator that fits, and the choice in words."""
     whole = need.kept(need.steps) + need.held
     if free is None:
-        return unrolled, f"unrolled, which needs about {_size(whole)}; what memory is free cannot be told here"
+        return unrolled, f"unrolled, which needs about {_size(whole)}; how much memory is free is unknown here"
     room = SHARE * free - need.held
     if need.kept(need.steps) <= room:
         return unrolled, f"unrolled, which needs about {_size(whole)} of the {_size(free)} that are free"
     keep = next((k for k in range(need.steps - 1, 0, -1) if need.kept(k) <= room), 0)
-    found = Adjoint(keep=keep)
-    why = f"{_name(found)}, because unrolled needs about {_size(whole)} and {_size(free)} are free"
+    estimator = Adjoint(keep=keep)
+    why = f"{_name(estimator)}, because unrolled needs about {_size(whole)} and {_size(free)} are free"
     least = need.kept(keep)
     if least > room:
         why += (
             f"; it needs about {_size(least + need.held)} itself, which may not do: lower episodes.max_support or "
             "model.max_length, or set model.checkpointing"
         )
-    return found, why
+    return estimator, why
 
 
 def earlier(described: Mapping[str, Any], *, trained: bool) -> Mapping[str, Any] | None:

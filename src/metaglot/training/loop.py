@@ -79,10 +79,10 @@ def train(
                 combine=combined,
                 cpu_seconds=state.cpu_seconds + spent,
             )
-            told = {"grad_norm": norm, "lr": optimiser.param_groups[0]["lr"], "tokens": _tokens(episodes)}
+            numbers = {"grad_norm": norm, "lr": optimiser.param_groups[0]["lr"], "tokens": _tokens(episodes)}
             passed = {"cpu_seconds": spent, "seconds": time.perf_counter() - wall, "waited_seconds": waited}
             timing = {name: round(value, 4) for name, value in passed.items()}
-            yield state, {"step": state.step, **_means(merged.records, episode_weights(episodes)), **told, **timing}
+            yield state, {"step": state.step, **_means(merged.records, episode_weights(episodes)), **numbers, **timing}
 
 
 def make_optimiser(state: State, optimisation: Optimisation) -> torch.optim.AdamW:
@@ -134,15 +134,15 @@ def _meta_grads(
         here = [episode.to(learner.device) for episode in episodes[at : at + size]]
         problems = [Problem(learner, episode.objective, episode.task) for episode in here]
         n = state.step * len(episodes) + at
-        found = algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
-        yield found if algorithm.together else _scaled(found, weights[at])
+        meta_grad = algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
+        yield meta_grad if algorithm.together else _scaled(meta_grad, weights[at])
 
 
-def _scaled(found: MetaGrad, weight: float) -> MetaGrad:
+def _scaled(meta_grad: MetaGrad, weight: float) -> MetaGrad:
     """Return the gradient as it counts in the mean over the episodes of the step."""
     if weight == 1:
-        return found
-    return found._replace(grads={name: weight * grad for name, grad in found.grads.items()})
+        return meta_grad
+    return meta_grad._replace(grads={name: weight * grad for name, grad in meta_grad.grads.items()})
 
 
 def _tokens(episodes: Sequence[Episode]) -> int:
@@ -183,14 +183,14 @@ def _means(records: Sequence[Record], weights: Sequence[float]) -> dict[str, flo
 
     A perplexity is that of the mean loss.
     """
-    told = [{_kind(r) + k: v for k, v in r.items() if isinstance(v, float)} for r in records]
-    names = dict.fromkeys(name for numbers in told for name in numbers)
-    found: dict[str, float] = {}
+    float_records = [{_kind(r) + k: v for k, v in r.items() if isinstance(v, float)} for r in records]
+    names = dict.fromkeys(name for numbers in float_records for name in numbers)
+    means: dict[str, float] = {}
     for name in names:
-        having = [(numbers[name], w) for numbers, w in zip(told, weights, strict=True) if name in numbers]
+        having = [(numbers[name], w) for numbers, w in zip(float_records, weights, strict=True) if name in numbers]
         values, counts = zip(*having, strict=True)
-        found[name] = fmean(values, counts) if any(counts) else fmean(values)
-    return with_perplexity(found)
+        means[name] = fmean(values, counts) if any(counts) else fmean(values)
+    return with_perplexity(means)
 
 
 def _kind(record: Record) -> str:

@@ -26,7 +26,7 @@ V2 = Version("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
 
 
 def free_memory(device: torch.device, *, root: Path = Path("/")) -> int | None:
-    """Return the bytes that are free on a device, None where that cannot be told.
+    """Return the bytes that are free on a device, None where that is unknown.
 
     On a GPU those that the driver has and those that torch holds unused; else the least of what the machine has
     available and what each control group leaves.
@@ -35,15 +35,15 @@ def free_memory(device: torch.device, *, root: Path = Path("/")) -> int | None:
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     machine = _machine(root)
-    known = [*_groups(root), *([] if machine is None else [machine])]
-    return max(0, min(known)) if known else None
+    bounds = [*_groups(root), *([] if machine is None else [machine])]
+    return max(0, min(bounds)) if bounds else None
 
 
 def _machine(root: Path) -> int | None:
     lines = _text(root / "proc/meminfo").splitlines()
-    found = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
-    if found is not None:
-        return 1024 * int(found)
+    amount = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    if amount is not None:
+        return 1024 * int(amount)
     try:  # not Linux; psutil is optional
         psutil: Any = import_module("psutil")
     except ImportError:

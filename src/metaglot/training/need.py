@@ -148,17 +148,17 @@ def parts_of(inner: Inner, problem: Problem, meta: Params, episode: Episode, see
 def grown(batch: Batch, count: int, tokens: int, rows: int) -> dict[str, Tensor]:
     """Return a batch of `count` texts of `tokens` tokens like those of `batch`, its tokens drawn from `rows`."""
     length = batch["input_ids"].shape[1]
-    found: dict[str, Tensor] = {}
+    params: dict[str, Tensor] = {}
     for name, value in batch.items():
         times = [-(-count // value.shape[0]), *(1 for _ in value.shape[1:])]
         if value.ndim > 1 and value.shape[1] == length:
             times[1] = -(-tokens // length)
         tiled = value.repeat(times)[:count]
-        found[name] = tiled[:, :tokens] if value.ndim > 1 and value.shape[1] == length else tiled
-    found["attention_mask"] = torch.ones_like(found["attention_mask"])
-    drawn = torch.randint(0, rows, found["input_ids"].shape, generator=torch_generator(0, "largest"))
-    found["input_ids"] = drawn.to(batch["input_ids"].device)
-    return found
+        params[name] = tiled[:, :tokens] if value.ndim > 1 and value.shape[1] == length else tiled
+    params["attention_mask"] = torch.ones_like(params["attention_mask"])
+    drawn = torch.randint(0, rows, params["input_ids"].shape, generator=torch_generator(0, "largest"))
+    params["input_ids"] = drawn.to(batch["input_ids"].device)
+    return params
 
 
 def _first(episode: Episode, count: int) -> Episode:

@@ -151,9 +151,9 @@ def _records(path: Path) -> tuple[list[dict[str, float | int | str]], list[int]]
     """Return the records of a metrics file, and the numbers of the lines that are none."""
     if not is_there(path):
         return [], []
-    found = {number: _record(line) for number, line in enumerate(read_bytes(path).split(b"\n"), start=1) if line}
-    whole = [record for record in found.values() if record is not None]
-    return whole, [number for number, record in found.items() if record is None]
+    records = {number: _record(line) for number, line in enumerate(read_bytes(path).split(b"\n"), start=1) if line}
+    whole = [record for record in records.values() if record is not None]
+    return whole, [number for number, record in records.items() if record is None]
 
 
 def _record(line: bytes) -> dict[str, float | int | str] | None:
@@ -203,19 +203,19 @@ class _Spent:
 
 def _validate(plan: Plan, state: State, metrics: Metrics, spent: _Spent) -> tuple[State, Event]:
     began = time.process_time()
-    found: dict[str, float] = {}
+    scores: dict[str, float] = {}
     learner = plan.learner
     meta = averaged({**learner.body(), **learner.language_head()}, state.params, plan.average_with_base)
     if plan.validation is not None:
-        found |= validate(plan.algorithm, learner, meta, plan.validation, episodes=plan.validate.episodes)
+        scores |= validate(plan.algorithm, learner, meta, plan.validation, episodes=plan.validate.episodes)
     if plan.text is not None:
-        found |= held_out_text(learner, meta, plan.text)
+        scores |= held_out_text(learner, meta, plan.text)
     spent.validated(time.process_time() - began)
     # Before the first step nothing counts yet: a run takes one step, whatever loading took.
     state = replace(state, cpu_seconds=spent.seconds()) if state.step else state
-    record = {"kind": "validation", "step": state.step, **found, "cpu_seconds": round(state.cpu_seconds, 2)}
+    record = {"kind": "validation", "step": state.step, **scores, "cpu_seconds": round(state.cpu_seconds, 2)}
     metrics.write(record)
-    goal = {**found, "step": float(state.step)}
+    goal = {**scores, "step": float(state.step)}
     state = replace(state, goal=goal)
     return state, Event("validation", state, record)
 

@@ -37,29 +37,29 @@ class Turned(NamedTuple):
 
 def pcgrad(meta_grads: Iterable[MetaGrad], state: Params) -> tuple[MetaGrad, Params]:
     """Return the mean after each gradient lost what points against another; the records tell of conflicts."""
-    found = list(meta_grads)
-    parts = dict.fromkeys(found[0].grads, "model")
-    products = inner_products(found, parts)
-    turned = turn(products, _orders(len(found), state), _right_angle, decay=0.0)
-    return _merged(found, parts, turned.weights, products), _counted(state)
+    grads = list(meta_grads)
+    parts = dict.fromkeys(grads[0].grads, "model")
+    products = inner_products(grads, parts)
+    turned = turn(products, _orders(len(grads), state), _right_angle, decay=0.0)
+    return _merged(grads, parts, turned.weights, products), _counted(state)
 
 
 def gradvac(meta_grads: Iterable[MetaGrad], state: Params) -> tuple[MetaGrad, Params]:
     """Return the mean after each gradient was turned towards the others, to the cosine usual for the pair."""
-    found = list(meta_grads)
-    parts = {name: layer_of(name) for name in found[0].grads}
-    products = inner_products(found, parts)
-    tasks = ["+".join(str(record.get("task")) for record in one.records) for one in found]
+    grads = list(meta_grads)
+    parts = {name: layer_of(name) for name in grads[0].grads}
+    products = inner_products(grads, parts)
+    tasks = ["+".join(str(record.get("task")) for record in one.records) for one in grads]
     targets = {key: value.cpu().double() for key, value in state.items() if key != DRAWS}
     none = torch.zeros(products.shape[0], dtype=torch.float64)
 
     def target(i: int, j: int) -> Tensor:
         return targets.get(_pair(tasks[i], tasks[j]), none)
 
-    turned = turn(products, _orders(len(found), state), target, decay=DECAY)
+    turned = turn(products, _orders(len(grads), state), target, decay=DECAY)
     # In float32, which every device and file can hold.
     after = {_pair(tasks[i], tasks[j]): value.float() for (i, j), value in turned.targets.items()}
-    return _merged(found, parts, turned.weights, products), {**_counted(state), **after}
+    return _merged(grads, parts, turned.weights, products), {**_counted(state), **after}
 
 
 def turn(
@@ -89,12 +89,12 @@ def turn(
     return Turned(weights, targets)
 
 
-def inner_products(found: Sequence[MetaGrad], parts: Params | dict[str, str]) -> Tensor:  # [K, n, n]
+def inner_products(grads: Sequence[MetaGrad], parts: Params | dict[str, str]) -> Tensor:  # [K, n, n]
     """Return ⟨g_i, g_j⟩ within each part of the model, in float64; the parts in the order they come up in."""
     names = list(dict.fromkeys(parts.values()))
-    products = torch.zeros(len(names), len(found), len(found), dtype=torch.float64)
+    products = torch.zeros(len(names), len(grads), len(grads), dtype=torch.float64)
     for name, part in parts.items():
-        rows = torch.stack([one.grads[name].flatten() for one in found])  # [n, P]
+        rows = torch.stack([one.grads[name].flatten() for one in grads])  # [n, P]
         products[names.index(part)] += (rows @ rows.T).cpu().double()
     return products
 
@@ -105,24 +105,28 @@ def layer_of(name: str) -> str:
     return numbered[1] if numbered else ".".join(name.split(".")[:2])
 
 
-def _merged(found: Sequence[MetaGrad], parts: dict[str, str], weights: Tensor, products: Tensor) -> MetaGrad:
+def _merged(meta_grads: Sequence[MetaGrad], parts: dict[str, str], weights: Tensor, products: Tensor) -> MetaGrad:
     shares = dict(zip(dict.fromkeys(parts.values()), weights.mean(0), strict=True))  # part -> [n]
     grads = {
-        name: sum((float(share) * one.grads[name] for share, one in zip(shares[part], found, strict=True)), start=ZERO)
+        name: sum(
+            (float(share) * one.grads[name] for share, one in zip(shares[part], meta_grads, strict=True)), start=ZERO
+        )
         for name, part in parts.items()
     }
-    return MetaGrad(grads, _told(found, products.sum(0)))
+    return MetaGrad(grads, _records(meta_grads, products.sum(0)))
 
 
-def _told(found: Sequence[MetaGrad], products: Tensor) -> tuple[Record, ...]:
+def _records(grads: Sequence[MetaGrad], products: Tensor) -> tuple[Record, ...]:
     """Return the records, each with its gradient's mean cosine with the others and the share that it conflicts with."""
     lengths = products.diagonal().clamp(min=0).sqrt()
     cosines = products / (lengths[:, None] * lengths[None]).clamp(min=1e-300)
     records: list[Record] = []
-    for i, one in enumerate(found):
+    for i, one in enumerate(grads):
         others = torch.cat([cosines[i, :i], cosines[i, i + 1 :]])
-        told = {"cosine": float(others.mean()), "conflicts": float((others < 0).double().mean())} if len(others) else {}
-        records += [{**record, **told} for record in one.records]
+        facts = (
+            {"cosine": float(others.mean()), "conflicts": float((others < 0).double().mean())} if len(others) else {}
+        )
+        records += [{**record, **facts} for record in one.records]
     return tuple(records)
 
 

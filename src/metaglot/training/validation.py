@@ -46,7 +46,7 @@ def validate(
     where episodes have unlike primary metrics.
     """
     primary: Metric | None = None
-    found: list[dict[str, float]] = []
+    rows: list[dict[str, float]] = []
     weights: list[int] = []
     for n in range(episodes):
         episode = distribution(VALIDATION_SEED, n, {}).to(learner.device)
@@ -55,12 +55,12 @@ def validate(
         with torch.no_grad():
             logits = problem.logits({**meta, **fast.params}, episode.query)
         primary = _same(primary, episode.objective.measures[0])
-        found.append(dict(episode.objective.metrics(logits, episode.query)))
+        rows.append(dict(episode.objective.metrics(logits, episode.query)))
         weights.append(episode.objective.judged(episode.query) if problem.over_vocabulary else 1)
     judged = weights if any(weights) else None
-    means = with_perplexity({name: fmean((f[name] for f in found), judged) for name in found[0]})
-    if primary is not None and len(found) > 1:
-        scores = [f[primary.name] for f in found]
+    means = with_perplexity({name: fmean((f[name] for f in rows), judged) for name in rows[0]})
+    if primary is not None and len(rows) > 1:
+        scores = [f[primary.name] for f in rows]
         means["ci95"] = 1.96 * stdev(scores) / math.sqrt(len(scores))
     return means
 

@@ -93,14 +93,14 @@ def _model(name: str) -> tuple[str, str]:
     """Return what `load_model` takes for a word, and a note where that is another."""
     from metaglot.data.folders import ADAPTED, check_model, folder_of, is_dir, is_file
     from metaglot.data.jsonfile import read_object
-    from metaglot.data.naming import found_name
+    from metaglot.data.naming import name_in_record
 
     folder = folder_of(name)
     if is_file(folder / ADAPTED):
         saved = read_object(folder / ADAPTED)
         if "model_source" not in saved:
             raise MetaglotError(f"{folder}: damaged (adapted.json names no model); adapt again")
-        base = found_name("model_source", saved, folder)
+        base = name_in_record("model_source", saved, folder)
         check_model(base)
         return base, f"{name} is an adaptation; the model that it was made from is compared: {base}"
     try:

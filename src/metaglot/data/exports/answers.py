@@ -103,7 +103,7 @@ def raw_of(path: object, pick: Pick, export: Export, where: Callable[[int], str]
     }
     answers = questions.get(chosen.get("label", ""), ())
     notes = (*export.notes, *_notes(path, export, questions, answers, chosen.get("label"), pick.cells))
-    return Raw(columns, where, notes=notes, form=export.form, found=tuple(names), answers=bool(answers))
+    return Raw(columns, where, notes=notes, form=export.form, file_columns=tuple(names), answers=bool(answers))
 
 
 def _notes(

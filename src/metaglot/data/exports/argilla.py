@@ -24,8 +24,8 @@ def argilla(records: Sequence[Mapping[str, object]]) -> Export | None:
 
 def flat_questions(columns: Sequence[str]) -> list[str]:
     """Return the questions of an export in flat columns; none where it is no such export."""
-    found = [name.removesuffix(FLAT) for name in columns if name.endswith(FLAT)]
-    return [name for name in found if f"{name}{FLAT}.users" in columns or f"{name}{FLAT}.status" in columns]
+    questions = [name.removesuffix(FLAT) for name in columns if name.endswith(FLAT)]
+    return [name for name in questions if f"{name}{FLAT}.users" in columns or f"{name}{FLAT}.status" in columns]
 
 
 def _records(records: Sequence[Mapping[str, object]]) -> Export:

@@ -36,8 +36,8 @@ def _key(task: Mapping[str, object]) -> str | None:
 
 
 def _annotations(task: Mapping[str, object]) -> list[Mapping[str, object]]:
-    found = [as_object(one) for one in as_list(task[_key(task) or "annotations"])]
-    return [one for one in found if not one.get("was_cancelled")]
+    annotations = [as_object(one) for one in as_list(task[_key(task) or "annotations"])]
+    return [one for one in annotations if not one.get("was_cancelled")]
 
 
 def _answers(people: Sequence[Sequence[Sequence[object]]], name: str) -> list[Answer]:

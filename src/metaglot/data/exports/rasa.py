@@ -26,16 +26,16 @@ def read_nlu(path: Path, pick: Pick, text: str) -> Raw:
         raise MetaglotError(
             f"{path}: YAML without a list called nlu, so no training data of Rasa. Give a csv or jsonl."
         )
-    found: list[tuple[str, str]] = []
+    rows: list[tuple[str, str]] = []
     for number, part in enumerate(map(as_object, as_list(parts)), start=1):
         if "intent" in part:
             examples = _examples(part.get("examples"), f"{path}, intent {part['intent']!r} (item {number} of nlu)")
-            found += [(example, str(part["intent"])) for example in examples]
-    if not found:
+            rows += [(example, str(part["intent"])) for example in examples]
+    if not rows:
         raise MetaglotError(f"{path}: nlu without examples of an intent. Give a file that holds some.")
-    lines = _lines(text, [example for example, _ in found])
-    texts: list[object] = [_ENTITY.sub(r"\1", example) for example, _ in found]
-    return _raw(pick, texts, [intent for _, intent in found], lambda row: f"{path}, line {lines[row]}")
+    lines = _lines(text, [example for example, _ in rows])
+    texts: list[object] = [_ENTITY.sub(r"\1", example) for example, _ in rows]
+    return _raw(pick, texts, [intent for _, intent in rows], lambda row: f"{path}, line {lines[row]}")
 
 
 def rasa_json(path: Path, pick: Pick, value: object) -> Raw | None:
@@ -51,7 +51,9 @@ def rasa_json(path: Path, pick: Pick, value: object) -> Raw | None:
 def _raw(pick: Pick, texts: list[object], intents: list[object], where: Callable[[int], str]) -> Raw:
     named = {"text": texts, "label": intents, "intent": intents}
     chosen = pick(list(named))
-    return Raw({name: named[column] for name, column in chosen.items()}, where, form=FORM, found=("text", "intent"))
+    return Raw(
+        {name: named[column] for name, column in chosen.items()}, where, form=FORM, file_columns=("text", "intent")
+    )
 
 
 def _examples(value: object, where: str) -> list[str]:
@@ -71,10 +73,10 @@ def _examples(value: object, where: str) -> list[str]:
 def _lines(text: str, examples: list[str]) -> list[int]:
     """Return the line (from 1) of each example, which stand in this order."""
     lines = text.split("\n")
-    at, found = 0, list[int]()
+    at, numbers = 0, list[int]()
     for example in examples:
         first = example.split("\n")[0]
         at = next((i for i in range(at, len(lines)) if first in lines[i]), at)
-        found.append(at + 1)
+        numbers.append(at + 1)
         at += 1
-    return found
+    return numbers

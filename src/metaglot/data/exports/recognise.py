@@ -29,7 +29,7 @@ def raw_objects(
     if not objects:
         raise MetaglotError(f"{path}, line 1: no rows.")
     try:
-        export = next((found for tool in TOOLS if (found := tool(objects)) is not None), None)
+        export = next((candidate for tool in TOOLS if (candidate := tool(objects)) is not None), None)
     except MetaglotError as error:
         raise MetaglotError(f"{path}: {error}") from error
     if export is not None:
@@ -37,4 +37,4 @@ def raw_objects(
     names = tuple(dict.fromkeys(name for one in objects for name in one))
     chosen = pick(names)
     columns = {name: [one.get(column) for one in objects] for name, column in chosen.items()}
-    return Raw(columns, where, form=form, found=names)
+    return Raw(columns, where, form=form, file_columns=names)

@@ -6,7 +6,7 @@
 r_c of the n_c distinct examples of each of C classes are right by heads in closed form that were made without them;
 classes of unlike size count alike, and r, n and k are the plain numbers where sizes are equal.
 δ/k is what the examples set aside cost, g what gradient steps are likely to bring.  However right all are, b leaves
-room for error: from few examples nobody can be sure.  How examples of one task grow better by doubling cannot be told
+room for error: from few examples nobody can be sure.  How much doubling improves one task cannot be estimated
 from so few, so it is what other tasks gained, as a share of the error.  z is larger than 1.96, since examples are few
 and a head differs by draw.
 

@@ -47,8 +47,8 @@ def nearest_apart(  # [n, D], [n], [n], [q] -> [q], [q]
     return near, other
 
 
-def _take(found: Tensor, here: Tensor, x: Tensor, rows: Tensor, cosines: Tensor) -> None:
+def _take(nearest: Tensor, here: Tensor, x: Tensor, rows: Tensor, cosines: Tensor) -> None:
     """Put the largest cosine of each row, in float64, where it belongs; leave it where all are absent."""
     at = largest_of(cosines)
     there = cosines.gather(1, at[:, None])[:, 0] > ABSENT
-    found[here[there]] = (x[rows[there]].double() * x[at[there]].double()).sum(1)
+    nearest[here[there]] = (x[rows[there]].double() * x[at[there]].double()).sum(1)

@@ -1,6 +1,6 @@
 """Is a text of none of the classes?  The answer is learnt from the support set alone.
 
-A text is told by three numbers: its cosine with the nearest prototype, the same after the mean of the prototypes is
+Three numbers describe a text: its cosine with the nearest prototype, the same after the mean of the prototypes is
 taken off both, and its cosine with the nearest example.  Logistic regression on them tells examples that were set
 aside, with their class known to the others (in scope), from the examples of a class that is left out as a whole (out
 of scope).  Each side weighs the same, so that one half is where neither is likelier.
@@ -61,8 +61,8 @@ class Scope(NamedTuple):
 
     def chances(self, features: Tensor) -> np.ndarray:  # [q, D] unit -> [q]
         """Return the probability that each text is of one of the classes."""
-        told = self.measures.of(features.double()).numpy()[:, self.columns]
-        return self.fitted.predict_proba((told - self.middle) / self.spread)[:, 1]
+        measured = self.measures.of(features.double()).numpy()[:, self.columns]
+        return self.fitted.predict_proba((measured - self.middle) / self.spread)[:, 1]
 
 
 def scope_of(rows: SupportUnits, classes: int) -> Scope:
@@ -72,11 +72,10 @@ def scope_of(rows: SupportUnits, classes: int) -> Scope:
     """
     aside, share = _set_aside(rows)
     means = _means(rows, classes)
-    inside, outside = _known(rows, aside, means)
+    inside, outside = _example_measures(rows, aside, means)
     if not len(inside):
         raise MetaglotError(
-            "what lies outside the classes cannot be told from one example of each, or none; give two, or one "
-            "and names that are words"
+            "the scope of the classes needs more than one example of each; give two, or one and names that are words"
         )
     columns = [0, 2] if classes == 2 else [0, 1, 2]  # what is left of two classes is one, which has no middle
     seen = torch.cat([inside, outside]).numpy()[:, columns]
@@ -106,7 +105,7 @@ def _set_aside(rows: SupportUnits) -> tuple[Tensor, float]:  # [m]
     return members[even[:SAMPLE]], SAMPLE / len(members)
 
 
-def _known(  # [m], [C, D] -> [k, 3], [m, 3]
+def _example_measures(  # [m], [C, D] -> [k, 3], [m, 3]
     rows: SupportUnits, aside: Tensor, means: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return what tells examples from the others: with their class known to these, and without it.
@@ -115,7 +114,7 @@ def _known(  # [m], [C, D] -> [k, 3], [m, 3]
     """
     fold = folds(rows)
     by_fold, by_class = nearest_apart(rows.features, fold, rows.numbers, aside)
-    known = torch.zeros(len(aside), 3, dtype=torch.float64)
+    measures = torch.zeros(len(aside), 3, dtype=torch.float64)
     has_other = torch.zeros(len(aside), dtype=torch.bool)
     for k, (rest, present) in enumerate(_without_fold(rows, fold, len(means))):
         here = torch.nonzero(fold[aside] == k)[:, 0]
@@ -125,11 +124,11 @@ def _known(  # [m], [C, D] -> [k, 3], [m, 3]
         has_other[here] = True
         near, off, middle = _directions(rest if bool(present.all()) else rest[present])
         x = rows.features[aside[here]].double()
-        known[here, 0] = largest_cosine(x, near)
-        known[here, 1] = largest_cosine(normalize(x - middle, dim=-1), off)
-    known[:, 2] = by_fold
+        measures[here, 0] = largest_cosine(x, near)
+        measures[here, 1] = largest_cosine(normalize(x - middle, dim=-1), off)
+    measures[:, 2] = by_fold
     near, off = _without_class(rows, aside, means)
-    return known[has_other], torch.stack([near, off, by_class], dim=1)
+    return measures[has_other], torch.stack([near, off, by_class], dim=1)
 
 
 def _without_fold(rows: SupportUnits, fold: Tensor, classes: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -159,13 +158,13 @@ def _without_class(  # [m], [C, D] -> [m], [m]
         none = torch.full((len(aside),), NONE, dtype=torch.float64)
         return none, none
     small = Others(*(part.float() for part in others))
-    found = [torch.zeros(2, 0, dtype=torch.float64)]
+    parts = [torch.zeros(2, 0, dtype=torch.float64)]
     for block, c in zip(aside.split(BLOCK), own.split(BLOCK), strict=True):
         x = rows.features[block]
         # Which prototype is the nearest is found in float32, and its cosine is computed in float64.
         nearest = [largest_of(one.scatter_(1, c[:, None], 2 * NONE)) for one in small.cosines(x, c, x @ small.means.T)]
-        found.append(torch.stack([others.cosine(x.double(), c, at)[i] for i, at in enumerate(nearest)]))
-    near, off = torch.cat(found, dim=1)
+        parts.append(torch.stack([others.cosine(x.double(), c, at)[i] for i, at in enumerate(nearest)]))
+    near, off = torch.cat(parts, dim=1)
     return near, off
 
 

@@ -114,12 +114,12 @@ def logistic(rows: SupportUnits, classes: int) -> tuple[Tensor, Tensor]:  # [C, 
     x, y = rows.features.double().cpu().numpy(), rows.numbers.cpu().numpy()
     weights = balance(rows.numbers, classes).cpu().numpy()
     with quiet_sklearn():
-        made = LogisticRegression(C=FREEDOM, tol=PRECISE, max_iter=1000).fit(x, y, sample_weight=weights)
-    slope, level = np.asarray(made.coef_), np.asarray(made.intercept_)
-    if len(made.classes_) == 2:  # one logit of the second class over the first
+        model = LogisticRegression(C=FREEDOM, tol=PRECISE, max_iter=1000).fit(x, y, sample_weight=weights)
+    slope, level = np.asarray(model.coef_), np.asarray(model.intercept_)
+    if len(model.classes_) == 2:  # one logit of the second class over the first
         slope, level = np.concatenate([-slope, slope]) / 2, np.concatenate([-level, level]) / 2
     weight, bias = np.zeros((classes, x.shape[1])), np.full(classes, ABSENT)
-    weight[made.classes_], bias[made.classes_] = slope, level
+    weight[model.classes_], bias[model.classes_] = slope, level
     return torch.as_tensor(weight, device=rows.features.device), torch.as_tensor(bias, device=rows.features.device)
 
 
@@ -192,8 +192,8 @@ def confidence(  # [m, C], [m], [C]
         loss = cross_entropy(logits if prior is None else logits + prior, numbers, reduction="sum")
         return float(loss) + TRUST * (log - math.log(start)) ** 2
 
-    found: Any = minimize_scalar(cost, bounds=RANGE, method="bounded")
-    return math.exp(float(found.x))
+    optimum: Any = minimize_scalar(cost, bounds=RANGE, method="bounded")
+    return math.exp(float(optimum.x))
 
 
 def fitted(steps: int, classes: int, solver: Solver = "ridge") -> float:

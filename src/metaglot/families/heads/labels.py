@@ -89,9 +89,9 @@ def label_head(units: SupportUnits, solver: Solver = "ridge", *, before: Support
     `units.targets` is [n, K] of 0 and 1.  A label that all examples have, or that none has and no name speaks of, has
     the same log odds everywhere.
     """
-    made = HEADS[solver](units)
+    solution = HEADS[solver](units)
     link = link_of(held_out(units if before is None else before, solver), share=_share(units), start=CONFIDENCE[solver])
-    weight, bias = link.slope * made.weight, link.slope * made.bias + link.offset
+    weight, bias = link.slope * solution.weight, link.slope * solution.bias + link.offset
     fixed, odds = _constant(units)
     layer = Layer(torch.where(fixed[:, None], 0.0, weight), torch.where(fixed, odds, bias))
     return LabelHead(layer, _sigmoid(link.slope * link.least + link.offset))
@@ -101,10 +101,10 @@ def ridge(units: SupportUnits) -> Layer:
     """Return balanced ridge regression of ±1 plus the difference of the means, label by label."""
     x, own, weights = units.features.double(), units.targets.double(), balance(units)
     penalty = x.new_tensor(PENALTY["ridge"])
-    made = [_ridge_of(x, 2 * y - 1, v, penalty) for y, v in zip(own.T, weights.T, strict=True)]
+    solutions = [_ridge_of(x, 2 * y - 1, v, penalty) for y, v in zip(own.T, weights.T, strict=True)]
     near = mean_difference(units)
-    weight = torch.stack([slope for slope, _ in made]) if made else near.weight
-    bias = torch.stack([level for _, level in made]) if made else near.bias
+    weight = torch.stack([slope for slope, _ in solutions]) if solutions else near.weight
+    bias = torch.stack([level for _, level in solutions]) if solutions else near.bias
     return Layer(weight + NEARNESS * near.weight, bias + NEARNESS * near.bias)
 
 
@@ -135,8 +135,8 @@ def logistic(units: SupportUnits) -> Layer:
     for k in range(own.shape[1]):
         if 0 < own[:, k].sum() < len(own):
             model = LogisticRegression(C=1 / PENALTY["logistic"], tol=1e-6, max_iter=1000)
-            made = model.fit(x, own[:, k] > 0, sample_weight=weights[:, k])
-            weight[k], bias[k] = np.asarray(made.coef_)[0], float(np.asarray(made.intercept_)[0])
+            fitted_model = model.fit(x, own[:, k] > 0, sample_weight=weights[:, k])
+            weight[k], bias[k] = np.asarray(fitted_model.coef_)[0], float(np.asarray(fitted_model.intercept_)[0])
     device = units.features.device
     return Layer(torch.as_tensor(weight, device=device), torch.as_tensor(bias, device=device))
 
@@ -161,7 +161,7 @@ def held_out(units: SupportUnits, solver: Solver = "ridge") -> HeldOut:
     A label is judged where it tells the other units apart.
     """
     fold, empty = folds(units), units.features.new_zeros(0).double()
-    found = [HeldOut(empty, empty, empty)]
+    predictions = [HeldOut(empty, empty, empty)]
     for k in range(FOLDS):
         inside, outside = units.at(fold != k), units.at(fold == k)
         having = inside.targets.sum(0)
@@ -170,14 +170,14 @@ def held_out(units: SupportUnits, solver: Solver = "ridge") -> HeldOut:
             own = outside.targets.double()
             scores = HEADS[solver](inside).scores(outside.features)
             weight = (1 / own.sum(1).clamp(min=1))[:, None].expand_as(own)
-            found.append(HeldOut(*(of[:, judged].reshape(-1) for of in (scores, own, weight))))
-    return HeldOut(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+            predictions.append(HeldOut(*(of[:, judged].reshape(-1) for of in (scores, own, weight))))
+    return HeldOut(*(torch.cat(parts) for parts in zip(*predictions, strict=True)))
 
 
 def folds(units: SupportUnits) -> Tensor:  # [n]
     """Return the fold of each unit, −1 for names: the examples of the rarest labels spread first.
 
-    Texts with the same features share a fold, and the order in which examples come says nothing.
+    Texts with the same features share a fold, and the order of examples changes nothing.
     """
     members = torch.nonzero(~units.is_class_name)[:, 0]
     fold = torch.full((len(units.targets),), -1, device=units.features.device)
@@ -219,8 +219,8 @@ def link_of(held: HeldOut, *, share: float, start: float) -> Link:
         return loss + float(trust @ away**2), steep + 2 * trust * away
 
     begin = np.array([math.log(start), prior])
-    found: Any = minimize(cost, begin, jac=True, method="L-BFGS-B", bounds=(RANGE, (-20, 20)))
-    return Link(math.exp(float(found.x[0])), float(found.x[1]), DRAWN * even_score(held))
+    optimum: Any = minimize(cost, begin, jac=True, method="L-BFGS-B", bounds=(RANGE, (-20, 20)))
+    return Link(math.exp(float(optimum.x[0])), float(optimum.x[1]), DRAWN * even_score(held))
 
 
 def even_score(held: HeldOut) -> float:

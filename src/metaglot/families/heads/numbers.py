@@ -59,8 +59,8 @@ def ridge(features: Tensor, targets: Tensor, penalties: Sequence[float] = PENALT
     With equal errors the larger penalty is taken.  One example alone gives its number everywhere.
     """
     x, y = _checked(features, targets)
-    found = [(_mean_square(held_out_errors(x, y, penalty)), -penalty) for penalty in penalties]
-    error, penalty = min(found)
+    errors = [(_mean_square(held_out_errors(x, y, penalty)), -penalty) for penalty in penalties]
+    error, penalty = min(errors)
     return Ridge(centred(x, y, -penalty), -penalty, math.sqrt(error))
 
 

@@ -57,12 +57,12 @@ def first_prior(tasks: Sequence[NumberTask]) -> Prior:
 
 def better_prior(tasks: Sequence[NumberTask], prior: Prior) -> Prior:
     """Return the prior after one round, under which the targets are more likely."""
-    found = [posterior(*task, prior) for task in tasks]
-    means = torch.stack([one.mean for one in found])
+    posteriors = [posterior(*task, prior) for task in tasks]
+    means = torch.stack([one.mean for one in posteriors])
     mean = means.mean(0)
     apart = means - mean
-    covariance = torch.stack([one.covariance for one in found]).mean(0) + apart.T @ apart / len(found)
-    wrong = sum(_expected_square(task, one) for task, one in zip(tasks, found, strict=True))
+    covariance = torch.stack([one.covariance for one in posteriors]).mean(0) + apart.T @ apart / len(posteriors)
+    wrong = sum(_expected_square(task, one) for task, one in zip(tasks, posteriors, strict=True))
     return Prior(mean, covariance, max(wrong / sum(len(task.targets) for task in tasks), SMALLEST))
 
 
@@ -90,10 +90,10 @@ def load_prior(path: Path) -> Prior:
         raise MetaglotError(f"{path} holds no prior ({error}); give a file that save_prior wrote") from error
 
 
-def _expected_square(task: NumberTask, found: Prior) -> float:
+def _expected_square(task: NumberTask, prior: Prior) -> float:
     x = with_one(task.features)
-    errors = task.targets.double() - x @ found.mean
-    return float(errors.pow(2).sum() + ((x @ found.covariance) * x).sum())
+    errors = task.targets.double() - x @ prior.mean
+    return float(errors.pow(2).sum() + ((x @ prior.covariance) * x).sum())
 
 
 def _log_likelihood(task: NumberTask, prior: Prior) -> float:

@@ -154,9 +154,9 @@ def _tail(
     judged = judge(inner.judging(problem), leaves, points_of(inner, visited), episode, seed)
     moving = {**_tagged("f", first.params), **_tagged("s", first.rule_state)}
     own = {name: value for name, value in leaves.items() if name not in first.params}
-    found = gradients(judged.loss, {**_tagged("m", own), **moving})
-    at = _At(_untagged("f", found), _untagged("s", found))
-    return _untagged("m", found), at, judged, visited[-1].trace
+    grads = gradients(judged.loss, {**_tagged("m", own), **moving})
+    at = _At(_untagged("f", grads), _untagged("s", grads))
+    return _untagged("m", grads), at, judged, visited[-1].trace
 
 
 def _back(through: Through, before: Fast, at: _At, total: dict[str, Tensor], product: Product) -> _At:
@@ -168,14 +168,14 @@ def _back(through: Through, before: Fast, at: _At, total: dict[str, Tensor], pro
         moved, after = through.loop.rule.update(leaves, fast, grads, loss, state, len(before.trace))
     moving = {**_tagged("f", fast), **_tagged("s", state), **_tagged("g", grads), "loss": loss}
     outputs, adjoints = ({**_tagged("f", f), **_tagged("s", s)} for f, s in ((moved, after), (at.params, at.state)))
-    found = reached(outputs, adjoints, {**moving, **_tagged("m", leaves)})
-    add_to(total, _untagged("m", found))
-    found = {name: found[name] if name in found else torch.zeros_like(value) for name, value in moving.items()}
-    own, of_meta = gradient.pull(_untagged("g", found), found["loss"])
+    pulled = reached(outputs, adjoints, {**moving, **_tagged("m", leaves)})
+    add_to(total, _untagged("m", pulled))
+    pulled = {name: pulled[name] if name in pulled else torch.zeros_like(value) for name, value in moving.items()}
+    own, of_meta = gradient.pull(_untagged("g", pulled), pulled["loss"])
     add_to(total, of_meta)
-    params = _untagged("f", found)
+    params = _untagged("f", pulled)
     add_to(params, own)
-    return _At(params, _untagged("s", found))
+    return _At(params, _untagged("s", pulled))
 
 
 def _plus_query(
@@ -190,10 +190,10 @@ def _plus_query(
     leaves, fast = leaves_of(meta), leaves_of(before.params)
     judged = judge(problem, leaves, [(weight, fast)], *judged_on)
     own = {name: value for name, value in leaves.items() if name not in fast}
-    found = gradients(judged.loss, {**_tagged("m", own), **_tagged("f", fast)})
-    add_to(total, _untagged("m", found))
+    grads = gradients(judged.loss, {**_tagged("m", own), **_tagged("f", fast)})
+    add_to(total, _untagged("m", grads))
     params = dict(at.params)
-    add_to(params, _untagged("f", found))
+    add_to(params, _untagged("f", grads))
     return at._replace(params=params)
 
 

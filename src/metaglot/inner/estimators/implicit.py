@@ -45,9 +45,9 @@ class Implicit:
         fast = inner.loop.run(problem, meta, still, fixed, seed=seed, create_graph=False)
         at = leaves_of(fast.params)
         judged = judge(inner.judging(problem), leaves, [(1.0, at)], episode, seed)
-        found = gradients(judged.loss, {**_meta_tagged(leaves), **at})
-        total = {name: found[f"meta {name}"] for name in leaves}
-        outer = {name: found[name] for name in at}
+        query_grads = gradients(judged.loss, {**_meta_tagged(leaves), **at})
+        total = {name: query_grads[f"meta {name}"] for name in leaves}
+        outer = {name: query_grads[name] for name in at}
         strength = inner.loop.proximal
         step = Step(fixed, None if seed is None else fold(seed, "implicit"))
         through = Through(inner.loop, problem, meta, step)

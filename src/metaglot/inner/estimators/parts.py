@@ -126,8 +126,8 @@ def leaves_of(params: Params) -> dict[str, Tensor]:
 
 def pulled_back(outputs: Params, adjoints: Params, inputs: Params) -> dict[str, Tensor]:
     """Return Σ ⟨adjoint, ∂output/∂input⟩ for each input, zeros where nothing depends on it."""
-    found = reached(outputs, adjoints, inputs)
-    return {name: found[name] if name in found else torch.zeros_like(value) for name, value in inputs.items()}
+    grads = reached(outputs, adjoints, inputs)
+    return {name: grads[name] if name in grads else torch.zeros_like(value) for name, value in inputs.items()}
 
 
 def reached(outputs: Params, adjoints: Params, inputs: Params) -> dict[str, Tensor]:
@@ -136,11 +136,11 @@ def reached(outputs: Params, adjoints: Params, inputs: Params) -> dict[str, Tens
     if not pairs or not inputs:
         return {}
     outputs_used, adjoints_used = [value for value, _ in pairs], [adjoint for _, adjoint in pairs]
-    found = cast(
+    grads = cast(
         "Sequence[Tensor | None]",
         torch.autograd.grad(outputs_used, list(inputs.values()), adjoints_used, allow_unused=True),
     )
-    return {name: grad for name, grad in zip(inputs, found, strict=True) if grad is not None}
+    return {name: grad for name, grad in zip(inputs, grads, strict=True) if grad is not None}
 
 
 def add_to(total: dict[str, Tensor], more: Params) -> None:

@@ -94,9 +94,9 @@ class ExactProduct:
                 leaves, roots = leaves_of(fast), _roots(meta, fast)
                 value = share * problem.loss({**meta, **roots, **leaves}, part, seed=part_seed)
                 outputs = {**gradients(value, leaves, create_graph=True), "": value}
-                found = _pull(outputs, toward, loss_weight, leaves, roots)
-                add_to(own, found[0])
-                add_to(of_meta, found[1])
+                product = _pull(outputs, toward, loss_weight, leaves, roots)
+                add_to(own, product[0])
+                add_to(of_meta, product[1])
             return own, of_meta
 
         return Gradient(loss, grads, pull)
@@ -119,21 +119,21 @@ class FiniteProduct:
             if size == 0:
                 return _scaled(_both(through, fast, {}, 0.0), loss_weight)
             epsilon = self.step * max(_norm(fast), 1e-12) / size
-            found = _difference(through, fast, toward, epsilon)
+            product = _difference(through, fast, toward, epsilon)
             if self.tolerance is not None:
-                _check(found[0], _difference(through, fast, toward, epsilon / 2)[0], self.tolerance)
+                _check(product[0], _difference(through, fast, toward, epsilon / 2)[0], self.tolerance)
             if bool(loss_weight != 0):
-                for total, more in zip(found, _scaled(_both(through, fast, {}, 0.0), loss_weight), strict=True):
+                for total, more in zip(product, _scaled(_both(through, fast, {}, 0.0), loss_weight), strict=True):
                     add_to(total, more)
-            return found
+            return product
 
         return Gradient(loss, grads, pull)
 
 
 def _pull(outputs: Params, toward: Params, loss_weight: Tensor, leaves: Params, roots: Params) -> Pulled:
     inputs = {**{f"f.{n}": v for n, v in leaves.items()}, **{f"m.{n}": v for n, v in roots.items()}}
-    found = pulled_back(outputs, {**toward, "": loss_weight}, inputs)
-    return {n: found[f"f.{n}"] for n in leaves}, {n: found[f"m.{n}"] for n in roots}
+    grads = pulled_back(outputs, {**toward, "": loss_weight}, inputs)
+    return {n: grads[f"f.{n}"] for n in leaves}, {n: grads[f"m.{n}"] for n in roots}
 
 
 def _both(through: Through, fast: Params, toward: Params, epsilon: float) -> Pulled:
@@ -144,9 +144,9 @@ def _both(through: Through, fast: Params, toward: Params, epsilon: float) -> Pul
         leaves = leaves_of({n: v + epsilon * toward[n] if n in toward else v for n, v in fast.items()})
         roots = _roots(meta, fast)
         loss = share * problem.loss({**meta, **roots, **leaves}, part, seed=part_seed)
-        found = gradients(loss, {**leaves, **roots})
-        add_to(own, {n: found[n] for n in leaves})
-        add_to(of_meta, {n: found[n] for n in roots})
+        grads = gradients(loss, {**leaves, **roots})
+        add_to(own, {n: grads[n] for n in leaves})
+        add_to(of_meta, {n: grads[n] for n in roots})
     return own, of_meta
 
 
@@ -157,7 +157,7 @@ def _difference(through: Through, fast: Params, toward: Params, epsilon: float) 
 
 
 def _roots(meta: Params, fast: Params) -> dict[str, Tensor]:
-    """Return as leaves what of the meta-parameters is read: those that nothing stands over."""
+    """Return the meta-parameters that no fast weight replaces, as leaves."""
     return leaves_of({name: value for name, value in meta.items() if name not in fast})
 
 
@@ -166,8 +166,8 @@ def _scaled(pulled: Pulled, factor: Tensor) -> Pulled:
     return own, of_meta
 
 
-def _check(found: Params, halved: Params, tolerance: float) -> None:
-    gap = _norm({n: v - halved[n] for n, v in found.items()})
+def _check(whole: Params, halved: Params, tolerance: float) -> None:
+    gap = _norm({n: v - halved[n] for n, v in whole.items()})
     size = _norm(halved)
     if gap > tolerance * max(size, 1e-12):
         raise MetaglotError(

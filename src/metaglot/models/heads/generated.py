@@ -81,13 +81,13 @@ def read(meta: Params, features: Tensor, targets: Tensor) -> Tensor:  # [M, D], 
     return torch.cat([features, share @ spread], dim=-1)
 
 
-def generate(meta: Params, known: Tensor) -> Tensor:  # [M, D or 2 D] -> [M, D + 1]
+def generate(meta: Params, hidden: Tensor) -> Tensor:  # [M, D or 2 D] -> [M, D + 1]
     """Return the generator's output for each unit."""
     count = sum(name.startswith(LAYER) and name.endswith(".weight") for name in meta)
     for i in range(count):
-        known = linear(gelu(known) if i else known, meta[f"{LAYER}{i}.weight"].to(known.dtype))
-        known = known + meta[f"{LAYER}{i}.bias"].to(known.dtype) if i < count - 1 else known
-    return known
+        hidden = linear(gelu(hidden) if i else hidden, meta[f"{LAYER}{i}.weight"].to(hidden.dtype))
+        hidden = hidden + meta[f"{LAYER}{i}.bias"].to(hidden.dtype) if i < count - 1 else hidden
+    return hidden
 
 
 def _random(inputs: int, outputs: int, seed: int, *parts: int | str) -> Tensor:  # [outputs, inputs]

@@ -4,7 +4,7 @@
 
 up to a constant in c; the latter is linear in x, with weight 2 s c and bias −s‖c‖².  Of labels, of which a unit may
 have several, each has two prototypes, and its score is that of the units with it less that of the units without it.
-Of numbers there are no prototypes.  What stands for them is ridge regression, which has their direction where its
+Numbers have no prototypes.  Ridge regression takes their place, which has their direction where its
 penalty is large.  Snell et al. 2017,
 https://arxiv.org/abs/1703.05175; as the start of a gradient learner: Triantafillou et al. 2020,
 https://arxiv.org/abs/1903.03096.
