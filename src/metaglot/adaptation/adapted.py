@@ -13,9 +13,9 @@ from torch.nn.functional import normalize
 
 from metaglot.adaptation.arguments import (
     check_features,
-    check_label,
     check_relabelled,
     check_rows,
+    check_target,
 )
 from metaglot.adaptation.checks import check_targeted, numbered
 from metaglot.adaptation.editing import edited, with_more
@@ -138,7 +138,7 @@ class Adapted:
         ['billing', 'technical']
         """
         if unknown is not None:
-            check_label("unknown", unknown)
+            check_target("unknown", unknown, self.fit.family)
         if isinstance(texts, str):
             return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
         features = self.embed(texts, _many(pairs))

@@ -11,7 +11,6 @@ import numpy as np
 
 from metaglot.adaptation.checks import check_targets
 from metaglot.data.arguments import check_whole, shown
-from metaglot.data.labels import Label, labels_of
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 
@@ -25,12 +24,12 @@ def check_seconds(name: str, value: object) -> float | None:
     return float(value)
 
 
-def check_label(name: str, value: object) -> Label:
-    """Return one label in its one form; raise MetaglotError for a gap, and for any object that is no label."""
-    (label,) = labels_of([value], lambda _: name).labels
-    if label is None:
+def check_target(name: str, value: object, family: AnyFamily) -> Any:
+    """Return one target in its one form; raise MetaglotError for a gap, and for any object that is no target."""
+    (target,) = family.read([value], lambda _: name).targets
+    if target is None:
         raise MetaglotError(f"{name}: expected a label, got {shown(value)}, which says that there is none")
-    return label
+    return target
 
 
 def check_rows(name: str, value: object) -> list[int]:

@@ -6,10 +6,8 @@ from typing import Any
 
 from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.labels import Label, in_order
 from metaglot.data.texts import Pairs, inputs_of, listed
 from metaglot.errors import MetaglotError
-from metaglot.families.classification import ClassificationFamily
 from metaglot.families.family import AnyFamily
 
 
@@ -61,13 +59,3 @@ def check_examples(
     examples = check_targeted(family, texts, targets, pairs)
     family.check(examples.targets)
     return examples
-
-
-def check_names(labels: Iterable[object]) -> list[Label]:
-    """Return labels in their one form; raise MetaglotError unless these are two distinct ones or more."""
-    names: list[Label] = check_targets(ClassificationFamily(), listed("label", labels))
-    if len(set(names)) < 2:
-        raise MetaglotError(f"{len(set(names))} label given; a classifier needs at least two")
-    if twice := [label for label in in_order(names) if names.count(label) > 1]:
-        raise MetaglotError(f"the label {twice[0]!r} is given twice")
-    return names

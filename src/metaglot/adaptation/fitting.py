@@ -1,22 +1,16 @@
 """How a fit is made: from examples, in closed form or by gradient steps, or from names of classes alone."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from metaglot.adaptation.checks import check_names
-from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
+from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fit import Fit, record_of
 from metaglot.adaptation.pair_choice import reader_of
-from metaglot.adaptation.support import Names, Support, class_names_of, head_of, names_as, names_given, words_by_label
+from metaglot.adaptation.support import Names, Support, class_names_of, head_of, words_by_label
 from metaglot.data.examples import Examples
-from metaglot.data.labels import Label, in_order, label_text
-from metaglot.data.names import names_of
-from metaglot.errors import MetaglotError
-from metaglot.families.classification import ClassificationFamily
 from metaglot.families.contrast import WithContrast
-from metaglot.families.family import AnyFamily, Schema
+from metaglot.families.family import AnyFamily
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.averaging import averaged
 from metaglot.models.trainable import check_trains
@@ -62,25 +56,6 @@ def fit_examples(
         examples=examples,
     )
     return recorded(fit)
-
-
-def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:
-    """Return the fit to names of classes alone; raise MetaglotError where they do not tell classes apart."""
-    family, effort = ClassificationFamily(), EFFORTS["instant"]
-    classes = in_order(check_names(labels))
-    schema = Schema(classes, (0,) * len(classes))
-    class_names = class_names_of(family, schema, effort, names)
-    if not class_names:
-        words = names_of([label_text(label) for label in classes], names_given(names))
-        wordless = [label for label, own in zip(classes, words, strict=True) if not own]
-        raise MetaglotError(
-            f"the label {wordless[0]!r} has no words, or the same words as another; give words, in Python as names="
-            f"{{{wordless[0]!r}: 'what it is called'}}, or an example"
-        )
-    units = names_as(encoder, {}, family, schema, class_names)
-    head, solver = head_of(encoder, family, schema, effort, units)
-    given = words_by_label(classes, class_names)
-    return recorded(Fit(encoder, family, schema, head, effort, 0, units, solver, given))
 
 
 def recorded(fit: Fit) -> Fit:

@@ -18,7 +18,8 @@ from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.choice import SECONDS
 from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
-from metaglot.adaptation.fitting import fit_examples, fit_names
+from metaglot.adaptation.fitting import fit_examples
+from metaglot.adaptation.from_names import fit_names
 from metaglot.adaptation.goal import GOAL_SECONDS, fit_until
 from metaglot.adaptation.load import load_encoder
 from metaglot.adaptation.pair_choice import check_reads, reader_of

@@ -24,9 +24,9 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.families.classes.tools import ClassTools
 from metaglot.families.family import AnyFamily
-from metaglot.families.heads.classes import ENOUGH
 
 PAIR_CHOICES: tuple[PairChoice, ...] = get_args(PairChoice)
+ENOUGH = 1.0  # nats that a part alone must gain
 CONFLICTS = 0.1  # share of the examples that may stand under several labels by one part, and not by both
 
 

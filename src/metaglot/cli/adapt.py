@@ -251,7 +251,7 @@ def _from_names(
     model: str, labels: str, out: Path, runs: "tuple[Precision, str]", *, force: bool, quiet: bool, as_json: bool
 ) -> None:
     """Save a classifier made of the names of classes alone."""
-    from metaglot.adaptation.checks import check_names
+    from metaglot.adaptation.from_names import check_names
     from metaglot.data.folders import check_model
 
     named = [label.strip() for label in labels.split(",") if label.strip()]

@@ -1,0 +1,44 @@
+"""Classes from their names alone: the fit to no example at all."""
+
+from collections.abc import Iterable, Sequence
+
+from metaglot.adaptation.checks import check_targets, listed
+from metaglot.adaptation.effort import EFFORTS
+from metaglot.adaptation.encoder import Encoder
+from metaglot.adaptation.fit import Fit
+from metaglot.adaptation.fitting import recorded
+from metaglot.adaptation.support import Names, class_names_of, head_of, names_as, names_given, words_by_label
+from metaglot.data.labels import Label, in_order, label_text
+from metaglot.data.names import names_of
+from metaglot.errors import MetaglotError
+from metaglot.families.classification import ClassificationFamily
+from metaglot.families.family import Schema
+
+
+def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:
+    """Return the fit to names of classes alone; raise MetaglotError where they do not tell classes apart."""
+    family, effort = ClassificationFamily(), EFFORTS["instant"]
+    classes = in_order(check_names(labels))
+    schema = Schema(classes, (0,) * len(classes))
+    class_names = class_names_of(family, schema, effort, names)
+    if not class_names:
+        words = names_of([label_text(label) for label in classes], names_given(names))
+        wordless = [label for label, own in zip(classes, words, strict=True) if not own]
+        raise MetaglotError(
+            f"the label {wordless[0]!r} has no words, or the same words as another; give words, in Python as names="
+            f"{{{wordless[0]!r}: 'what it is called'}}, or an example"
+        )
+    units = names_as(encoder, {}, family, schema, class_names)
+    head, solver = head_of(encoder, family, schema, effort, units)
+    given = words_by_label(classes, class_names)
+    return recorded(Fit(encoder, family, schema, head, effort, 0, units, solver, given))
+
+
+def check_names(labels: Iterable[object]) -> list[Label]:
+    """Return labels in their one form; raise MetaglotError unless these are two distinct ones or more."""
+    names: list[Label] = check_targets(ClassificationFamily(), listed("label", labels))
+    if len(set(names)) < 2:
+        raise MetaglotError(f"{len(set(names))} label given; a classifier needs at least two")
+    if twice := [label for label in in_order(names) if names.count(label) > 1]:
+        raise MetaglotError(f"the label {twice[0]!r} is given twice")
+    return names
