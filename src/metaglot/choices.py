@@ -8,9 +8,17 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
+Cells = Literal["one", "look", "several", "number"]
+"""What a cell of `label` is read as: one label, labels as lists where there are any, several labels, a number."""
+
+
+def object_at(place: str) -> Any:
+    """Return the object at a place, `module:object`."""
+    module, _, path = place.partition(":")
+    return reduce(getattr, path.split("."), import_module(module))
 
 
 class Choices(Mapping[str, T]):
@@ -21,8 +29,7 @@ class Choices(Mapping[str, T]):
 
     def __getitem__(self, name: str) -> T:
         """Return the object of a name; raise KeyError for one that there is not."""
-        module, _, path = self.places[name].partition(":")
-        return reduce(getattr, path.split("."), import_module(module))  # pyright: ignore[reportReturnType]
+        return object_at(self.places[name])
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a choice of that name; imports nothing."""
@@ -37,24 +44,51 @@ class Choices(Mapping[str, T]):
         return len(self.places)
 
 
-FAMILIES: Choices[Any] = Choices(
-    {
-        "classification": "metaglot.families.classification:ClassificationFamily",
-        "multilabel": "metaglot.families.multilabel:MultiLabelFamily",
-        "regression": "metaglot.families.regression:RegressionFamily",
-        "ordinal": "metaglot.families.regression:ordinal",
-    }
-)
-"""Kinds of tasks that a model adapts to: what `--task` names; each is made without arguments."""
+class Kind(NamedTuple):
+    """A kind of task: the place of its family, and what is known of it before torch is imported."""
 
-FACTS: Choices[Any] = Choices(
+    place: str  # of what makes the family, without arguments
+    words: str = ""  # what a text has, for the help of --task
+    cells: Cells = "one"
+    facts: str = ""  # the place of what `data inspect` tells of targets (`LookAt`); empty: what the family reads
+    exclusive: bool = False  # whether a text has exactly one of the outputs: what the family says of itself
+
+
+class Kinds(Choices[Any]):
+    """The families, by the name of their kind, and what is known of each kind without its family."""
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        super().__init__({name: kind.place for name, kind in kinds.items()})
+        self.kinds = MappingProxyType(dict(kinds))
+
+    def exclusive(self, name: str) -> bool:
+        """Whether texts have exactly one of the outputs; imports nothing.  False for a name that no kind has."""
+        return name in self.kinds and self.kinds[name].exclusive
+
+
+FAMILIES = Kinds(
     {
-        "multilabel": "metaglot.data.label_facts:label_facts",
-        "regression": "metaglot.data.number_facts:number_facts",
-        "ordinal": "metaglot.data.number_facts:level_facts",
+        "classification": Kind("metaglot.families.classification:ClassificationFamily", exclusive=True),
+        "multilabel": Kind(
+            "metaglot.families.multilabel:MultiLabelFamily",
+            words="several labels a text, or none",
+            cells="several",
+            facts="metaglot.data.label_facts:label_facts",
+        ),
+        "regression": Kind(
+            "metaglot.families.regression:RegressionFamily",
+            words="a number",
+            cells="number",
+            facts="metaglot.data.number_facts:number_facts",
+        ),
+        "ordinal": Kind(  # its cells are labels, since where people disagree a level is meant and not a mean
+            "metaglot.families.regression:ordinal",
+            words="one of a few numbers, such as stars",
+            facts="metaglot.data.number_facts:level_facts",
+        ),
     }
 )
-"""What `metaglot data inspect` tells of the targets of a kind, without torch; of classes it tells in any case."""
+"""Kinds of tasks that a model adapts to: what `--task` names."""
 
 OBJECTIVES: Choices[Any] = Choices(
     {

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from metaglot import Adapted, load
+from metaglot.choices import FAMILIES
 from metaglot.data.label_lists import labels_in
 from metaglot.data.readers import read_table
 
@@ -180,7 +181,8 @@ def test_mistakes_name_the_file_and_the_way_out(metaglot, tmp_path, tiny, case):
 def test_a_kind_without_a_look_of_its_own_is_read_by_its_family(
     metaglot, tiny, tmp_path, file, kind, mine, monkeypatch
 ):
-    monkeypatch.setattr("metaglot.cli.shared.labelled.FACTS", {})
+    bare = {name: one._replace(facts="") for name, one in FAMILIES.kinds.items()}
+    monkeypatch.setattr(FAMILIES, "kinds", bare)
     said = metaglot("adapt", tiny, file, "--out", tmp_path / "again", *asked_of(kind))
     assert said.code == 0, said.err
     found, same = Adapted.load(tmp_path / "again"), Adapted.load(mine)

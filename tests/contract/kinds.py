@@ -74,13 +74,18 @@ KINDS: Mapping[str, Kind] = {
     "tagging": Kind(TAGS, Tagging(), lambda vocab: tagging_episode(vocab=vocab), torch.zeros(len(TAGS.labels))),
 }
 
-REFUSED = {
-    ("metaoptnet", "multilabel"): "for class, and the targets of this task are labels",
-    ("metaoptnet", "regression"): "for class, and the targets of this task are numbers",
-    ("leopard", "regression"): "for class or labels, and the targets of this task are numbers",
-    ("leo", "regression"): "for class or labels, and the targets of this task are numbers",
-    ("metaoptnet", "ordinal"): "for class, and the targets of this task are numbers",
-    ("leopard", "ordinal"): "for class or labels, and the targets of this task are numbers",
-    ("leo", "ordinal"): "for class or labels, and the targets of this task are numbers",
+UNFIT = {
+    ("metaoptnet", "labels"): "for class, and the targets of this task are labels",
+    ("metaoptnet", "numbers"): "for class, and the targets of this task are numbers",
+    ("leopard", "numbers"): "for class or labels, and the targets of this task are numbers",
+    ("leo", "numbers"): "for class or labels, and the targets of this task are numbers",
 }
-"""Algorithms whose head cannot be made for a kind, and a part of what they say."""
+"""Algorithms whose head cannot be made for such targets (`HeadSpec.targets`), and a part of what they say."""
+
+REFUSED = {
+    (algorithm, name): why
+    for name, kind in KINDS.items()
+    for (algorithm, targets), why in UNFIT.items()
+    if kind.objective.head_spec(kind.task, 1).targets == targets
+}
+"""The same, by the name of the kind."""

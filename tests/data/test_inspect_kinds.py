@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from metaglot.choices import FACTS, FAMILIES
+from metaglot.choices import FAMILIES
 from metaglot.cli.data import app
 from metaglot.data.inspect import inspect_table
 from metaglot.errors import MetaglotError
@@ -127,7 +127,12 @@ def test_a_label_that_is_no_target_of_the_task_is_named(tmp_path: Path) -> None:
     assert "--task clustering: unknown; use classification, multilabel, regression, ordinal" in str(result.exception)
 
 
-def test_facts_need_no_torch_and_are_of_families() -> None:
-    assert set(FACTS) | {"classification"} == set(FAMILIES)
-    code = "import sys; from metaglot.choices import FACTS; list(FACTS.values()); print('torch' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+def test_looks_need_no_torch_and_classes_are_what_their_family_says() -> None:
+    code = (
+        "import sys; from metaglot.choices import FAMILIES; from metaglot.data.target_facts import look_of; "
+        "print([look_of(kind) is None for kind in FAMILIES], 'torch' in sys.modules)"
+    )
+    done = subprocess.check_output([sys.executable, "-c", code], text=True).strip()
+    assert done == "[True, False, False, False] False"
+    assert all(FAMILIES.exclusive(kind) == bool(FAMILIES[kind]().exclusive) for kind in FAMILIES)
+    assert not FAMILIES.exclusive("none")

@@ -12,7 +12,7 @@ from metaglot.choices import FAMILIES
 from metaglot.data.form import answered
 from metaglot.data.labels import label_kind, table_notes
 from metaglot.data.readers import read_table
-from metaglot.data.task_kind import CELLS, cells_of, task_of
+from metaglot.data.task_kind import cells_of, task_of
 from metaglot.errors import MetaglotError
 
 TEXTS = ["The kettle leaks", "My train was late", "The lamp flickers", "We missed the ferry"]
@@ -99,8 +99,9 @@ def test_the_look_of_a_csv(tmp_path: Path, labels: list[str], task: str) -> None
 
 
 def test_every_kind_is_a_family() -> None:
-    assert {task for task in CELLS if task is not None} < set(FAMILIES)
-    assert cells_of("classification") == "one"
+    assert [cells_of(task) for task in (None, *FAMILIES)] == ["look", "one", "several", "number", "one"]
+    with pytest.raises(MetaglotError, match=r"unknown task 'ordnal'.*did you mean 'ordinal'"):
+        cells_of("ordnal")
 
 
 def test_numbers_keep_all_their_digits(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
 from metaglot.evaluation.baselines import FrozenLR, FrozenProto, Knn, Prior, Remembered, Tfidf
-from metaglot.evaluation.kinds import CLASSES, draws_by, family_called
+from metaglot.evaluation.kinds import CLASSES, draws_by
+from metaglot.families.choose import family_called
 from metaglot.families.multilabel import MultiLabelFamily
 from metaglot.families.regression import RegressionFamily
 
@@ -141,5 +142,5 @@ def test_fine_tuning_learns_numbers_by_the_loss_of_the_kind(
 
 
 def test_an_unknown_kind() -> None:
-    with pytest.raises(MetaglotError, match="unknown kind of task 'spans'; choose from classification, multilabel"):
+    with pytest.raises(MetaglotError, match="unknown task 'spans'; choose from classification, multilabel"):
         family_called("spans")

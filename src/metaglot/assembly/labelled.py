@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from metaglot.assembly.progress import Progress
+from metaglot.choices import FAMILIES
 from metaglot.config import Recipe, SetSettings, set_path
 from metaglot.data.builtin import load_builtin
 from metaglot.data.encode import Encoder
@@ -60,7 +61,7 @@ def labelled_sources(
 def _targets(settings: SetSettings, table: pa.Table, backbone: Backbone) -> Targets | None:
     """Return the targets of a set; None where each example has one class, which the store of tokens knows."""
     task = settings.task or task_of(table)
-    if task == "classification":
+    if FAMILIES.exclusive(task):
         return None
     family = family_called(task)
     found = targets_of(table, family, source=settings.path)

@@ -148,7 +148,7 @@ def _typed(context: typer.Context, option: str) -> bool:
 
 def _metric(task: str) -> Metric:
     """Return the primary metric of a kind of task; that of classes without torch."""
-    return ACCURACY if task == "classification" else FAMILIES[task]().measures[0]
+    return ACCURACY if FAMILIES.exclusive(task) else FAMILIES[task]().measures[0]
 
 
 def _loaded(model: str, found: Labelled, runs: "tuple[Precision, str]", *, quiet: bool, as_json: bool) -> "Model":

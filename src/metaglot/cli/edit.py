@@ -112,8 +112,8 @@ def _examples(file: Path, columns: str | None, encoding: str | None, task: str) 
     table = read_file(file, columns, encoding, task=task)
     if "label" not in table.column_names:
         raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
-    if task != "classification":
-        return Examples(texts_of(table), tuple(complete(facts_in(table, file, task).targets, table, file)))
+    if (facts := facts_in(table, file, task)) is not None:
+        return Examples(texts_of(table), tuple(complete(facts.targets, table, file)))
     labels = table.column("label").to_pylist()
     if None in labels:
         raise MetaglotError(f"{file}: example number {labels.index(None) + 1} has no label; fill it in or remove it")

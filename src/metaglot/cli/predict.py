@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from metaglot.choices import FAMILIES
 from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, Json
 from metaglot.cli.shared.predicting import Prediction, Question, lines_as_they_come, watched
 from metaglot.cli.shared.predictions_file import check_out, is_text, joined, new_names, write_out
@@ -119,7 +120,7 @@ def _question(asked: Asked) -> Question:
     """Return the question to the model; raise MetaglotError for what only classes have."""
     task = task_in(asked.folder)
     for option, given in (("--unknown", asked.unknown is not None), ("--explain", asked.explain)):
-        if given and task != "classification":
+        if given and not FAMILIES.exclusive(task):
             raise MetaglotError(f"{option} has no use: it is about classes, and {asked.folder} is a task of {task}")
     return Question(adapted_in(asked.folder, asked.precision, asked.device), asked.unknown, asked.explain)
 

@@ -7,10 +7,11 @@ import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
+from metaglot.choices import Cells
 from metaglot.data.form import Form, with_form
 from metaglot.data.label_lists import has_lists, list_cells
 from metaglot.data.labels import LISTS, Column, kind_of, label_text, labels_of, with_notes
@@ -20,8 +21,6 @@ STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
 LARGEST = 10**18  # beyond it stands a slip of the finger, or no 64 bits hold it
 INTEGERS = ("shot", "draw")
 CANONICAL = STRINGS + INTEGERS
-Cells = Literal["one", "look", "several", "number"]
-"""What a cell of `label` is read as: one label, labels as lists where there are any, several labels, a number."""
 
 
 @dataclass(frozen=True)

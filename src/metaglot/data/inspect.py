@@ -11,13 +11,12 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
-from metaglot.choices import FACTS
 from metaglot.data.folding import folded_rows
 from metaglot.data.form import form_of
 from metaglot.data.label_shape import shape_notes
 from metaglot.data.labels import alike_notes, table_notes, typed_labels
 from metaglot.data.repeats import again
-from metaglot.data.target_facts import Facts, LookAt
+from metaglot.data.target_facts import Facts, LookAt, look_of
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORDS = re.compile(rf"[{_CJK}]|[^\s{_CJK}]+")
@@ -96,7 +95,8 @@ def inspect_table(
     rows = cast("list[int]", table["row"].to_pylist()) if "row" in table.column_names else list(range(len(keys)))
     texts = cast("list[str]", table["text"].to_pylist())
     labels = _column(table, "label")
-    facts = _facts(table, rows, FACTS[task]) if task in FACTS and "label" in table.column_names else None
+    look_at = look_of(task) if "label" in table.column_names else None
+    facts = None if look_at is None else _facts(table, rows, look_at)
     lengths = np.array([len(_WORDS.findall(text)) for text in texts] or [0])
     languages = _counts(_column(table, "lang"))
     repeats, clashes = again(keys, labels if facts is None else facts.targets)

@@ -13,9 +13,10 @@ from typing import get_args
 
 import pyarrow as pa
 
+from metaglot.choices import Cells
 from metaglot.data.arguments import check_all, check_choice, check_columns, check_path, check_text
 from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
-from metaglot.data.columns import Cells, Pick, Raw, canonical, picker
+from metaglot.data.columns import Pick, Raw, canonical, picker
 from metaglot.data.encodings import check_encoding, encoding_notes
 from metaglot.data.form import common_form, with_form
 from metaglot.data.labels import LISTS, label_kind, table_notes, with_notes

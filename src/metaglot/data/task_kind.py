@@ -1,20 +1,29 @@
 """Which kind of task a labelled table is, by the look of its labels; imports no torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 
-from metaglot.data.columns import Cells
+from metaglot.choices import FAMILIES, Cells, Kind
+from metaglot.data.columns import near_name
 from metaglot.data.label_lists import is_list
 from metaglot.data.labels import LISTS, label_kind
+from metaglot.errors import MetaglotError
 
-CELLS: Mapping[str | None, Cells] = {None: "look", "multilabel": "several", "regression": "number"}
 FEW = 3  # different numbers from which on strings of digits are numbers, and not names of versions
+
+
+def kind_called(name: str) -> Kind:
+    """Return what is known of a kind of task before its family is imported; raise MetaglotError for a name of none."""
+    if name not in FAMILIES:
+        names = list(FAMILIES)
+        raise MetaglotError(f"unknown task {name!r:.60}{near_name(name, names)}; choose from {', '.join(names)}")
+    return FAMILIES.kinds[name]
 
 
 def cells_of(task: str | None) -> Cells:
     """Return what the cells of `label` are read as (`read_table`) for a kind of task; None: by the look."""
-    return CELLS.get(task, "one")
+    return "look" if task is None else kind_called(task).cells
 
 
 def task_of(table: pa.Table) -> str:

@@ -1,13 +1,11 @@
-"""The kind of a task that is evaluated: its family by name, its targets, and what shots count of them."""
+"""The kind of a task that is evaluated: its targets, and what shots count of them."""
 
 from typing import Any
 
 import pyarrow as pa
 
-from metaglot.choices import FAMILIES
 from metaglot.data.draws import Draws, draws_of
 from metaglot.data.strata import strata_of_groups
-from metaglot.errors import MetaglotError
 from metaglot.families.classification import ClassificationFamily
 from metaglot.families.family import AnyFamily
 from metaglot.families.targets import targets_of
@@ -15,19 +13,12 @@ from metaglot.families.targets import targets_of
 CLASSES = ClassificationFamily()
 
 
-def family_called(name: str) -> AnyFamily:
-    """Return the family of a kind of task; raise MetaglotError for a name that none has."""
-    if name not in FAMILIES:
-        raise MetaglotError(f"unknown kind of task {name!r}; choose from {', '.join(FAMILIES)}")
-    return FAMILIES[name]()
-
-
 def targets_in(table: pa.Table, family: AnyFamily) -> list[Any]:
     """Return the target of each row, None for a row without one; raise MetaglotError for a label that is none.
 
     Classes are strings here, whatever they were in their file.
     """
-    return table["label"].to_pylist() if family.name == CLASSES.name else targets_of(table, family).targets
+    return table["label"].to_pylist() if family.exclusive else targets_of(table, family).targets
 
 
 def draws_by(table: pa.Table, family: AnyFamily, *, seed: int = 0) -> Draws:
@@ -35,7 +26,7 @@ def draws_by(table: pa.Table, family: AnyFamily, *, seed: int = 0) -> Draws:
 
     Raises MetaglotError for a table without labels or queries, and where there is nothing to learn.
     """
-    if family.name == CLASSES.name or "label" not in table.column_names:
+    if family.exclusive or "label" not in table.column_names:
         return draws_of(table, seed=seed)
     targets = targets_in(table, family)
     rows = [row for row, target in enumerate(targets) if target is not None]

@@ -19,7 +19,8 @@ from metaglot.data.by_domain import drawn, kind_of_tables, tables_of
 from metaglot.data.draws import Draws
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.kinds import CLASSES, draws_by, family_called, targets_in
+from metaglot.evaluation.kinds import CLASSES, draws_by, targets_in
+from metaglot.families.choose import family_called
 from metaglot.families.family import AnyFamily
 from metaglot.seeds import fold
 
@@ -47,7 +48,7 @@ class TaskSet:
     ) -> "TaskSet":
         """Return the task in whatever `read_table` reads, named after its file, with random draws by `seed`.
 
-        `task` is its kind, "classification", "multilabel" or "regression"; what its labels look like if absent.
+        `task` is its kind, a key of `choices.FAMILIES`; what its labels look like if absent.
         Raises MetaglotError when it cannot be read as a labelled table, and for arguments of another type.
         """
         if task is not None:
@@ -135,7 +136,7 @@ class TaskSet:
                 digest.update(repr((name, self.table[name].to_pylist())).encode())
         if self.left_out:
             digest.update(repr(self.left_out).encode())
-        if self.family.name != CLASSES.name:
+        if not self.family.exclusive:
             digest.update(repr(self.family.name).encode())
         return digest.hexdigest()
 

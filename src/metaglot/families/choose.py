@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from metaglot.choices import FAMILIES
-from metaglot.data.columns import near_name
-from metaglot.errors import MetaglotError
+from metaglot.data.task_kind import kind_called
 from metaglot.families.family import AnyFamily
 
 
 def family_called(name: str) -> AnyFamily:
     """Return the family of that name; raise MetaglotError for another."""
-    if name not in FAMILIES:
-        names = list(FAMILIES)
-        raise MetaglotError(f"unknown task {name!r:.60}{near_name(name, names)}; choose from {', '.join(names)}")
+    kind_called(name)
     return FAMILIES[name]()
 
 

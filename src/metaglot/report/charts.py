@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from metaglot.choices import FAMILIES
-from metaglot.evaluation.result import CLASSES, Result
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, Ranking
 from metaglot.metric import ACCURACY, ECE, Metric
 from metaglot.report.comparison import Comparison
@@ -122,7 +122,7 @@ def calibration_chart(results: Sequence[Result]) -> str:
     """Return a reliability diagram for each method, over all its predictions; error by shots without their bins."""
     if results and all(result.bins for result in results):
         shown = [_reliability(results, method, style) for method, style in styles(results).items()]
-        if all(result.kind == CLASSES for result in results):
+        if all(FAMILIES.exclusive(result.kind) for result in results):
             return reliability_chart(shown, title="Are confident predictions right?")
         return reliability_chart(shown, title="Are probable labels there?", axes=LABEL_AXES)
     if not any(has(result, ECE) for result in results):

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from metaglot.evaluation.result import CLASSES, Result
+from metaglot.choices import FAMILIES
+from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval
 from metaglot.metric import CLASSIFICATION, ECE, Metric
 from metaglot.report.comparison import Comparison, strongest
@@ -89,7 +90,7 @@ def calibration(results: Sequence[Result]) -> Grid:
         (Text(str(shot)), *(Text(_mean(results, shot, method, ECE)) for method in methods))
         for shot in shots_of([result for result in results if has(result, ECE)])
     )
-    classes = all(result.kind == CLASSES for result in results)
+    classes = all(FAMILIES.exclusive(result.kind) for result in results)
     apart = "confidence and accuracy" if classes else "the probability of a label and the share of texts that have it"
     note = (
         f"Expected calibration error in %: how far {apart} lie apart on average, 15 bins; the mean over "

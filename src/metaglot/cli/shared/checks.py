@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaglot.choices import ALGORITHMS, BASELINE_GROUPS, BASELINES, EFFORTS
+from metaglot.choices import ALGORITHMS, BASELINE_GROUPS, BASELINES, EFFORTS, FAMILIES
 from metaglot.data.yamltext import shown
 from metaglot.errors import MetaglotError
 
@@ -142,7 +142,7 @@ def file_notes(table: "pa.Table", kind: str = "classification") -> list[str]:
 
     labels, inputs = table["label"].to_pylist(), texts_of(table)
     texts, pairs = inputs.texts, inputs.pairs
-    if kind != "classification":
+    if not FAMILIES.exclusive(kind):
         alike = [""] * len(texts)  # which clash nowhere: two numbers, or sets of labels, are no contradiction
         return [*table_notes(table), *text_notes(texts, alike, pairs, folded_texts(texts, pairs))]
     found = text_notes(texts, labels, pairs, folded_texts(texts, pairs))

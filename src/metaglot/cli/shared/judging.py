@@ -35,7 +35,7 @@ class Labelled(NamedTuple):
     def task_set(self) -> "TaskSet":
         """Return the task to evaluate on."""
         from metaglot.evaluation import TaskSet
-        from metaglot.evaluation.kinds import family_called
+        from metaglot.families.choose import family_called
 
         return TaskSet(self.name, self.table, self.draws, family=family_called(self.kind))
 

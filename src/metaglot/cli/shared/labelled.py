@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metaglot.choices import FACTS, FAMILIES
+from metaglot.choices import FAMILIES
 from metaglot.cli.shared.checks import notes_on, text_notes
 from metaglot.cli.shared.texts import check_labels_there, complete, labels_of, learnt_from, read_file, texts_of
 from metaglot.data.examples import Examples, Inputs
@@ -37,7 +37,7 @@ def read_labelled(file: Path, columns: str | None, encoding: str | None, task: s
     kind = task or task_of(table)
     table, left = learnt_from(answered(table))
     inputs = texts_of(table)
-    facts = None if kind == "classification" else facts_in(table, file, kind)
+    facts = facts_in(table, file, kind)
     targets = labels_of(table, file) if facts is None else complete(facts.targets, table, file)
     try:
         check_not_all_empty(inputs.texts, inputs.pairs)
@@ -54,7 +54,7 @@ def check_learnable(labelled: Labelled, file: Path, *, named: bool) -> None:
 
     `named` is whether it was said that names help, or do not.  Classes are checked as they are read.
     """
-    if labelled.task == "classification":
+    if FAMILIES.exclusive(labelled.task):
         return
     family, targets = FAMILIES[labelled.task](), labelled.examples.targets
     try:
@@ -65,19 +65,17 @@ def check_learnable(labelled: Labelled, file: Path, *, named: bool) -> None:
         raise MetaglotError(f"--names and --no-names have no use: a task of {family.name} has no labels with names")
 
 
-def facts_in(table: Any, file: Path, kind: str) -> "Facts":
-    """Return the targets of a kind other than classes, and what there is to tell of them."""
+def facts_in(table: Any, file: Path, kind: str) -> "Facts | None":
+    """Return the targets of a kind, and what there is to tell of them; None of classes, which `labels_of` reads."""
     from metaglot.data.labels import typed_labels
+    from metaglot.data.target_facts import look_of
 
+    look_at = look_of(kind)
+    if look_at is None:
+        return None
     check_labels_there(table, file)
-    if kind in FACTS:
-        rows = table["row"].to_pylist()
-        return FACTS[kind](typed_labels(table), lambda row: f"{file}: the label of row {rows[row] + 1}")
-    from metaglot.data.target_facts import Facts
-    from metaglot.families.targets import targets_of
-
-    read = targets_of(table, FAMILIES[kind](), source=file)
-    return Facts(read.targets, (), {}, notes=read.notes)
+    rows = table["row"].to_pylist()
+    return look_at(typed_labels(table), lambda row: f"{file}: the label of row {rows[row] + 1}")
 
 
 def _notes(facts: "Facts", labels: Sequence[str | None], inputs: Inputs) -> list[str]:

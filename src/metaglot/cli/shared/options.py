@@ -9,6 +9,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from metaglot.choices import FAMILIES
+
+
+def _kinds() -> str:
+    """Return the kinds of tasks in a row, with what a text has in each."""
+    *others, last = [f"{name} ({kind.words})" if kind.words else name for name, kind in FAMILIES.kinds.items()]
+    return f"{', '.join(others)} or {last}"
+
+
 # Files of texts, and how a model reads them
 Columns = Annotated[
     str | None, typer.Option(help="Names of the columns in the file, e.g. text=body,label=topic (text_pair=… too).")
@@ -20,8 +29,7 @@ TaskOption = Annotated[
     str | None,
     typer.Option(
         "--task",
-        help="The kind of task: classification, multilabel (several labels a text, or none), regression (a number) or "
-        "ordinal (one of a few numbers, such as stars). What the labels look like if absent.",
+        help=f"The kind of task: {_kinds()}. What the labels look like if absent.",
         show_default=False,
     ),
 ]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metaglot.choices import FAMILIES
 from metaglot.cli.shared.judging import Labelled
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def _rule(kind: str, seed: int) -> "Callable[[pa.Table], Draws]":
     """Return what draws from a table of a kind; classes need no family, and so no torch."""
     from metaglot.data.draws import draws_of
 
-    if kind == "classification":
+    if FAMILIES.exclusive(kind):
         return lambda table: draws_of(table, seed=seed)
-    from metaglot.evaluation.kinds import draws_by, family_called
+    from metaglot.evaluation.kinds import draws_by
+    from metaglot.families.choose import family_called
 
     family = family_called(kind)
     return lambda table: draws_by(table, family, seed=seed)
@@ -55,5 +57,5 @@ def _rule(kind: str, seed: int) -> "Callable[[pa.Table], Draws]":
 
 def with_floor(against: Sequence[str], tasks: Iterable[Labelled]) -> list[str]:
     """Return the baselines, the constant one among them where a task is of another kind than classes."""
-    needed = bool(against) and FLOOR not in against and any(task.kind != "classification" for task in tasks)
+    needed = bool(against) and FLOOR not in against and not all(FAMILIES.exclusive(task.kind) for task in tasks)
     return [*([FLOOR] if needed else []), *against]

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
-from metaglot.data.columns import Cells, Pick, Raw
+from metaglot.choices import Cells
+from metaglot.data.columns import Pick, Raw
 from metaglot.errors import MetaglotError
 
 NONE, SEVERAL, TIE = "without an answer", "with several labels", "on which people disagree evenly"
