@@ -158,7 +158,10 @@ class Objective(Protocol):
         ...
 
     def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
-        """Return what a head of this shape is made of: the judged units of the batch."""
+        """Return what a head of this shape is made of: the judged units of the batch.
+
+        Targets that are numbers are what logits should be, since heads in closed form learn them as they are.
+        """
         ...
 
     def logits(self, params: Params, outputs: Outputs) -> Tensor:
