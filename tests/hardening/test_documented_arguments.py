@@ -124,7 +124,7 @@ def test_a_wrong_type_is_refused_with_the_argument_and_what_came(every: dict[str
         ("Effort", {"head": "mine"}, "effort.head: expected one of prototypes, blend, own, got 'mine'"),
         ("Plan", {"shots": 3}, r"plan.shots: expected a list of numbers, got 3 \(int\)"),
         ("Plan", {"draws": 0}, "must each be 1 or more; got draws 0"),
-        ("baselines", {"names": "tfidf"}, "names: expected a list of names among tfidf, .*, got 'tfidf'"),
+        ("baselines", {"names": "tfidf"}, "names: expected a list of names among prior, tfidf, .*, got 'tfidf'"),
         ("evaluate", {"methods": ["tfidf"]}, r"methods\[0\]: expected methods, as ours.* return them, got 'tfidf'"),
         ("read_table", {"mapping": {"text": 1}}, "mapping, the column for 'text': expected one string, got 1"),
     ],
