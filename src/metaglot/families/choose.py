@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from metaglot.choices import FAMILIES
+from metaglot.data.labels import Wrapped
 from metaglot.data.task_kind import kind_called
 from metaglot.families.family import AnyFamily
 
@@ -17,9 +18,18 @@ def family_called(name: str) -> AnyFamily:
 def family_of(targets: Sequence[object]) -> AnyFamily:
     """Return the family that targets look like: sets or lists are labels, fractions numbers, all else classes.
 
-    Whole numbers are classes, since most data sets number their classes so.
+    Arrays count as lists, and scalars of numpy and torch as Python's.  Whole numbers are classes, since most data sets
+    number their classes so.
     """
-    if any(isinstance(target, list | tuple | AbstractSet) for target in targets):
+    if any(map(_is_several, targets)):
         return family_called("multilabel")
-    fractions = [isinstance(target, float) and target == target and not target.is_integer() for target in targets]
-    return family_called("regression" if any(fractions) else "classification")
+    return family_called("regression" if any(map(_is_fraction, targets)) else "classification")
+
+
+def _is_several(target: object) -> bool:
+    return isinstance(target, list | tuple | AbstractSet) or (isinstance(target, Wrapped) and target.ndim == 1)
+
+
+def _is_fraction(target: object) -> bool:
+    number = target.item() if isinstance(target, Wrapped) and target.ndim == 0 else target
+    return isinstance(number, float) and number == number and not number.is_integer()

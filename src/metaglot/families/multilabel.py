@@ -303,8 +303,10 @@ def _one_vs_rest(features: Any, targets: np.ndarray, *, c: float, balanced: bool
 def _labels(value: object, where: str) -> LABELS | None:
     if value is None or (isinstance(value, float) and value != value):
         return None
+    if isinstance(value, np.ndarray):
+        value = value.tolist()  # of no dimension: its one value
     many = [value] if isinstance(value, str) else value
-    if not isinstance(many, list | tuple | AbstractSet | np.ndarray):
+    if not isinstance(many, list | tuple | AbstractSet):
         raise MetaglotError(
             f"{where} is {value!r:.60}, of type {type(value).__name__}, not labels; give a list or a set of strings, "
             "empty where a text has none"
