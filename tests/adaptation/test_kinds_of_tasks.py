@@ -95,6 +95,8 @@ def test_a_label_that_is_new_widens_what_was_learnt(model):
         ([{"a"}, None, {"b"}, set()], None, "missing"),
         ([1.5, "x", 2.0, 3.0], "regression", "label number 2"),
         ([1.5, math.inf, 2.0, 3.0], "regression", "finite"),
+        ([1.5, 1e308, 2.0, 3.0], "regression", "at most 1e"),
+        ([1, 10**400, 2, 3], "regression", "at most 1e"),
         ([1.5, math.nan, 2.0, 3.0], "regression", "missing"),
         ([2.5, 2.5, 2.5, 2.5], "regression", "all examples have the number"),
         (["a", "b", "a", "b"], "clasification", "did you mean 'classification'"),

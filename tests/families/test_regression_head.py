@@ -27,7 +27,7 @@ from metaglot.families.heads.prior import (
     log_likelihood,
     save_prior,
 )
-from metaglot.families.regression import RegressionFamily
+from metaglot.families.regression import RegressionFamily, levels_of
 from metaglot.families.support_units import support_units
 from metaglot.seeds import torch_generator
 
@@ -168,6 +168,14 @@ def test_levels():
     assert nearest_level(torch.tensor([-3.0, 1.5, 1.6, 3.6, 9.0]), levels).tolist() == [1, 1, 2, 5, 5]
     chances = level_chances(Forecast(torch.tensor([1.5, 9.0]), torch.tensor([1e-3, 1e-3])), levels)
     torch.testing.assert_close(chances, torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]))
+
+
+def test_levels_in_even_steps_are_filled_up_and_far_more_than_there_are_examples_are_not():
+    assert levels_of([1, 2, 4]) == (1, 2, 3, 4)
+    assert levels_of([0, 1, 99]) == tuple(range(100))
+    assert levels_of([0, 1, 100]) == (0, 1, 100)
+    assert levels_of([0, 1e-12, 1e12]) == (0, 1e-12, 1e12)
+    assert levels_of([0, 5e-324, 1e100]) == (0, 5e-324, 1e100)
 
 
 def test_a_saved_prior_is_the_same_and_what_cannot_be_is_refused(tmp_path):

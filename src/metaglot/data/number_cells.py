@@ -7,6 +7,8 @@ from typing import cast
 from metaglot.data.labels import Wrapped
 from metaglot.errors import MetaglotError
 
+LARGEST = 1e100  # sums of squares of numbers up to it are finite
+
 
 def number_of(value: object, where: str) -> float | None:
     """Return a value as a number, None where it says that there is none; raise MetaglotError for what is none."""
@@ -18,11 +20,15 @@ def number_of(value: object, where: str) -> float | None:
         if isinstance(value, bool):
             raise ValueError
         number = float(cast("float", value))
+    except OverflowError:
+        number = math.inf
     except (TypeError, ValueError) as error:
         way = f"write {'.'.join(comma.groups())}" if (comma := _with_comma(value)) else "mend it, or leave the row out"
         raise MetaglotError(f"{where} is {value!r:.60}, which is no number; {way}") from error
-    if math.isinf(number):
-        raise MetaglotError(f"{where} is {value!r:.60}; a number to learn must be finite")
+    if abs(number) > LARGEST:
+        raise MetaglotError(
+            f"{where} is {value!r:.60}; a number to learn must be finite, and at most {LARGEST:g} in size"
+        )
     return None if math.isnan(number) else number
 
 

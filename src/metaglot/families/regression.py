@@ -267,9 +267,11 @@ def levels_of(numbers: Sequence[float]) -> tuple[float, ...]:
     if len(levels) < 2:
         return tuple(levels)
     step = min(high - low for low, high in pairwise(levels))
-    count = round((levels[-1] - levels[0]) / step)
-    grid = [levels[0] + step * place for place in range(count + 1)]
-    even = count < MOST_LEVELS and all(min(abs(level - one) for one in grid) < EVEN * step for level in levels)
+    steps = (levels[-1] - levels[0]) / step
+    if steps >= MOST_LEVELS - 0.5:
+        return tuple(levels)
+    grid = [levels[0] + step * place for place in range(round(steps) + 1)]
+    even = all(min(abs(level - one) for one in grid) < EVEN * step for level in levels)
     return tuple(grid) if even else tuple(levels)
 
 
