@@ -21,7 +21,7 @@ from metaglot.adaptation.checks import check_targeted, numbered
 from metaglot.adaptation.editing import edited, with_more
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
-from metaglot.adaptation.evidence import explanations, shares_of, units_of
+from metaglot.adaptation.evidence import explanations, shares_of, tools_of, units_of
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.storage import load_fit, save_fit
 from metaglot.data.arguments import check_path, check_switch, check_text, check_whole, shown
@@ -138,6 +138,7 @@ class Adapted:
         ['billing', 'technical']
         """
         if unknown is not None:
+            tools_of(self.fit, "unknown")
             check_target("unknown", unknown, self.fit.family)
         if isinstance(texts, str):
             return self.predict([texts], _in_list(pairs), unknown=unknown)[0]

@@ -20,14 +20,19 @@ def units_of(fit: Fit, purpose: str) -> tuple[ClassTools, SupportUnits]:
 
     Raises MetaglotError, which names the purpose, for another head and for another kind of task than classes.
     """
-    tools = fit.family.exclusive
-    if tools is None:
-        raise MetaglotError(f"{purpose} works for classes alone; this is a task of {fit.family.name}")
+    tools = tools_of(fit, purpose)
     if fit.units is None or fit.effort.head != "blend":
         raise MetaglotError(
             f"{purpose} needs a head in closed form; adapt with the effort instant, fast, thorough or auto"
         )
     return tools, SupportUnits(*(part.cpu() for part in fit.units))
+
+
+def tools_of(fit: Fit, purpose: str) -> ClassTools:
+    """Return the tools of classes; raise MetaglotError, which names the purpose, for another kind of task."""
+    if fit.family.exclusive is None:
+        raise MetaglotError(f"{purpose} works for classes alone; this is a task of {fit.family.name}")
+    return fit.family.exclusive
 
 
 def shares_of(fit: Fit) -> Shares:
