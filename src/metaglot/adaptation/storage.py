@@ -117,7 +117,7 @@ def _read(folder: Path) -> _Saved:
     labels, family = stated.labels, family_called(stated.family)
     try:
         weights = load_file(folder / "weights.safetensors")
-        if {type(label) for label in labels} not in [{kind} for kind in KINDS] or len(set(labels)) < len(labels):
+        if len({KINDS[type(label)] for label in labels}) > 1 or len(set(labels)) < len(labels):
             raise ValueError("labels that are not distinct and of one kind")
         if not len(labels) == len(stated.counts) == head_size(weights)[0]:
             raise ValueError(f"{len(labels)} labels, {len(stated.counts)} counts, a head of {head_size(weights)[0]}")
