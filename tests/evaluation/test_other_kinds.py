@@ -61,6 +61,16 @@ def test_all_labels_are_the_constant_of_best_macro_f1() -> None:
         assert LABELS.score(floor._replace(targets=[frozenset(constant)] * 10), truth).metrics["macro_f1"] < found
 
 
+@pytest.mark.parametrize("kind", ["regression", "ordinal"])
+def test_the_median_is_the_constant_of_least_mean_absolute_error(kind: str) -> None:
+    family, truth = family_called(kind), [1.0, 1.0, 2.0, 5.0, 10.0]
+    floor = Prior().fit(Examples.of(["x"] * 5, truth), family, shot=5, seed=0).predict(Inputs.of(["x"] * 5))
+    found = family.score(floor, truth).metrics["mae"]
+    assert floor.targets == pytest.approx([2.0] * 5)
+    for constant in np.linspace(0, 11, 45):
+        assert family.score(floor._replace(targets=[constant] * 5), truth).metrics["mae"] >= found - 1e-12
+
+
 def test_linear_models_are_scikit_learns() -> None:
     queries, features = Inputs.of(["5", "45"]), Planar().embed
     support = Examples.of(ANGLES, TAGS)
