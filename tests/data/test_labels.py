@@ -154,6 +154,11 @@ def test_labels_of_parquet_and_folders(tmp_path: Path):
 
 
 SHAPES = {
+    "numbers with a comma": (
+        ["0,00", "0,33", "1,00", "0,33"] * 3,
+        "look like numbers with a comma, such as '0,00': write 0.00",
+    ),
+    "labels joined by a comma": (["10,20", "20", "10"] * 3, "look like several in one, such as '10,20'"),
     "ratings with fractions": ([str(i / 2) for i in range(8)] * 2, "look like numbers (8 different ones from 0 to 3.5"),
     "prices": ([str(i * i) for i in range(12)] * 2, "look like numbers"),
     "answers": ([f"an answer of some words, number {i}" for i in range(12)], "12 of 12 labels stand once"),

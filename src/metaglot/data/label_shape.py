@@ -1,6 +1,7 @@
 """Labels that look like another task than classification: numbers, free text or ids, several labels in one."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
@@ -10,13 +11,14 @@ from metaglot.data.label_lists import SEPARATOR, is_list
 MANY = 10  # different numbers from which on they are more likely quantities than names of classes
 DENSE = 0.9  # share of the whole numbers between the least and the largest that numbers of classes fill at least
 ROWS = 10  # fewer examples, each of a class of its own, may well be one example of each class
+COMMA = re.compile(r"[+-]?\d+,\d{2,}")  # a number with a comma; with one decimal it may be two labels
 ALONE = 0.9  # share of labels that stand once from which on they look like free text or ids
 
 
 def shape_notes(labels: Sequence[str | None]) -> list[str]:
     """Return what labels of a classification look like where they look like no classes, and what there is to do."""
     counts = Counter(label for label in labels if label is not None)
-    notes = _several(counts) or _numbers(counts) or _alone(counts)
+    notes = _commas(counts) or _several(counts) or _numbers(counts) or _alone(counts)
     return [f"{notes}; as classes, each distinct label is one"] if notes else []
 
 
@@ -35,6 +37,17 @@ def _numbers(counts: Mapping[str, int]) -> str | None:
         f"the labels look like numbers ({len(numbers)} different ones from {min(numbers):g} to {max(numbers):g}), and "
         "a classifier does not know that near ones are alike: --task regression learns numbers, or put them into a few "
         "ranges first, such as low and high"
+    )
+
+
+def _commas(counts: Mapping[str, int]) -> str | None:
+    """Return a note where all labels are numbers with a comma in place of the point."""
+    if len(counts) < 3 or not all(map(COMMA.fullmatch, counts)):
+        return None
+    example = next(iter(counts))
+    return (
+        f"the labels look like numbers with a comma, such as {example[:40]!r}: write {example[:40].replace(',', '.')}, "
+        "and they are learnt as numbers (--task regression)"
     )
 
 
