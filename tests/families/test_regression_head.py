@@ -178,6 +178,18 @@ def test_levels_in_even_steps_are_filled_up_and_far_more_than_there_are_examples
     assert levels_of([0, 5e-324, 1e100]) == (0, 5e-324, 1e100)
 
 
+def test_numbers_far_from_zero_are_learnt_in_units_of_their_spread_too():
+    numbers, far = [1.0, 2.0, 4.0], 1e9
+    targets = []
+    for at in (0.0, far):
+        family = RegressionFamily()
+        objective = family.objective(family.schema([at + one for one in numbers]), 0)
+        rows = [{"input_ids": [1], "attention_mask": [1], "target": at + one} for one in numbers]
+        targets.append(objective.collate(rows)["targets"])
+    assert targets[0].dtype == torch.float32
+    torch.testing.assert_close(targets[1], targets[0], rtol=1e-6, atol=1e-6)
+
+
 def test_a_saved_prior_is_the_same_and_what_cannot_be_is_refused(tmp_path):
     prior = a_prior(3)
     save_prior(prior, tmp_path / "prior.safetensors")

@@ -50,7 +50,8 @@ class Regression:
 
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Return input_ids, attention_mask [B, T] and targets [B, 1], in units of the spread."""
-        targets = (torch.tensor([[float(row["target"])] for row in rows]) - self.mean) / self.spread
+        numbers = torch.tensor([[float(row["target"])] for row in rows], dtype=torch.float64)
+        targets = ((numbers - self.mean) / self.spread).float()  # of float32, a large mean would take all digits
         return {**pad_rows(rows, pad_token_id=self.pad_token_id), "targets": targets}
 
     def head_spec(self, task: TaskInfo, hidden_size: int) -> HeadSpec:
