@@ -4,8 +4,8 @@
     … --tasks B --draws 3 --without finetune
 
 A facet of debtags is a task.  Labels of few rows are left out, and rows that had labels and have none then.  There are
-two choices of tasks: A was set before anything was measured; B has the floors that the issue of this kind was set with,
-and shares two facets, with other labels, with those that the head was developed on (docs/tuning.md).  OUT has
+two choices of tasks: A was set before the head was made; on B plain baselines have floors that were known before, and
+two of its facets, with other labels, were development tasks (docs/tuning.md, docs/results/multilabel.md).  OUT has
 results.jsonl and table.md; killed, the same command goes on where it stopped.
 """
 

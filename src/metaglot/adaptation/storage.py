@@ -121,8 +121,8 @@ def _read(folder: Path) -> _Saved:
             raise ValueError("labels that are not distinct and of one kind")
         if not len(labels) == len(stated.counts) == head_size(weights)[0]:
             raise ValueError(f"{len(labels)} labels, {len(stated.counts)} counts, a head of {head_size(weights)[0]}")
-        if family.exclusive and len(labels) < 2:
-            raise ValueError(f"{len(labels)} class")
+        if not family.fits(weights, stated.as_schema()):
+            raise ValueError(f"labels or a head that are none of a task of {family.name}")
         _check_known(weights, len(labels))
     except DAMAGE as error:
         raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error

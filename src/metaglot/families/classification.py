@@ -217,6 +217,11 @@ class ClassificationFamily:
         del params
         return [schema.outputs[i] for i in values.argmax(-1)]
 
+    def fits(self, params: Params, schema: Schema) -> bool:
+        """Return whether there are two classes or more."""
+        del params
+        return len(schema.outputs) > 1
+
     def score(self, predicted: Predictions, truth: Sequence[Label]) -> Scored:
         """Return accuracy, macro F1 and calibration error."""
         return judge(predicted.outputs, predicted.values, [label_text(label) for label in truth])

@@ -233,6 +233,10 @@ class Family(Protocol[T]):
         """Return what is decided of probabilities or numbers."""
         ...
 
+    def fits(self, params: Params, schema: Schema) -> bool:
+        """Return whether a head and a schema that were saved belong to this kind; a file may be damaged."""
+        ...
+
     def score(self, predicted: Predictions, truth: Sequence[T]) -> Scored:
         """Return the metrics; raise MetaglotError where shapes disagree or values are no numbers."""
         ...

@@ -256,6 +256,10 @@ class MultiLabelFamily:
         names = [label_text(label) for label in schema.outputs]
         return [frozenset(names[i] for i in np.flatnonzero(row >= least)) for row in values]
 
+    def fits(self, params: Params, schema: Schema) -> bool:
+        """Return whether there is a threshold for each label, where a head has thresholds."""
+        return THRESHOLD not in params or tuple(params[THRESHOLD].shape) == (len(schema.outputs),)
+
     def score(self, predicted: Predictions, truth: Sequence[LABELS]) -> Scored:
         """Return macro F1 over the labels that are given or occur, micro F1, and the calibration error."""
         values = predicted.values

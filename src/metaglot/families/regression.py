@@ -136,12 +136,12 @@ class RegressionFamily:
         numbers = np.asarray(targets, np.float64)
         spread = float(numbers.std()) if len(numbers) > 1 else 0.0
         mean = float(numbers.mean()) if len(numbers) else 0.0
-        levels = levels_of(targets) if self.ordinal else ()
+        levels = tuple(sorted(set(map(float, targets)))) if self.ordinal else ()
         return Schema((NUMBER,), (len(numbers),), mean, spread or 1.0, levels)
 
     def extended(self, schema: Schema, more: Sequence[float]) -> Schema:
         """Return the schema with more examples; mean and spread, which are but a scale, stay."""
-        levels = levels_of((*schema.levels, *more)) if self.ordinal else ()
+        levels = tuple(sorted({*schema.levels, *map(float, more)})) if self.ordinal else ()
         return schema._replace(counts=(schema.counts[0] + len(more),), levels=levels)
 
     def reduced(self, schema: Schema, targets: Sequence[float]) -> Schema:
@@ -177,7 +177,7 @@ class RegressionFamily:
         """Return what a card says: how many numbers there were, their mean and spread."""
         facts = {"examples": schema.counts[0], "mean": f"{schema.mean:.6g}", "spread": f"{schema.spread:.6g}"}
         if self.ordinal:
-            facts["levels"] = " ".join(f"{level:.6g}" for level in schema.levels)
+            facts["levels"] = " ".join(f"{level:.6g}" for level in levels_of(schema.levels))
         rows = tuple((name, str(fact)) for name, fact in facts.items())
         return Described(
             f"A regression of texts on {'one of a few levels' if self.ordinal else 'a number'}",
@@ -244,7 +244,14 @@ class RegressionFamily:
         del params
         if not schema.levels:
             return values[:, 0].tolist()
-        return nearest_level(torch.as_tensor(values[:, 0]), torch.tensor(schema.levels).to(torch.float64)).tolist()
+        levels = torch.tensor(levels_of(schema.levels), dtype=torch.float64)
+        return nearest_level(torch.as_tensor(values[:, 0]), levels).tolist()
+
+    def fits(self, params: Params, schema: Schema) -> bool:
+        """Return whether levels are there, ascending, if and only if the kind is ordinal."""
+        del params
+        rising = all(low < high for low, high in pairwise(schema.levels))
+        return rising and bool(schema.levels) == self.ordinal
 
     def score(self, predicted: Predictions, truth: Sequence[float]) -> Scored:
         """Return mean absolute error, root mean squared error, and Spearman's rank correlation (0 without any)."""
