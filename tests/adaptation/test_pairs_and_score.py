@@ -93,7 +93,7 @@ def test_a_score_is_what_the_kind_of_task_says_of_the_predictions(model):
     tasks = {
         "classification": (LABELS, ["accuracy", "macro_f1", "ece"]),
         "multilabel": ([{"a"}, {"a", "b"}, {"b"}, set(), {"a"}, {"b"}], ["macro_f1", "micro_f1", "ece"]),
-        "regression": ([0.5, 1.0, 3.5, 4.0, 1.5, 4.5], ["mae", "rmse", "spearman"]),
+        "regression": ([0.5, 1.0, 3.5, 4.0, 1.5, 4.5], ["mae", "rmse", "spearman", "ndcg5"]),
     }
     for task, (targets, names) in tasks.items():
         adapted = model.adapt(FIRST, targets, task=task, effort="instant")

@@ -227,7 +227,7 @@ class Adapted:
         -------
         Mapping of str to float
             A score by the name of its metric, the primary one first: accuracy, macro_f1 and ece as shares of one for
-            classes; macro_f1, micro_f1 and ece for sets of labels; mae, rmse and spearman for numbers.
+            classes; macro_f1, micro_f1 and ece for sets of labels; mae, rmse, spearman and ndcg5 for numbers.
 
         Raises
         ------

@@ -8,7 +8,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -18,7 +17,7 @@ from metaglot.data.labels import Label, label_text
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
-from metaglot.families.heads.labels import LabelHead, label_head
+from metaglot.families.heads.labels import LabelHead, label_head, one_vs_rest
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import MACRO_F1, Measures, least_loss, share
@@ -28,7 +27,6 @@ from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Unit
 MICRO_F1 = share("micro_f1", "micro F1")
 LABEL_ECE = share("ece", "ECE", better="lower", meaning="expected calibration error of the labels in % (15 bins)")
 MEASURES: Measures = (MACRO_F1, MICRO_F1, least_loss("loss", unit="nats a label"))
-CERTAIN = 4.0  # log odds of a label that all examples have: e⁻⁴ is 2 %
 UNJUDGED = -1.0  # of a label of which is not known whether a text has it
 
 
@@ -235,7 +233,8 @@ class MultiLabelFamily:
 
     def linear(self, features: Any, targets: Sequence[LABELS], schema: Schema, *, c: float) -> Linear:
         """Return one-vs-rest logistic regression, balanced: unbalanced it hardly gives a label at so few examples."""
-        return _one_vs_rest(features, self.tensor(targets, schema).numpy(), c=c, balanced=True)
+        weight, bias = one_vs_rest(features, self.tensor(targets, schema).numpy(), c=c)
+        return Linear(weight, bias, lambda rows: expit(np.asarray(rows @ weight.T) + bias))
 
     def floor(self, targets: Sequence[LABELS], schema: Schema) -> Params:
         """Return the share of each label, which is its threshold too: all labels are the constant of best macro F1.
@@ -288,20 +287,6 @@ def _f1(true: np.ndarray, predicted: np.ndarray, average: str) -> float:
     """Return F1 of what is given, 1 where nothing was to be given and nothing is."""
     score = cast("Callable[..., float]", f1_score)  # its annotations are wrong about zero_division
     return float(score(true, predicted, average=average, zero_division=0.0)) if true.shape[1] else 1.0
-
-
-def _one_vs_rest(features: Any, targets: np.ndarray, *, c: float, balanced: bool) -> Linear:
-    """Return a logistic regression a label; a label that all texts have, or none, has a constant score."""
-    weight, bias = np.zeros((targets.shape[1], features.shape[1])), np.zeros(targets.shape[1])
-    for k in range(targets.shape[1]):
-        own = targets[:, k] > 0.5
-        if own.all() or not own.any():
-            bias[k] = CERTAIN if own.all() else -CERTAIN
-            continue
-        kind = "balanced" if balanced else None
-        model = LogisticRegression(C=c, class_weight=kind, max_iter=1000).fit(features, own)
-        weight[k], bias[k] = np.asarray(model.coef_)[0], float(np.asarray(model.intercept_)[0])
-    return Linear(weight, bias, lambda rows: expit(np.asarray(rows @ weight.T) + bias))
 
 
 def _labels(value: object, where: str) -> LABELS | None:

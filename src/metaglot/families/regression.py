@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
 from torch import Tensor
 from torch.nn.functional import mse_loss
@@ -24,7 +23,7 @@ from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
 from metaglot.families.heads.numbers import Line, centred, nearest_level, ridge
-from metaglot.families.scoring import Scored, check_values
+from metaglot.families.scoring import Scored, check_values, ndcg, rank_correlation
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures, Metric, least_loss
 from metaglot.models.heads import scores
@@ -33,7 +32,14 @@ from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Unit
 MAE, RMSE = least_loss("mae", "MAE", unit=""), least_loss("rmse", "RMSE", unit="")
 SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
 MEASURES: Measures = (MAE, RMSE, least_loss("loss", unit=""))
-SCORED: Measures = (MAE, RMSE, SPEARMAN)
+NDCG = Metric(
+    "ndcg5",
+    "nDCG@5",
+    low=0.0,
+    high=1.0,
+    meaning="nDCG of the five that come first; a number gains what it has above the least",
+)
+SCORED: Measures = (MAE, RMSE, SPEARMAN, NDCG)
 NEAR = 0.25  # spreads, up to which two numbers count as alike
 MOST_LEVELS, EVEN = 100, 1e-6  # levels that are filled in, and how exactly steps are alike
 GROUPS = 4  # of numbers, by quantile
@@ -254,11 +260,12 @@ class RegressionFamily:
         return rising and bool(schema.levels) == self.ordinal
 
     def score(self, predicted: Predictions, truth: Sequence[float]) -> Scored:
-        """Return mean absolute error, root mean squared error, and Spearman's rank correlation (0 without any)."""
+        """Return mean absolute error, root mean squared error, Spearman's rank correlation, and nDCG@5."""
         check_values(predicted.values, (len(truth), 1))
         wrong = np.asarray(predicted.targets, np.float64) - np.asarray(truth, np.float64)
         metrics = {MAE.name: float(np.abs(wrong).mean()), RMSE.name: float(np.sqrt((wrong**2).mean()))}
-        return Scored({**metrics, SPEARMAN.name: _spearman(predicted.targets, truth)}, SCORED)
+        ranked = {SPEARMAN.name: rank_correlation(predicted.targets, truth), NDCG.name: ndcg(predicted.targets, truth)}
+        return Scored(metrics | ranked, SCORED)
 
 
 NUMBER = "number"  # the one output
@@ -289,13 +296,6 @@ def _scaled(units: SupportUnits, schema: Schema) -> Tensor:  # [n]
 
 def _solved(line: Line) -> Solved:
     return Solved({"head.weight": line.weight[None].float(), "head.bias": line.bias[None].float()}, "ridge")
-
-
-def _spearman(ours: Sequence[float], truth: Sequence[float]) -> float:
-    """Return the rank correlation; 0 where one side is constant, which orders nothing."""
-    if len(set(ours)) < 2 or len(set(truth)) < 2:
-        return 0.0
-    return float(np.asarray(spearmanr(ours, truth))[0])
 
 
 def _ridge(features: Any, numbers: np.ndarray, *, penalty: float) -> Linear:

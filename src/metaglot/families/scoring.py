@@ -1,9 +1,11 @@
-"""How good predictions are: what a family returns, and the calibration of probabilities."""
+"""How good predictions are: what a family returns, the calibration of probabilities, and the order of numbers."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
+from scipy.stats import spearmanr
+from sklearn.metrics import ndcg_score
 
 from metaglot.errors import MetaglotError
 from metaglot.metric import Measures
@@ -61,3 +63,23 @@ def calibration_bins(confidence: np.ndarray, right: np.ndarray, *, bins: int = 1
 
 def _bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
     return np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)  # bins (b/B, (b+1)/B]
+
+
+def rank_correlation(predicted: Sequence[float], truth: Sequence[float]) -> float:
+    """Return Spearman's ρ; 0 where one side is constant, which orders nothing."""
+    if len(set(predicted)) < 2 or len(set(truth)) < 2:
+        return 0.0
+    return float(np.asarray(spearmanr(predicted, truth))[0])
+
+
+def ndcg(predicted: Sequence[float], truth: Sequence[float], *, first: int = 5) -> float:
+    """Return how good the first few by prediction are: Σ gain/log₂(1 + place) over that of the best order.
+
+    The gain of a number is what it has above the least of the true ones, so that any scale will do; where all are equal
+    every order is the best one.  Järvelin and Kekäläinen 2002, https://doi.org/10.1145/582415.582418
+    """
+    gains = np.asarray(truth, np.float64) - min(truth)
+    if len(gains) < 2 or not gains.any():
+        return 1.0
+    score = cast("Callable[..., float]", ndcg_score)  # its annotations know no lists
+    return float(score(gains[None], np.asarray(predicted, np.float64)[None], k=first))

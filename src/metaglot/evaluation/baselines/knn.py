@@ -57,10 +57,11 @@ class Knn:
         del shot, seed
         schema, features = family.schema(support.targets), self.queries.encoder.embed(support.inputs)
         targets = family.tensor(support.targets, schema)
-        if family.exclusive:
+        one_each = family.exclusive is not None
+        if one_each:
             targets = one_hot(targets, len(schema.outputs))
         params = family.floor(support.targets, schema)
-        return Decided(family, schema, _Voted(self, features, targets.double().numpy(), family.exclusive), params)
+        return Decided(family, schema, _Voted(self, features, targets.double().numpy(), one_each), params)
 
 
 class _Voted(NamedTuple):

@@ -249,3 +249,21 @@ def _constant(units: SupportUnits) -> tuple[Tensor, Tensor]:  # [K] bool, [K]
 
 def _sigmoid(logit: float) -> float:
     return 1 / (1 + math.exp(-logit))
+
+
+def one_vs_rest(  # [n, F] of numpy or scipy, [n, K] -> [K, F], [K]
+    features: Any, targets: np.ndarray, *, c: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return balanced logistic regression a label, as scikit-learn has it; C is the inverse of its penalty.
+
+    A label that all texts have, or none, has a constant score.
+    """
+    weight, bias = np.zeros((targets.shape[1], features.shape[1])), np.zeros(targets.shape[1])
+    for k in range(targets.shape[1]):
+        own = targets[:, k] > 0.5
+        if own.all() or not own.any():
+            bias[k] = CERTAIN if own.all() else -CERTAIN
+            continue
+        model = LogisticRegression(C=c, class_weight="balanced", max_iter=1000).fit(features, own)
+        weight[k], bias[k] = np.asarray(model.coef_)[0], float(np.asarray(model.intercept_)[0])
+    return weight, bias
