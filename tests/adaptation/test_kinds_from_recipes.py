@@ -19,7 +19,7 @@ from metaglot.families.choose import family_called
 from metaglot.training import run
 
 KINDS = [kind for kind in FAMILIES if kind != "classification"]  # of classes, other suites show it
-QUICK = {("protonet", kind) for kind in KINDS} | {("fomaml", "regression"), ("r2d2", "multilabel")}
+QUICK = {("protonet", "multilabel"), ("protonet", "regression")}
 OPTIONS = {"maml": {"steps": 2}, "reml": {"steps": 2}, "imaml": {"steps": 2, "iterations": 2}}
 OPTIONS |= {"sequential-reptile": {"steps": 2}}
 WORDS = ("apple", "pear", "saw", "drill", "horse", "goat")
@@ -106,9 +106,7 @@ def test_a_recipe_becomes_a_prediction(recipe, tmp_path, name, kind):
     assert list(back.predict(["an old apple", "a new saw"])) == list(found.targets)
 
 
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[] if kind == "regression" else pytest.mark.slow) for kind in KINDS]
-)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS])
 def test_a_run_goes_on_bit_for_bit(recipe, tmp_path, kind):
     of = recipe(kind, "fomaml", steps=4)
     whole = trained(of, tmp_path / "whole")
@@ -135,6 +133,7 @@ def test_a_goal_is_of_the_kind(recipe, tmp_path):
         assemble(parse_recipe({**of, "goal": {"metric": "accuracy", "at_least": 0.5}}))
 
 
+@pytest.mark.slow
 def test_the_kind_is_seen_or_named(recipe, tmp_path):
     of = recipe("regression").model_dump(mode="json")
     for one in (*of["data"]["train"], *of["data"]["validation"]):
@@ -152,6 +151,7 @@ def test_the_kind_is_seen_or_named(recipe, tmp_path):
         assemble(parse_recipe(of))
 
 
+@pytest.mark.slow
 def test_kinds_are_trained_together(recipe, tmp_path):
     of = recipe("multilabel").model_dump(mode="json")
     write(tmp_path / "numbers.csv", "regression")

@@ -56,6 +56,7 @@ def test_several_labels_a_text(files, metaglot, tiny):
     assert read_results("out") == results
 
 
+@pytest.mark.slow
 def test_a_user_is_a_task_of_numbers(files, metaglot, tiny):
     words = ("--columns", "label=stars,domain=user", "--by-domain", "--shots", "6")
     said = metaglot("evaluate", tiny, "films.csv", *words, *SMALL, "--out", "out")  # by the look of the column

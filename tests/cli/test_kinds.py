@@ -40,7 +40,7 @@ def asked_of(kind: str) -> list[str]:
     return ["--effort", "instant", *(["--task", kind] if kind == "ordinal" else [])]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[pytest.param(kind, marks=[pytest.mark.slow] if kind == "ordinal" else []) for kind in KINDS])
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -178,6 +178,7 @@ def test_mistakes_name_the_file_and_the_way_out(metaglot, tmp_path, tiny, case):
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.slow
 def test_a_kind_without_a_look_of_its_own_is_read_by_its_family(
     metaglot, tiny, tmp_path, file, kind, mine, monkeypatch
 ):

@@ -114,7 +114,11 @@ class _Saved(NamedTuple):
 
 def _read(folder: Path) -> _Saved:
     stated, plain = read_adaptation(folder / ADAPTED)
-    labels, family = stated.labels, family_called(stated.family)
+    labels = stated.labels
+    try:
+        family = family_called(stated.family)
+    except MetaglotError as error:
+        raise MetaglotError(f"{folder / ADAPTED}: family: {error}") from error
     try:
         weights = load_file(folder / "weights.safetensors")
         if len({KINDS[type(label)] for label in labels}) > 1 or len(set(labels)) < len(labels):
