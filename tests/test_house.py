@@ -1,4 +1,4 @@
-"""What the second house promises, counted: `pytest -s tests/test_house.py` prints the table."""
+"""What the second house promises, counted: `pytest -s tests/test_house.py tests/test_layers.py` prints the table."""
 
 import ast
 import subprocess
@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.test_layers import by_file, circle, wrong
+from tests.test_layers import by_file
 
 import metaglot
 from metaglot.choices import ALGORITHMS, FAMILIES
-
-ROOT = Path(metaglot.__file__).parent
 
 CLASSES_ALONE: Mapping[str, str] = {
     "metaglot.adaptation.from_names": "names alone, without an example, tell only classes apart",
@@ -54,14 +52,6 @@ def test_no_family_knows_another():
             node.module for node in ast.walk(files[kind]) if isinstance(node, ast.ImportFrom) and node.module
         } & kinds
         assert others == set(), kind
-
-
-def test_files_form_no_circle_and_no_arrow_runs_back():
-    files = by_file()
-    back = [line for path in sorted(ROOT.rglob("*.py")) for line in wrong(path)]
-    print(f"circles of files: {len(circle(files))}; arrows that run back up: {len(back)}")
-    assert circle(files) == []
-    assert back == []
 
 
 def test_public_names():

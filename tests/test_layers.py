@@ -3,6 +3,7 @@
 import ast
 import graphlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import metaglot
@@ -71,8 +72,9 @@ def named(path: Path) -> str:
     return ".".join(["metaglot", *(parts[:-1] if parts[-1] == "__init__" else parts)])
 
 
+@cache
 def by_file() -> dict[str, ast.Module]:
-    """The syntax of each file by its name."""
+    """The syntax of each file by its name; read once."""
     return {named(path): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 
 

@@ -7,6 +7,8 @@ import pytest
 from metaglot.data.folders import read_run
 from metaglot.evaluation import read_results
 
+pytestmark = pytest.mark.slow  # a benchmark, no part of the package
+
 
 @pytest.fixture(scope="module")
 def ablations(benchmark_called):

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # a benchmark, no part of the package
+
 
 @pytest.fixture(scope="module")
 def auto(benchmark_called):

@@ -8,6 +8,8 @@ from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import read_results
 
+pytestmark = pytest.mark.slow  # a benchmark, no part of the package
+
 
 @pytest.fixture(scope="module")
 def compare(benchmark_called):

@@ -10,6 +10,8 @@ import torch
 
 from metaglot.seeds import generator
 
+pytestmark = pytest.mark.slow  # a benchmark, no part of the package
+
 
 @pytest.fixture
 def films(benchmark_called):

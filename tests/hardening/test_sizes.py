@@ -152,6 +152,7 @@ def test_columns_of_one_name(tmp_path):
     assert read_table(tmp_path / "b.parquet")["label"].to_pylist() == ["x"]
 
 
+@pytest.mark.slow
 def test_thirty_thousand_columns(tmp_path, monkeypatch):
     file = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["a"], "label": ["x"], **{f"c{i}": [1] for i in range(30_000)}}), file)
