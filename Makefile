@@ -36,10 +36,10 @@ format: $(STAMP)  ## Format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP)  ## The quick tests (five minutes on two cores that do nothing else)
+test: $(STAMP)  ## The quick tests (six minutes on two cores that do nothing else)
 	$(PYTEST) -m 'not slow'
 
-test-slow: $(STAMP)  ## The others (a quarter of an hour on two cores)
+test-slow: $(STAMP)  ## The others (ten minutes on two cores)
 	$(PYTEST) -m slow
 
 test-all: test test-slow  ## Every test; in one call with `make test` the quick ones run once
