@@ -14,6 +14,7 @@ from metaglot.families.heads.numbers import (
     forecast,
     held_out_errors,
     level_chances,
+    levels_of,
     nearest_level,
     posterior,
     ridge,
@@ -27,7 +28,7 @@ from metaglot.families.heads.prior import (
     log_likelihood,
     save_prior,
 )
-from metaglot.families.regression import RegressionFamily, levels_of
+from metaglot.families.regression import RegressionFamily
 from metaglot.families.support_units import support_units
 from metaglot.seeds import torch_generator
 

@@ -22,7 +22,7 @@ from metaglot.data.number_cells import number_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
-from metaglot.families.heads.numbers import Line, centred, nearest_level, ridge
+from metaglot.families.heads.numbers import Line, centred, levels_of, nearest_level, ridge
 from metaglot.families.scoring import Scored, check_values, ndcg, rank_correlation
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures, Metric, least_loss
@@ -41,7 +41,6 @@ NDCG = Metric(
 )
 SCORED: Measures = (MAE, RMSE, SPEARMAN, NDCG)
 NEAR = 0.25  # spreads, up to which two numbers count as alike
-MOST_LEVELS, EVEN = 100, 1e-6  # levels that are filled in, and how exactly steps are alike
 GROUPS = 4  # of numbers, by quantile
 
 
@@ -274,20 +273,6 @@ NUMBER = "number"  # the one output
 def ordinal() -> RegressionFamily:
     """Return the kind of task in which a text has one of a few levels that are numbers."""
     return RegressionFamily(ordinal=True, name="ordinal")
-
-
-def levels_of(numbers: Sequence[float]) -> tuple[float, ...]:
-    """Return the levels, ascending; those between them too, where all are a whole number of the least step apart."""
-    levels = sorted(set(map(float, numbers)))
-    if len(levels) < 2:
-        return tuple(levels)
-    step = min(high - low for low, high in pairwise(levels))
-    steps = (levels[-1] - levels[0]) / step
-    if steps >= MOST_LEVELS - 0.5:
-        return tuple(levels)
-    grid = [levels[0] + step * place for place in range(round(steps) + 1)]
-    even = all(min(abs(level - one) for one in grid) < EVEN * step for level in levels)
-    return tuple(grid) if even else tuple(levels)
 
 
 def _scaled(units: SupportUnits, schema: Schema) -> Tensor:  # [n]

@@ -12,6 +12,7 @@ https://arxiv.org/abs/1807.08912.  All is computed in float64.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor
 from metaglot.errors import MetaglotError
 
 PENALTIES = tuple(10.0 ** (half / 2) for half in range(-4, 5))  # λ for features of length one: 0.01 … 100
+MOST_LEVELS, EVEN = 100, 1e-6  # levels that are filled in, and how exactly steps are alike
 CERTAIN = 1e-9  # of 1 − h_ii: below it, an example alone decides its own prediction
 
 
@@ -98,6 +100,20 @@ def forecast(features: Tensor, weights: Prior) -> Forecast:  # [n, D]
     x = with_one(features)
     variance = ((x @ weights.covariance) * x).sum(1).clamp(min=0) + weights.noise
     return Forecast(x @ weights.mean, variance.sqrt())
+
+
+def levels_of(numbers: Sequence[float]) -> tuple[float, ...]:
+    """Return the levels, ascending; those between them too, where all are a whole number of the least step apart."""
+    levels = sorted(set(map(float, numbers)))
+    if len(levels) < 2:
+        return tuple(levels)
+    step = min(high - low for low, high in pairwise(levels))
+    steps = (levels[-1] - levels[0]) / step
+    if steps >= MOST_LEVELS - 0.5:
+        return tuple(levels)
+    grid = [levels[0] + step * place for place in range(round(steps) + 1)]
+    even = all(min(abs(level - one) for one in grid) < EVEN * step for level in levels)
+    return tuple(grid) if even else tuple(levels)
 
 
 def nearest_level(numbers: Tensor, levels: Tensor) -> Tensor:  # [n], [K] ascending -> [n]
