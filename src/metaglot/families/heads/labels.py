@@ -30,8 +30,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from metaglot.families.heads.weighted_ridge import weighted_ridge
 from metaglot.families.support_units import SupportUnits
-from metaglot.models.heads.solution import least_squares
 
 Solver = Literal["ridge", "logistic"]
 NAME = 2.0  # examples that a name weighs as much as
@@ -99,20 +99,10 @@ def label_head(units: SupportUnits, solver: Solver = "ridge", *, before: Support
 
 def ridge(units: SupportUnits) -> Layer:
     """Return balanced ridge regression of ±1 plus the difference of the means, label by label."""
-    x, own, weights = units.features.double(), units.targets.double(), balance(units)
-    penalty = x.new_tensor(PENALTY["ridge"])
-    solutions = [_ridge_of(x, 2 * y - 1, v, penalty) for y, v in zip(own.T, weights.T, strict=True)]
+    x, own = units.features.double(), units.targets.double()
+    weight, bias = weighted_ridge(x, 2 * own - 1, balance(units), _mass(units), PENALTY["ridge"])
     near = mean_difference(units)
-    weight = torch.stack([slope for slope, _ in solutions]) if solutions else near.weight
-    bias = torch.stack([level for _, level in solutions]) if solutions else near.bias
     return Layer(weight + NEARNESS * near.weight, bias + NEARNESS * near.bias)
-
-
-def _ridge_of(x: Tensor, y: Tensor, v: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:  # [n, D], [n], [n]
-    total = v.sum()
-    centre, level, root = v @ x / total, v @ y / total, v.sqrt()[:, None]
-    slope = least_squares(root * (x - centre), root * (y - level)[:, None], penalty)[:, 0]
-    return slope, level - centre @ slope
 
 
 def mean_difference(units: SupportUnits) -> Layer:
@@ -147,12 +137,16 @@ HEADS: Mapping[Solver, Callable[[SupportUnits], Layer]] = MappingProxyType({"rid
 
 def balance(units: SupportUnits) -> Tensor:  # [n, K], float64
     """Return weights under which the units with a label and those without it weigh the same; names weigh NAME."""
-    mass = torch.where(units.is_class_name, NAME, 1.0).double()[:, None]
+    mass = _mass(units)[:, None]
     with_it, own = mass * units.targets.double(), units.targets.double()
     without = mass - with_it
     half = mass.sum() / 2
     up, down = (half / torch.where(side.sum(0) > 0, side.sum(0), 1.0) for side in (with_it, without))
     return mass * (own * up + (1 - own) * down)
+
+
+def _mass(units: SupportUnits) -> Tensor:  # [n], float64
+    return torch.where(units.is_class_name, NAME, 1.0).double()
 
 
 def held_out(units: SupportUnits, solver: Solver = "ridge") -> HeldOut:
