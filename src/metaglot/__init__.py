@@ -15,6 +15,7 @@ from metaglot.version import __version__
 
 if _typing.TYPE_CHECKING:
     from metaglot.adaptation import Adapted, Effort, Evidence, Expected, Explanation, Model, adapt_until
+    from metaglot.data.spans import Span
     from metaglot.data.texts import Pairs
     from metaglot.families.family import Predictions
     from metaglot.sklearn import FewShotClassifier
@@ -30,6 +31,7 @@ __all__ = [
     "Model",
     "Pairs",
     "Predictions",
+    "Span",
     "__version__",
     "adapt_until",
     "load",
@@ -46,6 +48,7 @@ _LAZY: _Choices[_typing.Any] = _Choices(
         "Model": "metaglot.adaptation:Model",
         "Pairs": "metaglot.data.texts:Pairs",
         "Predictions": "metaglot.families.family:Predictions",
+        "Span": "metaglot.data.spans:Span",
         "adapt_until": "metaglot.adaptation:adapt_until",
     }
 )
