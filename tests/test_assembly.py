@@ -158,16 +158,16 @@ def test_domains_on_two_sides(recipe):
 
 
 REFUSED = {
-    "the same set": (["one.csv"], ["one.csv"], "one stands in training and in validation"),
+    "the same set": (["one.csv"], ["one.csv"], "one is in training and in validation"),
     "a class on both sides": (
         [{"path": "one.csv", "without": ["beast"]}],
         [{"path": "one.csv", "classes": ["tool", "beast"]}],
-        "one stands in training and in validation",
+        "one is in training and in validation",
     ),
     "the same texts, otherwise grouped": (
         [{"path": "domains.csv", "group_by": ["domain"]}],
         ["domains.csv"],
-        "texts of domains stand in training and in validation",
+        "texts of domains are in training and in validation",
     ),
     "two sets of one name": (["one.csv", {"path": "two.csv", "name": "one"}], [], "two different sets are called one"),
     "two sets of one name, on two sides": (["one.csv"], [{"path": "two.csv", "name": "one"}], "are called one"),

@@ -254,7 +254,7 @@ def test_tasks_and_text_fit_each_other(recipe):
         (text + "tasks: [smltm]\n", "smlmt"),
         (
             text + "tasks: [{kind: smlmt, within: 0.5}]\n",
-            "within: it is not read with words: log-frequency; give words: clusters or curriculum, or leave it out",
+            "within: it has no effect with words: log-frequency; give words: clusters or curriculum, or leave it out",
         ),
         (text + "tasks: [{kind: smlmt, words: clusters, every: 9}]\n", "every: .* words: curriculum, or leave it out"),
         (text + "tasks: [plain]\nmodel: {name: x, scratch: {type: bert}}\n", "either a name or scratch"),

@@ -41,7 +41,7 @@ def test_other_data(tmp_path):
     other = {**DESCRIPTION, "fingerprints": {"one": "bb"}}
     write_run_files(tmp_path, ONE, other)  # nothing was trained yet
     (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(MetaglotError, match="data are not what the run began with"):
+    with pytest.raises(MetaglotError, match="data differ from those that the run began with"):
         write_run_files(tmp_path, ONE, DESCRIPTION)
     assert json.loads((tmp_path / "model.json").read_text()) == other
 

@@ -87,7 +87,7 @@ def test_a_text_of_one_document(assembled):
 def test_too_little_kept_aside_costs_the_measurement_and_not_the_run(assembled):
     made, said = assembled(documents=300, domains=100, length=24, tasks=["plain"])
     assert made.plan.text is None
-    assert any(line.startswith("perplexity is not measured: of the documents kept aside") for line in said)
+    assert any(line.startswith("perplexity is not measured on the held-out documents") for line in said)
 
 
 def test_a_kind_that_begins_with_no_weight_is_counted_among_the_episodes(assembled):

@@ -1,7 +1,7 @@
-"""Every choice that has a name: which there are, and where each is.
+"""Every choice that has a name, with the place of its object.
 
-Commands, recipes and tests read the names here, and nothing heavy is imported for it: a choice is imported when it is
-looked up.  To add one is a file and a line here.
+Commands, recipes and tests read the names here, which imports nothing heavy: an object is imported when it is looked
+up.  A new choice needs a file, and a line here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
 Cells = Literal["one", "look", "several", "number"]
-"""What a cell of `label` is read as: one label, labels as lists where there are any, several labels, a number."""
+"""How a cell of `label` is read: as one label; as a list where it looks like one; as several labels; as a number."""
 
 
 def object_at(place: str) -> Any:
@@ -28,11 +28,11 @@ class Choices(Mapping[str, T]):
         self.places = MappingProxyType(dict(places))
 
     def __getitem__(self, name: str) -> T:
-        """Return the object of a name; raise KeyError for one that there is not."""
+        """Return the object of a name; raise KeyError for an unknown name."""
         return object_at(self.places[name])
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is a choice of that name; imports nothing."""
+        """Whether the name is known; imports nothing."""
         return name in self.places
 
     def __iter__(self) -> Iterator[str]:
@@ -40,29 +40,29 @@ class Choices(Mapping[str, T]):
         return iter(self.places)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of names."""
         return len(self.places)
 
 
 class Kind(NamedTuple):
-    """A kind of task: the place of its family, and what is known of it before torch is imported."""
+    """A kind of task: the place of its family, and the facts that commands need before torch is imported."""
 
-    place: str  # of what makes the family, without arguments
+    place: str  # of the class or function that makes the family, without arguments
     words: str = ""  # what a text has, for the help of --task
     cells: Cells = "one"
-    facts: str = ""  # the place of what `data inspect` tells of targets (`LookAt`); empty: what the family reads
-    exclusive: bool = False  # whether a text has exactly one of the outputs: what the family says of itself
+    facts: str = ""  # place of the function that describes targets for `data inspect`; if empty, the family does it
+    exclusive: bool = False  # whether a text has exactly one of the outputs, as in the family itself
 
 
 class Kinds(Choices[Any]):
-    """The families, by the name of their kind, and what is known of each kind without its family."""
+    """The families, by the name of their kind, and the facts of each kind that need no family."""
 
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         super().__init__({name: kind.place for name, kind in kinds.items()})
         self.kinds = MappingProxyType(dict(kinds))
 
     def exclusive(self, name: str) -> bool:
-        """Whether texts have exactly one of the outputs; imports nothing.  False for a name that no kind has."""
+        """Whether texts have exactly one of the outputs; imports nothing.  False for an unknown name."""
         return name in self.kinds and self.kinds[name].exclusive
 
 
@@ -81,14 +81,14 @@ FAMILIES = Kinds(
             cells="number",
             facts="metaglot.data.number_facts:number_facts",
         ),
-        "ordinal": Kind(  # its cells are labels, since where people disagree a level is meant and not a mean
+        "ordinal": Kind(  # its cells are labels: where people disagree, the target is a level and not a mean
             "metaglot.families.regression:ordinal",
             words="one of a few numbers, such as stars",
             facts="metaglot.data.number_facts:level_facts",
         ),
     }
 )
-"""Kinds of tasks that a model adapts to: what `--task` names."""
+"""Kinds of tasks that a model adapts to, by the names that `--task` takes."""
 
 OBJECTIVES: Choices[Any] = Choices(
     {
@@ -96,7 +96,7 @@ OBJECTIVES: Choices[Any] = Choices(
         "causal-lm": "metaglot.families.language.causal_lm:CausalLm",
     }
 )
-"""The objectives of language models, which are no kinds that a model adapts to."""
+"""The objectives of language models; a model does not adapt to these."""
 
 ALGORITHMS: Choices[Any] = Choices(
     {
@@ -141,7 +141,7 @@ SCOPES: Choices[Any] = Choices(
         "warp": "metaglot.models.scopes:Warp",
     }
 )
-"""What an inner loop moves beside the head; each takes its fields as options."""
+"""The parameters that an inner loop changes beside the head; each scope takes its fields as options."""
 
 HEADS: Choices[Any] = Choices(
     {
@@ -155,7 +155,7 @@ HEADS: Choices[Any] = Choices(
         "latent": "metaglot.models.heads.latent:Latent",
     }
 )
-"""How a task's output layer begins; each takes its fields as options."""
+"""How the output layer of a task begins; each head takes its fields as options."""
 
 RULES: Choices[Any] = Choices(
     {
@@ -183,7 +183,7 @@ ESTIMATORS: Choices[Any] = Choices(
         "implicit": "metaglot.inner.estimators.implicit:Implicit",
     }
 )
-"""How the outer gradient of an episode is found; each is a function without arguments."""
+"""How the outer gradient of an episode is computed; each is a function without arguments."""
 
 BASELINES: Choices[Any] = Choices(
     {
@@ -200,10 +200,10 @@ BASELINES: Choices[Any] = Choices(
         "setfit": "metaglot.evaluation.baselines.setfit:begin",
     }
 )
-"""What ours is compared with: functions of a `Start`."""
+"""The baselines of a comparison: functions of a `Start`."""
 
 FROZEN = ("frozen-proto", "frozen-lr", "frozen-instant")
-"""The baselines on the untouched backbone's features, of which a table shows the best."""
+"""The baselines on the features of the untouched backbone; a table shows the best of them."""
 
 BASELINE_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType({"frozen": FROZEN, "peft": ("lora", "bitfit")})
 """Names for several baselines at once."""
@@ -215,7 +215,7 @@ TRACKERS: Choices[Any] = Choices(
         "wandb": "metaglot.training.trackers:Wandb.begin",
     }
 )
-"""Where the numbers of a training run can go beside its folder."""
+"""Where the records of a training run can go beside its folder."""
 
 EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained")
-"""How much an adaptation may do."""
+"""How much work an adaptation may do."""

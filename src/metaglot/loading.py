@@ -1,4 +1,4 @@
-"""`load`, which reads a model or an adaptation by name; to import it stays free of torch."""
+"""`load` reads a model or an adaptation by name; torch is imported when it is called, not before."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
@@ -32,8 +32,8 @@ def load(name: "str | Path", *, device: str = "auto", precision: "Precision" = "
     device : str, default="auto"
         auto, cpu, cuda, cuda:N or mps.
     precision : {"auto", "bf16", "fp32"}, default="auto"
-        The precision of the network.  `auto` is bf16 where the processor multiplies it in hardware; an adaptation has
-        by default the one that it was made in.
+        The precision of the network.  `auto` is bf16 where the processor multiplies it in hardware; for an adaptation,
+        `auto` is the precision that it was made in.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def load(name: "str | Path", *, device: str = "auto", precision: "Precision" = "
     Raises
     ------
     MetaglotError
-        Where it is absent or damaged, and for arguments of another type.
+        Where the model is absent or damaged, and for arguments of another type.
 
     Examples
     --------

@@ -39,10 +39,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
     effort : {"instant", "fast", "thorough", "auto", "as-trained"}, default="fast"
         How much work goes into a fit: `instant` is a head in closed form, the others take gradient steps.
     names : bool or dict, default=True
-        Whether the names of the classes help to learn them; a dict has words for classes that say nothing, as
+        Whether the names of the classes help to learn them; a dict gives words for classes that are no words, such as
         {1: "positive"}.
     reads : {"both", "first", "second"} or None, default=None
-        Which text of a pair the task is about; found on examples set aside if None.  Without meaning for single texts.
+        Which text of a pair the task is about; None chooses it by a trial on the examples.  Single texts do not use it.
     random_state : int, RandomState instance or None, default=0
         Seed of the gradient steps.  The same seed gives the same weights.
 
@@ -53,8 +53,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_ : int
         1 for texts, 2 for pairs of texts.
     adapted_ : metaglot.Adapted
-        The adapted model: it explains, tells what lies outside the classes, takes more examples and saves.  Its labels
-        are the texts of `classes_`.
+        The adapted model: it explains predictions, finds texts outside the classes, takes more examples and saves.  Its
+        labels are the texts of `classes_`.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         >>> FewShotClassifier(effort="instant").fit(["A fee?", "It crashed."], ["billing", "technical"]).n_features_in_
         1
         """
-        texts, pairs = _columns(X)
+        texts, pairs = _texts_and_pairs(X)
         if not texts:
             raise InputError(NO_TEXTS)
         if y is None:
@@ -122,7 +122,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         labels = [keys[number] for number in numbers]
         with _invalid_input():
             names, seed = self._names(keys), self._seed()
-            model = _loaded(check_name("model", self.model))
+            model = _load(check_name("model", self.model))
             reads = self._reads(pairs)
             self.adapted_ = model.adapt(
                 texts, labels, pairs=pairs, effort=self.effort, seed=seed, names=names, reads=reads
@@ -153,8 +153,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         >>> model.predict(["A fee?", "It does not start."]).tolist()
         ['billing', 'technical']
         """
-        likeliest = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[likeliest]
+        numbers = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[numbers]
 
     def predict_proba(self, X: Any) -> np.ndarray:  # [n, C]
         """Return the probability of each class.
@@ -180,10 +180,10 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         (2, 2)
         """
         check_is_fitted(self)
-        texts, pairs = _columns(X)
-        given = 1 if pairs is None else 2
-        if given != self.n_features_in_:
-            raise InputError(f"X has {given} columns of texts, and the classifier was fitted to {self.n_features_in_}")
+        texts, pairs = _texts_and_pairs(X)
+        width = 1 if pairs is None else 2
+        if width != self.n_features_in_:
+            raise InputError(f"X has {width} columns of texts, and the classifier was fitted to {self.n_features_in_}")
         if not texts:
             raise InputError(NO_TEXTS)
         with _invalid_input():
@@ -204,7 +204,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31))
 
     def _reads(self, pairs: Sequence[str] | None) -> "PairChoice | None":
-        """Return what is read of pairs; it has no use for single texts, and is checked there too."""
+        """Return which part of a pair is read, None for single texts; a wrong value is refused for both."""
         from metaglot.adaptation.pair_choice import check_reads  # torch takes seconds to import
 
         if self.reads is not None:
@@ -222,7 +222,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
 
 
 class InputError(MetaglotError, ValueError):
-    """A MetaglotError that scikit-learn's own tools know as a ValueError."""
+    """A MetaglotError that is also a ValueError, which scikit-learn's own tools expect."""
 
 
 @contextmanager
@@ -234,21 +234,21 @@ def _invalid_input() -> Generator[None]:
 
 
 @lru_cache(maxsize=4)
-def _loaded(model: str) -> "Model":
+def _load(model: str) -> "Model":
     from metaglot.adaptation import load_model  # torch takes seconds to import
 
     return load_model(model)
 
 
 def _keys(classes: np.ndarray) -> list[str]:
-    """Return the classes as texts; a number or a truth value says nothing, a text is read."""
+    """Return the classes as texts, the labels of the adapted model."""
     keys = [str(label) for label in classes.tolist()]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise InputError(f"y: two classes are both written {twice[0]!r}; give them other names")
     return keys
 
 
-def _columns(X: Any) -> tuple[list[str], list[str] | None]:
+def _texts_and_pairs(X: Any) -> tuple[list[str], list[str] | None]:
     """Return the texts, and the second texts of pairs."""
     if isinstance(X, str) or np.ndim(X) == 0:
         raise InputError(f"X must be {TEXTS}; got {type(X).__name__}")
@@ -257,12 +257,12 @@ def _columns(X: Any) -> tuple[list[str], list[str] | None]:
         table = table[:, None]
     if table.ndim != 2 or table.shape[1] not in (1, 2):
         raise InputError(f"X must be {TEXTS}; got an array of shape {table.shape}")
-    for row, column in zip(*np.nonzero(np.vectorize(_no_text, otypes=[bool])(table)), strict=True):
-        what = table[row, column]
-        raise InputError(f"X must be {TEXTS}; row {row} holds {what!r} of type {type(what).__name__}")
+    for row, column in zip(*np.nonzero(np.vectorize(_is_no_text, otypes=[bool])(table)), strict=True):
+        cell = table[row, column]
+        raise InputError(f"X must be {TEXTS}; row {row} holds {cell!r} of type {type(cell).__name__}")
     columns = [table[:, number].tolist() for number in range(table.shape[1])]
     return columns[0], columns[1] if len(columns) == 2 else None
 
 
-def _no_text(value: object) -> bool:
+def _is_no_text(value: object) -> bool:
     return not isinstance(value, str)

@@ -203,7 +203,7 @@ def test_data_that_changed_under_a_run(metaglot, small_recipe, write_csv):
     assert metaglot("pretrain", small_recipe, "--out", "run", "-q").code == 0
     write_csv(Path("train.csv"), 9)
     said = metaglot("pretrain", small_recipe, "--out", "run", "--resume")
-    assert (said.code, "data are not what the run began with" in said.err) == (2, True)
+    assert (said.code, "data differ from those that the run began with" in said.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How large the episodes of a recipe become, which says what an estimator needs."""
+"""The size of the largest episode of a recipe, by which an estimator is chosen."""
 
 from metaglot.config import Recipe
 from metaglot.config.tasks import DomainText, EpisodeSettings, TaskSettings
@@ -7,8 +7,8 @@ from metaglot.training.need import EpisodeSize
 
 def episode_size(recipe: Recipe) -> EpisodeSize:
     """Return the size of the largest episode with a support set that a recipe allows, over its kinds of tasks."""
-    found = [_of_kind(task, recipe) for task in recipe.tasks if task.kind != "plain"]
-    return EpisodeSize(*map(max, zip(*(found or [_of_labels(recipe.episodes, recipe)]), strict=True)))
+    sizes = [_of_kind(task, recipe) for task in recipe.tasks if task.kind != "plain"]
+    return EpisodeSize(*map(max, zip(*(sizes or [_of_labels(recipe.episodes, recipe)]), strict=True)))
 
 
 def _of_kind(task: TaskSettings, recipe: Recipe) -> EpisodeSize:
@@ -19,6 +19,6 @@ def _of_kind(task: TaskSettings, recipe: Recipe) -> EpisodeSize:
 
 def _of_labels(episodes: EpisodeSettings, recipe: Recipe) -> EpisodeSize:
     ways, shots = episodes.ways[1], episodes.shots[1]
-    names = ways if episodes.named else 0  # one of each class stands beside its examples
+    names = ways if episodes.named else 0  # the name of a class is one more example of it
     support, query = min(episodes.max_support, ways * shots), min(episodes.max_query, ways * episodes.queries)
     return EpisodeSize(support + names, query, recipe.model.max_length)

@@ -1,4 +1,4 @@
-"""What a run directory says of itself: config.yaml, environment.json, model.json."""
+"""The files that describe a run in its folder: config.yaml, environment.json, model.json."""
 
 import hashlib
 import json
@@ -18,21 +18,23 @@ BASE = "base"  # folder of a model that was made for the run
 
 
 def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any], *, base: Path | None = None) -> None:
-    """Write config.yaml, environment.json and model.json, or check that they say the same as this run.
+    """Write config.yaml, environment.json and model.json; where they exist, check that they describe the same run.
 
-    `base` is the folder of a model that was made for the run: it is copied into it.
+    `base` is the folder of a model that was made for the run: it is copied into the folder of the run.
     Raises MetaglotError if the folder holds another run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yaml"
     if config.is_file() and dump_recipe(load_recipe(config)) != recipe_text:  # keys of later versions have defaults
         raise MetaglotError(f"{folder} holds a run of another recipe; use another --out, or --force to start over")
-    described = description_in(folder / "model.json")
-    changed = [key for key in ("fingerprints", "validation_fingerprints") if described.get(key) != description.get(key)]
-    if described and changed and (folder / "checkpoints").is_dir():
+    recorded = description_in(folder / "model.json")
+    different = [
+        key for key in ("fingerprints", "validation_fingerprints") if recorded.get(key) != description.get(key)
+    ]
+    if recorded and different and (folder / "checkpoints").is_dir():
         raise MetaglotError(
-            f"{folder}: the data are not what the run began with ({', '.join(changed)} in model.json differ); put them "
-            "back, use another --out, or --force to start over"
+            f"{folder}: the data differ from those that the run began with ({', '.join(different)} in model.json); put "
+            "the old data back, use another --out, or --force to start over"
         )
     if base is not None and not (folder / BASE).is_dir():
         with atomic_folder(folder / BASE) as part:

@@ -1,4 +1,4 @@
-"""Labelled sets of a recipe as sources of tasks, and what must not be on both sides."""
+"""Labelled sets of a recipe as sources of tasks; training and validation share neither classes nor texts."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -51,21 +51,21 @@ def labelled_sources(
             without=settings.without,
             min_per_class=settings.min_per_class,
         )
-        found = sources_of(examples, select, _targets(settings, table, backbone))
+        set_sources = sources_of(examples, select, _targets(settings, table, backbone))
         if recipe.episodes.named and not _has_pairs(table):  # the name of a relation is not a pair that has it
-            found = [named(source, settings.names, partial(_encoded, recipe, backbone)) for source in found]
-        sources += found
+            set_sources = [named(source, settings.names, partial(_encoded, recipe, backbone)) for source in set_sources]
+        sources += set_sources
     return tuple(sources), hashes, tables
 
 
 def _targets(settings: SetSettings, table: pa.Table, backbone: Backbone) -> Targets | None:
-    """Return the targets of a set; None where each example has one class, which the store of tokens knows."""
+    """Return the targets of a set; None where each example has one class, which is stored beside its tokens."""
     task = settings.task or task_of(table)
     if FAMILIES.exclusive(task):
         return None
     family = family_called(task)
-    found = targets_of(table, family, source=settings.path)
-    return targets_by(family, found.targets, pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
+    values = targets_of(table, family, source=settings.path)
+    return targets_by(family, values.targets, pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
 
 
 def _has_pairs(table: pa.Table) -> bool:
@@ -82,26 +82,26 @@ def _encoded(recipe: Recipe, backbone: Backbone, texts: Sequence[str]) -> list[d
     return [{"input_ids": np.array(one, dtype=np.int64)} for one in ids.to_pylist()]
 
 
-def lowered(sources: Sequence[Source], shape: Shape) -> str:
-    """Return what to say where the least ways or shots asked for are more than some tasks have; else nothing."""
+def size_note(sources: Sequence[Source], shape: Shape) -> str:
+    """Return a note where some tasks have fewer outputs or examples than the least ways or shots; else ""."""
     parts: list[str] = []
     for nouns in dict.fromkeys(map(nouns_of, sources)):
-        mine = [source for source in sources if nouns_of(source) == nouns]
-        few = {s.info.name: len(s.members) for s in mine if nouns and len(s.members) < shape.ways[0]}
-        small = {s.info.name: least - 1 for s in mine if (least := min(map(len, s.members))) <= shape.shots[0]}
+        alike = [source for source in sources if nouns_of(source) == nouns]
+        few_outputs = {s.info.name: len(s.members) for s in alike if nouns and len(s.members) < shape.ways[0]}
+        few_examples = {s.info.name: least - 1 for s in alike if (least := min(map(len, s.members))) <= shape.shots[0]}
         one = {"classes": "a class", "": "the task"}.get(nouns, f"a {nouns.removesuffix('s')}")
-        for found, what, asked in (
-            (few, nouns, shape.ways[0]),
-            (small, f"examples to learn {one} from", shape.shots[0]),
+        for short, noun, wanted in (
+            (few_outputs, nouns, shape.ways[0]),
+            (few_examples, f"examples to learn {one} from", shape.shots[0]),
         ):
-            if found:
-                name, has = next(iter(found.items()))
-                parts.append(f"{len(found)} of {len(sources)} tasks have fewer than {asked} {what} (as {name}: {has})")
+            if short:
+                name, has = next(iter(short.items()))
+                parts.append(f"{len(short)} of {len(sources)} tasks have fewer than {wanted} {noun} (as {name}: {has})")
     return f"{'; '.join(parts)}: their episodes have as many as there are" if parts else ""
 
 
 def nouns_of(source: Source) -> str:
-    """Return what a task has several of: classes or labels; nothing of numbers."""
+    """Return the word for the outputs of a task: classes or labels; "" for a task of numbers."""
     if source.targets is None:
         return "classes"
     each = source.targets.family.each
@@ -109,12 +109,12 @@ def nouns_of(source: Source) -> str:
 
 
 def parts_of(sources: Sequence[Source], tables: Mapping[str, pa.Table]) -> tuple[Part, ...]:
-    """Return the rows and class names of each set that became tasks."""
+    """Return for each set the rows that tasks are made of, and the names of their classes."""
     parts: list[Part] = []
     for name, table in tables.items():
-        mine = [source for source in sources if source.info.dataset == name]
-        rows = np.unique(np.concatenate([source.positions for source in mine]))
-        labels = {label for source in mine if nouns_of(source) for label in source.info.labels}
+        own = [source for source in sources if source.info.dataset == name]
+        rows = np.unique(np.concatenate([source.positions for source in own]))
+        labels = {label for source in own if nouns_of(source) for label in source.info.labels}
         parts.append(Part(name, table, rows, tuple(sorted(labels))))
     return tuple(parts)
 
@@ -130,7 +130,7 @@ def read_set(recipe: Recipe, settings: SetSettings) -> Any:
 
 
 def check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:
-    """Refuse one name for two sets: their heads and their classes would be taken for the same."""
+    """Refuse one name for two sets: nothing could tell their heads and their classes apart."""
     for name, fingerprint in more.items():
         if known.get(name, fingerprint) != fingerprint:
             raise MetaglotError(
@@ -139,24 +139,29 @@ def check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:
 
 
 def check_disjoint(train: Sequence[Source], validation: Sequence[Source]) -> None:
-    """Refuse a class of one task on both sides, and a text of one set on both sides."""
-    taught = {(s.info.dataset, c, s.info.name) for s in train for c in s.info.classes}
-    both = sorted(
-        {key[0] for s in validation for c in s.info.classes if (key := (s.info.dataset, c, s.info.name)) in taught}
+    """Refuse a class of a task, or a text of a set, that is both in training and in validation."""
+    train_classes = {(s.info.dataset, c, s.info.name) for s in train for c in s.info.classes}
+    shared_sets = sorted(
+        {
+            key[0]
+            for s in validation
+            for c in s.info.classes
+            if (key := (s.info.dataset, c, s.info.name)) in train_classes
+        }
     )
-    if both:
+    if shared_sets:
         raise MetaglotError(
-            f"data: {', '.join(both)} stands in training and in validation with the same classes of the same tasks; "
+            f"data: {', '.join(shared_sets)} is in training and in validation with the same classes of the same tasks; "
             "choose other classes, domains or sets"
         )
-    rows: dict[str, set[int]] = {}
+    train_rows: dict[str, set[int]] = {}
     for source in train:
-        rows.setdefault(source.info.dataset, set()).update(source.positions.tolist())
+        train_rows.setdefault(source.info.dataset, set()).update(source.positions.tolist())
     for source in validation:
-        held = set(source.positions.tolist())
-        shared = rows.get(source.info.dataset, set[int]()) & held
-        if shared:
+        validation_rows = set(source.positions.tolist())
+        shared_rows = train_rows.get(source.info.dataset, set[int]()) & validation_rows
+        if shared_rows:
             raise MetaglotError(
-                f"data: {len(shared)} texts of {source.info.name} stand in training and in validation; choose other "
+                f"data: {len(shared_rows)} texts of {source.info.name} are in training and in validation; choose other "
                 "classes, domains or sets"
             )

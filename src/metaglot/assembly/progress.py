@@ -1,13 +1,13 @@
-"""How assembling tells what it does."""
+"""Messages and progress bars while a plan is made."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 Bar = Callable[[str, int, int], None]
-"""Called with what is done, how much of it is done, and how much there is."""
+"""A function of the name of the work, the steps done and all steps."""
 
 
-def silent(_: str) -> None:
+def say_nothing(_: str) -> None:
     """Say nothing."""
     return
 
@@ -18,11 +18,11 @@ def no_bar(_: str, __: int, ___: int) -> None:
 
 
 class Progress(NamedTuple):
-    """Lines and progress for whoever watches."""
+    """Where messages and progress go."""
 
-    say: Callable[[str], None] = silent
+    say: Callable[[str], None] = say_nothing
     bar: Bar = no_bar
 
-    def counting(self, what: str) -> Callable[[int, int], None]:
-        """Return a function of (done, total) that moves the bar of `what`."""
-        return lambda done, total: self.bar(what, done, total)
+    def bar_of(self, work: str) -> Callable[[int, int], None]:
+        """Return a function of (steps done, all steps) that moves the bar of this work."""
+        return lambda done, total: self.bar(work, done, total)

@@ -19,10 +19,10 @@ from metaglot.errors import MetaglotError
 from metaglot.models.scratch import is_decoder, make_backbone
 from metaglot.models.tokenizer import load_tokenizer
 
-FORMAT = 2  # a change of what is made counts it up
+FORMAT = 2  # one more whenever the same settings give another model
 
 
-def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed: int, progress: Progress) -> Path:
+def scratch_model(settings: ScratchSettings, text: pa.Table | None, *, seed: int, progress: Progress) -> Path:
     """Return the folder of the model in the cache; the same settings, text and seed give the same model.
 
     Raises MetaglotError for an unknown type or config, and where there is neither text nor a tokenizer.
@@ -32,18 +32,19 @@ def made_from_scratch(settings: ScratchSettings, text: pa.Table | None, *, seed:
             "model.scratch: there is no text to train a tokenizer on; name a checkpoint under model.scratch.tokenizer, "
             "or give `text`"
         )
-    given = _given(settings)
-    source = fingerprint(cast("pa.Table", text).select(["text"])) if given is None else _identity(given)
-    made = json.dumps([settings.model_dump(mode="json"), source, seed, FORMAT])
-    folder = cache_dir() / "models" / hashlib.blake2b(made.encode(), digest_size=16).hexdigest()
+    tokenizer = _named_tokenizer(settings)
+    source = fingerprint(cast("pa.Table", text).select(["text"])) if tokenizer is None else _identity(tokenizer)
+    identity = json.dumps([settings.model_dump(mode="json"), source, seed, FORMAT])
+    folder = cache_dir() / "models" / hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
     if not (folder / "config.json").is_file():
-        tokenizer = _trained(settings, cast("pa.Table", text), progress) if given is None else given
+        if tokenizer is None:
+            tokenizer = _trained_tokenizer(settings, cast("pa.Table", text), progress)
         make_backbone(settings.type, settings.config, tokenizer, folder, seed=seed)
     return folder
 
 
-def _given(settings: ScratchSettings) -> Any:
-    """Return the tokenizer of the checkpoint that is named, or of what the run began from; None if none is named."""
+def _named_tokenizer(settings: ScratchSettings) -> Any:
+    """Return the tokenizer of the checkpoint or run that the settings name; None if they name none."""
     if not settings.tokenizer:
         return None
     folder = tokenizer_folder(root_of(settings.tokenizer))
@@ -55,7 +56,7 @@ def _identity(tokenizer: Any) -> str:
     return f"{Encoder(tokenizer, 2, 2).fingerprint()} {json.dumps(tokenizer.special_tokens_map, sort_keys=True)}"
 
 
-def _trained(settings: ScratchSettings, text: pa.Table, progress: Progress) -> Any:
+def _trained_tokenizer(settings: ScratchSettings, text: pa.Table, progress: Progress) -> Any:
     decoder = is_decoder(settings.type)
     progress.say(f"training a tokenizer of {settings.vocabulary:,} tokens")
     texts = cast("list[str]", text["text"].to_pylist())

@@ -26,7 +26,7 @@ LANGUAGE = ("plain", "domain-lm")  # kinds that the language-model head scores
 
 
 class Tasks(NamedTuple):
-    """What episodes come from."""
+    """The distributions that episodes come from."""
 
     all: TaskDistribution
     episodic: TaskDistribution | None  # those with a support set
@@ -50,19 +50,21 @@ def needs_language(recipe: Recipe) -> bool:
 
 
 def tasks_of(recipe: Recipe, supervised: SupervisedTasks | None, text_source: TextSource | None) -> Tasks:
-    """Return the distribution that a recipe's `tasks` describe; the labelled sets alone where it lists none."""
+    """Return the tasks that a recipe lists; those of its labelled sets alone where it lists none."""
     if not recipe.tasks:
         assert supervised is not None
         return Tasks(supervised, supervised, None)
-    made = [_made(recipe, task, supervised, text_source, n) for n, task in enumerate(recipe.tasks)]
+    distributions = [_distribution(recipe, task, supervised, text_source, n) for n, task in enumerate(recipe.tasks)]
     with_support = [i for i, task in enumerate(recipe.tasks) if task.kind != "plain" and (task.weight or task.until)]
-    episodic = MixtureOf(tuple(made[i] for i in with_support), (1.0,) * len(with_support)) if with_support else None
+    episodic = (
+        MixtureOf(tuple(distributions[i] for i in with_support), (1.0,) * len(with_support)) if with_support else None
+    )
     plain = next((task for task in recipe.tasks if isinstance(task, kinds.Plain)), None)
     held_out = _held_out(recipe, plain, text_source) if plain is not None and text_source is not None else None
-    return Tasks(made[0] if len(made) == 1 else _mixed(recipe, made), episodic, held_out)
+    return Tasks(distributions[0] if len(distributions) == 1 else _mixture(recipe, distributions), episodic, held_out)
 
 
-def _mixed(recipe: Recipe, parts: Sequence[TaskDistribution]) -> MixtureOf:
+def _mixture(recipe: Recipe, parts: Sequence[TaskDistribution]) -> MixtureOf:
     weights = tuple(task.weight for task in recipe.tasks)
     until = tuple(task.weight if task.until is None else task.until for task in recipe.tasks)
     bounds = [
@@ -70,22 +72,22 @@ def _mixed(recipe: Recipe, parts: Sequence[TaskDistribution]) -> MixtureOf:
         for n, task in enumerate(recipe.tasks)
         if isinstance(task, kinds.Plain) and task.bound is not None
     ]
-    over = recipe.training.steps * recipe.training.meta_batch if until != weights else 0
+    duration = recipe.training.steps * recipe.training.meta_batch if until != weights else 0
     if len(bounds) > 1:
         raise MetaglotError(f"tasks.{bounds[1].part}.bound: one task can have a bound, and tasks.{bounds[0].part} has")
-    made = MixtureOf(tuple(parts), weights, until, over, bounds[0] if bounds else None)
+    mixture = MixtureOf(tuple(parts), weights, until, duration, bounds[0] if bounds else None)
     try:
-        made.shares(0, {})  # weights and bound are checked now, before anything is written
+        mixture.shares(0, {})  # weights and bound are checked now, before anything is written
     except MetaglotError as error:
         raise MetaglotError(f"tasks: {error}") from error
-    return made
+    return mixture
 
 
 def _held_out(recipe: Recipe, plain: kinds.Plain, text_source: TextSource) -> HeldOut | None:
     try:
         blocks = text_source.held_out
-    except MetaglotError as error:  # those to train on were packed before
-        text_source.progress.say(f"perplexity is not measured: of the documents kept aside (text.held_out), {error}")
+    except MetaglotError as error:  # the training documents have been packed without an error
+        text_source.progress.say(f"perplexity is not measured on the held-out documents (text.held_out): {error}")
         return None
     if blocks is None:
         return None
@@ -93,7 +95,7 @@ def _held_out(recipe: Recipe, plain: kinds.Plain, text_source: TextSource) -> He
     return HeldOut(blocks, objective, plain.batch, recipe.validation.batches)
 
 
-def _made(
+def _distribution(
     recipe: Recipe,
     task: kinds.TaskSettings,
     supervised: SupervisedTasks | None,
@@ -105,12 +107,12 @@ def _made(
         return supervised
     assert text_source is not None
     try:
-        return MAKERS[task.kind](_Of(recipe, text_source, number), task)
+        return MAKERS[task.kind](_Context(recipe, text_source, number), task)
     except MetaglotError as error:
         raise MetaglotError(f"tasks.{number} ({task.kind}): {error}") from error
 
 
-class _Of(NamedTuple):
+class _Context(NamedTuple):
     recipe: Recipe
     text_source: TextSource
     number: int
@@ -127,59 +129,68 @@ class _Of(NamedTuple):
         return shape_of(own or self.recipe.episodes)
 
 
-def _masked_words(of: _Of, task: kinds.MaskedWords) -> TaskDistribution:
-    index = of.text_source.index(min_count=task.min_count, max_words=task.max_words)
-    words, mask = _words(of, task, index), of.text_source.mask if task.hide == "mask" else None
-    first = next(n for n, other in enumerate(of.recipe.tasks) if other.kind == "smlmt") == of.number
-    name = "smlmt" if first else f"smlmt-{of.number}"
-    return MaskedWords(of.text_source.sentences, index, of.objective, of.shape(task.episodes), words, mask, name)
+def _masked_words(context: _Context, task: kinds.MaskedWords) -> TaskDistribution:
+    index = context.text_source.index(min_count=task.min_count, max_words=task.max_words)
+    words, mask = _words(context, task, index), context.text_source.mask if task.hide == "mask" else None
+    first = next(n for n, other in enumerate(context.recipe.tasks) if other.kind == "smlmt") == context.number
+    name = "smlmt" if first else f"smlmt-{context.number}"
+    return MaskedWords(
+        context.text_source.sentences, index, context.objective, context.shape(task.episodes), words, mask, name
+    )
 
 
-def _words(of: _Of, task: kinds.MaskedWords, index: Any) -> WordSampler:
+def _words(context: _Context, task: kinds.MaskedWords, index: Any) -> WordSampler:
     options = WordClustering(task.clusters, task.clustered, task.sentences)
     if task.words == "clusters":
-        learner = of.text_source.backbone.learner
-        of.text_source.progress.say(f"clustering {min(task.clustered, len(index.words)):,} words")
-        found = cluster_words(
-            of.text_source.masked(index), of.objective, learner, learner.body(), options, seed=fold(of.seed, "words")
+        learner = context.text_source.backbone.learner
+        context.text_source.progress.say(f"clustering {min(task.clustered, len(index.words)):,} words")
+        assignment = cluster_words(
+            context.text_source.masked_text(index),
+            context.objective,
+            learner,
+            learner.body(),
+            options,
+            seed=fold(context.seed, "words"),
         )
-        return Clusters(found, task.within)
+        return Clusters(assignment, task.within)
     if task.words == "curriculum":
-        return Curriculum(options, task.within, task.every, of.seed)
+        return Curriculum(options, task.within, task.every, context.seed)
     return Uniform() if task.words == "uniform" else LogFrequency()
 
 
-def _sentence_clusters(of: _Of, task: kinds.SentenceClusters) -> TaskDistribution:
-    learner, examples = of.text_source.backbone.learner, of.text_source.sentences.examples
+def _sentence_clusters(context: _Context, task: kinds.SentenceClusters) -> TaskDistribution:
+    learner, examples = context.text_source.backbone.learner, context.text_source.sentences.examples
     options = SentenceClustering(task.clusters, task.sentences)
-    of.text_source.progress.say(f"clustering {min(task.sentences, len(examples)):,} sentences")
-    found = cluster_sentences(examples, of.objective, learner, learner.body(), options, seed=of.seed)
-    return SupervisedTasks(tuple(found), of.objective, of.shape(task.episodes), "uniform")
+    context.text_source.progress.say(f"clustering {min(task.sentences, len(examples)):,} sentences")
+    sources = cluster_sentences(examples, context.objective, learner, learner.body(), options, seed=context.seed)
+    return SupervisedTasks(tuple(sources), context.objective, context.shape(task.episodes), "uniform")
 
 
-def _documents(of: _Of, task: kinds.Documents) -> TaskDistribution:
-    found = document_sources(of.text_source.sentences, per_domain=task.within_domain)
-    return SupervisedTasks(tuple(found), of.objective, of.shape(task.episodes), "size")
+def _documents(context: _Context, task: kinds.Documents) -> TaskDistribution:
+    sources = document_sources(context.text_source.sentences, per_domain=task.within_domain)
+    return SupervisedTasks(tuple(sources), context.objective, context.shape(task.episodes), "size")
 
 
-def _domains(of: _Of, task: kinds.Domains) -> TaskDistribution:
-    found = domain_source(of.text_source.sentences)
-    return SupervisedTasks((found,), of.objective, of.shape(task.episodes), "uniform")
+def _domains(context: _Context, task: kinds.Domains) -> TaskDistribution:
+    source = domain_source(context.text_source.sentences)
+    return SupervisedTasks((source,), context.objective, context.shape(task.episodes), "uniform")
 
 
-def _pairs(of: _Of, task: kinds.Pairs) -> TaskDistribution:
-    joining = joining_of(of.text_source.backbone.tokenizer, max_length=of.recipe.model.max_length)
-    close = Closeness(hard=task.hard)
-    return SentencePairs(of.text_source.sentences, of.objective, of.shape(task.episodes), joining, close)
+def _pairs(context: _Context, task: kinds.Pairs) -> TaskDistribution:
+    joining = joining_of(context.text_source.backbone.tokenizer, max_length=context.recipe.model.max_length)
+    closeness = Closeness(hard=task.hard)
+    return SentencePairs(
+        context.text_source.sentences, context.objective, context.shape(task.episodes), joining, closeness
+    )
 
 
-def _domain_text(of: _Of, task: kinds.DomainText) -> TaskDistribution:
-    return DomainText(of.text_source.blocks, of.text_source.objective(), Passages(task.support, task.query))
+def _domain_text(context: _Context, task: kinds.DomainText) -> TaskDistribution:
+    return DomainText(context.text_source.blocks, context.text_source.objective(), Passages(task.support, task.query))
 
 
-def _plain(of: _Of, task: kinds.Plain) -> TaskDistribution:
-    objective = of.text_source.objective(masked=task.masked, whole_words=task.whole_words)
-    return PlainText(of.text_source.blocks, objective, task.batch)
+def _plain(context: _Context, task: kinds.Plain) -> TaskDistribution:
+    objective = context.text_source.objective(masked=task.masked, whole_words=task.whole_words)
+    return PlainText(context.text_source.blocks, objective, task.batch)
 
 
 MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {

@@ -1,4 +1,4 @@
-"""Raw text of a recipe: corpora read and cleaned; what tasks are made from, each made when it is first asked for."""
+"""Raw text of a recipe: cleaned corpora, and the forms of text that tasks are made of, each made at its first use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,56 +23,61 @@ from metaglot.families.language import CausalLm, MaskedLm, objective_of
 from metaglot.models import Backbone
 from metaglot.tasks.masked import MaskedText
 
-HELD_OUT = 0  # seed of the documents kept aside: the same in every run, whatever its seed
+HELD_OUT = 0  # seed that draws the held-out documents: the same in every run, whatever the seed of the run
 
 
 class RawText(NamedTuple):
-    """The corpora of a recipe as one."""
+    """All corpora of a recipe as one corpus."""
 
     train: Corpus
     held_out: Corpus | None
     fingerprints: Mapping[str, str]  # of each corpus
-    parts: tuple[Part, ...]  # what is trained on
+    parts: tuple[Part, ...]  # the texts of training
 
 
-def read_text(settings: TextSettings, progress: Progress = Progress(), *, measured: bool = True) -> RawText:
-    """Return the cleaned corpora as one, and apart from it documents to measure perplexity on, where that is asked.
+def read_text(settings: TextSettings, progress: Progress = Progress(), *, hold_out: bool = True) -> RawText:
+    """Return the cleaned corpora as one; with `hold_out`, some documents are kept apart to measure perplexity on.
 
-    Raises MetaglotError for a corpus that is absent, empty after cleaning, or called as another.
+    Raises MetaglotError for a corpus that is absent or empty after cleaning, and for two corpora of one name.
     """
     corpora = [_read(settings, corpus, progress) for corpus in settings.corpora]
     names = [corpus.name for corpus in corpora]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise MetaglotError(f"text: two corpora are called {twice[0]}; give one a name: {{path: …, name: …}}")
-    share = settings.held_out if measured else 0.0
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise MetaglotError(f"text: two corpora are called {doubles[0]}; give one a name: {{path: …, name: …}}")
+    share = settings.held_out if hold_out else 0.0
     halves = [split_corpus(c, share, seed=HELD_OUT) if share else (c, None) for c in corpora]
-    taught, kept = [half for half, _ in halves], [half for _, half in halves if half is not None]
-    if kept:
-        aside, of = (sum(len(one.table) for one in half) for half in (kept, corpora))
-        progress.say(f"kept aside to measure perplexity: {aside:,} of {of:,} texts (text.held_out)")
-    parts = tuple(Part(c.name, c.table.select(["text", "row"]), np.arange(len(c.table)), ()) for c in taught)
+    train, held_out = [half for half, _ in halves], [half for _, half in halves if half is not None]
+    if held_out:
+        held_out_count, count = (sum(len(corpus.table) for corpus in half) for half in (held_out, corpora))
+        progress.say(f"kept aside to measure perplexity: {held_out_count:,} of {count:,} texts (text.held_out)")
+    parts = tuple(Part(c.name, c.table.select(["text", "row"]), np.arange(len(c.table)), ()) for c in train)
     hashes = {corpus.name: fingerprint(corpus.table) for corpus in corpora}
-    return RawText(_joined(taught), _joined(kept) if kept else None, hashes, parts)
+    return RawText(_join(train), _join(held_out) if held_out else None, hashes, parts)
 
 
-def _read(settings: TextSettings, one: CorpusSettings, progress: Progress) -> Corpus:
+def _read(settings: TextSettings, source: CorpusSettings, progress: Progress) -> Corpus:
     cleaning = Cleaning(
-        one.languages, one.domains, one.without_domains, settings.min_chars, settings.max_chars, settings.duplicates
+        source.languages,
+        source.domains,
+        source.without_domains,
+        settings.min_chars,
+        settings.max_chars,
+        settings.duplicates,
     )
-    path = text_path(settings, one)
-    name = one.name or Path(path).stem
-    compared = progress.counting(f"comparing the texts of {name}")
-    columns = one.columns or None
+    path = text_path(settings, source)
+    name = source.name or Path(path).stem
+    bar = progress.bar_of(f"comparing the texts of {name}")
+    columns = source.columns or None
     with encoding_in(path):
-        corpus = read_corpus(path, cleaning, name=name, columns=columns, progress=compared, encoding=one.encoding)
+        corpus = read_corpus(path, cleaning, name=name, columns=columns, progress=bar, encoding=source.encoding)
     removed = ", ".join(f"{count:,} {kind}" for kind, count in corpus.removed.items() if count)
     progress.say(f"reading {name}: {len(corpus.table):,} texts" + (f" (left out: {removed})" if removed else ""))
     return corpus
 
 
-def _joined(corpora: list[Corpus]) -> Corpus:
-    """Return corpora as one, documents numbered on."""
+def _join(corpora: list[Corpus]) -> Corpus:
+    """Return the corpora as one; the numbers of documents go on from corpus to corpus."""
     if len(corpora) == 1:
         return corpora[0]
     tables: list[pa.Table] = []
@@ -87,7 +92,7 @@ def _joined(corpora: list[Corpus]) -> Corpus:
 
 @dataclass(frozen=True)
 class TextSource:
-    """What tasks are made from."""
+    """The text of a recipe in the forms that tasks are made of."""
 
     recipe: Recipe
     settings: TextSettings
@@ -103,44 +108,44 @@ class TextSource:
             self.backbone.tokenizer,
             max_length=self.recipe.model.max_length,
             min_words=self.settings.min_words,
-            progress=self.progress.counting("tokenising sentences"),
+            progress=self.progress.bar_of("tokenising sentences"),
         )
 
     def index(self, *, min_count: int, max_words: int) -> WordIndex:
-        """Return where each word stands."""
+        """Return the index of words: which sentences hold each word, and where."""
         return index_words(
             self.sentences,
             self.backbone.tokenizer,
             min_count=min_count,
             max_words=max_words,
-            progress=self.progress.counting("indexing words"),
+            progress=self.progress.bar_of("indexing words"),
         )
 
-    def masked(self, index: WordIndex) -> MaskedText:
-        """Return the sentences with words that can be masked."""
+    def masked_text(self, index: WordIndex) -> MaskedText:
+        """Return the sentences, with the places of words that can be masked."""
         return MaskedText(self.sentences, index, self.mask)
 
     @cached_property
     def blocks(self) -> Blocks:
-        """Packed text to train on."""
-        return self._packed(self.text.train)
+        """Packed text for training."""
+        return self._pack(self.text.train)
 
     @cached_property
     def held_out(self) -> Blocks | None:
-        """Packed text kept aside."""
-        return None if self.text.held_out is None else self._packed(self.text.held_out)
+        """Packed text of the held-out documents; None where no document is held out."""
+        return None if self.text.held_out is None else self._pack(self.text.held_out)
 
     @property
     def mask(self) -> int:
-        """The token in the place of a word: the mask; for a tokenizer without one, its unknown or end-of-text token."""
+        """The token that replaces a word: the mask; without a mask, the unknown token or the end of text."""
         t = self.backbone.tokenizer
         return int(next(i for i in (t.mask_token_id, t.unk_token_id, t.eos_token_id, 0) if i is not None))
 
     def objective(self, *, masked: float = 0.15, whole_words: bool = True) -> MaskedLm | CausalLm:
-        """Return language modelling as the backbone does it."""
+        """Return the language-model objective of the backbone: masked for an encoder, causal for a decoder."""
         words = continuations(self.backbone.tokenizer) if whole_words and not self.backbone.learner.decoder else None
         return objective_of(self.backbone, share=masked, continuation=words)
 
-    def _packed(self, corpus: Corpus) -> Blocks:
-        progress = self.progress.counting("packing text")
-        return pack(corpus, self.backbone.tokenizer, length=self.settings.length, progress=progress)
+    def _pack(self, corpus: Corpus) -> Blocks:
+        bar = self.progress.bar_of("packing text")
+        return pack(corpus, self.backbone.tokenizer, length=self.settings.length, progress=bar)

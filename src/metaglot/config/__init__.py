@@ -1,4 +1,4 @@
-"""Recipes: settings (pydantic) and how YAML becomes them."""
+"""Recipes: settings (pydantic), and how they are read from YAML."""
 
 from metaglot.config.loading import (
     dump_recipe,

@@ -1,4 +1,4 @@
-"""Recipes: YAML and `key=value` → checked settings.  Unknown or ill-typed keys are errors that name their neighbour."""
+"""Recipes: YAML and `key=value` → checked settings.  The error for an unknown key names the key nearest to it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.data.yamltext import parse_yaml, shown
 from metaglot.errors import MetaglotError
 
-SHOWN = 8  # mistakes told at once
+SHOWN = 8  # mistakes in one message
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -50,15 +50,15 @@ def parse_recipe(raw: Mapping[str, Any], overrides: Sequence[str] = (), *, where
 
 def set_path(recipe: Recipe, settings: SetSettings) -> str:
     """Return where a set is read from: `builtin:…`, `hub:…`, or a path with data.root and $VARIABLES filled in."""
-    return _found(settings.path, recipe.data.root, "data: a set")
+    return _location(settings.path, recipe.data.root, "data: a set")
 
 
 def text_path(settings: TextSettings, corpus: CorpusSettings) -> str:
     """Return where a corpus is read from: `hub:…`, or a path with text.root and $VARIABLES filled in."""
-    return _found(corpus.path, settings.root, "text: a corpus")
+    return _location(corpus.path, settings.root, "text: a corpus")
 
 
-def _found(path: str, root: str, what: str) -> str:
+def _location(path: str, root: str, what: str) -> str:
     if path.startswith(("builtin:", "hub:")):
         return path
     if not path.strip():
@@ -94,16 +94,16 @@ def packaged_recipes() -> dict[str, Path]:
 
 
 def _override(values: dict[str, Any], override: str) -> None:
-    key, found, value = override.partition("=")
-    if not found or not key:
+    key, sign, value = override.partition("=")
+    if not sign or not key:
         raise MetaglotError(f"override {override!r}: expected key=value, e.g. training.steps=100")
     *parents, last = key.split(".")
-    at: Any = values
+    level: Any = values
     for parent in parents:
-        at = at.setdefault(parent, {}) if isinstance(at, dict) else None
-        if not isinstance(at, dict):
+        level = level.setdefault(parent, {}) if isinstance(level, dict) else None
+        if not isinstance(level, dict):
             raise MetaglotError(f"override {override!r}: {parent} holds no keys")
-    at[last] = parse_yaml(value, f"override {override[:60]!r}")
+    level[last] = parse_yaml(value, f"override {override[:60]!r}")
 
 
 def _explain(error: ValidationError) -> str:

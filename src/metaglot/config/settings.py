@@ -19,8 +19,8 @@ class ScratchSettings(Strict):
 
     type: str = "bert"  # bert, roberta, gpt2, llama, …
     config: dict[str, Any] = Field(default={})  # of that type: hidden_size, num_hidden_layers, …
-    tokenizer: str = ""  # a checkpoint or a run to take it from; one is trained from the text if empty
-    vocabulary: int = Field(default=8192, ge=64, le=MOST)  # tokens of one that is trained
+    tokenizer: str = ""  # the checkpoint or run that has it; if empty, one is trained on the text
+    vocabulary: int = Field(default=8192, ge=64, le=MOST)  # tokens of a tokenizer that is trained
     lowercase: bool = True  # for an encoder's tokenizer that is trained
 
 
@@ -32,7 +32,7 @@ class ModelSettings(Strict):
     max_length: int = Field(default=96, ge=4, le=8192)  # tokens
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     attention: Literal["auto", "eager", "sdpa"] = "auto"
-    checkpointing: bool = False  # recompute layers on the way back: less memory, more time
+    checkpointing: bool = False  # recompute layers in the backward pass: less memory, more time
     device: str = "auto"
 
     @model_validator(mode="after")
@@ -46,14 +46,14 @@ Part = tuple[float, float]
 
 
 class SetSettings(Strict):
-    """A labelled set and what of it becomes tasks."""
+    """A labelled set, and which part of it becomes tasks."""
 
     path: str  # a file, a folder, hub:ID or builtin:NAME; relative to data.root
     name: str = ""  # the file's name if empty
-    task: str = ""  # its kind: classification, multilabel, regression; by the look of the column label if empty
+    task: str = ""  # its kind: classification, multilabel, regression, ordinal; the column `label` decides if empty
     columns: dict[str, str] = Field(default={})
     encoding: str | None = None  # of a text file that is not UTF-8, such as cp1252
-    names: dict[str, str] = Field(default={})  # words for labels that say nothing: {"1": positive, "0": negative}
+    names: dict[str, str] = Field(default={})  # words for labels that are no words: {"1": positive, "0": negative}
     group_by: tuple[str, ...] = Field(default=(), strict=False)
     hashed: Part = Field(default=(0.0, 1.0), strict=False)  # keep the groups whose names hash into this part of 0 to 1
     languages: tuple[str, ...] = Field(default=(), strict=False)
@@ -65,13 +65,13 @@ class SetSettings(Strict):
 
     @field_validator("task")
     @classmethod
-    def _a_kind(cls, task: str) -> str:
+    def _known_kind(cls, task: str) -> str:
         if task and task not in FAMILIES:
             raise ValueError(f"there is no such kind of task{near_name(task, [*FAMILIES])}; use {', '.join(FAMILIES)}")
         return task
 
     @model_validator(mode="after")
-    def _groups(self) -> "SetSettings":
+    def _part_of_groups(self) -> "SetSettings":
         low, high = self.hashed
         if not 0 <= low < high <= 1:
             raise ValueError(f"hashed: expected [low, high] with 0 <= low < high <= 1, got [{low:g}, {high:g}]")
@@ -81,7 +81,7 @@ class SetSettings(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _short(cls, value: Any) -> Any:
+    def _path_alone(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, str) else value
 
 
@@ -101,7 +101,7 @@ class AlgorithmSettings(Strict):
     options: dict[str, Any] = Field(default={})
 
     @model_validator(mode="after")
-    def _finite(self) -> "AlgorithmSettings":
+    def _finite_options(self) -> "AlgorithmSettings":
         for key, value in self.options.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"options.{key}: expected a finite number, got {value}")
@@ -117,13 +117,13 @@ class TrainingSettings(Strict):
     meta_batch: int = Field(default=4, ge=1, le=MOST)
     lr: float = Field(default=5e-5, gt=0)
     head_lr: float = Field(default=1e-3, gt=0)
-    algorithm_lr: float = Field(default=1e-2, gt=0)  # of what the algorithm learns; LoRA and warps have lr
+    algorithm_lr: float = Field(default=1e-2, gt=0)  # of the algorithm's own parameters; LoRA and warps use lr
     warmup: int = Field(default=50, ge=0, le=MOST)
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float | None = Field(default=1.0, gt=0)
     freeze: tuple[str, ...] = Field(default=(), strict=False)
-    average_with_base: float = Field(default=0.0, ge=0, lt=1)  # share of the base model in the weights that are tested
+    average_with_base: float = Field(default=0.0, ge=0, lt=1)  # share of the base model in the weights for validation
     combine: Literal["mean", "pcgrad", "gradvac"] = "mean"  # how the gradients of a meta-batch become one
     save_every: int = Field(default=200, ge=1, le=MOST)
     keep: int = Field(default=2, ge=1, le=MOST)
@@ -131,7 +131,7 @@ class TrainingSettings(Strict):
 
 
 class ValidationSettings(Strict):
-    """How often and on what the run is tested."""
+    """How often the run is tested, and on which episodes."""
 
     every: int = Field(default=200, ge=1, le=MOST)
     episodes: int = Field(default=40, ge=1, le=MOST)
@@ -141,15 +141,15 @@ class ValidationSettings(Strict):
     batches: int = Field(default=8, ge=1, le=MOST)  # of held-out text, for perplexity
 
     @model_validator(mode="after")
-    def _ordered(self) -> "ValidationSettings":
+    def _range_in_order(self) -> "ValidationSettings":
         check_range("ways", self.ways, least=2)
         return self
 
 
 class BudgetSettings(Strict):
-    """Training ends here at the latest, whatever `training.steps` says.
+    """Training ends here at the latest, whatever `training.steps` is.
 
-    CPU minutes of the whole process: loading, tokenising and validation count too, and what earlier calls spent.
+    CPU minutes of the whole process: loading, tokenising, validation and the minutes of earlier calls count too.
     """
 
     cpu_minutes: float | None = Field(default=None, gt=0)
@@ -165,7 +165,7 @@ class Recipe(Strict):
     model: ModelSettings = ModelSettings()
     data: DataSettings = DataSettings()
     text: TextSettings | None = None
-    tasks: tuple[TaskSettings, ...] = Field(default=(), strict=False)  # what episodes come from; `data` alone if absent
+    tasks: tuple[TaskSettings, ...] = Field(default=(), strict=False)  # the sources of episodes; `data` alone if absent
     episodes: EpisodeSettings = EpisodeSettings()
     algorithm: AlgorithmSettings = AlgorithmSettings()
     training: TrainingSettings = TrainingSettings()
@@ -175,7 +175,7 @@ class Recipe(Strict):
 
     @field_validator("name")
     @classmethod
-    def _a_folder_name(cls, name: str) -> str:
+    def _name_of_folder(cls, name: str) -> str:
         if not name.strip() or name in {".", ".."} or len(name) > 100 or not name.isprintable() or {*"/\\"} & {*name}:
             raise ValueError("expected a name that a folder can have: no slash, no line break, at most 100 letters")
         return name

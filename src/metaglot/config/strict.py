@@ -1,4 +1,4 @@
-"""What all settings share."""
+"""The base class of all settings, and the check of ranges."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,12 +12,12 @@ class Strict(BaseModel):
 
 
 Range = tuple[int, int]
-MOST = 1_000_000_000  # of any count: beyond it stands a slip of the finger
+MOST = 1_000_000_000  # of any count: a larger one is a typing error
 
 
-def check_range(key: str, given: Range, *, least: int) -> None:
-    """Raise ValueError for a range that runs down, or begins below `least`."""
-    low, high = given
+def check_range(key: str, value: Range, *, least: int) -> None:
+    """Raise ValueError where the low end of a range is below `least` or above its high end."""
+    low, high = value
     if not least <= low <= high <= MOST:
         limits = f"{least} <= low <= high" + (f" <= {MOST:,}" if high > MOST else "")
         raise ValueError(f"{key}: expected [low, high] with {limits}, got [{shown(low)}, {shown(high)}]")

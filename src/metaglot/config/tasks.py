@@ -1,4 +1,4 @@
-"""What episodes come from: labelled sets, tasks made from raw text, the plain objective; each with its weight."""
+"""The sources of episodes: labelled sets, tasks made from raw text, the plain objective; each with its weight."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,10 +15,10 @@ class EpisodeSettings(Strict):
     queries: int = Field(default=4, ge=1, le=MOST)  # a class
     max_support: int = Field(default=64, ge=2, le=MOST)
     max_query: int = Field(default=64, ge=2, le=MOST)
-    named: float = Field(default=0.0, ge=0, le=1)  # share of them whose support has each class's name as an example
+    named: float = Field(default=0.0, ge=0, le=1)  # share of episodes whose support has each class's name as an example
 
     @model_validator(mode="after")
-    def _ordered(self) -> "EpisodeSettings":
+    def _sizes_in_order(self) -> "EpisodeSettings":
         check_range("ways", self.ways, least=2)
         check_range("shots", self.shots, least=0 if self.named else 1)  # a name can stand for examples
         for key, most in (("max_support", self.max_support), ("max_query", self.max_query)):
@@ -45,8 +45,8 @@ class MaskedWords(Weighted):
 
     kind: Literal["smlmt"] = "smlmt"
     words: Literal["uniform", "log-frequency", "clusters", "curriculum"] = "log-frequency"
-    hide: Literal["mask", "remove"] = "mask"  # remove: no sign of its place, so nothing that later texts lack
-    min_count: int = Field(default=20, ge=2, le=MOST)  # sentences that a word must stand in
+    hide: Literal["mask", "remove"] = "mask"  # remove: no token marks its place, as in the texts of users
+    min_count: int = Field(default=20, ge=2, le=MOST)  # sentences that must hold the word
     max_words: int = Field(default=20_000, ge=2, le=MOST)  # the most frequent ones
     clusters: int = Field(default=100, ge=1, le=MOST)  # of words, by the model's view of their sentences
     within: float = Field(default=0.8, ge=0, le=1)  # share of episodes whose words come from one cluster
@@ -56,15 +56,15 @@ class MaskedWords(Weighted):
     episodes: EpisodeSettings | None = None  # the recipe's own if absent
 
     @model_validator(mode="after")
-    def _read(self) -> "MaskedWords":
-        """Refuse options that the choice of words leaves unread."""
+    def _options_in_use(self) -> "MaskedWords":
+        """Refuse options that have no effect with the given choice of words."""
         clustered = ("clusters", "within", "clustered", "sentences")
         unread = {"clusters": ("every",), "curriculum": ()}.get(self.words, (*clustered, "every"))
         for name in unread:
             if getattr(self, name) != type(self).model_fields[name].default:
                 needed = "curriculum" if name == "every" else "clusters or curriculum"
                 raise ValueError(
-                    f"{name}: it is not read with words: {self.words}; give words: {needed}, or leave it out"
+                    f"{name}: it has no effect with words: {self.words}; give words: {needed}, or leave it out"
                 )
         return self
 
@@ -122,12 +122,12 @@ class Plain(Weighted):
     bound: float | None = Field(default=None, gt=0)  # nats; more of these episodes come while the loss is above it
 
 
-def _kind(value: Any) -> Any:
+def _kind_alone(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
 TaskSettings = Annotated[
     Supervised | MaskedWords | SentenceClusters | Documents | Domains | Pairs | DomainText | Plain,
     Field(discriminator="kind"),
-    BeforeValidator(_kind),
+    BeforeValidator(_kind_alone),
 ]

@@ -1,4 +1,4 @@
-"""Raw text: where it comes from, and what of it is kept."""
+"""Raw text: where it comes from, and which part of it is kept."""
 
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ class CorpusSettings(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _short(cls, value: Any) -> Any:
+    def _path_alone(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""What the tasks of a recipe are judged by, and which algorithms learn their kind."""
+"""The metrics of the tasks in a recipe; whether its goal and its algorithm suit these tasks."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from metaglot.types import Algorithm, Objective, TaskInfo
 
 
 def objective_of(task: str) -> Objective:
-    """Return an objective of a kind of task, for what it says of metrics and heads."""
+    """Return an objective of a kind of task, which names its metrics and describes its head."""
     return family_called(task).objective(Schema((), ()), 0)
 
 
@@ -26,30 +26,30 @@ def kinds_of(sources: Sequence[Source]) -> list[str]:
 
 
 def measures_of(validation: Sequence[Source], train: Sequence[Source]) -> Measures:
-    """Return the metrics of the validation tasks, or of those of training where there are none of validation.
+    """Return the metrics of the validation tasks; of the training tasks where no set is for validation.
 
-    Raises MetaglotError where validation has tasks with unlike primary metrics, over which no mean is taken.
+    Raises MetaglotError where the validation tasks have different primary metrics: they have no common mean.
     """
-    found = {kind: objective_of(kind).measures for kind in kinds_of(validation or train)}
-    if validation and len({measures[0] for measures in found.values()}) > 1:
-        each = ", ".join(f"{kind} by {measures[0].axis}" for kind, measures in found.items())
+    by_kind = {kind: objective_of(kind).measures for kind in kinds_of(validation or train)}
+    if validation and len({measures[0] for measures in by_kind.values()}) > 1:
+        listing = ", ".join(f"{kind} by {measures[0].axis}" for kind, measures in by_kind.items())
         raise MetaglotError(
-            f"data.validation: tasks are judged by unlike metrics ({each}), and no mean is taken over these; validate "
-            "on sets of one kind"
+            f"data.validation: the tasks have different metrics ({listing}), and such scores have no common mean; "
+            "validate on sets of one kind"
         )
-    return next(iter(found.values()), LABELLED)
+    return next(iter(by_kind.values()), LABELLED)
 
 
 def check_goal(recipe: Recipe) -> None:
-    """Raise MetaglotError, before anything is read, for a goal that validation could not tell of.
+    """Raise MetaglotError, before anything is read, for a goal whose metric validation cannot measure.
 
-    A set that does not name its kind may be of any: its look decides.
+    A set without the name of a kind may be of any kind: its column `label` decides.
     """
     if recipe.goal is None:
         return
-    named = dict.fromkeys(one.task for one in recipe.data.validation)
-    able = [objective_of(kind).measures for kind in (FAMILIES if "" in named else named)]
-    goal_of(recipe.goal, next((one for one in able if recipe.goal.metric in by_name(one)), able[0]))
+    tasks = dict.fromkeys(settings.task for settings in recipe.data.validation)
+    candidates = [objective_of(kind).measures for kind in (FAMILIES if "" in tasks else tasks)]
+    goal_of(recipe.goal, next((one for one in candidates if recipe.goal.metric in by_name(one)), candidates[0]))
 
 
 def check_learns(algorithm: Algorithm, name: str, sources: Sequence[Source]) -> None:
