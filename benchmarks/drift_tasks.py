@@ -19,7 +19,7 @@ from metaglot.models import Runtime, load_backbone
 from metaglot.models.heads import scores
 from metaglot.seeds import generator
 from metaglot.tasks import Source
-from metaglot.tasks.drift import Histories, Sliding, episode_of
+from metaglot.tasks.drift import Histories, SlidingLabels, episode_of
 from metaglot.tasks.sources import TokenisedSet
 from metaglot.types import Batch, Episode, Outputs, Params, Record, Row, Snapshot, TaskDistribution, TaskInfo
 
@@ -187,7 +187,7 @@ def sliding(data: Path, *, slides: bool) -> World:
         counts = table["label"].astype(str).value_counts()
         chosen = [c for c in chosen if counts[c] >= PARTS * shots + queries]
         source = source_of(name, features, labels, chosen)
-        parts.append(Sliding(source, OnFeatures(), WAYS, PARTS, shots, queries, slides))
+        parts.append(SlidingLabels(source, OnFeatures(), WAYS, PARTS, shots, queries, slides))
     return World(Mapped(WAYS), parts[0], parts[1], parts[2])
 
 

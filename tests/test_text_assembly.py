@@ -114,7 +114,7 @@ def test_what_cannot_be_is_told_before_anything_is_written(assembled, tasks, mes
 def test_words_that_stand_in_too_few_sentences_are_told_of_as_such(assembled):
     episodes = {**SMALL, "shots": [1, 400], "max_support": 900}
     made, _ = assembled(tasks=[{"kind": "smlmt", "min_count": 2, "episodes": episodes}], algorithm={"name": "joint"})
-    with pytest.raises(MetaglotError, match="words stand in 401 sentences"):
+    with pytest.raises(MetaglotError, match="words have 401 sentences"):
         initial_state(made.plan.algorithm, made.plan.learner, made.plan.train.tasks, seed=0)
 
 

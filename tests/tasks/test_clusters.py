@@ -85,12 +85,12 @@ def test_word_clusters_by_the_company_they_keep(bert):
     assert found[4] == found[5] != found[6] == found[7]
     assert found[2] == found[3] == found[8] == -1
     assert np.array_equal(found, cluster_words(masked, FAMILY, bert, bert.body(), WordClustering(4, 6, 3), seed=2))
-    with pytest.raises(MetaglotError, match="fewer than two words"):
+    with pytest.raises(MetaglotError, match="at least two words"):
         cluster_words(masked, FAMILY, bert, bert.body(), WordClustering(words=1), seed=2)
 
 
 def test_each_partition_of_the_sentences_is_a_task(bert):
-    options = SentenceClustering(clusters=(2, 5), most=150, min_per_class=10)
+    options = SentenceClustering(clusters=(2, 5), max_sentences=150, min_per_class=10)
     sources = cluster_sentences(TEXT.examples, FAMILY, bert, bert.body(), options, seed=1)
     assert [s.info.name for s in sources] == ["made-up/clusters-1", "made-up/clusters-2"]
     assert len(sources[0].members) == 2

@@ -12,7 +12,7 @@ from metaglot.families.classification import Classification
 from metaglot.inner import Adjoint, Implicit, InnerLoop, Sgd, Unrolled
 from metaglot.models import All, Prototypes, Zeros
 from metaglot.tasks import Source
-from metaglot.tasks.drift import Histories, Sliding
+from metaglot.tasks.drift import Histories, SlidingLabels
 from metaglot.types import TaskInfo
 
 
@@ -30,7 +30,7 @@ class Numbered:
 
 INFO = TaskInfo("numbered", "numbered", tuple("abcdefg"), tuple(range(7)))
 SOURCE = Source(INFO, Numbered(), tuple(np.arange(100 * c, 100 * c + 40) for c in range(7)))
-TASKS = Sliding(SOURCE, Classification(), ways=3, parts=8, shots=2, queries=5)
+TASKS = SlidingLabels(SOURCE, Classification(), ways=3, parts=8, shots=2, queries=5)
 
 
 def test_a_label_is_one_class_at_first_and_another_at_the_end():
@@ -81,7 +81,7 @@ def test_a_history_is_learnt_from_before_and_judged_on_after():
         assert episode.query["labels"].tolist() == [row % 2 for row in rows[3:]]
         seen.add(at)
     assert seen == {0, 1}
-    with pytest.raises(MetaglotError, match="none of 2 histories has 30 rows"):
+    with pytest.raises(MetaglotError, match="none of 2 histories has 30 support rows"):
         replace(tasks, support=30)(0, 0, {})
 
 

@@ -13,7 +13,7 @@ from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification
 from metaglot.seeds import fold, generator
 from metaglot.tasks import MixtureOf, Selection, Shape, SupervisedTasks, draw_episode, sources_of
-from metaglot.tasks.sources import named, split_classes
+from metaglot.tasks.sources import split_classes, with_names
 from metaglot.tasks.supervised import mixture_weights
 from metaglot.types import Episode
 
@@ -229,14 +229,14 @@ def spoken(texts) -> list:
     return [{"input_ids": np.array([1000 + ord(letter) for letter in text])} for text in texts]
 
 
-def with_names(make_toy, said=None):
+def source_with_names(make_toy):
     (source,) = sources_of(make_toy(classes=4, per_class=[6] * 4), Selection(min_per_class=2))
     labels = source.info.labels
-    return named(source, dict(zip(labels, ("ash", "birch", "cedar", "")[: len(labels)], strict=True)), spoken)
+    return with_names(source, dict(zip(labels, ("ash", "birch", "cedar", "")[: len(labels)], strict=True)), spoken)
 
 
 def test_the_names_of_the_classes_stand_in_a_share_of_the_supports(make_toy):
-    source = with_names(make_toy)
+    source = source_with_names(make_toy)
     assert [row is None for row in source.names] == [False, False, False, True]
     tasks = SupervisedTasks((source,), Classification(), Shape((2, 3), (0, 2), 1, named=0.5))
     found = Counter()
@@ -262,13 +262,13 @@ def test_the_names_of_the_classes_stand_in_a_share_of_the_supports(make_toy):
 
 
 def test_names_follow_their_classes(make_toy):
-    source = with_names(make_toy)
+    source = source_with_names(make_toy)
     for part in split_classes(source, (0.5, 0.5), seed=1):
         assert part.names == tuple(source.names[c] for c in part.info.classes)
 
 
 def test_episodes_without_names_are_what_they_were(make_toy):
-    source = with_names(make_toy)
+    source = source_with_names(make_toy)
     plain = SupervisedTasks((source,), Classification(), Shape((2, 3), (1, 2), 1))
     (bare,) = sources_of(make_toy(classes=4, per_class=[6] * 4), Selection(min_per_class=2))
     assert all(
@@ -279,4 +279,4 @@ def test_episodes_without_names_are_what_they_were(make_toy):
 def test_words_for_a_label_that_is_not_there_are_an_error(make_toy):
     (source,) = sources_of(make_toy(classes=2, per_class=[6, 6]), Selection(min_per_class=2))
     with pytest.raises(MetaglotError, match="no class 'oak' to be named"):
-        named(source, {"oak": "a tree"}, spoken)
+        with_names(source, {"oak": "a tree"}, spoken)

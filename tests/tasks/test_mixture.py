@@ -95,7 +95,7 @@ def test_each_part_meets_each_of_its_episodes_once_and_in_order(start):
 
 
 def test_weights_go_linearly_to_their_end():
-    mixture = MixtureOf((A, B), (3.0, 1.0), (0.0, 2.0), over=3000)
+    mixture = MixtureOf((A, B), (3.0, 1.0), (0.0, 2.0), duration=3000)
     assert mixture.shares(0, {}) == pytest.approx((0.75, 0.25))
     assert mixture.shares(1500, {}) == pytest.approx((0.5, 0.5))
     assert mixture.shares(3000, {}) == mixture.shares(90_000, {}) == (0.0, 1.0)

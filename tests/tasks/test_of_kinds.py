@@ -15,7 +15,7 @@ from metaglot.families.multilabel import MultiLabelFamily
 from metaglot.families.regression import Regression, RegressionFamily
 from metaglot.seeds import generator
 from metaglot.tasks import Selection, Shape, SupervisedTasks, draw_episode, sources_of, targets_by
-from metaglot.tasks.sources import named
+from metaglot.tasks.sources import with_names
 from metaglot.types import Episode
 
 LABELS = "abcdef"
@@ -154,7 +154,7 @@ def test_labels_are_chosen_and_left_out():
 def test_names_of_labels_stand_for_examples():
     targets = many_labels()
     (source,) = sources_of(the_set(targets), Selection(), targets_by(MultiLabelFamily(), targets))
-    source = named(
+    source = with_names(
         source, {label: f"the {label}" for label in LABELS}, lambda texts: [{"input_ids": [40]} for _ in texts]
     )
     shape = Shape((3, 3), (0, 0), 2, named=1.0)
@@ -163,7 +163,7 @@ def test_names_of_labels_stand_for_examples():
     assert episode.support["targets"].tolist() == torch.eye(3).tolist()
     assert episode.support["input_ids"].tolist() == [[40]] * 3
     (numbers,) = sources_of(the_set([1.0, 2.5] * 9), Selection(), targets_by(RegressionFamily(), [1.0, 2.5] * 9))
-    assert named(numbers, {}, lambda texts: []).names == ()
+    assert with_names(numbers, {}, lambda texts: []).names == ()
 
 
 def test_episodes_are_a_function_of_seed_and_number():

@@ -72,12 +72,12 @@ def test_a_decoder_gets_its_end_of_text_between(first, second):
 
 def test_special_tokens_given_by_hand():
     special, sep = Special(CLS), Special(SEP)
-    by_hand = Joining(30, (special,), (sep,), (Special(SEP, 1),), kinds=(0, 1), strip=(1, 1), typed=True)
+    by_hand = Joining(30, (special,), (sep,), (Special(SEP, 1),), kinds=(0, 1), strip=(1, 1), has_types=True)
     assert joining_of(TOKENIZERS["bert"], max_length=30) == by_hand
 
 
 TEXT, _ = made_up_text(sentences=400, domains=4, per_document=8)
-JOINING = Joining(64, (Special(CLS),), (Special(SEP),), (Special(SEP, 1),), (0, 1), (1, 1), typed=True)
+JOINING = Joining(64, (Special(CLS),), (Special(SEP),), (Special(SEP, 1),), (0, 1), (1, 1), has_types=True)
 
 
 def pairs(shape=Shape(shots=(2, 2), queries=3), close=Closeness(), text=TEXT) -> SentencePairs:

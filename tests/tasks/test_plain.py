@@ -16,7 +16,7 @@ from metaglot.errors import MetaglotError
 from metaglot.families.language import CausalLm, MaskedLm
 from metaglot.tasks import MixtureOf
 from metaglot.tasks.domain_lm import DomainText, Passages
-from metaglot.tasks.passes import met, shuffled
+from metaglot.tasks.passes import items_at, permute
 from metaglot.tasks.plain import HeldOut, PlainText
 from metaglot.types import Row
 
@@ -46,23 +46,23 @@ def blocks(*sizes: int, without: int = 0) -> MadeUpBlocks:
 @given(count=st.integers(1, 3000), seed=SEEDS)
 def test_a_pass_is_a_permutation(count, seed):
     keys = np.random.default_rng(seed).integers(0, 2**64, 8, dtype=np.uint64)
-    image = shuffled(np.arange(count), count, keys)
+    image = permute(np.arange(count), count, keys)
     assert np.array_equal(np.sort(image), np.arange(count))
 
 
 @given(count=st.integers(1, 60), seed=SEEDS, batch=st.integers(1, 70))
 def test_passes_follow_one_another(count, seed, batch):
-    whole = met(np.arange(4 * count), count, seed=seed)
+    whole = items_at(np.arange(4 * count), count, seed=seed)
     for number in range(4):
         assert sorted(whole[number * count : (number + 1) * count]) == list(range(count))
-    pieces = [met(np.arange(i, min(i + batch, 4 * count)), count, seed=seed) for i in range(0, 4 * count, batch)]
+    pieces = [items_at(np.arange(i, min(i + batch, 4 * count)), count, seed=seed) for i in range(0, 4 * count, batch)]
     assert np.array_equal(np.concatenate(pieces), whole)
 
 
 @pytest.mark.parametrize("count", [3, 4, 5, 24])
 def test_every_place_of_a_pass_is_as_likely(count):
     """Over 1500 passes, where the first and the last block stand, and what follows on block 0."""
-    whole = met(np.arange(1500 * count), count, seed=5).reshape(1500, count)
+    whole = items_at(np.arange(1500 * count), count, seed=5).reshape(1500, count)
     for block in (0, count - 1):
         assert chisquare(np.bincount(np.where(whole == block)[1], minlength=count)).pvalue > 0.001
     rows, places = np.where(whole[:, :-1] == 0)
@@ -70,7 +70,7 @@ def test_every_place_of_a_pass_is_as_likely(count):
 
 
 def test_a_large_corpus_costs_no_more():
-    found = met(np.arange(10**9 - 40, 10**9 + 40), 10**9, seed=0)
+    found = items_at(np.arange(10**9 - 40, 10**9 + 40), 10**9, seed=0)
     assert len(set(found[:40].tolist())) == len(set(found[40:].tolist())) == 40
     assert found.min() >= 0
     assert found.max() < 10**9

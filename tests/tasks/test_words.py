@@ -45,7 +45,7 @@ def test_a_draw_is_n_distinct_words_that_have_a_count(name, seed, n, extra):
     counts = COUNTS.copy()
     counts[: len(extra)] = extra
     if np.count_nonzero(counts > 1) < n:
-        with pytest.raises(MetaglotError, match="stand in enough sentences"):
+        with pytest.raises(MetaglotError, match="have enough sentences"):
             LogFrequency().choose(counts, n, generator(seed), snapshot)
         return
     words = sampler.choose(counts, n, generator(seed), snapshot)
@@ -106,7 +106,7 @@ def test_where_no_cluster_is_large_enough_words_come_from_all():
 
 
 def test_clusters_of_another_index_are_refused():
-    with pytest.raises(MetaglotError, match="clusters are of 3 words, the index has 10"):
+    with pytest.raises(MetaglotError, match="clusters have 3 words, the index has 10"):
         Clusters(np.zeros(3, np.int64)).choose(COUNTS, 2, generator(0), {})
 
 

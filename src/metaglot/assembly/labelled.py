@@ -22,7 +22,7 @@ from metaglot.families.choose import family_called
 from metaglot.families.targets import targets_of
 from metaglot.models import Backbone
 from metaglot.tasks import Selection, Shape, Source, Targets, sources_of, targets_by
-from metaglot.tasks.sources import named
+from metaglot.tasks.sources import with_names
 
 
 def labelled_sources(
@@ -53,7 +53,9 @@ def labelled_sources(
         )
         set_sources = sources_of(examples, select, _targets(settings, table, backbone))
         if recipe.episodes.named and not _has_pairs(table):  # the name of a relation is not a pair that has it
-            set_sources = [named(source, settings.names, partial(_encoded, recipe, backbone)) for source in set_sources]
+            set_sources = [
+                with_names(source, settings.names, partial(_encoded, recipe, backbone)) for source in set_sources
+            ]
         sources += set_sources
     return tuple(sources), hashes, tables
 

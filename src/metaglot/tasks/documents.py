@@ -1,4 +1,4 @@
-"""Which document does a sentence come from?  Classes are documents, of the whole corpus or of one domain each time."""
+"""Which document does a sentence come from?  Classes are the documents of the whole corpus, or of one domain."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from metaglot.tasks.text import Sentences
 
 
 def document_sources(sentences: Sentences, *, per_domain: bool = False, min_per_class: int = 10) -> list[Source]:
-    """Return the documents as the classes of one source or, harder, of one for each domain that has two documents.
+    """Return one source whose classes are all documents; with `per_domain`, which is harder, one for each domain.
 
     Documents with fewer than `min_per_class` sentences are left out; MetaglotError if no source is left.
     """
@@ -19,21 +19,23 @@ def document_sources(sentences: Sentences, *, per_domain: bool = False, min_per_
     name = f"{sentences.examples.name}/documents"
     if not per_domain:
         return [source_by_code(sentences.examples, sentences.document, names, name=name, min_per_class=min_per_class)]
-    found: list[Source] = []
-    for number in np.flatnonzero(_large(sentences, min_per_class) >= 2):
+    sources: list[Source] = []
+    for number in np.flatnonzero(_count_large(sentences, min_per_class) >= 2):
         codes = np.where(sentences.domain == number, sentences.document, -1)
         source = source_by_code(sentences.examples, codes, names, name=name, min_per_class=min_per_class)
         info = replace(source.info, name=f"{name}/{sentences.domains[number]}")
-        found.append(replace(source, info=info))  # the data set stays: documents are numbered over all of it
-    if not found:
+        sources.append(
+            replace(source, info=info)
+        )  # the data set is the same: documents are numbered over the whole corpus
+    if not sources:
         raise MetaglotError(
             f"{name}: no domain has 2 documents of {min_per_class} sentences; give more text, or keep domains together"
         )
-    return found
+    return sources
 
 
-def _large(sentences: Sentences, least: int) -> np.ndarray:
-    """Return for each domain how many documents have enough sentences in it."""
+def _count_large(sentences: Sentences, least: int) -> np.ndarray:
+    """Return for each domain the number of documents with at least so many sentences in it."""
     inside = sentences.domain >= 0
     pairs, sizes = np.unique(
         np.stack([sentences.domain[inside], sentences.document[inside]]), axis=1, return_counts=True

@@ -23,13 +23,13 @@ class Passages(NamedTuple):
 
 @dataclass(frozen=True)
 class DomainText:
-    """A distribution over domains: support and query are different blocks of one."""
+    """A distribution over domains: support and query are different blocks of one domain."""
 
     blocks: Blocks
     objective: LanguageObjective
     shape: Passages
-    domains: tuple[str, ...] = ()  # these only; all if empty
-    mixture: Mixture = "sqrt"  # how often a domain comes: the power of its blocks
+    domains: tuple[str, ...] = ()  # only these; all if empty
+    mixture: Mixture = "sqrt"  # how often a domain is drawn: a power of its number of blocks
 
     @property
     def tasks(self) -> Sequence[TaskInfo]:
@@ -37,7 +37,7 @@ class DomainText:
         return [self._task(domain) for domain, _ in self._members]
 
     def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
-        """Return episode n; raise MetaglotError where no domain has enough blocks, and for one that is not there."""
+        """Return episode n; raise MetaglotError where no domain has enough blocks, and for an unknown domain."""
         del snapshot
         rng = generator(seed, "domain-lm", n)
         domain, members = self._members[rng.choice(len(self._members), p=self._weights)]
@@ -66,21 +66,21 @@ class DomainText:
     def _members(self) -> list[tuple[str, np.ndarray]]:
         unknown = sorted(set(self.domains) - set(self.blocks.domains))
         if unknown:
-            known = ", ".join(self.blocks.domains[:20]) or "none at all"
-            raise MetaglotError(f"domain-lm: no domain {unknown[0]!r}; the text has {known}")
+            names = ", ".join(self.blocks.domains[:20]) or "none at all"
+            raise MetaglotError(f"domain-lm: no domain {unknown[0]!r}; the text has {names}")
         order = np.argsort(self.blocks.domain, kind="stable")
-        found, starts = np.unique(self.blocks.domain[order], return_index=True)
-        named = [
+        numbers, starts = np.unique(self.blocks.domain[order], return_index=True)
+        domains = [
             (self.blocks.domains[d], members)
-            for d, members in zip(found.tolist(), np.split(order, starts[1:]), strict=True)
+            for d, members in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)
             if d >= 0 and (not self.domains or self.blocks.domains[d] in self.domains)
         ]
-        members = [(name, m) for name, m in named if len(m) >= sum(self.shape)]
+        members = [(name, m) for name, m in domains if len(m) >= sum(self.shape)]
         if not members or min(self.shape) < 1:
             raise MetaglotError(
-                f"domain-lm: an episode needs {self.shape.support} blocks to adapt to and {self.shape.query} to judge "
-                f"(at least one each), and none of {len(named)} domains has so many; ask for fewer or shorter blocks, "
-                "or give texts with a domain"
+                f"domain-lm: an episode needs {self.shape.support} support blocks and {self.shape.query} query blocks "
+                f"(at least one each), and none of {len(domains)} domains has so many; ask for fewer or shorter "
+                "blocks, or give texts with a domain"
             )
         return members
 

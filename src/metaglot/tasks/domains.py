@@ -1,4 +1,4 @@
-"""Which author, domain or source does a sentence come from?  Classes are the domains that the metadata name."""
+"""Which author, domain or source does a sentence come from?  Classes are the domains named in the metadata."""
 
 from metaglot.errors import MetaglotError
 from metaglot.tasks.sources import Source, source_by_code

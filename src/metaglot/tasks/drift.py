@@ -1,13 +1,13 @@
-"""Tasks that drift while they are learnt: the support set is a stream, and the query comes after its end.
+"""Tasks that drift during learning: the support set is a stream, and the query set comes after its end.
 
-Sliding     label k means class a_k at first and class b_k at the end; at time τ of the stream an example of it is from
-            b_k with probability τ, so that the mean of a label moves from that of a_k to that of b_k.  The query is of
-            b_k.  With `slides=False` label k means b_k all the time: the same task without drift.
-Histories   a task is a user (or whatever else has a history): the support set are rows in the order of their time, and
-            the query are the rows that follow.
+SlidingLabels   label k means class a_k at first and class b_k at the end.  At time τ of the stream an example of label
+                k is from b_k with probability τ: the mean of the label moves from that of a_k to that of b_k.  The
+                query examples are from b_k.  With `slides=False` label k always means b_k: the task does not drift.
+Histories       a task is a user, or anything else with a history: the support set has rows in the order of their time,
+                the query set has the rows that follow.
 
-The examples of a support set stand in their order.  An algorithm whose inner loop is a `stream` meets them so, a part a
-step; others meet all of them at every step.
+The examples of a support set keep their order.  An algorithm whose inner loop is a `stream` reads one part of them at
+each step; other algorithms read all of them at each step.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from metaglot.types import Episode, Objective, Record, Snapshot, TaskInfo
 
 
 @dataclass(frozen=True)
-class Sliding:
+class SlidingLabels:
     """A distribution over streams in which each label slides from one class of a source to another."""
 
     source: Source
@@ -45,13 +45,15 @@ class Sliding:
         rng = generator(seed, "sliding", n)
         first, last = rng.choice(len(self.source.members), 2 * self.ways, replace=False).reshape(2, -1)
         first = first if self.slides else last
-        drawn = {int(c): iter(rng.permutation(self.source.members[c])) for c in (*first, *last)}
+        draws = {int(member): iter(rng.permutation(self.source.members[member])) for member in (*first, *last)}
         support = [
-            (int(next(drawn[int(last[k] if rng.random() < t / self.parts else first[k])])), k)
-            for t in range(self.parts)
-            for k in rng.permutation(np.repeat(np.arange(self.ways), self.shots)).tolist()
+            (int(next(draws[int(last[label] if rng.random() < time / self.parts else first[label])])), label)
+            for time in range(self.parts)
+            for label in rng.permutation(np.repeat(np.arange(self.ways), self.shots)).tolist()
         ]
-        query = [(int(next(drawn[int(c)])), k) for k, c in enumerate(last) for _ in range(self.queries)]
+        query = [
+            (int(next(draws[int(member)])), label) for label, member in enumerate(last) for _ in range(self.queries)
+        ]
         info = self.source.info
         labels = tuple(f"{info.labels[a]} → {info.labels[b]}" for a, b in zip(first, last, strict=True))
         task = TaskInfo(info.name, info.dataset, labels, tuple(info.classes[b] for b in last), self.objective.name)
@@ -77,12 +79,12 @@ class Sliding:
 
 @dataclass(frozen=True)
 class Histories:
-    """A distribution over histories: a window of one, its earlier part to learn from and its later part to judge on."""
+    """A distribution over histories: an episode is a window of one, first the support set and then the query set."""
 
     examples: TokenisedSet
     objective: Objective
     info: TaskInfo  # the labels that all histories share
-    rows: tuple[np.ndarray, ...]  # of each history its rows, in the order of their time
+    rows: tuple[np.ndarray, ...]  # for each history its rows, in the order of their time
     codes: np.ndarray  # [n] the label of each row
     support: int = 32
     query: int = 16
@@ -96,15 +98,15 @@ class Histories:
         """Return episode n; raise MetaglotError where no history is long enough."""
         del snapshot
         rng, size = generator(seed, "histories", n), self.support + self.query
-        long = [rows for rows in self.rows if len(rows) >= size]
-        if not long or min(self.support, self.query) < 1:
+        candidates = [rows for rows in self.rows if len(rows) >= size]
+        if not candidates or min(self.support, self.query) < 1:
             raise MetaglotError(
-                f"{self.info.name}: none of {len(self.rows)} histories has {self.support} rows to learn from and "
-                f"{self.query} after them (at least one each); ask for fewer"
+                f"{self.info.name}: none of {len(self.rows)} histories has {self.support} support rows and "
+                f"{self.query} query rows after them (at least one each); ask for fewer"
             )
-        rows = long[int(rng.integers(len(long)))]
-        at = int(rng.integers(len(rows) - size + 1))
-        chosen = [(int(i), int(self.codes[i])) for i in rows[at : at + size]]
+        rows = candidates[int(rng.integers(len(candidates)))]
+        start = int(rng.integers(len(rows) - size + 1))
+        chosen = [(int(row), int(self.codes[row])) for row in rows[start : start + size]]
         return episode_of(self.examples, self.objective, self.info, chosen[: self.support], chosen[self.support :])
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
@@ -120,7 +122,7 @@ def episode_of(
     support: Sequence[tuple[int, int]],
     query: Sequence[tuple[int, int]],
 ) -> Episode:
-    """Return an episode of rows with their labels, in the order given."""
+    """Return an episode of the given rows with their labels, in the given order."""
     rows = examples.rows([i for i, _ in (*support, *query)])
     labelled = [{**row, "label": label} for row, (_, label) in zip(rows, (*support, *query), strict=True)]
     return Episode(

@@ -1,4 +1,4 @@
-"""Sentences with a word masked, or taken out, everywhere it stands."""
+"""Sentences in which a word is masked, or removed, at every place."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from metaglot.types import Row
 
 @dataclass(frozen=True)
 class MaskedText:
-    """Sentences, where words stand in them, and the token that is put in their place."""
+    """Sentences, the places of words in them, and the token that replaces a word."""
 
     sentences: Sentences
     index: Words
-    mask_token_id: int | None  # the token in the place of a word (decoders: the end-of-text token); None: nothing
+    mask_token_id: int | None  # the token that replaces a word (decoders: the end of text); None removes the word
 
     def rows(self, word: int, positions: Sequence[int] | np.ndarray) -> list[Row]:
-        """Return sentences that hold the word, each place of it one mask or none, however many tokens it has.
+        """Return the sentences at `positions`; each place of the word has one mask or none, however long the word is.
 
-        As many masks as tokens would tell a long word from a short one.
+        A mask for each token would show whether the word is long or short.
         """
-        found = self.sentences.examples.rows(positions)
-        return [self._masked(row, word, int(at)) for row, at in zip(found, positions, strict=True)]
+        rows = self.sentences.examples.rows(positions)
+        return [self._mask_word(row, word, int(position)) for row, position in zip(rows, positions, strict=True)]
 
-    def _masked(self, row: Row, word: int, position: int) -> Row:
+    def _mask_word(self, row: Row, word: int, position: int) -> Row:
         ids = np.array(row["input_ids"], dtype=np.int64)
         keep = np.ones(len(ids), dtype=bool)
         for start, stop in self.index.spans(word, position):

@@ -1,8 +1,8 @@
 """Contrastive pairs: do two sentences come from one place of one document, or from two documents?
 
-Half the pairs of an episode stand near each other in a document.  Of the others, a share has both sentences from one
-domain, so that neither author nor subject alone gives the answer.  Which label means which changes from episode to
-episode, so that it has to be read off the support set.
+Half the pairs of an episode are two sentences near each other in a document.  Of the other pairs, a share has both
+sentences from one domain, so that neither author nor subject alone gives the answer.  The meaning of the labels changes
+from episode to episode, so that only the support set shows it.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from metaglot.tasks.text import Sentences
 from metaglot.types import Episode, Objective, Record, Row, Snapshot, TaskInfo
 
 LABELS = ("two documents", "one document")
-TRIES = 100  # for a pair of sentences that are not yet in the episode
+TRIES = 100  # draws of a pair until both sentences are new in the episode
 
 
 class Closeness(NamedTuple):
     """Which sentences make a pair."""
 
-    window: int = 4  # sentences between which two of one document count as near
+    window: int = 4  # largest distance, in sentences, of two near ones
     hard: float = 0.5  # share of the other pairs that are of one domain
 
 
@@ -49,7 +49,7 @@ class SentencePairs:
     objective: Objective
     shape: Shape  # ways do not matter: there are two
     joining: Joining
-    close: Closeness = CLOSENESS
+    closeness: Closeness = CLOSENESS
 
     @property
     def tasks(self) -> Sequence[TaskInfo]:
@@ -88,18 +88,18 @@ class SentencePairs:
         return TaskInfo(name, name, tuple(LABELS[c] for c in classes), classes, family=self.objective.name)
 
     def _rows(self, labelled: Sequence[tuple[tuple[int, int], int]]) -> list[Row]:
-        found = self.sentences.examples.rows([sentence for pair, _ in labelled for sentence in pair])
-        joined = [self.joining.join(found[i], found[i + 1]) for i in range(0, len(found), 2)]
+        rows = self.sentences.examples.rows([sentence for pair, _ in labelled for sentence in pair])
+        joined = [self.joining.join(rows[place], rows[place + 1]) for place in range(0, len(rows), 2)]
         return [{**row, "label": label} for row, (_, label) in zip(joined, labelled, strict=True)]
 
     def _pair(self, same: int, used: set[int], rng: np.random.Generator) -> tuple[int, int]:
-        """Return two sentences that are not used yet, in the order they were drawn, and note them as used."""
+        """Return two sentences that are not used yet, in the order of their draw, and add them to `used`."""
         order = self._order
-        hard = rng.random() < self.close.hard
+        hard = rng.random() < self.closeness.hard
         for _ in range(TRIES):
-            at = int(rng.integers(len(order.sentence)))
-            other = self._near(at, rng) if same else self._far(at, hard=hard, rng=rng)
-            pair = int(order.sentence[at]), int(order.sentence[other])
+            place = int(rng.integers(len(order.sentence)))
+            other = self._near(place, rng) if same else self._far(place, hard=hard, rng=rng)
+            pair = int(order.sentence[place]), int(order.sentence[other])
             if used.isdisjoint(pair):
                 used.update(pair)
                 return pair
@@ -108,16 +108,16 @@ class SentencePairs:
             "for fewer shots or queries, or give more text"
         )
 
-    def _near(self, at: int, rng: np.random.Generator) -> int:
-        first, end = self._order.document[at]
-        low, high = max(int(first), at - self.close.window), min(int(end), at + self.close.window + 1)
+    def _near(self, place: int, rng: np.random.Generator) -> int:
+        first, end = self._order.document[place]
+        low, high = max(int(first), place - self.closeness.window), min(int(end), place + self.closeness.window + 1)
         other = int(rng.integers(low, high - 1))
-        return other + (other >= at)
+        return other + (other >= place)
 
-    def _far(self, at: int, *, hard: bool, rng: np.random.Generator) -> int:
+    def _far(self, place: int, *, hard: bool, rng: np.random.Generator) -> int:
         order = self._order
-        first, end = (int(x) for x in order.document[at])
-        low, high = (int(x) for x in order.domain[at])
+        first, end = (int(edge) for edge in order.document[place])
+        low, high = (int(edge) for edge in order.domain[place])
         if not hard or high - low == end - first:  # the only document of its domain
             low, high = 0, len(order.sentence)
         other = int(rng.integers(low, high - (end - first)))
@@ -128,19 +128,19 @@ class SentencePairs:
         domain, document = self.sentences.domain, self.sentences.document
         order = np.lexsort((document, domain))
         key = np.stack([domain[order], document[order]])
-        spans = _spans(key)
+        spans = _runs(key)
         kept = spans[:, 1] - spans[:, 0] > 1
         order, key = order[kept], key[:, kept]
-        of_document = _spans(key)
+        of_document = _runs(key)
         if len(np.unique(of_document[:, 0])) < 2:
             raise MetaglotError(
                 f"{self.sentences.examples.name}: pairs need two documents of two sentences each; give more text"
             )
-        return _Order(order, of_document, _spans(key[:1]))
+        return _Order(order, of_document, _runs(key[:1]))
 
 
-def _spans(keys: np.ndarray) -> np.ndarray:  # [k, m] -> [m, 2]
-    """Return for each place the first and the end of the run of equal keys it stands in."""
+def _runs(keys: np.ndarray) -> np.ndarray:  # [k, m] -> [m, 2]
+    """Return for each place the start and the end of its run of equal keys."""
     changes = np.flatnonzero((np.diff(keys, axis=1) != 0).any(axis=0)) + 1
     edges = np.unique(np.concatenate([[0], changes, [keys.shape[1]]]))
     lengths = np.diff(edges)

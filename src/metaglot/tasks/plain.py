@@ -1,4 +1,4 @@
-"""The plain objective: batches of packed text and no support set; in training, and on held-out text."""
+"""The plain objective, for training and for held-out text: batches of packed text, without a support set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
-from metaglot.tasks.passes import met
+from metaglot.tasks.passes import items_at
 from metaglot.tasks.text import Blocks, LanguageObjective
 from metaglot.types import Episode, Record, Snapshot, TaskInfo
 
@@ -16,7 +16,7 @@ HELD_OUT_SEED = 20_001  # the same masks in every run, whatever its seed
 
 @dataclass(frozen=True)
 class PlainText:
-    """Episode n is the n-th batch of shuffled passes over the blocks: every block is met equally often.
+    """Episode n is the n-th batch of shuffled passes over the blocks: every block comes equally often.
 
     A mixture numbers the episodes of each part, so that this holds there as well.
     """
@@ -32,10 +32,10 @@ class PlainText:
         return [_task(self.name, self.objective)]
 
     def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
-        """Return an episode with an empty support set; what is masked differs from pass to pass."""
+        """Return an episode with an empty support set; each pass masks other tokens."""
         del snapshot
-        count = _some(self.blocks, self.name)
-        indices = met(np.arange(n * self.batch, (n + 1) * self.batch), count, seed=seed)
+        count = _count_blocks(self.blocks, self.name)
+        indices = items_at(np.arange(n * self.batch, (n + 1) * self.batch), count, seed=seed)
         return _episode(self.blocks, indices, self.objective, generator(seed, "masks", n), self.name)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
@@ -46,7 +46,7 @@ class PlainText:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Batches 0 … `count` - 1 of held-out text with fixed masks, spread evenly over it; whatever the seed."""
+    """Batches 0 … `count` - 1 of held-out text, spread evenly over it, with fixed masks: the same for every seed."""
 
     blocks: Blocks
     objective: LanguageObjective
@@ -56,8 +56,8 @@ class HeldOut:
 
     @property
     def count(self) -> int:
-        """How many batches there are: `batches`, or as many as the text fills."""
-        return min(self.batches, -(-_some(self.blocks, self.name) // self.batch))
+        """The number of batches: `batches`, or as many as the text fills."""
+        return min(self.batches, -(-_count_blocks(self.blocks, self.name) // self.batch))
 
     @property
     def tasks(self) -> Sequence[TaskInfo]:
@@ -65,12 +65,12 @@ class HeldOut:
         return [_task(self.name, self.objective)]
 
     def __call__(self, seed: int, n: int, snapshot: Snapshot) -> Episode:
-        """Return batch n with an empty support set; after the last one the first again."""
+        """Return batch n with an empty support set; after the last batch comes the first again."""
         del seed, snapshot
         n %= self.count
-        chosen = min(self.count * self.batch, len(self.blocks))
-        places = np.arange(n, chosen, self.count)
-        indices = places * len(self.blocks) // chosen
+        count = min(self.count * self.batch, len(self.blocks))
+        places = np.arange(n, count, self.count)
+        indices = places * len(self.blocks) // count
         return _episode(self.blocks, indices, self.objective, generator(HELD_OUT_SEED, "masks", n), self.name)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
@@ -83,7 +83,7 @@ def _task(name: str, objective: LanguageObjective) -> TaskInfo:
     return TaskInfo(name, name, (), (), family=objective.name)
 
 
-def _some(blocks: Blocks, name: str) -> int:
+def _count_blocks(blocks: Blocks, name: str) -> int:
     if not len(blocks):
         raise MetaglotError(f"{name}: the text fills no block; give more text, or make blocks shorter")
     return len(blocks)

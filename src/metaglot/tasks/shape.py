@@ -15,20 +15,20 @@ class Shape(NamedTuple):
     queries: int = 4  # a class
     max_support: int = 64  # examples; K is lowered to stay within
     max_query: int = 64
-    named: float = 0.0  # share of episodes whose support has the name of each class too, where names say something
+    named: float = 0.0  # share of episodes whose support also has the name of each class, where all names are words
 
 
 def draw_ways(shape: Shape, classes: int, rng: np.random.Generator) -> int:
-    """Return N, uniform over its range as far as there are classes and room; raise MetaglotError for a wrong shape."""
+    """Return N, uniform over its range within classes and room; raise MetaglotError for a wrong shape."""
     _check(shape)
     most = min(shape.ways[1], classes, shape.max_support, shape.max_query)
     return int(rng.integers(min(shape.ways[0], most), most + 1))
 
 
 def draw_shots(shape: Shape, ways: int, smallest: int, rng: np.random.Generator, *, least: int = 1) -> tuple[int, int]:
-    """Return (K, queries a class): K uniform over its range, both lowered to the room and to the smallest class."""
-    drawn = max(least, int(rng.integers(shape.shots[0], shape.shots[1] + 1)))
-    shots = min(drawn, shape.max_support // ways, smallest - 1)
+    """Return (K, queries a class): K is uniform over its range; room and smallest class limit both."""
+    draw = max(least, int(rng.integers(shape.shots[0], shape.shots[1] + 1)))
+    shots = min(draw, shape.max_support // ways, smallest - 1)
     return shots, max(1, min(shape.queries, shape.max_query // ways, smallest - shots))
 
 

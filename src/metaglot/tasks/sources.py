@@ -1,4 +1,4 @@
-"""Labelled sets as sources of tasks: which rows belong to which class of which task."""
+"""Labelled sets as sources of tasks: the rows of each class of each task."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,13 +34,13 @@ class TokenisedSet(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """One task, whole: its examples by class, or by another output of its kind of task."""
+    """All examples of one task, by class or by another output of its kind."""
 
     info: TaskInfo
     examples: TokenisedSet
     members: tuple[np.ndarray, ...]  # for each class or label the positions of its examples
-    names: tuple[Row | None, ...] = ()  # for each class its name, tokenised; None where the name says nothing
-    targets: Targets | None = None  # of a kind of task in which examples have other than one class
+    names: tuple[Row | None, ...] = ()  # for each class its name, tokenised; None where the name is no word
+    targets: Targets | None = None  # of a kind of task in which an example does not have exactly one class
     bare: np.ndarray = field(default_factory=lambda: NOTHING)  # positions of examples without any label
 
     def __len__(self) -> int:
@@ -57,13 +57,13 @@ class Selection(NamedTuple):
     """Which part of a labelled set becomes tasks."""
 
     group_by: tuple[str, ...] = ()  # of GROUPS: one task for each value
-    hashed: tuple[float, float] = (0.0, 1.0)  # keep the groups whose names hash to at least, and below
-    languages: tuple[str, ...] = ()  # keep these only (rows without a language stay); all if empty
-    splits: tuple[str, ...] = ()  # keep these only; all if empty
-    domains: tuple[str, ...] = ()  # keep these only; all if empty
-    classes: tuple[str, ...] = ()  # keep these only; all if empty
+    hashed: tuple[float, float] = (0.0, 1.0)  # keep the groups whose names hash into [low, high)
+    languages: tuple[str, ...] = ()  # keep only these, and rows without a language; all if empty
+    splits: tuple[str, ...] = ()  # keep only these; all if empty
+    domains: tuple[str, ...] = ()  # keep only these; all if empty
+    classes: tuple[str, ...] = ()  # keep only these; all if empty
     without: tuple[str, ...] = ()  # classes to leave out
-    min_per_class: int = 10  # classes with fewer examples are left out; of numbers, tasks
+    min_per_class: int = 10  # classes with fewer examples are left out; so are tasks of numbers
 
 
 def sources_of(examples: TokenisedSet, select: Selection = Selection(), targets: Targets | None = None) -> list[Source]:
@@ -76,28 +76,38 @@ def sources_of(examples: TokenisedSet, select: Selection = Selection(), targets:
     table, labels = examples.table, outputs_of(examples, targets)
     codes = table.column("label").to_numpy(zero_copy_only=False)
     chosen = _class_numbers(examples.name, labels, select)
-    keep = np.isin(codes, chosen) if targets is None else np.array([one is not None for one in targets.of], dtype=bool)
-    keep &= _among(examples, "lang", select.languages, or_null=True)
-    keep &= _among(examples, "split", select.splits, or_null=False)
-    keep &= _among(examples, "domain", select.domains, or_null=False)
+    keep = (
+        np.isin(codes, chosen)
+        if targets is None
+        else np.array([target is not None for target in targets.of], dtype=bool)
+    )
+    keep &= _row_mask(examples, "lang", select.languages, or_null=True)
+    keep &= _row_mask(examples, "split", select.splits, or_null=False)
+    keep &= _row_mask(examples, "domain", select.domains, or_null=False)
     least = 2 if targets is None or targets.family.each else 1
     sources: list[Source] = []
-    for group, rows in _hashed(_groups(table, select.group_by, keep), select, examples.name):
+    for group, rows in _groups_in_part(_groups(table, select.group_by, keep), select, examples.name):
         by_class = _by_code(codes, rows) if targets is None else enumerate(targets.members(rows))
-        found = [(c, m) for c, m in by_class if c in chosen and len(m) >= select.min_per_class]
-        if len(found) >= least:
+        members = [
+            (c, rows_of_class)
+            for c, rows_of_class in by_class
+            if c in chosen and len(rows_of_class) >= select.min_per_class
+        ]
+        if len(members) >= least:
             name = f"{examples.name}/{group}" if group else examples.name
-            info = TaskInfo(name, examples.name, tuple(labels[c] for c, _ in found), tuple(c for c, _ in found))
+            info = TaskInfo(name, examples.name, tuple(labels[c] for c, _ in members), tuple(c for c, _ in members))
             bare = NOTHING if targets is None else targets.bare(rows)
             info = info if targets is None else replace(info, family=targets.family.name)
-            sources.append(Source(info, examples, tuple(m for _, m in found), targets=targets, bare=bare))
+            sources.append(
+                Source(info, examples, tuple(rows_of_class for _, rows_of_class in members), targets=targets, bare=bare)
+            )
     if not sources:
         raise MetaglotError(_nothing_left(examples, select, targets, len(labels)))
     return sources
 
 
 def outputs_of(examples: TokenisedSet, targets: Targets | None) -> tuple[str, ...]:
-    """Return the classes of a set, or what else its targets are made of."""
+    """Return the classes of a set, or the outputs of its kind of task."""
     return examples.labels if targets is None else targets.outputs
 
 
@@ -140,43 +150,45 @@ def source_by_code(
     return Source(info, examples, tuple(m for _, m in kept))
 
 
-def named(source: Source, said: Mapping[str, str], encode: Callable[[Sequence[str]], Sequence[Row]]) -> Source:
-    """Return a source that knows the names of its classes, where they say something.
+def with_names(
+    source: Source, own_words: Mapping[str, str], encode: Callable[[Sequence[str]], Sequence[Row]]
+) -> Source:
+    """Return the source with the names of its classes as rows of tokens, where the names are words.
 
-    `said` has words for labels that have none, `encode` tokenises.  Raises MetaglotError for words of a label that the
-    set lacks.
+    `own_words` gives words for labels that are no words; `encode` tokenises.  Raises MetaglotError for a label that
+    the set does not have.
     """
     labels = outputs_of(source.examples, source.targets)
-    unknown = sorted(set(said) - set(labels))
+    unknown = sorted(set(own_words) - set(labels))
     if unknown:
-        known = ", ".join(labels[:20])
-        raise MetaglotError(f"{source.examples.name}: no class {unknown[0]!r} to be named; it has {known}")
+        classes = ", ".join(labels[:20])
+        raise MetaglotError(f"{source.examples.name}: no class {unknown[0]!r} to be named; it has {classes}")
     if source.targets is not None and any(source.targets.family.alone(label) is None for label in labels):
         return source
-    # Of all labels of the set, so that a name does not depend on which classes were chosen.
-    words = dict(zip(labels, names_of(labels, said), strict=True))
-    mine = [words[label] for label in source.info.labels]
-    rows = iter(encode([one for one in mine if one]))
-    return replace(source, names=tuple(next(rows) if one else None for one in mine))
+    # Names are made from all labels of the set, so that a name does not depend on the choice of classes.
+    words = dict(zip(labels, names_of(labels, own_words), strict=True))
+    label_words = [words[label] for label in source.info.labels]
+    rows = iter(encode([word for word in label_words if word]))
+    return replace(source, names=tuple(next(rows) if word else None for word in label_words))
 
 
 def names_in(source: Source, shape: Shape, chosen: Sequence[int], rng: np.random.Generator) -> list[Row]:
-    """Return the names of the classes, or none of them."""
+    """Return the names of the chosen classes for an episode with names; else an empty list."""
     if not shape.named or rng.random() >= shape.named or not source.names:
         return []
-    found = [source.names[c] for c in chosen]
-    return [] if None in found else [row for row in found if row is not None]
+    rows = [source.names[number] for number in chosen]
+    return [] if None in rows else [row for row in rows if row is not None]
 
 
 def split_classes(source: Source, shares: Sequence[float], *, seed: int) -> list[Source]:
-    """Return class-disjoint parts of a source, the classes shuffled by `seed` and cut by `shares`.
+    """Return parts of a source without a common class: classes are shuffled by `seed` and divided by `shares`.
 
     Raises MetaglotError if a part would have fewer than two classes.
     """
     count = len(source.members)
     order = generator(seed, "split", source.info.name).permutation(count)
     edges = np.round(np.cumsum([0.0, *shares]) / sum(shares) * count).astype(int)
-    parts = [_with_classes(source, sorted(order[a:b])) for a, b in pairwise(edges)]
+    parts = [_with_classes(source, sorted(order[start:end])) for start, end in pairwise(edges)]
     small = [len(part.members) for part in parts if len(part.members) < 2]
     if small:
         raise MetaglotError(
@@ -216,7 +228,9 @@ def _class_numbers(name: str, labels: Sequence[str], select: Selection) -> list[
     return [i for i, label in enumerate(labels) if label in wanted and label not in select.without]
 
 
-def _hashed(groups: Sequence[tuple[str, np.ndarray]], select: Selection, name: str) -> Iterator[tuple[str, np.ndarray]]:
+def _groups_in_part(
+    groups: Sequence[tuple[str, np.ndarray]], select: Selection, name: str
+) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the groups whose names hash into the chosen part of [0, 1), the same on every machine."""
     low, high = select.hashed
     if (low, high) != (0.0, 1.0) and not select.group_by:
@@ -226,24 +240,26 @@ def _hashed(groups: Sequence[tuple[str, np.ndarray]], select: Selection, name: s
             yield group, rows
 
 
-def _among(examples: TokenisedSet, column: str, wanted: Sequence[str], *, or_null: bool) -> np.ndarray:
+def _row_mask(examples: TokenisedSet, column: str, wanted: Sequence[str], *, or_null: bool) -> np.ndarray:
     table = examples.table
     if not wanted or column not in table.column_names:
         return np.ones(len(table), dtype=bool)
     values = table.column(column).to_pylist()
-    there = sorted({str(value) for value in values if value is not None})
-    if unknown := sorted(set(wanted) - set(there)):
-        raise MetaglotError(f"{examples.name}: no {column} {unknown[0]!r}; there are {', '.join(there[:20])}")
-    return np.array([(or_null and v is None) or v in wanted for v in values], dtype=bool)
+    present = sorted({str(value) for value in values if value is not None})
+    if unknown := sorted(set(wanted) - set(present)):
+        raise MetaglotError(f"{examples.name}: no {column} {unknown[0]!r}; there are {', '.join(present[:20])}")
+    return np.array([(or_null and value is None) or value in wanted for value in values], dtype=bool)
 
 
 def _groups(table: pa.Table, columns: Sequence[str], keep: np.ndarray) -> list[tuple[str, np.ndarray]]:
     rows = np.flatnonzero(keep)
-    unknown = [c for c in columns if c not in GROUPS or c not in table.column_names]
+    unknown = [column for column in columns if column not in GROUPS or column not in table.column_names]
     if unknown:
         raise MetaglotError(f"cannot group by {unknown[0]!r}; use {' or '.join(GROUPS)}")
     if not columns:
         return [("", rows)]
-    values = [table.column(c).to_pylist() for c in columns]
-    keys = np.array(["/".join(str(v[i]) for v in values if v[i] is not None) for i in rows], dtype=object)
+    values = [table.column(column).to_pylist() for column in columns]
+    keys = np.array(
+        ["/".join(str(value_list[i]) for value_list in values if value_list[i] is not None) for i in rows], dtype=object
+    )
     return [(str(key), rows[keys == key]) for key in sorted(set(keys))]

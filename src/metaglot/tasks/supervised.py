@@ -19,10 +19,10 @@ Mixture = Literal["uniform", "size", "sqrt"]
 
 @dataclass(frozen=True)
 class SupervisedTasks:
-    """A distribution over labelled tasks: a set by the mixture, a task of it evenly, its classes, their examples."""
+    """A distribution over labelled tasks: the mixture draws a set; task, classes and examples are drawn evenly."""
 
     sources: tuple[Source, ...]
-    objective: Objective  # of sources whose examples have a class each
+    objective: Objective  # of sources whose examples have one class each
     shape: Shape
     mixture: Mixture = "sqrt"
 
@@ -49,31 +49,31 @@ class SupervisedTasks:
 
 
 def draw_episode(source: Source, objective: Objective, shape: Shape, rng: np.random.Generator) -> Episode:
-    """Return an episode of a source, drawn with `rng`; the objective is that of classes.
+    """Return an episode of a source, drawn with `rng`; `objective` is for sources of classes.
 
-    A source whose family is another has the objective of its own targets.  Raises MetaglotError if the source is too
-    small for an episode, or the shape makes no sense.
+    A source of another kind has an objective of its own.  Raises MetaglotError if the source is too small for an
+    episode, or the shape is wrong.
     """
     if source.targets is not None:
         return draw_of_kind(source, source.targets, shape, rng)
     ways = draw_ways(shape, len(source.members), rng)
     chosen = rng.choice(len(source.members), ways, replace=False)
-    smallest = min(len(source.members[c]) for c in chosen)
+    smallest = min(len(source.members[number]) for number in chosen)
     if smallest < 2:
         raise MetaglotError(f"{source.info.name}: a class with one example cannot have both support and query")
     names = names_in(source, shape, chosen.tolist(), rng)
     shots, queries = draw_shots(shape, ways, smallest, rng, least=0 if names else 1)
     support: list[tuple[int, int]] = []
     query: list[tuple[int, int]] = []
-    for label, c in enumerate(chosen):
-        members = rng.choice(source.members[c], shots + queries, replace=False)
-        support += [(int(i), label) for i in members[:shots]]
-        query += [(int(i), label) for i in members[shots:]]
-    return _episode(source, objective, [int(c) for c in chosen], support, query, names)
+    for label, number in enumerate(chosen):
+        members = rng.choice(source.members[number], shots + queries, replace=False)
+        support += [(int(row), label) for row in members[:shots]]
+        query += [(int(row), label) for row in members[shots:]]
+    return _episode(source, objective, [int(number) for number in chosen], support, query, names)
 
 
 def mixture_weights(sources: Sequence[Source], mixture: Mixture) -> np.ndarray:
-    """Return the probability of each source: sets by the mixture's power of their size, evenly within a set."""
+    """Return the probability of each source: that of a set is a power of its size; its tasks share it evenly."""
     power = {"uniform": 0.0, "sqrt": 0.5, "size": 1.0}[mixture]
     sizes: dict[str, int] = {}
     counts: dict[str, int] = {}
@@ -81,7 +81,7 @@ def mixture_weights(sources: Sequence[Source], mixture: Mixture) -> np.ndarray:
         key = source.info.dataset
         sizes[key] = sizes.get(key, 0) + len(source)
         counts[key] = counts.get(key, 0) + 1
-    weights = np.array([sizes[s.info.dataset] ** power / counts[s.info.dataset] for s in sources])
+    weights = np.array([sizes[source.info.dataset] ** power / counts[source.info.dataset] for source in sources])
     return weights / weights.sum()
 
 
@@ -97,17 +97,17 @@ def _episode(
     task = TaskInfo(
         name=info.name,
         dataset=info.dataset,
-        labels=tuple(info.labels[c] for c in chosen),
-        classes=tuple(info.classes[c] for c in chosen),
+        labels=tuple(info.labels[number] for number in chosen),
+        classes=tuple(info.classes[number] for number in chosen),
         family=objective.name,
     )
-    rows = source.examples.rows([i for i, _ in support + query])
+    rows = source.examples.rows([position for position, _ in support + query])
     labelled = [{**row, "label": label} for row, (_, label) in zip(rows, support + query, strict=True)]
-    spoken = [{**row, "label": label} for label, row in enumerate(names)]
+    name_rows = [{**row, "label": label} for label, row in enumerate(names)]
     return Episode(
         task=task,
         objective=objective,
-        support=objective.collate([*labelled[: len(support)], *spoken]),
+        support=objective.collate([*labelled[: len(support)], *name_rows]),
         query=objective.collate(labelled[len(support) :]),
-        rows={"support": tuple(i for i, _ in support), "query": tuple(i for i, _ in query)},
+        rows={"support": tuple(position for position, _ in support), "query": tuple(position for position, _ in query)},
     )

@@ -1,4 +1,4 @@
-"""What task distributions over raw text ask of it (`data.sentences`, `data.occurrences`, `data.blocks` have it)."""
+"""The forms of raw text that task distributions use; `data.sentences`, `data.occurrences`, `data.blocks` make them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -23,7 +23,7 @@ class Sentences(Protocol):
 
 
 class Words(Protocol):
-    """Where each word stands."""
+    """An index of words: which sentences hold each word, and where."""
 
     @property
     def words(self) -> tuple[str, ...]: ...  # noqa: D102
@@ -48,5 +48,5 @@ class LanguageObjective(Objective, Protocol):
     """An objective whose labels are made from the tokens themselves (masked or next)."""
 
     def prepare(self, rows: Sequence[Row], rng: np.random.Generator) -> Sequence[Row]:
-        """Return rows with one label a token, -100 where nothing is judged."""
+        """Return rows with one label a token; -100 for a token that is not judged."""
         ...

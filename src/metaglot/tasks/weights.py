@@ -1,7 +1,7 @@
-"""What each episode of a step counts in the mean over the step.
+"""The weight of each episode in the mean over a step.
 
-An episode with a support set is a task, and each task counts the same.  An episode without one is a part of a batch of
-plain text, so that it counts by what is judged in it: the parts then give the gradient of the batch.
+An episode with a support set is a task, and all tasks have the same weight.  An episode without one is a part of a
+batch of plain text; its weight is the number of its judged tokens, so that the parts give the gradient of the batch.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Which words an SMLMT episode asks for: any, by log frequency, or words that are alike.
+"""The words of an SMLMT episode: all equally likely, by log frequency, or words that are alike.
 
-`choose` draws without replacement, one word after the other, from those with a count; a count of 0 leaves a word out.
+`choose` draws without replacement, one word after the other; a word with a count of 0 is never drawn.
 Bansal et al. 2021, https://arxiv.org/abs/2111.01322
 """
 
@@ -22,7 +22,7 @@ class WordSampler(Protocol):
     """A distribution over sets of words."""
 
     def choose(self, counts: np.ndarray, n: int, rng: np.random.Generator, snapshot: Snapshot) -> np.ndarray:
-        """Return the numbers of n words; `counts` [W] are sentences that hold each."""
+        """Return the numbers of n words; `counts` [W] are the numbers of sentences that hold each word."""
         ...
 
 
@@ -36,7 +36,7 @@ class LearningSampler(Protocol):
         ...
 
     def refresh(self, snapshot: Snapshot, counts: np.ndarray, vectors: Vectors, *, step: int) -> Snapshot:
-        """Return the snapshot remade; `vectors` are of the words as the model sees them now."""
+        """Return a new snapshot; `vectors` gives the vectors of words by the current model."""
         ...
 
 
@@ -47,49 +47,50 @@ class Uniform:
     def choose(self, counts: np.ndarray, n: int, rng: np.random.Generator, snapshot: Snapshot) -> np.ndarray:
         """Return n words, each as likely as any other."""
         del snapshot
-        return rng.choice(_enough(np.flatnonzero(counts), n), n, replace=False)
+        return rng.choice(_check_enough(np.flatnonzero(counts), n), n, replace=False)
 
 
 @dataclass(frozen=True)
 class LogFrequency:
-    """p(w) ∝ log count(w): common words more often than rare ones, but not as often as they stand in text."""
+    """p(w) ∝ log count(w): common words come more often than rare ones, but less often than in the text."""
 
     def choose(self, counts: np.ndarray, n: int, rng: np.random.Generator, snapshot: Snapshot) -> np.ndarray:
-        """Return n words; one that stands in a single sentence has log 1 = 0 and is never drawn."""
+        """Return n words; a word in a single sentence has log 1 = 0 and is never drawn."""
         del snapshot
-        words = _enough(np.flatnonzero(counts > 1), n)
+        words = _check_enough(np.flatnonzero(counts > 1), n)
         weights = np.log(counts[words])
         return rng.choice(words, n, replace=False, p=weights / weights.sum())
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """A share `within` of episodes takes all its words from one cluster, which makes it hard; others from all words.
+    """A share `within` of episodes takes its words from one cluster, which is hard; the others take any words.
 
-    A cluster is chosen in proportion to its words, among those with enough of them; a word within it uniformly.
+    Clusters with enough words are drawn in proportion to their words; a word within a cluster is drawn uniformly.
     """
 
     assignment: np.ndarray  # [W] cluster of each word, -1 for none; `clusters.cluster_words` makes one
     within: float = 1.0
 
     def choose(self, counts: np.ndarray, n: int, rng: np.random.Generator, snapshot: Snapshot) -> np.ndarray:
-        """Return n words, of one cluster or of all; of all as well where no cluster has n words."""
+        """Return n words, of one cluster or of all clusters; of all where no cluster has n words."""
         if len(self.assignment) != len(counts):
             raise MetaglotError(
-                f"the clusters are of {len(self.assignment)} words, the index has {len(counts)}; cluster its own words"
+                f"the clusters have {len(self.assignment)} words, the index has {len(counts)}; cluster the words of "
+                "the index"
             )
         drawable = (counts > 0) & (self.assignment >= 0)
         sizes = np.bincount(self.assignment[drawable], minlength=1)
-        fit = np.flatnonzero(sizes >= n)
-        if rng.random() >= self.within or len(fit) == 0:
+        large = np.flatnonzero(sizes >= n)
+        if rng.random() >= self.within or len(large) == 0:
             return Uniform().choose(counts, n, rng, snapshot)
-        cluster = rng.choice(fit, p=sizes[fit] / sizes[fit].sum())
+        cluster = rng.choice(large, p=sizes[large] / sizes[large].sum())
         return rng.choice(np.flatnonzero(drawable & (self.assignment == cluster)), n, replace=False)
 
 
 @dataclass(frozen=True)
 class Curriculum:
-    """Clusters remade by the current model every so many steps; until the first time as `LogFrequency`."""
+    """Clusters that the current model makes anew at every `every` steps; before the first time, `LogFrequency`."""
 
     clustering: WordClustering = WORD_CLUSTERING
     within: float = 1.0
@@ -109,10 +110,10 @@ class Curriculum:
         return {**snapshot, ASSIGNMENT: torch.from_numpy(assignment)}
 
 
-def _enough(words: np.ndarray, n: int) -> np.ndarray:
+def _check_enough(words: np.ndarray, n: int) -> np.ndarray:
     if len(words) < n:
         raise MetaglotError(
-            f"an episode needs {n} words and {len(words)} stand in enough sentences; ask for fewer ways, shots or "
+            f"an episode needs {n} words, and {len(words)} words have enough sentences; ask for fewer ways, shots or "
             "queries, index rarer words (min_count), or give more text"
         )
     return words
