@@ -90,11 +90,11 @@ def test_a_label_that_is_new_widens_what_was_learnt(model):
 @pytest.mark.parametrize(
     ("labels", "task", "said"),
     [
-        ([{"a"}, 3, {"b"}, set()], None, "label number 2"),
+        ([{"a"}, 3.5, {"b"}, set()], None, "label number 2"),
+        ([[0, 1, 1], [1, 0, 0], [1, 0, 1], [0, 0, 1]], None, "label number 1 is .*: zeros and ones"),
         ([{"a"}, {""}, {"b"}, set()], None, "no name"),
         ([set()] * 4, None, "no example has a label"),
         ([{"a"}] * 4, None, "every label"),
-        ([{"a"}, None, {"b"}, set()], None, "missing"),
         ([1.5, "x", 2.0, 3.0], "regression", "label number 2"),
         ([1.5, math.inf, 2.0, 3.0], "regression", "finite"),
         ([1.5, 1e308, 2.0, 3.0], "regression", "at most 1e"),

@@ -100,6 +100,7 @@ def test_what_means_nothing_is_refused(model, texts, labels, says):
 def test_a_class_with_a_fraction_joins_whole_numbers_and_all_come_back(model, tmp_path):
     adapted = model.adapt(TEXTS, [1, 1, 2, 2], effort="instant").add_examples(["a wide plank"], [1.5])
     assert adapted.labels == (1, 2, 1.5)
-    again = Adapted.load(adapted.save(tmp_path / "out"), encoder=model.encoder)
+    again = Adapted.load(adapted.save(tmp_path / "out", keep_examples=True), encoder=model.encoder)
     assert again.labels == adapted.labels
+    assert again.examples == adapted.examples
     assert again.predict(TEXTS) == adapted.predict(TEXTS)

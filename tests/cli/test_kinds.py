@@ -190,6 +190,32 @@ def test_a_kind_without_a_look_of_its_own_is_read_by_its_family(
     assert np.array_equal(found.predictions(TEXTS).values, same.predictions(TEXTS).values)
 
 
+def test_joined_labels_with_empty_cells_get_the_way_out(metaglot, tiny, tmp_path):
+    rows = [("a red lamp", "a|b"), ("a blue lamp", "b|a"), ("a kettle", "a"), ("a drill", ""), ("a new drill", "b")]
+    (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    said = metaglot("adapt", tiny, tmp_path / "a.csv", "--out", tmp_path / "m", "--effort", "instant")
+    words = " ".join(said.err.split())
+    assert (said.code, "a.csv: example number 4 has no label" in words) == (2, True), said.err
+    assert "--task multilabel learns several labels a text" in words
+    assert "to --task multilabel an empty cell says that a text has no label" in words
+    plain = [("a red lamp", "a"), ("a blue lamp", ""), ("a kettle", "b")]
+    (tmp_path / "b.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in plain))
+    assert "multilabel" not in metaglot("adapt", tiny, tmp_path / "b.csv", "--out", tmp_path / "m").err
+
+
+def test_one_gap_in_words_among_numbers_is_pointed_out_with_its_row(metaglot, tiny, tmp_path):
+    numbers = ["0.5", "1.5", "n/a", "2.5", "3.5", "4.0"]
+    (tmp_path / "a.csv").write_text(
+        "text,label\n" + "".join(f"{text},{n}\n" for text, n in zip(TEXTS[:6], numbers, strict=True))
+    )
+    said = metaglot("adapt", tiny, tmp_path / "a.csv", "--out", tmp_path / "m", "--effort", "instant")
+    words = " ".join(said.err.split())
+    assert "the labels look like numbers, but 1 of 6 labels are none, such as 'n/a' of example 3" in words, said.err
+    assert "--task regression" in words
+    said = metaglot("adapt", tiny, tmp_path / "a.csv", "--out", tmp_path / "n", "--task", "regression")
+    assert (said.code, "the label of row 3 is 'n/a', which is no number" in said.err) == (2, True), said.err
+
+
 def test_notes_are_about_targets_of_the_kind(metaglot, tiny, tmp_path):
     rows = [("a red lamp", "b|a"), ("A red lamp!", "a|b"), ("a kettle", "a"), ("a kettle", "b"), ("a drill", "")]
     (tmp_path / "a.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
@@ -202,7 +228,7 @@ def test_notes_are_about_targets_of_the_kind(metaglot, tiny, tmp_path):
 
 
 def test_edit_takes_targets_of_the_kind(metaglot, tiny, mine, kind, tmp_path):
-    changed, value = (["house", "new"], "new|house") if kind == "multilabel" else (9.5, "9.5")
+    changed, value = (["house", "new"], "new|house") if kind == "multilabel" else (9.0, "9")
     more = write(tmp_path / "more.jsonl", TARGETS[kind][:2])
     said = metaglot("edit", mine, "--relabel", f"1={value}", "--remove", "12", "--add", more)
     assert said.code == 0, said.err

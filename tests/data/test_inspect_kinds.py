@@ -63,6 +63,14 @@ def test_odd_labels_are_noted() -> None:
     assert any("all examples have 'a'" in note for note in always)
 
 
+def test_one_example_a_label_leaves_nothing_to_find_a_threshold_by() -> None:
+    once = inspect_table(table(("x", "a|b"), ("y", "c"), ("z", None)), task="multilabel").notes
+    assert any("each label has one example only, so that none can be set aside" in note for note in once)
+    assert not any(note.startswith("one example only") for note in once)
+    twice = inspect_table(table(("x", "a|b"), ("y", "a"), ("z", None)), task="multilabel").notes
+    assert not any("each label has one example only" in note for note in twice)
+
+
 NUMBERS = [0.5, 1.5, 1.5, 2.5, 4.0]
 RATED = table(*((f"t{i % 4}", str(number)) for i, number in enumerate(NUMBERS)), ("none", None))
 

@@ -61,9 +61,11 @@ def read_examples(folder: Path, family: AnyFamily) -> Examples[Any]:
     pairs = [row.text_pair for row in rows if row.text_pair is not None]
     if pairs and len(pairs) < len(rows):
         raise MetaglotError(f"{file}: damaged (some lines have a text_pair and others have none); {way_out}")
-    targets = family.read([row.label for row in rows], lambda row: f"{file}, line {row + 1}: label").targets
-    if None in targets:
-        raise MetaglotError(f"{file}, line {targets.index(None) + 1}: damaged (it has no label); {way_out}")
+    read = family.read([row.label for row in rows], lambda row: f"{file}, line {row + 1}: label").targets
+    if None in read:
+        raise MetaglotError(f"{file}, line {read.index(None) + 1}: damaged (it has no label); {way_out}")
+    # A fraction that joined whole numbers left them whole, which numbers that are read together are not.
+    targets = [row.label if row.label == target else target for row, target in zip(rows, read, strict=True)]
     return Examples.of([row.text for row in rows], targets, pairs or None)
 
 

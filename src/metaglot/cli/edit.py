@@ -1,13 +1,14 @@
 """`metaglot edit`: examples of an adapted model are added, removed, or get another label."""
 
 import json
+from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from metaglot.cli.shared.labelled import facts_in
+from metaglot.cli.shared.labelled import facts_in, names_of_rows
 from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, ErrorsOnly, Json
 from metaglot.cli.shared.texts import (
     adapted_in,
@@ -23,7 +24,7 @@ from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.families.family import AnyFamily
+    from metaglot.families.family import AnyFamily, Schema
 
 
 def edit(
@@ -68,13 +69,15 @@ def edit(
 
     check_adapted(folder)
     task = task_in(folder)
-    new = [_examples(file, columns, encoding, task) for file in add or []]
+    new = [_added(file, columns, encoding, task) for file in add or []]
     from metaglot.adaptation import Adapted
     from metaglot.adaptation.editing import edited
 
-    more = reduce(lambda before, after: before.plus(after), new, Examples())
+    more = reduce(lambda before, after: before.plus(after), (added.examples for added in new), Examples())
     before = adapted_in(folder, *runs).fit
-    changed = _targets(labels, before.family)
+    for added in new:
+        before.family.like(added.examples.targets, before.schema, added.name)
+    changed = _targets(labels, before.family, before.schema)
     adapted = Adapted(edited(before, remove=[row - 1 for row in remove or []], relabel=changed, add=more))
     target = folder if out is None else out
     adapted.save(target, force=out is None)
@@ -98,23 +101,34 @@ def _relabelled(given: list[str]) -> dict[int, str]:
     return found
 
 
-def _targets(labels: dict[int, str], family: "AnyFamily") -> dict[int, Any]:
+def _targets(labels: dict[int, str], family: "AnyFamily", schema: "Schema") -> dict[int, Any]:
     """Return the target in each label, by the number of the example."""
     rows = list(labels)
-    found = family.parse(list(labels.values()), lambda i: f"--relabel {rows[i] + 1}={labels[rows[i]]}: the label")
+
+    def name(i: int) -> str:
+        return f"--relabel {rows[i] + 1}={labels[rows[i]]}: the label"
+
+    found = family.parse(list(labels.values()), name)
     targets = dict(zip(rows, found.targets, strict=True))
     if absent := [row for row, target in targets.items() if target is None or target == ""]:
         raise MetaglotError(f"--relabel '{absent[0] + 1}=': expected ROW=LABEL, e.g. 7=billing")
+    family.like(list(targets.values()), schema, name)
     return targets
 
 
-def _examples(file: Path, columns: str | None, encoding: str | None, task: str) -> "Examples[Any]":
+class _Added(NamedTuple):
+    """The examples of a file."""
+
+    examples: Examples[Any]
+    name: Callable[[int], str]  # what an error calls the label of one
+
+
+def _added(file: Path, columns: str | None, encoding: str | None, task: str) -> _Added:
     table = read_file(file, columns, encoding, task=task)
     if "label" not in table.column_names:
         raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
-    if (facts := facts_in(table, file, task)) is not None:
-        return Examples(texts_of(table), tuple(complete(facts.targets, table, file)))
-    labels = table.column("label").to_pylist()
-    if None in labels:
-        raise MetaglotError(f"{file}: example number {labels.index(None) + 1} has no label; fill it in or remove it")
-    return Examples(texts_of(table), tuple(labels))
+    from metaglot.data.labels import typed_labels
+
+    facts = facts_in(table, file, task)
+    labels = typed_labels(table) if facts is None else facts.targets
+    return _Added(Examples(texts_of(table), tuple(complete(labels, table, file))), names_of_rows(table, file))

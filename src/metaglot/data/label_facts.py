@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import TypeVar
 
-from metaglot.data.label_lists import labels_in
+from metaglot.data.label_lists import absent_notes, labels_in
 from metaglot.data.label_shape import joined_notes
 from metaglot.data.labels import Label, alike_notes
 from metaglot.data.target_facts import Facts, Grid
@@ -40,7 +40,7 @@ def label_facts(cells: Sequence[Label | None], name: Callable[[int], str]) -> Fa
             Grid("Labels", ("label", "rows"), _rows(counts, SHOWN)),
             Grid("Labels of one text", ("labels", "rows"), _rows(joined, PAIRS)),
         ],
-        label_notes(own),
+        [*absent_notes(sum(cell is None for cell in cells), len(cells)), *label_notes(own)],
     )
 
 
@@ -50,6 +50,11 @@ def label_notes(own: Sequence[frozenset[str]]) -> list[str]:
     once = sorted(label for label, count in counts.items() if count == 1)
     always = sorted(label for label, count in counts.items() if count == len(own))
     notes = [f"one example only of {_listed(once)}; a second one helps much"] if once and len(own) > 1 else []
+    if once and len(once) == len(counts):
+        notes = [
+            "each label has one example only, so that none can be set aside to find the probability from which on a "
+            "label is given: names of labels that are words stand in, else it is a guess; give two examples a label"
+        ]
     notes += [f"all examples have {_listed(always)}; add texts that have it not"] if always else []
     return [*notes, *joined_notes(counts), *alike_notes(counts, noun="label", nouns="labels")]
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from metaglot.data.labels import Column, Label, label_text, normal
+from metaglot.data.labels import Column, Label, is_absent, normal, scalar_of
 from metaglot.errors import MetaglotError
 
 SEPARATOR = "|"  # of labels in one cell
@@ -22,7 +22,23 @@ def list_cells(values: Sequence[object], name: Callable[[int], str]) -> Column:
 
     What says that a value is absent is None.  Raises MetaglotError for an item of a list that is no name.
     """
+    check_no_indicators(values, name)
     return Column([_list_cell(value, name(row)) for row, value in enumerate(values)], ())
+
+
+def check_no_indicators(values: Sequence[object], name: Callable[[int], str]) -> None:
+    """Raise MetaglotError where each list has a 0 or a 1 for each label, which would be read as labels 0 and 1."""
+    lists = {
+        row: cast("Sequence[object]", value) for row, value in enumerate(values) if isinstance(value, list | tuple)
+    }
+    items = [scalar_of(one) for own in lists.values() for one in own]
+    marks = bool(items) and all(isinstance(one, int | float) and one in (0, 1) for one in items)
+    if marks and len(set(map(len, lists.values()))) == 1 and any(len(set(own)) < len(own) for own in lists.values()):
+        row, own = next(iter(lists.items()))
+        raise MetaglotError(
+            f"{name(row)} is {list(own)!r:.60}: zeros and ones, as of a table with a column for each label; give the "
+            "names of the labels that a text has, such as ['billing', 'urgent']"
+        )
 
 
 def labels_in(cell: Label | None, where: str) -> frozenset[str]:
@@ -32,7 +48,9 @@ def labels_in(cell: Label | None, where: str) -> frozenset[str]:
     """
     if cell is None:
         return frozenset()
-    text = label_text(cell).strip()
+    if not isinstance(cell, str):
+        return frozenset({one_label(cell, where)})
+    text = cell.strip()
     if not text.startswith("["):
         return frozenset(one_label(part, where) for part in text.split(SEPARATOR) if part.strip())
     items = _items(text)
@@ -42,11 +60,21 @@ def labels_in(cell: Label | None, where: str) -> frozenset[str]:
 
 
 def one_label(value: object, where: str) -> str:
-    """Return one label of several in its one form; raise MetaglotError for what is no name."""
-    text = normal(value) if isinstance(value, str) else None
+    """Return one label of several in its one form, a whole number by its digits; raise MetaglotError for no name."""
+    plain = scalar_of(value)
+    if isinstance(plain, int | float) and not isinstance(plain, bool) and float(plain).is_integer():
+        return str(int(plain))
+    text = normal(plain) if isinstance(plain, str) else None
     if text is None:
         raise MetaglotError(f"{where} has {value!r:.60} among its labels, which is no name; give strings")
     return text
+
+
+def absent_notes(absent: int, rows: int) -> list[str]:
+    """Return a note on values that are absent, which several labels a text have a meaning for."""
+    what = "an empty cell, null, None, NaN and what pandas writes for them are read so"
+    way = "leave out texts whose labels are not known"
+    return [f"{absent} of {rows} texts have no label: {what}; {way}"] if absent else []
 
 
 def as_cell(labels: Sequence[str]) -> str:
@@ -73,8 +101,8 @@ def _items(text: str) -> list[object] | None:
 
 
 def _list_cell(value: object, where: str) -> str | None:
-    if value is None or (isinstance(value, str) and normal(value) is None):
+    plain = scalar_of(value)
+    if is_absent(plain):
         return None
-    many = cast("Sequence[object]", value) if isinstance(value, list | tuple) else [value]
-    names = [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in many]
-    return json.dumps([one_label(name, where) for name in names], ensure_ascii=False)
+    many = cast("Sequence[object]", plain) if isinstance(plain, list | tuple) else [plain]
+    return json.dumps([one_label(one, where) for one in many], ensure_ascii=False)

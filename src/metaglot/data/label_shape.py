@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
 from metaglot.data.label_lists import SEPARATOR, is_list
+from metaglot.data.number_cells import is_number
 
 MANY = 10  # different numbers from which on they are more likely quantities than names of classes
 DENSE = 0.9  # share of the whole numbers between the least and the largest that numbers of classes fill at least
+FEW = 0.25  # labels that are no numbers for each that is, up to which numbers are meant
 ROWS = 10  # fewer examples, each of a class of its own, may well be one example of each class
 COMMA = re.compile(r"[+-]?\d+,\d{2,}")  # a number with a comma; with one decimal it may be two labels
 ALONE = 0.9  # share of labels that stand once from which on they look like free text or ids
@@ -18,8 +20,30 @@ ALONE = 0.9  # share of labels that stand once from which on they look like free
 def shape_notes(labels: Sequence[str | None]) -> list[str]:
     """Return what labels of a classification look like where they look like no classes, and what there is to do."""
     counts = Counter(label for label in labels if label is not None)
-    notes = _commas(counts) or _several(counts) or _numbers(counts) or _alone(counts)
+    notes = _commas(counts) or _several(counts) or _numbers(counts) or _but_for(labels) or _alone(counts)
     return [f"{notes}; as classes, each distinct label is one"] if notes else []
+
+
+def several_hint(labels: Sequence[str | None]) -> str:
+    """Return the way out of rows without a class where labels look like several in one; empty where they do not."""
+    note = _several(Counter(label for label in labels if label is not None))
+    return f"{note}; to --task multilabel an empty cell says that a text has no label" if note else ""
+
+
+def _but_for(labels: Sequence[str | None]) -> str | None:
+    """Return a note where all labels are numbers but for a few, such as n/a."""
+    others = {row: label for row, label in enumerate(labels) if label is not None and not is_number(label)}
+    numbers = Counter(label for label in labels if label is not None and is_number(label))
+    if not 0 < len(others) <= FEW * numbers.total() or _numbers(numbers) is None:
+        return None
+    row, label = next(iter(others.items()))
+    what = (
+        f"{len(others)} of {len(others) + numbers.total()} labels are none, such as {label[:40]!r} of example {row + 1}"
+    )
+    return (
+        f"the labels look like numbers, but {what}: empty these cells or leave the rows out, and numbers are learnt as "
+        "such (--task regression)"
+    )
 
 
 def _numbers(counts: Mapping[str, int]) -> str | None:

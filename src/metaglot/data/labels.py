@@ -22,6 +22,7 @@ Label = str | int | float
 
 KINDS: Mapping[type, str] = {str: "string", bool: "truth value", int: "number", float: "number"}
 ABSENT = {"", "nan", "<na>", "nat", "#n/a"}  # in lower case: what programs write where there is no value
+MARKS = {"NAType", "NaTType"}  # types by which pandas says that there is no value
 DOUBTFUL = {"none", "null", "n/a", "na"}  # what some programs write so, and some people call a class
 NOTES, KIND = b"metaglot.notes", b"metaglot.labels"  # in the schema of a table that was read
 LISTS = "list of labels"  # what labels are where a cell has several, as a list of JSON
@@ -76,7 +77,7 @@ def labels_of(values: Iterable[object], name: Callable[[int], str], *, typed: bo
     """
     plain = [_plain(value, name, row) for row, value in enumerate(values)]
     _check_one_kind(plain, name)
-    read: list[Label | None] = [normal(value) if isinstance(value, str) else _number(value) for value in plain]
+    read = [normal(value) if isinstance(value, str) else cast("Label | None", value) for value in plain]
     notes = _merged(plain, read, name)
     numbers = [float(value) for value in read if type(value) is int or type(value) is float]
     if numbers:
@@ -85,6 +86,24 @@ def labels_of(values: Iterable[object], name: Callable[[int], str], *, typed: bo
     if not typed and (whole := _without_zeros(read)) is not None:
         return Column(whole, (*notes, "all labels are whole numbers, and those that end in .0 are read without it"))
     return Column(read, notes)
+
+
+def scalar_of(value: object) -> object:
+    """Return a scalar of numpy or torch, or the member of an enum, as Python's own; None for what has no value.
+
+    These are None, NaN, and the marks of pandas.  Strings that say so are for `normal` to tell.
+    """
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if isinstance(value, Wrapped) and value.ndim == 0:
+        value = value.item()
+    absent = type(value).__name__ in MARKS or (isinstance(value, float) and math.isnan(value))
+    return None if absent else value
+
+
+def is_absent(value: object) -> bool:
+    """Whether a value of `scalar_of` says that there is none: None, or a string such as "" or "nan"."""
+    return value is None or (isinstance(value, str) and normal(value) is None)
 
 
 def normal(label: str) -> str | None:
@@ -168,17 +187,12 @@ def kind_of(labels: Iterable[Label | None]) -> str:
 
 def _plain(value: object, name: Callable[[int], str], row: int) -> object:
     """Return a value as a plain Python object of one of KINDS, or None."""
-    if isinstance(value, enum.Enum):
-        value = value.value
-    if isinstance(value, Wrapped) and value.ndim == 0:
-        value = value.item()
+    value = scalar_of(value)
     if value is None or type(value) in KINDS:
         return value
     if isinstance(value, str):
         return str(value)
     kind = type(value).__name__
-    if kind in ("NAType", "NaTType"):  # as pandas writes that there is no value
-        return None
     column = "give each text one label: labels.ravel(), if it is one column"
     way = column if isinstance(value, Wrapped) else _WAYS_OUT.get(type(value), "give str(label) in its place")
     raise MetaglotError(
@@ -186,14 +200,10 @@ def _plain(value: object, name: Callable[[int], str], row: int) -> object:
     )
 
 
-def _number(value: object) -> Label | None:
-    return None if isinstance(value, float) and math.isnan(value) else cast("Label | None", value)
-
-
 def _check_one_kind(values: Sequence[object], name: Callable[[int], str]) -> None:
     first: dict[str, int] = {}
     for row, value in enumerate(values):
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+        if is_absent(value):
             continue
         kind = KINDS[type(value)]
         if first.setdefault(kind, row) == row and len(first) > 1:

@@ -4,7 +4,7 @@ import math
 import re
 from typing import cast
 
-from metaglot.data.labels import Wrapped
+from metaglot.data.labels import is_absent, scalar_of
 from metaglot.errors import MetaglotError
 
 LARGEST = 1e100  # sums of squares of numbers up to it are finite
@@ -12,9 +12,8 @@ LARGEST = 1e100  # sums of squares of numbers up to it are finite
 
 def number_of(value: object, where: str) -> float | None:
     """Return a value as a number, None where it says that there is none; raise MetaglotError for what is none."""
-    if isinstance(value, Wrapped) and value.ndim == 0:
-        value = value.item()
-    if value is None or (isinstance(value, str) and not value.strip()):
+    value = scalar_of(value)
+    if is_absent(value):
         return None
     try:
         if isinstance(value, bool):
@@ -30,6 +29,15 @@ def number_of(value: object, where: str) -> float | None:
             f"{where} is {value!r:.60}; a number to learn must be finite, and at most {LARGEST:g} in size"
         )
     return None if math.isnan(number) else number
+
+
+def is_number(label: str) -> bool:
+    """Whether a label is written as a number."""
+    try:
+        float(label)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_comma(value: object) -> re.Match[str] | None:

@@ -17,6 +17,7 @@ from metaglot.families.batches import pad_rows
 from metaglot.families.classes.tools import ClassTools
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
 from metaglot.families.heads.classes import blend, fitted, solver_of
+from metaglot.families.other_kind import check_no_numbers, check_one_each
 from metaglot.families.quiet_sklearn import quiet_sklearn
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
@@ -127,7 +128,13 @@ class ClassificationFamily:
         return Schema(labels, tuple(targets.count(label) for label in labels))
 
     def like(self, targets: Sequence[Label], schema: Schema, name: Name) -> list[Label]:
-        """Return each label as the known label that reads the same, with its type."""
+        """Return each label as the known label that reads the same, with its type.
+
+        Raises MetaglotError for labels of another type, for numbers among words, and for several labels in one.
+        """
+        known, given = list(map(label_text, schema.outputs)), list(map(label_text, targets))
+        check_one_each(given, known, name)
+        check_no_numbers([[label] for label in given], known, name)
         return of_kind(targets, schema.outputs, name)
 
     def strata(self, targets: Sequence[Label]) -> list[str]:

@@ -151,7 +151,10 @@ class Family(Protocol[T]):
         ...
 
     def like(self, targets: Sequence[T], schema: Schema, name: Name) -> list[T]:
-        """Return targets written as those of the schema are; raise MetaglotError for another kind of label."""
+        """Return targets written as those of the schema are.
+
+        Raises MetaglotError for what looks like another kind of task, such as a number among words.
+        """
         ...
 
     def strata(self, targets: Sequence[T]) -> list[str]:

@@ -12,12 +12,13 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from metaglot.data.label_lists import as_cell, labels_in, one_label
-from metaglot.data.labels import Label, label_text
+from metaglot.data.label_lists import absent_notes, as_cell, check_no_indicators, labels_in, one_label
+from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
 from metaglot.families.heads.labels import LabelHead, label_head, one_vs_rest
+from metaglot.families.other_kind import check_no_numbers
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import MACRO_F1, Measures, least_loss, share
@@ -125,12 +126,19 @@ class MultiLabelFamily:
     each: str = "a label"
 
     def read(self, values: Sequence[object], name: Name) -> Read:
-        """Return each list, tuple or set of strings as a set; a string is one label; raise MetaglotError for others."""
-        return Read([_labels(value, name(row)) for row, value in enumerate(values)])
+        """Return each list, tuple or set of names as a set; a name is one label, and what is absent none.
+
+        Raises MetaglotError for other objects, and for rows of zeros and ones.
+        """
+        plain = [value.tolist() if isinstance(value, np.ndarray) else scalar_of(value) for value in values]
+        check_no_indicators(plain, name)
+        notes = absent_notes(sum(map(is_absent, plain)), len(plain))
+        return Read([_labels(value, name(row)) for row, value in enumerate(plain)], tuple(notes))
 
     def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
         """Return the labels of each cell: a JSON list of strings, or labels joined by "|"; an empty cell has none."""
-        return Read([labels_in(cell, name(row)) for row, cell in enumerate(cells)])
+        notes = absent_notes(sum(cell is None for cell in cells), len(cells))
+        return Read([labels_in(cell, name(row)) for row, cell in enumerate(cells)], tuple(notes))
 
     def check(self, targets: Sequence[LABELS]) -> None:
         """Raise MetaglotError where no label tells texts apart."""
@@ -161,8 +169,8 @@ class MultiLabelFamily:
         return Schema(labels, tuple(sum(label in own for own in targets) for label in labels))
 
     def like(self, targets: Sequence[LABELS], schema: Schema, name: Name) -> list[LABELS]:
-        """Return the sets as they are: labels are strings."""
-        del schema, name
+        """Return the sets as they are, since labels are strings; raise MetaglotError for numbers among words."""
+        check_no_numbers([sorted(own) for own in targets], list(map(label_text, schema.outputs)), name)
         return list(targets)
 
     def strata(self, targets: Sequence[LABELS]) -> list[str]:
@@ -289,12 +297,10 @@ def _f1(true: np.ndarray, predicted: np.ndarray, average: str) -> float:
     return float(score(true, predicted, average=average, zero_division=0.0)) if true.shape[1] else 1.0
 
 
-def _labels(value: object, where: str) -> LABELS | None:
-    if value is None or (isinstance(value, float) and value != value):
-        return None
-    if isinstance(value, np.ndarray):
-        value = value.tolist()  # of no dimension: its one value
-    many = [value] if isinstance(value, str) else value
+def _labels(value: object, where: str) -> LABELS:
+    if is_absent(value):
+        return frozenset()
+    many = [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
     if not isinstance(many, list | tuple | AbstractSet):
         raise MetaglotError(
             f"{where} is {value!r:.60}, of type {type(value).__name__}, not labels; give a list or a set of strings, "

@@ -23,6 +23,7 @@ from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
 from metaglot.families.heads.numbers import Line, centred, levels_of, nearest_level, ridge
+from metaglot.families.other_kind import check_levels
 from metaglot.families.scoring import Scored, check_values, ndcg, rank_correlation
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures, Metric, least_loss
@@ -155,8 +156,9 @@ class RegressionFamily:
         return self.schema(targets)
 
     def like(self, targets: Sequence[float], schema: Schema, name: Name) -> list[float]:
-        """Return the numbers as they are."""
-        del schema, name
+        """Return the numbers as they are; raise MetaglotError for one between the levels of an ordinal kind."""
+        if self.ordinal:
+            check_levels(targets, schema.levels, name)
         return list(targets)
 
     def strata(self, targets: Sequence[float]) -> list[str]:

@@ -1,6 +1,6 @@
 """The examples of a file to learn from, by the kind of the task, and what is odd about them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,8 +74,13 @@ def facts_in(table: Any, file: Path, kind: str) -> "Facts | None":
     if look_at is None:
         return None
     check_labels_there(table, file)
+    return look_at(typed_labels(table), names_of_rows(table, file))
+
+
+def names_of_rows(table: Any, file: Path) -> Callable[[int], str]:
+    """Return what an error calls the label of a row of a table."""
     rows = table["row"].to_pylist()
-    return look_at(typed_labels(table), lambda row: f"{file}: the label of row {rows[row] + 1}")
+    return lambda row: f"{file}: the label of row {rows[row] + 1}"
 
 
 def _notes(facts: "Facts", labels: Sequence[str | None], inputs: Inputs) -> list[str]:

@@ -116,14 +116,14 @@ def check_labels_there(table: Any, file: Path) -> None:
         raise MetaglotError(f"{file}: no column called label{near}{listing}; name it: --columns label=COLUMN")
 
 
-def complete(targets: "Sequence[T | None]", table: Any, file: Path) -> "list[T]":
-    """Return the targets of a table; raise MetaglotError for rows that have none."""
+def complete(targets: "Sequence[T | None]", table: Any, file: Path, hint: str = "") -> "list[T]":
+    """Return the targets of a table; raise MetaglotError, which ends with the hint, for rows that have none."""
     missing = [row + 1 for row, target in zip(table["row"].to_pylist(), targets, strict=True) if target is None]
     if missing:
         which = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         raise MetaglotError(
             f"{file}: example number {missing[0]} has no label ({len(missing)} such); an empty "
-            f"cell, nan and <NA> count so; fill or remove these rows: {which}"
+            f"cell, nan and <NA> count so; fill or remove these rows: {which}{'; ' if hint else ''}{hint}"
         )
     return [target for target in targets if target is not None]
 
@@ -133,10 +133,11 @@ def labels_of(table: Any, file: Path) -> "list[Label]":
 
     Raises MetaglotError where there is no such column, where a row has no label, and for a single class.
     """
+    from metaglot.data.label_shape import several_hint
     from metaglot.data.labels import typed_labels
 
     check_labels_there(table, file)
-    labels = complete(typed_labels(table), table, file)
+    labels = complete(typed_labels(table), table, file, several_hint(table["label"].to_pylist()))
     if len(set(labels)) < 2:
         raise MetaglotError(
             f"{file}: all {len(labels)} examples have the label {labels[0]!r}; give examples of at least two classes"
