@@ -41,6 +41,7 @@ def test_english_is_not_noted_and_others_are(mini):
         assert note is not None, language
         assert "was not made for" in note
         assert "--against tfidf" in note
+        assert "Take builtin:e5, an encoder of about 100 languages" in note
     assert "script: Japanese" in str(language_note(mini.encoder, FOREIGN["Japanese"] * 5))
     assert language_note(mini.encoder, []) is None
     assert language_note(mini.encoder, ["好"]) is None  # too little to tell
@@ -103,3 +104,10 @@ def test_commands_note_it(metaglot, mini, tmp_path):
     for model, noted in (("builtin:mini", True), (None, False)):
         inspected = metaglot("data", "inspect", file, "--json", *(("--model", model) if model else ()))
         assert any("was not made for" in note for note in json.loads(inspected.out)["notes"]) == noted
+
+
+def test_a_model_of_many_languages_is_not_named_to_itself(mini):
+    itself = replace(mini.encoder, backbone=mini.encoder.backbone._replace(name="builtin:e5"))
+    note = str(language_note(itself, FOREIGN["Japanese"] * 5))
+    assert "Take an encoder of this language" in note
+    assert "about 100 languages" not in note

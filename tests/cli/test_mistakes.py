@@ -27,6 +27,10 @@ MISTAKES = {
         ["adapt", "builtin:tinny", "examples.csv", "--out", "x"],
         "no built-in 'tinny' (did you mean builtin:tiny",
     ),
+    "no model by its longer name": (
+        ["adapt", "builtin:multilingual-e5-small", "examples.csv", "--out", "x"],
+        "no built-in 'multilingual-e5-small' (did you mean builtin:e5?)",
+    ),
     "no folder": (["adapt", "./nowhere", "examples.csv", "--out", "x"], "nowhere: no such model folder"),
     "no file": (["adapt", "builtin:tiny", "example.csv", "--out", "x"], "did you mean 'examples.csv'"),
     "no label column": (["adapt", "builtin:tiny", "plain.csv", "--out", "x"], "no column called label"),

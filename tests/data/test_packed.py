@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data.packed_file import CHARACTERS, PIECES, POSITIONS, ROWS, WIDTH, Written, packed_file
 from safetensors.numpy import load_file
+from tests.data.packed_file import CHARACTERS, PIECES, POSITIONS, ROWS, WIDTH, Written, packed_file
 from tokenizers import normalizers
 
 from metaglot.data.archives import write_members

@@ -192,8 +192,10 @@ def load_builtin(name: str, *, cache: Path | None = None) -> pa.Table:
 
 def near_builtins(name: str) -> list[str]:
     """Return what a mistyped name of a built-in model or set may have meant, with its prefix."""
-    names = [*SHIPPED, *BUILTINS]
-    return [f"builtin:{one}" for one in get_close_matches(name.lower(), names, n=2, cutoff=0.6)]
+    names, asked = [*SHIPPED, *BUILTINS], name.lower()
+    near = get_close_matches(asked, names, n=2, cutoff=0.6)
+    within = sorted((one for one in names if one in asked), key=len, reverse=True)[:2]  # "multilingual-e5-small"
+    return [f"builtin:{one}" for one in near or within]
 
 
 def _entry(name: str) -> Builtin:

