@@ -27,8 +27,8 @@ def load(name: "str | Path", *, device: str = "auto", precision: "Precision" = "
     Parameters
     ----------
     name : str or Path
-        `builtin:mini` (meta-pretrained), `builtin:minilm` (its base), `builtin:e5` (about 100 languages), `builtin:tiny`,
-        a Hugging Face folder, a hub id, a run directory, or the folder of an adaptation.
+        `builtin:mini` (meta-pretrained), `builtin:minilm` (its base), `builtin:e5` (about 100 languages),
+        `builtin:tiny`, a Hugging Face folder, a hub id, a run directory, or the folder of an adaptation.
     device : str, default="auto"
         auto, cpu, cuda, cuda:N or mps.
     precision : {"auto", "bf16", "fp32"}, default="auto"
