@@ -32,12 +32,12 @@ import torch
 from sklearn.metrics import ndcg_score
 
 from benchmarks.films_known import Known, Ratings, known_films, thresholds
+from benchmarks.films_prior import NumberTask, forecast, learn_prior, posterior
 from benchmarks.films_steps import fine_tune
 from metaglot.adaptation import Model, load_model
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.statistics import t_interval
-from metaglot.families.heads.numbers import centred, forecast, posterior, ridge
-from metaglot.families.heads.prior import NumberTask, learn_prior
+from metaglot.families.heads.numbers import centred, ridge
 from metaglot.seeds import generator
 
 SHOTS, DRAWS, SHARE, FOLDS = 10, 3, 0.3, 5

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
-from metaglot.families.heads.numbers import Prior
+from benchmarks.films_prior import Prior
 from metaglot.seeds import generator
 
 ROUNDS, TASTES = 25, 3

@@ -8,7 +8,7 @@ import pytest
 from metaglot.cli.shared.judging import Labelled
 from metaglot.cli.shared.tasks import read_tasks, with_floor
 from metaglot.evaluation import TaskSet, read_results
-from metaglot.evaluation.leakage import read_leakage
+from metaglot.evaluation.leakage import read_leakages
 
 SMALL = ("--draws", 2, "--queries", 12, "--efforts", "instant", "--against", "frozen,knn,tfidf")
 NOUNS = ("apple", "pear", "plum", "cherry")
@@ -71,7 +71,7 @@ def test_a_user_is_a_task_of_numbers(files, metaglot, tiny):
     assert "Spearman" in table
     for word in ("ccuracy", "examples a class", "Calibration", "Are confident"):
         assert word not in table + page.replace("https://", "")
-    leaked = read_leakage("out")
+    (leaked,) = read_leakages("out")
     assert leaked is None or all(task.classes == 0 for task in leaked.tasks)
     best = {m: min(r.score for r in results if r.method == m) for m in ("prior", "tfidf")}
     assert best["tfidf"] < best["prior"]  # the first word of a film says its rating

@@ -25,7 +25,7 @@ from metaglot.evaluation.leakage import (
     class_name,
     grown,
     overlap_of,
-    read_leakage,
+    read_leakages,
     without_overlap,
     write_leakage,
 )
@@ -153,16 +153,16 @@ def test_class_names() -> None:
 def test_the_file_gives_back_what_was_written(leaky: tuple[TaskSet, Seen], tmp_path: Path) -> None:
     task, seen = leaky
     found = overlap_of(seen, [task]).leakage("run", [task], PLAN)
-    assert read_leakage(tmp_path) is None
+    assert read_leakages(tmp_path) == []
     write_leakage(tmp_path, found)
-    assert read_leakage(tmp_path) == read_leakage(tmp_path / "leakage.json") == found
+    assert read_leakages(tmp_path) == read_leakages(tmp_path / "leakage.json") == [found]
     (tmp_path / "leakage.json").write_text('{"tasks": 3}')
     with pytest.raises(MetaglotError, match=r"leakage.json: damaged"):
-        read_leakage(tmp_path)
+        read_leakages(tmp_path)
     unknown = overlap_of(None, [task]).leakage("builtin:tiny", [task], PLAN)
     assert (unknown.known, unknown.tasks, leakage_grids(unknown)) == (False, (), [])
     write_leakage(tmp_path, unknown)
-    assert read_leakage(tmp_path) == unknown
+    assert read_leakages(tmp_path) == [unknown]
 
 
 def test_a_folder_that_grows_keeps_what_was_said_of_earlier_tasks(leaky: tuple[TaskSet, Seen]) -> None:
@@ -196,7 +196,7 @@ def test_hashes_of_whole_texts_find_copies_and_say_that_edits_are_not_looked_for
     assert "edited copies are not found" in grid.note
     assert "near" not in grid.rows[0][3].text
     write_leakage(tmp_path, found)
-    assert read_leakage(tmp_path) == found
+    assert read_leakages(tmp_path) == [found]
     assert not merged([seen, small]).near
 
 
@@ -253,7 +253,7 @@ def test_the_command_reports_and_excludes(run: Callable[..., Any]) -> None:
     said = run(*arguments, "--against", "tfidf", "--out", "kept")
     assert said.exit_code == 0, said.output
     assert "Leakage" in said.output
-    found = read_leakage("kept")
+    (found,) = read_leakages("kept")
     assert found is not None
     # Of rows 40 to 59, which both files have, those of the class that the recipe leaves out were not seen.
     task = TaskSet.load("task.csv")
@@ -266,7 +266,7 @@ def test_the_command_reports_and_excludes(run: Callable[..., Any]) -> None:
     assert isinstance(refused.exception, MetaglotError)
     said = run(*arguments, "--against", "tfidf", "--out", "less", "--exclude-overlap", "--json")
     assert said.exit_code == 0, said.output
-    less = read_leakage("less")
+    (less,) = read_leakages("less")
     assert less is not None
     assert (less.tasks[0].queries, less.tasks[0].excluded) == ((len(pool) - len(taught), 0, 0), len(taught))
     assert {result.queries for result in read_results("less")} == {len(pool) - len(taught)}
@@ -278,7 +278,7 @@ def test_a_model_without_hashes_says_so_once(run: Callable[..., Any]) -> None:
     assert said.exit_code == 0, said.output
     assert said.output.count("names no training text") == 1
     assert Path("out", "table.md").read_text().count("names no training text") == 1
-    found = read_leakage("out")
+    (found,) = read_leakages("out")
     assert found is not None
     assert (found.known, found.model) == (False, "builtin:tiny")
     refused = run(*arguments, "--out", "out", "--exclude-overlap")

@@ -19,7 +19,7 @@ from metaglot.data.environment import read_settings, read_versions
 from metaglot.data.folders import read_run
 from metaglot.data.seen import read_seen
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.leakage import read_leakage
+from metaglot.evaluation.leakage import read_leakages
 from metaglot.training import checkpoint
 
 VALUES: list[Any] = [None, True, -1, 10**30, 1.5, float("nan"), float("inf"), "x", "\ud800", [], {}, [[]], {"x": []}]
@@ -113,7 +113,7 @@ READ: dict[str, Callable[[Path], Any]] = {
     "model.json": read_run,
     "state.json": lambda folder: checkpoint.load(folder, device=torch.device("cpu")),
     "seen/sets.json": read_seen,
-    "leakage.json": read_leakage,
+    "leakage.json": read_leakages,
     "settings.json": lambda folder: read_settings(folder / "settings.json"),
     "environment.json": lambda folder: read_versions(folder / "environment.json"),
     "command.json": read_command,

@@ -144,11 +144,6 @@ def write_leakage(out: Path, *leakages: Leakage) -> None:
     write_whole(out / LEAKAGE, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
 
 
-def read_leakage(path: str | Path) -> Leakage | None:
-    """Return what `leakage.json` says of its first model; None where there is none, raising as `read_leakages`."""
-    return next(iter(read_leakages(path)), None)
-
-
 def read_leakages(path: str | Path) -> list[Leakage]:
     """Return what `leakage.json` says (or that of the folder that holds it) of each model; nothing without the file.
 

@@ -1,7 +1,7 @@
 """One result: a method on one draw of one task, and its line in `results.jsonl`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
@@ -10,8 +10,6 @@ from pydantic_core import from_json
 from metaglot.evaluation.protocol import Cell
 from metaglot.families.scoring import Bin
 from metaglot.metric import CLASSIFICATION, Measures, Metric
-
-CLASSES = "classification"
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Result:
     bins: tuple[Bin, ...] = ()  # of the confidence; older rows have none
     peak_mb: float | None = None  # most memory of the process while it adapted; None where that cannot be told
     measures: Measures = CLASSIFICATION  # what the metrics are; the first is the primary one
-    kind: str = CLASSES  # of the task: the name of its family
+    kind: str = "classification"  # of the task: the name of its family; rows of earlier versions have none
 
     __pydantic_config__ = ConfigDict(allow_inf_nan=False)
 
@@ -74,9 +72,12 @@ class _First:
 
     def result(self) -> Result:
         """Return the result that it says."""
-        fields = {name: value for name, value in vars(self).items() if name not in _NAMES}
-        return Result(**fields, metrics={name: getattr(self, name) for name in _NAMES})
+        others = {name: value for name, value in vars(self).items() if name not in _NAMES}
+        return Result(**others, metrics={name: getattr(self, name) for name in _NAMES})
 
+
+LATER = {one.name: one.default for one in fields(Result) if one.name in ("measures", "kind")}
+"""Fields that came later, each with what it is where a row does not have it."""
 
 _NAMES = tuple(metric.name for metric in CLASSIFICATION)
 _ROW, _FIRST = TypeAdapter(Result), TypeAdapter(_First)
@@ -94,11 +95,6 @@ def parsed(line: bytes) -> Result:
 
 
 def row_of(result: Result) -> dict[str, Any]:
-    """Return the result as JSON; `kind` and `measures` only where they are not those of classification, in short."""
-    row = asdict(result)
-    if result.kind == CLASSES:
-        del row["kind"]
-    if result.measures == CLASSIFICATION:
-        del row["measures"]
-        return row
-    return row | {"measures": [metric.described() for metric in result.measures]}
+    """Return the result as JSON, without what a row that says nothing of it is read with (`LATER`)."""
+    row = asdict(result) | {"measures": [metric.described() for metric in result.measures]}
+    return {name: value for name, value in row.items() if name not in LATER or getattr(result, name) != LATER[name]}

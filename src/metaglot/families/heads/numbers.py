@@ -1,13 +1,10 @@
-"""The head of numbers in closed form: ridge regression, or the posterior of a prior over weights.
+"""The head of numbers in closed form: ridge regression, its penalty by each example left out.
 
     f(x) = w·x + b          ridge:      w, b = argmin Σ_i (y_i − f(x_i))² + λ‖w‖²,  b is not penalised
     λ = argmin Σ_i (e_i / (1 − h_ii))²              e_i the residual, h_ii its leverage; the error without example i
-    v = [w, b] ~ N(m, Σ),  y_i = v·[x_i, 1] + ε_i,  ε_i ~ N(0, σ²)
-    v | y ~ N(m + ΣXᵀA⁻¹(y − Xm),  Σ − ΣXᵀA⁻¹XΣ),   A = XΣXᵀ + σ²I
 
-The error without an example is exact, since ridge regression is linear in the targets (Allen 1974).  A prior that was
-learnt over tasks (`metaglot.families.heads.prior`) makes of this a meta-learner: Harrison et al. 2018,
-https://arxiv.org/abs/1807.08912.  All is computed in float64.
+The error without an example is exact, since ridge regression is linear in the targets (Allen 1974).  All is computed
+in float64.
 """
 
 import math
@@ -38,21 +35,6 @@ class Ridge(NamedTuple):
     line: Line
     penalty: float  # λ
     spread: float  # root of the mean squared error on examples set aside, in units of the targets
-
-
-class Prior(NamedTuple):
-    """What the weights of a new task are expected to be: those of features, and the intercept as the last."""
-
-    mean: Tensor  # [D + 1], float64
-    covariance: Tensor  # [D + 1, D + 1]
-    noise: float  # σ², the variance of a target about its line, above 0
-
-
-class Forecast(NamedTuple):
-    """Predictions with their standard deviation, the noise of a target in it."""
-
-    mean: Tensor  # [n]
-    spread: Tensor  # [n], in units of the targets
 
 
 def ridge(features: Tensor, targets: Tensor, penalties: Sequence[float] = PENALTIES) -> Ridge:  # [n, D], [n]
@@ -87,21 +69,6 @@ def held_out_errors(features: Tensor, targets: Tensor, penalty: float) -> Tensor
     return residuals / kept
 
 
-def posterior(features: Tensor, targets: Tensor, prior: Prior) -> Prior:  # [n, D], [n]
-    """Return what the weights are expected to be once the examples are seen: the prior of what comes next."""
-    x, y = with_one(features), targets.double()
-    gain, covariance = _gain(x, prior)
-    left = covariance - gain @ x @ covariance
-    return Prior(prior.mean + gain @ (y - x @ prior.mean), (left + left.T) / 2, prior.noise)
-
-
-def forecast(features: Tensor, weights: Prior) -> Forecast:  # [n, D]
-    """Return the predictions for features and their standard deviation."""
-    x = with_one(features)
-    variance = ((x @ weights.covariance) * x).sum(1).clamp(min=0) + weights.noise
-    return Forecast(x @ weights.mean, variance.sqrt())
-
-
 def levels_of(numbers: Sequence[float]) -> tuple[float, ...]:
     """Return the levels, ascending; those between them too, where all are a whole number of the least step apart."""
     levels = sorted(set(map(float, numbers)))
@@ -119,29 +86,6 @@ def levels_of(numbers: Sequence[float]) -> tuple[float, ...]:
 def nearest_level(numbers: Tensor, levels: Tensor) -> Tensor:  # [n], [K] ascending -> [n]
     """Return the level nearest to each number; half way between two, the lower one."""
     return levels[torch.bucketize(numbers, (levels[1:] + levels[:-1]) / 2)]
-
-
-def level_chances(predicted: Forecast, levels: Tensor) -> Tensor:  # [n], [K] ascending -> [n, K]
-    """Return the probability of each level: that of the numbers of the normal distribution nearest to it."""
-    edges = ((levels[1:] + levels[:-1]) / 2 - predicted.mean[:, None]) / predicted.spread[:, None]
-    below = torch.special.ndtr(edges)
-    ends = below.new_zeros(len(below), 1)
-    return torch.diff(below, prepend=ends, append=ends + 1, dim=1)
-
-
-def with_one(features: Tensor) -> Tensor:  # [n, D] -> [n, D + 1], float64
-    """Return the features with a one at the end, for the intercept."""
-    x = features.double()
-    return torch.cat([x, x.new_ones(len(x), 1)], 1)
-
-
-def _gain(x: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:  # [D + 1, n], [D + 1, D + 1]
-    """Return ΣXᵀA⁻¹ by the smaller of two systems, and Σ."""
-    covariance = prior.covariance.double()
-    cross = x @ covariance
-    if len(x) > len(covariance):  # (ΣXᵀX + σ²I)⁻¹ ΣXᵀ
-        return torch.linalg.solve(cross.T @ x + prior.noise * torch.eye(len(covariance)).to(x), cross.T), covariance
-    return torch.linalg.solve(cross @ x.T + prior.noise * torch.eye(len(x)).to(x), cross).T, covariance
 
 
 def _square(x: Tensor, penalty: float) -> Tensor:  # [n, n]

@@ -4,25 +4,38 @@
     E        v_t | y_t ~ N(m_t, C_t)
     M        m = mean m_t,   Σ = mean C_t + (m_t − m)(m_t − m)ᵀ,   σ² = mean of E (y_ti − x_ti·v_t)²
 
+A new task's weights are v | y ~ N(m + ΣXᵀA⁻¹(y − Xm),  Σ − ΣXᵀA⁻¹XΣ),  A = XΣXᵀ + σ²I.  All is computed in float64.
+
 Each round raises the likelihood of all targets, in which the weights are integrated out.  Empirical Bayes of a linear
 model with a level for each task: Laird and Ware 1982; as a meta-learner: https://arxiv.org/abs/1807.08912.
 """
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
-from metaglot.families.heads.numbers import Prior, posterior, with_one
 
 ROUNDS = 50
 SMALLEST = 1e-9  # of σ², so that tasks without noise keep a likelihood
+
+
+class Prior(NamedTuple):
+    """What the weights of a new task are expected to be: those of features, and the intercept as the last."""
+
+    mean: Tensor  # [D + 1], float64
+    covariance: Tensor  # [D + 1, D + 1]
+    noise: float  # σ², the variance of a target about its line, above 0
+
+
+class Forecast(NamedTuple):
+    """Predictions with their standard deviation, the noise of a target in it."""
+
+    mean: Tensor  # [n]
+    spread: Tensor  # [n], in units of the targets
 
 
 class NumberTask(NamedTuple):
@@ -66,28 +79,39 @@ def better_prior(tasks: Sequence[NumberTask], prior: Prior) -> Prior:
     return Prior(mean, covariance, max(wrong / sum(len(task.targets) for task in tasks), SMALLEST))
 
 
+def posterior(features: Tensor, targets: Tensor, prior: Prior) -> Prior:  # [n, D], [n]
+    """Return what the weights are expected to be once the examples are seen: the prior of what comes next."""
+    x, y = with_one(features), targets.double()
+    gain, covariance = _gain(x, prior)
+    left = covariance - gain @ x @ covariance
+    return Prior(prior.mean + gain @ (y - x @ prior.mean), (left + left.T) / 2, prior.noise)
+
+
+def forecast(features: Tensor, weights: Prior) -> Forecast:  # [n, D]
+    """Return the predictions for features and their standard deviation."""
+    x = with_one(features)
+    variance = ((x @ weights.covariance) * x).sum(1).clamp(min=0) + weights.noise
+    return Forecast(x @ weights.mean, variance.sqrt())
+
+
 def log_likelihood(tasks: Sequence[NumberTask], prior: Prior) -> float:  # nats
     """Return Σ_t log N(y_t; X_t m, X_t Σ X_tᵀ + σ²I)."""
     return sum(_log_likelihood(task, prior) for task in tasks)
 
 
-def save_prior(prior: Prior, path: Path) -> None:
-    """Write the prior as safetensors: mean, covariance, noise."""
-    parts = {
-        "mean": prior.mean,
-        "covariance": prior.covariance,
-        "noise": torch.tensor(prior.noise, dtype=torch.float64),
-    }
-    save_file({name: part.contiguous() for name, part in parts.items()}, path)
+def with_one(features: Tensor) -> Tensor:  # [n, D] -> [n, D + 1], float64
+    """Return the features with a one at the end, for the intercept."""
+    x = features.double()
+    return torch.cat([x, x.new_ones(len(x), 1)], 1)
 
 
-def load_prior(path: Path) -> Prior:
-    """Return a prior that `save_prior` wrote; raise MetaglotError for another file."""
-    try:
-        parts = load_file(path)
-        return Prior(parts["mean"], parts["covariance"], float(parts["noise"]))
-    except (OSError, SafetensorError, KeyError) as error:
-        raise MetaglotError(f"{path} holds no prior ({error}); give a file that save_prior wrote") from error
+def _gain(x: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:  # [D + 1, n], [D + 1, D + 1]
+    """Return ΣXᵀA⁻¹ by the smaller of two systems, and Σ."""
+    covariance = prior.covariance.double()
+    cross = x @ covariance
+    if len(x) > len(covariance):  # (ΣXᵀX + σ²I)⁻¹ ΣXᵀ
+        return torch.linalg.solve(cross.T @ x + prior.noise * torch.eye(len(covariance)).to(x), cross.T), covariance
+    return torch.linalg.solve(cross @ x.T + prior.noise * torch.eye(len(x)).to(x), cross).T, covariance
 
 
 def _expected_square(task: NumberTask, prior: Prior) -> float:
