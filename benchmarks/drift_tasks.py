@@ -56,8 +56,9 @@ class OnFeatures(Classification):
         labels = torch.tensor([int(row["label"]) for row in rows])
         return {"input_ids": ones, "attention_mask": ones, "features": features, "labels": labels}
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, C]
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, C]
         """Return x Wᵀ (head + V)ᵀ + b."""
+        del batch
         return scores(params, outputs.pooled) + outputs.pooled @ params["body.start"].T
 
 

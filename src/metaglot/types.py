@@ -164,7 +164,7 @@ class Objective(Protocol):
         """
         ...
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:
         """Return the scores, from the parameters `head.*`."""
         ...
 
@@ -264,7 +264,7 @@ class Problem:
         if seen and language:
             seen = seen._replace(logits=self.learner.score(params, seen.hidden, batch, seed=seed))
         outputs = seen or self.learner.forward(params, batch, seed=seed, logits=language)
-        return outputs._replace(logits=self.objective.logits(params, outputs))
+        return outputs._replace(logits=self.objective.logits(params, outputs, batch))
 
     def units(self, params: Params, batch: Batch, *, seed: int | None = None) -> Units:
         """Return what a head is made of on this batch."""

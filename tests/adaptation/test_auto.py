@@ -20,7 +20,7 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.data.folding import folded
 from metaglot.errors import MetaglotError
 from metaglot.families.classes.expected import Expected
-from metaglot.families.support_units import SupportUnits
+from metaglot.families.support_units import support_units
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -111,7 +111,7 @@ class Judge:
         for c in range(2):
             members = torch.nonzero(numbers == c)[:, 0]
             lying[members[: round((1 - self.closed) * len(members))]] = 1 - c
-        units = SupportUnits(torch.eye(2)[lying], numbers, torch.zeros(len(numbers), dtype=torch.bool))
+        units = support_units(torch.eye(2)[lying], numbers, is_class_name=False)
         return Fit(self, FAMILY, class_schema(classes, 2), {}, CLOSED, units=units)
 
 

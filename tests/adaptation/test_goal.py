@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from tests.classes import FAMILY
 
 from metaglot.adaptation import EFFORTS, adapt_until, crossval, goal
@@ -97,13 +96,11 @@ class Parrot:
         self.lessons.append(examples)
         return self
 
-    def features(self, inputs):
+    def predict(self, inputs):
         assert len(inputs.pairs) == len(inputs.texts)
         known = dict(zip(self.lessons[-1].inputs.texts, self.lessons[-1].targets, strict=True))
-        return torch.tensor([[known.get(text, "a") == label for label in self.labels] for text in inputs.texts])
-
-    def predictions(self, features):
-        return Predictions(self.labels, features.astype(float), [self.labels[i] for i in features.argmax(1)])
+        values = np.array([[known.get(text, "a") == label for label in self.labels] for text in inputs.texts], float)
+        return Predictions(self.labels, values, [self.labels[i] for i in values.argmax(1)])
 
 
 @pytest.mark.parametrize(("sizes", "folds"), [((4, 4), 4), ((2, 9), 2), ((3, 5), 3), ((10, 10), 4)])

@@ -63,7 +63,7 @@ class Quadratic:
     def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
         return batch
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:
         return outputs.pooled if self.mix is None else params["head.weight"][0] - outputs.pooled @ self.mix.T
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:

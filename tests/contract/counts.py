@@ -15,7 +15,7 @@ from torch.nn.functional import poisson_nll_loss
 from metaglot.choices import Kind
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
-from metaglot.families.family import Name, Read, Schema
+from metaglot.families.family import Name, Places, Read, Schema
 from metaglot.families.regression import Regression, RegressionFamily
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Units
 
@@ -77,5 +77,5 @@ class CountsFamily(RegressionFamily):
     def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:
         return scores.expm1().clamp_min(0)
 
-    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[Any]:
+    def decode(self, values: np.ndarray, schema: Schema, params: Params, places: Places | None = None) -> list[Any]:
         return [int(one) for one in np.rint(values[:, 0])]

@@ -38,7 +38,7 @@ class Tagging:
         targets = one_hot(batch["labels"][judged], spec.outputs).to(outputs.hidden.dtype)
         return Units(normalize(outputs.hidden[judged], dim=-1), targets, judged.nonzero()[:, 0])
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, T, C]
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, T, C]
         return scores(params, normalize(outputs.hidden, dim=-1))
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:

@@ -73,7 +73,7 @@ def test_classification():
     assert objective.head_spec(task, 7) == HeadSpec(7, 3, "pooled")
     params = {"head.weight": torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]), "head.bias": torch.tensor([0.0, 0, 1])}
     pooled = torch.tensor([[2.0, 0.0], [0.0, 0.5]])
-    logits = objective.logits(params, Outputs(pooled[:, None], pooled, torch.ones(2, 1)))
+    logits = objective.logits(params, Outputs(pooled[:, None], pooled, torch.ones(2, 1)), {})
     assert logits.tolist() == [[2.0, 0.0, 1.0], [0.0, 0.5, 1.0]]
     assert objective.predict(logits).tolist() == [0, 2]
     batch = {"labels": torch.tensor([0, 1])}

@@ -39,7 +39,7 @@ def test_the_loss_is_cross_entropy_and_the_formula(labels):
         "head.bias": torch.zeros(3).double(),
     }
     objective, truth = WithContrast(Classification(), 0.7), torch.tensor(labels)
-    logits = objective.logits(head, outputs(features))
+    logits = objective.logits(head, outputs(features), {})
     plain = cross_entropy(features @ head["head.weight"].T, truth)
     expected = float(plain) + 0.7 * by_hand(features.tolist(), labels)
     assert float(objective.loss(logits, {"labels": truth})) == pytest.approx(expected, rel=1e-9)

@@ -135,9 +135,9 @@ def test_the_loss_is_the_mean_over_judged_tokens_of_all_rows(objective):
     assert metrics["accuracy"] == pytest.approx((objective.predict(logits) == torch.tensor(labels)).double().mean())
     even = torch.zeros(len(labels), SIZE)
     assert objective.metrics(even, batch)["perplexity"] == pytest.approx(SIZE, rel=1e-5)
-    assert objective.logits({}, Outputs(even, even, even, logits)) is logits
+    assert objective.logits({}, Outputs(even, even, even, logits), {}) is logits
     with pytest.raises(MetaglotError, match="language-model head"):
-        objective.logits({}, Outputs(even, even, even))
+        objective.logits({}, Outputs(even, even, even), {})
 
 
 @pytest.mark.parametrize("objective", [masked(), CausalLm(0)], ids=lambda f: f.name)

@@ -31,7 +31,7 @@ from metaglot.families.heads.labels import (
     ridge,
 )
 from metaglot.families.multilabel import MultiLabelFamily
-from metaglot.families.support_units import SupportUnits
+from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.seeds import torch_generator
 
 
@@ -42,13 +42,13 @@ def units(count: int, width: int, labels: int, *, names: bool = True, purpose: s
     own = (torch.rand(count, labels, generator=draws) < 0.35).float()
     own[:labels] = torch.eye(labels)  # each label at least once
     features = normalize(own @ centres + 0.5 * torch.randn(count, width, generator=draws), dim=1)
-    examples = SupportUnits(features, own, torch.zeros(count).bool())
-    called = SupportUnits(normalize(centres, dim=1), torch.eye(labels), torch.ones(labels).bool())
+    examples = support_units(features, own, is_class_name=False)
+    called = support_units(normalize(centres, dim=1), torch.eye(labels), is_class_name=True)
     return examples.plus(called) if names else examples
 
 
 def with_targets(rows: SupportUnits, targets: torch.Tensor) -> SupportUnits:
-    return SupportUnits(rows.features, targets, rows.is_class_name)
+    return rows._replace(targets=targets)
 
 
 @pytest.mark.parametrize("names", [True, False])

@@ -61,7 +61,7 @@ class Quadratics:
     def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
         return batch
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:
         return outputs.pooled
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:

@@ -142,9 +142,9 @@ class Adapted:
             check_target("unknown", unknown, self.fit.family)
         if isinstance(texts, str):
             return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
-        features = self.embed(texts, _many(pairs))
         if unknown is None:
-            return list(self.predictions_of_features(features).targets)
+            return list(self.predictions(texts, _many(pairs)).targets)
+        features = self.embed(texts, _many(pairs))
         likeliest, in_scope = self.proba_of_features(features).argmax(-1), self.in_scope_of_features(features)
         return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(likeliest, in_scope, strict=True)]
 
@@ -177,8 +177,8 @@ class Adapted:
         >>> adapted.predict_proba(["Why is there a fee on my invoice?"]).shape
         (1, 2)
         """
-        if not self.fit.family.probable:
-            raise MetaglotError(f"a task of {self.fit.family.name} has no probabilities; use predict")
+        if not self.fit.family.probable or self.fit.family.tokens is not None:
+            raise MetaglotError(f"a task of {self.fit.family.name} has no probability of each output; use predict")
         if isinstance(texts, str):
             return self.predict_proba([texts], _in_list(pairs))[0]
         return self.proba_of_features(self.embed(texts, _many(pairs)))
@@ -209,6 +209,8 @@ class Adapted:
         >>> predictions.outputs, predictions.values.shape, predictions.targets
         (('billing', 'technical'), (1, 2), ['billing'])
         """
+        if self.fit.family.tokens is not None:
+            return self.fit.predict(inputs_of(texts, pairs))
         return self.predictions_of_features(self.embed(texts, pairs))
 
     def score(self, texts: Texts, targets: Sequence[Any], pairs: Sequence[str] | None = None) -> Mapping[str, float]:
@@ -242,8 +244,7 @@ class Adapted:
         family = self.fit.family
         examples = check_targeted(family, texts, targets, pairs)
         truth = family.like(examples.targets, self.fit.schema, numbered)
-        features = self.fit.features(examples.inputs).cpu().numpy()
-        return dict(family.score(self.predictions_of_features(features), truth).metrics)
+        return dict(family.score(self.fit.predict(examples.inputs), truth).metrics)
 
     def in_scope(self, texts: Texts, pairs: Sequence[str] | None = None) -> np.ndarray:  # [n]
         """Return the probability that each text belongs to one of the classes, estimated from the examples alone.
@@ -389,7 +390,7 @@ class Adapted:
         >>> adapted.proba_of_features(adapted.embed(["A fee?"])).shape
         (1, 2)
         """
-        return self.fit.values(check_features(features, self.fit.width))
+        return self.fit.values(self._checked(features))
 
     def predictions_of_features(self, features: np.ndarray) -> Predictions:  # [n, D]
         """Return `predictions` for features of `embed`.
@@ -414,7 +415,15 @@ class Adapted:
         >>> adapted.predictions_of_features(adapted.embed(["A fee?"])).targets
         ['billing']
         """
-        return self.fit.predictions(check_features(features, self.fit.width))
+        return self.fit.predictions(self._checked(features))
+
+    def _checked(self, features: np.ndarray) -> np.ndarray:
+        if self.fit.family.tokens is not None:
+            raise MetaglotError(
+                f"a task of {self.fit.family.name} decides on the tokens of a text, and these are features of whole "
+                "texts; use predict"
+            )
+        return check_features(features, self.fit.width)
 
     def in_scope_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n]
         """Return `in_scope` for features of `embed`.

@@ -60,16 +60,16 @@ def predict_aside(
         inside_labels = {label_text(label) for label in family.schema(inside.targets).outputs}
         names = {label: words for label, words in names_given(names).items() if label in inside_labels}
     fit = fit_examples(encoder, family, inside, effort, seed=seed, names=names)
-    return fit.predictions(fit.features(outside.inputs).cpu().numpy())
+    return fit.predict(outside.inputs)
 
 
 def joined(parts: Sequence[Predictions], outputs: tuple[str, ...]) -> Predictions:
     """Return the predictions of several fits as one; an output that a fit has not learnt has the value 0."""
-    values = np.zeros((sum(len(part.targets) for part in parts), len(outputs)))
+    values = np.zeros((sum(len(part.values) for part in parts), len(outputs)))
     at = 0
     for part in parts:
-        values[at : at + len(part.targets), [outputs.index(one) for one in part.outputs]] = part.values
-        at += len(part.targets)
+        values[at : at + len(part.values), [outputs.index(one) for one in part.outputs]] = part.values
+        at += len(part.values)
     return Predictions(outputs, values, [target for part in parts for target in part.targets])
 
 

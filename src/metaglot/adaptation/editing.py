@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from metaglot.adaptation.checks import check_targeted, check_targets, numbered
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples, recorded
-from metaglot.adaptation.support import class_names_of, features_of, head_of, names_as, words_by_label
+from metaglot.adaptation.support import class_names_of, head_of, units_of, with_names, words_by_label
 from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, label_text
@@ -89,12 +87,12 @@ def _added(fit: Fit, more: Examples[Any]) -> Fit:
     family, old = fit.family, fit.schema
     schema = family.extended(old, more.targets)
     earlier = fit.units._replace(targets=family.moved(fit.units.targets, old, schema))
-    units = earlier.plus(features_of(fit.encoder, {}, more.inputs, family.tensor(more.targets, schema)))
+    units = earlier.plus(units_of(fit.encoder, {}, family, schema, more))
     if earlier.is_class_name.any():
         given = fit.class_names if isinstance(fit.class_names, Mapping) else None
         words = names_of([label_text(label) for label in schema.outputs], given)
         class_names = {c: words[c] for c in range(len(old.outputs), len(schema.outputs)) if words[c]}
-        units = units.plus(names_as(fit.encoder, {}, family, schema, class_names))
+        units = with_names(units, fit.encoder, {}, family, schema, class_names)
     remembered = len(fit.examples) or not sum(old.counts)
     return _with_head(
         replace(
@@ -111,15 +109,18 @@ def _solved(fit: Fit, examples: Examples[Any], left: list[int]) -> Fit:
     """Return the fit in closed form to these examples, of which the first are the earlier ones in `left`."""
     assert fit.units is not None
     family, schema = fit.family, fit.family.reduced(fit.schema, examples.targets)
-    targets = family.tensor(examples.targets, schema)
-    units = fit.units.at(torch.nonzero(~fit.units.is_class_name)[:, 0][left])
-    units = units._replace(targets=targets[: len(left)].to(units.features.device))
-    if len(new := examples.inputs.at(range(len(left), len(examples)))):
-        units = units.plus(features_of(fit.encoder, {}, new, targets[len(left) :]))
+    if family.tokens is None:
+        targets = family.tensor(examples.targets[: len(left)], schema)
+        units = fit.units.of(left)
+        units = units._replace(targets=targets.to(units.features.device))
+        if len(left) < len(examples):
+            units = units.plus(units_of(fit.encoder, {}, family, schema, examples.at(range(len(left), len(examples)))))
+    else:  # which tokens are units may depend on the targets
+        units = units_of(fit.encoder, {}, family, schema, examples)
     names = _names(fit, schema.outputs)
     named = names if examples.inputs.pairs is None else False
     class_names = class_names_of(family, schema, fit.effort, named)
-    units = units.plus(names_as(fit.encoder, {}, family, schema, class_names))
+    units = with_names(units, fit.encoder, {}, family, schema, class_names)
     solved = replace(
         fit,
         schema=schema,

@@ -14,10 +14,11 @@ from torch import Tensor
 from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
+from metaglot.adaptation.token_units import token_units
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.labels import Label, label_text
+from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
-from metaglot.families.family import AnyFamily, Predictions, Schema
+from metaglot.families.family import AnyFamily, Places, Predictions, Schema
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.heads import head_size, scores
 from metaglot.types import Params
@@ -52,7 +53,7 @@ class Fit:
     def count(self) -> int:
         """How many examples it learnt from."""
         if self.units is not None:
-            return int((~self.units.is_class_name).sum())
+            return self.units.example_count
         return len(self.examples) or sum(self.schema.counts)
 
     @property
@@ -66,10 +67,21 @@ class Fit:
         return self.encoder.reads if self.paired else None
 
     def features(self, inputs: Inputs) -> Tensor:  # [n, D]
-        """Return the pooled features of the adapted body.
+        """Return the pooled features of the adapted body; raise MetaglotError as `check_inputs`."""
+        self.check_inputs(inputs)
+        return self.encoder.features({**self.encoder.meta, **self.params}, inputs)
 
-        Raises MetaglotError for pairs where single texts were learnt, and for texts alone where it reads the second.
-        """
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return what is predicted for inputs; raise MetaglotError as `check_inputs`."""
+        tools = self.family.tokens
+        if tools is None:
+            return self.predictions(self.features(inputs).cpu().numpy())
+        self.check_inputs(inputs)
+        found = token_units(self.encoder, self.params, self.family, tools, self.schema, inputs)
+        return self.predictions(found.units.features.cpu().numpy(), found.places)
+
+    def check_inputs(self, inputs: Inputs) -> None:
+        """Raise MetaglotError for pairs where single texts were learnt, and for texts alone where it reads pairs."""
         if inputs.pairs is not None and self.paired is False:
             raise MetaglotError(
                 "this was adapted to single texts, and second texts were given, which it never learnt to read; leave "
@@ -80,18 +92,17 @@ class Fit:
             raise MetaglotError(
                 f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"
             )
-        return self.encoder.features({**self.encoder.meta, **self.params}, inputs)
 
     def values(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, K]
         """Return the probabilities of the outputs, or numbers, for features of the adapted body."""
         head = self.head()
         return self.family.link(scores(head, torch.as_tensor(features).double()), self.schema, head).numpy()
 
-    def predictions(self, features: np.ndarray) -> Predictions:  # [n, D]
-        """Return what is predicted for features of the adapted body."""
+    def predictions(self, features: np.ndarray, places: Places | None = None) -> Predictions:  # [n, D]
+        """Return what is predicted for features of the adapted body; `places` where a text has many units."""
         values = self.values(features)
-        decided = self.family.decode(values, self.schema, self.params)
-        return Predictions(tuple(map(label_text, self.schema.outputs)), values, decided)
+        decided = self.family.decode(values, self.schema, self.params, places)
+        return Predictions(self.family.columns(self.schema), values, decided)
 
     def head(self) -> dict[str, Tensor]:
         """Return the parameters of the head, float64, on the CPU."""

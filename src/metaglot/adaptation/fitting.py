@@ -9,7 +9,6 @@ from metaglot.adaptation.fit import Fit, record_of
 from metaglot.adaptation.pair_choice import reader_of
 from metaglot.adaptation.support import Names, Support, class_names_of, head_of, words_by_label
 from metaglot.data.examples import Examples
-from metaglot.families.contrast import WithContrast
 from metaglot.families.family import AnyFamily
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.averaging import averaged
@@ -87,8 +86,8 @@ def _moved(encoder: Encoder, support: Support, effort: Effort | AsTrained, seed:
     body = encoder.params
     strategy = effort.strategy(body, encoder.metric)
     if effort.contrast:
-        objective = support.family.objective(support.schema, encoder.pad_token_id)
-        problem = replace(problem, objective=WithContrast(objective, effort.contrast))
+        objective = support.family.contrasted(support.schema, encoder.pad_token_id, effort.contrast)
+        problem = replace(problem, objective=objective)
     return strategy.adapt(problem, {**encoder.meta, **body}, batch, seed=seed, budget=effort.budget()).params
 
 

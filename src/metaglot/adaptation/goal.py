@@ -10,7 +10,6 @@ from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples
 from metaglot.adaptation.support import Names
 from metaglot.data.examples import Examples
-from metaglot.data.labels import label_text
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily, Predictions
 from metaglot.seeds import fold
@@ -62,9 +61,9 @@ def cross_validated(
     folds: int = 4,
 ) -> float:
     """Return the score by the primary metric on examples set aside in turn, strata spread evenly over the folds."""
-    distinct, outputs = examples.distinct().targets, family.schema(examples.targets).outputs
+    distinct, schema = examples.distinct().targets, family.schema(examples.targets)
     if family.exclusive:
-        counts = {label: distinct.count(label) for label in outputs}
+        counts = {label: distinct.count(label) for label in schema.outputs}
         if rare := [label for label, count in counts.items() if count < 2]:
             raise MetaglotError(f"a goal needs two different texts of each class to test itself; {rare[0]!r} has one")
         folds = min(folds, *counts.values())
@@ -77,4 +76,4 @@ def cross_validated(
             seed_of_fold = fold(seed, "fold", k)
             parts.append(predict_aside(encoder, family, examples, rows, effort, seed=seed_of_fold, names=names))
             truth += examples.at(rows[1]).targets
-    return family.score(joined(parts, tuple(map(label_text, outputs))), truth).metrics[family.measures[0].name]
+    return family.score(joined(parts, family.columns(schema)), truth).metrics[family.measures[0].name]

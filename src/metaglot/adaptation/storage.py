@@ -39,6 +39,7 @@ from metaglot.models.finite import check_finite
 from metaglot.models.heads import head_size
 
 UNITS = {"features": "known.features", "targets": "known.numbers", "is_class_name": "known.spoken"}  # in the file
+OWNER = "known.owner"  # of units, where a text has many
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 
 
@@ -81,8 +82,7 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
     device, effort = over.backbone.learner.device, stated.effort.effort()
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
     weights = {name: value.clone().to(device) for name, value in saved.weights.items()}
-    params = {name: value for name, value in weights.items() if name not in UNITS.values()}
-    units = {part: weights[name] for part, name in UNITS.items() if name in weights}
+    params = {name: value for name, value in weights.items() if name not in (*UNITS.values(), OWNER)}
     return Fit(
         encoder=replace(over, reads=stated.reads),
         family=saved.family,
@@ -90,7 +90,7 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
         params=params,
         effort=effort,
         seed=stated.seed,
-        units=SupportUnits(**units) if units else None,
+        units=_units(weights),
         solver=stated.solver,
         class_names=stated.class_names,
         choice=stated.choice and stated.choice.choice(effort),
@@ -99,6 +99,14 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
         kept=len(saved.examples) > 0,
         provenance=saved.provenance,
     )
+
+
+def _units(weights: Mapping[str, torch.Tensor]) -> SupportUnits | None:
+    parts = [weights[name] for name in UNITS.values() if name in weights]
+    if not parts:
+        return None
+    each = torch.arange(len(parts[0]), device=parts[0].device)
+    return SupportUnits(*parts, owner=weights.get(OWNER, each))
 
 
 class _Saved(NamedTuple):
@@ -123,11 +131,13 @@ def _read(folder: Path) -> _Saved:
         weights = load_file(folder / "weights.safetensors")
         if len({KINDS[type(label)] for label in labels}) > 1 or len(set(labels)) < len(labels):
             raise ValueError("labels that are not distinct and of one kind")
-        if not len(labels) == len(stated.counts) == head_size(weights)[0]:
-            raise ValueError(f"{len(labels)} labels, {len(stated.counts)} counts, a head of {head_size(weights)[0]}")
-        if not family.fits(weights, stated.as_schema()):
+        schema = stated.as_schema()
+        columns, rows = len(family.columns(schema)), head_size(weights)[0]
+        if len(labels) != len(stated.counts) or columns != rows:
+            raise ValueError(f"{len(labels)} labels, {len(stated.counts)} counts, a head of {rows}")
+        if not family.fits(weights, schema):
             raise ValueError(f"labels or a head that are none of a task of {family.name}")
-        _check_known(weights, len(labels))
+        _check_known(weights, columns)
     except DAMAGE as error:
         raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
     source = name_in_record("model_source", plain, folder)
@@ -136,7 +146,8 @@ def _read(folder: Path) -> _Saved:
 
 def _check_known(weights: Mapping[str, torch.Tensor], outputs: int) -> None:
     shapes = [weights[name].shape for name in UNITS.values() if name in weights]
-    fits = len(shapes) == 3 and len(shapes[0]) == 2 and shapes[2] == shapes[1][:1] == shapes[0][:1]
+    owned = OWNER not in weights or (shapes and weights[OWNER].shape == shapes[0][:1])
+    fits = len(shapes) == 3 and owned and len(shapes[0]) == 2 and shapes[2] == shapes[1][:1] == shapes[0][:1]
     if shapes and not (fits and tuple(shapes[1][1:]) in ((), (outputs,))):
         raise ValueError(f"features of examples that do not fit: {[tuple(shape) for shape in shapes]}")
 
@@ -144,8 +155,8 @@ def _check_known(weights: Mapping[str, torch.Tensor], outputs: int) -> None:
 def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
     weights = {name: value.detach().cpu().contiguous() for name, value in sorted(fit.params.items())}
     if fit.units is not None:
-        parts = fit.units._asdict().items()
-        weights |= {UNITS[name]: part.cpu().contiguous() for name, part in parts}
+        weights |= {name: getattr(fit.units, part).cpu().contiguous() for part, name in UNITS.items()}
+        weights |= {OWNER: fit.units.owner.cpu().contiguous()} if fit.family.tokens is not None else {}
     with usual_mode(part / "weights.safetensors") as file:
         save_file(weights, file)
     plain = {
@@ -175,7 +186,7 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
 
 def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
     check_kept(folder, saved.examples, saved.stated.hash())
-    if head_size(saved.weights)[1] != encoder.backbone.learner.hidden_size:
+    if head_size(saved.weights)[1] != encoder.problem(saved.family, saved.stated.as_schema()).head_spec.inputs:
         raise MetaglotError(f"{folder}: its head does not fit the model {encoder.name}")
     earlier = encoder.learnt_beside and saved.stated.model_sha256 == encoder.fingerprint(beside=False)
     if earlier and not isinstance(saved.stated.effort.effort(), AsTrained):  # the algorithm itself has always used them

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
+from metaglot.adaptation.token_units import token_units, window_batch, windows_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, label_text, normal
 from metaglot.data.names import names_of
@@ -32,9 +32,8 @@ class Support(NamedTuple):
 
     def units(self, encoder: Encoder, moved: Params) -> SupportUnits:
         """Return the features of examples and names, with the parameters that adaptation moved."""
-        numbers = self.family.tensor(self.examples.targets, self.schema)
-        named = names_as(encoder, moved, self.family, self.schema, self.class_names)
-        return features_of(encoder, moved, self.examples.inputs, numbers).plus(named)
+        units = units_of(encoder, moved, self.family, self.schema, self.examples)
+        return with_names(units, encoder, moved, self.family, self.schema, self.class_names)
 
     def batch(self, encoder: Encoder) -> Batch:
         """Return the rows for gradient steps, names among them, rare strata several times."""
@@ -43,6 +42,9 @@ class Support(NamedTuple):
         if self.class_names:
             inputs = inputs.plus(Inputs(tuple(self.class_names.values())))
         rows = evened(self.family.strata(targets))
+        if (tools := self.family.tokens) is not None:
+            cut = windows_of(encoder, inputs.at(rows))
+            return window_batch(encoder, self.family, tools, self.schema, cut, [targets[row] for row in rows])
         objective = self.family.objective(self.schema, encoder.pad_token_id)
         return encoder.batch(objective, inputs.at(rows), [self.family.row(targets[row], self.schema) for row in rows])
 
@@ -77,23 +79,40 @@ def words_by_label(classes: Sequence[Label], class_names: Mapping[int, str]) -> 
     return {label_text(classes[c]): words for c, words in class_names.items()}
 
 
+def units_of(
+    encoder: Encoder, moved: Params, family: AnyFamily, schema: Schema, examples: Examples[Any]
+) -> SupportUnits:
+    """Return the units of examples, with the parameters that moved: the texts themselves, or what stands in them."""
+    if (tools := family.tokens) is not None:
+        return token_units(encoder, moved, family, tools, schema, examples.inputs, examples.targets).units
+    return features_of(encoder, moved, examples.inputs, family.tensor(examples.targets, schema))
+
+
 def features_of(encoder: Encoder, moved: Params, inputs: Inputs, targets: Tensor) -> SupportUnits:
     """Return the features of examples with their targets (`Family.tensor`), with the parameters that moved."""
     features = encoder.features({**encoder.meta, **moved}, inputs)
     return support_units(features, targets.to(features.device), is_class_name=False)
 
 
+def with_names(
+    units: SupportUnits,
+    encoder: Encoder,
+    moved: Params,
+    family: AnyFamily,
+    schema: Schema,
+    class_names: Mapping[int, str],
+) -> SupportUnits:
+    """Return the units, and after them the features of the names of outputs."""
+    return units.plus(names_as(encoder, moved, family, schema, class_names)) if class_names else units
+
+
 def names_as(
     encoder: Encoder, moved: Params, family: AnyFamily, schema: Schema, class_names: Mapping[int, str]
 ) -> SupportUnits:
-    """Return the features of the names of outputs."""
-    device = encoder.backbone.learner.device
-    targets = family.tensor([family.alone(schema.outputs[c]) for c in class_names], schema).to(device)
-    if not class_names:
-        empty = torch.zeros(0, encoder.backbone.learner.hidden_size, device=device)
-        return support_units(empty, targets, is_class_name=True)
+    """Return the features of the names of outputs, of which there is one at least."""
+    targets = family.tensor([family.alone(schema.outputs[c]) for c in class_names], schema)
     features = encoder.features({**encoder.meta, **moved}, Inputs(tuple(class_names.values())))
-    return support_units(features, targets, is_class_name=True)
+    return support_units(features, targets.to(features.device), is_class_name=True)
 
 
 def head_of(

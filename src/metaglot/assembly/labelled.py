@@ -13,10 +13,12 @@ from metaglot.config import Recipe, SetSettings, set_path
 from metaglot.data.builtin import load_builtin
 from metaglot.data.encode import Encoder
 from metaglot.data.encodings import encoding_in
+from metaglot.data.examples import Inputs
 from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
 from metaglot.data.store import CHARS, tokenise
 from metaglot.data.task_kind import cells_of, task_of
+from metaglot.data.windows import Window, windows
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
 from metaglot.families.targets import targets_of
@@ -51,7 +53,7 @@ def labelled_sources(
             without=settings.without,
             min_per_class=settings.min_per_class,
         )
-        set_sources = sources_of(examples, select, _targets(settings, table, backbone))
+        set_sources = sources_of(examples, select, _targets(recipe, settings, table, backbone))
         if recipe.episodes.named and not _has_pairs(table):  # the name of a relation is not a pair that has it
             set_sources = [
                 with_names(source, settings.names, partial(_encoded, recipe, backbone)) for source in set_sources
@@ -60,14 +62,25 @@ def labelled_sources(
     return tuple(sources), hashes, tables
 
 
-def _targets(settings: SetSettings, table: pa.Table, backbone: Backbone) -> Targets | None:
+def _targets(recipe: Recipe, settings: SetSettings, table: pa.Table, backbone: Backbone) -> Targets | None:
     """Return the targets of a set; None where each example has one class, which is stored beside its tokens."""
     task = settings.task or task_of(table)
     if FAMILIES.exclusive(task):
         return None
     family = family_called(task)
     values = targets_of(table, family, source=settings.path)
-    return targets_by(family, values.targets, pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
+    first = () if family.tokens is None else _first_windows(table, backbone, recipe.model.max_length)
+    pad_token_id = int(backbone.tokenizer.pad_token_id or 0)
+    return targets_by(family, values.targets, pad_token_id=pad_token_id, windows=first)
+
+
+def _first_windows(table: pa.Table, backbone: Backbone, max_length: int) -> list[Window]:
+    """Return the first window of each row."""
+    texts, pairs = table["text"].to_pylist(), table["text_pair"].to_pylist() if _has_pairs(table) else None
+    inputs = Inputs(tuple(texts), None if pairs is None else tuple(pair or "" for pair in pairs))
+    cut = windows(backbone.tokenizer, inputs, max_length=max_length, prompt=backbone.prompt, where=backbone.name)
+    first = {window.owner: window for window in reversed(cut)}
+    return [first[owner] for owner in range(len(inputs))]
 
 
 def _has_pairs(table: pa.Table) -> bool:

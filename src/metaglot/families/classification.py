@@ -15,7 +15,8 @@ from metaglot.data.labels import Label, in_order, label_text, labels_of, of_kind
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.classes.tools import ClassTools
-from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.contrast import WithContrast
+from metaglot.families.family import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.heads.classes import blend, fitted, solver_of
 from metaglot.families.other_kind import check_no_numbers, check_one_each
 from metaglot.families.quiet_sklearn import quiet_sklearn
@@ -48,8 +49,9 @@ class Classification:
         targets = one_hot(labels, spec.outputs).to(outputs.pooled.dtype)
         return Units(outputs.pooled, targets, torch.arange(len(labels), device=labels.device))
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, C]
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, C]
         """Return pooled · head.weightᵀ + head.bias, or its counterpart in a head of another form."""
+        del batch
         return scores(params, outputs.pooled)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B
@@ -91,6 +93,7 @@ class ClassificationFamily:
 
     name: str = "classification"
     exclusive: ClassTools = field(default_factory=ClassTools)
+    tokens: None = None
     probable: bool = True
     steps: int = 20
     measures: Measures = CLASSIFICATION
@@ -164,6 +167,10 @@ class ClassificationFamily:
             "It knows only the classes above and gives every text one of them.",
         )
 
+    def columns(self, schema: Schema) -> tuple[str, ...]:
+        """Return the names of the outputs."""
+        return tuple(map(label_text, schema.outputs))
+
     def tensor(self, targets: Sequence[Label], schema: Schema) -> Tensor:  # [n], long
         """Return the number of the class of each."""
         number = {label: i for i, label in enumerate(schema.outputs)}
@@ -182,6 +189,10 @@ class ClassificationFamily:
         """Return the objective of classes."""
         del schema
         return Classification(pad_token_id)
+
+    def contrasted(self, schema: Schema, pad_token_id: int, weight: float) -> WithContrast:
+        """Return the objective with a contrastive loss beside its own."""
+        return WithContrast(self.objective(schema, pad_token_id), weight)
 
     def alone(self, output: Label) -> Label:
         """Return the class itself."""
@@ -219,9 +230,9 @@ class ClassificationFamily:
         del schema, params
         return scores.softmax(-1)
 
-    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[Label]:
+    def decode(self, values: np.ndarray, schema: Schema, params: Params, places: Places | None = None) -> list[Label]:
         """Return the likeliest class of each."""
-        del params
+        del params, places
         return [schema.outputs[i] for i in values.argmax(-1)]
 
     def fits(self, params: Params, schema: Schema) -> bool:

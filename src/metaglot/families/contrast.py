@@ -54,10 +54,10 @@ class WithContrast:
         """Return what a head of this shape is made of."""
         return self.objective.units(outputs, batch, spec)
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, C + B]
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, C + B]
         """Return the scores of the objective, then the cosine with each text of the batch, over T."""
         unit = normalize(outputs.pooled, dim=-1)
-        return torch.cat([self.objective.logits(params, outputs), unit @ unit.T / TEMPERATURE], dim=1)
+        return torch.cat([self.objective.logits(params, outputs, batch), unit @ unit.T / TEMPERATURE], dim=1)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B
         """Return L."""

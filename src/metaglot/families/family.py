@@ -10,15 +10,17 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 from torch import Tensor
 
+from metaglot.data.examples import Inputs
 from metaglot.data.labels import Label
+from metaglot.data.windows import Window
 from metaglot.families.classes.tools import ClassTools
-from metaglot.families.contrast import Comparable
 from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures
-from metaglot.types import Params, Row
+from metaglot.types import Objective, Params, Row
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 Name = Callable[[int], str]
 """What an error calls the target of a row: "label number 3", "train.csv, line 7: label"."""
 
@@ -91,6 +93,28 @@ class Predictions(NamedTuple):
     targets: Sequence[Any]
 
 
+class Places(NamedTuple):
+    """Where units stand whose text has many of them, in the order of their features."""
+
+    inputs: Inputs
+    owner: np.ndarray  # [M], the number of the input
+    window: np.ndarray  # [M], the number of the window, counted over all inputs
+    start: np.ndarray  # [M], the first character of the unit in its text
+    end: np.ndarray  # [M], one after the last
+
+
+class TokenTools(Protocol[T_contra]):
+    """How tokens become units where a text has many: it is read in windows, however long it is."""
+
+    def row(self, target: T_contra | None, schema: Schema, window: Window) -> Row:
+        """Return what a row of a batch says of its units, beside the tokens; None: the target is not known."""
+        ...
+
+    def places(self, window: Window) -> np.ndarray:  # [U, 2]
+        """Return the first character of each unit and one after its last, in the order of the objective's units."""
+        ...
+
+
 class Family(Protocol[T]):
     """The whole of a kind of task; T is what it predicts for a text."""
 
@@ -102,6 +126,11 @@ class Family(Protocol[T]):
     @property
     def exclusive(self) -> ClassTools | None:
         """What there is where a text is of exactly one of the outputs; None for any other kind."""
+        ...
+
+    @property
+    def tokens(self) -> TokenTools[T] | None:
+        """How tokens become units; None where a text is one unit."""
         ...
 
     @property
@@ -177,10 +206,14 @@ class Family(Protocol[T]):
         """Return what a model card says of it."""
         ...
 
+    def columns(self, schema: Schema) -> tuple[str, ...]:
+        """Return the names of the columns of values: the outputs, unless the kind says more of them."""
+        ...
+
     # Tensors
 
     def tensor(self, targets: Sequence[T], schema: Schema) -> Tensor:
-        """Return the targets as numbers, [n] or [n, K]."""
+        """Return the targets as numbers, [n] or [n, K]; of no use where a text has many units."""
         ...
 
     def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:
@@ -188,11 +221,15 @@ class Family(Protocol[T]):
         ...
 
     def row(self, target: T, schema: Schema) -> Row:
-        """Return what a row of a batch says of its target."""
+        """Return what a row of a batch says of its target; of no use where a text has many units."""
         ...
 
-    def objective(self, schema: Schema, pad_token_id: int) -> Comparable:
-        """Return what gradient steps learn by."""
+    def objective(self, schema: Schema, pad_token_id: int) -> Objective:
+        """Return what algorithms learn by."""
+        ...
+
+    def contrasted(self, schema: Schema, pad_token_id: int, weight: float) -> Objective:
+        """Return what gradient steps learn by: with a contrastive loss of this weight where whole texts compare."""
         ...
 
     def alone(self, output: Label) -> T | None:
@@ -232,8 +269,10 @@ class Family(Protocol[T]):
         """Return probabilities, or numbers on their own scale, of the scores of a head."""
         ...
 
-    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[T]:  # [n, K] -> [n]
-        """Return what is decided of probabilities or numbers."""
+    def decode(
+        self, values: np.ndarray, schema: Schema, params: Params, places: Places | None = None
+    ) -> list[T]:  # [n, K] or [M, K] -> [n]
+        """Return what is decided of probabilities or numbers; `places` where a text has many units."""
         ...
 
     def fits(self, params: Params, schema: Schema) -> bool:

@@ -16,7 +16,8 @@ from metaglot.data.label_lists import absent_notes, as_cell, check_no_indicators
 from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.contrast import WithContrast
+from metaglot.families.family import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.heads.labels import LabelHead, label_head, one_vs_rest
 from metaglot.families.other_kind import check_no_numbers
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
@@ -53,8 +54,9 @@ class MultiLabel:
         targets = batch["targets"].clamp(min=0).to(outputs.pooled.dtype)
         return Units(outputs.pooled, targets, torch.arange(len(targets), device=targets.device))
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, C]
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, C]
         """Return the log odds of each label."""
+        del batch
         return scores(params, outputs.pooled)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats, mean over B and the labels that are judged
@@ -120,6 +122,7 @@ class MultiLabelFamily:
 
     name: str = "multilabel"
     exclusive: None = None
+    tokens: None = None
     probable: bool = True
     steps: int = 20  # docs/tuning.md
     measures: Measures = SCORED
@@ -202,6 +205,10 @@ class MultiLabelFamily:
             "It knows only the labels above, gives a text any number of them, and may give none.",
         )
 
+    def columns(self, schema: Schema) -> tuple[str, ...]:
+        """Return the names of the outputs."""
+        return tuple(map(label_text, schema.outputs))
+
     def tensor(self, targets: Sequence[LABELS], schema: Schema) -> Tensor:  # [n, K] of 0 and 1
         """Return which labels each text has."""
         return torch.tensor([[float(label in own) for label in schema.outputs] for own in targets]).reshape(
@@ -222,6 +229,10 @@ class MultiLabelFamily:
         """Return the objective of labels."""
         del schema
         return MultiLabel(pad_token_id)
+
+    def contrasted(self, schema: Schema, pad_token_id: int, weight: float) -> WithContrast:
+        """Return the objective with a contrastive loss beside its own."""
+        return WithContrast(self.objective(schema, pad_token_id), weight)
 
     def alone(self, output: Label) -> LABELS:
         """Return the set of this label."""
@@ -257,8 +268,9 @@ class MultiLabelFamily:
         del schema, params
         return scores.sigmoid()
 
-    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[LABELS]:
+    def decode(self, values: np.ndarray, schema: Schema, params: Params, places: Places | None = None) -> list[LABELS]:
         """Return the labels whose probability reaches the threshold."""
+        del places
         least = params[THRESHOLD].cpu().numpy() if THRESHOLD in params else np.full(len(schema.outputs), 0.5)
         names = [label_text(label) for label in schema.outputs]
         return [frozenset(names[i] for i in np.flatnonzero(row >= least)) for row in values]

@@ -17,11 +17,12 @@ from sklearn.linear_model import Ridge
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from metaglot.data.labels import Label
+from metaglot.data.labels import Label, label_text
 from metaglot.data.number_cells import number_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.families.family import Described, Linear, Name, Predictions, Read, Schema, Solved
+from metaglot.families.contrast import WithContrast
+from metaglot.families.family import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.heads.numbers import Line, centred, levels_of, nearest_level, ridge
 from metaglot.families.other_kind import check_levels
 from metaglot.families.scoring import Scored, check_values, ndcg, rank_correlation
@@ -71,8 +72,9 @@ class Regression:
         targets = batch["targets"].to(outputs.pooled.dtype)
         return Units(outputs.pooled, targets, torch.arange(len(targets), device=targets.device))
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [B, 1]
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, 1]
         """Return the numbers, in units of the spread."""
+        del batch
         return scores(params, outputs.pooled)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # quarters of squared spreads, mean over B
@@ -119,6 +121,7 @@ class RegressionFamily:
     ordinal: bool = False
     name: str = "regression"
     exclusive: None = None
+    tokens: None = None
     probable: bool = False
     steps: int = 0
     measures: Measures = SCORED
@@ -194,6 +197,10 @@ class RegressionFamily:
             "It gives every text a number on the scale of the examples, whether or not the text is of their kind.",
         )
 
+    def columns(self, schema: Schema) -> tuple[str, ...]:
+        """Return the names of the outputs."""
+        return tuple(map(label_text, schema.outputs))
+
     def tensor(self, targets: Sequence[float], schema: Schema) -> Tensor:  # [n, 1], on their own scale
         """Return the numbers."""
         del schema
@@ -212,6 +219,10 @@ class RegressionFamily:
     def objective(self, schema: Schema, pad_token_id: int) -> Regression:
         """Return the objective of numbers of this mean and spread."""
         return Regression(pad_token_id, schema.mean, schema.spread)
+
+    def contrasted(self, schema: Schema, pad_token_id: int, weight: float) -> WithContrast:
+        """Return the objective with a contrastive loss beside its own."""
+        return WithContrast(self.objective(schema, pad_token_id), weight)
 
     def alone(self, output: Label) -> None:
         """Return None: the name of the number describes no value."""
@@ -246,9 +257,9 @@ class RegressionFamily:
         del params
         return scores * schema.spread + schema.mean
 
-    def decode(self, values: np.ndarray, schema: Schema, params: Params) -> list[float]:
+    def decode(self, values: np.ndarray, schema: Schema, params: Params, places: Places | None = None) -> list[float]:
         """Return the numbers; of an ordinal kind the level that is nearest to each."""
-        del params
+        del params, places
         if not schema.levels:
             return values[:, 0].tolist()
         levels = torch.tensor(levels_of(schema.levels), dtype=torch.float64)

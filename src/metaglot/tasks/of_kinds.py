@@ -40,13 +40,19 @@ def draw_of_kind(source: Source, targets: Targets, shape: Shape, rng: np.random.
         drawn = _drawn(source, targets, shape, rng)
         of_support = [targets.of[int(i)] for i in drawn.parts.support] + [target for _, target in drawn.names]
         schema = _schema(source, targets, drawn, of_support)
-        values = targets.family.tensor(of_support, schema)
-        if len(drawn.parts.query) and bool((values != values[:1]).any()):
+        if len(drawn.parts.query) and _tells_apart(targets, of_support, schema):
             return _episode(source, targets, drawn, schema)
     raise MetaglotError(
         f"{source.info.name}: {TRIES} support sets were drawn, and in each of them all examples had the same target, "
         "or none was left to judge by; ask for more shots (episodes.shots), or leave the task out (min_per_class)"
     )
+
+
+def _tells_apart(targets: Targets, of_support: Sequence[Any], schema: Schema) -> bool:
+    if targets.family.tokens is not None:  # a text alone has units that differ
+        return bool(schema.outputs)
+    values = targets.family.tensor(of_support, schema)
+    return bool((values != values[:1]).any())
 
 
 def _drawn(source: Source, targets: Targets, shape: Shape, rng: np.random.Generator) -> _Drawn:
@@ -96,9 +102,7 @@ def _episode(source: Source, targets: Targets, drawn: _Drawn, schema: Schema) ->
         family=family.name,
     )
     at = np.concatenate([support, query])
-    rows = [
-        {**row, **family.row(targets.of[int(i)], schema)} for row, i in zip(source.examples.rows(at), at, strict=True)
-    ]
+    rows = [{**row, **targets.row(int(i), schema)} for row, i in zip(source.examples.rows(at), at, strict=True)]
     names = [{**row, **family.row(target, schema)} for row, target in drawn.names]
     return Episode(
         task=task,

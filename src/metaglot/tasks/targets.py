@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaglot.data.strata import strata_of_groups
-from metaglot.families.family import AnyFamily
+from metaglot.data.windows import Window
+from metaglot.families.family import AnyFamily, Schema
+from metaglot.types import Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +21,14 @@ class Targets:
     groups: Sequence[tuple[str, ...]]  # by position: what the example is one of (`Family.counted`)
     outputs: tuple[str, ...]  # of the whole set: labels or classes in order, or the one number
     pad_token_id: int = 0
+    windows: Sequence[Window] = ()  # by position, where a text has many units: its first window
+
+    def row(self, position: int, schema: Schema) -> Row:
+        """Return what a row of a batch says of an example: its target, and its tokens where a text has many units."""
+        if self.family.tokens is not None:
+            window = self.windows[position]
+            return {**window.tokens, **self.family.tokens.row(self.of[position], schema, window)}
+        return self.family.row(self.of[position], schema)
 
     def bare(self, rows: np.ndarray) -> np.ndarray:
         """Return those of the rows that are of no group, such as texts without a label."""
@@ -32,14 +42,16 @@ class Targets:
         return [row[column == i] for i in range(len(self.outputs))]
 
 
-def targets_by(family: AnyFamily, of: Sequence[Any], *, pad_token_id: int = 0) -> Targets:
+def targets_by(
+    family: AnyFamily, of: Sequence[Any], *, pad_token_id: int = 0, windows: Sequence[Window] = ()
+) -> Targets:
     """Return targets that a family has read; an absent one is None, and its example is left out."""
     there = [i for i, target in enumerate(of) if target is not None]
     groups: list[tuple[str, ...]] = [()] * len(of)
     for i, own in zip(there, family.counted([of[i] for i in there]), strict=True):
         groups[i] = own
     outputs = tuple(sorted({name for own in groups for name in own}))
-    return Targets(family, of, groups, outputs, pad_token_id)
+    return Targets(family, of, groups, outputs, pad_token_id, windows)
 
 
 class Parts(NamedTuple):

@@ -46,9 +46,19 @@ class Question(NamedTuple):
         from metaglot.data.empty import empty_rows
 
         blank = set(empty_rows(inputs.texts, inputs.pairs))
-        features = self._features(inputs.at(i for i in range(len(inputs)) if i not in blank), advance)
-        found = iter(self._of_features(features))
+        read = inputs.at(i for i in range(len(inputs)) if i not in blank)
+        by_token = self.adapted.fit.family.tokens is not None
+        found = iter(self._by_token(read, advance) if by_token else self._of_features(self._features(read, advance)))
         return [Prediction() if i in blank else next(found) for i in range(len(inputs))]
+
+    def _by_token(self, inputs: Inputs, advance: Callable[[int], None]) -> Iterator[Prediction]:
+        """Yield what is predicted where a text has many units, whose values are of no text."""
+        family = self.adapted.fit.family
+        for at in range(0, len(inputs), BLOCK):
+            some = inputs.at(range(at, min(at + BLOCK, len(inputs))))
+            for target in self.adapted.predictions(some.texts, some.pairs).targets:
+                yield Prediction(False, family.plain(target), family.shown(target))
+            advance(len(some))
 
     def _features(self, inputs: Inputs, advance: Callable[[int], None]) -> "np.ndarray":
         import numpy as np

@@ -23,7 +23,7 @@ from torch import Tensor
 from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.frozen_proto import prototypes
-from metaglot.evaluation.baselines.method import decided, numbered
+from metaglot.evaluation.baselines.method import decided, numbered, only_whole
 from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
 from metaglot.families.family import AnyFamily, Predictions, Schema
@@ -84,9 +84,9 @@ class FineTune:
         fixed = {"batch_size": self.batch_size, "scale": self.scale, "warmup": self.warmup}
         return {"by_shot": table, **fixed, **asdict(self.scope), "weights": self.start.fingerprint()}
 
-    def why_not(self, family: AnyFamily) -> None:
-        """Return None: it learns every kind of task."""
-        del family
+    def why_not(self, family: AnyFamily) -> str | None:
+        """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
+        return only_whole(family, "its head reads features of whole texts")
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> "FineTuned":
         """Return the model trained on the support set."""

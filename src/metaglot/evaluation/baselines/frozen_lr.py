@@ -6,7 +6,7 @@ from typing import Any
 
 from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.method import Decided
+from metaglot.evaluation.baselines.method import Decided, only_whole
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -34,9 +34,9 @@ class FrozenLR:
         """The recorded choices."""
         return {"C": self.c}
 
-    def why_not(self, family: AnyFamily) -> None:
-        """Return None: it learns every kind of task."""
-        del family
+    def why_not(self, family: AnyFamily) -> str | None:
+        """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
+        return only_whole(family, "it reads features of whole texts")
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
         """Return the model fitted on the support set."""

@@ -18,7 +18,7 @@ from torch.nn.functional import one_hot
 
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.method import Decided
+from metaglot.evaluation.baselines.method import Decided, only_whole
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -48,9 +48,9 @@ class Knn:
         """The recorded choices."""
         return {"k": self.k, "scale": self.scale, "alpha": self.alpha}
 
-    def why_not(self, family: AnyFamily) -> None:
-        """Return None: it learns every kind of task."""
-        del family
+    def why_not(self, family: AnyFamily) -> str | None:
+        """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
+        return only_whole(family, "its neighbours are whole texts")
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
         """Return the support set, embedded; where it has fewer than k examples, all of them vote."""

@@ -7,7 +7,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.labels import label_text
 from metaglot.families.family import AnyFamily, Predictions, Schema
 from metaglot.types import Params
 
@@ -64,12 +63,17 @@ class Decided:
 
 def decided(family: AnyFamily, schema: Schema, values: np.ndarray, params: Params) -> Predictions:  # [n, K]
     """Return the predictions with these values."""
-    return Predictions(tuple(map(label_text, schema.outputs)), values, family.decode(values, schema, params))
+    return Predictions(family.columns(schema), values, family.decode(values, schema, params))
 
 
 def only_classes(family: AnyFamily, what: str) -> str | None:
     """Return the reason why a method that is about classes cannot learn a kind of task, or None."""
     return None if family.exclusive else f"{what}, and these tasks are {family.name}"
+
+
+def only_whole(family: AnyFamily, what: str) -> str | None:
+    """Return the reason why a method that is about whole texts cannot learn a kind of task, or None."""
+    return f"{what}, and a task of {family.name} is about the words of a text" if family.tokens else None
 
 
 def numbered(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:

@@ -72,7 +72,7 @@ class Ours:
             seed=seed,
             names=self.names,
         )
-        shared = adapted.fit.head_only and adapted.fit.encoder.reads_both
+        shared = adapted.fit.head_only and adapted.fit.encoder.reads_both and family.tokens is None
         return OnFeatures(adapted, self.queries) if shared else OnTexts(adapted)
 
 

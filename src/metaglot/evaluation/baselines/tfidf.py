@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from metaglot.data.examples import Examples, Inputs
-from metaglot.evaluation.baselines.method import Decided
+from metaglot.evaluation.baselines.method import Decided, only_whole
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -38,9 +38,9 @@ class Tfidf:
         """The recorded choices."""
         return {"C": self.c, "words": [1, 2], "characters": [2, 4]}
 
-    def why_not(self, family: AnyFamily) -> None:
-        """Return None: it learns every kind of task."""
-        del family
+    def why_not(self, family: AnyFamily) -> str | None:
+        """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
+        return only_whole(family, "it counts the words of whole texts")
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
         """Return the model fitted on the support set; a pair of texts counts as one text."""

@@ -82,9 +82,9 @@ class OverVocabulary:
         del outputs, batch, spec
         raise MetaglotError("a task over the vocabulary has no head of its own, so there is nothing to make one of")
 
-    def logits(self, params: Params, outputs: Outputs) -> Tensor:  # [M, V]
+    def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [M, V]
         """Return the scores of the judged positions."""
-        del params
+        del params, batch
         return judged_logits(outputs)
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:  # nats a judged token
