@@ -5,7 +5,7 @@ and direction from there.  A score is kept as it was computed (a share, not a pe
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Better = Literal["higher", "lower"]
@@ -26,6 +26,8 @@ class Metric:
     low: float | None = None  # the least score there can be, before scaling; None without a bound
     high: float | None = None
     meaning: str = field(default="", compare=False)  # what a note below a table says of it; title and unit if absent
+    of_targets: bool = field(default=False, compare=False)  # whether its unit is that of the targets, whatever it is
+    span: tuple[float, float] | None = None  # such targets lie from … to …: tasks of unlike spans have no common mean
 
     @property
     def sign(self) -> float:
@@ -34,8 +36,9 @@ class Metric:
 
     @property
     def words(self) -> str:
-        """Its title within a sentence: "accuracy"."""
-        return self.title or self.name.replace("_", " ")
+        """Its title within a sentence: "accuracy", "MAE of numbers from 1 to 5"."""
+        title = self.title or self.name.replace("_", " ")
+        return title if self.span is None else f"{title} of numbers from {self.span[0]:.4g} to {self.span[1]:.4g}"
 
     @property
     def heading(self) -> str:
@@ -127,6 +130,11 @@ ECE = share("ece", "ECE", better="lower", meaning="expected calibration error in
 CLASSIFICATION: Measures = (ACCURACY, MACRO_F1, ECE)  # of results; also of results that do not name their metrics
 LOSS = least_loss("loss")
 LABELLED: Measures = (ACCURACY, LOSS)  # of a batch of labelled examples; also of runs that say nothing of them
+
+
+def with_span(measures: Measures, span: tuple[float, float] | None) -> Measures:
+    """Return the metrics, those in the unit of the targets with the span of these."""
+    return tuple(replace(metric, span=span) if metric.of_targets else metric for metric in measures)
 
 
 def by_name(measures: Measures) -> Mapping[str, Metric]:

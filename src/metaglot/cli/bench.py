@@ -278,9 +278,10 @@ def write_benchmark(
     write_whole(out / "table.md", "\n".join(map(markdown_grid, tables)))
     for name, found in results.items():
         parts = by_metric(found)
+        titles = {metric: metric.words.replace(" ", "-") if metric.span else metric.name for metric in parts}
         for metric, part in parts.items():
             if picture := shots_chart(part):
-                write_whole(out / (f"{name}.svg" if len(parts) == 1 else f"{name}-{metric.name}.svg"), picture)
+                write_whole(out / (f"{name}.svg" if len(parts) == 1 else f"{name}-{titles[metric]}.svg"), picture)
     return tables
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from metaglot.data.draws import Draws
 from metaglot.data.form import answered
+from metaglot.data.number_span import with_span_of_file
 from metaglot.data.readers import read_table
 from metaglot.data.task_kind import cells_of, task_of
 from metaglot.errors import MetaglotError
@@ -31,7 +32,7 @@ def tables_of(
     domains = sorted(table["domain"].unique().drop_null().to_pylist()) if "domain" in table.column_names else []
     if not domains:
         raise MetaglotError(f"{path}: it has no column of domains; name it, as in --columns domain=COLUMN")
-    of = table["domain"].to_pylist()
+    of, table = table["domain"].to_pylist(), with_span_of_file(table)
     return {f"{stem}/{domain}": table.filter(pa.array([one == domain for one in of])) for domain in domains}
 
 

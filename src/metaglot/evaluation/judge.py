@@ -7,11 +7,13 @@ from typing import Any
 
 from metaglot.data.arguments import check_all
 from metaglot.data.examples import Examples
+from metaglot.data.number_span import span_of_file
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.peak import forget_peak, peak_mb
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells, check_plan, query_rows, unique
 from metaglot.evaluation.result import Result
+from metaglot.metric import Measures, with_span
 from metaglot.seeds import fold
 
 
@@ -71,7 +73,7 @@ class Judge:
             model=method.model,
             bins=scored.bins,
             peak_mb=peak,
-            measures=scored.measures,
+            measures=_in_scale(scored.measures, task_set),
             kind=task_set.family.name,
         )
 
@@ -88,6 +90,14 @@ def refusals(task_sets: Sequence[TaskSet], methods: Sequence[Method]) -> dict[st
     kinds = {task.family.name: task.family for task in task_sets}
     found = {(method.name, kind): method.why_not(family) for method in methods for kind, family in kinds.items()}
     return {f"{name} on {kind}": f"{name}: {reason}" for (name, kind), reason in found.items() if reason}
+
+
+def _in_scale(measures: Measures, task_set: TaskSet) -> Measures:
+    """Return the metrics, with the span of the numbers of the task's file where scores are in their unit."""
+    if not any(metric.of_targets for metric in measures):
+        return measures
+    numbers = [target for target in task_set.targets if target is not None]
+    return with_span(measures, span_of_file(task_set.table) or (float(min(numbers)), float(max(numbers))))
 
 
 def _can(method: Method, task: TaskSet) -> bool:

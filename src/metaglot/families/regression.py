@@ -31,7 +31,9 @@ from metaglot.metric import Measures, Metric, least_loss
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
-MAE, RMSE = least_loss("mae", "MAE", unit=""), least_loss("rmse", "RMSE", unit="")
+MAE, RMSE = (
+    Metric(name, name.upper(), better="lower", low=0.0, of_targets=True) for name in ("mae", "rmse")
+)  # in the unit of the numbers
 SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
 MEASURES: Measures = (MAE, RMSE, least_loss("loss", unit=""))
 NDCG = Metric(

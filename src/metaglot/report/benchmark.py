@@ -10,6 +10,7 @@ from metaglot.evaluation.statistics import differences, macro_interval
 from metaglot.metric import CLASSIFICATION, Metric
 from metaglot.report.comparison import BETTER
 from metaglot.report.grids import Grid, Text, tone
+from metaglot.report.scales import in_scales
 from metaglot.report.summary import (
     at_shot,
     better_frozen,
@@ -29,10 +30,12 @@ Groups = Mapping[str, Sequence[Result]]
 
 def benchmark(groups: Groups, ours: str) -> list[Grid]:
     """Return the tables: scores, gains of `ours`, cost and other metrics; tables of their own for each metric."""
+    scaled = iter(in_scales([result for results in groups.values() for result in results]))
+    groups = {name: [next(scaled) for _ in results] for name, results in groups.items()}
     parts = by_metric([result for results in groups.values() for result in results])
     made: list[Grid] = []
     for metric, everything in parts.items():
-        shares = {name: by_metric(results).get(metric, []) for name, results in groups.items()}
+        shares = {name: [one for one in results if one.metric == metric] for name, results in groups.items()}
         here = {name: share for name, share in shares.items() if share}
         tables = [means(here, metric), gains(here, ours, metric), costs(everything)]
         made += tables if len(parts) == 1 else [grid._replace(title=named_by(metric, grid.title)) for grid in tables]

@@ -58,10 +58,10 @@ def sections(report_data: ReportData) -> tuple[str, list[Section]]:
 def _judged(report_data: ReportData, results: list[Result], found: list[Comparison]) -> list[Section]:
     """Return the sections on results: those of one metric after the other, named after it if there are several."""
     parts = by_metric(results)
-    fewer = by_metric(without(results, report_data.leave_out)) if results and report_data.leave_out else {}
+    left = set(tasks_of(without(results, report_data.leave_out) if results else []))
     made: list[Section] = []
     for metric, part in parts.items():
-        less = fewer.get(metric, [])
+        less = [result for result in part if result.task in left]
         less = less if len(less) < len(part) else []
         here = _of_metric(report_data, metric, part, less, [c for c in found if c.metric == metric])
         made += here if len(parts) == 1 else [one._replace(title=named_by(metric, one.title)) for one in here]

@@ -15,6 +15,7 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, Ranking, Scores, macro_interval, rank_methods, t_interval
 from metaglot.metric import ACCURACY, ECE, Metric
+from metaglot.report.scales import in_scales
 
 
 def methods_of(results: Sequence[Result]) -> list[str]:
@@ -47,9 +48,12 @@ def without(results: Sequence[Result], tasks: Collection[str]) -> list[Result]:
 
 
 def by_metric(results: Sequence[Result]) -> dict[Metric, list[Result]]:
-    """Return the results by their primary metric, in the order in which they were run."""
+    """Return the results by their primary metric, in the order in which they were run.
+
+    Where it is in the unit of the numbers of a task, tasks of unlike scales are apart too (`scales.py`).
+    """
     parts: dict[Metric, list[Result]] = {}
-    for result in results:
+    for result in in_scales(results):
         parts.setdefault(result.metric, []).append(result)
     return parts
 

@@ -36,10 +36,10 @@ def grids(results: Sequence[Result], *, leave_out: Collection[str] = (), referen
         raise MetaglotError("results: expected one result or more, got none; judge a task first")
     leave_out = check_all("leave_out", leave_out, str, "names of tasks")
     reference = None if reference is None else check_text("reference", reference)
-    parts, fewer = by_metric(results), by_metric(without(results, leave_out)) if leave_out else {}
+    parts, left = by_metric(results), set(tasks_of(without(results, leave_out)))
     tables: list[Grid] = []
     for metric, part in parts.items():
-        less = fewer.get(metric, [])
+        less = [result for result in part if result.task in left]
         less = less if len(less) < len(part) else []
         made = _of_metric(part, less, metric, [name for name in leave_out if name in tasks_of(part)], reference)
         tables += made if len(parts) == 1 else [grid._replace(title=named_by(metric, grid.title)) for grid in made]
