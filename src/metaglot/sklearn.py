@@ -6,7 +6,7 @@
 It takes part in pipelines, `cross_val_score` and searches like any other classifier.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence, Set
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Self
@@ -112,7 +112,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(NO_TEXTS)
         if y is None:
             raise ValueError("FewShotClassifier requires y to be passed, but the target y is None.")
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(_one_each(y), warn=True)
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -246,6 +246,26 @@ def _keys(classes: np.ndarray) -> list[str]:
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise InputError(f"y: two classes are both written {twice[0]!r}; give them other names")
     return keys
+
+
+def _one_each(y: Any) -> Any:
+    """Return labels; raise InputError for sets, lists and fractions, which are other kinds of tasks than classes."""
+    if isinstance(y, np.ndarray) and y.ndim > 1:
+        return y  # one column is taken, and scikit-learn says what is wrong with several
+    for row, label in enumerate(y if isinstance(y, Iterable) else ()):
+        if isinstance(label, list | tuple | Set | np.ndarray):
+            raise _of_another_kind(row, label, "several labels", "multilabel", "learns several labels a text")
+        if isinstance(label, float | np.floating) and np.isfinite(label) and not float(label).is_integer():
+            way = "learns numbers; write numbers that name classes as strings"
+            raise _of_another_kind(row, label, "a number with a fraction", "regression", way)
+    return y
+
+
+def _of_another_kind(row: int, label: object, what: str, task: str, way: str) -> InputError:
+    return InputError(
+        f"Unknown label type: row {row} of y is {label!r:.60}, {what}, and FewShotClassifier learns one class a text; "
+        f"metaglot.load(model).adapt(texts, y, task={task!r}) {way}"
+    )
 
 
 def _texts_and_pairs(X: Any) -> tuple[list[str], list[str] | None]:

@@ -73,6 +73,23 @@ def test_classes_come_back_as_they_were_given(few_shot, sentences, kind):
     np.testing.assert_array_equal(best, own.predict_proba(texts).max(1))
 
 
+@pytest.mark.parametrize(
+    ("y", "what"),
+    [
+        ([{"a"}, {"b"}], "row 0 of y is {'a'}, several labels, .*task='multilabel'"),
+        ([["a", "b"], ["b"]], r"row 0 of y is \['a', 'b'\], several labels"),
+        ([["a"], ["b"]], "several labels"),
+        (pd.Series([("a",), ()]), r"row 0 of y is \('a',\), several labels"),
+        ([1.0, 2.5], "row 1 of y is 2.5, a number with a fraction, .*task='regression'.* as strings"),
+        (np.array([0.5, 1.5]), "a number with a fraction"),
+    ],
+)
+def test_labels_of_another_kind_are_refused_with_the_way_out(few_shot, y, what):
+    with pytest.raises(ValueError, match=f"Unknown label type: .*{what}") as raised:
+        few_shot.fit(["a lamp", "a drill"], y)
+    assert isinstance(raised.value, MetaglotError)
+
+
 def test_pipelines_searches_and_cross_validation(tiny, sentences):
     few_shot = FewShotClassifier("builtin:tiny", effort="instant")
     texts, labels = sentences(6)
@@ -115,7 +132,7 @@ def test_names_are_given_for_classes_that_say_nothing(few_shot):
         (["a", None], ["a", "b"], "row 1 holds None"),
         (["a", "b"], None, "y is None"),
         (["a", "b"], ["a", "a"], "two classes or more"),
-        (["a", "b"], [0.5, 0.25], "continuous"),
+        (["a", "b"], [0.5, 0.25], "a number with a fraction"),
         (["a", "b", "c"], ["a", "b"], "3 texts but 2 labels"),
         ([], [], "no texts|0 sample"),
     ],
