@@ -178,7 +178,7 @@ class Adapted:
         (1, 2)
         """
         if not self.fit.family.probable or self.fit.family.tokens is not None:
-            raise MetaglotError(f"a task of {self.fit.family.name} has no probability of each output; use predict")
+            raise MetaglotError(f"a task of {self.fit.family.name} has no probabilities of outputs; use predict")
         if isinstance(texts, str):
             return self.predict_proba([texts], _in_list(pairs))[0]
         return self.proba_of_features(self.embed(texts, _many(pairs)))
