@@ -15,8 +15,9 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
 from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FrozenLR, FrozenProto, Remembered, Tfidf
 from metaglot.evaluation.baselines.features import Embeds
-from metaglot.evaluation.baselines.finetune import shuffled, tuned_for
+from metaglot.evaluation.baselines.finetune import tuned_for
 from metaglot.evaluation.baselines.frozen_proto import prototypes
+from metaglot.evaluation.baselines.shuffled import shuffled
 from metaglot.evaluation.kinds import CLASSES
 
 Texts = Callable[..., tuple[list[str], list[str]]]

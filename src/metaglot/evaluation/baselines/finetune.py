@@ -16,19 +16,20 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
+from metaglot.evaluation.baselines.finetune_tokens import Steps, token_trajectory
 from metaglot.evaluation.baselines.frozen_proto import prototypes
-from metaglot.evaluation.baselines.method import decided, numbered, only_whole
+from metaglot.evaluation.baselines.method import Fitted, decided, numbered
+from metaglot.evaluation.baselines.shuffled import shuffled
 from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
 from metaglot.families.family import AnyFamily, Predictions, Schema
 from metaglot.models import All, Lora
-from metaglot.seeds import fold, generator
+from metaglot.seeds import fold
 from metaglot.types import Batch, Objective, Params
 
 
@@ -84,11 +85,11 @@ class FineTune:
         fixed = {"batch_size": self.batch_size, "scale": self.scale, "warmup": self.warmup}
         return {"by_shot": table, **fixed, **asdict(self.scope), "weights": self.start.fingerprint()}
 
-    def why_not(self, family: AnyFamily) -> str | None:
-        """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
-        return only_whole(family, "its head reads features of whole texts")
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None: it learns every kind of task."""
+        del family
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> "FineTuned":
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
         """Return the model trained on the support set."""
         tuned = tuned_for(shot, self.by_shot)
         *_, fitted = self.trajectory(support, family, lr=tuned.lr, stops=[tuned.steps], seed=seed)
@@ -96,8 +97,12 @@ class FineTune:
 
     def trajectory(
         self, support: Examples[Any], family: AnyFamily, *, lr: float, stops: Sequence[int], seed: int
-    ) -> "Iterator[FineTuned]":
+    ) -> Iterator[Fitted]:
         """Yield the model after each number of steps in `stops`, ascending; the next one overwrites it."""
+        if family.tokens is not None:
+            steps = Steps(lr, self.batch_size, self.warmup, seed)
+            yield from token_trajectory(self.start, self._moved(seed), support, family, family.tokens, steps, stops)
+            return
         learner, schema = self.start.backbone.learner, family.schema(support.targets)
         objective = family.objective(schema, self.start.pad_token_id)
         targets = [family.row(target, schema) for target in support.targets]
@@ -174,11 +179,3 @@ def tuned_for(shot: int, by_shot: Mapping[int, Tuned]) -> Tuned:
     """Return the settings for `shot`: those of the largest tabulated k that is not above it, or of the smallest."""
     below = [k for k in by_shot if k <= shot]
     return by_shot[max(below) if below else min(by_shot)]
-
-
-def shuffled(n: int, batch_size: int, seed: int) -> Iterator[list[int]]:
-    """Yield batches of row numbers for ever, of like size; every row comes once before any comes again."""
-    rng = generator(seed, "batches")
-    while True:
-        parts = np.array_split(rng.permutation(n), -(-n // batch_size))
-        yield from (part.tolist() for part in parts)

@@ -1,0 +1,70 @@
+"""Fine-tuning where the units of a task are tokens or words.
+
+The head begins as the closed form that the kind of task has on the untouched backbone, and then all weights of the
+scope and the head follow the loss of the kind: linear probing, then fine-tuning (Kumar et al. 2022,
+https://arxiv.org/abs/2202.10054).  A head that begins at random predicts nothing after a few steps at a small rate.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from metaglot.adaptation import Encoder
+from metaglot.adaptation.effort import Effort
+from metaglot.adaptation.fit import Fit
+from metaglot.adaptation.token_units import token_units, window_batch, windows_of
+from metaglot.data.examples import Examples
+from metaglot.evaluation.baselines.shuffled import shuffled
+from metaglot.families.family import AnyFamily, TokenTools
+from metaglot.seeds import fold
+
+LAYER = ("head.weight", "head.bias")  # of a head, what the steps move
+
+
+class Steps(NamedTuple):
+    """How the steps are taken."""
+
+    lr: float
+    batch_size: int  # windows
+    warmup: int  # steps
+    seed: int
+
+
+def token_trajectory(
+    start: Encoder,
+    body: Mapping[str, Tensor],
+    support: Examples[Any],
+    family: AnyFamily,
+    tools: TokenTools[Any],
+    steps: Steps,
+    stops: Sequence[int],
+) -> Iterator[Fit]:
+    """Yield what is learnt after each number of steps in `stops`, ascending; `body` is moved in place."""
+    learner, schema = start.backbone.learner, family.schema(support.targets)
+    objective, cut = family.objective(schema, start.pad_token_id), windows_of(start, support.inputs)
+    units = token_units(start, {}, family, tools, schema, support.inputs, support.targets).units
+    solved = family.solve(units, schema, start.metric).params
+    head = {name: value.clone().requires_grad_() if name in LAYER else value for name, value in solved.items()}
+    moved = [*body.values(), *(head[name] for name in LAYER)]
+    optimiser = torch.optim.AdamW(moved, lr=steps.lr, weight_decay=0.01, fused=learner.device.type != "mps")
+    batches, done = enumerate(shuffled(len(cut), steps.batch_size, steps.seed)), 0
+    for stop in stops:
+        for step, rows in islice(batches, stop - done):
+            for group in optimiser.param_groups:
+                group["lr"] = steps.lr * min(1.0, (step + 1) / steps.warmup)
+            batch = window_batch(start, family, tools, schema, [cut[row] for row in rows], support.targets)
+            params = {**start.meta, **body, **head}
+            outputs = learner.forward(params, batch, seed=fold(steps.seed, "dropout", step))
+            loss = objective.loss(objective.logits(params, outputs, batch), batch)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(moved, 1.0)
+            optimiser.step()
+        done = stop
+        params = {name: value.detach() for name, value in {**body, **head}.items()}
+        yield Fit(
+            start, family, schema, params, Effort(steps=stop), steps.seed, paired=support.inputs.pairs is not None
+        )
