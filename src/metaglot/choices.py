@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
-Cells = Literal["one", "look", "several", "number"]
-"""How a cell of `label` is read: as one label; as a list where it looks like one; as several labels; as a number."""
+Cells = Literal["one", "look", "several", "number", "spans"]
+"""How a cell of `label` is read: as one label; as a list where it looks like one; as several labels; as a number; as
+parts of the text."""
 
 
 def object_at(place: str) -> Any:

@@ -184,8 +184,8 @@ def test_several_questions_are_columns(tmp_path: Path) -> None:
 
 SPAN = {"from_name": "label", "type": "labels", "value": {"start": 0, "end": 2, "labels": ["x"]}}
 BAD: list[tuple[str, str, str]] = [  # name, content, what the message says
-    ("spans.json", json.dumps([{"data": {"text": "a"}, "annotations": [{"result": [SPAN]}]}]), "type labels"),
-    ("spans.jsonl", '{"id": 1, "text": "a", "label": [[0, 1, "x"]]}', "row 1 marks parts of a text"),
+    ("spans.json", json.dumps([{"data": {"text": "a"}, "annotations": [{"result": [SPAN]}]}]), "marks parts of texts"),
+    ("spans.jsonl", '{"id": 1, "text": "a", "label": [[0, 1, "x"]]}', "marks parts of texts"),
     ("ner.jsonl", '{"text": "a", "spans": [], "_view_id": "ner", "answer": "accept"}', "spans"),
     ("many.jsonl", '{"id": 1, "text": "a", "label": ["x", "y"]}', "no text has one label"),
     ("settings.yml", "seed: 1\n", "without a list called nlu"),

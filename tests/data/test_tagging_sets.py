@@ -31,7 +31,7 @@ def test_tags_of_a_set_become_spans_and_come_back(name: str):
         chunks, odd = chunks_of(tags, scheme)
         repaired += odd
         text, places = joined(tokens)
-        spans = spans_at(chunks, places, f"row {row}")
+        spans = spans_at(chunks, places)
         assert checked(spans, text, f"row {row}") == (spans, 0)
         assert odd or tags_at(spans, places) == tags
         found += [(label, at + first, at + behind - 1) for first, behind, label in chunks]

@@ -83,7 +83,7 @@ def test_chunks_come_back_from_their_tags(sentence: tuple[list[Chunk], int], sch
     assert chunks_of(tags_of(chunks, n, scheme), scheme) == (chunks, 0)
     tokens = [f"t{number}" for number in range(n)]
     places = joined(tokens).places
-    spans = spans_at(chunks, places, "row 1")
+    spans = spans_at(chunks, places)
     assert tags_at(spans, places, scheme) == tags_of(chunks, n, scheme)
 
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 from metaglot.choices import Cells
 from metaglot.data.form import Form, with_form
 from metaglot.data.label_lists import has_lists, list_cells
-from metaglot.data.labels import LISTS, Column, kind_of, label_text, labels_of, with_notes
+from metaglot.data.labels import LISTS, SPANS, Column, kind_of, label_text, labels_of, with_notes
+from metaglot.data.span_columns import READ, ROLES, read_spans, span_roles
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
@@ -62,7 +63,8 @@ class Pick:
         chosen = {name: wanted.get(name, name) for name in self.names if wanted.get(name, name) in columns}
         if "part" not in chosen:  # a table of games may have a column draw: without part they are none of ours
             chosen = {name: column for name, column in chosen.items() if name not in INTEGERS or name in wanted}
-        if "text" not in chosen:
+        chosen |= span_roles(columns, chosen, wanted, self.cells)
+        if "text" not in chosen and "tokens" not in chosen:
             raise MetaglotError(
                 f"{self.source}, line 1: no column 'text'{near_name('text', columns)}; it has {listing}."
                 f"{_separator(columns)}"
@@ -120,8 +122,11 @@ def picker(
     wanted = dict(mapping or {})
     names = (*CANONICAL, *more)
     for name in wanted:
-        if name not in names:
-            raise MetaglotError(f"unknown column {name!r}{near_name(name, names)}: choose from {', '.join(names)}.")
+        if name in ROLES and cells not in READ:
+            raise MetaglotError(f"the column {name!r} is read by the task tagging alone: --task tagging.")
+        if name not in (*names, *ROLES):
+            near = near_name(name, (*names, *ROLES))
+            raise MetaglotError(f"unknown column {name!r}{near}: choose from {', '.join((*names, *ROLES))}.")
     return Pick(source, wanted, names, encoding, cells=cells)
 
 
@@ -134,7 +139,7 @@ def canonical(raw: Raw, cells: Cells = "one") -> pa.Table:
     Raises a MetaglotError that names the row for a missing text, a nested value or a number that is none.
     """
     columns: dict[str, pa.ChunkedArray | pa.Array] = {}
-    labels, kind = _label_column(raw, cells) if "label" in raw.columns else (Column([], ()), "string")
+    raw, labels, kind = _with_labels(raw, cells)
     for name in (n for n in dict.fromkeys((*CANONICAL, *raw.columns)) if n in raw.columns):
         values = raw.columns[name]
         if name == "label":
@@ -153,6 +158,16 @@ def canonical(raw: Raw, cells: Cells = "one") -> pa.Table:
     table = pa.table({**columns, "row": pa.array(range(len(text)), pa.int64())})
     noted = with_notes(table, (*raw.notes, *labels.notes), kind)
     return with_form(noted, Form(raw.form, raw.file_columns, raw.answers))
+
+
+def _with_labels(raw: Raw, cells: Cells) -> tuple[Raw, Column, str]:
+    """Return the columns of a file without those of spans, the labels, and what they are."""
+    found = read_spans(raw.columns, raw.where, cells)
+    raw = raw._replace(columns=found.columns, notes=(*raw.notes, *found.notes))
+    if found.cells is not None:
+        return raw._replace(columns={**found.columns, "label": found.cells}), Column(list(found.cells), ()), SPANS
+    labels, kind = _label_column(raw, cells) if "label" in raw.columns else (Column([], ()), "string")
+    return raw, labels, kind
 
 
 def _label_column(raw: Raw, cells: Cells) -> tuple[Column, str]:

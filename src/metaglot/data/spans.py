@@ -91,9 +91,16 @@ def plain_span(span: Span, text: str | None = None) -> dict[str, object]:
     return plain if span.probability is None else {**plain, "probability": span.probability}
 
 
-def as_cell(spans: Sequence[Span]) -> str:
-    """Return spans as a cell of a file has them: a list of JSON."""
-    return json.dumps([plain_span(span) for span in spans], ensure_ascii=False)
+def as_cell(spans: Sequence[Span], text: str | None = None) -> str:
+    """Return spans as a cell of a file has them: a list of JSON; with the parts of the text where it is given."""
+    return json.dumps([plain_span(span, text) for span in spans], ensure_ascii=False)
+
+
+def texts_in(cell: str, spans: Spans) -> list[str]:
+    """Return the part of the text of each span of a cell, as `as_cell` puts it there; "" where there is none."""
+    items = [cast("dict[str, object]", one) for one in cast("list[object]", json.loads(cell)) if isinstance(one, dict)]
+    parts = {(one.get("start"), one.get("end")): str(one.get("text", "")) for one in items}
+    return [parts.get((span.start, span.end), "") for span in spans]
 
 
 def spans_in(cell: str | None, where: str, text: str | None = None) -> Spans | None:
@@ -148,18 +155,18 @@ def _parts(value: object, where: str) -> tuple[object, object, object, object, o
 
 
 def _place(value: object, where: str) -> int:
-    if isinstance(value, Wrapped) and value.ndim == 0:
+    if type(value) is not int and isinstance(value, Wrapped) and value.ndim == 0:
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if type(value) is not int or value < 0:
         raise MetaglotError(f"{where} is {value!r:.60}, not a place in the text; give a whole number from 0")
     return value
 
 
 def _probability(value: object, where: str) -> float | None:
-    if isinstance(value, Wrapped) and value.ndim == 0:
-        value = value.item()
     if value is None:
         return None
+    if isinstance(value, Wrapped) and value.ndim == 0:
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise MetaglotError(f"{where} has the probability {value!r:.60}; give a number from 0 to 1, or leave it out")
     return float(value)

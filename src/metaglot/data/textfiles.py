@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from metaglot.data.columns import Pick, Raw
+from metaglot.data.conll import sentences_in, sentences_of
 from metaglot.data.dialect import Dialect, dialect_of, without_backslashes
 from metaglot.data.encodings import EncodingError, decoded
 from metaglot.data.exports.answers import raw_of
@@ -23,6 +24,7 @@ from metaglot.data.exports.fasttext import fasttext
 from metaglot.data.exports.orients import objects_of
 from metaglot.data.exports.rasa import rasa_json, read_nlu
 from metaglot.data.exports.recognise import raw_objects
+from metaglot.data.exports.spacy import spacy_row, spacy_rows
 from metaglot.data.grid import Oddities, filled, header_of, is_header, unnamed_column
 from metaglot.data.rawfiles import read_bytes
 from metaglot.errors import MetaglotError
@@ -71,7 +73,7 @@ def _json_lines(path: Path, pick: Pick, text: str) -> Raw:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip(" \t\r"):
             continue
-        value = _json(line, path, number)
+        value = spacy_row(_json(line, path, number))
         if not isinstance(value, dict):
             hint = " The file is a JSON array: name it .json." if line.lstrip().startswith("[") else ""
             raise MetaglotError(f"{path}, line {number}: not a JSON object but {line[:40]!r}.{hint}")
@@ -85,7 +87,7 @@ def read_json(path: Path, pick: Pick) -> Raw:
     text = decode(path, pick.encoding)
     if _is_lines(text):
         return _json_lines(path, pick, text)
-    value = _json(text, path, 1)
+    value = spacy_rows(_json(text, path, 1))
     if (export := rasa_json(path, pick, value)) is not None:
         return export
     if (rows := objects_of(value, pick)) is not None:
@@ -102,8 +104,7 @@ def read_json(path: Path, pick: Pick) -> Raw:
                 f"{path}, line {_item_line(text, item)}: item {item + 1} is not an object: {one!r:.60}."
             )
     objects = cast("list[dict[str, object]]", items)
-    where = partial(_item_place, path, text)
-    return raw_objects(path, pick, objects, where, form="json")
+    return raw_objects(path, pick, objects, partial(_item_place, path, text), form="json")
 
 
 def _item_place(path: Path, text: str, row: int) -> str:
@@ -123,11 +124,19 @@ def read_yaml(path: Path, pick: Pick) -> Raw:
 
 def read_txt(path: Path, pick: Pick) -> Raw:
     """Return the lines as the column text; a blank line is a row too, so that row n stands on line n + 1."""
-    lines = [line.removesuffix("\r") for line in decode(path, pick.encoding).removesuffix("\n").split("\n")]
+    text = decode(path, pick.encoding)
+    if (sentences := sentences_in(path, pick, text)) is not None:
+        return sentences
+    lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
     if (export := fasttext(lines)) is not None:
         return raw_of(path, pick, export, lambda row: f"{path}, line {row + 1}")
-    chosen = pick(["text"])
-    return Raw(dict.fromkeys(chosen, lines), lambda row: f"{path}, line {row + 1}", form="txt", file_columns=("text",))
+    columns = dict.fromkeys(pick(["text"]), lines)
+    return Raw(columns, lambda row: f"{path}, line {row + 1}", form="txt", file_columns=("text",))
+
+
+def read_conll(path: Path, pick: Pick) -> Raw:
+    """Return the tokens and tags of CoNLL columns."""
+    return sentences_of(path, pick, decode(path, pick.encoding))
 
 
 def decode(path: Path, encoding: str | None = None) -> str:

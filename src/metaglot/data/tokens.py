@@ -35,13 +35,29 @@ def joined(tokens: Sequence[str]) -> Joined:
     return Joined("".join(parts), places)
 
 
-def spans_at(chunks: Sequence[Chunk], places: Places, where: str) -> Spans:
+def aligned(tokens: Sequence[str], text: str) -> Places:
+    """Return where tokens stand in a text, one behind the other; raise MetaglotError for one that does not."""
+    places: list[tuple[int, int]] = []
+    at = 0
+    for number, token in enumerate(tokens, start=1):
+        first = text.find(token, at)
+        if first < 0:
+            raise MetaglotError(
+                f"token number {number}, {token!r:.40}, does not stand in the text behind {text[:at][-20:]!r}"
+                "; leave the column of the text out, and tokens are joined by spaces"
+            )
+        at = first + len(token)
+        places.append((first, at))
+    return places
+
+
+def spans_at(chunks: Sequence[Chunk], places: Places) -> Spans:
     """Return chunks of tokens as spans of a text; raise MetaglotError for a type that is no name."""
     spans: list[Span] = []
     for chunk in chunks:
         label = normal(chunk.label)
         if label is None:
-            raise MetaglotError(f"{where} has a tag with the type {chunk.label!r:.40}, which is no name")
+            raise MetaglotError(f"a tag has the type {chunk.label!r:.40}, which is no name")
         spans.append(Span(places[chunk.first][0], places[chunk.behind - 1][1], label))
     return tuple(spans)
 

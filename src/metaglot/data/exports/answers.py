@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 
 from metaglot.choices import Cells
 from metaglot.data.columns import Pick, Raw
+from metaglot.data.span_columns import READ, ROLES
 from metaglot.errors import MetaglotError
 
 NONE, SEVERAL, TIE = "without an answer", "with several labels", "on which people disagree evenly"
@@ -14,6 +15,7 @@ AGREED: Mapping[Cells, str] = {
     "one": "the label of the majority",
     "several": "the labels of the majority",
     "number": "the mean",
+    "spans": "the spans that more than half of them marked",
 }
 
 
@@ -35,6 +37,7 @@ class Export:
     questions: Mapping[str, Sequence[Answer]]  # the answers to each question, an item a row
     notes: tuple[str, ...] = ()
     texts: Sequence[str] = field(default=("text",))  # columns that may hold the text
+    spans: Sequence[Answer] = ()  # the parts of each text that were marked; empty where nothing was
 
 
 def agreed(people: Sequence[Sequence[object]]) -> Answer:
@@ -52,6 +55,26 @@ def agreed(people: Sequence[Sequence[object]]) -> Answer:
     if len(labels) == 1:
         return Answer(labels[0], divided=len(counts) > 1, people=people)
     return Answer(None, SEVERAL, people=people)
+
+
+def marked(people: Sequence[Sequence[object]]) -> Answer:
+    """Return the spans that more than half of the people marked; each item of `people` holds those of one of them.
+
+    A span is an object of JSON with start, end and its labels.
+    """
+    if not people:
+        return Answer(None, NONE)
+    spans = [{_place_of(span): span for span in own} for own in people]
+    counts = Counter(place for own in spans for place in own)
+    by_place = {place: span for own in spans for place, span in own.items()}
+    label = [by_place[place] for place, count in counts.items() if 2 * count > len(people)]
+    return Answer(label, divided=any(own.keys() != spans[0].keys() for own in spans))
+
+
+def _place_of(span: object) -> tuple[str, ...]:
+    parts = as_object(span)
+    names = ("start", "end", "start_offset", "end_offset", "label", "labels")
+    return tuple(str(parts.get(name)) for name in names) if parts else (str(span),)
 
 
 def _read_as(answers: Sequence[Answer], cells: Cells) -> Sequence[Answer]:
@@ -90,12 +113,13 @@ def raw_of(path: object, pick: Pick, export: Export, where: Callable[[int], str]
     The one question of an export goes by the name label, and its one text by the name text.  Raises MetaglotError
     where no text has one label and texts have several, if one label a text is asked for.
     """
-    questions = {name: _read_as(answers, pick.cells) for name, answers in export.questions.items()}
+    questions = {name: _read_as(answers, pick.cells) for name, answers in _asked(path, pick, export).items()}
     if len(questions) == 1:
         questions["label"] = next(iter(questions.values()))
     names = dict.fromkeys([*questions, *(name for row in export.rows for name in row)])
     alias = export.texts[0] if len(export.texts) == 1 and "text" not in names else "text"
     chosen = pick([*names, *(["text"] if alias != "text" else [])])
+    chosen = {name: column for name, column in chosen.items() if name not in ROLES}  # spans are among the answers
     columns = {
         name: [answer.label for answer in questions[column]]
         if column in questions
@@ -105,6 +129,19 @@ def raw_of(path: object, pick: Pick, export: Export, where: Callable[[int], str]
     answers = questions.get(chosen.get("label", ""), ())
     notes = (*export.notes, *_notes(path, export, questions, answers, chosen.get("label"), pick.cells))
     return Raw(columns, where, notes=notes, form=export.form, file_columns=tuple(names), answers=bool(answers))
+
+
+def _asked(path: object, pick: Pick, export: Export) -> Mapping[str, Sequence[Answer]]:
+    """Return the questions to the texts; where spans are read, the spans, and by the look where there is no other."""
+    answered = any(answer.label is not None for answers in export.questions.values() for answer in answers)
+    if not export.spans or (answered and pick.cells != "spans"):
+        return export.questions
+    if pick.cells not in READ:
+        raise MetaglotError(
+            f"{path}: an export of {export.form} that marks parts of texts (spans), which the task tagging learns: "
+            "--task tagging. For classes of texts, export a project of text classification."
+        )
+    return {"label": export.spans}
 
 
 def _notes(

@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 
 from metaglot.data.columns import Pick
 from metaglot.data.exports.answers import as_list, as_object
+from metaglot.data.exports.spacy import spacy_rows
 
 
 class Objects(NamedTuple):
@@ -18,7 +19,7 @@ class Objects(NamedTuple):
 
 def objects_of(value: object, pick: Pick) -> Objects | None:
     """Return the rows of any of these forms; None for other values."""
-    return _values(as_list(value)) or _split(value) or _wrapped(value) or _oriented(value, pick)
+    return _values(as_list(value)) or _split(value) or _wrapped(value) or _annotated(value) or _oriented(value, pick)
 
 
 def _values(rows: list[object]) -> Objects | None:
@@ -48,6 +49,13 @@ def _wrapped(value: object) -> Objects | None:
         return None
     key, rows = next(iter(lists.items()))
     return Objects(f"json (the list {key!r} within it)", rows)
+
+
+def _annotated(value: object) -> Objects | None:
+    """{"classes": […], "annotations": [["a text", {"entities": […]}], …]}: pairs of spaCy."""
+    pairs = spacy_rows([one for one in as_list(as_object(value).get("annotations")) if one is not None])
+    rows = _objects(pairs)
+    return None if rows is None else Objects("json (the list 'annotations' within it)", rows)
 
 
 def _objects(value: object) -> list[dict[str, object]] | None:

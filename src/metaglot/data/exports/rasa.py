@@ -4,11 +4,12 @@ https://legacy-docs-oss.rasa.com/docs/rasa/training-data-format/
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from metaglot.data.columns import Pick, Raw
 from metaglot.data.exports.answers import as_list, as_object
+from metaglot.data.span_marks import without_marks
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 
@@ -34,8 +35,15 @@ def read_nlu(path: Path, pick: Pick, text: str) -> Raw:
     if not rows:
         raise MetaglotError(f"{path}: nlu without examples of an intent. Give a file that holds some.")
     lines = _lines(text, [example for example, _ in rows])
+
+    def where(row: int) -> str:
+        return f"{path}, line {lines[row]}"
+
+    if pick.cells == "spans":
+        marked = [without_marks(example, where(row)) for row, (example, _) in enumerate(rows)]
+        return _raw(pick, [text for text, _ in marked], [intent for _, intent in rows], where, [s for _, s in marked])
     texts: list[object] = [_ENTITY.sub(r"\1", example) for example, _ in rows]
-    return _raw(pick, texts, [intent for _, intent in rows], lambda row: f"{path}, line {lines[row]}")
+    return _raw(pick, texts, [intent for _, intent in rows], where)
 
 
 def rasa_json(path: Path, pick: Pick, value: object) -> Raw | None:
@@ -45,11 +53,19 @@ def rasa_json(path: Path, pick: Pick, value: object) -> Raw | None:
     if not examples:
         return None
     texts, intents = ([one.get(name) for one in examples] for name in ("text", "intent"))
-    return _raw(pick, texts, intents, lambda row: f"{path}, example {row + 1}")
+    spans = [as_list(one.get("entities")) for one in examples] if pick.cells == "spans" else None
+    return _raw(pick, texts, intents, lambda row: f"{path}, example {row + 1}", spans)
 
 
-def _raw(pick: Pick, texts: list[object], intents: list[object], where: Callable[[int], str]) -> Raw:
-    named = {"text": texts, "label": intents, "intent": intents}
+def _raw(
+    pick: Pick,
+    texts: Sequence[object],
+    intents: Sequence[object],
+    where: Callable[[int], str],
+    spans: Sequence[object] | None = None,
+) -> Raw:
+    """Return the picked columns; labels are the intents unless there are spans."""
+    named = {"text": texts, "label": intents if spans is None else spans, "intent": intents}
     chosen = pick(list(named))
     return Raw(
         {name: named[column] for name, column in chosen.items()}, where, form=FORM, file_columns=("text", "intent")
