@@ -28,7 +28,10 @@ BESIDE = {
     "models/heads": {"able", "head", "layer", "own", "dual", "solution"},
     "inner/estimators": {"parts", "products"},
     "evaluation/baselines": {"method", "start", "ours", "features", "vectors"},
-    "families": {"batches", "choose", "contrast", "family", "quiet_sklearn", "scoring", "support_units", "targets"},
+    "families": {
+        *("batches", "choose", "contrast", "family", "head_sizes", "other_kind", "quiet_sklearn", "scoring"),
+        *("span_scores", "support_units", "tag_chain", "tag_words", "tagging", "targets"),
+    },
     "families/language": {"judging", "choice"},
 }  # files of a folder that are no choices
 

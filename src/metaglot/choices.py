@@ -87,6 +87,9 @@ FAMILIES = Kinds(
             words="one of a few numbers, such as stars",
             facts="metaglot.data.number_facts:level_facts",
         ),
+        "tagging": Kind(
+            "metaglot.families.tagging_family:TaggingFamily", words="spans with labels, such as names in it"
+        ),
     }
 )
 """Kinds of tasks that a model adapts to, by the names that `--task` takes."""

@@ -19,7 +19,7 @@ from metaglot.families.choose import family_called
 from metaglot.training import run
 
 KINDS = [kind for kind in FAMILIES if kind != "classification"]  # of classes, other suites show it
-QUICK = {("protonet", "multilabel"), ("protonet", "regression")}
+QUICK = {("protonet", "multilabel"), ("protonet", "regression"), ("protonet", "tagging")}
 OPTIONS = {"maml": {"steps": 2}, "reml": {"steps": 2}, "imaml": {"steps": 2, "iterations": 2}}
 OPTIONS |= {"sequential-reptile": {"steps": 2}}
 WORDS = ("apple", "pear", "saw", "drill", "horse", "goat")

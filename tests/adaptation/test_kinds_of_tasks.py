@@ -10,6 +10,7 @@ from tests.targets import TARGETS, targets
 from metaglot import Adapted
 from metaglot.adaptation import adapt_until
 from metaglot.choices import FAMILIES
+from metaglot.data.words import words
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_of
 
@@ -28,7 +29,9 @@ def test_it_learns_saves_and_comes_back(model, tmp_path, kind, effort):
     adapted = model.adapt(TEXTS, targets(kind), task=task, effort=effort, seed=3)
     assert adapted.fit.family.name == kind
     found = adapted.predictions(ASKED)
-    assert found.values.shape == (3, len(found.outputs))
+    units = 3 if adapted.fit.family.tokens is None else sum(len(words(text)) for text in ASKED)
+    assert found.values.shape == (units, len(found.outputs))
+    assert len(found.targets) == 3
     assert np.isfinite(found.values).all()
     assert adapted.predict(ASKED) == list(found.targets)
     assert adapted.predict(ASKED[0]) == found.targets[0]

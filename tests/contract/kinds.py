@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
-from tests.contract.tagging import TAGS, Tagging, tagging_episode
+from tests.contract.tagging import TAGS, tagging_episode
 from tests.targets import TARGETS
 
 from metaglot.choices import FAMILIES
 from metaglot.data.labels import label_text
 from metaglot.families.choose import family_called
+from metaglot.families.tagging import Tagging
 from metaglot.seeds import torch_generator
 from metaglot.types import Episode, Objective, TaskInfo
 
@@ -70,8 +71,8 @@ def kind_of(name: str) -> Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    **{name: kind_of(name) for name in FAMILIES},
-    "tagging": Kind(TAGS, Tagging(), lambda vocab: tagging_episode(vocab=vocab), torch.zeros(len(TAGS.labels))),
+    **{name: kind_of(name) for name in FAMILIES if name != "tagging"},
+    "tagging": Kind(TAGS, Tagging(), lambda vocab: tagging_episode(vocab=vocab), torch.zeros(1 + 2 * len(TAGS.labels))),
 }
 
 UNFIT = {

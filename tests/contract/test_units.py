@@ -4,9 +4,10 @@ from functools import partial
 
 import pytest
 import torch
-from tests.contract.tagging import TAGS, Tagging, tagging_episode
+from tests.contract.tagging import TAGS, tagging_episode
 
 from metaglot.errors import MetaglotError
+from metaglot.families.tagging import Tagging
 from metaglot.models.heads import class_means, svm
 from metaglot.types import Problem
 
@@ -21,10 +22,10 @@ def problem(bert) -> Problem:
 def test_a_unit_knows_its_owner(problem):
     episode = tagging_episode(vocab=VOCAB)
     units = problem.units({}, episode.support)
-    labels = episode.support["labels"]
+    tags = episode.support["tags"]
     assert units.features.shape[0] == units.targets.shape[0] == problem.objective.judged(episode.support)
-    counts = torch.bincount(units.owner, minlength=len(labels))
-    assert counts.tolist() == (labels != -100).sum(1).tolist()
+    counts = torch.bincount(units.owner, minlength=len(tags))
+    assert counts.tolist() == (tags != -100).sum(1).tolist()
 
 
 def test_a_unit_of_two_classes_counts_in_each():

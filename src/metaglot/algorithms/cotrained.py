@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.algorithms.joint import set_heads, set_sizes
+from metaglot.algorithms.joint import set_heads
 from metaglot.algorithms.protonet import protonet
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
+from metaglot.families.head_sizes import specs_of_sets
 from metaglot.inner import gradients
 from metaglot.models.rows import touched
 from metaglot.seeds import fold
@@ -49,7 +50,7 @@ class CoTrained:
         if not 0 <= self.share < 1:
             raise MetaglotError(f"the share of the classifiers in the loss must be in [0, 1), got {self.share}")
         start = self.alone.init(learner, task_infos, seed=seed)
-        return {**start, **set_heads(learner, set_sizes(task_infos), start)}
+        return {**start, **set_heads(specs_of_sets(task_infos, learner.hidden_size), start)}
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
         """Return what the episodic learner makes of the support set."""

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from metaglot.algorithms.why_not import cannot_step, why_not
 from metaglot.errors import MetaglotError
+from metaglot.families.head_sizes import widths_of
 from metaglot.families.language import of_language
 from metaglot.inner import Estimator, Inner, InnerLoop, Rule, first_order
 from metaglot.models.heads import Head, OwnHead, resolved
@@ -74,11 +76,22 @@ class GradientBased:
         body = float_parameters(learner.body())
         own = learner.language_head() if of_language(task_infos) else {}
         start = {**body, **own, **self.scope.init(body, seed=seed)}
-        start |= self.head.init(learner.hidden_size, seed=fold(seed, "head"))
-        no_classes = {"head.weight": torch.empty(0, learner.hidden_size), "head.bias": torch.empty(0)}
         alone = learner.scoring(start) if of_language(task_infos) and self._own_head.moves else {}
-        moving = {**self.scope.start(start), **alone, **no_classes}
-        return start | dict(self.rule.learnt(moving, steps=self.steps, seed=fold(seed, "rule")))
+        moving = {**self.scope.start(start), **alone}
+        found = [self._of_width(width, moving, seed) for width in widths_of(task_infos, learner.hidden_size)]
+        if any(one[name].shape != value.shape for one in found[1:] for name, value in found[0].items()):
+            kinds = ", ".join(sorted({info.family for info in task_infos}))
+            raise MetaglotError(
+                f"the algorithm learns parameters as wide as a head, and tasks of {kinds} have heads of unlike widths; "
+                "train the kinds apart, or use an algorithm such as protonet or fomaml"
+            )
+        return start | found[0]
+
+    def _of_width(self, width: int, moving: Params, seed: int) -> dict[str, Tensor]:
+        """Return what head and rule learn where features have this width."""
+        head = self.head.init(width, seed=fold(seed, "head"))
+        no_classes = {"head.weight": torch.empty(0, width), "head.bias": torch.empty(0)}
+        return {**head, **self.rule.learnt({**moving, **no_classes}, steps=self.steps, seed=fold(seed, "rule"))}
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
         """Return the adapted head and the scope's moved parameters; no graph is kept.

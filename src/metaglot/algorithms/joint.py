@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from metaglot.algorithms.gradient_based import GradientBased
-from metaglot.choices import OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
+from metaglot.families.head_sizes import specs_of_sets
 from metaglot.inner import Adam, first_order, gradients
 from metaglot.models.heads import Head, Prototypes, zero_layer
 from metaglot.models.rows import touched
@@ -55,14 +55,14 @@ class Joint:
 
     def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
         """Return the body, a zero head for each data set, and what fine-tuning needs."""
-        sizes = set_sizes(task_infos)
-        if self.single_source and len(sizes) != 1:
+        specs = specs_of_sets(task_infos, learner.hidden_size)
+        if self.single_source and len(specs) != 1:
             raise MetaglotError(
-                f"transfer trains on exactly one source, got {len(sizes)} ({', '.join(sorted(sizes))}); "
+                f"transfer trains on exactly one source, got {len(specs)} ({', '.join(sorted(specs))}); "
                 "name one under data.train, or use the algorithm joint"
             )
         start = dict(self.fine_tune.init(learner, task_infos, seed=seed))
-        return start | set_heads(learner, sizes, start)
+        return start | set_heads(specs, start)
 
     def adapt(self, problem: Problem, meta: Params, support: Batch, *, seed: int, budget: Budget | None = None) -> Fast:
         """Return the fine-tuned body and head."""
@@ -96,19 +96,10 @@ class Joint:
         return {f"head.{name}": self.scale * meta[f"heads.{dataset}.{name}"] for name in ("weight", "bias")}
 
 
-def set_sizes(task_infos: Sequence[TaskInfo]) -> dict[str, int]:
-    """Return the classes of each data set; those that the learner's own head scores are left out."""
-    sizes: dict[str, int] = {}
-    for info in task_infos:
-        if info.family not in OBJECTIVES:
-            sizes[info.dataset] = max(sizes.get(info.dataset, 0), max(info.classes) + 1)
-    return sizes
-
-
-def set_heads(learner: Learner, sizes: Mapping[str, int], like: Params) -> dict[str, Tensor]:
+def set_heads(specs: Mapping[str, HeadSpec], like: Params) -> dict[str, Tensor]:
     """Return a zero head for each data set: `heads.<data set>.weight` [C, D] and `.bias` [C]."""
     heads: dict[str, Tensor] = {}
-    for dataset, count in sorted(sizes.items()):
-        layer = zero_layer(HeadSpec(learner.hidden_size, count), like)
+    for dataset, spec in sorted(specs.items()):
+        layer = zero_layer(spec, like)
         heads |= {f"heads.{dataset}.{name}": layer[f"head.{name}"] for name in ("weight", "bias")}
     return heads

@@ -9,7 +9,10 @@ from torch.nn.functional import pad
 
 from metaglot.types import Batch, Row
 
-FILL = {"labels": -100}  # of padded positions: one label a token is not to be learnt there; all else is 0
+FILL = {
+    "labels": -100,
+    "tags": -100,
+}  # of padded positions: one label or tag a unit is not to be learnt there; all else is 0
 
 
 def pad_rows(rows: Sequence[Row], *, pad_token_id: int) -> dict[str, Tensor]:

@@ -1,0 +1,36 @@
+"""How large the heads of tasks are, before there is a batch of them: what an algorithm learns may be of that size."""
+
+from collections.abc import Mapping, Sequence
+
+from metaglot.choices import FAMILIES, OBJECTIVES
+from metaglot.families.choose import family_called
+from metaglot.families.family import Schema
+from metaglot.types import HeadSpec, TaskInfo
+
+
+def specs_of_sets(task_infos: Sequence[TaskInfo], hidden_size: int) -> Mapping[str, HeadSpec]:
+    """Return the shape of a head over all outputs of each data set that the learner's own head does not score."""
+    sizes: dict[str, int] = {}
+    kinds: dict[str, str] = {}
+    for info in task_infos:
+        if info.family not in OBJECTIVES:
+            sizes[info.dataset] = max(sizes.get(info.dataset, 0), max(info.classes) + 1)
+            kinds[info.dataset] = info.family
+    return {name: _spec(name, kinds[name], size, hidden_size) for name, size in sizes.items()}
+
+
+def widths_of(task_infos: Sequence[TaskInfo], hidden_size: int) -> tuple[int, ...]:
+    """Return the different widths of features that heads of the tasks read, ascending; one at least."""
+    specs = specs_of_sets(task_infos, hidden_size).values()
+    return tuple(sorted({spec.inputs for spec in specs})) or (hidden_size,)
+
+
+def _spec(dataset: str, kind: str, size: int, hidden_size: int) -> HeadSpec:
+    if kind not in FAMILIES:  # a kind that only a test knows
+        return HeadSpec(hidden_size, size)
+    family = family_called(kind)
+    if family.tokens is None:  # one row an output
+        return HeadSpec(hidden_size, size)
+    outputs = tuple(map(str, range(size)))
+    task = TaskInfo(dataset, dataset, outputs, tuple(range(size)), kind)
+    return family.objective(Schema(outputs, (0,) * size), 0).head_spec(task, hidden_size)
