@@ -24,6 +24,8 @@ class Whole(NamedTuple):
 def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None, encoding: str | None = None) -> Whole:
     """Return a data file with all of its columns; those of its own keep their values, whatever they are.
 
+    A file of tokens has their text beside them, since places of spans count its characters.
+
     Raises MetaglotError as `read_table` does, and for a folder.
     """
     kind = format_of(path)
@@ -32,7 +34,8 @@ def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None, encoding
     raw = _read(path, kind, replace(picker(str(path), mapping, encoding=encoding, cells="look"), own=OWN))
     own = {name.removeprefix(OWN): values for name, values in raw.columns.items() if name.startswith(OWN)}
     rest = {name: values for name, values in raw.columns.items() if not name.startswith(OWN)}
-    return Whole(canonical(raw._replace(columns=rest), "look"), own or {"text": raw.columns["text"]})
+    table = canonical(raw._replace(columns=rest), "look")
+    return Whole(table, own if own and "text" in rest else {**own, "text": table["text"]})
 
 
 def _read(path: Path, kind: str, pick: Pick) -> Raw:

@@ -15,7 +15,7 @@ from metaglot.choices import Cells
 from metaglot.data.form import Form, with_form
 from metaglot.data.label_lists import has_lists, list_cells
 from metaglot.data.labels import LISTS, SPANS, Column, kind_of, label_text, labels_of, with_notes
-from metaglot.data.span_columns import READ, ROLES, read_spans, span_roles
+from metaglot.data.span_columns import ROLES, may_be_spans, read_spans, span_roles
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
@@ -122,7 +122,7 @@ def picker(
     wanted = dict(mapping or {})
     names = (*CANONICAL, *more)
     for name in wanted:
-        if name in ROLES and cells not in READ:
+        if name in ROLES and not may_be_spans(cells):
             raise MetaglotError(f"the column {name!r} is read by the task tagging alone: --task tagging.")
         if name not in (*names, *ROLES):
             near = near_name(name, (*names, *ROLES))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaglot.data.columns import Pick, Raw
-from metaglot.data.span_columns import READ
+from metaglot.data.span_columns import may_be_spans
 from metaglot.errors import MetaglotError
 
 START = "-DOCSTART-"
@@ -39,7 +39,7 @@ def looks_like_conll(text: str) -> bool:
 
 def sentences_in(path: Path, pick: Pick, text: str) -> Raw | None:
     """Return what `sentences_of` does of a text that looks so, where spans may be read; None otherwise."""
-    return sentences_of(path, pick, text) if pick.cells in READ and looks_like_conll(text) else None
+    return sentences_of(path, pick, text) if may_be_spans(pick.cells) and looks_like_conll(text) else None
 
 
 def sentences_of(path: Path, pick: Pick, text: str) -> Raw:
@@ -47,7 +47,7 @@ def sentences_of(path: Path, pick: Pick, text: str) -> Raw:
 
     Raises MetaglotError that names the line for other columns than most lines have, and for a column that is not there.
     """
-    if pick.cells not in READ:
+    if not may_be_spans(pick.cells):
         raise MetaglotError(f"{path}: a file of tokens and tags, which the task tagging learns: --task tagging.")
     lines = [Line(number, _fields(line, "\t" in text)) for number, line in enumerate(text.split("\n"), start=1)]
     widths = Counter(len(line.fields) for line in lines if line.fields and not _is_apart(line))

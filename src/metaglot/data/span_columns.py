@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 import pyarrow as pa
 
-from metaglot.choices import Cells
+from metaglot.choices import FAMILIES, Cells
 from metaglot.data.span_marks import marked_texts
 from metaglot.data.span_values import Oddities, looks_like_spans, spans_of_value
 from metaglot.data.spans import as_cell
@@ -17,11 +17,17 @@ from metaglot.errors import MetaglotError
 
 Values: TypeAlias = Sequence[object] | pa.ChunkedArray
 Where: TypeAlias = Callable[[int], str]
+KIND = "tagging"
+"""The kind of task that learns spans, as `choices.FAMILIES` names it."""
 ROLES = ("tokens", "tags", "spans")
 """Columns that are read where spans may be."""
-READ: tuple[Cells, ...] = ("spans",)
 _TOKENS, _TAGS, _SPANS = ("tokens", "words"), ("ner_tags", "tags", "ner"), ("spans", "entities", "labels")
 _LABELS = ("labels", "label")  # may be tags too, where there is no text beside them
+
+
+def may_be_spans(cells: Cells) -> bool:
+    """Whether cells are read as spans, always or where they look so; the latter needs a kind that learns them."""
+    return cells == "spans" or (cells == "look" and KIND in FAMILIES)
 
 
 class Found(NamedTuple):
@@ -40,7 +46,7 @@ def span_roles(
     `chosen` are the canonical columns, and `wanted` what was asked for by name.  By the look, a label beside a text is
     what is learnt.
     """
-    if cells not in READ:
+    if not may_be_spans(cells):
         return {}
     given = {role: wanted[role] for role in ROLES if role in wanted}
     if "label" in wanted and "tags" not in given and ("tokens" in given or "text" not in chosen):
@@ -61,7 +67,7 @@ def read_spans(columns: Mapping[str, Values], where: Where, cells: Cells) -> Fou
     Raises MetaglotError that names the row for tags of another number than tokens, for numbers as tags, and for spans
     that are none, overlap or leave their text.
     """
-    if cells not in READ:
+    if not may_be_spans(cells):
         return Found(columns)
     rest = {name: values for name, values in columns.items() if name not in ROLES}
     if "tokens" in columns:

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 
 from metaglot.choices import Cells
 from metaglot.data.columns import Pick, Raw
-from metaglot.data.span_columns import READ, ROLES
+from metaglot.data.span_columns import ROLES, may_be_spans
 from metaglot.errors import MetaglotError
 
 NONE, SEVERAL, TIE = "without an answer", "with several labels", "on which people disagree evenly"
@@ -136,7 +136,7 @@ def _asked(path: object, pick: Pick, export: Export) -> Mapping[str, Sequence[An
     answered = any(answer.label is not None for answers in export.questions.values() for answer in answers)
     if not export.spans or (answered and pick.cells != "spans"):
         return export.questions
-    if pick.cells not in READ:
+    if not may_be_spans(pick.cells):
         raise MetaglotError(
             f"{path}: an export of {export.form} that marks parts of texts (spans), which the task tagging learns: "
             "--task tagging. For classes of texts, export a project of text classification."
