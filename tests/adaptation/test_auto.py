@@ -13,9 +13,9 @@ from metaglot.adaptation import AUTO, Adapted
 from metaglot.adaptation import auto as module
 from metaglot.adaptation import choice as choice_module
 from metaglot.adaptation.auto import CLOSED, MANY, SOME, choose, step_seconds
-from metaglot.adaptation.crossval import folds_of
 from metaglot.adaptation.effort import effort_called
 from metaglot.adaptation.fit import Fit
+from metaglot.adaptation.folds import folds_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.folding import folded
 from metaglot.errors import MetaglotError

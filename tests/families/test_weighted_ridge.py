@@ -5,11 +5,10 @@ import time
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from metaglot.families.heads.labels import PENALTY, balance, label_head
 from metaglot.families.heads.weighted_ridge import weighted_ridge
-from metaglot.families.support_units import SupportUnits
+from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.seeds import torch_generator
 
 
@@ -19,8 +18,8 @@ def tagged(shares: Tensor, count: int, width: int) -> SupportUnits:
     centres = torch.randn(labels, width, generator=draws)
     own = (torch.rand(count, labels, generator=draws) < shares).float()
     alike = 4 * torch.randn(1, width, generator=draws) + 2 * torch.randn(count, width, generator=draws)
-    examples = SupportUnits(normalize(own @ centres + alike, dim=1), own, torch.zeros(count).bool())
-    return examples.plus(SupportUnits(normalize(centres, dim=1), torch.eye(labels), torch.ones(labels).bool()))
+    examples = support_units(own @ centres + alike, own, is_class_name=False)
+    return examples.plus(support_units(centres, torch.eye(labels), is_class_name=True))
 
 
 def one_by_one(x: Tensor, y: Tensor, weights: Tensor, penalty: float) -> tuple[Tensor, Tensor]:

@@ -26,11 +26,12 @@ from typing import Any
 import torch
 
 from metaglot.adaptation.choice import CLOSED, MANY, RATE, SECONDS, SOME, SPREAD, Choice, Trial, usual
-from metaglot.adaptation.crossval import folds_of, judged
+from metaglot.adaptation.crossval import judged
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples, recorded
+from metaglot.adaptation.folds import folds_of
 from metaglot.adaptation.support import Names, head_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.families.classes.tools import ClassTools

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from metaglot.adaptation.aside import decision_of
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fit import Fit, record_of
@@ -39,8 +40,11 @@ def fit_examples(
     class_names = class_names_of(family, schema, effort, names if single else False)
     support = Support(family, schema, examples, class_names)
     moved = {} if effort.closed_form else _moved(encoder, support, effort, seed)
-    own = isinstance(effort, AsTrained)
-    head = Headed(moved, None, "ridge") if own else _headed(encoder, support, effort, moved, firmness, before)
+    if isinstance(effort, AsTrained):
+        decided = decision_of(encoder, support, seed, learn=lambda part: _moved(encoder, part, effort, seed))
+        head = Headed({**moved, **decided}, None, "ridge")
+    else:
+        head = _headed(encoder, support, effort, moved, firmness, before)
     fit = Fit(
         encoder=encoder,
         family=family,

@@ -3,11 +3,12 @@
 import time
 from typing import Any
 
-from metaglot.adaptation.crossval import folds_of, joined, predict_aside
+from metaglot.adaptation.crossval import joined, predict_aside
 from metaglot.adaptation.effort import EFFORTS, Effort, longer
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples
+from metaglot.adaptation.folds import folds_of
 from metaglot.adaptation.support import Names
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError

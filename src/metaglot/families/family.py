@@ -50,6 +50,14 @@ class Linear(NamedTuple):
     values: Callable[[Any], np.ndarray]  # of features, [n, F] of numpy or scipy: probabilities or numbers, [n, K]
 
 
+class Aside(NamedTuple):
+    """Examples that are set aside, and the scores of them by a head that was made without them."""
+
+    inside: Sequence[Any]  # the targets that the head was made of
+    outside: Sequence[Any]  # those set aside
+    scores: Tensor  # [n, K], of the texts set aside
+
+
 class Read(NamedTuple):
     """Targets in their one form, and what is odd about how they were written."""
 
@@ -131,6 +139,11 @@ class Family(Protocol[T]):
     @property
     def tokens(self) -> TokenTools[T] | None:
         """How tokens become units; None where a text is one unit."""
+        ...
+
+    @property
+    def decision(self) -> "Decision | None":
+        """What finds what `decode` reads beside the head of an algorithm; None where scores decide."""
         ...
 
     @property
@@ -283,5 +296,8 @@ class Family(Protocol[T]):
         """Return the metrics; raise MetaglotError where shapes disagree or values are no numbers."""
         ...
 
+
+Decision = Callable[[Sequence[Aside], Schema], Params]
+"""Examples that were set aside, and the schema of all -> `head.*` that `Family.decode` reads."""
 
 AnyFamily = Family[Any]

@@ -17,8 +17,8 @@ from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.contrast import WithContrast
-from metaglot.families.family import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
-from metaglot.families.heads.labels import LabelHead, label_head, one_vs_rest
+from metaglot.families.family import Aside, Decision, Described, Linear, Name, Places, Predictions, Read, Schema, Solved
+from metaglot.families.heads.labels import LabelHead, label_head, one_vs_rest, threshold_of
 from metaglot.families.other_kind import check_no_numbers
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
@@ -127,6 +127,11 @@ class MultiLabelFamily:
     steps: int = 20  # docs/tuning.md
     measures: Measures = SCORED
     each: str = "a label"
+
+    @property
+    def decision(self) -> Decision:
+        """The threshold is half way to the score at which examples set aside get as many labels as they have."""
+        return _decision
 
     def read(self, values: Sequence[object], name: Name) -> Read:
         """Return each list, tuple or set of names as a set; a name is one label, and what is absent none.
@@ -301,6 +306,13 @@ class MultiLabelFamily:
 def _solved(head: LabelHead, schema: Schema) -> Solved:
     layer = {"head.weight": head.layer.weight.float(), "head.bias": head.layer.bias.float()}
     return Solved({**layer, THRESHOLD: torch.full((len(schema.outputs),), head.threshold)}, "ridge")
+
+
+def _decision(aside: Sequence[Aside], schema: Schema) -> Params:
+    """Return the threshold; none where no label could be judged."""
+    matrix = MultiLabelFamily().tensor
+    least = threshold_of([(matrix(one.inside, schema), matrix(one.outside, schema), one.scores) for one in aside])
+    return {} if least is None else {THRESHOLD: torch.full((len(schema.outputs),), least)}
 
 
 def _f1(true: np.ndarray, predicted: np.ndarray, average: str) -> float:

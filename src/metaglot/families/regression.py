@@ -124,6 +124,7 @@ class RegressionFamily:
     name: str = "regression"
     exclusive: None = None
     tokens: None = None
+    decision: None = None
     probable: bool = False
     steps: int = 0
     measures: Measures = SCORED

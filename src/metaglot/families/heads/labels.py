@@ -19,7 +19,7 @@ Platt 1999.  All is computed in float64.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -224,6 +224,23 @@ def even_score(held: HeldOut) -> float:
         return 0.0
     ranked = held.scores.sort(descending=True).values
     return float(ranked[count - 1] + ranked[count]) / 2
+
+
+def threshold_of(folds: Sequence[tuple[Tensor, Tensor, Tensor]]) -> float | None:
+    """Return the probability from which on a label is given, by log odds of examples set aside.
+
+    A fold has the labels of the examples that a head was made of [n, K], those of the ones set aside [m, K], and their
+    log odds [m, K].  None where no label could be judged: it must tell the examples of the head apart.
+    """
+    parts: list[tuple[Tensor, Tensor]] = []
+    for inside, outside, odds in folds:
+        having, odds = inside.sum(0), odds.double().cpu()
+        judged = (having > 0) & (having < len(inside)) & odds.isfinite().all(0)
+        parts.append((odds[:, judged].reshape(-1), outside.double()[:, judged].reshape(-1)))
+    if not any(len(truth) for _, truth in parts):
+        return None
+    scores, truth = (torch.cat(side) for side in zip(*parts, strict=True))
+    return _sigmoid(DRAWN * even_score(HeldOut(scores, truth, torch.ones_like(truth))))
 
 
 def _share(units: SupportUnits) -> float:
