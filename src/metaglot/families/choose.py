@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import cast
 
 from metaglot.choices import FAMILIES
 from metaglot.data.labels import Wrapped
+from metaglot.data.spans import Span
 from metaglot.data.task_kind import kind_called
 from metaglot.families.family import AnyFamily
 
@@ -16,14 +18,24 @@ def family_called(name: str) -> AnyFamily:
 
 
 def family_of(targets: Sequence[object]) -> AnyFamily:
-    """Return the family that targets look like: sets or lists are labels, fractions numbers, all else classes.
+    """Return the family that targets look like.
 
+    Lists of spans are those of a text, other sets and lists are labels, fractions are numbers, all else is classes.
     Arrays count as lists, and scalars of numpy and torch as Python's.  Whole numbers are classes, since most data sets
     number their classes so.
     """
+    if any(map(_has_span, targets)):
+        return family_called("tagging")
     if any(map(_is_several, targets)):
         return family_called("multilabel")
     return family_called("regression" if any(map(_is_fraction, targets)) else "classification")
+
+
+def _has_span(target: object) -> bool:
+    if isinstance(target, Span):
+        return True
+    many = cast("Sequence[object]", target) if isinstance(target, list | tuple) else ()
+    return any(isinstance(one, Span) for one in many)
 
 
 def _is_several(target: object) -> bool:
