@@ -91,7 +91,12 @@ def test_a_public_name_is_documented_in_full(name: str):
     assert ("Returns" in found) == (returns is not None)
 
 
-@pytest.mark.parametrize("name", [name for name in DOCUMENTED if "." not in name])
+RUN = [name for name in DOCUMENTED if "." not in name]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in ("load", "Adapted") else pytest.mark.slow) for n in RUN]
+)
 def test_the_examples_of_a_public_name_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mini: object):
     """Those of a class, then those of its methods, which go on from them."""
     assert mini is not None

@@ -22,7 +22,7 @@ from metaglot.errors import MetaglotError
 from metaglot.training import run
 
 OPTIONS = {"maml": {"steps": 2}, "reml": {"steps": 2}, "imaml": {"steps": 2, "iterations": 2}}
-QUICK = ("protonet", "maml", "matchingnet", "cavia", "metanet-1", "joint")  # one of each kind of what is kept
+QUICK = ("protonet", "maml", "matchingnet", "cavia", "metanet-1")  # one of each kind of what is kept
 HEAD_ONLY = {"cotrained", "protonet", "anil", "matchingnet", "r2d2", "metaoptnet", "leo", "imaml"}
 MOVED = {"cavia": {"context.code"}, "reml": {"lora."}, "metanet-1": {"lora."}, "metanet-n": {"lora."}}
 TEXTS = ["invoice and refund", "crash and error", "parcel and courier", "refund and payment", "bug and error"]
@@ -99,7 +99,7 @@ def test_every_algorithm_adapts_and_comes_back(trained, tmp_path, name):
     ).read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", ["matchingnet", "cavia"])
+@pytest.mark.parametrize("name", ["matchingnet", pytest.param("cavia", marks=pytest.mark.slow)])
 def test_examples_are_added_by_adapting_again(trained, tmp_path, name):
     folder = trained(name)
     model = load_model(folder)

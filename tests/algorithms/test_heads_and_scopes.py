@@ -95,10 +95,12 @@ def direction(meta: Params, chosen: Callable[[str], bool], seed: int) -> dict[st
 
 
 CASES = [(f"{name}, no step", algorithm) for name, algorithm in AT_ONCE.items()] + list(STEPPED.items())
+QUICK = {f"{name}, no step" for name in AT_ONCE} | set(list(STEPPED)[::2])
+MARKED = [pytest.param(*case, marks=[] if case[0] in QUICK else pytest.mark.slow, id=case[0]) for case in CASES]
 
 
 @pytest.mark.parametrize("dropout", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "dropout"])
-@pytest.mark.parametrize(("name", "algorithm"), CASES, ids=[name for name, _ in CASES])
+@pytest.mark.parametrize(("name", "algorithm"), MARKED)
 def test_the_gradient_along_random_directions(problem, bert, episode, name, algorithm, dropout):
     algorithm = replace(algorithm, dropout=dropout)
     meta = noisy(algorithm.init(bert, [problem.task], seed=0), 0.1, seed=1)

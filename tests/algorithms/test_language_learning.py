@@ -114,7 +114,7 @@ def test_what_moves_and_what_adapting_gives(name, modelling, domain, scope):
     assert record["loss"] == pytest.approx(float(modelling.objective.loss(after, domain.query)), rel=1e-10)
     assert record["perplexity"] == pytest.approx(torch.tensor(record["loss"]).exp())
     assert record["ways"] == 0
-    longer = algorithm.adapt(modelling, meta, domain.support, seed=0, budget=Budget(steps=60))
+    longer = algorithm.adapt(modelling, meta, domain.support, seed=0, budget=Budget(steps=25))
     assert longer.trace[-1].loss < longer.trace[0].loss - 0.05
     assert algorithm.adapt(modelling, meta, domain.support, seed=0, budget=Budget(steps=0)).trace == ()
 

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +52,26 @@ def file(tmp_path: Path, kind: str) -> Path:
     return write(tmp_path / "a.jsonl", TARGETS[kind])
 
 
+@pytest.fixture(scope="module")
+def adapted_to(
+    metaglot: Callable[..., Any], tiny: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """A function from a kind to the folder of what was adapted to it, once for all tests."""
+
+    @cache
+    def adapted(kind: str) -> Path:
+        folder = tmp_path_factory.mktemp(kind)
+        file = write(folder / "a.jsonl", TARGETS[kind])
+        said = metaglot("adapt", tiny, file, "--out", folder / "m", *asked_of(kind), "--keep-examples", "-q")
+        assert said.code == 0, said.err
+        return folder / "m"
+
+    return adapted
+
+
 @pytest.fixture
-def mine(metaglot: Callable[..., Any], tiny: str, tmp_path: Path, file: Path, kind: str) -> Path:
-    adapted = metaglot("adapt", tiny, file, "--out", tmp_path / "m", *asked_of(kind), "--keep-examples", "-q")
-    assert adapted.code == 0, adapted.err
-    return tmp_path / "m"
+def mine(adapted_to: Callable[..., Path], tmp_path: Path, kind: str) -> Path:
+    return shutil.copytree(adapted_to(kind), tmp_path / "m")
 
 
 def test_the_kind_is_seen_and_what_python_learns_is_learnt(metaglot, tiny, file, mine, kind):

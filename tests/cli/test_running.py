@@ -31,7 +31,7 @@ def accuracies(folder: str) -> dict[tuple[int, str], float]:
     return {(r.draw, r.method): r.score for r in read_results(folder)}
 
 
-@pytest.mark.parametrize("command", ["evaluate", "bench"])
+@pytest.mark.parametrize("command", ["evaluate", pytest.param("bench", marks=pytest.mark.slow)])
 def test_the_part_that_is_read(command, pairs, metaglot, tiny):
     """What reads the first texts alone is as if there were no others; TF-IDF reads both whatever is asked."""
     against = ("--against", "frozen,tfidf", *(("--jobs", 1) if command == "bench" else ()))

@@ -52,14 +52,17 @@ def case(request) -> Case:
 @pytest.fixture(scope="module")
 def found(case, here) -> MetaGrad:
     """What meta-training gives the case: computed once, for every test that reads it."""
-    torch.manual_seed(12)  # other than where `Untouched` starts
-    return judge(*start(case, here), here)
+    algorithm, meta = start(case, here)
+    watch = Untouched(meta, here, seed=12)
+    given = judge(algorithm, meta, here)
+    watch.check()
+    return given
 
 
 @pytest.fixture(scope="module")
 def fast(case, here) -> Fast:
     """What adapting gives the case, likewise."""
-    torch.manual_seed(12)
+    torch.manual_seed(12)  # other than where `Untouched` starts
     return adapt(*start(case, here), here)
 
 
@@ -69,10 +72,10 @@ def one(here) -> World:
     return here._replace(problems=here.problems[:1], episodes=here.episodes[:1])
 
 
-@pytest.mark.parametrize("leaves", [False, True], ids=["", "requires_grad"])
-def test_the_meta_gradient_is_pure_and_deterministic(case, here, found, leaves):
+def test_the_meta_gradient_is_pure_and_deterministic(case, here, found):
+    """From parameters that need no gradient, which `found` watches, and from those that do: the same bits."""
     algorithm, meta = start(case, here)
-    meta = {n: v.clone().requires_grad_(leaves) for n, v in meta.items()}
+    meta = {n: v.clone().requires_grad_() for n, v in meta.items()}
     watch = Untouched(meta, here)
     again = judge(algorithm, meta, here)
     watch.check()
@@ -188,8 +191,6 @@ def test_the_budget_bounds_an_adaptation(case, here):
         return
     three = adapt(algorithm, meta, here, budget=Budget(steps=3, batch_size=2))
     assert [t.step for t in three.trace] == [0, 1, 2]
-    other = adapt(algorithm, meta, here, budget=Budget(steps=3, batch_size=2), seed=9)
-    assert not same(three.params, other.params)
 
 
 NOT_JUDGED_SO = {"joint", "transfer", "reptile", "sequential-reptile"}  # they train on support and query together
@@ -254,6 +255,6 @@ def test_adapting_learns_a_separable_support_set(case, here, separable):
     before, _ = judged(algorithm.adapt(problem, meta, support, seed=0, budget=Budget(steps=0)).params)
     assert fast.trace[0].loss == pytest.approx(before, rel=1e-9)
     assert loss < before
-    budget = Budget(steps=min(5 * len(fast.trace), len(fast.trace) + 20))
+    budget = Budget(steps=min(3 * len(fast.trace), len(fast.trace) + 5))
     longer, _ = judged(algorithm.adapt(problem, meta, support, seed=0, budget=budget).params)
     assert longer < loss

@@ -125,8 +125,14 @@ def test_defaults_learn_on_an_encoder(encoder: Model, name: str):
     check(name, encoder)
 
 
+QUICK = {"maml", "reptile", "maml++", "cavia", "warpgrad", "reml", "leopard", *HEAD_MOVES, "metanet-1"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [*BODY_MOVES, *HEAD_MOVES, *WRITERS])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in (*BODY_MOVES, *HEAD_MOVES, *WRITERS)],
+)
 def test_defaults_learn_labels_and_numbers(encoder: Model, name: str, kind: str):
     if kind == "regression" and name in NO_NUMBERS:
         pytest.skip(f"{name} refuses numbers: tests/contract/test_kinds.py")

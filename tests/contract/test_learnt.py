@@ -34,7 +34,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "fomaml": {"scope": {"lora": {"rank": 2}}, "head": "prototypes"},
 }
 BESIDE = {"fomaml": "lora", "reml": "lora", "metanet-1": "lora", "metanet-n": "lora", "warpgrad": "warp"}
-QUICK = {*BESIDE, "protonet", "joint", "cavia", "leo"}
+QUICK = {*BESIDE, "cavia"}
+LORA_AND_WARPS = ["fomaml", pytest.param("warpgrad", marks=pytest.mark.slow)]
 TEXTS = ["a refund of my invoice", "the screen stays black", "two parcels", "where is it", "it rained", "why a fee"]
 LABELS = [0, 1, 2, 0, 1, 2]
 
@@ -90,7 +91,7 @@ def test_every_use_of_a_run_has_all_that_it_learnt(name: str, base: Model, tmp_p
     np.testing.assert_allclose(as_base.pooled.numpy(), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["reml", "warpgrad"])
+@pytest.mark.parametrize("name", ["reml", pytest.param("warpgrad", marks=pytest.mark.slow)])
 def test_a_head_made_without_lora_or_warps_is_refused_with_the_way_out(name: str, base: Model, tmp_path: Path):
     """As versions saved it that left them out of the features; the effort as-trained has always used them."""
     taught(name, base, tmp_path / "run")
@@ -120,7 +121,7 @@ def embedded() -> Callable[[Path], np.ndarray]:
     return lambda folder: load_model(folder, PLAIN).embed(TEXTS)
 
 
-@pytest.mark.parametrize("name", ["fomaml", "warpgrad"])
+@pytest.mark.parametrize("name", LORA_AND_WARPS)
 def test_an_average_is_that_of_the_weights_in_use(name: str, base: Model, tmp_path: Path, embedded: Any):
     runs = [tmp_path / "one", tmp_path / "two"]
     for seed, run in enumerate(runs):
@@ -141,7 +142,7 @@ def test_a_shrunk_run_is_the_run(name: str, base: Model, tmp_path: Path, embedde
     np.testing.assert_allclose(embedded(tmp_path / "small"), embedded(tmp_path / "run"), atol=2e-2)
 
 
-@pytest.mark.parametrize("name", ["fomaml", "warpgrad"])
+@pytest.mark.parametrize("name", LORA_AND_WARPS)
 @pytest.mark.parametrize("share", [0.5, 1 - 1e-6])
 def test_a_run_averaged_with_its_base_takes_all_back(name: str, share: Any, base: Model, tmp_path: Path, embedded: Any):
     taught(name, base, tmp_path / "run", average_with_base=share)

@@ -100,9 +100,13 @@ def pairs_of(one: Combination) -> list[tuple[int, str, int, str]]:
 
 def covering(valid: list[Combination]) -> list[Combination]:
     """Return combinations that hold every pair which any of them holds; greedy, the first of equals."""
-    numbers: dict[tuple[int, str, int, str], int] = {}
-    table = np.array([[numbers.setdefault(pair, len(numbers)) for pair in pairs_of(one)] for one in valid])
-    missing = np.ones(len(numbers), dtype=np.int64)
+    values = np.array([[FACTORS[i].index(value) for i, value in enumerate(one)] for one in valid])
+    width = max(map(len, FACTORS))
+    pairs = [values[:, i] * width + values[:, j] for i, j in combinations(range(len(FACTORS)), 2)]
+    numbered = np.stack([width * width * place + pair for place, pair in enumerate(pairs)], axis=1)
+    known, table = np.unique(numbered, return_inverse=True)
+    table = table.reshape(numbered.shape)
+    missing = np.ones(len(known), dtype=np.int64)
     chosen: list[Combination] = []
     while missing.any():
         best = int(missing[table].sum(1).argmax())

@@ -40,7 +40,7 @@ def odd_file(tmp_path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize("form", [[], pytest.param(["--json"], marks=pytest.mark.slow)], ids=["words", "json"])
 def test_every_command(form, odd_file, metaglot, tiny, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     out = f"m{ODD.replace('/', '')}"

@@ -158,6 +158,7 @@ def test_shrink_and_average(mount, mounted, handled, small_recipe, tmp_path):
     handled(*asked["small"], code=0)
 
 
+@pytest.mark.slow
 @SMALL
 def test_bench_and_report(mount, mounted, handled, tiny, tmp_path, write_csv):
     """What was judged stays, a page that was there stays whole, and the same commands go on once there is room."""

@@ -1,7 +1,7 @@
 """Every exact estimator gives the same gradient on a BERT in float64; the others by their definition."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -95,14 +95,25 @@ def test_the_adjoint_is_the_unrolled_gradient(gradient, rule, scope, head):
     assert gap(gradient(replace(algorithm, estimator=Adjoint())), gradient(algorithm)) < 1e-10
 
 
-@pytest.mark.parametrize("name", EXACT)
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"dropout": True}, {"weights": (0.1, 0.0, 0.3, 1.0)}, {"chunk": 2}, {"steps": 1}, {"steps": 0}],
-    ids=["plain", "dropout", "weights", "chunks", "one step", "no step"],
-)
-def test_every_exact_estimator_agrees(gradient, name, options):
-    algorithm = replace(PLAIN, rule=Adam(lr=0.02), **options)
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "plain": {},
+    "dropout": {"dropout": True},
+    "weights": {"weights": (0.1, 0.0, 0.3, 1.0)},
+    "chunks": {"chunk": 2},
+    "one step": {"steps": 1},
+    "no step": {"steps": 0},
+}
+
+
+def quick(option: str, name: str) -> Any:
+    """Quick are each estimator with the plainest option, and each option with two estimators of unlike ways."""
+    marks = [] if option in ("plain", "sgd") or name in ("unrolled", "adjoint", "one stored") else pytest.mark.slow
+    return pytest.param(option, name, marks=marks)
+
+
+@pytest.mark.parametrize(("option", "name"), [quick(*one) for one in itertools.product(OPTIONS, EXACT)])
+def test_every_exact_estimator_agrees(gradient, option, name):
+    algorithm = replace(PLAIN, rule=Adam(lr=0.02), **OPTIONS[option])
     truth = gradient(algorithm)
     assert norm(truth) > 1e-3
     assert gap(gradient(replace(algorithm, estimator=EXACT[name])), truth) < 1e-10
@@ -197,33 +208,36 @@ def test_a_resting_body_gives_the_gradient_of_running_it_each_step(bert, problem
     assert gap(found, expected) < 1e-10
 
 
-FROM_ZEROS: Sequence[Mapping[str, Any]] = [
-    {},
-    {"rule": Adam(lr=0.02)},
-    {"chunk": 2},
-    {"weights": (1.0, 0.0, 0.5, 1.0)},
-]
-
-
-@pytest.fixture(scope="module", params=FROM_ZEROS, ids=["sgd", "adam", "chunks", "weights"])
-def from_zeros(request) -> GradientBased:
-    return replace(PLAIN, head=Zeros(), **request.param)
+FROM_ZEROS: Mapping[str, Mapping[str, Any]] = {
+    "sgd": {},
+    "adam": {"rule": Adam(lr=0.02)},
+    "chunks": {"chunk": 2},
+    "weights": {"weights": (1.0, 0.0, 0.5, 1.0)},
+}
 
 
 @pytest.fixture(scope="module")
-def whole(from_zeros, bert, problem, episode) -> Params:
-    """The gradient that is computed without leaving anything out."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("metaglot.inner.loop", "metaglot.inner.estimators.adjoint"):
-            patch.setattr(f"{module}.body_waits", lambda *_: False)
-        return gradient_of(from_zeros, bert, problem, episode)
+def whole(bert, problem, episode) -> Callable[[GradientBased], Params]:
+    """A function from an algorithm to its gradient, computed once and without leaving anything out."""
+
+    @cache
+    def of(algorithm: GradientBased) -> Params:
+        with pytest.MonkeyPatch.context() as patch:
+            for module in ("metaglot.inner.loop", "metaglot.inner.estimators.adjoint"):
+                patch.setattr(f"{module}.body_waits", lambda *_: False)
+            return gradient_of(algorithm, bert, problem, episode)
+
+    return of
 
 
-@pytest.mark.parametrize("name", ["unrolled", *EXACT])
-def test_the_first_step_from_a_zero_head_needs_no_gradient_of_the_body(gradient, from_zeros, whole, name):
+@pytest.mark.parametrize(
+    ("option", "name"), [quick(*one) for one in itertools.product(FROM_ZEROS, ["unrolled", *EXACT])]
+)
+def test_the_first_step_from_a_zero_head_needs_no_gradient_of_the_body(gradient, whole, option, name):
     """Leaving it out equals computing it."""
+    algorithm = replace(PLAIN, head=Zeros(), **FROM_ZEROS[option])
     estimator = {"unrolled": Unrolled(), **EXACT}[name]
-    assert gap(gradient(replace(from_zeros, estimator=estimator)), whole) < 1e-10
+    assert gap(gradient(replace(algorithm, estimator=estimator)), whole(algorithm)) < 1e-10
 
 
 def test_a_body_waits_only_for_a_constant_zero(problem):

@@ -33,6 +33,10 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+QUICK = ("meta-sgd", "every step judged", "from zeros", "recurrent", "chunks")
+MARKED = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in CASES]
+
+
 @dataclass(frozen=True)
 class Replayed:
     """A rule that is given, at each step, the gradient and loss that were noted for it."""
@@ -56,7 +60,7 @@ class Replayed:
         return self.rule.update(meta, fast, grads, loss, state, step)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MARKED)
 def test_finite_differences_of_the_loop_with_constant_gradients(bert, problem, episode, name):
     algorithm = replace(PLAIN, **CASES[name])
     rng = torch.Generator().manual_seed(5)
@@ -95,7 +99,7 @@ def test_finite_differences_of_the_loop_with_constant_gradients(bert, problem, e
         assert expected == pytest.approx(slope, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MARKED)
 def test_a_second_derivative_is_left_out(bert, problem, episode, name):
     """It is not the exact gradient, and of the rule's own it is exact after one step."""
     algorithm = replace(PLAIN, **CASES[name])

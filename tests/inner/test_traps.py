@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.conftest import random_module
+from tests.learners import random_module
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 import torch
-from tests.conftest import random_module
+from tests.learners import random_module
 from torch import nn
 from transformers import BertConfig, BertModel
 

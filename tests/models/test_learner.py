@@ -136,6 +136,16 @@ def test_forward_leaves_module_mode_and_generators_as_they_were(learner, support
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_a_part_in_another_mode_counts_as_the_others_and_keeps_its_own(learner, support):
+    learner = replace(learner, module=copy.deepcopy(learner.module))
+    expected = [learner.forward({}, support, seed=seed).pooled for seed in (None, 5)]
+    dropout = next(part for part in learner.module.modules() if isinstance(part, torch.nn.Dropout))
+    dropout.train()
+    found = [learner.forward({}, support, seed=seed).pooled for seed in (None, 5)]
+    assert all(torch.equal(one, other) for one, other in zip(expected, found, strict=True))
+    assert [part for part in learner.module.modules() if part.training] == [dropout]
+
+
 def test_dropout_is_a_function_of_the_seed(learner, support):
     def pooled(seed):
         return learner.forward({}, support, seed=seed).pooled

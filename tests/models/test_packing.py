@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.conftest import VOCAB, random_module
+from tests.learners import VOCAB, random_module
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
 from metaglot.models import Context, HfLearner

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tests.conftest import Toy
+from tests.learners import Toy
 
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification

@@ -65,7 +65,7 @@ def whole_run(make_plan, tmp_path_factory) -> Callable[..., Path]:
 
 @pytest.mark.parametrize("stopped", [5, 7])
 @pytest.mark.parametrize(
-    "name", ["protonet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("fomaml", "joint")), "sequential-reptile"]
+    "name", ["protonet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("fomaml", "joint", "sequential-reptile"))]
 )
 def test_resumed_to_the_bit(make_plan, whole_run, tmp_path, name, stopped):
     """12 steps at once, or killed when `stopped` are done and resumed from step 5, dropout on: the same bytes."""

@@ -19,6 +19,7 @@ from torch.nn.utils.stateless import (
 )
 from torch.utils.checkpoint import checkpoint
 
+from metaglot.models.mode import in_mode
 from metaglot.models.turns import turn
 
 Forward = Callable[..., Any]
@@ -66,10 +67,5 @@ def _recomputed(layer: nn.Module, forward: Forward, whole: nn.Module, *, trainin
 
 @contextmanager
 def _as_it_was(layer: nn.Module, held: Mapping[str, Tensor], *, training: bool) -> Generator[None]:
-    before = layer.training
-    layer.train(training)
-    try:
-        with _reparametrize_module(layer, dict(held)):
-            yield
-    finally:
-        layer.train(before)
+    with in_mode(layer, training=training), _reparametrize_module(layer, dict(held)):
+        yield

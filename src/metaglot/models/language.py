@@ -21,6 +21,7 @@ from torch.nn.utils.stateless import (
 from transformers.modeling_outputs import BaseModelOutput
 
 from metaglot.errors import MetaglotError
+from metaglot.models.mode import in_mode
 from metaglot.types import Params
 
 LM = "lm."
@@ -52,7 +53,7 @@ def take_head(whole: nn.Module) -> tuple[nn.Module, nn.Module]:
         inputs = _probe(whole)
         with torch.no_grad():
             logits, hidden = model(**inputs).logits, cast("Any", base)(**inputs).last_hidden_state
-            setattr(whole, model.base_model_prefix, Handed(base))
+            setattr(whole, model.base_model_prefix, Handed(base).train(whole.training))
             same = _close(scores(whole, hidden), logits)
     except Exception as error:  # every model has its own way to fail
         raise _inseparable(whole, f"{type(error).__name__}: {error!s:.150}") from error
@@ -116,13 +117,8 @@ def substituted(
     named = {id(value): name for name, value in frozen.items()}
     tied = {name: named[id(value)] for name, value in head.named_parameters() if id(value) in named}
     own |= {name: given[of] for name, of in tied.items() if of in given}
-    before = head.training
-    head.train(training)
-    try:
-        with _reparametrize_module(head, own, tie_weights=True):
-            yield
-    finally:
-        head.train(before)
+    with in_mode(head, training=training), _reparametrize_module(head, own, tie_weights=True):
+        yield
 
 
 def _probe(whole: nn.Module) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from metaglot.models.checkpointing import checkpointed
 from metaglot.models.context import in_context
 from metaglot.models.language import LM, own_parameters, scores, substituted
 from metaglot.models.lora import apply_lora
+from metaglot.models.mode import in_mode
 from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
 from metaglot.models.tail import tail_of
@@ -214,19 +215,15 @@ class HfLearner:
                 f"{type(self.module).__name__} has no parameter {BODY}{unknown[0]}; load the backbone that the "
                 "parameters were made for"
             )
-        before = self.module.training
-        self.module.train(training)
-        try:
-            with (
-                _reparametrize_module(self.module, given, tie_weights=True),
-                in_context(self.module, params),
-                substituted(self.language, params, given, frozen, training=training)
-                if logits and self.language is not None
-                else nullcontext(),
-            ):
-                yield
-        finally:
-            self.module.train(before)
+        with (
+            in_mode(self.module, training=training),
+            _reparametrize_module(self.module, given, tie_weights=True),
+            in_context(self.module, params),
+            substituted(self.language, params, given, frozen, training=training)
+            if logits and self.language is not None
+            else nullcontext(),
+        ):
+            yield
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaglot.choices import ALGORITHMS, BASELINE_GROUPS, BASELINES, EFFORTS, FAMILIES
-from metaglot.data.yamltext import shown
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def check_algorithm(name: str) -> None:
 def check_count(option: str, count: int | None, *, most: int) -> None:
     """Raise MetaglotError for a number below 1 or beyond `most`."""
     if count is not None and not 1 <= count <= most:
+        from metaglot.data.yamltext import shown
+
         raise MetaglotError(f"{option} {shown(count)}: expected 1 or more, at most {most:,}")
 
 

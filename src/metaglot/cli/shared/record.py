@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, cast
 
 import typer
 
-from metaglot.data.cache import write_whole
 from metaglot.errors import MetaglotError
 from metaglot.version import __version__
 
@@ -39,6 +38,8 @@ class Recorded(NamedTuple):
 
 def record_command(folder: Path, context: typer.Context, data: Mapping[str, str], *, fresh: bool = False) -> None:
     """Add the command being run to the folder's record, or begin a new record if `fresh`; atomic."""
+    from metaglot.data.cache import write_whole
+
     arguments = arguments_of(context)
     now = Asked(arguments, environment())
     before = None if fresh or not (folder / FILE).is_file() else read_command(folder)

@@ -16,6 +16,7 @@ Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, https://arxiv
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,12 @@ class Interval(NamedTuple):
         return (self.high - self.low) / 2
 
 
+@cache
+def student_quantile(level: float, n: int) -> float:
+    """Return t_{(1+level)/2, n−1}: how many standard errors the interval of a mean of n values reaches to each side."""
+    return float(stats.t.ppf((1 + level) / 2, n - 1))
+
+
 def t_interval(values: Sequence[float], *, level: float = 0.95) -> Interval:
     """Return the mean and its Student interval, x̄ ± t · s / √n.
 
@@ -52,7 +59,7 @@ def t_interval(values: Sequence[float], *, level: float = 0.95) -> Interval:
     mean = float(np.mean(values))
     if n < 2:
         return Interval(mean, float("nan"), float("nan"), n)
-    half = float(stats.t.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    half = float(student_quantile(level, n) * np.std(values, ddof=1) / np.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
 
 
@@ -71,7 +78,7 @@ def bootstrap_interval(
         return Interval(mean, float("nan"), float("nan"), n)
     rng = np.random.default_rng(seed)
     means = array[rng.integers(0, n, size=(resamples, n))].mean(axis=1)
-    tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1))
+    tail = stats.norm.cdf(-np.sqrt(n / (n - 1)) * student_quantile(level, n))
     low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(mean, float(low), float(high), n)
 

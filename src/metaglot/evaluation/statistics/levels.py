@@ -18,7 +18,7 @@ import numpy as np
 from scipy import stats
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.statistics.intervals import Interval, Scores, bootstrap_interval
+from metaglot.evaluation.statistics.intervals import Interval, Scores, bootstrap_interval, student_quantile
 
 
 def two_level(scores: Scores, *, level: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
@@ -42,7 +42,7 @@ def two_level(scores: Scores, *, level: float = 0.95, resamples: int = 4000, see
         places = picked == number
         values[places] += _noise(group, int(places.sum()), rng)
     mean = float(means.mean())
-    tail = stats.norm.cdf(-stats.t.ppf((1 + level) / 2, tasks - 1))
+    tail = stats.norm.cdf(-student_quantile(level, tasks))
     low, high = mean + np.quantile(values.mean(axis=1), [tail, 1 - tail])
     return Interval(mean, float(low), float(high), tasks)
 

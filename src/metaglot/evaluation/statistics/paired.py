@@ -10,6 +10,7 @@ over tasks, which Demšar (2006, https://jmlr.org/papers/v7/demsar06a.html) advi
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -96,14 +97,21 @@ def _p(outcome: object) -> float:
     return float(cast("tuple[float, float]", outcome)[1])
 
 
+@cache
+def _quadrature(freedom: int) -> tuple[np.ndarray, np.ndarray]:  # [NODES], [NODES]
+    """Return √(U/freedom) at the nodes, and their weights, which add up to two."""
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    return np.sqrt(stats.chi2.ppf((nodes + 1) / 2, freedom) / freedom), weights
+
+
 def _noncentrality(t: float, freedom: int, at: float) -> float:
     """Return the noncentrality δ with P(T_freedom(δ) ≤ t) = at; the probability falls as δ rises.
 
     P = E_U[Φ(t √(U/freedom) − δ)] over U ~ χ²_freedom, by Gauss–Legendre in the probability of U: SciPy's noncentral
     t is NaN in far tails, where the search begins.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    scaled = t * np.sqrt(stats.chi2.ppf((nodes + 1) / 2, freedom) / freedom)
+    scales, weights = _quadrature(freedom)
+    scaled = t * scales
 
     def gap(delta: float) -> float:
         return float(special.ndtr(scaled - delta) @ weights) / 2 - at
