@@ -88,7 +88,10 @@ FAMILIES = Kinds(
             facts="metaglot.data.number_facts:level_facts",
         ),
         "tagging": Kind(
-            "metaglot.families.tagging_family:TaggingFamily", words="spans with labels, such as names in it"
+            "metaglot.families.tagging_family:TaggingFamily",
+            words="spans with labels, such as names in it",
+            cells="spans",
+            facts="metaglot.data.span_facts:span_facts",
         ),
     }
 )

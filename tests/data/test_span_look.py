@@ -2,27 +2,17 @@
 
 import json
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 from tests.data.test_span_files import FORMS, GOLD, TAGS, TEXTS, TOKENS, found, rows, write
 
-from metaglot.choices import FAMILIES, Kind
 from metaglot.data.beside import read_whole
 from metaglot.data.readers import read_table
 from metaglot.data.task_kind import task_of
 
 OTHERWISE = {"marks.txt": "classification", "rasa.yml": "classification", "rasa.json": "classification"}
 """Forms that are something else unasked: a few marks may be links, and Rasa's texts have intents."""
-
-
-@pytest.fixture(autouse=True)
-def kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kind, as a line in `choices.FAMILIES` makes it known."""
-    line = Kind("tests.none:Family", cells="spans", facts="metaglot.data.span_facts:span_facts")
-    monkeypatch.setattr(FAMILIES, "kinds", MappingProxyType({**FAMILIES.kinds, "tagging": line}))
-    monkeypatch.setattr(FAMILIES, "places", MappingProxyType({**FAMILIES.places, "tagging": line.place}))
 
 
 @pytest.mark.parametrize(("name", "content", "form"), FORMS, ids=[one[0] for one in FORMS])

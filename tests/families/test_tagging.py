@@ -177,7 +177,7 @@ def test_scores_are_those_of_seqeval():
             at = [joined(["w"] * n).places for n in lengths]
             # seqeval's strict mode leaves out what begins with I.
             kept = [strict_chunks(tags) for tags in side]
-            both.append([spans_at(chunks, place, "") for chunks, place in zip(kept, at, strict=True)])
+            both.append([spans_at(chunks, place) for chunks, place in zip(kept, at, strict=True)])
         if not any(map(len, both[0])) and not any(map(len, both[1])):
             continue
         ours = scored_spans(both[1], both[0]).metrics

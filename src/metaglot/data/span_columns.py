@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 import pyarrow as pa
 
-from metaglot.choices import FAMILIES, Cells
+from metaglot.choices import Cells
 from metaglot.data.span_marks import marked_texts
 from metaglot.data.span_values import Oddities, looks_like_spans, spans_of_value
 from metaglot.data.spans import as_cell
@@ -26,8 +26,8 @@ _LABELS = ("labels", "label")  # may be tags too, where there is no text beside 
 
 
 def may_be_spans(cells: Cells) -> bool:
-    """Whether cells are read as spans, always or where they look so; the latter needs a kind that learns them."""
-    return cells == "spans" or (cells == "look" and KIND in FAMILIES)
+    """Whether cells are read as spans, always or where they look so."""
+    return cells in ("spans", "look")
 
 
 class Found(NamedTuple):

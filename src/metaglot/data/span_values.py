@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
-from metaglot.data.spans import Spans, checked
+from metaglot.data.spans import Span, Spans, checked
 from metaglot.data.words import words
 from metaglot.errors import MetaglotError
 
@@ -72,6 +72,8 @@ def spans_of_value(value: object, text: str, where: str) -> tuple[Spans, Odditie
 
 
 def _looks_like_span(item: object) -> bool:
+    if isinstance(item, Span):
+        return True
     if isinstance(item, Mapping):
         return all(_key(cast("Mapping[str, object]", item), part) for part in KEYS)
     parts = cast("Sequence[object]", item) if isinstance(item, list | tuple) else ()

@@ -6,6 +6,8 @@ from typing import cast
 
 from metaglot.choices import FAMILIES
 from metaglot.data.labels import Wrapped
+from metaglot.data.span_columns import KIND
+from metaglot.data.span_values import looks_like_spans
 from metaglot.data.spans import Span
 from metaglot.data.task_kind import kind_called
 from metaglot.families.family import AnyFamily
@@ -24,8 +26,8 @@ def family_of(targets: Sequence[object]) -> AnyFamily:
     Arrays count as lists, and scalars of numpy and torch as Python's.  Whole numbers are classes, since most data sets
     number their classes so.
     """
-    if any(map(_has_span, targets)):
-        return family_called("tagging")
+    if any(_has_span(target) or looks_like_spans(target) for target in targets):
+        return family_called(KIND)
     if any(map(_is_several, targets)):
         return family_called("multilabel")
     return family_called("regression" if any(map(_is_fraction, targets)) else "classification")
