@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from metaglot.adaptation import load_model
+from metaglot.adaptation import AS_TRAINED, load_model
 from metaglot.assembly import assemble, write_run_files
 from metaglot.config import dump_recipe, load_recipe, packaged_recipes, parse_recipe
 from metaglot.data.builtin import fetch
@@ -88,6 +88,28 @@ def test_it_runs_two_steps(name, tmp_path):
     assert len(assembled.train) >= len(recipe.data.train)
     assert (tmp_path / "checkpoints/step-2/params.safetensors").is_file()
     assert load_model(tmp_path).embed(["a text"]).shape[0] == 1
+
+
+@pytest.mark.slow
+def test_a_recipe_of_numbers_trains_on_them_as_levels_too(tmp_path):
+    """Ratings are one of ten levels: from the recipe films to a run, an adaptation as trained, a level for a text."""
+    of = small("films").model_dump(mode="json")
+    for one in (*of["data"]["train"], *of["data"]["validation"]):
+        one["task"] = "ordinal"
+    of["training"]["steps"] = 4
+    recipe = parse_recipe({**of, "episodes": {**of["episodes"], "shots": [6, 8], "queries": 6}})
+    _need(recipe)
+    assembled, events = ran(recipe, tmp_path)
+    assert {source.info.family for source in assembled.train} == {"ordinal"}
+    assert len(assembled.train) > 300  # users
+    assert (events[-1].reason, events[-1].state.step) == ("done", 4)
+    steps = [event for event in events if event.kind == "step"]
+    assert all(0 < event.record["loss"] < 100 for event in steps)
+    model = load_model(tmp_path)
+    texts = [f"film number {i}, {'a drama' if i % 2 else 'a comedy'}" for i in range(10)]
+    stars = [0.5 + 0.5 * (i % 8) for i in range(10)]
+    adapted = model.adapt(texts, stars, task="ordinal", effort=AS_TRAINED)
+    assert set(adapted.predict(texts)) <= {level / 2 for level in range(1, 9)}
 
 
 @pytest.mark.slow

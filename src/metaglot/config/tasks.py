@@ -12,7 +12,7 @@ class EpisodeSettings(Strict):
 
     ways: Range = Field(default=(2, 8), strict=False)
     shots: Range = Field(default=(1, 8), strict=False)
-    queries: int = Field(default=4, ge=1, le=MOST)  # a class
+    queries: int = Field(default=4, ge=1, le=MOST)  # of a class or label, as shots; of numbers, of the task in all
     max_support: int = Field(default=64, ge=2, le=MOST)
     max_query: int = Field(default=64, ge=2, le=MOST)
     named: float = Field(default=0.0, ge=0, le=1)  # share of episodes whose support has each class's name as an example

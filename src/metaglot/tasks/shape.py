@@ -12,7 +12,7 @@ class Shape(NamedTuple):
 
     ways: tuple[int, int] = (2, 8)
     shots: tuple[int, int] = (1, 8)
-    queries: int = 4  # a class
+    queries: int = 4  # of a class or label, as shots; of numbers, of the task in all
     max_support: int = 64  # examples; K is lowered to stay within
     max_query: int = 64
     named: float = 0.0  # share of episodes whose support also has the name of each class, where all names are words
