@@ -10,6 +10,7 @@ from tests.data.test_span_files import FORMS, TEXTS, rows, write
 from metaglot import Adapted, load
 from metaglot.data.spans import Span
 from metaglot.data.tokens import joined, tags_at
+from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_of
 
 NAMES = ["Ann", "Bo Lee", "Ida", "Eva", "Max", "Kim"]
@@ -55,6 +56,15 @@ def test_spans_of_python_are_told_from_several_labels():
         assert family_of([[], spans]).name == "tagging"
     for labels in (["a", "b", "c"], [0, 3, "PER"], {"PER"}, []):
         assert family_of([labels]).name == "multilabel"
+
+
+def test_spans_of_python_lie_in_their_texts(tiny: Any):
+    model = load(tiny)
+    with pytest.raises(MetaglotError, match=r"label number 2, span number 1 goes from 0 to 30, and the text has 7"):
+        model.adapt(["Ann left", "Bo left"], [[(0, 3, "PER")], [(0, 30, "PER")]])
+    adapted = model.adapt(["Ann left", "Bo left"], [[(0, 3, "PER")], [(0, 2, "PER")]], effort="instant")
+    with pytest.raises(MetaglotError, match=r"label number 1, span number 1 goes from 9 to 12"):
+        adapted.score(["Ann left"], [[(9, 12, "PER")]])
 
 
 @pytest.mark.parametrize("name", ["prodigy.jsonl", "studio.json", "spacy.jsonl", "lists.jsonl", "marks.txt"])

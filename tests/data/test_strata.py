@@ -40,6 +40,23 @@ def test_fewer_shots_are_some_of_those_of_more():
         smaller = set(found)
 
 
+def test_a_sentence_is_drawn_only_for_a_type_that_has_too_few_and_counts_for_all_of_its_types():
+    """The greedy draw of few-shot taggers: Yang and Katiyar 2020, https://aclanthology.org/2020.emnlp-main.516."""
+    rng = np.random.default_rng(1)
+    labels = [tuple(np.array(list("abcd"))[rng.uniform(size=4) < 0.3]) for _ in range(300)]
+    strata, at = tags(labels), rng.permutation(300)
+    drawn = strata.first(at, 5)
+    have = dict.fromkeys("abcd", 0)
+    with_types = [int(row) for row in drawn if labels[row]]
+    for row in with_types:
+        assert min(have[label] for label in labels[row]) < 5
+        have = {label: count + (label in labels[row]) for label, count in have.items()}
+    assert min(have.values()) == 5
+    assert len(with_types) < 20  # of 4 types, 5 sentences each
+    bare = sum(not labels[row] for row in drawn)
+    assert bare == int(sum(not own for own in labels) / sum(map(bool, labels)) * len(with_types) + 0.5)
+
+
 def test_rows_of_one_group_are_the_first_of_each():
     codes = np.array([2, 0, 1, 0, 2, 1, 0, 2])
     strata = strata_of_groups(list("cabacbac"), [(one,) for one in "cabacbac"], each="a class")

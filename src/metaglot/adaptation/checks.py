@@ -33,7 +33,11 @@ def check_targeted(
     targets = listed("label", targets)
     if len(targets) != len(inputs):
         raise MetaglotError(f"{len(inputs)} texts but {len(targets)} labels; give a list with one label for each text")
-    return Examples(inputs, tuple(check_targets(family, targets)))
+    read = check_targets(family, targets)
+    if family.tokens is not None:
+        for row, (text, target) in enumerate(zip(inputs.texts, read, strict=True)):
+            family.tokens.check(text, target, numbered(row))
+    return Examples(inputs, tuple(read))
 
 
 def check_targets(family: AnyFamily, targets: Sequence[object]) -> list[Any]:

@@ -118,6 +118,10 @@ class TokenTools(Protocol[T_contra]):
         """Return what a row of a batch says of its units, beside the tokens; None: the target is not known."""
         ...
 
+    def check(self, text: str, target: T_contra, name: str) -> None:
+        """Raise MetaglotError, which begins with `name`, where a target does not lie in its text."""
+        ...
+
     def places(self, window: Window) -> np.ndarray:  # [U, 2]
         """Return the first character of each unit and one after its last, in the order of the objective's units."""
         ...

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from metaglot.data.labels import label_text
-from metaglot.data.spans import Spans
+from metaglot.data.spans import Spans, checked
 from metaglot.data.windows import NEITHER, Window
 from metaglot.data.words import words
 from metaglot.families.family import Schema
@@ -31,6 +31,10 @@ class WordTools:
         tags = np.full(len(chosen), UNJUDGED)
         tags[own] = tags_of(chosen, target or (), {label_text(one): i for i, one in enumerate(schema.outputs)})[own]
         return {"words": tokens_of(window, chosen), "looks": looks(window.text, chosen), "tags": tags}
+
+    def check(self, text: str, target: Spans, name: str) -> None:
+        """Raise MetaglotError for a span that leaves the text, or marks white space alone."""
+        checked(target, text, name)
 
     def places(self, window: Window) -> np.ndarray:  # [U, 2]
         """Return where the words begin and end that the window answers for."""
