@@ -51,8 +51,9 @@ CASES = [case for case in EVERY if not {(case.name, case.scope), (case.name, cas
 
 
 def quick(case: Case) -> bool:
-    """Whether it runs in `make test`: of an algorithm with a choice, prototypes with LoRA and zeros with the body."""
-    return (case.head or "prototypes", case.scope or "lora") in {("prototypes", "lora"), ("zeros", "all")}
+    """Whether it runs in `make test`: prototypes with LoRA where there is a choice, and for two zeros with the body."""
+    chosen = (case.head or "prototypes", case.scope or "lora")
+    return chosen == ("prototypes", "lora") or (case.name in ("maml", "reptile") and chosen == ("zeros", "all"))
 
 
 MARKED = [pytest.param(case, marks=[] if quick(case) else pytest.mark.slow, id=str(case)) for case in CASES]
