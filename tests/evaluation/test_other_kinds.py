@@ -13,6 +13,8 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
 from metaglot.evaluation.baselines import FrozenLR, FrozenProto, Knn, Prior, Remembered, Tfidf
+from metaglot.evaluation.baselines.finetune import LABELS_BY_SHOT, NUMBERS_BY_SHOT
+from metaglot.evaluation.estimate import work_of
 from metaglot.evaluation.kinds import CLASSES, draws_by
 from metaglot.families.choose import family_called
 from metaglot.families.multilabel import MultiLabelFamily
@@ -149,6 +151,24 @@ def test_fine_tuning_learns_numbers_by_the_loss_of_the_kind(
     asked = [number[label] for label in truth]
     assert NUMBERS.score(found, asked).metrics["mae"] < 0.5 * NUMBERS.score(floor, asked).metrics["mae"]
     assert model.fingerprint() == before
+
+
+def test_fine_tuning_takes_what_is_tuned_for_the_kind(model: Model) -> None:
+    one, two, three = ({8: Tuned(rate, 1)} for rate in (1e-3, 2e-3, 3e-3))
+    method = FineTune(model.encoder, by_shot=one, labels_by_shot=two, numbers_by_shot=three)
+    assert [method.table_for(family) for family in (CLASSES, LABELS, NUMBERS)] == [one, two, three]
+    plain = FineTune(model.encoder, by_shot=one)
+    assert [plain.table_for(family) for family in (CLASSES, LABELS, NUMBERS)] == [one] * 3
+    assert "labels_by_shot" not in plain.settings
+    assert method.settings["numbers_by_shot"] == {"8": [3e-3, 1]}
+    (begun,) = baselines(["finetune"], model)
+    assert isinstance(begun, FineTune)
+    assert begun.labels_by_shot == LABELS_BY_SHOT
+    assert begun.numbers_by_shot == NUMBERS_BY_SHOT
+    for family, table in ((LABELS, LABELS_BY_SHOT), (NUMBERS, NUMBERS_BY_SHOT)):
+        steps = table[max(k for k in table if k <= 8)].steps
+        work = work_of(begun, shot=8, classes=4, queries=10, family=family)
+        assert work.trained == pytest.approx(steps * 32)
 
 
 def test_an_unknown_kind() -> None:

@@ -17,6 +17,7 @@ from metaglot.evaluation.baselines import FineTune, Method, Ours, Prior, SetFit,
 from metaglot.evaluation.baselines.finetune import tuned_for
 from metaglot.evaluation.kinds import CLASSES
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
+from metaglot.families.family import AnyFamily
 
 PROBE, STEPS = 16, 2  # texts of a timed batch, and timed steps
 FULL_PRECISION = 2.0  # what SetFit's fp32 costs beside bf16 where the machine has it
@@ -36,7 +37,7 @@ class Seconds(NamedTuple):
     training: float
 
 
-def work_of(method: Method, *, shot: int, classes: int, queries: int) -> Work:
+def work_of(method: Method, *, shot: int, classes: int, queries: int, family: AnyFamily = CLASSES) -> Work:
     """Return the work of a fit to `shot` examples of each class and of judging, where that needs the model anew.
 
     Of other kinds of tasks, `classes` are the groups that shots count: an upper bound where rows are of several.
@@ -45,7 +46,7 @@ def work_of(method: Method, *, shot: int, classes: int, queries: int) -> Work:
     if isinstance(method, Tfidf | Prior):
         return Work(0)
     if isinstance(method, FineTune):
-        steps = tuned_for(shot, method.by_shot).steps
+        steps = tuned_for(shot, method.table_for(family)).steps
         return Work(support + queries, steps * support / -(-support // method.batch_size))
     if isinstance(method, SetFit):
         alike = classes * shot * (shot + 1) // 2  # with itself too
@@ -93,10 +94,12 @@ def estimated(
     seconds: Mapping[str, Seconds],
 ) -> dict[str, float]:
     """Return the CPU seconds of each method for the cells that are left."""
-    by_name, rules = {method.name: method for method in methods}, {task.name: task.draws for task in tasks}
+    by_name, sets = {method.name: method for method in methods}, {task.name: task for task in tasks}
     found: defaultdict[str, float] = defaultdict(float)
     for cell in left:
-        work = work_of(by_name[cell.method], shot=cell.shot, classes=len(rules[cell.task].labels), queries=plan.queries)
+        task, method = sets[cell.task], by_name[cell.method]
+        groups = len(task.draws.labels)
+        work = work_of(method, shot=cell.shot, classes=groups, queries=plan.queries, family=task.family)
         cost = seconds[cell.task]
         found[cell.method] += work.embedded * cost.embedding + work.trained * cost.training
     return dict(found)

@@ -5,7 +5,7 @@ The loop, rates and steps are those of `finetune`, which were tuned on the untou
 
 from metaglot.adaptation import Model
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.baselines.finetune import FineTune
+from metaglot.evaluation.baselines.finetune import FineTune, tuned_by_kind
 from metaglot.evaluation.baselines.start import Start
 
 
@@ -21,4 +21,4 @@ def multitask(start: Model | None) -> FineTune:
             "The baseline multitask fine-tunes a model trained on all tasks jointly, and none was given. "
             "Train one (algorithm: joint) and name its run directory, or leave multitask out."
         )
-    return FineTune(start.encoder, name="multitask")
+    return tuned_by_kind(start.encoder, name="multitask")
