@@ -27,7 +27,7 @@ BESIDE = {
     },
     "models/heads": {"able", "head", "layer", "own", "dual", "solution"},
     "inner/estimators": {"parts", "products"},
-    "evaluation/baselines": {"method", "start", "ours", "features", "vectors"},
+    "evaluation/baselines": {"method", "start", "ours", "features", "vectors", "finetune_tokens", "shuffled"},
     "families": {
         *("batches", "choose", "contrast", "family", "head_sizes", "other_kind", "quiet_sklearn", "scoring"),
         *("span_scores", "support_units", "tag_chain", "tag_words", "tagging", "targets"),

@@ -93,6 +93,10 @@ class Fit:
                 f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"
             )
 
+    def cut(self, inputs: Inputs) -> int:
+        """Return how many inputs are longer than what is read of them; none where they are read in windows."""
+        return self.encoder.cut(inputs) if self.family.tokens is None else 0
+
     def values(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, K]
         """Return the probabilities of the outputs, or numbers, for features of the adapted body."""
         head = self.head()

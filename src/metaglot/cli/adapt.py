@@ -170,7 +170,8 @@ def _loaded(model: str, found: Labelled, runs: "tuple[Precision, str]", *, quiet
     if note := language_note(loaded.encoder, inputs.texts):
         found.notes.append(note)
         tell_notes(found.notes[-1:], quiet=quiet)
-    if cut := loaded.encoder.cut(inputs):
+    whole = FAMILIES[found.task]().tokens is None  # others read a text in windows, to its end
+    if whole and (cut := loaded.encoder.cut(inputs)):
         found.notes.append(cut_note(cut, len(inputs), loaded.max_length))
         tell_notes(found.notes[-1:], quiet=quiet)
     return loaded

@@ -24,7 +24,7 @@ from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.adaptation import Encoder
+    from metaglot.adaptation.fit import Fit
     from metaglot.models.devices import Precision
 
 
@@ -130,7 +130,7 @@ def _predictions(question: Question, inputs: Inputs, *, quiet: bool, silent: boo
     from metaglot.cli.shared.progress import bar
 
     if not silent:
-        _note(question.adapted.fit.encoder, inputs)
+        _note(question.adapted.fit, inputs)
     if quiet:
         return question.predictions(inputs)
     with bar("predict", len(inputs)) as advance:
@@ -144,12 +144,12 @@ def _note_table(table: Any, *, quiet: bool) -> None:
     tell_notes([] if table is None else table_notes(table), quiet=quiet)
 
 
-def _note(encoder: "Encoder", inputs: Inputs) -> None:
+def _note(fit: "Fit", inputs: Inputs) -> None:
     from metaglot.adaptation.scripts import language_note
 
-    if cut := encoder.cut(inputs):
-        tell(f"note: {cut_note(cut, len(inputs), encoder.max_length)}", err=True)
-    if note := language_note(encoder, inputs.texts):
+    if cut := fit.cut(inputs):
+        tell(f"note: {cut_note(cut, len(inputs), fit.encoder.max_length)}", err=True)
+    if note := language_note(fit.encoder, inputs.texts):
         tell(f"note: {note}", err=True)
 
 
@@ -159,7 +159,7 @@ def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
     encoder = question.adapted.fit.encoder
     lines = watched(encoder, lines_as_they_come(), lambda note: tell_notes([note], quiet=quiet))
     for texts in lines:
-        if not noted and encoder.cut(Inputs.of(texts)):
+        if not noted and question.adapted.fit.cut(Inputs.of(texts)):
             noted = True
             length = f"some texts are longer than {encoder.max_length} tokens"
             tell(f"note: {length}; what comes after is not read", err=True)
@@ -210,8 +210,9 @@ def _new_columns(
 ) -> dict[str, list[Any]]:
     """Return the columns to add, the labels as text where a file has nothing else; numbers have no probability."""
     family = question.adapted.fit.family
-    labels = [one.shown if text and not (one.blank or family.exclusive) else one.label for one in found]
-    if not family.probable:
+    as_shown = text and not family.exclusive and family.tokens is None
+    labels = [one.shown if as_shown and not one.blank else one.label for one in found]
+    if not question.probable:
         return {names[0]: labels}
     return {names[0]: labels, names[1]: [_chances(one.probability, text=text) for one in found]}
 

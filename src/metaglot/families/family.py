@@ -126,6 +126,10 @@ class TokenTools(Protocol[T_contra]):
         """Return the first character of each unit and one after its last, in the order of the objective's units."""
         ...
 
+    def beside(self, target: T_contra, text: str) -> tuple[Any, str]:
+        """Return a target beside its text, as JSON and as people read it."""
+        ...
+
 
 class Family(Protocol[T]):
     """The whole of a kind of task; T is what it predicts for a text."""

@@ -4,13 +4,13 @@ An encoder that reads all in small letters learns names better with the look of 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from metaglot.data.labels import label_text
-from metaglot.data.spans import Spans, checked
+from metaglot.data.spans import Spans, checked, plain_span
 from metaglot.data.windows import NEITHER, Window
 from metaglot.data.words import words
 from metaglot.families.family import Schema
@@ -40,6 +40,13 @@ class WordTools:
         """Return where the words begin and end that the window answers for."""
         chosen, own = _seen(window)
         return chosen[own]
+
+    def beside(self, target: Spans, text: str) -> tuple[list[dict[str, object]], str]:
+        """Return each span with its part of the text, as JSON and as "Ann (PER, 0.98)"."""
+        sure = [replace(one, probability=one.probability and round(one.probability, 6)) for one in target]
+        chances = ["" if one.probability is None else f", {one.probability:.2f}" for one in target]
+        parts = [f"{text[one.start : one.end]} ({one.label}{p})" for one, p in zip(target, chances, strict=True)]
+        return [plain_span(one, text) for one in sure], "; ".join(parts) or "no span"
 
 
 def tags_of(places: np.ndarray, spans: Spans, types: Mapping[str, int]) -> np.ndarray:  # [W, 2] -> [W]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from metaglot.adaptation import Adapted, Encoder, Explanation
+    from metaglot.families.family import TokenTools
 
 BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
 READ = 1 << 16  # bytes at most that are read from standard input at once
@@ -38,8 +39,8 @@ class Question(NamedTuple):
 
     @property
     def probable(self) -> bool:
-        """Whether labels have probabilities, as numbers have not."""
-        return self.adapted.fit.family.probable
+        """Whether labels have probabilities beside them, as numbers have not, and spans have their own."""
+        return self.adapted.fit.family.probable and self.adapted.fit.family.tokens is None
 
     def predictions(self, inputs: Inputs, advance: Callable[[int], None] = lambda _: None) -> list[Prediction]:
         """Return one prediction a text; `advance` gets the number of further texts that were read."""
@@ -47,17 +48,23 @@ class Question(NamedTuple):
 
         blank = set(empty_rows(inputs.texts, inputs.pairs))
         read = inputs.at(i for i in range(len(inputs)) if i not in blank)
-        by_token = self.adapted.fit.family.tokens is not None
-        found = iter(self._by_token(read, advance) if by_token else self._of_features(self._features(read, advance)))
+        tools = self.adapted.fit.family.tokens
+        if tools is not None:
+            found = self._by_token(tools, read, advance)
+        else:
+            found = iter(self._of_features(self._features(read, advance)))
         return [Prediction() if i in blank else next(found) for i in range(len(inputs))]
 
-    def _by_token(self, inputs: Inputs, advance: Callable[[int], None]) -> Iterator[Prediction]:
+    def _by_token(
+        self, tools: "TokenTools[Any]", inputs: Inputs, advance: Callable[[int], None]
+    ) -> Iterator[Prediction]:
         """Yield what is predicted where a text has many units, whose values are of no text."""
-        family = self.adapted.fit.family
         for at in range(0, len(inputs), BLOCK):
             some = inputs.at(range(at, min(at + BLOCK, len(inputs))))
-            for target in self.adapted.predictions(some.texts, some.pairs).targets:
-                yield Prediction(False, family.plain(target), family.shown(target))
+            for target, (text, second) in zip(
+                self.adapted.predictions(some.texts, some.pairs).targets, some.rows(), strict=True
+            ):
+                yield Prediction(False, *tools.beside(target, text if second is None else second))
             advance(len(some))
 
     def _features(self, inputs: Inputs, advance: Callable[[int], None]) -> "np.ndarray":
