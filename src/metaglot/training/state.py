@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from metaglot.errors import MetaglotError
+from metaglot.models.scopes import body_of, match_names
 from metaglot.types import Algorithm, Learner, Params, Snapshot, TaskInfo
 
 
@@ -30,10 +30,11 @@ def initial_state(
     Raises MetaglotError for a pattern that matches nothing, and where nothing is left to learn.
     """
     meta = algorithm.init(learner, tasks, seed=seed)
-    for pattern in freeze:
-        if not any(fnmatchcase(name, f"body.{pattern}") for name in meta):
-            raise MetaglotError(f"training.freeze: the pattern {pattern!r} matches no parameter of the body")
-    kept = {n: v.clone() for n, v in meta.items() if not any(fnmatchcase(n, f"body.{p}") for p in freeze)}
+    try:
+        frozen = set(match_names(body_of(meta), freeze))
+    except MetaglotError as error:
+        raise MetaglotError(f"training.freeze: {error}") from error
+    kept = {name: value.clone() for name, value in meta.items() if name not in frozen}
     if not kept:
         raise MetaglotError(
             f"training.freeze: {', '.join(freeze)} leaves nothing to meta-learn, since the algorithm has no "
