@@ -22,5 +22,5 @@ def check_finite(weights: Mapping[str, Tensor], where: str) -> None:
 
 
 def _is_finite(value: Tensor) -> bool:
-    """Whether all values are numbers: a finite sum proves it in a twentieth of the time; an infinite one does not refute it."""
+    """Whether all values are numbers: a finite sum proves it in a twentieth of the time; another refutes nothing."""
     return bool(torch.isfinite(value.sum())) or bool(torch.isfinite(value).all())
