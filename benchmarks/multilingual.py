@@ -30,7 +30,6 @@ from metaglot.data.draws import draws_of
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Plan, evaluate_into, read_results
-from metaglot.evaluation.baselines.features import Remembered
 from metaglot.evaluation.baselines.frozen_lr import FrozenLR
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.baselines.ours import ours
@@ -58,9 +57,9 @@ def tasks_of(name: str, root: Path, only: Sequence[str]) -> Iterator[TaskSet]:
 
 
 def arms_of(model: Model, name: str) -> Mapping[str, Method]:
-    """Return the two methods of a model."""
+    """Return the two methods of a model, which share the features of the queries."""
     (instant,) = ours(model, ["instant"])
-    return {f"{name} lr": FrozenLR(Remembered(model.encoder)), f"{name} instant": instant}
+    return {f"{name} lr": FrozenLR(instant.queries), f"{name} instant": instant}
 
 
 def rows_of(found: Scores, sets: Sequence[str]) -> Iterator[list[str]]:
@@ -104,8 +103,9 @@ def main(given: Sequence[str] | None = None) -> None:
         name, _, place = one.rpartition("=")
         loaded = load_model(place)
         model = Model(replace(loaded.encoder, max_length=args.length))
-        found |= _judged(args.out, tasks, arms_of(model, name or place.removeprefix("builtin:")), plan)
-    found |= _judged(args.out, tasks, {"tfidf": Tfidf()}, plan)
+        name = name or Path(place.removeprefix("builtin:")).name
+        found |= _judged(args.out / name, tasks, arms_of(model, name), plan)
+    found |= _judged(args.out / "tfidf", tasks, {"tfidf": Tfidf()}, plan)
     lines = [
         ["language", *found, "e5-small in MTEB"],
         ["---", *["---:"] * (len(found) + 1)],
@@ -116,14 +116,14 @@ def main(given: Sequence[str] | None = None) -> None:
     print(table)
 
 
-def _judged(out: Path, tasks: Sequence[TaskSet], arms: Mapping[str, Method], plan: Plan) -> Scores:
-    """Return the accuracy of each arm on each task, mean over draws; results are kept in a folder for each arm."""
+def _judged(folder: Path, tasks: Sequence[TaskSet], arms: Mapping[str, Method], plan: Plan) -> Scores:
+    """Return the accuracy of each arm on each task, mean over draws; results are kept in the folder."""
+    for result in evaluate_into(folder, tasks, [*arms.values()], plan):
+        print(f"{folder.name}: {result.task} {result.method} {result.score:.3f}", file=sys.stderr, flush=True)
+    rows = read_results(folder)
     found: Scores = {}
     for arm, method in arms.items():
-        folder = out / arm.replace(" ", "-").replace("/", "-")
-        for result in evaluate_into(folder, tasks, [method], plan):
-            print(f"{arm}: {result.task} {result.score:.3f}", file=sys.stderr)
-        scores = [(result.task, result.score) for result in read_results(folder)]
+        scores = [(row.task, row.score) for row in rows if row.method == method.name]
         found[arm] = {task.name: float(np.mean([s for t, s in scores if t == task.name])) for task in tasks}
     return found
 
