@@ -11,7 +11,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests of one file stay in one process as far as they can, since they share what was made for them.
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup demo check format test test-slow test-all docs mini mini-research bench clean
+.PHONY: help setup demo check format test test-slow test-all docs mini multilingual mini-research bench clean
 
 help:  ## What each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -71,6 +71,13 @@ mini: mini-member-0 mini-member-1 mini-member-2 mini-member-3  ## Train builtin:
 	mkdir -p src/metaglot/weights/mini
 	cp -r runs/mini-shrunk/. src/metaglot/weights/mini/
 	chmod -R u=rwX,go=rX src/metaglot/weights/mini
+
+multilingual: $(STAMP)  ## Train builtin:multilingual (10 CPU-minutes; killed, it goes on; needs METAGLOT_DATA)
+	$(BIN)/metaglot pretrain multilingual --out runs/multilingual $$(test -d runs/multilingual/checkpoints && echo --resume)
+	$(BIN)/metaglot shrink runs/multilingual --out runs/multilingual-shrunk --megabytes 8 --max-length 128 --force
+	mkdir -p src/metaglot/weights/multilingual
+	cp -r runs/multilingual-shrunk/. src/metaglot/weights/multilingual/
+	chmod -R u=rwX,go=rX src/metaglot/weights/multilingual
 
 mini-research: RECIPE := mini-research
 mini-research: mini-member-0 mini-member-1 mini-member-2 mini-member-3  ## The same on all English sets, for research: runs/mini-research

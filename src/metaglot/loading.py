@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @overload
 def load(
-    name: Literal["builtin:mini", "builtin:minilm", "builtin:e5", "builtin:tiny"],
+    name: Literal["builtin:mini", "builtin:multilingual", "builtin:minilm", "builtin:e5", "builtin:tiny"],
     *,
     device: str = "auto",
     precision: "Precision" = "auto",
@@ -27,8 +27,8 @@ def load(name: "str | Path", *, device: str = "auto", precision: "Precision" = "
     Parameters
     ----------
     name : str or Path
-        `builtin:mini` (meta-pretrained), `builtin:minilm` (its base), `builtin:e5` (about 100 languages),
-        `builtin:tiny`, a Hugging Face folder, a hub id, a run directory, or the folder of an adaptation.
+        `builtin:mini` (meta-pretrained), `builtin:multilingual` (of many languages), their bases `builtin:minilm` and
+        `builtin:e5`, `builtin:tiny`, a Hugging Face folder, a hub id, a run directory, or the folder of an adaptation.
     device : str, default="auto"
         auto, cpu, cuda, cuda:N or mps.
     precision : {"auto", "bf16", "fp32"}, default="auto"

@@ -41,7 +41,7 @@ def test_english_is_not_noted_and_others_are(mini):
         assert note is not None, language
         assert "was not made for" in note
         assert "--against tfidf" in note
-        assert "Take builtin:e5, an encoder of about 100 languages" in note
+        assert "Take builtin:multilingual, an encoder of about 100 languages" in note
     assert "script: Japanese" in str(language_note(mini.encoder, FOREIGN["Japanese"] * 5))
     assert language_note(mini.encoder, []) is None
     assert language_note(mini.encoder, ["好"]) is None  # too little to tell

@@ -89,3 +89,13 @@ def test_the_command(make_run, tmp_path):
     for wrong in ("0", "-1", "nan", "inf"):
         refused = CliRunner().invoke(app, ["shrink", str(run), "--out", str(tmp_path / "x"), "--megabytes", wrong])
         assert isinstance(refused.exception, MetaglotError), wrong
+
+
+def test_it_reads_as_many_tokens_as_are_asked_for(make_run, tmp_path):
+    run = make_run()
+    longer = load_model(run, PLAIN).encoder.max_length + 3
+    shrink(run, tmp_path / "small", megabytes=4, max_length=longer)
+    assert load_model(tmp_path / "small", PLAIN).encoder.max_length == longer
+    with pytest.raises(MetaglotError, match=r"positions|tokens"):
+        shrink(run, tmp_path / "other", megabytes=4, max_length=100_000)
+    assert not (tmp_path / "other").exists()

@@ -29,7 +29,7 @@ MISTAKES = {
     ),
     "no model by its longer name": (
         ["adapt", "builtin:multilingual-e5-small", "examples.csv", "--out", "x"],
-        "no built-in 'multilingual-e5-small' (did you mean builtin:e5?)",
+        "no built-in 'multilingual-e5-small' (did you mean builtin:multilingual or builtin:e5?)",
     ),
     "no folder": (["adapt", "./nowhere", "examples.csv", "--out", "x"], "nowhere: no such model folder"),
     "no file": (["adapt", "builtin:tiny", "example.csv", "--out", "x"], "did you mean 'examples.csv'"),

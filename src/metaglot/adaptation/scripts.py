@@ -20,7 +20,7 @@ from metaglot.data.inspect import script
 UNREAD, SPLIT = 0.40, 0.30  # shares, less a standard error, from which on it is noted
 PLAIN = 0.80  # share of the pieces of a vocabulary that are in plain Latin letters, from which on `split` counts
 PIECES = 60  # with letters; fewer give no note
-MANY = "builtin:e5"  # the built-in model of many languages
+MANY, ITS_BASE = "builtin:multilingual", "builtin:e5"  # the built-in model of many languages
 TEXTS, LETTERS = 300, 400  # that are looked at: texts, and characters of each
 
 
@@ -67,7 +67,7 @@ def language_note(encoder: Encoder, texts: Sequence[str]) -> str | None:
         return None
     usual = Counter(map(script, texts[:TEXTS])).most_common(1)[0][0]
     own = "an encoder of this language, as a folder or hub id"
-    better = own if encoder.backbone.name == MANY else f"{MANY}, an encoder of about 100 languages, or {own}"
+    better = own if encoder.backbone.name == ITS_BASE else f"{MANY}, an encoder of about 100 languages, or {own}"
     return (
         f"{encoder.name} was not made for texts like these (script: {usual}; {what}). Take {better}; metaglot "
         "evaluate MODEL FILE --against tfidf measures whether it is better than counting words"

@@ -14,6 +14,9 @@ def shrink(
     *,
     out: RunToMake,
     megabytes: Annotated[float, typer.Option(help="At most so large.")] = 4.0,
+    max_length: Annotated[
+        int | None, typer.Option(help="Tokens of a text that are read; as many as the run reads if absent.")
+    ] = None,
     force: ReplaceRun = False,
     quiet: Silent = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
@@ -27,13 +30,15 @@ def shrink(
     """
     if not 0 < megabytes < float("inf"):
         raise MetaglotError(f"--megabytes {megabytes}: expected a number above 0")
+    if max_length is not None and max_length < 1:
+        raise MetaglotError(f"--max-length {max_length}: expected 1 or more")
     from metaglot.data.folders import check_model, folder_of, is_run
 
     if is_run(folder_of(run)):  # else the function itself says what is wrong
         check_model(run)
     from metaglot.runs.shrinking import shrink as write
 
-    made = write(run, out, megabytes=megabytes, force=force)
+    made = write(run, out, megabytes=megabytes, max_length=max_length, force=force)
     if as_json:
         tell_json({"out": str(out), **made._asdict()})
     elif not quiet:

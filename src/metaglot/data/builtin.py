@@ -194,8 +194,8 @@ def near_builtins(name: str) -> list[str]:
     """Return what a mistyped name of a built-in model or set may have meant, with its prefix."""
     names, asked = [*SHIPPED, *BUILTINS], name.lower()
     near = get_close_matches(asked, names, n=2, cutoff=0.6)
-    within = sorted((one for one in names if one in asked), key=len, reverse=True)[:2]  # "multilingual-e5-small"
-    return [f"builtin:{one}" for one in near or within]
+    within = sorted((one for one in names if one in asked), key=len, reverse=True)  # "multilingual-e5-small"
+    return [f"builtin:{one}" for one in [*dict.fromkeys([*near, *within])][:2]]
 
 
 def _entry(name: str) -> Builtin:

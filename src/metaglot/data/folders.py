@@ -55,7 +55,7 @@ def locate(name: str) -> str:
         near = near_folders(str(path)) if name else []
         asked = f" (did you mean {' or '.join(near)}?)" if near else ""
         raise MetaglotError(
-            f"{name}: no such model folder{asked}; use builtin:mini, builtin:e5 (many languages), a folder or a hub id"
+            f"{name}: no such model folder{asked}; use builtin:mini, builtin:multilingual, a folder or a hub id"
         )
     return name
 

@@ -21,7 +21,12 @@ _ALL = {
         description="all-MiniLM-L6-v2 meta-pretrained on labelled sets with open licences",
         licence="Apache-2.0; what it was trained on: its card",
         base="minilm",
-    )
+    ),
+    "multilingual": Shipped(
+        description="multilingual-e5-small meta-pretrained on labelled sets in 30 languages with open licences",
+        licence="MIT; what it was trained on: its card",
+        base="e5",
+    ),
 }
 SHIPPED: Mapping[str, Shipped] = {
     name: one for name, one in _ALL.items() if (WEIGHTS / name / "model.json").is_file()

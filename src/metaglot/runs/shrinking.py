@@ -15,6 +15,7 @@ from metaglot.data.seen import read_seen, whole_texts, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.delta import shrunk
+from metaglot.models.limits import check_length
 from metaglot.runs.weights import weights_of
 
 MEGABYTE = 10**6
@@ -27,18 +28,23 @@ class Smaller(NamedTuple):
     kept: float  # share of the squared change of the matrices
 
 
-def shrink(run: str | Path, out: str | Path, *, megabytes: float = 4.0, force: bool = False) -> Smaller:
+def shrink(
+    run: str | Path, out: str | Path, *, megabytes: float = 4.0, max_length: int | None = None, force: bool = False
+) -> Smaller:
     """Write a run as a difference of at most so many megabytes from its base model, which is loaded like the run.
 
     `out` must not exist, or hold a shrunk or averaged run, which `force` replaces.  It is loaded, adapted and evaluated
     as a run is, wherever its base model is found, but cannot be trained further.  Beside those megabytes it keeps the
-    hash of each training text, eight bytes, where the run has it.  Raises MetaglotError for what is no run, for one
-    whose base was made for it alone, and where even what cannot be made smaller takes more.
+    hash of each training text, eight bytes, where the run has it.  `max_length` is how many tokens of a text it reads,
+    as many as the run if absent.  Raises MetaglotError for what is no run, for one whose base was made for it alone,
+    and where even what cannot be made smaller takes more.
     """
     source, contents = run_at(run)
     target = new_folder(out, force=force)
     with writing(target):
         new_folder(target, force=force)  # another process may have made it until now
+        if max_length is not None:
+            contents = contents._replace(max_length=max_length)
         return _shrunk_into(target, str(run), source, contents, megabytes)
 
 
@@ -46,10 +52,11 @@ def _shrunk_into(target: Path, name: str, source: Path, run: Run, megabytes: flo
     if Path(run.base).parent == source:
         raise MetaglotError(f"{name}: its base model was made for it alone, so a difference from it is of no use")
     backbone = load_backbone(run.base, Runtime(device="cpu"))
+    check_length(backbone, run.max_length, name)
     base = {**backbone.learner.body(), **backbone.learner.language_head()}
     small = shrunk(base, weights_of(run, backbone), int(megabytes * MEGABYTE))
     described = {key: value for key, value in run.described.items() if key != "average_with_base"}
-    described |= name_record("base", run.base, target)
+    described |= name_record("base", run.base, target) | {"max_length": run.max_length}
     described["shrunk"] = {"megabytes": megabytes, "kept": round(small.kept, 4)}
     with atomic_folder(target, replace=target.is_dir()) as part:
         weights = part / "checkpoints" / run.checkpoint.name / "params.safetensors"
