@@ -23,7 +23,7 @@ from metaglot.metric import Measures
 from metaglot.types import Params, Row
 
 WAYS = "head.ways"  # [4, 3]: scores of kinds of tags beside each other
-THRESHOLD = 0.25  # of the probability of a span (docs/results/tagging.md)
+THRESHOLD = 0.15  # of the probability of a span (docs/results/tagging.md)
 TOGETHER = 64  # texts that are decided at once
 
 
