@@ -32,9 +32,9 @@ from metaglot.adaptation.choice import CLOSED, MANY, SOME, USUAL
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Fitted
-from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.features import FeatureCache
 from metaglot.evaluation.baselines.frozen_lr import FrozenLR
-from metaglot.evaluation.baselines.ours import OnTexts
+from metaglot.evaluation.baselines.ours import TextPredictor
 from metaglot.evaluation.kinds import CLASSES
 from metaglot.evaluation.protocol import TaskSet
 from metaglot.seeds import fold
@@ -66,13 +66,13 @@ def cell_of(model: Model, task: TaskSet, shot: int, draw: int, args: argparse.Na
     seed = fold(0, "auto", task.name, shot, draw)
     given, pairs = (support.inputs.texts, support.targets), support.inputs.pairs
     arms: dict[str, Fitted] = {
-        str(steps): OnTexts(model.adapt(*given, pairs=pairs, effort=effort, seed=seed))
+        str(steps): TextPredictor(model.adapt(*given, pairs=pairs, effort=effort, seed=seed))
         for steps, effort in STEPS.items()
     }
     auto = model.adapt(*given, pairs=pairs, effort="auto", seed=seed, seconds=args.seconds)
     said = auto.provenance["choice"]
-    arms["auto"] = OnTexts(auto)
-    arms["regression"] = FrozenLR(Remembered(model.encoder)).fit(support, CLASSES, shot=shot, seed=seed)
+    arms["auto"] = TextPredictor(auto)
+    arms["regression"] = FrozenLR(FeatureCache(model.encoder)).fit(support, CLASSES, shot=shot, seed=seed)
     found = {name: judged(fitted, asked) for name, fitted in arms.items()}
     return {
         "task": task.name,

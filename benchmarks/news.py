@@ -52,7 +52,7 @@ from metaglot.data.readers import read_table
 from metaglot.data.seen import find_seen, read_seen
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, TaskSet
-from metaglot.evaluation.baselines import Remembered
+from metaglot.evaluation.baselines import FeatureCache
 from metaglot.evaluation.baselines.frozen_instant import FrozenInstant
 from metaglot.evaluation.baselines.method import Fitted, Method
 from metaglot.evaluation.baselines.multitask import multitask
@@ -186,7 +186,7 @@ def methods_of(models: Mapping[str, Model], args: argparse.Namespace) -> dict[st
         "plain, fine-tuned": FineTune(models["plain"].encoder),
         "multitask, fine-tuned": multitask(models["multitask"]),
         "untouched, fine-tuned": FineTune(base.encoder),
-        "untouched, closed form": FrozenInstant(base, Remembered(base.encoder)),
+        "untouched, closed form": FrozenInstant(base, FeatureCache(base.encoder)),
     }
 
 

@@ -27,7 +27,7 @@ from metaglot.data.draws import draws_of
 from metaglot.data.examples import Examples
 from metaglot.data.readers import read_table
 from metaglot.evaluation import FineTune, Fitted, TaskSet
-from metaglot.evaluation.baselines import Knn, Remembered
+from metaglot.evaluation.baselines import FeatureCache, Knn
 from metaglot.evaluation.baselines.bitfit import bitfit
 from metaglot.evaluation.baselines.lora import lora
 from metaglot.evaluation.kinds import CLASSES
@@ -69,7 +69,7 @@ def trained(arm: FineTune, rates: Sequence[float], steps: Sequence[int]) -> Fits
     return fits
 
 
-def neighbours(queries: Remembered, ks: Sequence[int]) -> Fits:
+def neighbours(queries: FeatureCache, ks: Sequence[int]) -> Fits:
     """Return a function that yields nearest neighbours with each k."""
 
     def fits(support: Examples[str], shot: int, seed: int) -> Iterator[tuple[Setting, Fitted]]:
@@ -113,7 +113,7 @@ def main() -> None:
     torch.set_num_threads(1)
     model = Model(replace(load_model(args.model).encoder, max_length=args.max_length))
     if args.method == "knn":
-        fits = neighbours(Remembered(model.encoder), args.ks)
+        fits = neighbours(FeatureCache(model.encoder), args.ks)
     else:
         fits = trained(replace(TRAINED[args.method](model.encoder), scale=args.scale), args.rates, args.steps)
     means: dict[tuple[object, ...], list[float]] = defaultdict(list)

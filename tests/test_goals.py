@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaglot.cli.shared.goals import goal_called
+from metaglot.cli.shared.goals import parse_goal
 from metaglot.config import parse_recipe
 from metaglot.config.goal import GoalSettings, goal_of
 from metaglot.data.yamltext import parse_yaml
@@ -52,18 +52,18 @@ def test_goals_that_the_tasks_cannot_tell(goal, said):
 
 
 def test_a_goal_on_the_command_line():
-    assert [goal_called(text, (ACCURACY,)) for text in ("0.9", "accuracy=0.9", " accuracy = .9 ", "1")] == [
+    assert [parse_goal(text, (ACCURACY,)) for text in ("0.9", "accuracy=0.9", " accuracy = .9 ", "1")] == [
         0.9,
         0.9,
         0.9,
         1,
     ]
-    assert goal_called("mae=0.7", (ACCURACY, MAE)) == 0.7
-    assert goal_called("0", (MAE,)) == 0, "no error at all is the best there is"
+    assert parse_goal("mae=0.7", (ACCURACY, MAE)) == 0.7
+    assert parse_goal("0", (MAE,)) == 0, "no error at all is the best there is"
     for text in ("0", "1.01", "nan", "inf", "x", "accuracy=", "accuracy=2"):
         with pytest.raises(MetaglotError, match=r"--goal .*: expected accuracy above 0 and at most 1"):
-            goal_called(text, CLASSIFICATION)
+            parse_goal(text, CLASSIFICATION)
     with pytest.raises(MetaglotError, match=r"unknown metric 'f1'; use accuracy, macro_f1, ece, as in accuracy=0\.9"):
-        goal_called("f1=0.9", CLASSIFICATION)
+        parse_goal("f1=0.9", CLASSIFICATION)
     with pytest.raises(MetaglotError, match=r"expected MAE at least 0, e.g"):
-        goal_called("-1", (MAE,))
+        parse_goal("-1", (MAE,))

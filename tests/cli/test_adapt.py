@@ -58,7 +58,7 @@ def test_only_the_split_train_is_learnt_from(metaglot, tiny, tmp_path):
     said = metaglot("adapt", tiny, tmp_path / "split.csv", "--out", tmp_path / "m", "--effort", "instant")
     assert said.code == 0
     assert "4 examples of 2 classes" in said.out
-    assert "note: 4 rows of other splits than train are left out" in said.err
+    assert "note: 4 rows are left out, since their split is not train" in said.err
 
 
 def test_repeats_and_case_are_told(metaglot, tiny, tmp_path):
@@ -67,7 +67,7 @@ def test_repeats_and_case_are_told(metaglot, tiny, tmp_path):
     said = metaglot("adapt", tiny, tmp_path / "odd.csv", "--out", tmp_path / "m", "--effort", "instant")
     assert "3 examples repeat an earlier text" in said.err
     assert "the labels 'Beast' and 'beast' differ in case only" in said.err
-    assert "1 texts stand under several labels, such as examples 4 ('tool') and 5 ('beast')" in said.err
+    assert "1 texts appear under several labels, such as examples 4 ('tool') and 5 ('beast')" in said.err
     told = metaglot("data", "inspect", tmp_path / "odd.csv").out
     assert "row 2 as 1, row 5 as 4, row 6 as 4" in " ".join(told.replace("│", " ").split())
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metaglot.cli.bench import grouped
-from metaglot.cli.shared.limits import limits_of
+from metaglot.cli.shared.groups import group_files
+from metaglot.cli.shared.limits import parse_limits
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.protocol import Limit
 
@@ -64,9 +64,9 @@ def test_a_benchmark(metaglot, groups):
 
 def test_a_limit_replaces_the_usual_one_of_its_own_method_alone():
     usual = {"setfit": Limit((8,), 3)}
-    (setfit, tfidf) = limits_of(["tfidf:draws=2"], ["setfit", "tfidf"], ["one"], usual=usual, of_shots=[4, 8])
+    (setfit, tfidf) = parse_limits(["tfidf:draws=2"], ["setfit", "tfidf"], ["one"], defaults=usual, plan_shots=[4, 8])
     assert (setfit, tfidf) == (("setfit", Limit((8,), 3)), ("tfidf", Limit(None, 2)))
-    assert limits_of(["setfit:shots=4"], ["setfit"], ["one"], usual=usual, of_shots=[4, 8]) == (
+    assert parse_limits(["setfit:shots=4"], ["setfit"], ["one"], defaults=usual, plan_shots=[4, 8]) == (
         ("setfit", Limit((4,))),
     )
 
@@ -96,7 +96,7 @@ MISTAKES = {
     "empty folder": (["empty", "--out", "o"], "empty: no labelled file there"),
     "same names": (["near", "other/near", "--out", "o"], "two folders are called 'near'"),
     "form of a limit": (["near", "--out", "o", "--limit", "tfidf"], "--limit tfidf: expected METHOD:shots="),
-    "method of a limit": (["near", "--out", "o", "--limit", "knn:draws=1"], "of a method that is judged: ours-auto"),
+    "method of a limit": (["near", "--out", "o", "--limit", "knn:draws=1"], "and a method that is judged: ours-auto"),
     "task of a limit": (["near", "--out", "o", "--limit", "tfidf:without=five"], "no task 'five'; there are one, two"),
     "shots of a limit": (["near", "--out", "o", "--limit", "tfidf:shots=8"], "8 is none of --shots 1"),
     "number of a limit": (["near", "--out", "o", "--limit", "tfidf:draws=x"], "expected whole numbers"),
@@ -104,8 +104,8 @@ MISTAKES = {
     "left out": (["near", "--out", "o", "--leave-out", "five"], "--leave-out five: no such task"),
     "too long": (["near", "--out", "o", "--max-length", "9999"], "--max-length: max_length is 9999 tokens, but"),
     "no jobs": (["near", "--out", "o", "--jobs", "0"], "--jobs 0: expected 1 or more"),
-    "out is taken": (["near", "--out", "near"], "--out near: it exists and holds something else"),
-    "out is a file": (["near", "--out", "near/one.csv"], "--out near/one.csv: it exists and holds something else"),
+    "out is taken": (["near", "--out", "near"], "--out near: it exists and is not a benchmark"),
+    "out is a file": (["near", "--out", "near/one.csv"], "--out near/one.csv: it exists and is not a benchmark"),
     "no file": (["nowhere.csv", "--out", "o"], "nowhere.csv: no such file"),
 }
 
@@ -128,9 +128,9 @@ def test_groups_are_what_they_are_called(tmp_path, monkeypatch, write_csv):
         Path(name).mkdir(parents=True)
         write_csv(Path(name) / "a.csv", 4)
     with pytest.raises(MetaglotError, match="two folders are called 'tasks'"):
-        grouped([Path("one/tasks"), Path("two/tasks")])
-    with pytest.raises(MetaglotError, match="a folder is called 'tasks', as the group of files"):
-        grouped([Path("one/tasks"), Path("other/a.csv")])
+        group_files([Path("one/tasks"), Path("two/tasks")])
+    with pytest.raises(MetaglotError, match="a folder is called 'tasks', the name of the group of single files"):
+        group_files([Path("one/tasks"), Path("other/a.csv")])
     for name in ("b.json", "c.CSV", "d.ndjson", "README.json", "notes.txt"):
         Path("other", name).write_text("")
-    assert [file.name for file in grouped([Path("other")])["other"]] == ["a.csv", "b.json", "c.CSV", "d.ndjson"]
+    assert [file.name for file in group_files([Path("other")])["other"]] == ["a.csv", "b.json", "c.CSV", "d.ndjson"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metaglot.cli.shared.words import short_names, words_apart
+from metaglot.cli.shared.words import short_names, split_words
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import read_results
@@ -105,7 +105,7 @@ def test_an_interrupt_keeps_what_is_done(desk, metaglot, monkeypatch):
     monkeypatch.setattr("metaglot.evaluation.run.append", stopped)
     said = metaglot(*asked)
     assert said.code == 130
-    assert "what is done is kept" in said.err
+    assert "the results so far are saved" in said.err
     before = Path("both/results.jsonl").read_bytes()
     assert metaglot(*asked, "-q").code == 0
     assert Path("both/results.jsonl").read_bytes().startswith(before)
@@ -136,7 +136,7 @@ def test_queries_that_any_run_has_seen_are_left_out_for_all(desk, metaglot):
 
 def test_an_adaptation_stands_for_its_model(desk, metaglot, tmp_path):
     assert metaglot("adapt", "runs/new", "tasks/one.csv", "--effort", "instant", "--out", "mine", "-q").code == 0
-    found = words_apart(["mine", desk, "tasks/two.csv"], [])
+    found = split_words(["mine", desk, "tasks/two.csv"], [])
     assert found.models == [str(tmp_path / "runs" / "new"), desk]
     assert found.tasks == [Path("tasks/two.csv")]
     assert "mine is an adaptation" in found.notes[0]

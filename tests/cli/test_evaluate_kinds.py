@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metaglot.cli.shared.judging import Labelled
-from metaglot.cli.shared.tasks import read_tasks, with_floor
+from metaglot.cli.shared.judging import LabelledTask
+from metaglot.cli.shared.tasks import read_tasks, with_constant_baseline
 from metaglot.evaluation import TaskSet, read_results
 from metaglot.evaluation.leakage import read_leakages
 
@@ -41,9 +41,9 @@ def test_several_labels_a_text(files, metaglot, tiny):
     assert methods == {"ours-instant", "prior", "frozen-lr", "frozen-instant", "knn", "tfidf"}  # no frozen-proto
     assert {result.kind for result in results} == {"multilabel"}
     assert {metric.name for metric in results[0].measures} == {"macro_f1", "micro_f1", "ece"}
-    assert "not judged: frozen-proto: prototypes are of classes, and these tasks are multilabel" in said.err
+    assert "not judged: frozen-proto: prototypes need classes, and these tasks are multilabel" in said.err
     table, page = Path("out/table.md").read_text("utf-8"), Path("out/report.html").read_text("utf-8")
-    assert "**Not judged.** frozen-proto: prototypes are of classes" in table
+    assert "**Not judged.** frozen-proto: prototypes need classes" in table
     for text in (table, page):
         assert "Macro F1 in %" in text
         assert "ccuracy" not in text
@@ -119,11 +119,11 @@ def test_an_unknown_kind_and_a_file_without_domains(files, metaglot, tiny):
 
 def test_classes_have_no_floor_unasked_and_need_no_family(files):
     (classes,) = read_tasks([Path("classes.csv")], None)
-    assert isinstance(classes, Labelled)
-    assert (classes.kind, with_floor(["tfidf"], [classes])) == ("classification", ["tfidf"])
+    assert isinstance(classes, LabelledTask)
+    assert (classes.kind, with_constant_baseline(["tfidf"], [classes])) == ("classification", ["tfidf"])
     (tags,) = read_tasks([Path("tags.csv")], None, task="multilabel")
-    assert with_floor(["tfidf"], [classes, tags]) == ["prior", "tfidf"]
-    assert with_floor([], [tags]) == []
+    assert with_constant_baseline(["tfidf"], [classes, tags]) == ["prior", "tfidf"]
+    assert with_constant_baseline([], [tags]) == []
     loaded = TaskSet.load("tags.csv", task="multilabel")
     assert loaded.fingerprint() != TaskSet.load("tags.csv").fingerprint()
     assert all(isinstance(target, frozenset) for target in loaded.support(2, 0).targets)

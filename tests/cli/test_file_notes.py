@@ -11,7 +11,7 @@ from metaglot.adaptation import load_model
 from metaglot.adaptation.scripts import TEXTS
 from metaglot.assembly.labelled import read_set
 from metaglot.assembly.text import read_text
-from metaglot.cli.shared.predicting import watched
+from metaglot.cli.shared.predicting import with_language_note
 from metaglot.config import parse_recipe
 from metaglot.config.text import CorpusSettings, TextSettings
 from metaglot.data.corpus import read_corpus
@@ -41,7 +41,7 @@ def test_evaluations_note_what_adapt_notes(command, odd, metaglot, tiny):
     judged += ("--jobs", 1)
     said = metaglot(command, *model, odd, *judged, *encoding, "--out", "o")
     assert said.code == 0, said.err
-    notes = ["1 texts stand under several labels", "'Bill'", "texts are empty"]
+    notes = ["1 texts appear under several labels", "'Bill'", "texts are empty"]
     for note in [*notes, "looks like UTF-8"] if encoding else notes:
         assert any(line.startswith("note: task: ") and note in line for line in said.err.splitlines()), (note, said.err)
     assert "note" not in said.out
@@ -76,10 +76,10 @@ def test_a_stream_is_looked_at_a_few_times_and_noted_once(tiny, monkeypatch):
     model, looked, said = load_model(tiny), [], []
     monkeypatch.setattr("metaglot.adaptation.scripts.language_note", lambda _, texts: looked.append(len(texts)))
     lines = [[f"line {i}"] for i in range(2 * TEXTS)]
-    assert list(watched(model, lines, said.append)) == lines
+    assert list(with_language_note(model, lines, said.append)) == lines
     assert looked == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
     monkeypatch.setattr("metaglot.adaptation.scripts.language_note", lambda _, texts: "odd" if len(texts) > 3 else None)
-    assert len(list(watched(model, [["a line", ""]] * 9, said.append))) == 9
+    assert len(list(with_language_note(model, [["a line", ""]] * 9, said.append))) == 9
     assert said == ["odd"]
 
 

@@ -156,7 +156,7 @@ def test_a_file_of_predictions_is_read_again(metaglot, mine, file, kind, tmp_pat
 def test_what_classes_alone_have_is_refused(metaglot, mine, kind, asked):
     said = metaglot("predict", mine, "--text", "a lamp", *asked)
     assert said.code == 2
-    assert f"{asked[0]} has no use: it is about classes, and {mine} is a task of {kind}" in " ".join(said.err.split())
+    assert f"{asked[0]} has no use: it needs classes, and {mine} is a task of {kind}" in " ".join(said.err.split())
 
 
 def test_names_have_no_use_for_numbers(metaglot, tiny, tmp_path):
@@ -239,7 +239,7 @@ def test_notes_are_about_targets_of_the_kind(metaglot, tiny, tmp_path):
     asked = ("--task", "multilabel", "--effort", "instant", "--out", tmp_path / "m")
     said = metaglot("adapt", tiny, tmp_path / "a.csv", *asked)
     assert said.code == 0, said.err
-    assert "1 texts stand with unlike labels, such as examples 3 ('a') and 4 ('b')" in said.err
+    assert "1 texts appear with unlike labels, such as examples 3 ('a') and 4 ('b')" in said.err
     assert "2 examples repeat an earlier text" in said.err
     assert "classes" not in said.err
 

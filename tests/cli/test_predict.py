@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from metaglot.cli.shared.predicting import lines_as_they_come
+from metaglot.cli.shared.predicting import standard_input_lines
 from metaglot.cli.shared.progress import bar
 from metaglot.data.readers import read_table
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_written_is_refused(metaglot, mine, examples, tmp_path):
     for arguments, says in (
         ((examples, "--out", out), "has a column 'label' already; name the new columns otherwise"),
         ((examples, "--out", tmp_path / "out.xlsx"), "choose one of .csv, .tsv, .jsonl, .parquet"),
-        ((examples, "--out", examples, "--new-columns", "label=guess"), "is there already"),
+        ((examples, "--out", examples, "--new-columns", "label=guess"), "exists already"),
         ((examples, "--out", out, "--explain"), "--explain has no use beside --out"),
         ((examples, "--new-columns", "label=guess"), "--new-columns has no use without --out"),
         ((examples, "--out", out, "--new-columns", "label=a,probability=a"), "two different names"),
@@ -130,7 +130,7 @@ def test_lines_are_answered_as_they_come(monkeypatch):
         monkeypatch.setattr("sys.stdin", stream)
         writer = threading.Thread(target=write)
         writer.start()
-        lines = lines_as_they_come()
+        lines = standard_input_lines()
         assert next(lines) == ["café"]
         given.set()
         assert [line for some in lines for line in some] == ["half a line", "", "last"]
@@ -140,7 +140,7 @@ def test_lines_are_answered_as_they_come(monkeypatch):
 def test_a_bar_on_a_terminal_alone():
     for terminal, after, shown in ((True, 0.0, True), (True, 60.0, False), (False, 0.0, False)):
         file = io.StringIO()
-        with bar("predict", 3, console=Console(file=file, force_terminal=terminal, width=80), after=after) as advance:
+        with bar("predict", 3, console=Console(file=file, force_terminal=terminal, width=80), delay=after) as advance:
             advance(1)
             advance(1)
         assert ("2/3" in file.getvalue()) == shown, (terminal, after)

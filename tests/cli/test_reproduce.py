@@ -171,7 +171,7 @@ def test_other_versions_are_said_first(call, here):
     now = environment()["torch"]
     code, out, err = call("reproduce", "run")
     assert (code, out.startswith("equal")) == (0, True)
-    assert err.startswith(f"not as it was: torch 1.0, now {now}\n")
+    assert err.startswith(f"not as before: torch 1.0, now {now}\n")
     lines = Path("run/metrics.jsonl").read_text().splitlines()
     Path("run/metrics.jsonl").write_text("\n".join(lines[:-1]) + "\n")
     code, out, _ = call("reproduce", "run", "-q")

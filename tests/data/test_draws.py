@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaglot.cli.shared.checks import check_tasks
-from metaglot.cli.shared.judging import Labelled
+from metaglot.cli.shared.judging import LabelledTask
 from metaglot.data.draw_notes import draw_notes
 from metaglot.data.draws import FixedDraws, RandomDraws, draws_of
 from metaglot.data.readers import read_table
@@ -177,5 +177,5 @@ def test_a_draw_that_one_shot_lacks(make_table: Make) -> None:
     judge = Judge.of([TaskSet("task", less.table, less)], [Tfidf()], plan)
     found = {(cell.shot, cell.draw) for cell in judge.cells()}
     assert found == {(s, d) for s in plan.shots for d in range(plan.draws)} - {(shot, plan.draws - 1)}
-    (note,) = check_tasks([Labelled("task", less.table, less)], plan.shots, plan.draws)
+    (note,) = check_tasks([LabelledTask("task", less.table, less)], plan.shots, plan.draws)
     assert f"lacks draw {gone} of {shot} shots" in note

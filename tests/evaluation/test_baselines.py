@@ -12,12 +12,12 @@ from metaglot.adaptation import Model, load_model
 from metaglot.choices import BASELINES
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
-from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FrozenLR, FrozenProto, Remembered, Tfidf
-from metaglot.evaluation.baselines.features import Embeds
-from metaglot.evaluation.baselines.finetune import tuned_for
+from metaglot.evaluation import FineTune, FineTuneSettings, Plan, TaskSet, baselines, evaluate, ours
+from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FeatureCache, FrozenLR, FrozenProto, Tfidf
+from metaglot.evaluation.baselines.features import FeatureEncoder
+from metaglot.evaluation.baselines.finetune import settings_for
 from metaglot.evaluation.baselines.frozen_proto import prototypes
-from metaglot.evaluation.baselines.shuffled import shuffled
+from metaglot.evaluation.baselines.shuffled import shuffled_batches
 from metaglot.evaluation.kinds import CLASSES
 
 Texts = Callable[..., tuple[list[str], list[str]]]
@@ -43,7 +43,7 @@ class Letters:
 
 
 def test_frozen_prototypes_by_hand() -> None:
-    fitted = FrozenProto(Remembered(Letters()), scale=2.0).fit(
+    fitted = FrozenProto(FeatureCache(Letters()), scale=2.0).fit(
         Examples.of(["aa", "bb"], ["x", "y"]), CLASSES, shot=1, seed=0
     )
     assert fitted.schema.outputs == ("x", "y")
@@ -59,7 +59,7 @@ def test_prototypes_have_length_one_and_survive_a_zero_mean() -> None:
 
 def test_frozen_lr_is_scikit_learns() -> None:
     texts, labels = ["aaab", "aab", "abb", "bbba"], ["x", "x", "y", "y"]
-    fitted = FrozenLR(Remembered(Letters()), c=3.0).fit(Examples.of(texts, labels), CLASSES, shot=2, seed=0)
+    fitted = FrozenLR(FeatureCache(Letters()), c=3.0).fit(Examples.of(texts, labels), CLASSES, shot=2, seed=0)
     reference = LogisticRegression(C=3.0, max_iter=1000).fit(Letters().embed(Inputs.of(texts)), labels)
     assert fitted.predict(Inputs.of(["ab", "a"])).values == pytest.approx(
         reference.predict_proba(Letters().embed(Inputs.of(["ab", "a"])))
@@ -68,7 +68,7 @@ def test_frozen_lr_is_scikit_learns() -> None:
 
 def test_queries_are_embedded_once_and_supports_each_time() -> None:
     letters = Letters()
-    queries = Remembered(letters)
+    queries = FeatureCache(letters)
     for method in (FrozenProto(queries), FrozenLR(queries)):
         for draw in range(3):
             fitted = method.fit(Examples.of(["aa", "bb"], ["x", "y"]), CLASSES, shot=1, seed=draw)
@@ -99,14 +99,16 @@ def test_finetune_starts_at_the_prototypes_and_leaves_the_model_as_it_was(model:
     support, labels = texts(3)
     unseen, _ = texts(4, seed=1)
     before = model.fingerprint(), {name: value.clone() for name, value in model.encoder.params.items()}
-    start = FineTune(model.encoder, by_shot={1: Tuned(1e-3, 0)}, scale=7.0).fit(
+    start = FineTune(model.encoder, by_shot={1: FineTuneSettings(1e-3, 0)}, scale=7.0).fit(
         Examples.of(support, labels), CLASSES, shot=3, seed=0
     )
-    frozen = FrozenProto(Remembered(model.encoder), scale=7.0).fit(
+    frozen = FrozenProto(FeatureCache(model.encoder), scale=7.0).fit(
         Examples.of(support, labels), CLASSES, shot=3, seed=0
     )
     assert start.predict(Inputs.of(unseen)).values == pytest.approx(frozen.predict(Inputs.of(unseen)).values, abs=1e-5)
-    FineTune(model.encoder, by_shot={1: Tuned(1e-2, 3)}).fit(Examples.of(support, labels), CLASSES, shot=3, seed=0)
+    FineTune(model.encoder, by_shot={1: FineTuneSettings(1e-2, 3)}).fit(
+        Examples.of(support, labels), CLASSES, shot=3, seed=0
+    )
     assert model.fingerprint() == before[0]
     assert all(torch.equal(value, before[1][name]) for name, value in model.encoder.params.items())
 
@@ -114,11 +116,11 @@ def test_finetune_starts_at_the_prototypes_and_leaves_the_model_as_it_was(model:
 def test_finetune_learns_and_is_a_function_of_its_seed(model: Model, texts: Texts) -> None:
     support, labels = texts(6)
     unseen, truth = texts(20, seed=1)
-    method = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 40)}, batch_size=8)
+    method = FineTune(model.encoder, by_shot={1: FineTuneSettings(5e-3, 40)}, batch_size=8)
     fitted = method.fit(Examples.of(support, labels), CLASSES, shot=6, seed=1)
     probabilities = fitted.predict(Inputs.of(unseen)).values
     frozen = (
-        FrozenProto(Remembered(model.encoder))
+        FrozenProto(FeatureCache(model.encoder))
         .fit(Examples.of(support, labels), CLASSES, shot=6, seed=1)
         .predict(Inputs.of(unseen))
         .values
@@ -141,7 +143,7 @@ def test_finetune_learns_and_is_a_function_of_its_seed(model: Model, texts: Text
 def test_finetune_reads_pairs(model: Model, texts: Texts) -> None:
     support, labels = texts(4)
     same = ["the"] * len(support)
-    method = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 40)}, batch_size=12)
+    method = FineTune(model.encoder, by_shot={1: FineTuneSettings(5e-3, 40)}, batch_size=12)
     fitted = method.fit(Examples.of(same, labels, support), CLASSES, shot=4, seed=0)
     found = [fitted.schema.outputs[i] for i in fitted.predict(Inputs.of(same, support)).values.argmax(1)]
     assert np.mean([a == b for a, b in zip(found, labels, strict=True)]) > 0.8
@@ -149,13 +151,13 @@ def test_finetune_reads_pairs(model: Model, texts: Texts) -> None:
 
 @pytest.mark.parametrize(("shot", "row"), [(1, 1), (3, 1), (4, 4), (5, 4), (8, 8), (15, 8), (16, 16), (64, 16)])
 def test_finetune_takes_the_next_smaller_row_of_its_table(shot: int, row: int) -> None:
-    assert tuned_for(shot, FINETUNE_BY_SHOT) == FINETUNE_BY_SHOT[row]
-    assert tuned_for(1, {4: Tuned(1, 1), 8: Tuned(2, 2)}) == Tuned(1, 1)
+    assert settings_for(shot, FINETUNE_BY_SHOT) == FINETUNE_BY_SHOT[row]
+    assert settings_for(1, {4: FineTuneSettings(1, 1), 8: FineTuneSettings(2, 2)}) == FineTuneSettings(1, 1)
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(5, [5]), (32, [32]), (48, [24, 24]), (70, [24, 23, 23])])
 def test_batches_are_of_like_size_and_go_through_all_rows(n: int, sizes: list[int]) -> None:
-    stream = shuffled(n, 32, seed=0)
+    stream = shuffled_batches(n, 32, seed=0)
     for _ in range(3):
         epoch = [next(stream) for _ in sizes]
         assert [len(batch) for batch in epoch] == sizes
@@ -217,7 +219,7 @@ def test_every_listed_method_runs_on_the_same_cells(model: Model, task: Callable
         assert found.values.sum(axis=1) == pytest.approx(1)
 
 
-def _is_an_encoder(model: Model) -> Embeds:
+def _is_an_encoder(model: Model) -> FeatureEncoder:
     return model.encoder
 
 

@@ -5,7 +5,7 @@ import pytest
 from metaglot.adaptation import load_model
 from metaglot.evaluation import Plan, baselines, cells, ours
 from metaglot.evaluation.baselines import SetFit, Tfidf
-from metaglot.evaluation.estimate import Seconds, Work, estimated, seconds_of, work_of
+from metaglot.evaluation.estimate import Seconds, Work, estimate_seconds, seconds_of, work_of
 
 
 @pytest.fixture(name="model", scope="module")
@@ -36,11 +36,11 @@ def test_the_sum_is_over_the_cells_that_are_left(model, task):
     plan = Plan((1, 8), 2, 20, 0)
     every = list(cells(["one", "two"], [m.name for m in methods], plan))
     seconds = {"one": Seconds(1.0, 10.0), "two": Seconds(2.0, 20.0)}
-    found = estimated(every, tasks, methods, plan, seconds)
+    found = estimate_seconds(every, tasks, methods, plan, seconds)
     assert found["ours-instant"] == 2 * (3 + 24) * (1.0 + 2.0)
     one, eight = (3 + 20) + 10 * 20 * 3, (24 + 20) + 10 * 20 * 24
     assert found["finetune"] == 2 * (one + eight) * (1.0 + 2.0)
-    assert estimated(every[:1], tasks, methods, plan, seconds) == {"ours-instant": 3.0}
+    assert estimate_seconds(every[:1], tasks, methods, plan, seconds) == {"ours-instant": 3.0}
 
 
 def test_times_are_measured(model, task):

@@ -23,7 +23,7 @@ from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
 from metaglot.evaluation.baselines import Tfidf
 from metaglot.evaluation.leakage import (
     class_name,
-    grown,
+    merge_leakage,
     overlap_of,
     read_leakages,
     without_overlap,
@@ -169,11 +169,11 @@ def test_a_folder_that_grows_keeps_what_was_said_of_earlier_tasks(leaky: tuple[T
     task, seen = leaky
     other = task_of(40, "other")
     first, second = (overlap_of(seen, [t]).leakage("run", [t], PLAN) for t in (task, other))
-    both = grown(second, first, {"made", "other"})
+    both = merge_leakage(second, first, {"made", "other"})
     assert [one.task for one in both.tasks] == ["made", "other"]
-    assert grown(both, first, {"made", "other"}) == both
-    assert grown(second, first, {"other"}) == grown(second, None, {"made"}) == second
-    assert grown(replace(second, model="another"), first, {"made", "other"}).tasks == second.tasks
+    assert merge_leakage(both, first, {"made", "other"}) == both
+    assert merge_leakage(second, first, {"other"}) == merge_leakage(second, None, {"made"}) == second
+    assert merge_leakage(replace(second, model="another"), first, {"made", "other"}).tasks == second.tasks
     (grid,) = leakage_grids(both)
     assert [[cell.text for cell in row][3] for row in grid.rows] == [
         f"1 exact, 0 near of {both.tasks[0].support.rows}",

@@ -11,8 +11,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from metaglot.adaptation import Model, load_model
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import FineTune, Plan, TaskSet, Tuned, baselines, evaluate, ours
-from metaglot.evaluation.baselines import FrozenLR, FrozenProto, Knn, Prior, Remembered, Tfidf
+from metaglot.evaluation import FineTune, FineTuneSettings, Plan, TaskSet, baselines, evaluate, ours
+from metaglot.evaluation.baselines import FeatureCache, FrozenLR, FrozenProto, Knn, Prior, Tfidf
 from metaglot.evaluation.baselines.finetune import LABELS_BY_SHOT, NUMBERS_BY_SHOT
 from metaglot.evaluation.estimate import work_of
 from metaglot.evaluation.kinds import CLASSES, draws_by
@@ -76,20 +76,20 @@ def test_the_median_is_the_constant_of_least_mean_absolute_error(kind: str) -> N
 def test_linear_models_are_scikit_learns() -> None:
     queries, features = Inputs.of(["5", "45"]), Planar().embed
     support = Examples.of(ANGLES, TAGS)
-    found = FrozenLR(Remembered(Planar()), c=3.0).fit(support, LABELS, shot=2, seed=0).predict(queries)
+    found = FrozenLR(FeatureCache(Planar()), c=3.0).fit(support, LABELS, shot=2, seed=0).predict(queries)
     for column, label in enumerate("ab"):
         one = LogisticRegression(C=3.0, class_weight="balanced", max_iter=1000)
         one.fit(features(support.inputs), [label in own for own in TAGS])
         assert found.values[:, column] == pytest.approx(one.predict_proba(features(queries))[:, 1])
     numbers = [1.0, 2.0, 4.0, 5.0]
-    ridge = FrozenLR(Remembered(Planar()), c=3.0).fit(Examples.of(ANGLES, numbers), NUMBERS, shot=4, seed=0)
+    ridge = FrozenLR(FeatureCache(Planar()), c=3.0).fit(Examples.of(ANGLES, numbers), NUMBERS, shot=4, seed=0)
     spread = np.std(numbers)
     by_hand = Ridge(alpha=1 / 3.0).fit(features(Inputs.of(ANGLES)), (np.array(numbers) - 3.0) / spread)
     assert ridge.predict(queries).values[:, 0] == pytest.approx(by_hand.predict(features(queries)) * spread + 3.0)
 
 
 def test_neighbours_by_hand() -> None:
-    method = Knn(Remembered(Planar()), k=2, scale=4.0, alpha=0.5)
+    method = Knn(FeatureCache(Planar()), k=2, scale=4.0, alpha=0.5)
     weight = np.exp(4.0 * (np.cos(np.radians(10)) - 1.0))
     numbers = method.fit(Examples.of(ANGLES, [1.0, 2.0, 4.0, 5.0]), NUMBERS, shot=4, seed=0)
     expected = (1.0 + 2.0 * weight + 0.5 * 3.0) / (1 + weight + 0.5)
@@ -101,12 +101,12 @@ def test_neighbours_by_hand() -> None:
 
 
 def test_methods_about_classes_say_so(model: Model) -> None:
-    proto = FrozenProto(Remembered(model.encoder))
+    proto = FrozenProto(FeatureCache(model.encoder))
     assert proto.why_not(CLASSES) is None
-    assert "prototypes are of classes" in (proto.why_not(LABELS) or "")
+    assert "prototypes need classes" in (proto.why_not(LABELS) or "")
     table = pa.table({"text": [f"t {n}" for n in range(12)], "label": [str(n / 2) for n in range(12)]})
     task = TaskSet("numbers", table, draws_by(table, NUMBERS), family=NUMBERS)
-    with pytest.raises(MetaglotError, match="There is nothing to judge: frozen-proto: prototypes are of classes"):
+    with pytest.raises(MetaglotError, match="There is nothing to judge: frozen-proto: prototypes need classes"):
         list(evaluate([task], [proto], Plan((2,), 1, 5, 0)))
     rows = list(evaluate([task], [proto, Prior()], Plan((4,), 2, 5, 0)))
     assert [(row.method, row.kind, row.support, row.metric.name) for row in rows] == [
@@ -128,7 +128,7 @@ def test_every_method_beats_the_floor_on_labels(
     model: Model, texts: Callable[..., tuple[list[str], list[str]]]
 ) -> None:
     task = _tagged(texts, 20, 0)
-    quick = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 30)})
+    quick = FineTune(model.encoder, by_shot={1: FineTuneSettings(5e-3, 30)})
     methods = [Prior(), Tfidf(), quick, *baselines(["frozen-lr", "knn"], model), *ours(model, ["instant"])]
     rows = list(evaluate([task], methods, Plan((8,), 1, 40, 0)))
     score = {row.method: row.score for row in rows}
@@ -143,7 +143,7 @@ def test_fine_tuning_learns_numbers_by_the_loss_of_the_kind(
     support, labels = texts(6)
     unseen, truth = texts(15, seed=1)
     number = {"fruit": 10.0, "tool": 20.0, "beast": 60.0}
-    method = FineTune(model.encoder, by_shot={1: Tuned(5e-3, 60)}, batch_size=9)
+    method = FineTune(model.encoder, by_shot={1: FineTuneSettings(5e-3, 60)}, batch_size=9)
     examples = Examples.of(support, [number[label] for label in labels])
     before = model.fingerprint()
     found = method.fit(examples, NUMBERS, shot=18, seed=0).predict(Inputs.of(unseen))
@@ -154,7 +154,7 @@ def test_fine_tuning_learns_numbers_by_the_loss_of_the_kind(
 
 
 def test_fine_tuning_takes_what_is_tuned_for_the_kind(model: Model) -> None:
-    one, two, three = ({8: Tuned(rate, 1)} for rate in (1e-3, 2e-3, 3e-3))
+    one, two, three = ({8: FineTuneSettings(rate, 1)} for rate in (1e-3, 2e-3, 3e-3))
     method = FineTune(model.encoder, by_shot=one, labels_by_shot=two, numbers_by_shot=three)
     assert [method.table_for(family) for family in (CLASSES, LABELS, NUMBERS)] == [one, two, three]
     plain = FineTune(model.encoder, by_shot=one)

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from metaglot.evaluation.result import parsed, row_of
+from metaglot.evaluation.result import parse_row, row_of
 from metaglot.evaluation.store import append, read_results
 from metaglot.metric import ACCURACY, CLASSIFICATION, Metric, least_loss
 
@@ -20,7 +20,7 @@ def line(row):
 
 
 def test_a_line_of_the_first_form():
-    found = parsed(line(FIRST))
+    found = parse_row(line(FIRST))
     assert found.metrics == {"accuracy": 0.5, "macro_f1": 0.4, "ece": 0.1}
     assert (found.measures, found.metric, found.score) == (CLASSIFICATION, ACCURACY, 0.5)
     assert row_of(found) == {
@@ -29,7 +29,7 @@ def test_a_line_of_the_first_form():
         "bins": (found.bins[0],),
         "peak_mb": None,
     }
-    assert parsed(line(row_of(found))) == found
+    assert parse_row(line(row_of(found))) == found
 
 
 def test_results_of_another_kind_say_what_they_are_measured_by(results, tmp_path):
@@ -41,7 +41,7 @@ def test_results_of_another_kind_say_what_they_are_measured_by(results, tmp_path
     assert "measures" not in rows[0]
     assert rows[1]["measures"][0] == {"name": "mae", "title": "MAE", "unit": "stars", "better": "lower", "low": 0.0}
     assert (other.metric, other.score) == (MAE, 0.7)
-    assert parsed(line(asdict(other))) == other, "descriptions in full are read too"
+    assert parse_row(line(asdict(other))) == other, "descriptions in full are read too"
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_results_of_another_kind_say_what_they_are_measured_by(results, tmp_path
 )
 def test_lines_that_are_no_results(results, wrong, said):
     with pytest.raises(ValueError, match=said):
-        parsed(line({**row_of(results[0]), **wrong}))
+        parse_row(line({**row_of(results[0]), **wrong}))

@@ -14,8 +14,8 @@ from metaglot.adaptation import Model, load_model
 from metaglot.choices import BASELINE_GROUPS, BASELINES
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
-from metaglot.evaluation import FineTune, Tuned, baselines
-from metaglot.evaluation.baselines import FrozenProto, Knn, Remembered
+from metaglot.evaluation import FineTune, FineTuneSettings, baselines
+from metaglot.evaluation.baselines import FeatureCache, FrozenProto, Knn
 from metaglot.evaluation.baselines.bitfit import BITFIT_BY_SHOT, bitfit
 from metaglot.evaluation.baselines.lora import LORA_BY_SHOT, lora
 from metaglot.evaluation.baselines.vectors import Vectors
@@ -43,7 +43,9 @@ def surprise(fitted: Any, texts: list[str], labels: list[str]) -> float:
 
 
 def quick(method: FineTune, lr: float, steps: int) -> FineTune:
-    return FineTune(method.start, name=method.name, scope=method.scope, by_shot={1: Tuned(lr, steps)}, batch_size=8)
+    return FineTune(
+        method.start, name=method.name, scope=method.scope, by_shot={1: FineTuneSettings(lr, steps)}, batch_size=8
+    )
 
 
 def test_groups_are_of_baselines() -> None:
@@ -56,7 +58,7 @@ def test_a_part_learns_and_starts_at_the_prototypes(
 ) -> None:
     support, labels = texts(6)
     unseen, _ = texts(20, seed=1)
-    frozen = FrozenProto(Remembered(model.encoder), scale=5.0).fit(
+    frozen = FrozenProto(FeatureCache(model.encoder), scale=5.0).fit(
         Examples.of(support, labels), CLASSES, shot=6, seed=0
     )
     start = quick(make(model.encoder), lr, 0).fit(Examples.of(support, labels), CLASSES, shot=6, seed=0)
@@ -90,7 +92,7 @@ def test_bitfit_moves_only_vectors(model: Model, texts: Texts) -> None:
 
 
 def test_a_body_without_vectors() -> None:
-    with pytest.raises(MetaglotError, match="nothing to move"):
+    with pytest.raises(MetaglotError, match="nothing to train"):
         Vectors().init({"body.dense.weight": torch.zeros(2, 2)}, seed=0)
 
 
@@ -110,7 +112,7 @@ def test_a_part_moves_over_what_was_meta_trained(model: Model, texts: Texts) -> 
         .predict(Inputs.of(unseen))
         .values
     )
-    frozen = FrozenProto(Remembered(trained.encoder), scale=5.0).fit(
+    frozen = FrozenProto(FeatureCache(trained.encoder), scale=5.0).fit(
         Examples.of(support, labels), CLASSES, shot=3, seed=0
     )
     assert start == pytest.approx(frozen.predict(Inputs.of(unseen)).values, abs=1e-5)
@@ -143,7 +145,7 @@ class Planar:
 
 def test_neighbours_by_hand() -> None:
     """Of the query 0°: x at 10° is nearest, y at 20° and 30° are next, x at 90° is out of k = 3."""
-    method = Knn(Remembered(Planar()), k=3, scale=4.0, alpha=0.5)
+    method = Knn(FeatureCache(Planar()), k=3, scale=4.0, alpha=0.5)
     fitted = method.fit(Examples.of(["10", "20", "30", "90"], ["x", "y", "y", "x"]), CLASSES, shot=2, seed=0)
     c = np.cos(np.radians([10, 20, 30]))
     w = np.exp(4.0 * (c - c[0]))
@@ -155,7 +157,7 @@ def test_one_neighbour_and_more_than_there_are() -> None:
     angles, labels = ["0", "50", "100"], ["x", "y", "z"]
     for k in (1, 99):
         found = (
-            Knn(Remembered(Planar()), k=k)
+            Knn(FeatureCache(Planar()), k=k)
             .fit(Examples.of(angles, labels), CLASSES, shot=1, seed=0)
             .predict(Inputs.of(angles))
             .values
@@ -164,7 +166,7 @@ def test_one_neighbour_and_more_than_there_are() -> None:
         assert found.sum(1) == pytest.approx(1)
         assert (found > 0).all()
     (one,) = (
-        Knn(Remembered(Planar()), k=1, alpha=1.0)
+        Knn(FeatureCache(Planar()), k=1, alpha=1.0)
         .fit(Examples.of(angles, labels), CLASSES, shot=1, seed=0)
         .predict(Inputs.of(["40"]))
         .values
@@ -215,8 +217,8 @@ def test_setfit_starts_from_the_same_features(model: Model, texts: Texts) -> Non
 def test_setfit_joins_pairs(model: Model) -> None:
     from metaglot.evaluation.baselines.setfit import SetFit
 
-    assert SetFit(model.encoder, SimpleNamespace()).joined(Inputs.of(["a", "b"], ["c", "d"])) == [
+    assert SetFit(model.encoder, SimpleNamespace()).join_pairs(Inputs.of(["a", "b"], ["c", "d"])) == [
         "a [SEP] c",
         "b [SEP] d",
     ]
-    assert SetFit(model.encoder, SimpleNamespace()).joined(Inputs.of(["a"])) == ["a"]
+    assert SetFit(model.encoder, SimpleNamespace()).join_pairs(Inputs.of(["a"])) == ["a"]

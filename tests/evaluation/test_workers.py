@@ -1,4 +1,4 @@
-"""Cells spread over processes give the same rows as in one."""
+"""Cells judge_in_processes over processes give the same rows as in one."""
 
 import importlib
 import json
@@ -17,7 +17,7 @@ import pytest
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
 from metaglot.evaluation.baselines import Tfidf
-from metaglot.evaluation.job import Job, make
+from metaglot.evaluation.job import Job, tasks_and_methods
 from metaglot.evaluation.store import COSTS
 from metaglot.evaluation.workers import Workers
 
@@ -64,10 +64,10 @@ def rows(folder: Path) -> list[dict[str, object]]:
 def test_two_processes_write_what_one_does(tmp_path, tiny, files):
     job = Job(str(tiny), tuple(files), ("instant", "fast"), ("tfidf", "frozen-lr"), max_length=12)
     left_out = (None, (0, 1, 2))
-    tasks, methods = make(job, left_out)
+    tasks, methods = tasks_and_methods(job, left_out)
     assert tasks[1].left_out == (0, 1, 2)
     alone = list(evaluate_into(tmp_path / "one", tasks, methods, PLAN))
-    workers = Workers(2, partial(make, job, left_out))
+    workers = Workers(2, partial(tasks_and_methods, job, left_out))
     running = evaluate_into(tmp_path / "two", tasks, methods, PLAN)
     for _ in range(5):
         next(running)
@@ -90,7 +90,7 @@ def test_a_process_that_is_killed_is_told_and_what_was_done_is_kept(tmp_path, fi
 
 @pytest.mark.slow
 def test_a_process_that_cannot_begin_is_told(tmp_path, files, capfd):
-    workers = Workers(2, partial(make, Job("builtin:absent", tuple(files), (), ("tfidf",)), (None, None)))
+    workers = Workers(2, partial(tasks_and_methods, Job("builtin:absent", tuple(files), (), ("tfidf",)), (None, None)))
     with pytest.raises(MetaglotError, match=r"could not begin"):
         list(evaluate_into(tmp_path / "out", [TaskSet.load(files[0])], [Tfidf()], PLAN, workers=workers))
     assert "no built-in 'absent'" in capfd.readouterr().err  # the reason
@@ -119,7 +119,7 @@ def test_an_interrupt_ends_all_processes_and_keeps_whole_rows(tmp_path, tiny, fi
         os.kill(process.pid, signal.SIGINT)  # the parent alone: it must end the others
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "what is done is kept" in err.decode()
+    assert "the results so far are saved" in err.decode()
     assert len(read_results(file)) > 20
     assert gone(process.pid)
 

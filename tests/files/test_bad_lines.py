@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.store import ASIDE, kept_results, read_results, resume
+from metaglot.evaluation.store import DAMAGED_LINES, read_results, resume, saved_results
 from metaglot.training.run import metrics_note, read_metrics
 
 BAD = {
@@ -89,11 +89,11 @@ def test_results(wrong, tmp_path):
     (tmp_path / "settings.json").write_text('{"seed": 0}')
     with pytest.raises(MetaglotError, match=r"results\.jsonl, line 2: not a result"):
         read_results(file)
-    assert [result.draw for result in kept_results(tmp_path)[0]] == [0, 1]
-    assert "line 2 is not a result" in str(kept_results(tmp_path)[1])
+    assert [result.draw for result in saved_results(tmp_path)[0]] == [0, 1]
+    assert "line 2 is not a result" in str(saved_results(tmp_path)[1])
     assert [result.draw for result in resume(tmp_path, {"seed": 0})] == [0, 1]
     assert file.read_bytes() == b"\n".join(lines) + b"\n"
-    assert (tmp_path / ASIDE).read_bytes() == bad + b"\n"
+    assert (tmp_path / DAMAGED_LINES).read_bytes() == bad + b"\n"
     assert [result.draw for result in read_results(file)] == [0, 1]
 
 

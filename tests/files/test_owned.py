@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from metaglot.cli.demonstration import _make_room
+from metaglot.cli.demonstration import _clear_folder
 from metaglot.config import dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.owned import ADAPTATION, DEMO_RESULTS, RESULTS, RUN, WEIGHTS, check_owned, remove_owned
 from metaglot.errors import MetaglotError
@@ -160,9 +160,9 @@ def test_the_demo_begins_anew_where_all_is_its_own(tmp_path):
     for part, kind in (("run", "run"), ("results", "demo")):
         fill(tmp_path / part, KINDS[kind][1])
     fill(tmp_path, ["table.md"])
-    _make_room(tmp_path, recipe, fresh=False)
+    _clear_folder(tmp_path, recipe, fresh=False)
     assert (tmp_path / "run" / "config.yaml").is_file()
-    _make_room(tmp_path, recipe, fresh=True)
+    _clear_folder(tmp_path, recipe, fresh=True)
     assert listed(tmp_path) == ["table.md"]
 
 

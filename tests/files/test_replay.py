@@ -7,7 +7,7 @@ import pytest
 
 from metaglot.cli.bench import bench
 from metaglot.cli.evaluate import evaluate
-from metaglot.cli.shared.record import Asked
+from metaglot.cli.shared.record import Call
 from metaglot.cli.shared.replay import checked_arguments
 from metaglot.errors import MetaglotError
 
@@ -33,19 +33,19 @@ BAD = {
 
 
 def test_what_metaglot_records_is_given_again():
-    assert checked_arguments(Asked(GOOD, {}), evaluate, Path("command.json")) == GOOD
+    assert checked_arguments(Call(GOOD, {}), evaluate, Path("command.json")) == GOOD
 
 
 @pytest.mark.parametrize("bad", BAD)
 def test_other_arguments(bad):
     arguments, said = BAD[bad]
     with pytest.raises(MetaglotError, match=said):
-        checked_arguments(Asked(arguments, {}), evaluate, Path("command.json"))
+        checked_arguments(Call(arguments, {}), evaluate, Path("command.json"))
 
 
 def test_a_benchmark_that_only_tells_its_cost():
     with pytest.raises(MetaglotError, match="--dry-run"):
-        checked_arguments(Asked(["bench", "--dry-run", "--", "m", "t"], {}), bench, Path("command.json"))
+        checked_arguments(Call(["bench", "--dry-run", "--", "m", "t"], {}), bench, Path("command.json"))
 
 
 WHOLE = {"format": 1, "command": "evaluate", "runs": [{"arguments": GOOD, "environment": {}}], "data": {}}

@@ -88,7 +88,7 @@ def write(path, texts, labels):
 @pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"billing": 9, "delivery": 1}, ["one example only of 'delivery'", "9 examples of 'billing', 1 of 'delivery'"]),
+        ({"billing": 9, "delivery": 1}, ["only one example of 'delivery'", "9 examples of 'billing', 1 of 'delivery'"]),
         ({"billing": 18, "delivery": 2}, ["classes of unlike size: 18 examples of 'billing', 2 of 'delivery'"]),
         ({"billing": 3, "delivery": 2}, []),
         ({"billing": 1, "delivery": 1}, []),
@@ -107,7 +107,7 @@ def test_texts_under_several_labels_and_empty_ones(handled, tiny, tmp_path):
     texts = ["Where is it?", "where is it", " ", "the invoice"]
     file = write(tmp_path / "a.jsonl", texts, ["delivery", "billing", "billing", "billing"])
     err = handled("adapt", tiny, file, "--out", tmp_path / "m", "--effort", "instant", code=0).err
-    assert "1 texts stand under several labels, such as examples 1 ('delivery') and 2 ('billing')" in err
+    assert "1 texts appear under several labels, such as examples 1 ('delivery') and 2 ('billing')" in err
     assert "1 texts are empty, such as example 3" in err
 
 

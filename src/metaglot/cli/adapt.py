@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.goals import goal_called
-from metaglot.cli.shared.labelled import Labelled, check_learnable, read_labelled
+from metaglot.cli.shared.goals import parse_goal
+from metaglot.cli.shared.labelled import LabelledExamples, check_learnable, read_labelled
 from metaglot.cli.shared.options import (
     Columns,
     DeviceOption,
@@ -20,7 +20,7 @@ from metaglot.cli.shared.options import (
     TaskOption,
 )
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.texts import check_device, check_task, cut_note, precision_called, summary_of, tell_notes
+from metaglot.cli.shared.texts import check_device, check_task, cut_note, parse_precision, summary_of, tell_notes
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 from metaglot.metric import ACCURACY, Metric
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from metaglot.adaptation import Adapted, Model
     from metaglot.models.devices import Precision
 
-UNREAD = {
+UNUSED_OPTIONS = {
     "effort": "a classifier of names alone has no effort",
     "columns": "there is no file to read",
     "encoding": "there is no file to read",
     "keep_examples": "there are no examples to keep",
-    "seconds": "names take no time that could be bounded",
-    "goal": "it is tested on examples, and --labels gives none",
+    "seconds": "a classifier of names takes almost no time",
+    "goal": "a score needs examples, and --labels gives none",
     "names": "--labels makes a classifier of names",
     "reads": "names of classes are no pairs",
-    "seed": "nothing is drawn at random",
+    "seed": "a classifier of names is not random",
     "task": "names make a classifier",
-}  # what --labels leaves no use for, and why
-TIMELESS = "an effort of a fixed number of steps takes its own time; --effort auto or --goal can be bounded"
+}  # options without a use beside --labels, each with the reason
+SECONDS_HINT = "an effort with a fixed number of steps has no limit of time; --effort auto and --goal have one"
 
 
 def adapt(
@@ -54,20 +54,20 @@ def adapt(
     out: Annotated[Path, typer.Option(help="Where the adapted model is saved.")],
     labels: Annotated[
         str | None,
-        typer.Option(help="In place of a file of examples: names of classes that say what they are, by commas."),
+        typer.Option(help="In place of a file of examples: names of classes that are words, with commas."),
     ] = None,
     effort: Annotated[
         str,
         typer.Option(
-            help="instant (closed form), fast or thorough (gradient steps), auto (chosen by trying), as-trained (by "
+            help="instant (closed form), fast or thorough (gradient steps), auto (chosen by a trial), as-trained (with "
             "the algorithm that trained the run)."
         ),
     ] = "fast",
     goal: Annotated[
         str | None,
         typer.Option(
-            help="Go on until the cross-validated score is this, e.g. 0.9, or accuracy=0.9 (macro_f1=… of several "
-            "labels, mae=… of numbers).",
+            help="Go on until the cross-validated score is so good, e.g. 0.9, or accuracy=0.9 (macro_f1=… for several "
+            "labels, mae=… for numbers).",
             show_default=False,
         ),
     ] = None,
@@ -90,7 +90,7 @@ def adapt(
 ) -> None:
     """Learn a text task from a handful of examples, and save the adapted model.
 
-    A text has one class, several labels (or none), or a number: --task says which, or what the labels look like.
+    A text has one class, several labels (or none), or a number: --task says which; without it, the labels decide.
 
     Exit codes: 0 done or goal met, 2 bad input, 3 the goal was not met in the time (the best found is saved).
 
@@ -107,90 +107,96 @@ def adapt(
     if (examples is None) == (labels is None):
         raise MetaglotError("give either a file of examples or --labels")
     if examples is None:
-        for option, why in UNREAD.items():
-            if _typed(context, option):
-                given = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
-                raise MetaglotError(f"{given} has no use beside --labels: {why}; drop one of them, or give a file")
-        runs = precision_called(precision), check_device(device)
-        _from_names(model, labels or "", out, runs, force=force, quiet=quiet, as_json=as_json)
+        for option, reason in UNUSED_OPTIONS.items():
+            if _is_given(context, option):
+                flag = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
+                raise MetaglotError(f"{flag} has no use beside --labels: {reason}; drop one of them, or give a file")
+        runtime = parse_precision(precision), check_device(device)
+        _from_names(model, labels or "", out, runtime, force=force, quiet=quiet, as_json=as_json)
         return
-    if goal is not None and _typed(context, "effort"):
-        raise MetaglotError("--effort has no use beside --goal, which goes from one to the next; drop one of them")
+    if goal is not None and _is_given(context, "effort"):
+        raise MetaglotError("--effort has no use beside --goal, which tries one effort after another; drop one of them")
     if goal is None and seconds is not None and effort != "auto":
-        raise MetaglotError(f"--seconds has no use with --effort {effort}: {TIMELESS}")
+        raise MetaglotError(f"--seconds has no use with --effort {effort}: {SECONDS_HINT}")
     check_task(task)
     _check(model, out, effort=effort, seconds=seconds, force=force)
     context.with_resource(writing(out))
-    runs = precision_called(precision), check_device(device)
-    found = read_labelled(examples, columns, encoding, task)
-    metric = _metric(found.task)
-    wanted = None if goal is None else goal_called(goal, (metric,))
-    check_learnable(found, examples, named=_typed(context, "names"))
-    loaded = _loaded(model, found, runs, quiet=quiet, as_json=as_json)
+    runtime = parse_precision(precision), check_device(device)
+    labelled = read_labelled(examples, columns, encoding, task)
+    metric = _metric(labelled.task)
+    goal_score = None if goal is None else parse_goal(goal, (metric,))
+    check_learnable(labelled, examples, names_option=_is_given(context, "names"))
+    loaded_model = _load_model(model, labelled, runtime, quiet=quiet, as_json=as_json)
     if reads:
-        loaded = _reading(loaded, reads, examples, found)
-    adapted, reached = _learnt(loaded, found, effort=effort, goal=wanted, seconds=seconds, seed=seed, names=names)
+        loaded_model = _with_pair_choice(loaded_model, reads, examples, labelled)
+    adapted, score = _adapt(
+        loaded_model, labelled, effort=effort, goal=goal_score, seconds=seconds, seed=seed, names=names
+    )
     adapted.save(out, keep_examples=keep_examples, force=force)
-    met = wanted is None or (reached is not None and metric.reaches(reached, wanted))
+    goal_met = goal_score is None or (score is not None and metric.reaches(score, goal_score))
     if as_json:
-        tell_json(_outcome(adapted, out, found.notes, metric, reached=reached, met=met))
+        tell_json(_outcome(adapted, out, labelled.notes, metric, score=score, goal_met=goal_met))
     elif not quiet:
-        _tell(adapted, out, metric, reached)
-    if not met:
+        _print_outcome(adapted, out, metric, score)
+    if not goal_met:
         tell(f"metaglot: the goal of {goal} was not met; more examples help most", err=True)
         raise typer.Exit(3)
 
 
-def _typed(context: typer.Context, option: str) -> bool:
+def _is_given(context: typer.Context, option: str) -> bool:
     source = context.get_parameter_source(option)
     return source is not None and source.name == "COMMANDLINE"
 
 
 def _metric(task: str) -> Metric:
-    """Return the primary metric of a kind of task; that of classes without torch."""
+    """Return the primary metric of a kind of task; for classes, torch is not imported."""
     return ACCURACY if FAMILIES.exclusive(task) else FAMILIES[task]().measures[0]
 
 
-def _loaded(model: str, found: Labelled, runs: "tuple[Precision, str]", *, quiet: bool, as_json: bool) -> "Model":
-    """Return the model; what is odd about it and the examples is pointed out, and joins their notes."""
+def _load_model(
+    model: str, labelled: LabelledExamples, runtime: "tuple[Precision, str]", *, quiet: bool, as_json: bool
+) -> "Model":
+    """Return the model; print notes on it and on the examples, and add them to the notes of the examples."""
     from metaglot.data.folders import check_model
 
     check_model(model)
-    tell_notes(found.notes, quiet=quiet)
+    tell_notes(labelled.notes, quiet=quiet)
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
 
-    loaded = load_model(model, Runtime(runs[0], device=runs[1]))
+    loaded_model = load_model(model, Runtime(runtime[0], device=runtime[1]))
     if not (quiet or as_json):
-        tell(f"{loaded.name}: {loaded.encoder.backbone.notes[0]}", err=True)
-    tell_notes(loaded.encoder.backbone.notes[1:], quiet=quiet)
+        tell(f"{loaded_model.name}: {loaded_model.encoder.backbone.notes[0]}", err=True)
+    tell_notes(loaded_model.encoder.backbone.notes[1:], quiet=quiet)
     from metaglot.adaptation.scripts import language_note
 
-    inputs = found.examples.inputs
-    if note := language_note(loaded.encoder, inputs.texts):
-        found.notes.append(note)
-        tell_notes(found.notes[-1:], quiet=quiet)
-    whole = FAMILIES[found.task]().tokens is None  # others read a text in windows, to its end
-    if whole and (cut := loaded.encoder.cut(inputs)):
-        found.notes.append(cut_note(cut, len(inputs), loaded.max_length))
-        tell_notes(found.notes[-1:], quiet=quiet)
-    return loaded
+    inputs = labelled.examples.inputs
+    if note := language_note(loaded_model.encoder, inputs.texts):
+        labelled.notes.append(note)
+        tell_notes(labelled.notes[-1:], quiet=quiet)
+    whole = FAMILIES[labelled.task]().tokens is None  # others read a text in windows, to its end
+    if whole and (cut := loaded_model.encoder.cut(inputs)):
+        labelled.notes.append(cut_note(cut, len(inputs), loaded_model.max_length))
+        tell_notes(labelled.notes[-1:], quiet=quiet)
+    return loaded_model
 
 
-def _reading(model: "Model", reads: Literal["both", "first", "second"], file: Path, found: Labelled) -> "Model":
-    """Return the model that reads this part of pairs."""
+def _with_pair_choice(
+    model: "Model", reads: Literal["both", "first", "second"], file: Path, labelled: LabelledExamples
+) -> "Model":
+    """Return the model, which reads only this part of pairs."""
     from metaglot.adaptation import Model
 
-    if found.examples.inputs.pairs is None:
+    if labelled.examples.inputs.pairs is None:
         raise MetaglotError(
             f"--reads has no use: {file} has no second texts; name their column (--columns text_pair=…), or drop it"
         )
     return Model(replace(model.encoder, reads=reads))
 
 
-def _learnt(
+def _adapt(
     model: "Model",
-    found: Labelled,
+    labelled: LabelledExamples,
     *,
     effort: str,
     goal: float | None,
@@ -198,8 +204,8 @@ def _learnt(
     seed: int,
     names: bool,
 ) -> tuple["Adapted", float | None]:
-    """Return the adaptation, and the cross-validated score that it has where a goal was set."""
-    inputs, targets, task = found.examples.inputs, found.examples.targets, found.task
+    """Return the adaptation; with a goal also its cross-validated score, else None."""
+    inputs, targets, task = labelled.examples.inputs, labelled.examples.targets, labelled.task
     texts, pairs = inputs.texts, inputs.pairs
     if goal is None:
         adapted = model.adapt(
@@ -214,7 +220,7 @@ def _learnt(
 
 
 def _outcome(
-    adapted: "Adapted", out: Path, notes: list[str], metric: Metric, *, reached: float | None, met: bool
+    adapted: "Adapted", out: Path, notes: list[str], metric: Metric, *, score: float | None, goal_met: bool
 ) -> dict[str, Any]:
     fit = adapted.fit
     labels = {"labels": list(adapted.labels)} if fit.family.probable else {}
@@ -226,14 +232,14 @@ def _outcome(
         "names": {} if isinstance(fit.class_names, bool) else fit.class_names,
         "reads": fit.pair_choice,
         "steps": adapted.effort.steps,
-        f"cross_validated_{metric.name}": reached,
-        "goal_met": met,
+        f"cross_validated_{metric.name}": score,
+        "goal_met": goal_met,
         "choice": fit.choice and fit.choice.record(),
         "notes": notes,
     }
 
 
-def _tell(adapted: "Adapted", out: Path, metric: Metric, reached: float | None) -> None:
+def _print_outcome(adapted: "Adapted", out: Path, metric: Metric, score: float | None) -> None:
     fit = adapted.fit
     choice, reads = fit.choice, fit.pair_choice
     if choice is not None:
@@ -241,28 +247,30 @@ def _tell(adapted: "Adapted", out: Path, metric: Metric, reached: float | None) 
         if choice.expected is not None:
             tell(choice.expected.sentence())
     if reads in ("first", "second"):
-        tell(f"of two texts it reads the {reads} alone; --reads both has it otherwise")
-    reach = "" if reached is None else f", cross-validated {metric.words} {metric.with_unit(reached)}"
-    tell(f"{summary_of(adapted)}{reach} → {out}")
-    new = "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"
-    tell(f"try: metaglot predict {out} {new}")
+        tell(f"of two texts it reads only the {reads}; --reads both reads both")
+    score_text = "" if score is None else f", cross-validated {metric.words} {metric.with_unit(score)}"
+    tell(f"{summary_of(adapted)}{score_text} → {out}")
+    input_words = (
+        "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"
+    )
+    tell(f"try: metaglot predict {out} {input_words}")
 
 
 def _from_names(
-    model: str, labels: str, out: Path, runs: "tuple[Precision, str]", *, force: bool, quiet: bool, as_json: bool
+    model: str, labels: str, out: Path, runtime: "tuple[Precision, str]", *, force: bool, quiet: bool, as_json: bool
 ) -> None:
-    """Save a classifier made of the names of classes alone."""
+    """Save a classifier that is made only of the names of classes."""
     from metaglot.adaptation.from_names import check_names
     from metaglot.data.folders import check_model
 
-    named = [label.strip() for label in labels.split(",") if label.strip()]
-    check_names(named)
+    labels_in_order = [label.strip() for label in labels.split(",") if label.strip()]
+    check_names(labels_in_order)
     _check(model, out, effort="instant", seconds=None, force=force)
     check_model(model)
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
 
-    adapted = load_model(model, Runtime(runs[0], device=runs[1])).zero_shot(named)
+    adapted = load_model(model, Runtime(runtime[0], device=runtime[1])).zero_shot(labels_in_order)
     adapted.save(out, force=force)
     names = adapted.fit.class_names
     if as_json:

@@ -1,4 +1,4 @@
-"""The command line: each command builds, calls, prints; heavy imports stand inside the commands."""
+"""The command line: each command builds, calls and prints; heavy imports are inside the commands."""
 
 import os
 import signal
@@ -61,8 +61,8 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; what a user can mend is said in a line, with exit code 2."""
-    # Idle threads that spin cost CPU time and slow everything where other programs run too.
+    """Run the command line; an error that the user can mend is one line, with exit code 2."""
+    # Idle threads that spin cost CPU time, and slow other programs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -73,7 +73,7 @@ def main() -> None:
     try:
         try:
             app()
-        finally:  # the outcome stands: an interrupt now, or while the interpreter ends, changes nothing
+        finally:  # the outcome is final: an interrupt from now on, until the interpreter ends, changes nothing
             if own:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
     except MetaglotError as error:
@@ -88,7 +88,7 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder that vanished
         where = f"{error.filename}: " if error.filename else ""
         reason = printable(f"{where}{error.strerror or error}")
-        typer.echo(f"metaglot: {reason}. What was saved before is whole; free some space or mend the path", err=True)
+        typer.echo(f"metaglot: {reason}. Files saved before are whole; free some space or mend the path", err=True)
         sys.exit(2)
 
 

@@ -14,13 +14,13 @@ def average(
     *,
     out: RunToMake,
     max_length: Annotated[
-        int | None, typer.Option(help="Tokens of a text that it reads. Default: as the runs.", show_default=False)
+        int | None, typer.Option(help="Tokens of a text that it reads. Default: that of the runs.", show_default=False)
     ] = None,
     force: ReplaceRun = False,
     quiet: Silent = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was made as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the new run as JSON.")] = False,
 ) -> None:
-    """Write the mean of the weights of several runs, which is about as good as the best of them.
+    """Write the mean of the weights of several runs; it is about as good as the best of them.
 
     The runs began from one base and differ in seed or recipe; they can be trained at the same time.  The folder is used
     like a run, and can be shrunk, but not trained further.
@@ -32,12 +32,12 @@ def average(
     from metaglot.data.folders import check_model, folder_of, is_run
 
     for run in runs:
-        if is_run(folder_of(run)):  # else the function itself says what is wrong
+        if is_run(folder_of(run)):  # for anything else the function `average` has a better message
             check_model(run)
     from metaglot.runs.averaging import average as write
 
-    made = write(runs, out, max_length=max_length, force=force)
+    folder = write(runs, out, max_length=max_length, force=force)
     if as_json:
-        tell_json({"out": str(made), "average_of": runs})
+        tell_json({"out": str(folder), "average_of": runs})
     elif not quiet:
         tell(f"{out}: the mean of {len(runs)} runs")

@@ -1,8 +1,7 @@
-"""`metaglot bench`: a model against every baseline on folders of tasks, the cost told first."""
+"""`metaglot bench`: a model against every baseline on folders of tasks; the estimated cost comes first."""
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,41 +9,43 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaglot.cli.shared.cost import cost_of, show_cost
-from metaglot.cli.shared.judging import Labelled, Manner, Ready, kept, ready, results_into, words_of
-from metaglot.cli.shared.limits import limits_of
+from metaglot.cli.shared.groups import MANY_CLASSES, group_files, prepare_groups, read_groups
+from metaglot.cli.shared.judging import (
+    Evaluation,
+    JudgingOptions,
+    judge_and_record,
+    results_with_bar,
+    words_of,
+)
 from metaglot.cli.shared.options import (
-    Afresh,
     ByDomain,
     DeviceOption,
     Draws,
     JudgingSeed,
+    LeaveOut,
     Multitask,
     NoTable,
     PrecisionOption,
     Queries,
     ReadsOption,
+    RestartFolder,
     Shots,
     TaskOption,
 )
-from metaglot.cli.shared.plan import checked_shots
+from metaglot.cli.shared.plan import parse_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import results_and_leakage
-from metaglot.cli.shared.tasks import read_tasks, with_floor
-from metaglot.cli.shared.texts import check_device, check_task, precision_called
+from metaglot.cli.shared.tasks import with_constant_baseline
+from metaglot.cli.shared.texts import check_device, check_task, parse_precision
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
-    from metaglot.evaluation import Plan, Result
-    from metaglot.evaluation.job import Job
-    from metaglot.evaluation.protocol import Limit
+    from metaglot.evaluation import Result
     from metaglot.report.grids import Grid
 
-SETFIT_SHOTS, SETFIT_DRAWS = 8, 3
-LOOSE = "tasks"  # the group of files that were named one by one
-MOST_JOBS = 8  # unless asked for: each process holds the model
-DEAR = 30  # classes beyond which SetFit's pairs take hours
-AGAINST = "tfidf,frozen,finetune,lora"
+MOST_JOBS = 8  # processes unless --jobs is given: each holds the model
+DEFAULT_BASELINES = "tfidf,frozen,finetune,lora"
 
 
 def bench(
@@ -52,27 +53,28 @@ def bench(
     model: Annotated[str, typer.Argument(help="A run directory, builtin:mini, a Hugging Face folder or hub id.")],
     tasks: Annotated[list[Path], typer.Argument(help="Folders of labelled files, each a group of its own; or files.")],
     *,
-    out: Annotated[Path, typer.Option(help="Folder for a folder of each group, table.md and pictures; resumed.")],
+    out: Annotated[Path, typer.Option(help="Folder for table.md, pictures and a folder of each group; resumed.")],
     shots: Shots = "4,8,16",
     draws: Draws = 5,
     queries: Queries = 300,
     max_length: Annotated[int, typer.Option(help="Tokens of a text that every method reads.")] = 96,
-    efforts: Annotated[str, typer.Option(help="Of ours; the first is compared with the others.")] = (
+    efforts: Annotated[str, typer.Option(help="Efforts of the model; the first is compared with the baselines.")] = (
         "auto,instant,fast,thorough"
     ),
     against: Annotated[
-        str | None, typer.Option(help=f"Baselines. Default: {AGAINST}, setfit if it is installed.", show_default=False)
+        str | None,
+        typer.Option(help=f"Baselines. Default: {DEFAULT_BASELINES}, setfit if it is installed.", show_default=False),
     ] = None,
     multitask: Multitask = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            help="Less for a dear method: METHOD:shots=8,draws=3,without=TASK+TASK. "
-            f"Of setfit, unless given: 8 shots, 3 draws, without tasks of more than {DEAR} classes.",
+            help="A smaller plan for an expensive method: METHOD:shots=8,draws=3,without=TASK+TASK. "
+            f"Default for setfit: 8 shots, 3 draws, without tasks of more than {MANY_CLASSES} classes.",
             show_default=False,
         ),
     ] = None,
-    leave_out: Annotated[str, typer.Option(help="Tasks that the macro means are also shown without.")] = "",
+    leave_out: LeaveOut = "",
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
     task: TaskOption = None,
@@ -80,16 +82,16 @@ def bench(
     reads: ReadsOption = None,
     seed: JudgingSeed = 0,
     jobs: Annotated[
-        int | None, typer.Option(help=f"Processes of one thread; as many as processors if absent, at most {MOST_JOBS}.")
+        int | None, typer.Option(help=f"Processes of one thread. Default: one a processor, at most {MOST_JOBS}.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the cost and stop.")] = False,
-    force: Afresh = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cost and stop.")] = False,
+    force: RestartFolder = False,
     quiet: NoTable = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the tables as JSON.")] = False,
 ) -> None:
     """Compare a model at each effort with every baseline on the same draws: scores, calibration, time, memory.
 
-    The cost is printed first; killed, the same command goes on where it stopped.
+    The estimated cost is printed first; after an interrupt, the same command goes on where it stopped.
 
     Examples:
 
@@ -99,62 +101,68 @@ def bench(
     """
     from metaglot.cli.shared.checks import check_count, check_reads
 
-    wanted = checked_shots(shots, draws=draws, queries=queries, threads=None, jobs=jobs)
+    shot_counts = parse_shots(shots, draws=draws, queries=queries, threads=None, jobs=jobs)
     check_count("--max-length", max_length, most=100_000)
-    how = precision_called(precision), check_device(device), reads
-    default = f"{AGAINST},setfit" if find_spec("setfit") else AGAINST
-    rivals = words_of(default if against is None else against)
-    rivals += ["multitask"] if multitask and "multitask" not in rivals else []
-    check_methods(model, words_of(efforts), rivals, multitask)
+    runtime = parse_precision(precision), check_device(device), reads
+    baselines = _baselines(against, multitask)
+    check_methods(model, words_of(efforts), baselines, multitask)
     check_task(task)
     check_target(out)
     if not dry_run:
         context.with_resource(writing(out))
-    files = grouped(tasks)
-    many = jobs or min(MOST_JOBS, os.cpu_count() or 1)
-    manner = Manner(many, many, False, force, quiet or as_json)  # one thread for each process, be it one or several
+    files = group_files(tasks)
+    processes = jobs or min(MOST_JOBS, os.cpu_count() or 1)
+    options = JudgingOptions(processes, threads=processes, force=force, quiet=quiet or as_json)  # one thread a process
     from metaglot.evaluation.protocol import Plan
 
-    plan = Plan(wanted, draws, queries, seed)
-    labelled = read_groups(files, plan, words_of(leave_out), manner, task=task, by_domain=by_domain)
-    from metaglot.cli.shared.record import hashes_of, record_command
+    plan = Plan(shot_counts, draws, queries, seed)
+    labelled = read_groups(files, plan, words_of(leave_out), options, task=task, by_domain=by_domain)
+    all_tasks = [task for group in labelled.values() for task in group]
+    check_reads(reads, all_tasks)
     from metaglot.evaluation.job import Job
 
-    check_reads(reads, [task for group in labelled.values() for task in group])
-    rivals = with_floor(rivals, [task for group in labelled.values() for task in group])
-    job = Job(
-        model,
-        (),
-        tuple(words_of(efforts)),
-        tuple(rivals),
-        multitask,
-        None,
-        max_length,
-        seed,
-        None,
-        *how,
-        task=task,
-        by_domain=by_domain,
-    )
-    asked = all_ready(job, plan, files, labelled, limit, manner)
-    if dry_run or not manner.quiet:
-        show_cost(cost_of(out, asked, manner), manner, as_json=as_json and dry_run)
+    methods = tuple(words_of(efforts)), tuple(with_constant_baseline(baselines, all_tasks)), multitask
+    job = Job(model, (), *methods, None, max_length, seed, None, *runtime, task=task, by_domain=by_domain)
+    evaluations = prepare_groups(job, plan, files, labelled, limit, options)
+    if dry_run or not options.quiet:
+        show_cost(cost_of(out, evaluations, options), options, as_json=as_json and dry_run)
     if dry_run:
         return
-    hashes = hashes_of([file for group in files.values() for file in group])
-    results = {}
-    with kept():
-        for name, one in asked.items():
-            for _ in results_into(out / name, one, manner):
-                record_command(out, context, hashes, fresh=force)
-            results[name], _ = results_and_leakage(out / name, one, manner)
-    record_command(out, context, hashes, fresh=force)
+    results = _results(context, out, files, evaluations, options)
     tables = write_benchmark(out, results, words_of(leave_out), ours=f"ours-{words_of(efforts)[0]}")
     show(tables, out, quiet=quiet, as_json=as_json)
 
 
+def _baselines(against: str | None, multitask: str | None) -> list[str]:
+    """Return the baselines that are given, or else the default ones; multitask is among them if its model is given."""
+    default = f"{DEFAULT_BASELINES},setfit" if find_spec("setfit") else DEFAULT_BASELINES
+    baselines = words_of(default if against is None else against)
+    return baselines + (["multitask"] if multitask and "multitask" not in baselines else [])
+
+
+def _results(
+    context: typer.Context,
+    out: Path,
+    files: "Mapping[str, Sequence[Path]]",
+    evaluations: "Mapping[str, Evaluation]",
+    options: JudgingOptions,
+) -> "dict[str, list[Result]]":
+    """Judge each group in a folder of its own; return the results by group."""
+    from metaglot.cli.shared.record import hashes_of, record_command
+
+    hashes = hashes_of([file for group in files.values() for file in group])
+    results: dict[str, list[Result]] = {}
+    for name, evaluation in evaluations.items():
+        judge_and_record(
+            results_with_bar(out / name, evaluation, options),
+            lambda: record_command(out, context, hashes, fresh=options.force),
+        )
+        results[name], _ = results_and_leakage(out / name, evaluation, options)
+    return results
+
+
 def check_methods(model: str, efforts: Sequence[str], against: Sequence[str], multitask: str | None) -> None:
-    """Raise MetaglotError for a model, an effort or a baseline that there is not."""
+    """Raise MetaglotError for an unknown model, effort or baseline."""
     from metaglot.cli.shared.checks import check_baselines, check_efforts
     from metaglot.data.folders import check_model
 
@@ -162,101 +170,26 @@ def check_methods(model: str, efforts: Sequence[str], against: Sequence[str], mu
     check_baselines(against, multitask=multitask)
     if not efforts:
         raise MetaglotError("--efforts is empty: name at least one, e.g. --efforts auto")
-    for one in (model, multitask):
-        if one:
-            check_model(one)
+    for name in (model, multitask):
+        if name:
+            check_model(name)
 
 
 def check_target(out: Path) -> None:
-    """Raise MetaglotError for a folder that holds something else than a benchmark."""
+    """Raise MetaglotError for a folder with files that are not of a benchmark."""
     from metaglot.data.folders import is_dir
     from metaglot.data.owned import RESULTS, check_kind
     from metaglot.data.rawfiles import is_there
 
-    wrong = f"--out {out}: it exists and holds something else than a benchmark"
+    message = f"--out {out}: it exists and is not a benchmark"
     groups = [file.parent for file in out.glob("*/settings.json")] if is_dir(out) else []
     if is_there(out) and not (groups or (is_dir(out) and not any(out.iterdir()))):
-        raise MetaglotError(f"{wrong}; choose another folder")
+        raise MetaglotError(f"{message}; choose another folder")
     for group in groups:
         try:
             check_kind(group, RESULTS)
         except MetaglotError as error:
-            raise MetaglotError(f"{wrong}. {error}; choose another folder") from error
-
-
-def grouped(paths: Sequence[Path]) -> dict[str, list[Path]]:
-    """Return the files of each folder, by the folder's name, and files that were named one by one as a group.
-
-    Raises MetaglotError for a folder without labelled files, and for two of one name.
-    """
-    from metaglot.data.folders import is_dir
-    from metaglot.data.readers import data_files, is_labelled
-
-    found: dict[str, list[Path]] = {}
-    folders = [path.resolve().name for path in paths if is_dir(path)]
-    twice = sorted({name for name in folders if folders.count(name) > 1})
-    if twice:
-        raise MetaglotError(f"two folders are called {twice[0]!r}, and groups need distinct names; rename one")
-    if LOOSE in folders and len(folders) < len(paths):
-        raise MetaglotError(f"a folder is called {LOOSE!r}, as the group of files named one by one is; rename it")
-    for path in paths:
-        name = path.resolve().name if is_dir(path) else LOOSE
-        files = [file for file in data_files(path, deep=False) if is_labelled(file)] if is_dir(path) else [path]
-        if not files:
-            raise MetaglotError(f"{path}: no labelled file there (parquet, csv, tsv, json, jsonl)")
-        found.setdefault(name, []).extend(files)
-    return found
-
-
-def read_groups(
-    files: Mapping[str, Sequence[Path]],
-    plan: "Plan",
-    leave_out: Sequence[str],
-    manner: Manner,
-    *,
-    task: str | None = None,
-    by_domain: bool = False,
-) -> "dict[str, list[Labelled]]":
-    """Return the tasks of each group; raise MetaglotError for what cannot be read or drawn."""
-    from metaglot.cli.shared.checks import check_tasks
-
-    labelled = {
-        name: read_tasks(group, None, seed=plan.seed, task=task, by_domain=by_domain) for name, group in files.items()
-    }
-    every = [task for found in labelled.values() for task in found]
-    for note in check_tasks(every, plan.shots, plan.draws):
-        manner.say(note)
-    if unknown := sorted(set(leave_out) - {name for name, *_ in every}):
-        raise MetaglotError(f"--leave-out {unknown[0]}: no such task; they are named after their files")
-    return labelled
-
-
-def default_limit(labelled: "Mapping[str, Sequence[Labelled]]", shots: Sequence[int]) -> "Limit":
-    """Return what SetFit is limited to, for its pairs grow with the square of the examples: 8 shots or the nearest."""
-    from metaglot.evaluation.protocol import Limit
-
-    dear = [name for found in labelled.values() for name, _, rule, _ in found if len(rule.labels) > DEAR]
-    return Limit((min(shots, key=lambda k: abs(k - SETFIT_SHOTS)),), SETFIT_DRAWS, frozenset(dear))
-
-
-def all_ready(
-    job: "Job",
-    plan: "Plan",
-    files: Mapping[str, Sequence[Path]],
-    labelled: "Mapping[str, Sequence[Labelled]]",
-    limits: Sequence[str] | None,
-    manner: Manner,
-) -> dict[str, Ready]:
-    """Return what is to be judged of each group, the model loaded once."""
-    model = job.load()
-    methods = [method.name for method in job.methods(model)]
-    tasks = [name for found in labelled.values() for name, *_ in found]
-    usual = {"setfit": default_limit(labelled, plan.shots)}
-    plan = plan._replace(limits=limits_of(limits or (), methods, tasks, usual=usual, of_shots=plan.shots))
-    return {
-        name: ready(replace(job, tasks=tuple(files[name])), plan, found, manner, model=model)
-        for name, found in labelled.items()
-    }
+            raise MetaglotError(f"{message}. {error}; choose another folder") from error
 
 
 def write_benchmark(
@@ -270,14 +203,14 @@ def write_benchmark(
     from metaglot.report.table import markdown_grid
 
     groups = dict(results)
-    for name, found in results.items():
-        fewer = [task for task in tasks_of(found) if task in leave_out]
-        if fewer and len(fewer) < len(tasks_of(found)):
-            groups[f"{name} without {', '.join(fewer)}"] = without(found, fewer)
+    for name, rows in results.items():
+        left_out = [task for task in tasks_of(rows) if task in leave_out]
+        if left_out and len(left_out) < len(tasks_of(rows)):
+            groups[f"{name} without {', '.join(left_out)}"] = without(rows, left_out)
     tables = benchmark(groups, ours)
     write_whole(out / "table.md", "\n".join(map(markdown_grid, tables)))
-    for name, found in results.items():
-        parts = by_metric(found)
+    for name, rows in results.items():
+        parts = by_metric(rows)
         titles = {metric: metric.words.replace(" ", "-") if metric.span else metric.name for metric in parts}
         for metric, part in parts.items():
             if picture := shots_chart(part):
@@ -292,11 +225,11 @@ def show(tables: "Sequence[Grid]", out: Path, *, quiet: bool, as_json: bool) -> 
     from metaglot.report.table import terminal_grid
 
     if as_json:
-        rows = {
-            grid.title: [dict(zip(grid.columns, (c.text for c in row), strict=True)) for row in grid.rows]
+        tables_by_title = {
+            grid.title: [dict(zip(grid.columns, (cell.text for cell in row), strict=True)) for row in grid.rows]
             for grid in tables
         }
-        tell_json(rows)
+        tell_json(tables_by_title)
     elif not quiet:
         for grid in tables:
             Console().print(terminal_grid(grid))

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.cli.shared.comparing import compared, results_of
-from metaglot.cli.shared.judging import Manner, kept, words_of
+from metaglot.cli.shared.comparing import prepare_comparison, results_of
+from metaglot.cli.shared.judging import JudgingOptions, judge_and_record, words_of
 from metaglot.cli.shared.options import (
-    Afresh,
     ByDomain,
     ByTask,
     Columns,
@@ -24,17 +23,18 @@ from metaglot.cli.shared.options import (
     PrecisionOption,
     Queries,
     ReadsOption,
+    RestartFolder,
     ResultsFolder,
     Shots,
     TaskOption,
     Threads,
 )
-from metaglot.cli.shared.plan import check_left_out, checked_shots
+from metaglot.cli.shared.plan import parse_left_out, parse_shots
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.tables import unknown, write_tables
+from metaglot.cli.shared.tables import unknown_leakage, write_tables
 from metaglot.cli.shared.tasks import read_tasks
-from metaglot.cli.shared.texts import check_device, check_task, precision_called
-from metaglot.cli.shared.words import short_names, words_apart
+from metaglot.cli.shared.texts import check_device, check_task, parse_precision
+from metaglot.cli.shared.words import short_names, split_words
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -49,8 +49,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="MODEL MODEL… TASK…",
-            help="Runs, adaptations (for what they were made from), built-in models, Hugging Face folders, hub ids; "
-            "the first is compared with each other. Then labelled files: what is a file is a task.",
+            help="Runs, adaptations (the models that they were made from), built-in models, Hugging Face folders, hub "
+            "ids; the first is compared with the others. Then labelled files: each file is a task.",
         ),
     ],
     *,
@@ -63,7 +63,7 @@ def compare(
     draws: Draws = 10,
     queries: Queries = 500,
     efforts: Annotated[
-        str, typer.Option(help="Of each model: instant, fast, thorough, auto, as-trained; several, with commas.")
+        str, typer.Option(help="Efforts of each model: instant, fast, thorough, auto, as-trained, with commas.")
     ] = "fast",
     leave_out: LeaveOut = "",
     columns: Columns = None,
@@ -78,16 +78,16 @@ def compare(
     threads: Threads = None,
     exclude_overlap: Annotated[
         bool,
-        typer.Option("--exclude-overlap", help="No query that stands among the training texts of any of the runs."),
+        typer.Option("--exclude-overlap", help="Leave out queries that are training texts of any of the runs."),
     ] = False,
-    force: Afresh = False,
+    force: RestartFolder = False,
     by_task: ByTask = False,
     quiet: NoTable = False,
     as_json: NumbersAsJson = False,
 ) -> None:
     """Judge several models on the same draws: scores by task, differences with intervals, CPU seconds.
 
-    Differences are the first model minus another, on the same support sets and queries; losses are shown as wins are.
+    A difference is the first model minus another, on the same support sets and queries; losses are shown like wins.
 
     Examples:
 
@@ -95,58 +95,67 @@ def compare(
 
       metaglot compare runs/a runs/b runs/c --tasks tasks/dev --efforts instant,fast --out results/abc
     """
-    from metaglot.cli.shared.checks import check_efforts, check_reads, check_tasks
+    from metaglot.cli.shared.checks import check_reads, check_tasks
     from metaglot.data.folders import check_results_target
 
-    wanted = checked_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
-    models, files, notes = words_apart(words, tasks or [])
-    if not words_of(efforts):
-        raise MetaglotError("--efforts is empty: name at least one, e.g. --efforts fast")
+    shot_counts = parse_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
+    models, files, notes = split_words(words, tasks or [])
     names = short_names(models)
-    for model in models:
-        check_efforts(words_of(efforts), model)
-    runs = precision_called(precision), check_device(device), reads
+    _check_efforts(words_of(efforts), models)
+    runtime = parse_precision(precision), check_device(device), reads
     check_task(task)
     check_results_target(out)
     context.with_resource(writing(out))
     labelled = read_tasks(files, columns, encoding, seed=seed, task=task, by_domain=by_domain)
     check_reads(reads, labelled)
-    notes += check_tasks(labelled, wanted, draws)
+    notes += check_tasks(labelled, shot_counts, draws)
     from metaglot.cli.shared.record import hashes_of, record_command
     from metaglot.evaluation import Plan
     from metaglot.evaluation.job import Job
 
-    hashes, left_out = hashes_of(files), check_left_out(leave_out, labelled)
-    manner = Manner(jobs, threads, exclude_overlap, force, quiet, left_out)
+    hashes, left_out = hashes_of(files), parse_left_out(leave_out, labelled)
+    options = JudgingOptions(jobs, threads, exclude_overlap, force, quiet, left_out)
     for note in notes:
-        manner.say(note)
-    how = tuple(files), tuple(words_of(efforts)), (), None, columns, None, seed, encoding
-    several = [
-        Job(model, *how, *runs, task=task, by_domain=by_domain, label=name)
+        options.say(note)
+    common = tuple(files), tuple(words_of(efforts)), (), None, columns, None, seed, encoding
+    model_jobs = [
+        Job(model, *common, *runtime, task=task, by_domain=by_domain, label=name)
         for model, name in zip(models, names, strict=True)
     ]
-    asked = compared(several, Plan(wanted, draws, queries, seed), labelled, manner)
-    with kept():
-        for _ in results_of(out, asked, manner._replace(quiet=quiet or as_json)):
-            record_command(out, context, hashes, fresh=force)  # not before the folder is sure to take these results
-    record_command(out, context, hashes, fresh=force)
-    title, seen = f"{', '.join(names)}: compared", asked.leakages()
-    results, leakages = write_tables(out, seen, models, title=title, leave_out=left_out, reference=asked.reference)
+    comparison = prepare_comparison(model_jobs, Plan(shot_counts, draws, queries, seed), labelled, options)
+    judge_and_record(
+        results_of(out, comparison, options._replace(quiet=quiet or as_json)),
+        lambda: record_command(out, context, hashes, fresh=force),
+    )
+    title, reference = f"{', '.join(names)}: compared", comparison.reference
+    results, leakages = write_tables(
+        out, comparison.leakages(), models, title=title, leave_out=left_out, reference=reference
+    )
     if as_json:
-        _tell_numbers(out, left_out)
+        _print_numbers(out, left_out)
     elif not quiet:
-        _show(results, leakages, asked.reference, leave_out=left_out, by_task=by_task)
+        _print_tables(results, leakages, reference, leave_out=left_out, by_task=by_task)
         tell(f"results, table.md and report.html in {out}")
 
 
-def _tell_numbers(out: Path, leave_out: Sequence[str]) -> None:
+def _check_efforts(efforts: Sequence[str], models: Sequence[str]) -> None:
+    """Raise MetaglotError for an unknown effort, and where none is named."""
+    from metaglot.cli.shared.checks import check_efforts
+
+    if not efforts:
+        raise MetaglotError("--efforts is empty: name at least one, e.g. --efforts fast")
+    for model in models:
+        check_efforts(efforts, model)
+
+
+def _print_numbers(out: Path, leave_out: Sequence[str]) -> None:
     from metaglot.report import gather
     from metaglot.report.numbers import numbers
 
     tell_json(numbers(gather([out], leave_out=leave_out)), indent=1)
 
 
-def _show(
+def _print_tables(
     results: "Sequence[Result]",
     leakages: "Sequence[Leakage]",
     reference: str,
@@ -154,7 +163,7 @@ def _show(
     leave_out: Sequence[str],
     by_task: bool,
 ) -> None:
-    """Print the tables, one sentence on what came out, and what of the tasks each model has seen."""
+    """Print the tables, the overlap of training texts with the tasks, and one sentence on the outcome."""
     from rich.console import Console
 
     from metaglot.report import terminal
@@ -167,5 +176,5 @@ def _show(
     Console().print(*(terminal_grid(grid) for leakage in leakages for grid in leakage_grids(leakage)))
     for leakage in leakages:
         if not leakage.known:
-            tell(f"leakage {unknown(leakage)}")
+            tell(f"leakage {unknown_leakage(leakage)}")
     tell(headline(results, comparisons(results, reference)))

@@ -1,4 +1,4 @@
-"""`metaglot data list | fetch | inspect`: what text there is, and what is in it."""
+"""`metaglot data list | fetch | inspect`: lists data, fetches data, and describes a file."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-SHOWN = 20  # classes in the table of `inspect`
+SHOWN_CLASSES = 20  # classes in the table of `inspect`
 
 
 @app.command("list")
@@ -79,14 +79,14 @@ def fetch(
 def inspect(
     path: Annotated[str, typer.Argument(help="A csv, tsv, json, jsonl, parquet or txt file, a folder, or hub:ID.")],
     *,
-    against: Annotated[list[str] | None, typer.Option(help="Another set to look for the same texts in.")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="Another set, to count texts that both have.")] = None,
     columns: Annotated[list[str] | None, typer.Option(help="Which column is which: text=body,label=topic")] = None,
     against_columns: Annotated[
-        list[str] | None, typer.Option(help="The same for the sets of --against, where theirs have other names.")
+        list[str] | None, typer.Option(help="The same for the sets of --against, if their columns have other names.")
     ] = None,
     task: TaskOption = None,
     model: Annotated[
-        str | None, typer.Option(help="A model: note it where it was not made for texts like these, e.g. builtin:mini.")
+        str | None, typer.Option(help="A model, e.g. builtin:mini: a note says if it was not made for such texts.")
     ] = None,
     encoding: Encoding = None,
     as_json: Json = False,
@@ -104,8 +104,11 @@ def inspect(
 
     check_task(task)
     mapping = parse_columns(columns or [])
-    theirs = parse_columns(against_columns or []) or None
-    others = [(other, read_table(other, mapping=theirs, cells="look")) for other in against or []]
+    against_mapping = parse_columns(against_columns or []) or None
+    others = [
+        (path_against, read_table(path_against, mapping=against_mapping, cells="look"))
+        for path_against in against or []
+    ]
     table = read_table(path, mapping=mapping, encoding=encoding, cells=cells_of(task))
     try:
         summary = inspect_table(table, against=others, task=task or task_of(table))
@@ -122,8 +125,8 @@ def inspect(
         return
     _print(_table(path, ["", ""], _facts(summary)))
     if summary.classes:
-        counts = [[name, f"{count:,}"] for name, count in list(summary.classes.items())[:SHOWN]]
-        more = len(summary.classes) - SHOWN
+        counts = [[name, f"{count:,}"] for name, count in list(summary.classes.items())[:SHOWN_CLASSES]]
+        more = len(summary.classes) - SHOWN_CLASSES
         _print(_table("Classes", ["label", "rows"], counts + ([[f"… {more} more", ""]] if more > 0 else [])))
     for grid in () if summary.facts is None else summary.facts.grids:
         if grid.rows:
@@ -138,22 +141,24 @@ def _facts(summary: "Summary") -> list[list[str]]:
         ["format", printable(summary.form)],
         ["rows", f"{summary.rows:,}"],
         ["columns", ", ".join(summary.columns)],
-        *_targets(summary),
+        *_target_facts(summary),
         ["words a text", f"median {words.median:g}, 95 % at most {words.p95:g}, longest {words.max:,}"],
-        ["languages", _counted(summary.languages) + guess],
-        ["domains", _counted(summary.domains)],
-        ["splits", _counted(summary.splits)],
+        ["languages", _count_text(summary.languages) + guess],
+        ["domains", _count_text(summary.domains)],
+        ["splits", _count_text(summary.splits)],
         ["empty texts", f"{summary.empty:,}"],
         ["repeated texts", f"{summary.duplicates:,} (case and punctuation apart)" + _rows_of(summary.repeats)],
         [f"texts {conflict}", f"{summary.conflicts:,}" + _rows_of(summary.clashes)],
     ]
-    facts += [[f"also in {o.name}", f"{o.rows:,} ({100 * o.share:.1f} %)"] for o in summary.overlaps]
+    facts += [
+        [f"also in {overlap.name}", f"{overlap.rows:,} ({100 * overlap.share:.1f} %)"] for overlap in summary.overlaps
+    ]
     facts += [["note", printable(note)] for note in summary.notes]
     return [fact for fact in facts if fact[1]]
 
 
-def _targets(summary: "Summary") -> list[list[str]]:
-    """Return what there is to tell of the labels, by the kind of task."""
+def _target_facts(summary: "Summary") -> list[list[str]]:
+    """Return the facts about labels, by the kind of task."""
     if summary.facts is not None:
         return [["task", summary.task], *map(list, summary.facts.lines)]
     counts = list(summary.classes.values())
@@ -162,11 +167,11 @@ def _targets(summary: "Summary") -> list[list[str]]:
 
 
 def _rows_of(pairs: Sequence[tuple[int, int]]) -> str:
-    """Return which rows, if any, the first few of them."""
+    """Return the first few pairs of rows as text; "" if there are none."""
     return ": " + ", ".join(f"row {row} as {first}" for row, first in pairs) if pairs else ""
 
 
-def _counted(counts: "dict[str, int] | object") -> str:
+def _count_text(counts: "dict[str, int] | object") -> str:
     assert isinstance(counts, dict)
     shown = [f"{name} {count:,}" for name, count in list(counts.items())[:8]]
     return ", ".join(shown) + (f", … {len(counts) - 8} more" if len(counts) > 8 else "")
@@ -179,11 +184,11 @@ def _files() -> list[dict[str, object]]:
     folder = data_dir()
     if folder is None or not folder.is_dir():
         return []
-    return [{"path": str(p.relative_to(folder)), "rows": _rows(p)} for p in data_files(folder)]
+    return [{"path": str(file.relative_to(folder)), "rows": _rows(file)} for file in data_files(folder)]
 
 
 def _rows(path: Path) -> int | None:
-    """Return the rows of a Parquet file, from its footer; other formats would have to be read."""
+    """Return the number of rows of a Parquet file, from its footer; None for a format that would have to be read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

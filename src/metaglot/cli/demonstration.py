@@ -1,4 +1,4 @@
-"""The main job on an embedded default: meta-train on small real data, then learn tasks never seen."""
+"""The whole path on small real data: meta-train, then learn tasks that the model has never seen."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ from metaglot.data.rawfiles import is_there
 from metaglot.data.seen import seen_of, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Method, Plan, Result, TaskSet, baselines, evaluate_into, ours, read_results
-from metaglot.evaluation.store import kept_results
+from metaglot.evaluation.store import saved_results
 from metaglot.report import gather, markdown, method_chart, terminal, write_report
 from metaglot.report.comparison import comparisons
 from metaglot.report.headline import intervals
@@ -35,10 +35,10 @@ from metaglot.training import run
 UNSEEN_GROUPS = ("sci.space", "rec.sport.hockey", "comp.windows.x", "talk.politics.mideast", "misc.forsale")
 UNSEEN_DOMAINS = ("newspaper", "tweets")
 SHOTS = (1, 5)
-CLOSED = Plan(SHOTS, draws=50, queries=200, seed=0)
-GRADIENT = Plan(SHOTS, draws=1, queries=200, seed=0)  # a fit is a hundred times as dear as in closed form
+CLOSED_FORM_PLAN = Plan(SHOTS, draws=50, queries=200, seed=0)
+GRADIENT_PLAN = Plan(SHOTS, draws=1, queries=200, seed=0)  # a fit costs a hundred times one in closed form
 
-# Our own sentences: what a support desk might sort.
+# Sentences of our own, as a support desk might get them.
 EXAMPLES = (
     ("The invoice lists the same month twice.", "billing"),
     ("Can I get a receipt for my last payment?", "billing"),
@@ -52,8 +52,8 @@ EXAMPLES = (
 QUESTIONS = ("You took the money from my account two times.", "After logging in the screen freezes.")
 
 
-class Talk(NamedTuple):
-    """Where the demo speaks."""
+class Messages(NamedTuple):
+    """Prints lines of progress."""
 
     console: Console
     quiet: bool
@@ -65,22 +65,22 @@ class Talk(NamedTuple):
 
 
 def run_demo(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> None:
-    """Meta-train, evaluate beside baselines, write report.html, adapt to eight sentences; print what came out.
+    """Meta-train, evaluate beside baselines, write report.html, adapt to eight sentences; print the outcome.
 
-    A demo that was stopped goes on where it was; one that is complete is shown again, unless `fresh`.
+    A demo that was stopped goes on; a complete one prints its outcome again, unless `fresh`.
     """
     with writing(out):
         _run(out, tiny=tiny, fresh=fresh, quiet=quiet, as_json=as_json)
 
 
 def _run(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> None:
-    talk = Talk(Console(stderr=True), quiet or as_json)
+    say = Messages(Console(stderr=True), quiet or as_json)
     recipe = load_recipe(packaged_recipes()["demo"], ['model.name="builtin:tiny"', "training.lr=5e-4"] if tiny else [])
     folder, results_folder = out / "run", out / "results"
-    _make_room(out, recipe, fresh=fresh)
-    _train(recipe, folder, talk)
+    _clear_folder(out, recipe, fresh=fresh)
+    _train(recipe, folder, say)
     model = load_model(folder)
-    results = _evaluate(model, results_folder, talk)
+    results = _evaluate(model, results_folder, say)
     report = _write(out, results)
     if as_json:
         for line in (results_folder / "results.jsonl").read_text("utf-8").splitlines():
@@ -94,74 +94,74 @@ def _run(out: Path, *, tiny: bool, fresh: bool, quiet: bool, as_json: bool) -> N
     _what_next(folder, screen)
 
 
-def _make_room(out: Path, recipe: Recipe, *, fresh: bool) -> None:
-    """Delete an earlier demo of another recipe, or any if `fresh`; refuse a folder that holds anything else."""
+def _clear_folder(out: Path, recipe: Recipe, *, fresh: bool) -> None:
+    """Delete an earlier demo if its recipe differs or `fresh` is given; refuse a folder with other files."""
     kinds = {out / "run": RUN, out / "results": DEMO_RESULTS}
-    there = {folder: kind for folder, kind in kinds.items() if is_there(folder)}
-    for folder, kind in there.items():
+    existing = {folder: kind for folder, kind in kinds.items() if is_there(folder)}
+    for folder, kind in existing.items():
         check_owned(folder, kind)
     pages = [out / name for name in ("table.md", "accuracy.svg", "report.html") if is_there(out / name)]
-    if pages and not there:
+    if pages and not existing:
         raise MetaglotError(f"--out {out}: the demo did not write {pages[0]}; choose another folder, or move it away")
-    if fresh or not _same(out / "run", recipe):
-        for folder, kind in there.items():
+    if fresh or not _is_same_run(out / "run", recipe):
+        for folder, kind in existing.items():
             remove_owned(folder, kind)
 
 
-def _same(folder: Path, recipe: Recipe) -> bool:
+def _is_same_run(folder: Path, recipe: Recipe) -> bool:
     config = folder / "config.yaml"
     return config.is_file() and dump_recipe(load_recipe(config)) == dump_recipe(recipe)  # later keys have defaults
 
 
-def _train(recipe: Recipe, folder: Path, talk: Talk) -> None:
-    talk(f"1/3  Meta-training on tasks made of {len(recipe.data.train)} labelled sets")
-    assembled = assemble(recipe, lambda text: talk(f"     {text}"), run=folder)
+def _train(recipe: Recipe, folder: Path, say: Messages) -> None:
+    say(f"1/3  Meta-training on tasks made of {len(recipe.data.train)} labelled sets")
+    assembled = assemble(recipe, lambda text: say(f"     {text}"), run=folder)
     write_run_files(folder, dump_recipe(recipe), assembled.description, base=assembled.base)
     write_seen(folder, seen_of(assembled.texts))
     with stop_flag() as stop:
         plan = assembled.plan
         events = run(plan, folder, stop=stop)
-        last = watch(events, plan.optimisation.steps, metrics=plan.watched, quiet=talk.quiet)
-    if last.reason == "interrupted":
-        talk("interrupted and saved; call the demo again to go on")
+        last_event = watch(events, plan.optimisation.steps, metrics=plan.watched, quiet=say.quiet)
+    if last_event.reason == "interrupted":
+        say("interrupted and saved; call the demo again to go on")
         sys.exit(130)
 
 
 def unseen_tasks() -> list[TaskSet]:
-    """Return the tasks that the demo is judged on: five newsgroups, ratings of editorials, ratings of tweets."""
+    """Return the tasks of the demo: five newsgroups, ratings of editorials, ratings of tweets."""
     groups, ratings = load_builtin("20newsgroups"), load_builtin("vader")
-    chosen = _where(groups, "label", UNSEEN_GROUPS)
-    tasks = [TaskSet("newsgroups", chosen, draws_of(chosen))]
+    group_rows = _rows_with(groups, "label", UNSEEN_GROUPS)
+    tasks = [TaskSet("newsgroups", group_rows, draws_of(group_rows))]
     for domain in UNSEEN_DOMAINS:
-        part = _where(ratings, "domain", [domain])
+        part = _rows_with(ratings, "domain", [domain])
         tasks.append(TaskSet(domain, part, draws_of(part)))
     return tasks
 
 
-def _where(table: pa.Table, column: str, values: Sequence[str]) -> pa.Table:
+def _rows_with(table: pa.Table, column: str, values: Sequence[str]) -> pa.Table:
     return table.filter(pa.array([value in values for value in table[column].to_pylist()]))
 
 
-def _evaluate(model: Model, folder: Path, talk: Talk) -> list[Result]:
+def _evaluate(model: Model, folder: Path, say: Messages) -> list[Result]:
     tasks = unseen_tasks()
-    talk("2/3  Learning tasks never seen, without gradient steps: every method on the same 50 draws")
-    closed = (*ours(model, ["instant"]), *baselines(["tfidf", "frozen"], model.base()))
-    _consume(folder / "closed", tasks, closed, CLOSED, talk)
-    talk("3/3  Fine-tuning the untouched encoder on the first of these draws")
-    gradient = baselines(["finetune"], model.base())
-    _consume(folder / "gradient", tasks, gradient, GRADIENT, talk)
-    results = [r for part in ("closed", "gradient") for r in read_results(folder / part / "results.jsonl")]
+    say("2/3  Learning tasks never seen, without gradient steps: every method on the same 50 draws")
+    closed_methods = (*ours(model, ["instant"]), *baselines(["tfidf", "frozen"], model.base()))
+    _run_evaluation(folder / "closed", tasks, closed_methods, CLOSED_FORM_PLAN, say)
+    say("3/3  Fine-tuning the untouched encoder on the first of these draws")
+    gradient_methods = baselines(["finetune"], model.base())
+    _run_evaluation(folder / "gradient", tasks, gradient_methods, GRADIENT_PLAN, say)
+    results = [result for part in ("closed", "gradient") for result in read_results(folder / part / "results.jsonl")]
     lines = "".join((folder / part / "results.jsonl").read_text("utf-8") for part in ("closed", "gradient"))
     (folder / "results.jsonl").write_text(lines, "utf-8")
     return results
 
 
-def _consume(folder: Path, tasks: list[TaskSet], methods: Sequence[Method], plan: Plan, talk: Talk) -> None:
-    """Run an evaluation to its end; how quick the machine is changes nothing."""
-    done = kept_results(folder)[0]
+def _run_evaluation(folder: Path, tasks: list[TaskSet], methods: Sequence[Method], plan: Plan, say: Messages) -> None:
+    """Run an evaluation to its end; its results do not depend on the speed of the machine."""
+    finished = saved_results(folder)[0]
     total = len(tasks) * len(plan.shots) * plan.draws * len(methods)
     events = evaluate_into(folder, tasks, methods, plan)
-    for _ in progress(events, total, show=not talk.quiet, done=len(done)):
+    for _ in progress(events, total, show=not say.quiet, done=len(finished)):
         pass
 
 
@@ -174,19 +174,19 @@ def _write(out: Path, results: list[Result]) -> Path:
 
 def _summary(results: list[Result]) -> str:
     shot = SHOTS[-1]
-    gain = next(c for c in comparisons(results) if c.shot == shot and not c.single)
-    found = f"{gain.metric.shown_gain(gain.draws.mean)} {gain.metric.points}"
+    gain = next(comparison for comparison in comparisons(results) if comparison.shot == shot and not comparison.single)
+    gain_text = f"{gain.metric.shown_gain(gain.draws.mean)} {gain.metric.points}"
     return (
-        f"At {shot} shots the meta-pretrained encoder, without a gradient step, is {found} "
+        f"At {shot} shots the meta-pretrained encoder, without a gradient step, is {gain_text} "
         f"from the {gain.against} arm on tasks never seen, 95 % interval {intervals(gain)}."
     )
 
 
 def _adapt(model: Model, screen: Console) -> None:
-    began = time.process_time()
+    start = time.process_time()
     adapted = model.adapt([text for text, _ in EXAMPLES], [label for _, label in EXAMPLES], effort="instant")
-    spent = time.process_time() - began
-    screen.print(f"\nA task of your own: eight sentences, two classes, learnt in {spent:.2f} CPU-s.")
+    seconds = time.process_time() - start
+    screen.print(f"\nA task of your own: eight sentences, two classes, learnt in {seconds:.2f} CPU-s.")
     for text, label in EXAMPLES:
         screen.print(f"  {label:<10} {text}", highlight=False)
     for text, row in zip(QUESTIONS, adapted.predict_proba(list(QUESTIONS)), strict=True):

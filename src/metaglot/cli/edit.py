@@ -1,4 +1,4 @@
-"""`metaglot edit`: examples of an adapted model are added, removed, or get another label."""
+"""`metaglot edit`: adds, removes and relabels examples of an adapted model."""
 
 import json
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from metaglot.cli.shared.labelled import facts_in, names_of_rows
+from metaglot.cli.shared.labelled import facts_of, names_of_rows
 from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, ErrorsOnly, Json
 from metaglot.cli.shared.texts import (
-    adapted_in,
     check_device,
-    complete,
-    precision_called,
+    complete_targets,
+    load_adapted,
+    parse_precision,
     read_file,
     summary_of,
-    task_in,
+    task_of_folder,
     texts_of,
 )
 from metaglot.data.examples import Examples
@@ -32,7 +32,7 @@ def edit(
     *,
     add: Annotated[list[Path] | None, typer.Option(help="A file of more examples; may be given several times.")] = None,
     remove: Annotated[
-        list[int] | None, typer.Option(help="The number of an example to take out; may be given several times.")
+        list[int] | None, typer.Option(help="The number of an example to remove; may be given several times.")
     ] = None,
     relabel: Annotated[
         list[str] | None,
@@ -50,10 +50,10 @@ def edit(
     quiet: ErrorsOnly = False,
     as_json: Json = False,
 ) -> None:
-    """Add, remove or relabel examples of an adapted model; the result is as if it was adapted to these examples anew.
+    """Add, remove or relabel examples of an adapted model; the result equals an adaptation to the new examples.
 
-    Rows are counted from 1, as the lines of examples.jsonl and as predict --explain shows them; the numbers are
-    those from before the command.
+    Examples are counted from 1, like the lines of examples.jsonl and in predict --explain. The numbers are those before
+    the command.
 
     Examples:
 
@@ -63,72 +63,73 @@ def edit(
     """
     if not (add or remove or relabel):
         raise MetaglotError("nothing to do: give --add FILE, --remove ROW or --relabel ROW=LABEL")
-    labels = _relabelled(relabel or [])
-    runs = precision_called(precision), check_device(device)
+    labels = _parse_relabel(relabel or [])
+    runtime = parse_precision(precision), check_device(device)
     from metaglot.data.folders import check_adapted
 
     check_adapted(folder)
-    task = task_in(folder)
-    new = [_added(file, columns, encoding, task) for file in add or []]
+    task = task_of_folder(folder)
+    files = [_read_additions(file, columns, encoding, task) for file in add or []]
     from metaglot.adaptation import Adapted
     from metaglot.adaptation.editing import edited
 
-    more = reduce(lambda before, after: before.plus(after), (added.examples for added in new), Examples())
-    before = adapted_in(folder, *runs).fit
-    for added in new:
-        before.family.like(added.examples.targets, before.schema, added.name)
-    changed = _targets(labels, before.family, before.schema)
-    adapted = Adapted(edited(before, remove=[row - 1 for row in remove or []], relabel=changed, add=more))
+    additions = reduce(lambda first, second: first.plus(second), (file.examples for file in files), Examples())
+    fit = load_adapted(folder, *runtime).fit
+    for file in files:
+        fit.family.like(file.examples.targets, fit.schema, file.name)
+    new_targets = _targets(labels, fit.family, fit.schema)
+    adapted = Adapted(edited(fit, remove=[row - 1 for row in remove or []], relabel=new_targets, add=additions))
     target = folder if out is None else out
     adapted.save(target, force=out is None)
     if as_json:
-        labelled = {"labels": list(adapted.labels)} if adapted.fit.family.probable else {}
-        outcome = {"out": str(target), **labelled, "examples": adapted.fit.count}
+        labels_entry = {"labels": list(adapted.labels)} if adapted.fit.family.probable else {}
+        outcome = {"out": str(target), **labels_entry, "examples": adapted.fit.count}
         typer.echo(json.dumps(outcome, ensure_ascii=False))
     elif not quiet:
         typer.echo(printable(f"{summary_of(adapted)} → {target}"))
 
 
-def _relabelled(given: list[str]) -> dict[int, str]:
-    """Return labels by the number of the example, from 0; of several labels there may be none."""
-    found: dict[int, str] = {}
-    for one in given:
-        row, sign, label = one.partition("=")
+def _parse_relabel(texts: list[str]) -> dict[int, str]:
+    """Return the new labels by the number of the example, from 0; an empty text may mean no label."""
+    labels: dict[int, str] = {}
+    for text in texts:
+        row, sign, label = text.partition("=")
         if not sign or not row.strip().isdecimal():
-            raise MetaglotError(f"--relabel {one!r}: expected ROW=LABEL, e.g. 7=billing")
-        if found.setdefault(int(row) - 1, label.strip()) != label.strip():
+            raise MetaglotError(f"--relabel {text!r}: expected ROW=LABEL, e.g. 7=billing")
+        if labels.setdefault(int(row) - 1, label.strip()) != label.strip():
             raise MetaglotError(f"--relabel gives example {int(row)} two labels; choose one")
-    return found
+    return labels
 
 
 def _targets(labels: dict[int, str], family: "AnyFamily", schema: "Schema") -> dict[int, Any]:
-    """Return the target in each label, by the number of the example."""
+    """Return the new targets, read from the labels, by the number of the example."""
     rows = list(labels)
 
-    def name(i: int) -> str:
-        return f"--relabel {rows[i] + 1}={labels[rows[i]]}: the label"
+    def name(number: int) -> str:
+        return f"--relabel {rows[number] + 1}={labels[rows[number]]}: the label"
 
-    found = family.parse(list(labels.values()), name)
-    targets = dict(zip(rows, found.targets, strict=True))
-    if absent := [row for row, target in targets.items() if target is None or target == ""]:
-        raise MetaglotError(f"--relabel '{absent[0] + 1}=': expected ROW=LABEL, e.g. 7=billing")
+    read = family.parse(list(labels.values()), name)
+    targets = dict(zip(rows, read.targets, strict=True))
+    if missing := [row for row, target in targets.items() if target is None or target == ""]:
+        raise MetaglotError(f"--relabel '{missing[0] + 1}=': expected ROW=LABEL, e.g. 7=billing")
     family.like(list(targets.values()), schema, name)
     return targets
 
 
-class _Added(NamedTuple):
+class _Additions(NamedTuple):
     """The examples of a file."""
 
     examples: Examples[Any]
     name: Callable[[int], str]  # what an error calls the label of one
 
 
-def _added(file: Path, columns: str | None, encoding: str | None, task: str) -> _Added:
+def _read_additions(file: Path, columns: str | None, encoding: str | None, task: str) -> _Additions:
     table = read_file(file, columns, encoding, task=task)
     if "label" not in table.column_names:
         raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
     from metaglot.data.labels import typed_labels
 
-    facts = facts_in(table, file, task)
+    facts = facts_of(table, file, task)
     labels = typed_labels(table) if facts is None else facts.targets
-    return _Added(Examples(texts_of(table), tuple(complete(labels, table, file))), names_of_rows(table, file))
+    examples = Examples(texts_of(table), tuple(complete_targets(labels, table, file)))
+    return _Additions(examples, names_of_rows(table, file))

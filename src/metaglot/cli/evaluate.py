@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.cli.shared.judging import Manner, kept, ready, results_into, words_of
+from metaglot.cli.shared.judging import JudgingOptions, judge_and_record, prepare, results_with_bar, words_of
 from metaglot.cli.shared.options import (
-    Afresh,
     ByDomain,
     ByTask,
     DeviceOption,
@@ -23,17 +22,18 @@ from metaglot.cli.shared.options import (
     PrecisionOption,
     Queries,
     ReadsOption,
+    RestartFolder,
     ResultsAsJson,
     ResultsFolder,
     Shots,
     TaskOption,
     Threads,
 )
-from metaglot.cli.shared.plan import check_left_out, checked_shots
+from metaglot.cli.shared.plan import parse_left_out, parse_shots
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.tables import results_and_leakage, unknown, with_metrics
-from metaglot.cli.shared.tasks import read_tasks, with_floor
-from metaglot.cli.shared.texts import check_device, check_task, precision_called
+from metaglot.cli.shared.tables import results_and_leakage, unknown_leakage, with_metrics
+from metaglot.cli.shared.tasks import read_tasks, with_constant_baseline
+from metaglot.cli.shared.texts import check_device, check_task, parse_precision
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
@@ -46,7 +46,7 @@ def evaluate(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="A run directory, builtin:minilm, a Hugging Face folder or hub id.")],
     tasks: Annotated[
-        list[Path], typer.Argument(help="Labelled files; those with columns part, shot, draw keep theirs.")
+        list[Path], typer.Argument(help="Labelled files; columns part, shot, draw fix the draws of a file.")
     ],
     *,
     out: ResultsFolder,
@@ -54,7 +54,7 @@ def evaluate(
     draws: Draws = 10,
     queries: Queries = 500,
     efforts: Annotated[
-        str, typer.Option(help="Of ours: instant, fast, thorough, auto, as-trained; several, with commas.")
+        str, typer.Option(help="Efforts of the model: instant, fast, thorough, auto, as-trained, with commas.")
     ] = "fast",
     against: Annotated[
         str,
@@ -75,17 +75,17 @@ def evaluate(
     jobs: Jobs = 1,
     threads: Threads = None,
     exclude_overlap: Annotated[
-        bool, typer.Option("--exclude-overlap", help="No query that stands among the run's training texts.")
+        bool, typer.Option("--exclude-overlap", help="Leave out queries that are training texts of the run.")
     ] = False,
-    force: Afresh = False,
+    force: RestartFolder = False,
     by_task: ByTask = False,
     quiet: NoTable = False,
     as_json: ResultsAsJson = False,
 ) -> None:
     """Adapt to each task from few examples, judge on its queries, and compare with baselines on the same draws.
 
-    A task is of classes, of several labels a text, or of numbers: --task says which, or what its labels look like.
-    For a run directory, leakage.json and table.md say which queries stand among its training texts.
+    A task is of classes, of several labels a text, or of numbers: --task says which; without it, the labels decide.
+    For a run directory, leakage.json and table.md say how many queries are training texts of the run.
 
     Examples:
 
@@ -95,52 +95,62 @@ def evaluate(
 
       metaglot evaluate builtin:mini films.csv --columns domain=user --by-domain --task regression --out results/films
     """
-    from metaglot.cli.shared.checks import check_baselines, check_efforts, check_reads, check_tasks
+    from metaglot.cli.shared.checks import check_reads, check_tasks
     from metaglot.data.folders import check_model, check_results_target
 
-    wanted = checked_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
-    how = precision_called(precision), check_device(device), reads
-    check_efforts(words_of(efforts), model)
-    check_baselines(words_of(against), multitask=multitask)
-    if not words_of(efforts) and not words_of(against):
-        raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
+    shot_counts = parse_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
+    runtime = parse_precision(precision), check_device(device), reads
+    _check_methods(model, words_of(efforts), words_of(against), multitask)
     check_task(task)
     check_results_target(out)
     context.with_resource(writing(out))
     labelled = read_tasks(tasks, columns, encoding, seed=seed, task=task, by_domain=by_domain)
-    notes = check_tasks(labelled, wanted, draws)
-    from metaglot.cli.shared.record import hashes_of, record_command
-
+    notes = check_tasks(labelled, shot_counts, draws)
     check_reads(reads, labelled)
-    hashes, left_out = hashes_of(tasks), check_left_out(leave_out, labelled)
-    for one in (model, multitask) if multitask else (model,):
-        check_model(one)
-    manner = Manner(jobs, threads, exclude_overlap, force, quiet, left_out)
+    options = JudgingOptions(jobs, threads, exclude_overlap, force, quiet, parse_left_out(leave_out, labelled))
+    for name in (model, multitask) if multitask else (model,):
+        check_model(name)
     for note in notes:
-        manner.say(note)
+        options.say(note)
+    from metaglot.cli.shared.record import hashes_of, record_command
     from metaglot.evaluation import Plan
     from metaglot.evaluation.job import Job
 
-    named = tuple(words_of(efforts)), tuple(with_floor(words_of(against), labelled))
-    job = Job(
-        model, tuple(tasks), *named, multitask, columns, None, seed, encoding, *how, task=task, by_domain=by_domain
+    hashes = hashes_of(tasks)
+    methods = tuple(words_of(efforts)), tuple(with_constant_baseline(words_of(against), labelled)), multitask
+    reading = columns, None, seed, encoding
+    job = Job(model, tuple(tasks), *methods, *reading, *runtime, task=task, by_domain=by_domain)
+    evaluation = prepare(job, Plan(shot_counts, draws, queries, seed), labelled, options)
+    judge_and_record(
+        results_with_bar(out, evaluation, options._replace(quiet=quiet or as_json)),
+        lambda: record_command(out, context, hashes, fresh=force),
     )
-    asked = ready(job, Plan(wanted, draws, queries, seed), labelled, manner)
-    with kept():
-        for _ in results_into(out, asked, manner._replace(quiet=quiet or as_json)):
-            record_command(out, context, hashes, fresh=force)  # not before the folder is sure to take these results
-    record_command(out, context, hashes, fresh=force)
-    results, leakage = results_and_leakage(out, asked, manner)
+    results, leakage = results_and_leakage(out, evaluation, options)
     if as_json:
-        for line in (out / "results.jsonl").read_text("utf-8").split("\n")[:-1]:
-            tell_json(with_metrics(json.loads(line)))
+        _print_json(out)
     elif not quiet:
-        _show(results, leakage, leave_out=manner.leave_out, by_task=by_task)
+        _print_tables(results, leakage, leave_out=options.leave_out, by_task=by_task)
         tell(f"results, table.md and report.html in {out}")
 
 
-def _show(results: "list[Result]", leakage: "Leakage", *, leave_out: Sequence[str], by_task: bool) -> None:
-    """Print the tables, and what of the tasks the model has seen."""
+def _check_methods(model: str, efforts: Sequence[str], against: Sequence[str], multitask: str | None) -> None:
+    """Raise MetaglotError for an unknown effort or baseline, and where no method is named."""
+    from metaglot.cli.shared.checks import check_baselines, check_efforts
+
+    check_efforts(efforts, model)
+    check_baselines(against, multitask=multitask)
+    if not efforts and not against:
+        raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
+
+
+def _print_json(out: Path) -> None:
+    """Print the results in a folder as JSON Lines."""
+    for line in (out / "results.jsonl").read_text("utf-8").split("\n")[:-1]:
+        tell_json(with_metrics(json.loads(line)))
+
+
+def _print_tables(results: "list[Result]", leakage: "Leakage", *, leave_out: Sequence[str], by_task: bool) -> None:
+    """Print the tables, and the overlap of training texts with the tasks."""
     from rich.console import Console
 
     from metaglot.report import terminal
@@ -150,4 +160,4 @@ def _show(results: "list[Result]", leakage: "Leakage", *, leave_out: Sequence[st
     Console().print(terminal(results, leave_out=leave_out, by_task=by_task))
     Console().print(*(terminal_grid(grid) for grid in leakage_grids(leakage)))
     if not leakage.known:
-        tell(f"leakage {unknown(leakage)}")
+        tell(f"leakage {unknown_leakage(leakage)}")

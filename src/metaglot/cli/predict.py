@@ -7,16 +7,16 @@ import typer
 
 from metaglot.choices import FAMILIES
 from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, Json
-from metaglot.cli.shared.predicting import Prediction, Question, lines_as_they_come, watched
-from metaglot.cli.shared.predictions_file import check_out, is_text, joined, new_names, write_out
+from metaglot.cli.shared.predicting import Prediction, Question, standard_input_lines, with_language_note
+from metaglot.cli.shared.predictions_file import check_out, is_text, parse_new_columns, with_new_columns, write_out
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import (
-    adapted_in,
     check_device,
     cut_note,
-    precision_called,
+    load_adapted,
+    parse_precision,
     read_file,
-    task_in,
+    task_of_folder,
     tell_notes,
     texts_of,
 )
@@ -38,15 +38,15 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A file for all columns of FILE and two more, label and probability: csv, tsv, jsonl, parquet."
+            help="A file for all columns of FILE and two new ones, label and probability: csv, tsv, jsonl, parquet."
         ),
     ] = None,
     new_columns: Annotated[
-        str | None, typer.Option(help="Other names for what --out adds: label=predicted,probability=chance.")
+        str | None, typer.Option(help="Other names for the new columns: label=predicted,probability=chance.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
     unknown: Annotated[
-        str | None, typer.Option(help="The label of texts that are likelier of none of the classes, e.g. unknown.")
+        str | None, typer.Option(help="The label for texts that are probably of none of the classes, e.g. unknown.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
     precision: AdaptedPrecision = "auto",
@@ -58,10 +58,10 @@ def predict(
 ) -> None:
     """Predict with an adapted model; one line a text: label, probability, text.
 
-    Several labels are joined by |, and so are their probabilities; a number has none.
+    Several labels are joined by |, and so are their probabilities; a number has no probability.
 
-    A blank text gets no label: its line is blank, so that line n of the answer is of text n. Lines from standard
-    input are answered as they come. The probability of --unknown is that the text is of none of the classes.
+    A blank text gets no label: its line is blank, so that line n of the output is for text n. A line from standard
+    input is answered when it comes. The probability of --unknown is that the text is of none of the classes.
 
     Examples:
 
@@ -79,35 +79,35 @@ def predict(
         raise MetaglotError("give either --text (once or more) or a file of texts")
     stream = str(file) == "-"
     if columns is not None and stream:
-        raise MetaglotError("--columns has no use beside -, of which each line is a text; drop it, or name a file")
+        raise MetaglotError("--columns has no use beside -, where each line is a text; drop it, or name a file")
     if encoding is not None and stream:
         raise MetaglotError("--encoding has no use beside -, which is UTF-8; drop it, or name a file")
     from metaglot.data.folders import check_adapted
 
-    asked = Asked(folder, precision_called(precision), check_device(device), unknown, explain)
+    request = Request(folder, parse_precision(precision), check_device(device), unknown, explain)
     if out is not None:
         _check_out(out, file, explain=explain, force=force)
-        names = new_names(new_columns)
-        _to_file(asked, file or Path(), out, names, (columns, encoding), quiet=quiet, as_json=as_json)
+        names = parse_new_columns(new_columns)
+        _write_file(request, file or Path(), out, names, (columns, encoding), quiet=quiet, as_json=as_json)
         return
     if new_columns is not None:
-        raise MetaglotError("--new-columns has no use without --out, which writes them; add it, or drop this")
+        raise MetaglotError("--new-columns has no use without --out; add --out, or drop --new-columns")
     if stream:
         check_adapted(folder)
-        _stream(_question(asked), quiet=quiet, as_json=as_json)
+        _stream(_question(request), quiet=quiet, as_json=as_json)
         return
     table = None if file is None else read_file(file, columns, encoding, task=None)
     inputs = Inputs.of(text or []) if table is None else texts_of(table)
     check_adapted(folder)
-    _note_table(table, quiet=quiet)
-    question = _question(asked)
-    found = _predictions(question, inputs, quiet=quiet or as_json, silent=quiet)
-    for one, prediction in zip(inputs.texts, found, strict=True):
-        _tell(one, prediction, as_json=as_json, probable=question.probable)
+    _print_table_notes(table, quiet=quiet)
+    question = _question(request)
+    predictions = _predictions(question, inputs, quiet=quiet or as_json, no_notes=quiet)
+    for text_read, prediction in zip(inputs.texts, predictions, strict=True):
+        _print_prediction(text_read, prediction, as_json=as_json, probable=question.probable)
 
 
-class Asked(NamedTuple):
-    """The adapted model, what it runs in, and what is asked of it."""
+class Request(NamedTuple):
+    """The folder of an adapted model, its precision and device, and the options of predictions."""
 
     folder: Path
     precision: "Precision"
@@ -116,35 +116,35 @@ class Asked(NamedTuple):
     explain: bool
 
 
-def _question(asked: Asked) -> Question:
-    """Return the question to the model; raise MetaglotError for what only classes have."""
-    task = task_in(asked.folder)
-    for option, given in (("--unknown", asked.unknown is not None), ("--explain", asked.explain)):
-        if given and not FAMILIES.exclusive(task):
-            raise MetaglotError(f"{option} has no use: it is about classes, and {asked.folder} is a task of {task}")
-    return Question(adapted_in(asked.folder, asked.precision, asked.device), asked.unknown, asked.explain)
+def _question(request: Request) -> Question:
+    """Return the question to the model; raise MetaglotError for an option that only classes have."""
+    task = task_of_folder(request.folder)
+    for option, is_given in (("--unknown", request.unknown is not None), ("--explain", request.explain)):
+        if is_given and not FAMILIES.exclusive(task):
+            raise MetaglotError(f"{option} has no use: it needs classes, and {request.folder} is a task of {task}")
+    return Question(load_adapted(request.folder, request.precision, request.device), request.unknown, request.explain)
 
 
-def _predictions(question: Question, inputs: Inputs, *, quiet: bool, silent: bool) -> list[Prediction]:
+def _predictions(question: Question, inputs: Inputs, *, quiet: bool, no_notes: bool) -> list[Prediction]:
     """Return the predictions; notes and, where it takes more than a moment, a bar go to standard error."""
     from metaglot.cli.shared.progress import bar
 
-    if not silent:
-        _note(question.adapted.fit, inputs)
+    if not no_notes:
+        _print_notes(question.adapted.fit, inputs)
     if quiet:
         return question.predictions(inputs)
     with bar("predict", len(inputs)) as advance:
         return question.predictions(inputs, advance)
 
 
-def _note_table(table: Any, *, quiet: bool) -> None:
-    """Point out what was odd about a file when it was read."""
+def _print_table_notes(table: Any, *, quiet: bool) -> None:
+    """Print the notes on a file that was read."""
     from metaglot.data.labels import table_notes
 
     tell_notes([] if table is None else table_notes(table), quiet=quiet)
 
 
-def _note(fit: "Fit", inputs: Inputs) -> None:
+def _print_notes(fit: "Fit", inputs: Inputs) -> None:
     from metaglot.adaptation.scripts import language_note
 
     if cut := fit.cut(inputs):
@@ -154,78 +154,83 @@ def _note(fit: "Fit", inputs: Inputs) -> None:
 
 
 def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
-    """Answer the lines of standard input as they come."""
-    noted = quiet
+    """Answer each line of standard input when it comes."""
+    has_note = quiet
     encoder = question.adapted.fit.encoder
-    lines = watched(encoder, lines_as_they_come(), lambda note: tell_notes([note], quiet=quiet))
+    lines = with_language_note(encoder, standard_input_lines(), lambda note: tell_notes([note], quiet=quiet))
     for texts in lines:
-        if not noted and question.adapted.fit.cut(Inputs.of(texts)):
-            noted = True
+        if not has_note and question.adapted.fit.cut(Inputs.of(texts)):
+            has_note = True
             length = f"some texts are longer than {encoder.max_length} tokens"
-            tell(f"note: {length}; what comes after is not read", err=True)
-        for one, prediction in zip(texts, question.predictions(Inputs.of(texts)), strict=True):
-            _tell(one, prediction, as_json=as_json, probable=question.probable)
+            tell(f"note: {length}; the rest of them is not read", err=True)
+        for text, prediction in zip(texts, question.predictions(Inputs.of(texts)), strict=True):
+            _print_prediction(text, prediction, as_json=as_json, probable=question.probable)
 
 
 def _check_out(out: Path, file: Path | None, *, explain: bool, force: bool) -> None:
     if file is None or str(file) == "-":
         raise MetaglotError("--out keeps the columns of a file; name a file of texts, or write the output with > FILE")
     if explain:
-        raise MetaglotError("--explain has no use beside --out, which has no place for reasons; drop one of them")
+        raise MetaglotError("--explain has no use beside --out, which has no column for reasons; drop one of them")
     check_out(out, force=force)
 
 
-def _to_file(
-    asked: Asked,
+def _write_file(
+    request: Request,
     file: Path,
     out: Path,
     names: tuple[str, str],
-    manner: tuple[str | None, str | None],
+    reading_options: tuple[str | None, str | None],
     *,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Write the columns of a file and what is predicted of its rows."""
+    """Write the columns of a file and the predictions for its rows."""
     from metaglot.data.beside import read_whole
     from metaglot.data.columns import parse_columns
     from metaglot.data.folders import check_adapted
 
-    columns, encoding = manner
+    columns, encoding = reading_options
     mapping = None if columns is None else parse_columns([columns])
-    table, own = read_whole(file, mapping=mapping, encoding=encoding)
-    joined(own, dict.fromkeys(names, ()), file)
-    check_adapted(asked.folder)
-    _note_table(table, quiet=quiet)
-    question = _question(asked)
-    found = _predictions(question, texts_of(table), quiet=quiet or as_json, silent=quiet)
-    write_out(out, joined(own, _new_columns(found, names, question, text=is_text(out)), file))
+    table, file_columns = read_whole(file, mapping=mapping, encoding=encoding)
+    with_new_columns(file_columns, dict.fromkeys(names, ()), file)
+    check_adapted(request.folder)
+    _print_table_notes(table, quiet=quiet)
+    question = _question(request)
+    predictions = _predictions(question, texts_of(table), quiet=quiet or as_json, no_notes=quiet)
+    write_out(out, with_new_columns(file_columns, _new_columns(predictions, names, question, text=is_text(out)), file))
     if as_json:
-        tell_json({"out": str(out), "rows": len(found), "blank": sum(one.blank for one in found)})
+        tell_json(
+            {"out": str(out), "rows": len(predictions), "blank": sum(prediction.blank for prediction in predictions)}
+        )
     elif not quiet:
-        tell(f"{len(found)} rows → {out}")
+        tell(f"{len(predictions)} rows → {out}")
 
 
 def _new_columns(
-    found: list[Prediction], names: tuple[str, str], question: Question, *, text: bool
+    predictions: list[Prediction], names: tuple[str, str], question: Question, *, text: bool
 ) -> dict[str, list[Any]]:
-    """Return the columns to add, the labels as text where a file has nothing else; numbers have no probability."""
+    """Return the new columns; with `text`, labels are one text each.  Numbers have no probability."""
     family = question.adapted.fit.family
     as_shown = text and not family.exclusive and family.tokens is None
-    labels = [one.shown if as_shown and not one.blank else one.label for one in found]
+    labels = [one.text if as_shown and not one.blank else one.label for one in predictions]
     if not question.probable:
         return {names[0]: labels}
-    return {names[0]: labels, names[1]: [_chances(one.probability, text=text) for one in found]}
+    return {
+        names[0]: labels,
+        names[1]: [_probability_cell(prediction.probability, text=text) for prediction in predictions],
+    }
 
 
-def _chances(probability: float | list[float] | None, *, text: bool) -> Any:
+def _probability_cell(probability: float | list[float] | None, *, text: bool) -> Any:
     from metaglot.data.label_lists import SEPARATOR
 
     if isinstance(probability, list):
-        return SEPARATOR.join(f"{one:.6g}" for one in probability) if text else probability
+        return SEPARATOR.join(f"{value:.6g}" for value in probability) if text else probability
     return None if probability is None else round(probability, 6)
 
 
-def _tell(text: str, prediction: Prediction, *, as_json: bool, probable: bool) -> None:
+def _print_prediction(text: str, prediction: Prediction, *, as_json: bool, probable: bool) -> None:
     from metaglot.data.label_lists import SEPARATOR
 
     if as_json:
@@ -233,27 +238,31 @@ def _tell(text: str, prediction: Prediction, *, as_json: bool, probable: bool) -
     elif prediction.blank:
         tell("")
     else:
-        chances = prediction.probability
-        every = chances if isinstance(chances, list) else [] if chances is None else [chances]
-        column = [] if chances is None else [SEPARATOR.join(f"{one:.3f}" for one in every)]
-        tell("\t".join([_on_a_line(prediction.shown), *column, _on_a_line(text)]))
-        for evidence in () if prediction.why is None else prediction.why.evidence:
-            tell(f"\t{evidence.weight:+.2f}\t{_shown(evidence)}")
+        probability = prediction.probability
+        values = probability if isinstance(probability, list) else [] if probability is None else [probability]
+        column = [] if probability is None else [SEPARATOR.join(f"{value:.3f}" for value in values)]
+        tell("\t".join([_on_one_line(prediction.text), *column, _on_one_line(text)]))
+        for evidence in () if prediction.explanation is None else prediction.explanation.evidence:
+            tell(f"\t{evidence.weight:+.2f}\t{_evidence_text(evidence)}")
 
 
-def _json(text: str, one: Prediction, *, probable: bool) -> dict[str, Any]:
-    plain: dict[str, Any] = {"text": text, "label": one.label}
-    plain |= {"probabilities": one.spread} if probable else {}
-    plain |= {} if one.in_scope is None else {"in_scope": round(one.in_scope, 6)}
-    return plain | ({} if one.why is None else {"why": [evidence._asdict() for evidence in one.why.evidence]})
+def _json(text: str, prediction: Prediction, *, probable: bool) -> dict[str, Any]:
+    record: dict[str, Any] = {"text": text, "label": prediction.label}
+    record |= {"probabilities": prediction.probabilities} if probable else {}
+    record |= {} if prediction.in_scope is None else {"in_scope": round(prediction.in_scope, 6)}
+    return record | (
+        {}
+        if prediction.explanation is None
+        else {"why": [evidence._asdict() for evidence in prediction.explanation.evidence]}
+    )
 
 
-def _on_a_line(text: str) -> str:
-    """Return a text without line breaks and tabs, which would make more fields or lines of it."""
+def _on_one_line(text: str) -> str:
+    """Return a text without line breaks and tabs, so that it stays one field of one line."""
     return printable(" ".join(text.split()))
 
 
-def _shown(evidence: Any) -> str:
-    of = "name" if evidence.number is None else f"example {evidence.number + 1}"
+def _evidence_text(evidence: Any) -> str:
+    source = "name" if evidence.number is None else f"example {evidence.number + 1}"
     text = f": {' '.join(evidence.text.split())}" if evidence.text else ""
-    return _on_a_line(f"{evidence.label} ({of}){text}")
+    return _on_one_line(f"{evidence.label} ({source}){text}")

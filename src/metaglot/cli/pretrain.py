@@ -1,4 +1,4 @@
-"""`metaglot pretrain`: meta-train from a recipe, in a run directory."""
+"""`metaglot pretrain`: meta-trains from a recipe, into a run directory."""
 
 import signal
 import sys
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from metaglot.types import Record
 
 LOSSES = ("loss", "domain_loss", "plain_loss")
-SOLVED = 0.1  # residual of an inner problem, relative to its start
-WAITING = 0.02  # share of a step's time from which on it is printed
-EXIT = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
+MOST_RESIDUAL = 0.1  # of an inner problem, relative to its start; above it a note is printed
+LEAST_WAITING = 0.02  # share of a step's time; a larger one is printed
+EXIT_CODES = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
 
 
 def pretrain(
@@ -36,9 +36,9 @@ def pretrain(
     *,
     out: Annotated[Path | None, typer.Option(help="The run directory; runs/<name of the recipe> if absent.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint, bit for bit.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Drop the run that the directory holds.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete the run in the directory first.")] = False,
     track: Annotated[
-        list[str] | None, typer.Option("--track", help="Log to tensorboard, trackio or wandb too; may stand twice.")
+        list[str] | None, typer.Option("--track", help="Also log to tensorboard, trackio or wandb; may be given twice.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
@@ -55,7 +55,7 @@ def pretrain(
 
       metaglot pretrain english --out runs/short --resume
     """
-    began = time.process_time()
+    start = time.process_time()
     settings = _settings(recipe, overrides or [])
     folder = out or Path("runs") / settings.name
     prepare_folder(folder, resume=resume, force=force)
@@ -77,24 +77,24 @@ def pretrain(
     say = (lambda _: None) if quiet or as_json else (lambda text: tell(text, err=True))
     with bars(quiet=quiet or as_json) as bar:
         assembled = assemble(settings, say, run=None if force else folder, bar=bar)
-    _write_description(context, folder, settings, assembled, force=force)  # only now: a mistake costs no run
+    _write_description(context, folder, settings, assembled, force=force)  # after all checks: a mistake deletes no run
     if note := metrics_note(folder / "metrics.jsonl"):
         say(f"note: {printable(note)}")
-    shown = Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
-    with stop_flag() as stop, open_trackers(trackers, shown) as opened:
-        plan = replace(assembled.plan, began=began)
-        events = tracked(run(plan, folder, stop=stop), opened)
-        last = watch(events, plan.optimisation.steps, quiet=quiet or as_json, metrics=plan.watched)
-    outcome = _outcome(folder, last)
+    run_facts = Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
+    with stop_flag() as stop, open_trackers(trackers, run_facts) as tracker_list:
+        plan = replace(assembled.plan, began=start)
+        events = tracked(run(plan, folder, stop=stop), tracker_list)
+        last_event = watch(events, plan.optimisation.steps, quiet=quiet or as_json, metrics=plan.watched)
+    outcome = _outcome(folder, last_event)
     if as_json:
         tell_json(outcome)
     elif not quiet:
-        tell(_said(outcome, plan.watched))
-    sys.exit(EXIT[last.reason or "done"])
+        tell(_summary(outcome, plan.watched))
+    sys.exit(EXIT_CODES[last_event.reason or "done"])
 
 
 def _settings(recipe: str, overrides: list[str]) -> "Recipe":
-    """Return a recipe with its overrides; a name without an ending is that of one that comes with metaglot."""
+    """Return a recipe with its overrides; a name without an ending is a recipe of the package."""
     from metaglot.config import load_recipe, packaged_recipes
 
     path = recipe if Path(recipe).suffix in {".yaml", ".yml"} else str(packaged_recipes().get(recipe, recipe))
@@ -102,7 +102,7 @@ def _settings(recipe: str, overrides: list[str]) -> "Recipe":
 
 
 def _check(settings: "Recipe") -> None:
-    """Refuse, before torch is imported, an algorithm, data or a model that is not there."""
+    """Raise MetaglotError, before torch is imported, for an unknown algorithm, absent data and an absent model."""
     from metaglot.cli.shared.checks import check_algorithm, check_recipe_data
     from metaglot.data.folders import check_model
 
@@ -115,7 +115,7 @@ def _check(settings: "Recipe") -> None:
 def _write_description(
     context: typer.Context, folder: Path, settings: "Recipe", assembled: "Assembled", *, force: bool
 ) -> None:
-    """Write what the run is made of; with `force`, the run that the folder holds is dropped first."""
+    """Write the description of the run; with `force`, the run in the folder is deleted first."""
     from metaglot.assembly import write_run_files
     from metaglot.cli.shared.record import record_command
     from metaglot.config import dump_recipe
@@ -124,10 +124,10 @@ def _write_description(
 
     if force and folder.is_dir() and any(folder.iterdir()):
         remove_owned(folder, RUN)
-    described = assembled.description
-    write_run_files(folder, dump_recipe(settings), described, base=assembled.base)
+    description = assembled.description
+    write_run_files(folder, dump_recipe(settings), description, base=assembled.base)
     write_seen(folder, seen_of(assembled.texts))
-    record_command(folder, context, described["fingerprints"] | described["validation_fingerprints"])
+    record_command(folder, context, description["fingerprints"] | description["validation_fingerprints"])
 
 
 def _outcome(folder: Path, last: "Event") -> dict[str, Any]:
@@ -141,21 +141,21 @@ def _outcome(folder: Path, last: "Event") -> dict[str, Any]:
 
 
 def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
-    """Refuse a folder that holds another run, unless it is to be resumed, or dropped once all else is in order."""
+    """Refuse a folder with another run, unless that is resumed, or deleted after all other checks."""
     from metaglot.data.folders import is_dir
     from metaglot.data.rawfiles import is_there
 
     if resume and force:
-        raise MetaglotError("--resume goes on with the run and --force drops it; give one of them")
+        raise MetaglotError("--resume goes on with the run and --force deletes it; give one of them")
     if is_there(folder) and not is_dir(folder):
         raise MetaglotError(f"--out {folder}: that is a file; name a folder")
-    # A .part was being written when a run was killed.
+    # A .part is a file that a killed run did not finish.
     names = {path.name for path in folder.iterdir() if path.suffix != ".part"} if folder.is_dir() else set[str]()
     if names and (force or resume):
         _check_run(folder, whole=force)
     if names and not (resume or force):
         raise MetaglotError(
-            f"--out {folder}: it is not empty; use --resume to go on with the run there, --force to drop it"
+            f"--out {folder}: it is not empty; use --resume to go on with the run there, --force to delete it"
         )
 
 
@@ -165,30 +165,30 @@ def _check_run(folder: Path, *, whole: bool) -> None:
     try:
         (check_owned if whole else check_kind)(folder, RUN)
     except MetaglotError as error:
-        raise MetaglotError(f"--out {folder}: it is not a run, or not that alone. {error}") from error
+        raise MetaglotError(f"--out {folder}: it is not a run, or it has other files too. {error}") from error
 
 
 @contextmanager
 def stop_flag() -> Generator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C or SIGTERM came; a second Ctrl-C interrupts at once."""
-    asked: list[int] = []
+    """Yield a function that returns whether Ctrl-C or SIGTERM came; a second Ctrl-C interrupts at once."""
+    signals: list[int] = []
 
-    def note(number: int, _: FrameType | None) -> None:
-        if asked:
+    def on_signal(number: int, _: FrameType | None) -> None:
+        if signals:
             raise KeyboardInterrupt
-        asked.append(number)
+        signals.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(signals)
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 @contextmanager
 def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
-    """Give a function of (what, done, total) that shows a bar for each thing that is done, with the time left."""
+    """Yield a function of (work, steps done, all steps) that shows a bar for each work, with the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -199,12 +199,12 @@ def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
-        known: dict[str, TaskID] = {}
+        task_ids: dict[str, TaskID] = {}
 
         def bar(what: str, done: int, total: int) -> None:
-            if what not in known:
-                known[what] = progress.add_task(printable(what), total=total)
-            progress.update(known[what], completed=done, total=total)
+            if what not in task_ids:
+                task_ids[what] = progress.add_task(printable(what), total=total)
+            progress.update(task_ids[what], completed=done, total=total)
 
         yield bar
 
@@ -214,7 +214,7 @@ def watch(events: "Iterator[Event]", steps: int, *, metrics: Sequence[Metric], q
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    last: Any = None
+    last_event: Any = None
     columns = (
         TextColumn("meta-training"),
         BarColumn(),
@@ -224,35 +224,35 @@ def watch(events: "Iterator[Event]", steps: int, *, metrics: Sequence[Metric], q
     )
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         task = progress.add_task("", total=steps, note="")
-        notes, warned = {"step": "", "validation": ""}, False
-        for last in events:
-            if last.kind == "step":
-                notes["step"] = _step_note(last.record)
-                if not warned and (warning := unsolved_note(last.record)):
+        notes, has_warnedote = {"step": "", "validation": ""}, False
+        for last_event in events:
+            if last_event.kind == "step":
+                notes["step"] = _step_note(last_event.record)
+                if not has_warnedote and (warning := unsolved_note(last_event.record)):
                     progress.console.print(warning, highlight=False)
-                    warned = True
-            elif last.kind == "validation":
-                notes["validation"] = held_out_note(last.record, metrics)
+                    has_warnedote = True
+            elif last_event.kind == "validation":
+                notes["validation"] = held_out_note(last_event.record, metrics)
                 if not progress.console.is_terminal and not quiet:
-                    progress.console.print(f"step {last.state.step}: {notes['validation']}")
-            progress.update(task, completed=last.state.step, note=" · ".join(n for n in notes.values() if n))
-    return last
+                    progress.console.print(f"step {last_event.state.step}: {notes['validation']}")
+            progress.update(task, completed=last_event.state.step, note=" · ".join(n for n in notes.values() if n))
+    return last_event
 
 
 def _step_note(record: "Record") -> str:
-    """Return the loss of a step, the tokens a second, and the share of time waited for episodes if it is worth it."""
+    """Return the loss of a step, the tokens a second and, if it is large, the share of time waiting for episodes."""
     seconds = float(record["seconds"])
     losses = [f"{name.replace('_', ' ')} {record[name]:.3f}" for name in LOSSES if name in record]
     speed = f"{float(record['tokens']) / seconds:,.0f} tokens/s" if seconds else ""
-    waiting = float(record["waited_seconds"]) / seconds if seconds else 0.0
-    waited = f"waiting {waiting:.0%}" if waiting > WAITING else ""
-    return " · ".join(note for note in (*losses, speed, waited) if note)
+    waiting_share = float(record["waited_seconds"]) / seconds if seconds else 0.0
+    waiting_note = f"waiting {waiting_share:.0%}" if waiting_share > LEAST_WAITING else ""
+    return " · ".join(note for note in (*losses, speed, waiting_note) if note)
 
 
 def unsolved_note(record: "Record") -> str:
-    """Return a warning where the inner problem of an implicit gradient was left far from its solution."""
+    """Return a warning where the inner problem of an implicit gradient ended far from its solution."""
     residual = float(record.get("residual", 0.0))
-    if residual <= SOLVED:
+    if residual <= MOST_RESIDUAL:
         return ""
     return (
         f"note: the inner loop ends far from its solution (its gradient is {100 * residual:.0f} % of that at the "
@@ -262,22 +262,22 @@ def unsolved_note(record: "Record") -> str:
 
 
 def held_out_note(record: "Record", metrics: Sequence[Metric]) -> str:
-    """Return what a validation found: the metrics on held-out tasks, perplexity of held-out text."""
-    there = [metric for metric in metrics if metric.name in record]
-    notes = [f"held-out {metric.words} {metric.with_unit(float(record[metric.name]))}" for metric in there]
+    """Return the outcome of a validation: the metrics on held-out tasks, the perplexity of held-out text."""
+    recorded = [metric for metric in metrics if metric.name in record]
+    notes = [f"held-out {metric.words} {metric.with_unit(float(record[metric.name]))}" for metric in recorded]
     if "perplexity" in record:
         notes.append(f"held-out perplexity {float(record['perplexity']):.1f}")
     return ", ".join(notes)
 
 
-def _said(outcome: dict[str, Any], metrics: Sequence[Metric]) -> str:
-    found = held_out_note(outcome["validation"], metrics)
-    held_out = f", {found}" if found else ""
-    how = {
+def _summary(outcome: dict[str, Any], metrics: Sequence[Metric]) -> str:
+    scores = held_out_note(outcome["validation"], metrics)
+    held_out = f", {scores}" if scores else ""
+    endings = {
         "done": "done",
         "goal": "the goal is met",
         "budget": "the budget ended before the goal was met",
         "interrupted": "interrupted and saved; go on with --resume",
     }
-    where = f"{outcome['cpu_seconds']} CPU-s, in {outcome['out']}"
-    return f"{how[outcome['outcome']]}: step {outcome['step']}{held_out}, {where}"
+    place = f"{outcome['cpu_seconds']} CPU-s, in {outcome['out']}"
+    return f"{endings[outcome['outcome']]}: step {outcome['step']}{held_out}, {place}"

@@ -1,4 +1,4 @@
-"""`metaglot report`: what runs and evaluations came to, as one page."""
+"""`metaglot report`: the outcome of runs and evaluations, as one page."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,13 @@ def report(
     ],
     *,
     out: Annotated[Path, typer.Option(help="The page: one HTML file that needs no network.")] = Path("report.html"),
-    markdown: Annotated[Path | None, typer.Option(help="Write the tables as Markdown too.")] = None,
-    title: Annotated[str, typer.Option(help="Heading of the page; by default the names of the runs.")] = "",
-    leave_out: Annotated[str, typer.Option(help="Tasks that the means are also shown without, with commas.")] = "",
+    markdown: Annotated[Path | None, typer.Option(help="A second file, with the tables as Markdown.")] = None,
+    title: Annotated[str, typer.Option(help="Heading of the page; the names of the runs if absent.")] = "",
+    leave_out: Annotated[str, typer.Option(help="Tasks to leave out of a second mean, with commas.")] = "",
     quiet: Silent = False,
     as_json: NumbersAsJson = False,
 ) -> None:
-    """Say how much is gained over the baselines, on which tasks it is not, at what cost and how surely.
+    """Write a page on the gain over the baselines, its interval and its cost, and the tasks without a gain.
 
     Several folders of results become one report if they were made with the same settings.
 
@@ -48,12 +48,12 @@ def report(
         check_page(markdown, MARKDOWN_MARK)
     tasks = [word.strip() for word in leave_out.split(",") if word.strip()]
     report_data = gather(folders, title=title, leave_out=tasks)
-    made = report_of(report_data)
-    write_whole(out, html(made))
+    page = report_of(report_data)
+    write_whole(out, html(page))
     if markdown is not None:
-        write_whole(markdown, f"{MARKDOWN_MARK}\n{markdown_report(made)}")
+        write_whole(markdown, f"{MARKDOWN_MARK}\n{markdown_report(page)}")
     if as_json:
         tell_json(numbers(report_data), indent=1)
     elif not quiet:
-        tell(made.headline)
+        tell(page.headline)
         tell(f"the report: {out}" + (f", {markdown}" if markdown else ""))

@@ -1,4 +1,4 @@
-"""`metaglot reproduce`: a run directory's command once more, and whether the same bytes come."""
+"""`metaglot reproduce`: repeats the command of a folder, and compares the bytes."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from metaglot.cli.compare import compare
 from metaglot.cli.evaluate import evaluate
 from metaglot.cli.pretrain import pretrain, watch
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.record import FILE, Recorded, environment, hashes_of, read_command
+from metaglot.cli.shared.record import RECORD_FILE, CommandRecord, environment, hashes_of, read_command
 from metaglot.cli.shared.replay import MOST_THREADS, check_most, checked_arguments, command_of
 from metaglot.errors import MetaglotError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from metaglot.evaluation import Cell
     from metaglot.training import Event, Plan
 
-SHOWN = 5  # differences told
+SHOWN_DIFFERENCES = 5
 
 
 def reproduce(
@@ -33,13 +33,13 @@ def reproduce(
     ],
     *,
     out: Annotated[Path | None, typer.Option(help="Folder for the second run; a temporary one if absent.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and nothing but the verdict.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the verdict only.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
 ) -> None:
-    """Give a folder's commands again, from the same place, and compare: parameters, metrics, rows; times left out.
+    """Repeat the commands of a folder, from the same place, and compare parameters, metrics and rows, but no times.
 
-    Exit codes: 0 the same bytes, 1 something differs (the first that does is said), 2 bad input, or nothing to compare.
-    A folder may come from anybody: only commands of metaglot in the form that it records are given again.
+    Exit codes: 0 the same bytes, 1 something differs (the first differences are printed), 2 bad input, or nothing to
+    compare. A folder may come from anybody: only commands of metaglot in the form that it records are repeated.
 
     Examples:
 
@@ -48,31 +48,31 @@ def reproduce(
       metaglot reproduce results/tickets --out second
     """
     recorded = read_command(run)
-    if recorded.command not in AGAIN:
-        raise MetaglotError(f"{run}: made by `metaglot {recorded.command}`; reproduce knows {', '.join(AGAIN)}")
-    for asked in recorded.asked:
-        checked_arguments(asked, AGAIN[recorded.command].command, run / FILE)
-        check_most(run / FILE, "threads", asked.environment.get("threads"), MOST_THREADS)
+    if recorded.command not in REPEATABLE:
+        raise MetaglotError(f"{run}: made by `metaglot {recorded.command}`; reproduce knows {', '.join(REPEATABLE)}")
+    for call in recorded.calls:
+        checked_arguments(call, REPEATABLE[recorded.command].command, run / RECORD_FILE)
+        check_most(run / RECORD_FILE, "threads", call.environment.get("threads"), MOST_THREADS)
     with _folder(out) as folder:
-        again = Again(run, folder, recorded, quiet or as_json)
+        repetition = Repetition(run, folder, recorded, quiet or as_json)
         _set_threads(recorded)
         conditions = _conditions(recorded)
         for line in conditions:
-            again.say(f"not as it was: {line}")
-        differences, compared = AGAIN[recorded.command].compare(again)
+            repetition.say(f"not as before: {line}")
+        differences, compared = REPEATABLE[recorded.command].compare(repetition)
     outcome = {"outcome": "different" if differences else "equal", "compared": compared, "conditions": conditions}
     if as_json:
         tell_json({**outcome, "differences": differences})
     else:
-        tell(_said(compared, [] if not differences else [*conditions, *differences]))
+        tell(_verdict(compared, [] if not differences else [*conditions, *differences]))
     sys.exit(1 if differences else 0)
 
 
-def _said(compared: str, differences: list[str]) -> str:
+def _verdict(compared: str, differences: list[str]) -> str:
     if not differences:
         return f"equal: {compared}"
-    more = [f"and {len(differences) - SHOWN} more"] if len(differences) > SHOWN else []
-    return "different: " + "\n".join([*differences[:SHOWN], *more])
+    more = [f"and {len(differences) - SHOWN_DIFFERENCES} more"] if len(differences) > SHOWN_DIFFERENCES else []
+    return "different: " + "\n".join([*differences[:SHOWN_DIFFERENCES], *more])
 
 
 @contextmanager
@@ -86,75 +86,79 @@ def _folder(out: Path | None) -> Generator[Path]:
     yield out
 
 
-def _set_threads(recorded: Recorded) -> None:
-    """Use as many threads as the first time: the order of sums is part of what makes a run the same."""
+def _set_threads(recorded: CommandRecord) -> None:
+    """Use as many threads as the first time, since the order of sums depends on them."""
     import torch
 
-    threads = recorded.asked[-1].environment.get("threads", "")
+    threads = recorded.calls[-1].environment.get("threads", "")
     if threads.isdigit() and int(threads):
         torch.set_num_threads(int(threads))
 
 
-def _conditions(recorded: Recorded) -> list[str]:
-    """Return how versions and machine are not those of the record; none of it need change a result."""
+def _conditions(recorded: CommandRecord) -> list[str]:
+    """Return the differences of versions and machine from the record; a result may be the same in spite of them."""
     now = environment()
     lines: list[str] = []
-    for asked in recorded.asked:
-        lines += [f"{name} {was}, now {is_now}" for name, was, is_now in _unlike(asked.environment, now)]
+    for call in recorded.calls:
+        lines += [f"{name} {before}, now {after}" for name, before, after in _changes(call.environment, now)]
     return list(dict.fromkeys(lines))
 
 
-def _unlike(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     names = [name for name in {**before, **now} if before.get(name, "absent") != now.get(name, "absent")]
     return [(name, before.get(name, "absent"), now.get(name, "absent")) for name in names]
 
 
-Verdict = tuple[list[str], str]  # what differs, the first first; what was compared
+Verdict = tuple[list[str], str]  # the differences in their order; what was compared
 
 
-class Again(NamedTuple):
-    """What is to be done again, and where."""
+class Repetition(NamedTuple):
+    """The run to repeat, and the folder of the second run."""
 
     run: Path
     folder: Path
-    recorded: Recorded
+    recorded: CommandRecord
     quiet: bool
 
     def say(self, text: str) -> None:
-        """Tell the user, unless quiet."""
+        """Print a line, unless quiet."""
         if not self.quiet:
             tell(text, err=True)
 
 
-def _pretrain_again(again: Again) -> Verdict:
+def _repeat_pretrain(repetition: Repetition) -> Verdict:
     from metaglot.assembly import assemble, write_run_files
     from metaglot.config import dump_recipe, load_recipe
     from metaglot.training.checkpoint import latest
 
-    newest, recipe = latest(again.run), load_recipe(again.run / "config.yaml")
+    newest, recipe = latest(repetition.run), load_recipe(repetition.run / "config.yaml")
     if newest is None:
-        raise MetaglotError(f"{again.run}: no checkpoint there yet, so nothing to compare with; resume the run")
-    assembled = assemble(recipe, again.say, run=again.run)
-    held = assembled.description["fingerprints"] | assembled.description["validation_fingerprints"]
-    if changed := _unlike(again.recorded.data, held):
-        return [f"data {name}: {before}, now {now}" for name, before, now in changed], "data"
-    write_run_files(again.folder, dump_recipe(recipe), assembled.description, base=assembled.base)
+        raise MetaglotError(f"{repetition.run}: no checkpoint there yet, so nothing to compare with; resume the run")
+    assembled = assemble(recipe, repetition.say, run=repetition.run)
+    hashes = assembled.description["fingerprints"] | assembled.description["validation_fingerprints"]
+    if changes := _changes(repetition.recorded.data, hashes):
+        return [f"data {name}: {before}, now {now}" for name, before, now in changes], "data"
+    write_run_files(repetition.folder, dump_recipe(recipe), assembled.description, base=assembled.base)
     plan = replace(assembled.plan, cpu_minutes=None)  # a budget of time may end at another step
     step = int(newest.name.removeprefix("step-"))
-    watch(_until(step, plan, again.folder), step, metrics=plan.watched, quiet=again.quiet)
-    second = again.folder / "checkpoints" / newest.name
-    if not second.is_dir():
-        return [f"the run: ended at {getattr(latest(again.folder), 'name', 'no step')}, before {newest.name}"], "steps"
-    every = plan.validate.every if recipe.budget.cpu_minutes is not None else 1
-    lines = [_metrics(one / "metrics.jsonl", step, every) for one in (again.run, again.folder)]
+    watch(_until(step, plan, repetition.folder), step, metrics=plan.watched, quiet=repetition.quiet)
+    second_folder = repetition.folder / "checkpoints" / newest.name
+    if not second_folder.is_dir():
+        return [
+            f"the run: ended at {getattr(latest(repetition.folder), 'name', 'no step')}, before {newest.name}"
+        ], "steps"
+    interval = plan.validate.every if recipe.budget.cpu_minutes is not None else 1
+    lines = [_metrics(folder / "metrics.jsonl", step, interval) for folder in (repetition.run, repetition.folder)]
     if not lines[0] or not (newest / "params.safetensors").is_file():
-        raise MetaglotError(f"{again.run}: no parameters or no metrics up to {newest.name}, so nothing to compare with")
-    differences = [*_parameters(newest, second), *_lines(lines[0], lines[1])]
+        raise MetaglotError(
+            f"{repetition.run}: no parameters or no metrics up to {newest.name}, so nothing to compare with"
+        )
+    differences = [*_parameter_differences(newest, second_folder), *_line_differences(lines[0], lines[1])]
     return differences, f"{newest.name} (parameters, moments) and {len(lines[0])} lines of metrics"
 
 
 def _until(step: int, plan: "Plan", folder: Path) -> "Iterator[Event]":
-    """Yield the events of a run that ends at a step, wherever its own schedule ends."""
+    """Yield the events of a run that is stopped at a step."""
     from metaglot.training import run
 
     reached = [0]
@@ -163,105 +167,122 @@ def _until(step: int, plan: "Plan", folder: Path) -> "Iterator[Event]":
         yield event
 
 
-def _parameters(before: Path, now: Path) -> list[str]:
+def _parameter_differences(before: Path, now: Path) -> list[str]:
     names = sorted({file.name for folder in (before, now) for file in folder.glob("*.safetensors")})
     hashes = [hashes_of([folder / name for name in names]) for folder in (before, now)]
     pairs = [(name, hashes[0].get(str(before / name)), hashes[1].get(str(now / name))) for name in names]
-    return [f"{name} of {before.name}: SHA-256 {was}, now {got}" for name, was, got in pairs if was != got]
+    return [
+        f"{name} of {before.name}: SHA-256 {first}, now {second}" for name, first, second in pairs if first != second
+    ]
 
 
-def _metrics(file: Path, upto: int, every: int) -> list[dict[str, Any]]:
-    """Return the records up to a step, without times and without validations at odd steps, where a budget ended."""
+def _metrics(file: Path, last_step: int, every: int) -> list[dict[str, Any]]:
+    """Return the records up to a step, without times, and without validations where a budget ended between two."""
     from metaglot.training.run import read_metrics
 
-    lines = [{k: v for k, v in line.items() if not k.endswith("seconds")} for line in read_metrics(file)]
-    lines = [line for line in lines if int(line["step"]) <= upto]
+    lines = [{key: value for key, value in line.items() if not key.endswith("seconds")} for line in read_metrics(file)]
+    lines = [line for line in lines if int(line["step"]) <= last_step]
     return [line for line in lines if line.get("kind") != "validation" or int(line["step"]) % every == 0]
 
 
-def _lines(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:
-    found = [
-        f"metrics.jsonl, {was.get('kind')} at step {was.get('step')}: {name} {value}, now {other}"
-        for was, got in zip(before, now, strict=False)
-        for name, value, other in _unlike(was, got)
+def _line_differences(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> list[str]:
+    differences = [
+        f"metrics.jsonl, {first.get('kind')} at step {first.get('step')}: {name} {value}, now {other}"
+        for first, second in zip(before, now, strict=False)
+        for name, value, other in _changes(first, second)
     ]
-    return found if len(before) == len(now) else [*found, f"metrics.jsonl: {len(before)} lines, now {len(now)}"]
+    return (
+        differences
+        if len(before) == len(now)
+        else [*differences, f"metrics.jsonl: {len(before)} lines, now {len(now)}"]
+    )
 
 
-def _evaluate_again(again: Again) -> Verdict:
+def _repeat_evaluation(repetition: Repetition) -> Verdict:
     from metaglot.evaluation import read_results
 
-    data = again.recorded.data
-    if changed := _unlike(data, hashes_of([Path(path) for path in data])):
-        return [f"data {name}: {before}, now {now}" for name, before, now in changed], "data"
-    for asked in again.recorded.asked:
-        again.say(f"metaglot {' '.join(asked.arguments)}")
-        words = _with(asked.arguments[1:], "--quiet", "--out", str(again.folder))
-        command_of(AGAIN[again.recorded.command].command).main(words, "metaglot", standalone_mode=False)
+    data = repetition.recorded.data
+    if changes := _changes(data, hashes_of([Path(path) for path in data])):
+        return [f"data {name}: {before}, now {now}" for name, before, now in changes], "data"
+    for call in repetition.recorded.calls:
+        repetition.say(f"metaglot {' '.join(call.arguments)}")
+        arguments = _with_options(call.arguments[1:], "--quiet", "--out", str(repetition.folder))
+        command_of(REPEATABLE[repetition.recorded.command].command).main(arguments, "metaglot", standalone_mode=False)
     differences: list[str] = []
-    rows = lacking = 0
-    for group in _groups(again.run):
-        run, folder = again.run / group, again.folder / group
-        before, now = ({r.cell: _row(asdict(r)) for r in read_results(one)} for one in (run, folder))
-        differences += [*_settings(run, folder), *_cells(str(group / "results.jsonl"), before, now)]
-        rows, lacking = rows + len(before), lacking + len(now.keys() - before.keys())
+    rows = extra_rows = 0
+    for group in _groups(repetition.run):
+        run, folder = repetition.run / group, repetition.folder / group
+        before, now = (
+            {result.cell: _row(asdict(result)) for result in read_results(results_folder)}
+            for results_folder in (run, folder)
+        )
+        differences += [
+            *_setting_differences(run, folder),
+            *_cell_differences(str(group / "results.jsonl"), before, now),
+        ]
+        rows, extra_rows = rows + len(before), extra_rows + len(now.keys() - before.keys())
     if not rows:
-        raise MetaglotError(f"{again.run}: no rows of results there, so nothing to compare with")
-    cut = f"; {lacking} more that the command makes were never written" if lacking else ""
-    return differences, f"{rows} rows of results.jsonl{cut}"
+        raise MetaglotError(f"{repetition.run}: no rows of results there, so nothing to compare with")
+    note = f"; {extra_rows} more that the command makes were never written" if extra_rows else ""
+    return differences, f"{rows} rows of results.jsonl{note}"
 
 
 def _groups(run: Path) -> list[Path]:
-    """Return where the results of a folder lie: in it, or for a benchmark in the folder of each group."""
-    found = sorted(file.parent.relative_to(run) for file in [*run.glob("results.jsonl"), *run.glob("*/results.jsonl")])
-    if not found:
-        raise MetaglotError(f"{run}: no results there yet, so nothing to compare with; give its command again")
-    return found
+    """Return the folders with results: the folder itself, or for a benchmark the folder of each group."""
+    groups = sorted(file.parent.relative_to(run) for file in [*run.glob("results.jsonl"), *run.glob("*/results.jsonl")])
+    if not groups:
+        raise MetaglotError(f"{run}: no results there yet, so nothing to compare with; run its command again")
+    return groups
 
 
-def _cells(file: str, before: "Mapping[Cell, Mapping[str, Any]]", now: "Mapping[Cell, Mapping[str, Any]]") -> list[str]:
+def _cell_differences(
+    file: str, before: "Mapping[Cell, Mapping[str, Any]]", now: "Mapping[Cell, Mapping[str, Any]]"
+) -> list[str]:
     differences: list[str] = []
     for cell, row in before.items():
         where = f"{file}, {cell.task}, {cell.shot} shots, draw {cell.draw}, {cell.method}"
-        got = now.get(cell)
-        differences += [f"{where}: no such row now"] if got is None else []
-        differences += [f"{where}: {name} {was}, now {is_now}" for name, was, is_now in _unlike(row, got or row)]
+        now_row = now.get(cell)
+        differences += [f"{where}: no such row now"] if now_row is None else []
+        differences += [
+            f"{where}: {name} {first}, now {second}" for name, first, second in _changes(row, now_row or row)
+        ]
     return differences
 
 
-def _with(arguments: list[str], *options: str) -> list[str]:
-    at = arguments.index("--")
-    return [*arguments[:at], *options, *arguments[at:]]
+def _with_options(arguments: list[str], *options: str) -> list[str]:
+    place = arguments.index("--")
+    return [*arguments[:place], *options, *arguments[place:]]
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a result must come out again, each score by the name of its metric."""
+    """Return the fields of a result that must be the same, with each score by the name of its metric."""
     from metaglot.evaluation.store import COSTS
 
-    same = {name: value for name, value in row.items() if name not in COSTS}
-    return same | same.pop("metrics")
+    kept_fields = {name: value for name, value in row.items() if name not in COSTS}
+    return kept_fields | kept_fields.pop("metrics")
 
 
-def _settings(run: Path, folder: Path) -> list[str]:
-    """Return what of models, methods and tasks is not as it was."""
+def _setting_differences(run: Path, folder: Path) -> list[str]:
+    """Return the differences of models, methods and tasks."""
     from metaglot.data.environment import SETTINGS, read_settings
 
-    before, now = (read_settings(one / SETTINGS) for one in (run, folder))
+    before, now = (read_settings(results_folder / SETTINGS) for results_folder in (run, folder))
     return [
-        f"settings.json: {name}: {json.dumps(was)}, now {json.dumps(got)}" for name, was, got in _unlike(before, now)
+        f"settings.json: {name}: {json.dumps(first)}, now {json.dumps(second)}"
+        for name, first, second in _changes(before, now)
     ]
 
 
 class Repeatable(NamedTuple):
-    """A command that is given again, and what compares its output with the first."""
+    """A command that can be repeated, and the function that repeats and compares it."""
 
     command: Callable[..., None]
-    compare: Callable[[Again], Verdict]
+    compare: Callable[[Repetition], Verdict]
 
 
-AGAIN: Mapping[str, Repeatable] = {
-    "pretrain": Repeatable(pretrain, _pretrain_again),
-    "evaluate": Repeatable(evaluate, _evaluate_again),
-    "bench": Repeatable(bench, _evaluate_again),
-    "compare": Repeatable(compare, _evaluate_again),
+REPEATABLE: Mapping[str, Repeatable] = {
+    "pretrain": Repeatable(pretrain, _repeat_pretrain),
+    "evaluate": Repeatable(evaluate, _repeat_evaluation),
+    "bench": Repeatable(bench, _repeat_evaluation),
+    "compare": Repeatable(compare, _repeat_evaluation),
 }

@@ -13,18 +13,18 @@ def shrink(
     run: Annotated[str, typer.Argument(help="A run directory.", show_default=False)],
     *,
     out: RunToMake,
-    megabytes: Annotated[float, typer.Option(help="At most so large.")] = 4.0,
+    megabytes: Annotated[float, typer.Option(help="The largest size of the folder.")] = 4.0,
     max_length: Annotated[
         int | None, typer.Option(help="Tokens of a text that are read; as many as the run reads if absent.")
     ] = None,
     force: ReplaceRun = False,
     quiet: Silent = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what came of it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the size and what is kept as JSON.")] = False,
 ) -> None:
-    """Write a run as what it changed of its base model, in few megabytes: low rank, bfloat16.
+    """Write a run as its difference from the base model, in few megabytes: low rank, bfloat16.
 
-    The folder is used like the run, where its base model is at hand; it cannot be trained further.  What is lost tells
-    `metaglot evaluate` on both.
+    The folder is used like the run, and needs its base model; it cannot be trained further.  `metaglot evaluate` on
+    both shows the loss.
 
     Example: metaglot shrink runs/english --out english-4mb
     """
@@ -34,13 +34,13 @@ def shrink(
         raise MetaglotError(f"--max-length {max_length}: expected 1 or more")
     from metaglot.data.folders import check_model, folder_of, is_run
 
-    if is_run(folder_of(run)):  # else the function itself says what is wrong
+    if is_run(folder_of(run)):  # for anything else the function `shrink` has a better message
         check_model(run)
     from metaglot.runs.shrinking import shrink as write
 
-    made = write(run, out, megabytes=megabytes, max_length=max_length, force=force)
+    outcome = write(run, out, megabytes=megabytes, max_length=max_length, force=force)
     if as_json:
-        tell_json({"out": str(out), **made._asdict()})
+        tell_json({"out": str(out), **outcome._asdict()})
     elif not quiet:
-        said = f"{made.bytes / 1e6:.1f} MB, with {100 * made.kept:.0f} % of what the matrices changed by (squared)"
-        tell(f"{out}: {said}")
+        facts = f"{outcome.bytes / 1e6:.1f} MB, with {100 * outcome.kept:.0f} % of the squared change of the matrices"
+        tell(f"{out}: {facts}")

@@ -49,7 +49,7 @@ def label_notes(own: Sequence[frozenset[str]]) -> list[str]:
     counts = Counter(label for labels in own for label in labels)
     once = sorted(label for label, count in counts.items() if count == 1)
     always = sorted(label for label, count in counts.items() if count == len(own))
-    notes = [f"one example only of {_listed(once)}; a second one helps much"] if once and len(own) > 1 else []
+    notes = [f"only one example of {_listed(once)}; a second one helps much"] if once and len(own) > 1 else []
     if once and len(once) == len(counts):
         notes = [
             "each label has one example only, so that none can be set aside to find the probability from which on a "

@@ -1,6 +1,6 @@
-"""Protocol, baselines, metrics, statistics, leakage: what is evaluated, and the results on disk."""
+"""Evaluation: protocol, baselines, statistics, leakage, and the results on disk."""
 
-from metaglot.evaluation.baselines import FineTune, Fitted, Method, Ours, Tuned, baselines, ours
+from metaglot.evaluation.baselines import FineTune, FineTuneSettings, Fitted, Method, Ours, baselines, ours
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet, cells
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.run import evaluate, evaluate_into
@@ -9,13 +9,13 @@ from metaglot.evaluation.store import read_results
 __all__ = [
     "Cell",
     "FineTune",
+    "FineTuneSettings",
     "Fitted",
     "Method",
     "Ours",
     "Plan",
     "Result",
     "TaskSet",
-    "Tuned",
     "baselines",
     "cells",
     "evaluate",

@@ -1,4 +1,4 @@
-"""What is judged on what, in words, so that any process can make it."""
+"""An evaluation by names: a model, methods and files, so that any process can load them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,14 +31,14 @@ class Job:
     encoding: str | None = None  # of text files, where it is not UTF-8
     precision: Precision = "auto"
     device: str = "auto"
-    reads: PairChoice | None = None  # which part of pairs a language model reads, where its examples do not choose it
-    task: str | None = None  # the kind of the tasks; what their labels look like if None
+    reads: PairChoice | None = None  # which part of pairs a language model reads; None: a trial on the examples decides
+    task: str | None = None  # the kind of the tasks; None: their labels decide
     by_domain: bool = False  # whether each domain of a file is a task
     label: str = ""  # of the model, where several are compared
 
     @property
     def labels(self) -> dict[str, str]:
-        """The names of ours by effort, in tables and results."""
+        """The name of our method at each effort, in tables and results."""
         return {effort: f"{self.label or 'ours'}{' ' if self.label else '-'}{effort}" for effort in self.efforts}
 
     def load(self) -> Model:
@@ -47,17 +47,17 @@ class Job:
         return Model(replace(model.encoder, name=self.label)) if self.label else model
 
     def methods(self, model: Model) -> tuple[Method, ...]:
-        """Return ours at each effort, then the baselines on the untouched backbone."""
+        """Return our method at each effort, then the baselines on the untouched backbone."""
         joint = self._load(self.multitask) if self.multitask else None
-        own = (replace(one, label=self.labels[str(one.effort)]) for one in ours(model, self.efforts))
-        return (*own, *baselines(self.against, model.base(), multitask=joint))
+        our_methods = (replace(method, label=self.labels[str(method.effort)]) for method in ours(model, self.efforts))
+        return (*our_methods, *baselines(self.against, model.base(), multitask=joint))
 
     def task_sets(self) -> list[TaskSet]:
-        """Return the tasks, read anew."""
+        """Return the tasks, read from their files."""
         mapping = None if self.columns is None else parse_columns([self.columns])
-        how: dict[str, Any] = {"mapping": mapping, "seed": self.seed, "encoding": self.encoding}
-        each = [TaskSet.load_all(path, **how, task=self.task, by_domain=self.by_domain) for path in self.tasks]
-        return [task for found in each for task in found]
+        options: dict[str, Any] = {"mapping": mapping, "seed": self.seed, "encoding": self.encoding}
+        by_path = [TaskSet.load_all(path, **options, task=self.task, by_domain=self.by_domain) for path in self.tasks]
+        return [task for tasks in by_path for task in tasks]
 
     def _load(self, name: str) -> Model:
         encoder = load_encoder(name, Runtime(self.precision, device=self.device))
@@ -67,7 +67,7 @@ class Job:
         return Model(replace(encoder, reads=self.reads, max_length=length))
 
 
-def make(job: Job, left_out: Sequence[tuple[int, ...] | None]) -> tuple[list[TaskSet], tuple[Method, ...]]:
-    """Return tasks, without what is left out of each, and methods: what a process of an evaluation begins with."""
+def tasks_and_methods(job: Job, left_out: Sequence[tuple[int, ...] | None]) -> tuple[list[TaskSet], tuple[Method, ...]]:
+    """Return the tasks, with the given rows left out of each, and the methods, for a process of an evaluation."""
     tasks = [replace(task, left_out=rows) for task, rows in zip(job.task_sets(), left_out, strict=True)]
     return tasks, job.methods(job.load())

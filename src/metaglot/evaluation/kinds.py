@@ -1,4 +1,4 @@
-"""The kind of a task that is evaluated: its targets, and what shots count of them."""
+"""The kind of a task in an evaluation: its targets, and the groups that shots count."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ CLASSES = ClassificationFamily()
 
 
 def targets_in(table: pa.Table, family: AnyFamily) -> list[Any]:
-    """Return the target of each row, None for a row without one; raise MetaglotError for a label that is none.
+    """Return the target of each row, None for a row without one; raise MetaglotError for a wrong label.
 
     Classes are strings here, whatever they were in their file.
     """
@@ -24,17 +24,17 @@ def targets_in(table: pa.Table, family: AnyFamily) -> list[Any]:
 def draws_by(table: pa.Table, family: AnyFamily, *, seed: int = 0) -> Draws:
     """Return the draws of a table of this kind of task.
 
-    Raises MetaglotError for a table without labels or queries, and where there is nothing to learn.
+    Raises MetaglotError for a table without labels or queries, and where all targets are the same.
     """
     if family.exclusive or "label" not in table.column_names:
         return draws_of(table, seed=seed)
     targets = targets_in(table, family)
     rows = [row for row, target in enumerate(targets) if target is not None]
-    there = [targets[row] for row in rows]
-    if there:
-        family.check(there)
+    present = [targets[row] for row in rows]
+    if present:
+        family.check(present)
     strata: list[str | None] = [None] * len(targets)
     groups: list[tuple[str, ...]] = [()] * len(targets)
-    for row, stratum, own in zip(rows, family.strata(there), family.counted(there), strict=True):
-        strata[row], groups[row] = stratum, own
+    for row, stratum, group in zip(rows, family.strata(present), family.counted(present), strict=True):
+        strata[row], groups[row] = stratum, group
     return draws_of(table, seed=seed, strata=strata_of_groups(strata, groups, each=family.each))

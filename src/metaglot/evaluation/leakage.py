@@ -1,7 +1,6 @@
-"""Leakage: which rows of an evaluation a run has seen in meta-training, and which class names.
+"""Leakage: the rows and the class names of an evaluation that a run has seen in meta-training.
 
-`leakage.json` in the output folder holds a `Leakage`, or one for each of several models; `read_leakages` gives them
-back.
+`leakage.json` in the output folder holds a `Leakage`, or one for each of several models; `read_leakages` reads them.
 """
 
 import json
@@ -33,132 +32,132 @@ Count = Annotated[int, Field(ge=0, le=1 << 60)]
 
 
 class Counts(NamedTuple):
-    """Rows, and how many of them stand among the training texts."""
+    """A number of rows, and how many of them are training texts."""
 
     rows: Count
     exact: Count  # after folding case, punctuation and white space
-    near: Count  # lightly edited copies, the exact ones not counted again
+    near: Count  # slightly edited copies, without the exact ones
 
     @property
     def seen(self) -> int:
-        """Rows that stand there either way."""
+        """Rows that are training texts, exactly or nearly."""
         return self.exact + self.near
 
 
 @dataclass(frozen=True)
 class TaskLeakage:
-    """What a run has seen of one task."""
+    """The overlap of one task with the training data of a run."""
 
     task: str
-    queries: Counts  # those judged on
-    pool: Counts  # those that the judged ones are drawn from, before any are excluded
-    support: Counts  # distinct rows of the supports drawn
-    excluded: Count  # rows of the pool left out of the queries for their overlap
-    classes: Count  # of the task, or labels; none where it has numbers
-    named: Count  # classes with a name; a bare number such as "0" or "-1" is none
-    shared: tuple[str, ...]  # named classes of which a training set has one of the same name (folded)
-    sets: Mapping[str, Count]  # training set -> rows of pool and support that stand in it, most first
+    queries: Counts  # the queries of the plan
+    pool: Counts  # the rows that queries are drawn from, before any are excluded
+    support: Counts  # the different rows of all support sets
+    excluded: Count  # rows of the pool that are no queries because of their overlap
+    classes: Count  # classes or labels of the task; 0 for numbers
+    named: Count  # classes with a name; a number such as "0" or "-1" is no name
+    shared: tuple[str, ...]  # classes whose name (folded) is that of a class in a training set
+    sets: Mapping[str, Count]  # training set -> rows of pool and support that are in it, most first
 
 
 @dataclass(frozen=True)
 class Leakage:
-    """What a run has seen of the tasks it is evaluated on."""
+    """The overlap of the tasks of an evaluation with the training data of a run."""
 
     model: str
-    known: bool  # False: the model names no training text, and `tasks` is empty
+    known: bool  # False: the model has no hashes of training texts, and `tasks` is empty
     texts: Count  # training texts whose hashes the run keeps
     excluded: bool  # whether overlapping rows were left out of the queries
     tasks: tuple[TaskLeakage, ...]
-    near: bool = True  # whether edited copies were looked for: a shrunk run knows whole texts alone
+    near: bool = True  # whether edited copies were found too: a shrunk run keeps hashes of whole texts only
 
 
-class _Written(Stored):
-    """The number of the format of `leakage.json`, and whether it is of several models."""
+class _StoredLeakage(Stored):
+    """The format number of `leakage.json`, and the models if there are several."""
 
     format: int
     models: list[Any] | None = None
 
 
 @dataclass(frozen=True)
-class _Several:
+class _StoredLeakages:
     models: tuple[Leakage, ...]
 
 
-_ONE, _SEVERAL = TypeAdapter(Leakage), TypeAdapter(_Several)
+_ONE, _SEVERAL = TypeAdapter(Leakage), TypeAdapter(_StoredLeakages)
 
 
 class Overlap(NamedTuple):
-    """Which rows of some tasks stand among the texts of a run; `seen` is None where nothing is known of those."""
+    """Which rows of tasks are training texts of a run; `seen` is None where the run has no hashes of its texts."""
 
     seen: Seen | None
     found: Mapping[str, Found]  # by task, for the rows of its table
 
     def leakage(self, model: str, task_sets: Sequence[TaskSet], plan: Plan) -> Leakage:
-        """Return what the run has seen of each task under a plan that can be drawn."""
+        """Return the leakage of the tasks under a plan."""
         excluded = any(task_set.left_out is not None for task_set in task_sets)
         if self.seen is None:
             return Leakage(model, known=False, texts=0, excluded=excluded, tasks=())
-        tasks = tuple(_leaked(self.seen, task_set, self.found[task_set.name], plan) for task_set in task_sets)
+        tasks = tuple(_task_leakage(self.seen, task_set, self.found[task_set.name], plan) for task_set in task_sets)
         return Leakage(model, True, self.seen.texts, excluded, tasks, near=self.seen.near)
 
 
 def overlap_of(seen: Seen | None, task_sets: Sequence[TaskSet]) -> Overlap:
-    """Return for each task which rows of its table stand among the training texts."""
-    found = {task_set.name: find_seen(seen, task_set.table) for task_set in task_sets} if seen else {}
-    return Overlap(seen, found)
+    """Return for each task the rows of its table that are training texts."""
+    matches = {task_set.name: find_seen(seen, task_set.table) for task_set in task_sets} if seen else {}
+    return Overlap(seen, matches)
 
 
 def without_overlap(task_sets: Sequence[TaskSet], overlap: Overlap) -> list[TaskSet]:
-    """Return the tasks with queries that stand among the training texts left out; supports stay as they are.
+    """Return the tasks without queries that are training texts; support sets stay the same.
 
-    Rows that are left out already stay so.  Raises MetaglotError for a task that has no other queries.
+    Rows that are left out already stay left out.  Raises MetaglotError for a task that has no other queries.
     """
-    less: list[TaskSet] = []
+    kept_tasks: list[TaskSet] = []
     for task_set in task_sets:
         pool = task_set.draws.queries(task_set.table.num_rows, 0)
         left_out = {int(row) for row in pool[overlap.found[task_set.name].any[pool]]}
-        less.append(replace(task_set, left_out=tuple(sorted(left_out.union(task_set.left_out or ())))))
-        less[-1].queries(1, 0)
-    return less
+        kept_tasks.append(replace(task_set, left_out=tuple(sorted(left_out.union(task_set.left_out or ())))))
+        kept_tasks[-1].queries(1, 0)
+    return kept_tasks
 
 
 def class_name(label: str) -> str:
-    """Return a label as a name: camel case parted, folded; nothing for a bare number, which names no class."""
+    """Return a label as a name: camel case split into words, folded; "" for a number, which is no name."""
     name = folded(_CAMEL.sub(" ", label))
     return "" if _NUMBER.fullmatch(label.strip()) else name
 
 
-def grown(leakage: Leakage, before: Leakage | None, tasks: Collection[str]) -> Leakage:
-    """Return the leakage with what `before` said of others of the `tasks`, if it is of the same model."""
-    if before is None or (before.model, before.texts) != (leakage.model, leakage.texts):
+def merge_leakage(leakage: Leakage, earlier: Leakage | None, tasks: Collection[str]) -> Leakage:
+    """Return the leakage with that of the other `tasks` in an earlier leakage, if both are of the same model."""
+    if earlier is None or (earlier.model, earlier.texts) != (leakage.model, leakage.texts):
         return leakage
-    now = {task.task for task in leakage.tasks}
-    earlier = (task for task in before.tasks if task.task in tasks and task.task not in now)
-    return replace(leakage, tasks=(*earlier, *leakage.tasks))
+    current = {task.task for task in leakage.tasks}
+    earlier_tasks = (task for task in earlier.tasks if task.task in tasks and task.task not in current)
+    return replace(leakage, tasks=(*earlier_tasks, *leakage.tasks))
 
 
 def write_leakage(out: Path, *leakages: Leakage) -> None:
     """Write `leakage.json` into the folder `out`, of one model or of several."""
-    plain = [{"format": FORMAT, **_plain(leakage)} for leakage in leakages]
-    whole: dict[str, Any] = plain[0] if len(plain) == 1 else {"format": FORMAT, "models": plain}
-    write_whole(out / LEAKAGE, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    records = [{"format": FORMAT, **_plain(leakage)} for leakage in leakages]
+    content: dict[str, Any] = records[0] if len(records) == 1 else {"format": FORMAT, "models": records}
+    write_whole(out / LEAKAGE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_leakages(path: str | Path) -> list[Leakage]:
-    """Return what `leakage.json` says (or that of the folder that holds it) of each model; nothing without the file.
+    """Return the leakage of each model in `leakage.json`, a file or the one in a folder; [] without the file.
 
-    Raises MetaglotError for a file that is not one.
+    Raises MetaglotError for a file of another form.
     """
     file = Path(path) / LEAKAGE if Path(path).is_dir() else Path(path)
     if not is_there(file):
         return []
     way_out = "remove the file, and `metaglot evaluate` writes it anew"
-    written = read_stored(file, _Written, way_out)
-    if written.format != FORMAT:
-        raise MetaglotError(f"{file}: of format {written.format}, and this version reads {FORMAT}; {way_out}")
+    header = read_stored(file, _StoredLeakage, way_out)
+    if header.format != FORMAT:
+        raise MetaglotError(f"{file}: of format {header.format}, and this version reads {FORMAT}; {way_out}")
     try:
         raw = read_raw(file)
-        if written.models is None:
+        if header.models is None:
             return [_ONE.validate_json(raw, strict=True)]
         return list(_SEVERAL.validate_json(raw, strict=True).models)
     except FAULTS as error:
@@ -166,39 +165,43 @@ def read_leakages(path: str | Path) -> list[Leakage]:
 
 
 def _plain(leakage: Leakage) -> dict[str, Any]:
-    plain = asdict(leakage)
-    for shown, task in zip(plain["tasks"], leakage.tasks, strict=True):
-        shown |= {"queries": task.queries._asdict(), "pool": task.pool._asdict(), "support": task.support._asdict()}
-    return plain
+    record = asdict(leakage)
+    for task_record, task in zip(record["tasks"], leakage.tasks, strict=True):
+        task_record |= {
+            "queries": task.queries._asdict(),
+            "pool": task.pool._asdict(),
+            "support": task.support._asdict(),
+        }
+    return record
 
 
-def _leaked(seen: Seen, task_set: TaskSet, found: Found, plan: Plan) -> TaskLeakage:
+def _task_leakage(seen: Seen, task_set: TaskSet, matches: Found, plan: Plan) -> TaskLeakage:
     pool = task_set.draws.queries(task_set.table.num_rows, 0)
-    drawn = [task_set.draws.support(shot, draw) for shot in plan.shots for draw in _draws(task_set, plan, shot)]
-    support = np.unique(np.concatenate(drawn))
-    hits = found.sets[np.union1d(pool, support)].sum(axis=0)
-    order = [int(i) for i in np.argsort(-hits, kind="stable") if hits[i]]
-    taught = {class_name(label) for one in seen.sets for label in one.labels}
+    supports = [task_set.draws.support(shot, draw) for shot in plan.shots for draw in _draws(task_set, plan, shot)]
+    support = np.unique(np.concatenate(supports))
+    hits = matches.sets[np.union1d(pool, support)].sum(axis=0)
+    order = [int(number) for number in np.argsort(-hits, kind="stable") if hits[number]]
+    training_names = {class_name(label) for training_set in seen.sets for label in training_set.labels}
     labels = task_set.draws.labels if task_set.family.each else ()  # a number has no name
-    named = [label for label in labels if class_name(label)]
+    named_labels = [label for label in labels if class_name(label)]
     return TaskLeakage(
         task=task_set.name,
-        queries=_counts(found, query_rows(task_set, plan)),
-        pool=_counts(found, pool),
-        support=_counts(found, support),
+        queries=_counts(matches, query_rows(task_set, plan)),
+        pool=_counts(matches, pool),
+        support=_counts(matches, support),
         excluded=len(task_set.left_out or ()),
         classes=len(labels),
-        named=len(named),
-        shared=tuple(label for label in named if class_name(label) in taught),
-        sets={seen.sets[i].name: int(hits[i]) for i in order},
+        named=len(named_labels),
+        shared=tuple(label for label in named_labels if class_name(label) in training_names),
+        sets={seen.sets[number].name: int(hits[number]) for number in order},
     )
 
 
 def _draws(task_set: TaskSet, plan: Plan, shot: int) -> Sequence[int]:
     fixed = task_set.draws.draws[: plan.draws]
-    there = task_set.draws.draws_at(shot)
-    return [draw for draw in fixed if draw in there] if fixed else range(plan.draws)
+    present = task_set.draws.draws_at(shot)
+    return [draw for draw in fixed if draw in present] if fixed else range(plan.draws)
 
 
-def _counts(found: Found, rows: np.ndarray) -> Counts:
-    return Counts(len(rows), int(found.exact[rows].sum()), int(found.near[rows].sum()))
+def _counts(matches: Found, rows: np.ndarray) -> Counts:
+    return Counts(len(rows), int(matches.exact[rows].sum()), int(matches.near[rows].sum()))

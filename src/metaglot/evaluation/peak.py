@@ -1,22 +1,22 @@
-"""The most memory that a process held while something ran (Linux)."""
+"""The peak of the memory of the process (Linux)."""
 
 from pathlib import Path
 
-HELD, REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+STATUS_FILE, RESET_FILE = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def forget_peak() -> None:
-    """Begin to measure anew; elsewhere than on Linux nothing happens."""
+    """Begin a new measurement; without effect outside Linux."""
     try:
-        REFERENCES.write_text("5")  # resets VmHWM: https://docs.kernel.org/filesystems/proc.html
+        RESET_FILE.write_text("5")  # resets VmHWM: https://docs.kernel.org/filesystems/proc.html
     except OSError:
         return
 
 
 def peak_mb() -> float | None:
-    """Return the most megabytes resident since then, of the whole process; None where that cannot be told."""
+    """Return the peak of resident megabytes since then, of the whole process; None where it cannot be measured."""
     try:
-        status = HELD.read_text("utf-8")
+        status = STATUS_FILE.read_text("utf-8")
     except OSError:
         return None
     lines = (line.split() for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -17,13 +17,13 @@ class Result:
     """One method on one draw of one task."""
 
     task: str
-    shot: int  # support examples of each group that shots count
+    shot: int  # support examples of each group that shots count: class, label, or all
     draw: int
     method: str
     metrics: Mapping[str, float]  # score by the name of its metric; the primary one's is always there
     cpu_seconds: float  # to adapt, after the model is loaded
-    queries: int  # examples judged on
-    support: int  # examples learnt from
+    queries: int  # the number of query examples
+    support: int  # the number of support examples
     seed: int
     model: str
     bins: tuple[Bin, ...] = ()  # of the confidence; older rows have none
@@ -50,8 +50,8 @@ class Result:
 
 
 @dataclass(frozen=True)
-class _First:
-    """A line of the first form, which held three metrics of classification as fields."""
+class _OldRow:
+    """A line of the first form: the three metrics of classification are fields."""
 
     task: str
     shot: int
@@ -80,15 +80,15 @@ LATER = {one.name: one.default for one in fields(Result) if one.name in ("measur
 """Fields that came later, each with what it is where a row does not have it."""
 
 _NAMES = tuple(metric.name for metric in CLASSIFICATION)
-_ROW, _FIRST = TypeAdapter(Result), TypeAdapter(_First)
+_ROW_TYPE, _OLD_ROW_TYPE = TypeAdapter(Result), TypeAdapter(_OldRow)
 
 
-def parsed(line: bytes) -> Result:
-    """Return the result that a line of JSON holds, in this form or the first; raise ValueError where it holds none."""
-    found = from_json(line)
-    if isinstance(found, dict) and "metrics" not in found:
-        return _FIRST.validate_json(line, strict=True).result()
-    result = _ROW.validate_json(line, strict=True)
+def parse_row(line: bytes) -> Result:
+    """Return the result in a line of JSON, of this form or the first; raise ValueError for another line."""
+    raw = from_json(line)
+    if isinstance(raw, dict) and "metrics" not in raw:
+        return _OLD_ROW_TYPE.validate_json(line, strict=True).result()
+    result = _ROW_TYPE.validate_json(line, strict=True)
     if not result.measures or result.metric.name not in result.metrics:
         raise ValueError("metrics: the score by the primary metric is not among them")
     return result

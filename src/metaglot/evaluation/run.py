@@ -1,4 +1,4 @@
-"""The evaluation itself: every method on the same supports and queries, one result a cell."""
+"""Runs an evaluation: every method on the same support sets and queries, one result for each cell."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
@@ -11,7 +11,7 @@ from metaglot.evaluation.judge import Judge, refusals
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.store import NOT_JUDGED, OVERLAP, append, resume
-from metaglot.evaluation.workers import Workers, spread
+from metaglot.evaluation.workers import Workers, judge_in_processes
 
 
 def evaluate(
@@ -23,9 +23,8 @@ def evaluate(
 ) -> Iterator[Result]:
     """Yield the result of each cell that is not in `done`, draw by draw; a function of the plan's seed.
 
-    The caller may stop early: what came so far is balanced over tasks, shots and methods.  CPU seconds are those of
-    `fit` alone.  Raises MetaglotError for names used twice, for a plan that asks for nothing, and for what the
-    tasks cannot give.
+    The caller may stop early: the results so far are balanced over tasks, shots and methods.  CPU seconds are those of
+    `fit` only.  Raises MetaglotError for repeated names, an empty plan, and draws that the tasks do not have.
     """
     judge = Judge.of(task_sets, methods, plan)
     check_is("done", done, Set, "a set of cells")
@@ -40,37 +39,36 @@ def evaluate_into(
     *,
     force: bool = False,
     workers: Workers | None = None,
-    also: Mapping[str, object] = MappingProxyType({}),
+    extra: Mapping[str, object] = MappingProxyType({}),
 ) -> Iterator[Result]:
-    """Yield the results that `out` lacks, each after it was written to `out/results.jsonl`.
+    """Yield the results that `out` does not have yet, each after it was written to `out/results.jsonl`.
 
     With `workers` several processes make them; they must make the same tasks and methods.
-    `also` is what results depend on besides tasks, methods and plan, for the record.
+    `extra` are settings besides tasks, methods and plan on which results depend; they are recorded.
     A killed evaluation goes on where it stopped.  More methods, tasks, shots or draws may be added to a directory
     later; another seed, number of queries, version of a task or setting of a method is refused unless `force`
-    starts the directory afresh.  Raises MetaglotError there, and where `evaluate` does, and where another process
-    evaluates into `out`.
+    replaces the results.  Raises MetaglotError there, like `evaluate`, and where another process evaluates into `out`.
     """
     judge = Judge.of(task_sets, methods, plan)
     out = check_path("out", out)
     check_switch("force", force)
-    check_is("also", also, Mapping, "settings by their names")
+    check_is("extra", extra, Mapping, "settings by their names")
     if workers is not None:
         check_is("workers", workers, Workers, "Workers(…)")
     with writing(out):
-        kept = resume(Path(out), {**settings_of(task_sets, methods, plan), **also}, force=force)
-        left = list(judge.cells({result.cell for result in kept}))
-        found = map(judge, left) if workers is None else spread(workers, plan, left)
-        for result in found:
+        saved = resume(Path(out), {**settings_of(task_sets, methods, plan), **extra}, force=force)
+        cells = list(judge.cells({result.cell for result in saved}))
+        results = map(judge, cells) if workers is None else judge_in_processes(workers, plan, cells)
+        for result in results:
             append(Path(out), result)
             yield result
 
 
 def settings_of(task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: Plan) -> dict[str, object]:
-    """Return what results depend on besides their cell, as flat JSON: `seed`, `task NAME`, `method NAME`, …"""
+    """Return the settings that results depend on besides their cell, as flat JSON: `seed`, `task NAME`, …"""
     excluded = any(task_set.left_out is not None for task_set in task_sets)
     settings: dict[str, object] = {"seed": plan.seed, "queries": plan.queries}
     settings[OVERLAP] = "excluded" if excluded else "kept"
     settings |= {f"task {task_set.name}": task_set.fingerprint() for task_set in task_sets}
-    settings |= {f"method {m.name}": {"model": m.model, **m.settings} for m in methods}
-    return settings | {f"{NOT_JUDGED} {which}": reason for which, reason in refusals(task_sets, methods).items()}
+    settings |= {f"method {method.name}": {"model": method.model, **method.settings} for method in methods}
+    return settings | {f"{NOT_JUDGED} {pair}": reason for pair, reason in refusals(task_sets, methods).items()}

@@ -1,7 +1,7 @@
-"""Results on disk: `results.jsonl`, one line a cell, and `settings.json`, what they depend on.
+"""Results on disk: `results.jsonl`, one line a cell, and `settings.json`, on which the results depend.
 
-Lines are appended, flushed and synced one by one, so that a kill loses at most the line being written; a torn last
-line is cut off when the evaluation goes on.
+Lines are appended, flushed and synced one by one, so that a kill loses at most the last line; an unfinished last line
+is removed when the evaluation goes on.
 """
 
 import json
@@ -17,45 +17,47 @@ from metaglot.data.owned import RESULTS as OWNED
 from metaglot.data.owned import check_kind
 from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.result import Result, parsed, row_of
+from metaglot.evaluation.result import Result, parse_row, row_of
 
 RESULTS = "results.jsonl"
-COSTS = frozenset({"cpu_seconds", "peak_mb"})  # what of a row is measured, and never twice the same
-ASIDE = "results.damaged.jsonl"  # lines that were no results
+COSTS = frozenset({"cpu_seconds", "peak_mb"})  # fields of a row that differ from run to run
+DAMAGED_LINES = "results.damaged.jsonl"  # for lines that are no results
 OVERLAP = "overlap"  # the setting that says whether texts seen in meta-training were "kept" or "excluded"
-NOT_JUDGED = "not judged:"  # how settings begin that say which method does not learn which kind of task, and why
-REFERENCE = "reference"  # the setting that names the method that others are compared with; no result depends on it
+NOT_JUDGED = "not judged:"  # begins the settings with the reasons why a method cannot learn a kind of task
+REFERENCE = "reference"  # the setting with the method that others are compared with; no result depends on it
 
 
 def read_results(path: str | Path) -> list[Result]:
-    """Return the whole rows of `results.jsonl` (or of the directory that holds it); a torn last line is left out.
+    """Return the rows of `results.jsonl`, a file or the one in a folder, without an unfinished last line.
 
     Raises MetaglotError when there is no such file, or a line other than the last is not a result.
     """
-    given = check_path("path", path, what="results")
-    file = given / RESULTS if given.is_dir() else given
+    path_given = check_path("path", path, what="results")
+    file = path_given / RESULTS if path_given.is_dir() else path_given
     if not file.is_file():
         raise MetaglotError(f"{file}: no such file. `metaglot evaluate … --out {file.parent}` writes it.")
-    found, wrong = _sorted_lines(file)
-    if wrong:
-        number, reason = next(iter(wrong.items()))
+    results, faults_by_line = _sorted_lines(file)
+    if faults_by_line:
+        number, reason = next(iter(faults_by_line.items()))
         raise MetaglotError(
-            f"{file}, line {number}: not a result ({reason}). Give the `metaglot evaluate` command again, which puts "
-            "such lines aside and judges what is missing; or remove the line."
+            f"{file}, line {number}: not a result ({reason}). Give the `metaglot evaluate` command again, which moves "
+            "such lines away and judges the missing cells; or remove the line."
         )
-    return list(found.values())
+    return list(results.values())
 
 
-def kept_results(out: Path) -> tuple[list[Result], str | None]:
-    """Return the results in a folder, and what is said of lines that are none; `resume` puts those aside."""
+def saved_results(out: Path) -> tuple[list[Result], str | None]:
+    """Return the results in a folder, and a note on lines that are no results; `resume` moves these away."""
     if not is_there(out / RESULTS):
         return [], None
-    found, wrong = _sorted_lines(out / RESULTS)
-    if not wrong:
-        return list(found.values()), None
-    lines = f"line {min(wrong)} is not a result" if len(wrong) == 1 else f"{len(wrong)} lines are not results"
-    note = f"{out / RESULTS}: {lines} ({wrong[min(wrong)]}); moved to {ASIDE}, and what is missing is judged again"
-    return list(found.values()), note
+    results, faults_by_line = _sorted_lines(out / RESULTS)
+    if not faults_by_line:
+        return list(results.values()), None
+    first, count = min(faults_by_line), len(faults_by_line)
+    lines = f"line {first} is not a result" if count == 1 else f"{count} lines are not results"
+    fate = f"moved to {DAMAGED_LINES}, and the missing cells are judged again"
+    note = f"{out / RESULTS}: {lines} ({faults_by_line[first]}); {fate}"
+    return list(results.values()), note
 
 
 def append(out: Path, result: Result) -> None:
@@ -68,44 +70,44 @@ def append(out: Path, result: Result) -> None:
 
 
 def resume(out: Path, settings: Mapping[str, object], *, force: bool = False) -> list[Result]:
-    """Return the results that `out` holds, and make it ready for more.
+    """Return the results in `out`, and prepare the folder for more.
 
-    Cuts off a torn last line, moves lines that are no results to ASIDE, and adds `settings` to those recorded.  Raises
-    MetaglotError, with `out` untouched, when a setting recorded there differs, or `out` holds results without settings;
-    `force` removes both instead.
+    An unfinished last line is removed, lines that are no results are moved to DAMAGED_LINES, and `settings` are added
+    to the recorded ones.  Raises MetaglotError, with `out` unchanged, when a recorded setting differs, or `out` has
+    results without settings; `force` removes both instead.
     """
-    file, recorded = out / RESULTS, out / SETTINGS
+    file, settings_file = out / RESULTS, out / SETTINGS
     settings = json.loads(json.dumps(settings))
-    if force and (file.exists() or recorded.exists()):
+    if force and (file.exists() or settings_file.exists()):
         check_kind(out, OWNED)
         file.unlink(missing_ok=True)
-        recorded.unlink(missing_ok=True)
-    before = _recorded(out)
-    for name in sorted((before.keys() & settings.keys()) - {REFERENCE}):
-        if before[name] != settings[name]:
-            raise MetaglotError(_differs(out, name, before[name], settings[name]))
-    kept = kept_results(out)[0]
-    _make(out, before | dict(settings))
+        settings_file.unlink(missing_ok=True)
+    recorded_settings = _recorded_settings(out)
+    for name in sorted((recorded_settings.keys() & settings.keys()) - {REFERENCE}):
+        if recorded_settings[name] != settings[name]:
+            raise MetaglotError(_difference_message(out, name, recorded_settings[name], settings[name]))
+    saved = saved_results(out)[0]
+    _write_settings(out, recorded_settings | dict(settings))
     if file.exists():
-        _put_aside(out)
+        _move_damaged_lines(out)
         with file.open("r+b") as handle:
             handle.truncate(sum(len(line) + 1 for line in _whole_lines(file)))
-    return kept
+    return saved
 
 
-def _put_aside(out: Path) -> None:
+def _move_damaged_lines(out: Path) -> None:
     """Move the lines that are no results to a file of their own."""
-    found, wrong = _sorted_lines(out / RESULTS)
-    if not wrong:
+    results, faults_by_line = _sorted_lines(out / RESULTS)
+    if not faults_by_line:
         return
     lines = _whole_lines(out / RESULTS)
-    with (out / ASIDE).open("ab") as file:
-        file.writelines(lines[number - 1] + b"\n" for number in wrong)
+    with (out / DAMAGED_LINES).open("ab") as file:
+        file.writelines(lines[number - 1] + b"\n" for number in faults_by_line)
     with atomic_file(out / RESULTS) as part:
-        part.write_bytes(b"".join(lines[number - 1] + b"\n" for number in found))
+        part.write_bytes(b"".join(lines[number - 1] + b"\n" for number in results))
 
 
-def _make(out: Path, settings: Mapping[str, object]) -> None:
+def _write_settings(out: Path, settings: Mapping[str, object]) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         draft = out / (SETTINGS + ".tmp")
@@ -115,7 +117,7 @@ def _make(out: Path, settings: Mapping[str, object]) -> None:
         raise MetaglotError(f"{out}: cannot be written ({error.strerror}). Choose another --out.") from error
 
 
-def _recorded(out: Path) -> dict[str, object]:
+def _recorded_settings(out: Path) -> dict[str, object]:
     file = out / SETTINGS
     if not file.exists():
         if (out / RESULTS).exists():
@@ -132,19 +134,19 @@ def _whole_lines(file: Path) -> Sequence[bytes]:
 
 
 def _sorted_lines(file: Path) -> tuple[dict[int, Result], dict[int, str]]:
-    """Return the results by the number of their line, and why the other whole lines are none."""
-    found: dict[int, Result] = {}
-    wrong: dict[int, str] = {}
+    """Return the results by the number of their line, and the faults of the other lines by theirs."""
+    results: dict[int, Result] = {}
+    faults_by_line: dict[int, str] = {}
     for number, line in enumerate(_whole_lines(file), start=1):
         try:
-            found[number] = parsed(line)
+            results[number] = parse_row(line)
         except ValueError as error:
-            wrong[number] = faults(error)
-    return found, wrong
+            faults_by_line[number] = faults(error)
+    return results, faults_by_line
 
 
-def _differs(out: Path, name: str, before: object, now: object) -> str:
+def _difference_message(out: Path, name: str, recorded: object, current: object) -> str:
     return (
-        f"{out}: holds results made with another {name}: {json.dumps(before)} then, {json.dumps(now)} now. "
+        f"{out}: holds results made with another {name}: {json.dumps(recorded)} then, {json.dumps(current)} now. "
         "Choose another --out to keep both, or --force to start afresh here."
     )

@@ -1,1 +1,1 @@
-"""What several commands share: options, checks, tables, progress, the record of a command."""
+"""Code that several commands use: options, checks, tables, progress, the record of a command."""

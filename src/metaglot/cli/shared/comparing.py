@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from metaglot.cli.shared.judging import (
-    Labelled,
-    Manner,
-    Ready,
+    Evaluation,
+    JudgingOptions,
+    LabelledTask,
     cut_notes,
-    lacking_results,
-    look_for_overlap,
-    planned,
+    find_overlap,
+    missing_results,
+    planned_cells,
     progress,
     say_damage,
 )
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from metaglot.evaluation.protocol import Cell
 
 
-class Compared(NamedTuple):
-    """What is about to be compared."""
+class ModelComparison(NamedTuple):
+    """Models, and the tasks and the plan that they are compared on."""
 
     jobs: "Sequence[Job]"  # one for each model; the first is compared with the others
     task_sets: "Sequence[TaskSet]"
@@ -36,51 +36,57 @@ class Compared(NamedTuple):
         """The method that is compared with all others."""
         return next(iter(self.jobs[0].labels.values()))
 
-    def planned(self) -> "set[Cell]":
+    def planned_cells(self) -> "set[Cell]":
         """Return the cells of all models."""
         methods = [name for job in self.jobs for name in job.labels.values()]
-        return planned(self.task_sets, methods, self.plan)
+        return planned_cells(self.task_sets, methods, self.plan)
 
     def leakages(self) -> "list[Leakage]":
-        """Return what each model has seen of the tasks in meta-training."""
+        """Return the texts of the tasks that each model has seen in meta-training."""
         return [
             overlap.leakage(job.label, self.task_sets, self.plan)
             for job, overlap in zip(self.jobs, self.overlaps, strict=True)
         ]
 
 
-def compared(jobs: "Sequence[Job]", plan: "Plan", labelled: Sequence[Labelled], manner: Manner) -> Compared:
-    """Return what is to be judged, without queries that any of the runs has seen if the manner asks for it."""
+def prepare_comparison(
+    jobs: "Sequence[Job]", plan: "Plan", labelled: Sequence[LabelledTask], options: JudgingOptions
+) -> ModelComparison:
+    """Return the comparison; with `options.exclude_overlap`, without queries that any of the runs has seen."""
     import torch
 
-    if manner.threads:
-        torch.set_num_threads(manner.threads)
-    models, every = [job.model for job in jobs], [task.task_set() for task in labelled]
-    task_sets, overlaps = look_for_overlap(models, every, exclude=manner.exclude_overlap)
-    return Compared(jobs, task_sets, plan, overlaps)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    models, all_tasks = [job.model for job in jobs], [task.task_set() for task in labelled]
+    task_sets, overlaps = find_overlap(models, all_tasks, exclude=options.exclude_overlap)
+    return ModelComparison(jobs, task_sets, plan, overlaps)
 
 
-def results_of(out: Path, asked: Compared, manner: Manner) -> "Iterable[Result]":
-    """Yield the results that a folder lacks, model by model, while one bar shows how far all of them are."""
-    from metaglot.evaluation.store import kept_results
+def results_of(out: Path, comparison: ModelComparison, options: JudgingOptions) -> "Iterable[Result]":
+    """Yield the results that a folder does not have yet, model by model, while one bar shows the progress of all."""
+    from metaglot.evaluation.store import saved_results
 
-    say_damage(out, manner)
-    every = asked.planned()
-    done = every & {result.cell for result in ([] if manner.force else kept_results(out)[0])}
-    return progress(_each(out, asked, manner), len(every), show=not manner.quiet, done=len(done))
-
-
-def _each(out: Path, asked: Compared, manner: Manner) -> "Iterator[Result]":
-    for number in range(len(asked.jobs)):
-        yield from _one(out, asked, number, manner._replace(force=manner.force and number == 0))
+    say_damage(out, options)
+    cells = comparison.planned_cells()
+    done = cells & {result.cell for result in ([] if options.force else saved_results(out)[0])}
+    return progress(_results_of_models(out, comparison, options), len(cells), show=not options.quiet, done=len(done))
 
 
-def _one(out: Path, asked: Compared, number: int, manner: Manner) -> "Iterator[Result]":
+def _results_of_models(out: Path, comparison: ModelComparison, options: JudgingOptions) -> "Iterator[Result]":
+    for number in range(len(comparison.jobs)):
+        yield from _results_of_model(out, comparison, number, options._replace(force=options.force and number == 0))
+
+
+def _results_of_model(
+    out: Path, comparison: ModelComparison, number: int, options: JudgingOptions
+) -> "Iterator[Result]":
     from metaglot.evaluation.store import REFERENCE
 
-    job = asked.jobs[number]
+    job = comparison.jobs[number]
     model = job.load()
-    for note in [] if manner.quiet else cut_notes(model, asked.task_sets):
-        manner.say(f"{job.label}: {note}")
-    ready = Ready(job, model, list(asked.task_sets), job.methods(model), asked.plan, asked.overlaps[number])
-    yield from lacking_results(out, ready, manner, {REFERENCE: asked.reference})
+    for note in [] if options.quiet else cut_notes(model, comparison.task_sets):
+        options.say(f"{job.label}: {note}")
+    evaluation = Evaluation(
+        job, model, list(comparison.task_sets), job.methods(model), comparison.plan, comparison.overlaps[number]
+    )
+    yield from missing_results(out, evaluation, options, {REFERENCE: comparison.reference})

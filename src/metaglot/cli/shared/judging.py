@@ -1,7 +1,7 @@
-"""What `metaglot evaluate`, `bench` and `compare` share: their options checked, a folder of results filled."""
+"""Code of `metaglot evaluate`, `bench` and `compare`: a model is judged on tasks, and a folder gets the results."""
 
 import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from metaglot.evaluation.protocol import Cell
     from metaglot.evaluation.workers import Workers
 
-SAMPLE = 500  # texts of a task, at most, that are looked at for their length
+SAMPLE_SIZE = 500  # texts of a task, at most, whose length is measured
 
 
-class Labelled(NamedTuple):
-    """A task that was read, before torch is imported."""
+class LabelledTask(NamedTuple):
+    """A task as read from its file, before torch is imported."""
 
     name: str
     table: "pa.Table"
@@ -40,8 +40,8 @@ class Labelled(NamedTuple):
         return TaskSet(self.name, self.table, self.draws, family=family_called(self.kind))
 
 
-class Manner(NamedTuple):
-    """How an evaluation is done and told, whatever is judged."""
+class JudgingOptions(NamedTuple):
+    """Options of an evaluation that do not depend on models and tasks."""
 
     jobs: int = 1  # processes
     threads: int | None = None  # of all of them; all of the machine if None
@@ -51,13 +51,13 @@ class Manner(NamedTuple):
     leave_out: tuple[str, ...] = ()
 
     def say(self, note: str) -> None:
-        """Tell the user, unless quiet."""
+        """Print a note, unless quiet."""
         if not self.quiet:
             tell(f"note: {printable(note)}", err=True)
 
 
-class Ready(NamedTuple):
-    """What is about to be judged."""
+class Evaluation(NamedTuple):
+    """A model, its methods and the tasks that they are judged on."""
 
     job: "Job"
     model: "Model"
@@ -67,145 +67,145 @@ class Ready(NamedTuple):
     overlap: "Overlap"
 
     def settings(self) -> dict[str, object]:
-        """Return what results depend on besides tasks, methods and plan."""
-        asked: dict[str, object] = {"max_length": self.job.max_length, "reads": self.job.reads}
+        """Return the settings of results besides tasks, methods and plan."""
+        settings: dict[str, object] = {"max_length": self.job.max_length, "reads": self.job.reads}
         precision = {f"precision {self.job.label}".strip(): self.model.encoder.precision}
-        return {name: value for name, value in asked.items() if value is not None} | precision
+        return {name: value for name, value in settings.items() if value is not None} | precision
 
-    def planned(self) -> "set[Cell]":
-        """Return the cells of the plan, without those of kinds of tasks that a method does not learn."""
+    def planned_cells(self) -> "set[Cell]":
+        """Return the cells of the plan, except those of a method and a kind of task that it does not learn."""
         from metaglot.evaluation.judge import judged_cells
 
         tasks, methods = {task.name: task for task in self.task_sets}, {one.name: one for one in self.methods}
         return set(judged_cells(tasks, methods, self.plan))
 
 
-def planned(task_sets: "Sequence[TaskSet]", methods: Sequence[str], plan: "Plan") -> "set[Cell]":
-    """Return the cells of a plan, those left out that fixed draws lack."""
+def planned_cells(task_sets: "Sequence[TaskSet]", methods: Sequence[str], plan: "Plan") -> "set[Cell]":
+    """Return the cells of a plan, except those that the fixed draws of a task do not have."""
     from metaglot.evaluation.protocol import cells
 
     tasks = {task.name: task for task in task_sets}
-    every = cells(list(tasks), methods, plan)
-    return {cell for cell in every if tasks[cell.task].has(cell.shot, cell.draw)}
+    all_cells = cells(list(tasks), methods, plan)
+    return {cell for cell in all_cells if tasks[cell.task].has(cell.shot, cell.draw)}
 
 
-def ready(
+def prepare(
     job: "Job",
     plan: "Plan",
-    labelled: "Sequence[Labelled]",
-    manner: Manner,
+    labelled: "Sequence[LabelledTask]",
+    options: JudgingOptions,
     *,
     model: "Model | None" = None,
-) -> Ready:
-    """Return it, the model loaded unless it is given, and say what is odd about the tasks."""
+) -> Evaluation:
+    """Return the evaluation of a job, and print notes on its tasks; the model is loaded if `model` is None."""
     import torch
 
     from metaglot.evaluation.judge import refusals
 
-    if manner.threads:
-        torch.set_num_threads(manner.threads)
-    loaded = model or job.load()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    loaded_model = model or job.load()
     task_sets = [task.task_set() for task in labelled]
-    for note in [] if manner.quiet else cut_notes(loaded, task_sets):
-        manner.say(note)
-    task_sets, (overlap,) = look_for_overlap([job.model], task_sets, exclude=manner.exclude_overlap)
-    methods = job.methods(loaded)
+    for note in [] if options.quiet else cut_notes(loaded_model, task_sets):
+        options.say(note)
+    task_sets, (overlap,) = find_overlap([job.model], task_sets, exclude=options.exclude_overlap)
+    methods = job.methods(loaded_model)
     for reason in refusals(task_sets, methods).values():
-        manner.say(f"not judged: {reason}")
-    return Ready(job, loaded, list(task_sets), methods, plan, overlap)
+        options.say(f"not judged: {reason}")
+    return Evaluation(job, loaded_model, list(task_sets), methods, plan, overlap)
 
 
-def results_into(out: Path, asked: Ready, manner: Manner) -> "Iterable[Result]":
-    """Yield the results that a folder lacks, while a bar shows how far they are."""
-    say_damage(out, manner)
-    planned, left = asked.planned(), lacking(out, asked, manner)
-    found = lacking_results(out, asked, manner)
-    return progress(found, len(planned), show=not manner.quiet, done=len(planned) - len(left))
+def results_with_bar(out: Path, evaluation: Evaluation, options: JudgingOptions) -> "Iterable[Result]":
+    """Yield the results that a folder does not have yet, while a bar shows the progress."""
+    say_damage(out, options)
+    cells, missing = evaluation.planned_cells(), missing_cells(out, evaluation, options)
+    results = missing_results(out, evaluation, options)
+    return progress(results, len(cells), show=not options.quiet, done=len(cells) - len(missing))
 
 
-def say_damage(out: Path, manner: Manner) -> None:
-    """Say which lines of a folder of results are none."""
-    from metaglot.evaluation.store import kept_results
+def say_damage(out: Path, options: JudgingOptions) -> None:
+    """Print a note on damaged lines in a folder of results."""
+    from metaglot.evaluation.store import saved_results
 
-    if not manner.force and (note := kept_results(out)[1]):
-        manner.say(note)
+    if not options.force and (note := saved_results(out)[1]):
+        options.say(note)
 
 
-def lacking_results(
-    out: Path, asked: Ready, manner: Manner, also: Mapping[str, object] = MappingProxyType({})
+def missing_results(
+    out: Path, evaluation: Evaluation, options: JudgingOptions, extra: Mapping[str, object] = MappingProxyType({})
 ) -> "Iterable[Result]":
-    """Yield the results that a folder lacks; `also` is for the record, beside the settings."""
+    """Yield the results that a folder does not have yet; `extra` is recorded with the settings."""
     from metaglot.evaluation import evaluate_into
 
     return evaluate_into(
         out,
-        asked.task_sets,
-        asked.methods,
-        asked.plan,
-        force=manner.force,
-        workers=_workers(asked, manner) if len(lacking(out, asked, manner)) > 1 else None,
-        also={**asked.settings(), **also},
+        evaluation.task_sets,
+        evaluation.methods,
+        evaluation.plan,
+        force=options.force,
+        workers=_workers(evaluation, options) if len(missing_cells(out, evaluation, options)) > 1 else None,
+        extra={**evaluation.settings(), **extra},
     )
 
 
-def lacking(out: Path, asked: Ready, manner: Manner) -> "set[Cell]":
-    """Return the cells of the plan that a folder of results does not hold; it may hold others."""
-    from metaglot.evaluation.store import kept_results
+def missing_cells(out: Path, evaluation: Evaluation, options: JudgingOptions) -> "set[Cell]":
+    """Return the cells of the plan that a folder of results does not have yet; it may have others."""
+    from metaglot.evaluation.store import saved_results
 
-    return asked.planned() - {result.cell for result in ([] if manner.force else kept_results(out)[0])}
+    return evaluation.planned_cells() - {result.cell for result in ([] if options.force else saved_results(out)[0])}
 
 
-def _workers(asked: Ready, manner: Manner) -> "Workers | None":
-    """Return the processes; none where one is enough."""
+def _workers(evaluation: Evaluation, options: JudgingOptions) -> "Workers | None":
+    """Return the worker processes; None where one process is enough."""
     from functools import partial
 
-    from metaglot.evaluation.job import make
+    from metaglot.evaluation.job import tasks_and_methods
     from metaglot.evaluation.workers import Workers
 
-    if manner.jobs < 2:
+    if options.jobs < 2:
         return None
-    threads = manner.threads or os.cpu_count() or 1
-    left_out = tuple(task.left_out for task in asked.task_sets)
-    return Workers(manner.jobs, partial(make, asked.job, left_out), max(1, threads // manner.jobs))
+    threads = options.threads or os.cpu_count() or 1
+    left_out = tuple(task.left_out for task in evaluation.task_sets)
+    return Workers(options.jobs, partial(tasks_and_methods, evaluation.job, left_out), max(1, threads // options.jobs))
 
 
-def look_for_overlap(
+def find_overlap(
     models: Sequence[str], task_sets: "Sequence[TaskSet]", *, exclude: bool
 ) -> "tuple[Sequence[TaskSet], list[Overlap]]":
-    """Return the tasks, if asked without queries that any of the runs has seen, and what of them each has seen."""
+    """Return the tasks, with `exclude` without queries that a run has seen, and the overlap of each run with them."""
     from metaglot.data.folders import folder_of
     from metaglot.data.seen import read_seen
     from metaglot.evaluation.leakage import overlap_of, without_overlap
 
     overlaps = [overlap_of(read_seen(folder_of(model)), task_sets) for model in models]
-    known = [overlap for overlap in overlaps if overlap.seen is not None] if exclude else []
-    if exclude and not known:
-        which, keep = (models[0], "keeps") if len(models) == 1 else (" and ".join(models), "keep")
+    known_overlaps = [overlap for overlap in overlaps if overlap.seen is not None] if exclude else []
+    if exclude and not known_overlaps:
+        names, verb = (models[0], "keeps") if len(models) == 1 else (" and ".join(models), "keep")
         raise MetaglotError(
-            f"--exclude-overlap: {which} {keep} no hashes of training texts; a run directory of `metaglot pretrain` "
-            "does (an older one gets them by --resume)"
+            f"--exclude-overlap: {names} {verb} no hashes of training texts; a run directory of `metaglot pretrain` "
+            "keeps them (an older one gets them by --resume)"
         )
-    for overlap in known:
+    for overlap in known_overlaps:
         task_sets = without_overlap(task_sets, overlap)
     return task_sets, overlaps
 
 
 def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
-    """Return a line for each task with texts longer than the model reads, by a sample of them."""
+    """Return a note for each task with texts that are too long for the model, measured on a sample."""
     notes = []
     for task in task_sets:
-        inputs = task.sample(SAMPLE)
+        inputs = task.sample(SAMPLE_SIZE)
         if task.family.tokens is None and (cut := model.encoder.cut(inputs)):
             about = "about " if len(inputs) < len(task.table) else ""
             share = f"{about}{100 * cut / len(inputs):.0f} % of the texts"
             notes.append(
-                f"{task.name}: {share} are longer than {model.max_length} tokens; what comes after is not read"
+                f"{task.name}: {share} are longer than {model.max_length} tokens; the rest of them is not read"
             )
     return notes
 
 
 def progress(results: "Iterable[Result]", total: int, *, show: bool, done: int = 0) -> "Iterable[Result]":
-    """Yield the results while a bar shows how far they are and the time left."""
+    """Yield the results while a bar shows the progress and the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -220,13 +220,24 @@ def progress(results: "Iterable[Result]", total: int, *, show: bool, done: int =
 
 
 @contextmanager
-def kept() -> Generator[None]:
-    """Say at an interrupt that nothing is lost."""
+def interrupt_note() -> Generator[None]:
+    """Print at an interrupt that nothing is lost."""
     try:
         yield
     except KeyboardInterrupt:
-        tell("interrupted; what is done is kept, and the same command goes on from there", err=True)
+        tell("interrupted; the results so far are saved, and the same command goes on from there", err=True)
         raise
+
+
+def judge_and_record(results: "Iterable[Result]", record: Callable[[], None]) -> None:
+    """Judge all cells; `record` writes the command into the folder.
+
+    It is called after the first result, which shows that the folder takes the results, and after every other.
+    """
+    with interrupt_note():
+        for _ in results:
+            record()
+    record()
 
 
 def words_of(text: str) -> list[str]:
@@ -235,7 +246,7 @@ def words_of(text: str) -> list[str]:
 
 
 def numbers_of(option: str, text: str) -> list[int]:
-    """Return the whole numbers between commas; raise MetaglotError for anything else, for none and for one twice."""
+    """Return the whole numbers between commas; raise MetaglotError for other text, no number or a repeated number."""
     try:
         numbers = [int(word) for word in words_of(text)]
     except ValueError as error:

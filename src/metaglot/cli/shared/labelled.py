@@ -1,12 +1,12 @@
-"""The examples of a file to learn from, by the kind of the task, and what is odd about them."""
+"""Reads the examples of a file for learning, by the kind of the task, with notes on them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.checks import notes_on, text_notes
-from metaglot.cli.shared.texts import check_labels_there, complete, labels_of, learnt_from, read_file, texts_of
+from metaglot.cli.shared.checks import example_notes, text_notes
+from metaglot.cli.shared.texts import check_label_column, complete_targets, labels_of, read_file, texts_of, train_rows
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from metaglot.data.target_facts import Facts
 
 
-class Labelled(NamedTuple):
+class LabelledExamples(NamedTuple):
     """Examples of a kind of task."""
 
     task: str  # a key of `choices.FAMILIES`
     examples: Examples[Any]
-    notes: list[str]  # what is odd about them
+    notes: list[str]
 
 
-def read_labelled(file: Path, columns: str | None, encoding: str | None, task: str | None) -> Labelled:
-    """Return the examples of a file, of the split train alone where it has one.
+def read_labelled(file: Path, columns: str | None, encoding: str | None, task: str | None) -> LabelledExamples:
+    """Return the examples of a file; where it has a split `train`, only these rows.
 
-    The kind of the task is what the labels look like where none is asked for.  Raises MetaglotError that names the file
-    for a row without a target, for a label that is none, and where all texts are empty.
+    Where `task` is None, the labels decide the kind of the task.  Raises MetaglotError that names the file for a row
+    without a target, for a wrong label, and where all texts are empty.
     """
     from metaglot.data.empty import check_not_all_empty
     from metaglot.data.form import answered
@@ -35,24 +35,26 @@ def read_labelled(file: Path, columns: str | None, encoding: str | None, task: s
 
     table = read_file(file, columns, encoding, task=task)
     kind = task or task_of(table)
-    table, left = learnt_from(answered(table))
+    table, left_out = train_rows(answered(table))
     inputs = texts_of(table)
-    facts = facts_in(table, file, kind)
-    targets = labels_of(table, file) if facts is None else complete(facts.targets, table, file)
+    facts = facts_of(table, file, kind)
+    targets = labels_of(table, file) if facts is None else complete_targets(facts.targets, table, file)
     try:
         check_not_all_empty(inputs.texts, inputs.pairs)
     except MetaglotError as error:
         raise MetaglotError(f"{file}: {error}") from error
-    others = f"{left} rows of other splits than train are left out; a file without that column is learnt from whole"
+    split_note = f"{left_out} rows are left out, since their split is not train; without that column all rows are used"
     labels = table["label"].to_pylist()
-    odd = notes_on(inputs.texts, labels, inputs.pairs) if facts is None else _notes(facts, labels, inputs)
-    return Labelled(kind, Examples(inputs, tuple(targets)), [*([others] if left else []), *table_notes(table), *odd])
+    notes = example_notes(inputs.texts, labels, inputs.pairs) if facts is None else _notes(facts, labels, inputs)
+    return LabelledExamples(
+        kind, Examples(inputs, tuple(targets)), [*([split_note] if left_out else []), *table_notes(table), *notes]
+    )
 
 
-def check_learnable(labelled: Labelled, file: Path, *, named: bool) -> None:
-    """Raise MetaglotError that names the file where there is nothing to learn, and for names that nothing has.
+def check_learnable(labelled: LabelledExamples, file: Path, *, names_option: bool) -> None:
+    """Raise MetaglotError that names the file for targets that nothing is learnt from, and for --names without names.
 
-    `named` is whether it was said that names help, or do not.  Classes are checked as they are read.
+    `names_option` is whether --names or --no-names was given.  Classes are checked when they are read.
     """
     if FAMILIES.exclusive(labelled.task):
         return
@@ -61,35 +63,35 @@ def check_learnable(labelled: Labelled, file: Path, *, named: bool) -> None:
         family.check(targets)
     except MetaglotError as error:
         raise MetaglotError(f"{file}: {error}") from error
-    if named and family.alone(family.schema(targets).outputs[0]) is None:
+    if names_option and family.alone(family.schema(targets).outputs[0]) is None:
         raise MetaglotError(f"--names and --no-names have no use: a task of {family.name} has no labels with names")
 
 
-def facts_in(table: Any, file: Path, kind: str) -> "Facts | None":
-    """Return the targets of a kind, and what there is to tell of them; None of classes, which `labels_of` reads."""
+def facts_of(table: Any, file: Path, kind: str) -> "Facts | None":
+    """Return the targets of a table and their description, by their kind; None for classes, which `labels_of` reads."""
     from metaglot.data.labels import typed_labels
     from metaglot.data.target_facts import look_of
 
     look_at = look_of(kind)
     if look_at is None:
         return None
-    check_labels_there(table, file)
+    check_label_column(table, file)
     return look_at(typed_labels(table), names_of_rows(table, file))
 
 
 def names_of_rows(table: Any, file: Path) -> Callable[[int], str]:
-    """Return what an error calls the label of a row of a table."""
+    """Return a function that names the label of a row of a table in an error."""
     rows = table["row"].to_pylist()
     return lambda row: f"{file}: the label of row {rows[row] + 1}"
 
 
 def _notes(facts: "Facts", labels: Sequence[str | None], inputs: Inputs) -> list[str]:
-    """Return what is odd about targets and texts."""
+    """Return notes on targets and texts."""
     from metaglot.data.repeats import again
 
     keys = inputs.folded()
     repeats = again(keys, facts.targets).repeats
-    again_note = f"{len(repeats)} examples repeat an earlier text; where some are set aside, repeats stay together"
-    shown = ["no label" if label is None else label for label in labels]
-    odd = text_notes(inputs.texts, shown, inputs.pairs, keys, targets=facts.targets, conflict=facts.conflict)
-    return [*facts.notes, *([again_note] if repeats else []), *odd]
+    repeat_note = f"{len(repeats)} examples repeat an earlier text; cross-validation keeps repeats together"
+    label_texts = ["no label" if label is None else label for label in labels]
+    notes = text_notes(inputs.texts, label_texts, inputs.pairs, keys, targets=facts.targets, conflict=facts.conflict)
+    return [*facts.notes, *([repeat_note] if repeats else []), *notes]

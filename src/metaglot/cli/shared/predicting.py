@@ -1,4 +1,4 @@
-"""What `metaglot predict` computes: a prediction for each text, in blocks; texts from standard input as they come."""
+"""The predictions of `metaglot predict`: one for each text, in blocks; lines of standard input are answered at once."""
 
 import io
 import sys
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from metaglot.families.family import TokenTools
 
 BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
-READ = 1 << 16  # bytes at most that are read from standard input at once
+READ_BYTES = 1 << 16  # bytes at most that are read from standard input at once
 
 
 class Prediction(NamedTuple):
-    """What is predicted of a text; nothing of a blank one."""
+    """The prediction for a text; a blank text has none."""
 
     blank: bool = True
     label: Any = None  # as JSON: a class, a list of labels, or a number
-    shown: str = ""  # the label as tables have it
-    probability: float | list[float] | None = None  # of the label, or of each of several; None for a number
-    spread: dict[str, float] | None = None  # the probability of each label
-    in_scope: float | None = None  # the probability that it is of one of the classes, where that is asked
-    why: "Explanation | None" = None
+    text: str = ""  # the label as one text
+    probability: float | list[float] | None = None  # of the label, or of each of several labels; None for a number
+    probabilities: dict[str, float] | None = None  # the probability of each label
+    in_scope: float | None = None  # the probability that the text is of one of the classes, with --unknown
+    explanation: "Explanation | None" = None
 
 
 class Question(NamedTuple):
-    """What is asked of an adaptation."""
+    """An adaptation, and the options of its predictions."""
 
     adapted: "Adapted"
     unknown: str | None  # the label of texts of none of the classes
@@ -47,109 +47,120 @@ class Question(NamedTuple):
         from metaglot.data.empty import empty_rows
 
         blank = set(empty_rows(inputs.texts, inputs.pairs))
-        read = inputs.at(i for i in range(len(inputs)) if i not in blank)
+        to_read = inputs.at(number for number in range(len(inputs)) if number not in blank)
         tools = self.adapted.fit.family.tokens
-        if tools is not None:
-            found = self._by_token(tools, read, advance)
+        if tools is None:
+            predictions = iter(self._predictions_of(self._features(to_read, advance)))
         else:
-            found = iter(self._of_features(self._features(read, advance)))
-        return [Prediction() if i in blank else next(found) for i in range(len(inputs))]
+            predictions = self._predictions_by_token(tools, to_read, advance)
+        return [Prediction() if number in blank else next(predictions) for number in range(len(inputs))]
 
-    def _by_token(
+    def _predictions_by_token(
         self, tools: "TokenTools[Any]", inputs: Inputs, advance: Callable[[int], None]
     ) -> Iterator[Prediction]:
-        """Yield what is predicted where a text has many units, whose values are of no text."""
-        for at in range(0, len(inputs), BLOCK):
-            some = inputs.at(range(at, min(at + BLOCK, len(inputs))))
-            for target, (text, second) in zip(
-                self.adapted.predictions(some.texts, some.pairs).targets, some.rows(), strict=True
-            ):
+        """Yield one prediction a text for a kind whose texts have many units; it has no values of a whole text."""
+        for start in range(0, len(inputs), BLOCK):
+            block = inputs.at(range(start, min(start + BLOCK, len(inputs))))
+            targets = self.adapted.predictions(block.texts, block.pairs).targets
+            for target, (text, second) in zip(targets, block.rows(), strict=True):
                 yield Prediction(False, *tools.beside(target, text if second is None else second))
-            advance(len(some))
+            advance(len(block))
 
     def _features(self, inputs: Inputs, advance: Callable[[int], None]) -> "np.ndarray":
         import numpy as np
 
-        # As within `embed`, so that blocks have the batches of the whole.
+        # The order of `embed`, so that the batches are the same as for all texts at once.
         order = np.argsort(inputs.lengths(), kind="stable")
         features = np.zeros((len(inputs), self.adapted.fit.encoder.backbone.learner.hidden_size), np.float32)
-        for at in range(0, len(order), BLOCK):
-            rows = [int(i) for i in order[at : at + BLOCK]]
-            some = inputs.at(rows)
-            features[rows] = self.adapted.embed(some.texts, some.pairs)
+        for start in range(0, len(order), BLOCK):
+            rows = [int(number) for number in order[start : start + BLOCK]]
+            block = inputs.at(rows)
+            features[rows] = self.adapted.embed(block.texts, block.pairs)
             advance(len(rows))
         return features
 
-    def _of_features(self, features: "np.ndarray") -> list[Prediction]:
+    def _predictions_of(self, features: "np.ndarray") -> list[Prediction]:
         adapted, family = self.adapted, self.adapted.fit.family
-        known = None if self.unknown is None else adapted.in_scope_of_features(features)
+        scope_probabilities = None if self.unknown is None else adapted.in_scope_of_features(features)
         reasons = adapted.explain_features(features) if self.explain else None
         outputs, values, targets = adapted.predictions_of_features(features)
-        found: list[Prediction] = []
-        for i, (row, target) in enumerate(zip(values, targets, strict=True)):
-            chance = None if known is None else float(known[i])
-            spread = {name: round(float(p), 6) for name, p in zip(outputs, row, strict=True)}
-            label, shown, sure = family.plain(target), family.shown(target), self._sure(target, row, spread)
-            if chance is not None and chance < 0.5:
-                label, shown, sure = str(self.unknown), str(self.unknown), 1 - chance
-            why = None if reasons is None else reasons[i]
-            found.append(Prediction(False, label, shown, sure, spread if family.probable else None, chance, why))
-        return found
+        predictions: list[Prediction] = []
+        for number, (row, target) in enumerate(zip(values, targets, strict=True)):
+            in_scope = None if scope_probabilities is None else float(scope_probabilities[number])
+            probabilities = {name: round(float(value), 6) for name, value in zip(outputs, row, strict=True)}
+            label, text, probability = (
+                family.plain(target),
+                family.shown(target),
+                self._probability_of(target, row, probabilities),
+            )
+            if in_scope is not None and in_scope < 0.5:
+                label, text, probability = str(self.unknown), str(self.unknown), 1 - in_scope
+            explanation = None if reasons is None else reasons[number]
+            predictions.append(
+                Prediction(
+                    False, label, text, probability, probabilities if family.probable else None, in_scope, explanation
+                )
+            )
+        return predictions
 
-    def _sure(self, target: Any, row: "np.ndarray", spread: Mapping[str, float]) -> float | list[float] | None:
-        """Return the probability of a class, or of each of several labels; None of a number."""
+    def _probability_of(
+        self, target: Any, row: "np.ndarray", probabilities: Mapping[str, float]
+    ) -> float | list[float] | None:
+        """Return the probability of a class, or of each of several labels; None for a number."""
         family = self.adapted.fit.family
         if family.exclusive:
             return float(row.max())
-        return [spread[name] for name in family.plain(target)] if family.probable else None
+        return [probabilities[name] for name in family.plain(target)] if family.probable else None
 
 
-def watched(encoder: "Encoder", lines: Iterable[list[str]], say: Callable[[str], None]) -> Iterator[list[str]]:
+def with_language_note(
+    encoder: "Encoder", lines: Iterable[list[str]], say: Callable[[str], None]
+) -> Iterator[list[str]]:
     """Yield the lines as they come; `say` gets one note where the model was not made for the first lines.
 
-    It is looked again each time that the lines have doubled, so that each is looked at about twice.
+    The check is repeated whenever the number of lines has doubled, so that each line is checked about twice.
     """
     from metaglot.adaptation.scripts import TEXTS, language_note
 
-    seen: list[str] = []
-    due = 1  # lines at which it is looked
+    read_texts: list[str] = []
+    next_count = 1  # lines before the next check
     for texts in lines:
-        if due <= TEXTS:
-            seen += [text for text in texts if text.strip()][: TEXTS - len(seen)]
-        if due <= len(seen):
-            note = language_note(encoder, seen)
+        if next_count <= TEXTS:
+            read_texts += [text for text in texts if text.strip()][: TEXTS - len(read_texts)]
+        if next_count <= len(read_texts):
+            note = language_note(encoder, read_texts)
             if note:
                 say(note)
-            due = TEXTS + 1 if note or len(seen) == TEXTS else min(TEXTS, 2 * len(seen))
+            next_count = TEXTS + 1 if note or len(read_texts) == TEXTS else min(TEXTS, 2 * len(read_texts))
         yield texts
 
 
-def lines_as_they_come() -> Iterator[list[str]]:
-    """Yield the lines on standard input, blank ones too, as many at a time as are there when they are asked for.
+def standard_input_lines() -> Iterator[list[str]]:
+    """Yield the lines on standard input, blank ones too: at each call all the lines that have come since the last.
 
-    Raises MetaglotError for what is not UTF-8, and at the end where no line had a text.
+    Raises MetaglotError for text that is not UTF-8, and at the end where no line had a text.
     """
-    number, some, begun = 0, False, [b""]
+    number, has_text, fragments = 0, False, [b""]
     stream = cast("io.BufferedReader", sys.stdin.buffer)
-    while data := stream.read1(READ):  # what is there, and waits only where nothing is
+    while data := stream.read1(READ_BYTES):  # waits only where there is nothing to read
         first, *rest = data.split(b"\n")
-        begun.append(first)
+        fragments.append(first)
         if not rest:
             continue
-        lines = [b"".join(begun), *rest[:-1]]
-        begun = [rest[-1]]
-        yield (texts := _decoded(lines, number))
-        number, some = number + len(lines), some or any(map(str.strip, texts))
-    if last := b"".join(begun):
-        yield (texts := _decoded([last], number))
-        some = some or bool(texts[0].strip())
-    if not some:
+        lines = [b"".join(fragments), *rest[:-1]]
+        fragments = [rest[-1]]
+        yield (texts := _decode(lines, number))
+        number, has_text = number + len(lines), has_text or any(map(str.strip, texts))
+    if last := b"".join(fragments):
+        yield (texts := _decode([last], number))
+        has_text = has_text or bool(texts[0].strip())
+    if not has_text:
         raise MetaglotError("standard input: no texts; write one a line")
 
 
-def _decoded(lines: Sequence[bytes], before: int) -> list[str]:
+def _decode(lines: Sequence[bytes], count: int) -> list[str]:
     texts: list[str] = []
-    for number, line in enumerate(lines, start=before + 1):
+    for number, line in enumerate(lines, start=count + 1):
         try:
             texts.append(line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r"))
         except UnicodeDecodeError as error:

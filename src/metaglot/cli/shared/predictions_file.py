@@ -1,4 +1,4 @@
-"""`metaglot predict --out`: a file with the columns that were read, and what was predicted, row by row."""
+"""`metaglot predict --out`: a file with the columns of the input and those of the predictions, row by row."""
 
 import csv
 import json
@@ -13,56 +13,56 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Columns = Mapping[str, Sequence[Any]]
-NEW = ("label", "probability")
-OF_NEW = "name the new columns otherwise, for example --new-columns label=predicted,probability=chance"
+NEW_COLUMNS = ("label", "probability")
+RENAME_HINT = "give the new columns other names, for example --new-columns label=predicted,probability=chance"
 
 
-def new_names(asked: str | None) -> tuple[str, str]:
-    """Return the names of the two columns to add, from `label=NAME,probability=NAME`; raise MetaglotError for more."""
+def parse_new_columns(option: str | None) -> tuple[str, str]:
+    """Return the names of the two new columns, from `label=NAME,probability=NAME`; raise MetaglotError for others."""
     from metaglot.data.columns import parse_columns
 
-    names = dict(zip(NEW, NEW, strict=True)) | ({} if asked is None else parse_columns([asked]))
-    if set(names) != set(NEW) or len(set(names.values())) < len(NEW):
+    names = dict(zip(NEW_COLUMNS, NEW_COLUMNS, strict=True)) | ({} if option is None else parse_columns([option]))
+    if set(names) != set(NEW_COLUMNS) or len(set(names.values())) < len(NEW_COLUMNS):
         raise MetaglotError(
-            f"--new-columns {asked}: expected two different names, as label=predicted,probability=chance"
+            f"--new-columns {option}: expected two different names, as label=predicted,probability=chance"
         )
     return names["label"], names["probability"]
 
 
 def check_out(out: Path, *, force: bool) -> None:
-    """Raise MetaglotError for an ending that says no format, and for a file that is there already, unless `force`."""
+    """Raise MetaglotError for an unknown ending and, unless `force`, for an existing file."""
     if out.suffix.lower() not in WRITERS:
-        raise MetaglotError(f"--out {out}: the ending says the format; choose one of {', '.join(WRITERS)}")
+        raise MetaglotError(f"--out {out}: the ending is that of no known format; choose one of {', '.join(WRITERS)}")
     utf8_path(out)
     if out.is_dir() or (out.exists() and not force):
-        raise MetaglotError(f"--out {out}: is there already; choose another name, or --force to replace that file")
+        raise MetaglotError(f"--out {out}: it exists already; choose another name, or --force to replace that file")
 
 
 def is_text(out: Path) -> bool:
-    """Whether a file has no other values than text."""
+    """Whether the values of a file are texts only."""
     return out.suffix.lower() in (".csv", ".tsv")
 
 
-def joined(columns: "Mapping[str, Sequence[object] | pa.ChunkedArray]", new: Columns, file: Path) -> Columns:
-    """Return the columns of a file with those of a prediction after them; raise MetaglotError for a name twice."""
+def with_new_columns(columns: "Mapping[str, Sequence[object] | pa.ChunkedArray]", new: Columns, file: Path) -> Columns:
+    """Return the columns of a file and the new ones after them; raise MetaglotError for a name that both have."""
     for name in new:
         if name in columns:
-            raise MetaglotError(f"{file}: has a column {name!r} already; {OF_NEW}")
+            raise MetaglotError(f"{file}: it has a column {name!r} already; {RENAME_HINT}")
     return {**columns, **new}
 
 
 def write_out(out: Path, columns: Columns) -> None:
-    """Write the columns whole or not at all, in the format that the ending says."""
+    """Write all columns or none, in the format of the ending."""
     from metaglot.data.cache import atomic_file
 
     with atomic_file(out) as part:
         WRITERS[out.suffix.lower()](part, columns)
 
 
-def _separated(mark: str) -> Callable[[Path, Columns], None]:
+def _separated_writer(separator: str) -> Callable[[Path, Columns], None]:
     def write(path: Path, columns: Columns) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file, delimiter=mark, lineterminator="\n")
+            rows = csv.writer(file, delimiter=separator, lineterminator="\n")
             rows.writerow(columns)
             rows.writerows(map(_cell, row) for row in zip(*map(_plain, columns.values()), strict=True))
 
@@ -72,8 +72,8 @@ def _separated(mark: str) -> Callable[[Path, Columns], None]:
 def _jsonl(path: Path, columns: Columns) -> None:
     with path.open("w", newline="\n", encoding="utf-8") as file:
         for row in zip(*map(_plain, columns.values()), strict=True):
-            plain = dict(zip(columns, row, strict=True))
-            file.write(json.dumps(plain, ensure_ascii=False, default=str) + "\n")
+            record = dict(zip(columns, row, strict=True))
+            file.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
 
 
 def _parquet(path: Path, columns: Columns) -> None:
@@ -84,7 +84,7 @@ def _parquet(path: Path, columns: Columns) -> None:
 
 
 def _arrow(values: Sequence[Any]) -> Any:
-    """Return a column of Arrow; values of several kinds, as JSON may have them, become strings of JSON."""
+    """Return an Arrow column; values of several types, which JSON allows, become strings of JSON."""
     import pyarrow as pa
 
     if isinstance(values, pa.ChunkedArray):
@@ -102,15 +102,15 @@ def _plain(values: Any) -> Sequence[Any]:
 
 
 def _cell(value: object) -> object:
-    """Return a value as one field of csv."""
+    """Return a value as a field of csv."""
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
 WRITERS: Mapping[str, Callable[[Path, Columns], None]] = {
-    ".csv": _separated(","),
-    ".tsv": _separated("\t"),
+    ".csv": _separated_writer(","),
+    ".tsv": _separated_writer("\t"),
     ".jsonl": _jsonl,
     ".parquet": _parquet,
 }

@@ -1,4 +1,4 @@
-"""What commands print: every text is safe on a terminal, whatever labels, paths and files hold."""
+"""Printing for commands: every text is safe on a terminal, whatever labels, paths and files hold."""
 
 import typer
 
@@ -6,10 +6,10 @@ from metaglot.errors import printable, printable_json
 
 
 def tell(text: object, *, err: bool = False) -> None:
-    """Print a text, with control characters and marks of direction written out."""
+    """Print a text; control characters and marks of direction are written as escapes."""
     typer.echo(printable(str(text)), err=err)
 
 
 def tell_json(value: object, *, indent: int | None = None) -> None:
-    """Print a value as JSON, with such characters as escapes of JSON."""
+    """Print a value as JSON; such characters are escapes of JSON."""
     typer.echo(printable_json(value, indent=indent))

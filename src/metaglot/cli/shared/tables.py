@@ -1,24 +1,28 @@
-"""What stands beside the results of an evaluation: table.md, report.html, leakage.json, environment.json."""
+"""The files beside the results of an evaluation: table.md, report.html, leakage.json, environment.json."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaglot.cli.shared.judging import Manner, Ready
+from metaglot.cli.shared.judging import Evaluation, JudgingOptions
 
 if TYPE_CHECKING:
     from metaglot.evaluation import Result
     from metaglot.evaluation.leakage import Leakage
 
 
-def results_and_leakage(out: Path, asked: Ready, manner: Manner) -> "tuple[list[Result], Leakage]":
-    """Write table.md, report.html and leakage.json of a folder of results, and return what they say."""
-    leakage = asked.overlap.leakage(asked.model.name, asked.task_sets, asked.plan)
-    results, (whole,) = write_tables(
-        out, [leakage], [asked.job.model], title=f"{asked.model.name}: evaluation", leave_out=manner.leave_out
+def results_and_leakage(out: Path, evaluation: Evaluation, options: JudgingOptions) -> "tuple[list[Result], Leakage]":
+    """Write table.md, report.html and leakage.json of a folder of results; return all its results and the leakage."""
+    leakage = evaluation.overlap.leakage(evaluation.model.name, evaluation.task_sets, evaluation.plan)
+    results, (merged,) = write_tables(
+        out,
+        [leakage],
+        [evaluation.job.model],
+        title=f"{evaluation.model.name}: evaluation",
+        leave_out=options.leave_out,
     )
-    return results, whole
+    return results, merged
 
 
 def write_tables(
@@ -30,9 +34,9 @@ def write_tables(
     leave_out: Sequence[str],
     reference: str | None = None,
 ) -> "tuple[list[Result], list[Leakage]]":
-    """Write the files, report.html being the page of `metaglot report` on the folder and the runs among the models.
+    """Write the files; report.html is the page of `metaglot report` on the folder and on the models that are runs.
 
-    Return the results of the folder, and what each model has seen of their tasks.
+    Return the results of the folder, and the leakage of each model.
     """
     from metaglot.data.cache import write_whole
     from metaglot.evaluation import read_results
@@ -42,11 +46,11 @@ def write_tables(
     from metaglot.report.table import markdown_grid
 
     results = read_results(out / "results.jsonl")
-    leakages = keep_leakages(out, leakages, results)
+    leakages = merge_leakages(out, leakages, results)
     parts = [markdown(results, leave_out=leave_out, reference=reference)]
     parts += [markdown_grid(grid) for leakage in leakages for grid in leakage_grids(leakage)]
-    parts += [f"**Leakage** {unknown(leakage)}.\n" for leakage in leakages if not leakage.known]
-    parts += [f"**Not judged.** {reason}.\n" for reason in not_judged(out)]
+    parts += [f"**Leakage** {unknown_leakage(leakage)}.\n" for leakage in leakages if not leakage.known]
+    parts += [f"**Not judged.** {reason}.\n" for reason in refusal_reasons(out)]
     write_whole(out / "table.md", "\n".join(parts))
     write_whole(out / "environment.json", json.dumps(environment(), indent=1) + "\n")
     folders = [out, *(Path(model) for model in models if is_run(model))]
@@ -54,8 +58,8 @@ def write_tables(
     return results, leakages
 
 
-def not_judged(out: Path) -> list[str]:
-    """Return why methods were not judged on some kinds of tasks, as the settings of a folder of results say."""
+def refusal_reasons(out: Path) -> list[str]:
+    """Return the reasons why methods were not judged on some kinds of tasks, from the settings of a folder."""
     from metaglot.data.environment import SETTINGS, read_settings
     from metaglot.evaluation.store import NOT_JUDGED
 
@@ -63,21 +67,21 @@ def not_judged(out: Path) -> list[str]:
     return [str(reason) for name, reason in settings.items() if name.startswith(NOT_JUDGED)]
 
 
-def unknown(leakage: "Leakage") -> str:
-    """Return what is said of a model whose training texts nobody knows."""
+def unknown_leakage(leakage: "Leakage") -> str:
+    """Return the sentence on a model whose training texts are not known."""
     return f"unknown: {leakage.model} names no training text"
 
 
-def keep_leakages(out: Path, leakages: "Sequence[Leakage]", results: "Sequence[Result]") -> "list[Leakage]":
-    """Write leakage.json, and return it with what an earlier call said of other tasks and models in the folder."""
-    from metaglot.evaluation.leakage import grown, read_leakages, write_leakage
+def merge_leakages(out: Path, leakages: "Sequence[Leakage]", results: "Sequence[Result]") -> "list[Leakage]":
+    """Write leakage.json and return its content, which includes earlier calls on other tasks and models."""
+    from metaglot.evaluation.leakage import merge_leakage, read_leakages, write_leakage
 
-    before = {leakage.model: leakage for leakage in read_leakages(out)}
-    tasks, judged = {result.task for result in results}, {result.model for result in results}
-    whole = [grown(leakage, before.pop(leakage.model, None), tasks) for leakage in leakages]
-    whole += [leakage for name, leakage in before.items() if name in judged]
-    write_leakage(out, *whole)
-    return whole
+    earlier = {leakage.model: leakage for leakage in read_leakages(out)}
+    tasks, models = {result.task for result in results}, {result.model for result in results}
+    merged = [merge_leakage(leakage, earlier.pop(leakage.model, None), tasks) for leakage in leakages]
+    merged += [leakage for name, leakage in earlier.items() if name in models]
+    write_leakage(out, *merged)
+    return merged
 
 
 def environment() -> dict[str, object]:
@@ -99,5 +103,5 @@ def environment() -> dict[str, object]:
 
 
 def with_metrics(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of results with its scores as fields too, as scripts read them."""
+    """Return a row of results in which each score is also a field of the row, for scripts."""
     return row | {name: score for name, score in row.get("metrics", {}).items() if name not in row}

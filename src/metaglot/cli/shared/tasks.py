@@ -1,18 +1,18 @@
-"""The tasks that a command judges on, read from files: those of classes before torch is imported."""
+"""The tasks of a command, read from files; tasks of classes are read before torch is imported."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.judging import Labelled
+from metaglot.cli.shared.judging import LabelledTask
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from metaglot.data.draws import Draws
 
-FLOOR = "prior"  # the baseline that is judged wherever a task is not of classes
+CONSTANT_BASELINE = "prior"  # the baseline that is always judged where a task is not of classes
 
 
 def read_tasks(
@@ -23,27 +23,27 @@ def read_tasks(
     seed: int = 0,
     task: str | None = None,
     by_domain: bool = False,
-) -> list[Labelled]:
-    """Return the tasks of labelled files; raise MetaglotError that names the file for one that is none.
+) -> list[LabelledTask]:
+    """Return the tasks of labelled files; raise MetaglotError that names the file if it is not a labelled file.
 
-    The kind of a task is what the labels of its file look like, unless `task` says it.  With `by_domain` each domain
-    is a task; those too small to draw from are left out.
+    `task` is the kind of all tasks; if it is None, the labels of a file decide.  With `by_domain` each domain is a
+    task; domains that are too small to draw from are left out.
     """
     from metaglot.data.by_domain import drawn, kind_of_tables, tables_of
     from metaglot.data.columns import parse_columns
 
     mapping = None if columns is None else parse_columns([columns])
-    found: list[Labelled] = []
+    tasks: list[LabelledTask] = []
     for path in paths:
         tables = tables_of(path, mapping=mapping, encoding=encoding, task=task, by_domain=by_domain)
         kind = task or kind_of_tables(tables)
-        there = drawn(path, tables, _rule(kind, seed))
-        found += [Labelled(name, *one, kind) for name, one in there.items()]
-    return found
+        draws_by_name = drawn(path, tables, _rule(kind, seed))
+        tasks += [LabelledTask(name, *table_and_draws, kind) for name, table_and_draws in draws_by_name.items()]
+    return tasks
 
 
 def _rule(kind: str, seed: int) -> "Callable[[pa.Table], Draws]":
-    """Return what draws from a table of a kind; classes need no family, and so no torch."""
+    """Return the function that makes the draws of a table; for classes it needs no family, and so no torch."""
     from metaglot.data.draws import draws_of
 
     if FAMILIES.exclusive(kind):
@@ -55,7 +55,9 @@ def _rule(kind: str, seed: int) -> "Callable[[pa.Table], Draws]":
     return lambda table: draws_by(table, family, seed=seed)
 
 
-def with_floor(against: Sequence[str], tasks: Iterable[Labelled]) -> list[str]:
-    """Return the baselines, the constant one among them where a task is of another kind than classes."""
-    needed = bool(against) and FLOOR not in against and not all(FAMILIES.exclusive(task.kind) for task in tasks)
-    return [*([FLOOR] if needed else []), *against]
+def with_constant_baseline(against: Sequence[str], tasks: Iterable[LabelledTask]) -> list[str]:
+    """Return the baselines; the constant one is among them where a task is not of classes."""
+    needed = (
+        bool(against) and CONSTANT_BASELINE not in against and not all(FAMILIES.exclusive(task.kind) for task in tasks)
+    )
+    return [*([CONSTANT_BASELINE] if needed else []), *against]

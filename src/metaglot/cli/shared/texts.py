@@ -1,4 +1,4 @@
-"""What commands that read files of texts share: reading them, and the note on texts that are too long."""
+"""Reading files of texts and saved adaptations, and the notes on them, for several commands."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ PRECISIONS: Mapping[str, "Precision"] = {"auto": "auto", "bf16": "bf16", "fp32":
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,4})?")
 
 
-def precision_called(name: str) -> "Precision":
+def parse_precision(name: str) -> "Precision":
     """Return the precision of that name; raise MetaglotError for another."""
     if name not in PRECISIONS:
         raise MetaglotError(f"--precision {name}: unknown; use {', '.join(PRECISIONS)}")
@@ -29,20 +29,20 @@ def precision_called(name: str) -> "Precision":
 
 
 def check_task(name: str | None) -> None:
-    """Raise MetaglotError for a kind of task that there is not."""
+    """Raise MetaglotError for an unknown kind of task."""
     if name is not None and name not in FAMILIES:
         raise MetaglotError(f"--task {name}: unknown; use {', '.join(FAMILIES)}")
 
 
 def check_device(name: str) -> str:
-    """Return a device's name; raise MetaglotError for another form.  Loading a model tells whether it is there."""
+    """Return the name of a device; raise MetaglotError for a wrong form.  A model is loaded to see if it is there."""
     if not DEVICE.fullmatch(name):
         raise MetaglotError(f"--device {name}: unknown; use auto, cpu, cuda, cuda:N or mps")
     return name
 
 
-def adapted_in(folder: Path, precision: "Precision", device: str) -> "Adapted":
-    """Return the adaptation in a folder, in this precision and on this device."""
+def load_adapted(folder: Path, precision: "Precision", device: str) -> "Adapted":
+    """Return the adaptation in a folder, with this precision and on this device."""
     from metaglot.adaptation import Adapted
     from metaglot.adaptation.storage import load_fit
     from metaglot.models import Runtime
@@ -50,8 +50,8 @@ def adapted_in(folder: Path, precision: "Precision", device: str) -> "Adapted":
     return Adapted(load_fit(folder, runtime=Runtime(precision, device=device)))
 
 
-def task_in(folder: Path) -> str:
-    """Return the kind of task of the adaptation that is known to be in a folder."""
+def task_of_folder(folder: Path) -> str:
+    """Return the kind of task of the adaptation in a folder."""
     from metaglot.data.folders import ADAPTED, recovered
     from metaglot.data.jsonfile import read_object
 
@@ -59,7 +59,7 @@ def task_in(folder: Path) -> str:
 
 
 def summary_of(adapted: "Adapted") -> str:
-    """Return how many examples an adaptation has, and of what."""
+    """Return a phrase on the number of examples of an adaptation and its targets."""
     fit = adapted.fit
     if fit.family.exclusive:
         return f"{fit.count} examples of {len(adapted.labels)} classes"
@@ -67,12 +67,12 @@ def summary_of(adapted: "Adapted") -> str:
 
 
 def cut_note(cut: int, texts: int, length: int) -> str:
-    """Return the note on texts that are cut."""
-    return f"{cut} of {texts} texts are longer than {length} tokens; what comes after is not read"
+    """Return the note on texts that are too long."""
+    return f"{cut} of {texts} texts are longer than {length} tokens; the rest of them is not read"
 
 
 def tell_notes(notes: Sequence[str], *, quiet: bool) -> None:
-    """Print what is odd on standard error."""
+    """Print notes on standard error, unless quiet."""
     for note in () if quiet else notes:
         typer.echo(f"note: {printable(note)}", err=True)
 
@@ -80,7 +80,7 @@ def tell_notes(notes: Sequence[str], *, quiet: bool) -> None:
 def read_file(
     file: Path, columns: str | None, encoding: str | None = None, *, task: str | None = "classification"
 ) -> Any:
-    """Return the table of a file, its columns named as asked; None as the task: labels as they look."""
+    """Return the table of a file with its columns renamed; `task` decides how labels are read, None their look."""
     from metaglot.data.columns import parse_columns
     from metaglot.data.readers import read_table
     from metaglot.data.task_kind import cells_of
@@ -90,40 +90,40 @@ def read_file(
 
 
 def texts_of(table: Any) -> Inputs:
-    """Return the texts of a table, each with its second text if it has any."""
+    """Return the texts of a table, with their second texts if it has any."""
     pairs = table.column("text_pair").to_pylist() if "text_pair" in table.column_names else None
     if pairs is not None and all(pair is None for pair in pairs):
         pairs = None
     return Inputs.of(table.column("text").to_pylist(), None if pairs is None else [pair or "" for pair in pairs])
 
 
-def learnt_from(table: Any) -> tuple[Any, int]:
-    """Return the rows of the split train, and how many others there are; all rows where none is of train."""
+def train_rows(table: Any) -> tuple[Any, int]:
+    """Return the rows of the split train, and the number of the others; all rows where no row is of train."""
     splits = table.column("split").to_pylist() if "split" in table.column_names else []
-    train = [i for i, split in enumerate(splits) if split == "train"]
+    train = [row for row, split in enumerate(splits) if split == "train"]
     return (table.take(train), table.num_rows - len(train)) if train else (table, 0)
 
 
-def check_labels_there(table: Any, file: Path) -> None:
+def check_label_column(table: Any, file: Path) -> None:
     """Raise MetaglotError for a table without a column of labels."""
     from metaglot.data.columns import near_name
     from metaglot.data.form import form_of
 
     if "label" not in table.column_names:
         columns = form_of(table).columns
-        near = near_name("label", columns)
+        hint = near_name("label", columns)
         listing = f"; it has {', '.join(map(repr, columns))}" if columns else ""
-        raise MetaglotError(f"{file}: no column called label{near}{listing}; name it: --columns label=COLUMN")
+        raise MetaglotError(f"{file}: no column called label{hint}{listing}; name it: --columns label=COLUMN")
 
 
-def complete(targets: "Sequence[T | None]", table: Any, file: Path, hint: str = "") -> "list[T]":
-    """Return the targets of a table; raise MetaglotError, which ends with the hint, for rows that have none."""
+def complete_targets(targets: "Sequence[T | None]", table: Any, file: Path, hint: str = "") -> "list[T]":
+    """Return the targets of a table; raise MetaglotError, which ends with the hint, for rows without a target."""
     missing = [row + 1 for row, target in zip(table["row"].to_pylist(), targets, strict=True) if target is None]
     if missing:
-        which = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+        rows = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         raise MetaglotError(
-            f"{file}: example number {missing[0]} has no label ({len(missing)} such); an empty "
-            f"cell, nan and <NA> count so; fill or remove these rows: {which}{'; ' if hint else ''}{hint}"
+            f"{file}: example number {missing[0]} has no label ({len(missing)} such); an empty cell, nan and <NA> are "
+            f"no labels; fill or remove these rows: {rows}{'; ' if hint else ''}{hint}"
         )
     return [target for target in targets if target is not None]
 
@@ -131,13 +131,13 @@ def complete(targets: "Sequence[T | None]", table: Any, file: Path, hint: str = 
 def labels_of(table: Any, file: Path) -> "list[Label]":
     """Return the labels of a table, one a row.
 
-    Raises MetaglotError where there is no such column, where a row has no label, and for a single class.
+    Raises MetaglotError where there is no column of labels, where a row has no label, and for a single class.
     """
     from metaglot.data.label_shape import several_hint
     from metaglot.data.labels import typed_labels
 
-    check_labels_there(table, file)
-    labels = complete(typed_labels(table), table, file, several_hint(table["label"].to_pylist()))
+    check_label_column(table, file)
+    labels = complete_targets(typed_labels(table), table, file, several_hint(table["label"].to_pylist()))
     if len(set(labels)) < 2:
         raise MetaglotError(
             f"{file}: all {len(labels)} examples have the label {labels[0]!r}; give examples of at least two classes"

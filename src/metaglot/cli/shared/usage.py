@@ -1,4 +1,4 @@
-"""Usage errors (an unknown option or command, a wrong value), which say what was typed: safe on a terminal."""
+"""Usage errors (an unknown option or command, a wrong value) repeat what the user typed; here it is safe to print."""
 
 from typing import Any, cast
 
@@ -7,12 +7,12 @@ from typer.core import TyperGroup
 
 from metaglot.errors import printable_line
 
-# Click's ClickException, or that of the copy of click that stands within newer versions of typer.
+# ClickException of click, or of the copy of click inside newer versions of typer.
 USAGE = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 
 class SafeGroup(TyperGroup):
-    """A group of commands whose usage errors write control characters and marks of direction out, on one line."""
+    """A group of commands; its usage errors are one line, with control characters and marks of direction as escapes."""
 
     def make_context(self, *arguments: Any, **settings: Any) -> Any:
         """Return the context, as a group does."""

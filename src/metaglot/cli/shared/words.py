@@ -1,4 +1,4 @@
-"""`metaglot compare MODEL MODEL… TASK…`: which words are models and which are tasks, and what the models are called."""
+"""`metaglot compare MODEL MODEL… TASK…`: which words are models, which are tasks; short names of the models."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from metaglot.errors import MetaglotError
 
-WAY = "Models come first and files of tasks after them, or each task as --tasks FILE"
+ORDER_HINT = "Models come first and files of tasks after them, or each task as --tasks FILE"
 
 
 class Words(NamedTuple):
@@ -17,34 +17,34 @@ class Words(NamedTuple):
     notes: list[str]
 
 
-def words_apart(words: Sequence[str], tasks: Sequence[Path]) -> Words:
-    """Return the models and the tasks: a word is a task if it is a file, is named like one, or begins with `hub:`.
+def split_words(words: Sequence[str], tasks: Sequence[Path]) -> Words:
+    """Return the models and the tasks: a word is a task if it is a file, ends like one, or begins with `hub:`.
 
-    `tasks` are those that an option names; a folder there stands for its labelled files.  An adaptation stands for the
-    model that it was made from, which is noted.  Raises MetaglotError for fewer than two models, for a model named
-    twice, for no task, and for a folder of data among the models.
+    `tasks` are those of an option; a folder there means its labelled files.  In place of an adaptation, the model
+    that it was made from is compared, and a note says so.  Raises MetaglotError for fewer than two models, for a
+    repeated model, for no task, and for a folder of data among the models.
     """
-    named = [word for word in words if _is_task(word)]
+    task_words = [word for word in words if _is_task(word)]
     models, notes = [word for word in words if not _is_task(word)], list[str]()
-    files = [*map(Path, named), *(file for path in tasks for file in _files(path))]
+    files = [*map(Path, task_words), *(file for path in tasks for file in _files(path))]
     if len(models) < 2:
-        which = f"there is one, {models[0]}" if models else "there is none"
+        count = f"there is one, {models[0]}" if models else "there is none"
         raise MetaglotError(
-            f"compare needs two models or more, and {which}: runs, adaptations, built-in models, Hugging Face folders "
-            f"or hub ids. {WAY}. `metaglot evaluate` judges one model beside baselines"
+            f"compare needs two models or more, and {count}: runs, adaptations, built-in models, Hugging Face folders "
+            f"or hub ids. {ORDER_HINT}. `metaglot evaluate` judges one model beside baselines"
         )
     for number, model in enumerate(models):
         models[number], note = _model(model)
         notes += [note] if note else []
     if not files:
-        raise MetaglotError(f"no task is named beside the models {', '.join(models)}. {WAY}")
+        raise MetaglotError(f"no task is named beside the models {', '.join(models)}. {ORDER_HINT}")
     return Words(models, files, notes)
 
 
 def short_names(models: Sequence[str]) -> list[str]:
-    """Return a name for each model: a folder's own, with as many before it as tell it from the others.
+    """Return a name for each model: the end of its path, as short as makes it different from the others.
 
-    Raises MetaglotError for a model that is named twice.
+    Raises MetaglotError for a repeated model.
     """
     from metaglot.data.folders import is_dir
     from metaglot.data.rawfiles import expanded
@@ -58,8 +58,8 @@ def short_names(models: Sequence[str]) -> list[str]:
 
 def _short(path: tuple[str, ...], paths: Sequence[tuple[str, ...]]) -> str:
     sizes = range(1, len(path) + 1)
-    alone = (size for size in sizes if sum(other[-size:] == path[-size:] for other in paths) == 1)
-    return "/".join(path[-next(alone, len(path)) :])
+    unique = (size for size in sizes if sum(other[-size:] == path[-size:] for other in paths) == 1)
+    return "/".join(path[-next(unique, len(path)) :])
 
 
 def _is_task(word: str) -> bool:
@@ -77,20 +77,20 @@ def _files(path: Path) -> list[Path]:
 
     if not is_dir(path):
         return [path]
-    files = _labelled(path)
+    files = _labelled_files(path)
     if not files:
         raise MetaglotError(f"--tasks {path}: no labelled file there (parquet, csv, tsv, json, jsonl)")
     return files
 
 
-def _labelled(folder: Path) -> list[Path]:
+def _labelled_files(folder: Path) -> list[Path]:
     from metaglot.data.readers import data_files, is_labelled
 
     return [file for file in data_files(folder, deep=False) if is_labelled(file)]
 
 
 def _model(name: str) -> tuple[str, str]:
-    """Return what `load_model` takes for a word, and a note where that is another."""
+    """Return the name of a model for `load_model`, and a note where it is not the given one."""
     from metaglot.data.folders import ADAPTED, check_model, folder_of, is_dir, is_file
     from metaglot.data.jsonfile import read_object
     from metaglot.data.naming import name_in_record
@@ -106,7 +106,7 @@ def _model(name: str) -> tuple[str, str]:
     try:
         check_model(name)
     except MetaglotError as error:
-        if is_dir(folder) and _labelled(folder):
+        if is_dir(folder) and _labelled_files(folder):
             raise MetaglotError(
                 f"{name}: a folder of data, and no model; name the files in it, or the folder as --tasks {name}"
             ) from error

@@ -1,4 +1,4 @@
-"""What our model is compared with, one file each.
+"""The baselines that our model is compared with, one file each.
 
 To add a baseline: a file with a frozen dataclass that is a `Method`, a line in `choices.BASELINES`, and a test.
 """
@@ -9,8 +9,8 @@ from metaglot.adaptation import Model
 from metaglot.choices import BASELINE_GROUPS, BASELINES
 from metaglot.data.arguments import check_all, check_is
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.finetune import FINETUNE_BY_SHOT, FineTune, Tuned
+from metaglot.evaluation.baselines.features import FeatureCache
+from metaglot.evaluation.baselines.finetune import FINETUNE_BY_SHOT, FineTune, FineTuneSettings
 from metaglot.evaluation.baselines.frozen_instant import FrozenInstant
 from metaglot.evaluation.baselines.frozen_lr import FrozenLR
 from metaglot.evaluation.baselines.frozen_proto import FrozenProto
@@ -26,25 +26,27 @@ from metaglot.evaluation.baselines.tfidf import Tfidf
 def baselines(names: Sequence[str], backbone: Model, *, multitask: Model | None = None) -> tuple[Method, ...]:
     """Return the baselines called `names` (keys of BASELINES or BASELINE_GROUPS), each once, in that order.
 
-    `backbone` is the untouched model, `Model.base()`.  Raises MetaglotError for a name that is not listed, and for
-    multitask without its model, and for setfit without its extra.
+    `backbone` is the untouched model, `Model.base()`.  Raises MetaglotError for an unknown name, for multitask without
+    its model, and for setfit without its extra.
     """
     check_all("names", names, str, f"names among {', '.join((*BASELINES, *BASELINE_GROUPS))}")
     check_is("backbone", backbone, Model, "the untouched model, Model.base()")
     if multitask is not None:
         check_is("multitask", multitask, Model, "a model that metaglot.load returns")
-    start = Start(backbone, Remembered(backbone.encoder), multitask)
-    wanted = dict.fromkeys(single for name in names for single in BASELINE_GROUPS.get(name, (name,)))
-    unknown = [name for name in wanted if name not in BASELINES]
+    start = Start(backbone, FeatureCache(backbone.encoder), multitask)
+    chosen = dict.fromkeys(single for name in names for single in BASELINE_GROUPS.get(name, (name,)))
+    unknown = [name for name in chosen if name not in BASELINES]
     if unknown:
-        listed = ", ".join((*BASELINES, *BASELINE_GROUPS))
-        raise MetaglotError(f"Unknown baseline: {', '.join(unknown)}. Choose from: {listed}.")
-    return tuple(BASELINES[name](start) for name in wanted)
+        listing = ", ".join((*BASELINES, *BASELINE_GROUPS))
+        raise MetaglotError(f"Unknown baseline: {', '.join(unknown)}. Choose from: {listing}.")
+    return tuple(BASELINES[name](start) for name in chosen)
 
 
 __all__ = [
     "FINETUNE_BY_SHOT",
+    "FeatureCache",
     "FineTune",
+    "FineTuneSettings",
     "Fitted",
     "FrozenInstant",
     "FrozenLR",
@@ -53,11 +55,9 @@ __all__ = [
     "Method",
     "Ours",
     "Prior",
-    "Remembered",
     "SetFit",
     "Start",
     "Tfidf",
-    "Tuned",
     "baselines",
     "ours",
 ]

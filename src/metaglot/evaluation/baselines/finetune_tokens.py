@@ -17,7 +17,7 @@ from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.token_units import token_units, window_batch, windows_of
 from metaglot.data.examples import Examples
-from metaglot.evaluation.baselines.shuffled import shuffled
+from metaglot.evaluation.baselines.shuffled import shuffled_batches
 from metaglot.families.family import AnyFamily, TokenTools
 from metaglot.seeds import fold
 
@@ -50,7 +50,7 @@ def token_trajectory(
     head = {name: value.clone().requires_grad_() if name in LAYER else value for name, value in solved.items()}
     moved = [*body.values(), *(head[name] for name in LAYER)]
     optimiser = torch.optim.AdamW(moved, lr=steps.lr, weight_decay=0.01, fused=learner.device.type != "mps")
-    batches, done = enumerate(shuffled(len(cut), steps.batch_size, steps.seed)), 0
+    batches, done = enumerate(shuffled_batches(len(cut), steps.batch_size, steps.seed)), 0
     for stop in stops:
         for step, rows in islice(batches, stop - done):
             for group in optimiser.param_groups:

@@ -1,4 +1,4 @@
-"""The effort `instant` on the untouched backbone: what its head and the classes' names do without meta-training."""
+"""The effort `instant` on the untouched backbone: its head and the names of classes, without meta-training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from metaglot.adaptation import Model
 from metaglot.data.examples import Examples
-from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.features import FeatureCache
 from metaglot.evaluation.baselines.method import Fitted
 from metaglot.evaluation.baselines.ours import Ours
 from metaglot.evaluation.baselines.start import Start
@@ -18,7 +18,7 @@ class FrozenInstant:
     """Prototypes, ridge regression and names of classes on frozen features."""
 
     backbone: Model
-    queries: Remembered
+    queries: FeatureCache
     name: str = "frozen-instant"
 
     @classmethod

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaglot.data.examples import Examples
-from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.method import Decided, only_whole
+from metaglot.evaluation.baselines.features import FeatureCache
+from metaglot.evaluation.baselines.method import FittedFunction, whole_texts_only
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -15,7 +15,7 @@ from metaglot.families.family import AnyFamily
 class FrozenLR:
     """The linear model of the kind of task on frozen features (`Family.linear`)."""
 
-    queries: Remembered
+    queries: FeatureCache
     c: float = 10.0  # of 1, 10, 100 on the dev sets: within 1 point of each other, but 1 loses 3 on banking77
     name: str = "frozen-lr"
 
@@ -36,11 +36,11 @@ class FrozenLR:
 
     def why_not(self, family: AnyFamily) -> str | None:
         """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
-        return only_whole(family, "it reads features of whole texts")
+        return whole_texts_only(family, "it reads features of whole texts")
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> FittedFunction:
         """Return the model fitted on the support set."""
         del shot, seed
         schema = family.schema(support.targets)
         linear = family.linear(self.queries.encoder.embed(support.inputs), support.targets, schema, c=self.c)
-        return Decided(family, schema, lambda inputs: linear.values(self.queries.features(inputs)))
+        return FittedFunction(family, schema, lambda inputs: linear.values(self.queries.features(inputs)))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from metaglot.data.examples import Examples
-from metaglot.evaluation.baselines.features import Remembered
-from metaglot.evaluation.baselines.method import Decided, numbered, only_classes, softmax
+from metaglot.evaluation.baselines.features import FeatureCache
+from metaglot.evaluation.baselines.method import FittedFunction, class_tasks_only, label_numbers, softmax
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -20,7 +20,7 @@ from metaglot.families.family import AnyFamily
 class FrozenProto:
     """Cosine prototypes of frozen features."""
 
-    queries: Remembered
+    queries: FeatureCache
     scale: float = 16.0
     name: str = "frozen-proto"
 
@@ -40,17 +40,17 @@ class FrozenProto:
         return {"scale": self.scale}
 
     def why_not(self, family: AnyFamily) -> str | None:
-        """Return the reason where texts are of no classes."""
-        return only_classes(family, "prototypes are of classes")
+        """Return the reason where a task is not of classes."""
+        return class_tasks_only(family, "prototypes need classes")
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> FittedFunction:
         """Return the prototypes of the support set."""
         del shot, seed
-        _, numbers = numbered(support.targets)
+        _, numbers = label_numbers(support.targets)
         features = self.queries.encoder.embed(support.inputs)
         weight = self.scale * prototypes(features, numbers)  # [C, D]
         schema = family.schema(support.targets)
-        return Decided(family, schema, lambda inputs: softmax(self.queries.features(inputs) @ weight.T))
+        return FittedFunction(family, schema, lambda inputs: softmax(self.queries.features(inputs) @ weight.T))
 
 
 def prototypes(features: np.ndarray, numbers: np.ndarray) -> np.ndarray:

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from metaglot.adaptation import Encoder
-from metaglot.evaluation.baselines.finetune import FineTune, Tuned
+from metaglot.evaluation.baselines.finetune import FineTune, FineTuneSettings
 from metaglot.evaluation.baselines.start import Start
 from metaglot.models import Lora
 from metaglot.models.targets import default_targets, matrices_of
 
-LORA_BY_SHOT: Mapping[int, Tuned] = MappingProxyType({4: Tuned(2e-3, 40), 8: Tuned(1e-3, 80), 16: Tuned(2e-3, 80)})
+LORA_BY_SHOT: Mapping[int, FineTuneSettings] = MappingProxyType(
+    {4: FineTuneSettings(2e-3, 40), 8: FineTuneSettings(1e-3, 80), 16: FineTuneSettings(2e-3, 80)}
+)
 """The settings for k shots, the best of rates {5e-4, 1e-3, 2e-3} and steps {20, 40, 80}: docs/tuning.md."""
 
 

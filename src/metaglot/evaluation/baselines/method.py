@@ -1,4 +1,4 @@
-"""What is compared: a method learns a task from its support set and then predicts."""
+"""The methods of a comparison: each learns a task from its support set and then predicts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Fitted(Protocol):
     """A method after it has learnt a task."""
 
     def predict(self, inputs: Inputs) -> Predictions:
-        """Return what it says of each input: probabilities or numbers, and what is decided."""
+        """Return its probabilities or numbers for each input, and its decisions."""
         ...
 
 
@@ -43,40 +43,40 @@ class Method(Protocol):
         ...
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
-        """Return what it learns from the support set of `shot` examples of each group; a function of `seed`."""
+        """Return the method fitted to a support set of `shot` examples of each group; a function of `seed`."""
         ...
 
 
 @dataclass(frozen=True)
-class Decided:
-    """A method of which the values, probabilities or numbers, are a function of the inputs."""
+class FittedFunction:
+    """A fitted method whose values, probabilities or numbers, are a function of the inputs."""
 
     family: AnyFamily
     schema: Schema
     values: Callable[[Inputs], np.ndarray]  # -> [n, K]
-    params: Params = field(default_factory=dict)  # what the family decides by, such as thresholds
+    params: Params = field(default_factory=dict)  # for the decisions of the family, such as thresholds
 
     def predict(self, inputs: Inputs) -> Predictions:
-        """Return the values and what is decided."""
-        return decided(self.family, self.schema, self.values(inputs), self.params)
+        """Return the values and the decisions."""
+        return predictions_of(self.family, self.schema, self.values(inputs), self.params)
 
 
-def decided(family: AnyFamily, schema: Schema, values: np.ndarray, params: Params) -> Predictions:  # [n, K]
+def predictions_of(family: AnyFamily, schema: Schema, values: np.ndarray, params: Params) -> Predictions:  # [n, K]
     """Return the predictions with these values."""
     return Predictions(family.columns(schema), values, family.decode(values, schema, params))
 
 
-def only_classes(family: AnyFamily, what: str) -> str | None:
-    """Return the reason why a method that is about classes cannot learn a kind of task, or None."""
+def class_tasks_only(family: AnyFamily, what: str) -> str | None:
+    """Return the reason why a method for classes cannot learn a kind of task, or None."""
     return None if family.exclusive else f"{what}, and these tasks are {family.name}"
 
 
-def only_whole(family: AnyFamily, what: str) -> str | None:
+def whole_texts_only(family: AnyFamily, what: str) -> str | None:
     """Return the reason why a method that is about whole texts cannot learn a kind of task, or None."""
     return f"{what}, and a task of {family.name} is about the words of a text" if family.tokens else None
 
 
-def numbered(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
+def label_numbers(labels: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the distinct labels in order, and for each example the number of its label [n]."""
     names = tuple(sorted(set(labels)))
     number = {name: index for index, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""Multi-task training and then fine-tuning: the model trained on all tasks jointly takes the backbone's place.
+"""Multi-task training and then fine-tuning: a model trained on all tasks jointly replaces the backbone.
 
 The loop, rates and steps are those of `finetune`, which were tuned on the untouched backbone.
 """

@@ -10,24 +10,24 @@ from metaglot.adaptation.effort import AUTO, AsTrained, check_effort
 from metaglot.data.arguments import check_all, check_is
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.features import FeatureCache
 from metaglot.evaluation.baselines.method import Fitted
 from metaglot.evaluation.baselines.prior import Prior
 from metaglot.families.family import AnyFamily, Predictions
 
 
 def ours(trained: Model, efforts: Sequence[str | Effort | AsTrained]) -> "tuple[Ours, ...]":
-    """Return the model at each effort; efforts that leave the body alone share the features of the queries.
+    """Return the model at each effort; efforts that do not change the body share the features of the queries.
 
     Raises MetaglotError for an unknown effort, and for as-trained where no algorithm trained the model.
     """
     check_is("trained", trained, Model, "a model that metaglot.load returns")
-    efforts = [check_effort(one) for one in check_all("efforts", efforts, object, "efforts")]
-    queries = Remembered(trained.encoder)
+    efforts = [check_effort(effort) for effort in check_all("efforts", efforts, object, "efforts")]
+    queries = FeatureCache(trained.encoder)
     for effort in efforts:
         settings_of(effort, trained)
-    once = [effort for i, effort in enumerate(efforts) if effort not in efforts[:i]]
-    return tuple(Ours(trained, effort, queries) for effort in once)
+    distinct = [effort for number, effort in enumerate(efforts) if effort not in efforts[:number]]
+    return tuple(Ours(trained, effort, queries) for effort in distinct)
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Ours:
 
     trained: Model
     effort: str | Effort | AsTrained
-    queries: Remembered
+    queries: FeatureCache
     label: str = ""  # another name in tables
-    names: bool = True  # the names of the classes are read
+    names: bool = True  # whether the names of the classes are used
 
     @property
     def name(self) -> str:
@@ -53,16 +53,16 @@ class Ours:
     @property
     def settings(self) -> Mapping[str, object]:
         """The recorded choices."""
-        unread = {} if self.names else {"names": False}
-        return {"effort": settings_of(self.effort, self.trained), "weights": self.trained.fingerprint(), **unread}
+        name_setting = {} if self.names else {"names": False}
+        return {"effort": settings_of(self.effort, self.trained), "weights": self.trained.fingerprint(), **name_setting}
 
     def why_not(self, family: AnyFamily) -> None:
         """Return None: it learns every kind of task."""
         del family
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
-        """Return the adapted model; where all examples have one number, or the same labels, what they have."""
-        if not family.exclusive and not _tells_apart(family, support.targets):
+        """Return the adapted model; where all examples have the same number or labels, a constant."""
+        if not family.exclusive and not _is_learnable(family, support.targets):
             return Prior().fit(support, family, shot=shot, seed=seed)
         adapted = self.trained.adapt(
             *(support.inputs.texts, support.targets),
@@ -73,11 +73,11 @@ class Ours:
             names=self.names,
         )
         shared = adapted.fit.head_only and adapted.fit.encoder.reads_both and family.tokens is None
-        return OnFeatures(adapted, self.queries) if shared else OnTexts(adapted)
+        return FeaturePredictor(adapted, self.queries) if shared else TextPredictor(adapted)
 
 
 @dataclass(frozen=True)
-class OnTexts:
+class TextPredictor:
     """An adapted model."""
 
     adapted: Adapted
@@ -88,19 +88,19 @@ class OnTexts:
 
 
 @dataclass(frozen=True)
-class OnFeatures:
-    """An adapted model whose body is the meta-trained one: it judges remembered features."""
+class FeaturePredictor:
+    """An adapted model whose body is the meta-trained one: it predicts from cached features."""
 
     adapted: Adapted
-    queries: Remembered
+    queries: FeatureCache
 
     def predict(self, inputs: Inputs) -> Predictions:
         """Return what it says of each input."""
         return self.adapted.predictions_of_features(self.queries.features(inputs))
 
 
-def _tells_apart(family: AnyFamily, targets: Sequence[Any]) -> bool:
-    """Whether there is anything to learn: few examples drawn by chance may all have one number."""
+def _is_learnable(family: AnyFamily, targets: Sequence[Any]) -> bool:
+    """Whether the targets differ: a few random examples may all have one number."""
     try:
         family.check(targets)
     except MetaglotError:
@@ -109,7 +109,7 @@ def _tells_apart(family: AnyFamily, targets: Sequence[Any]) -> bool:
 
 
 def settings_of(effort: str | Effort | AsTrained, trained: Model) -> Mapping[str, object]:
-    """Return what an effort does; raise MetaglotError for an unknown one."""
+    """Return the settings of an effort; raise MetaglotError for an unknown one."""
     if effort == AUTO:
         return auto_settings()
     return asdict(trained.encoder.effort(effort) if isinstance(effort, str) else effort)

@@ -1,7 +1,7 @@
-"""What is true of the support set is said of every text: the floor that a method must beat (`Family.floor`).
+"""The best constant prediction from the support set: the floor that a method must beat (`Family.floor`).
 
-Of classes it is the most frequent one; of labels all of them, each with its share as its probability, which no
-constant beats in macro F1; of numbers their median, the constant of least mean absolute error.
+For classes it is the most frequent one; for labels all of them, each with its share as its probability, which no
+constant beats in macro F1; for numbers their median, the constant with the least mean absolute error.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from metaglot.data.examples import Examples, Inputs
-from metaglot.evaluation.baselines.method import Decided
+from metaglot.evaluation.baselines.method import FittedFunction
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -38,8 +38,8 @@ class Prior:
         """Return None: it learns every kind of task."""
         del family
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
-        """Return what is true of the support set."""
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> FittedFunction:
+        """Return the constant of the support set."""
         del shot, seed
         schema = family.schema(support.targets)
         params = family.floor(support.targets, schema)
@@ -48,4 +48,4 @@ class Prior:
         def values(inputs: Inputs) -> np.ndarray:
             return np.repeat(row, len(inputs), axis=0)
 
-        return Decided(family, schema, values, params)
+        return FittedFunction(family, schema, values, params)

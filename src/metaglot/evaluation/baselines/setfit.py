@@ -28,7 +28,7 @@ from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.sentence import POOLINGS
 from metaglot.errors import MetaglotError
-from metaglot.evaluation.baselines.method import Decided, numbered, only_classes
+from metaglot.evaluation.baselines.method import FittedFunction, class_tasks_only, label_numbers
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 from metaglot.models.tail import tail_of
@@ -70,37 +70,39 @@ class SetFit:
     @property
     def settings(self) -> Mapping[str, object]:
         """The recorded choices: the versions, since the defaults are theirs."""
-        used = {name: version(name) for name in ("setfit", "sentence-transformers")}
-        return {**used, "weights": self.start.fingerprint()}
+        versions = {name: version(name) for name in ("setfit", "sentence-transformers")}
+        return {**versions, "weights": self.start.fingerprint()}
 
     def why_not(self, family: AnyFamily) -> str | None:
-        """Return the reason where texts are of no classes."""
-        return only_classes(family, "its pairs are of texts of one class and of two")
+        """Return the reason where a task is not of classes."""
+        return class_tasks_only(family, "its pairs are texts of one class or of two")
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
-        """Return the body and head trained on the support set; the library's own arguments, but for silence."""
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> FittedFunction:
+        """Return the body and head trained on the support set, with the default arguments of the library."""
         del shot
         from datasets import Dataset
         from transformers.trainer_callback import ProgressCallback
 
         library = cast("Any", import_module("setfit"))  # an extra; by name, for this module is called the same
-        _, numbers = numbered(support.targets)
-        rows = {"text": self.joined(support.inputs), "label": [int(number) for number in numbers]}
-        with tempfile.TemporaryDirectory() as folder, _seeded(seed, self.start) as small:
+        _, numbers = label_numbers(support.targets)
+        rows = {"text": self.join_pairs(support.inputs), "label": [int(number) for number in numbers]}
+        with tempfile.TemporaryDirectory() as folder, _seeded(seed, self.start) as short_seed:
             model = library.SetFitModel(deepcopy(self.body), LogisticRegression())
-            quiet: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "logging_strategy": "no"}
-            arguments = library.TrainingArguments(output_dir=folder, seed=small, show_progress_bar=False, **quiet)
+            quiet_options: dict[str, Any] = {"report_to": "none", "save_strategy": "no", "logging_strategy": "no"}
+            arguments = library.TrainingArguments(
+                output_dir=folder, seed=short_seed, show_progress_bar=False, **quiet_options
+            )
             trainer = library.Trainer(model, arguments, Dataset.from_dict(rows))
             trainer.st_trainer.remove_callback(ProgressCallback)
             trainer.train()
 
         def values(inputs: Inputs) -> np.ndarray:
-            return np.asarray(model.predict_proba(self.joined(inputs), as_numpy=True, show_progress_bar=False))
+            return np.asarray(model.predict_proba(self.join_pairs(inputs), as_numpy=True, show_progress_bar=False))
 
-        return Decided(family, family.schema(support.targets), values)
+        return FittedFunction(family, family.schema(support.targets), values)
 
-    def joined(self, inputs: Inputs) -> list[str]:
-        """Return one text for each pair, with the tokenizer's separator between, as SetFit has no pairs of its own."""
+    def join_pairs(self, inputs: Inputs) -> list[str]:
+        """Return one text for each pair, joined by the tokenizer's separator, since SetFit takes no pairs."""
         separator = self.start.backbone.tokenizer.sep_token or "\n"
         return [text if pair is None else f"{text} {separator} {pair}" for text, pair in inputs.rows()]
 
@@ -110,16 +112,16 @@ def sentence_transformer(start: Encoder) -> Any:
     from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]  # an extra
 
     learner = start.backbone.learner
-    kinds = ["Transformer", "Pooling", *(["Normalize"] if learner.normalise else [])]
+    module_kinds = ["Transformer", "Pooling", *(["Normalize"] if learner.normalise else [])]
     paths = ["", "1_Pooling", "2_Normalize"]
     modules = [
-        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for i, (kind, path) in enumerate(zip(kinds, paths, strict=False))
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for number, (kind, path) in enumerate(zip(module_kinds, paths, strict=False))
     ]
     if tail_of(learner.module) is not None:
         raise MetaglotError(f"{start.name}: the baseline setfit takes no model with Dense layers; leave setfit out")
-    theirs = {ours: name for name, ours in POOLINGS.items()}
-    modes = [theirs[name] for name in learner.pooling.split("+")]
+    pooling_names = {our_name: name for name, our_name in POOLINGS.items()}
+    modes = [pooling_names[name] for name in learner.pooling.split("+")]
     pooling = {"embedding_dimension": learner.hidden_size // len(modes), "pooling_mode": modes}
     with tempfile.TemporaryDirectory() as folder:
         cast("Any", learner.module).base_model.save_pretrained(folder)
@@ -135,16 +137,16 @@ def sentence_transformer(start: Encoder) -> Any:
 
 @contextmanager
 def _seeded(seed: int, start: Encoder) -> Generator[int]:
-    """Give a seed of 32 bits; the global generators, which the library seeds, are afterwards what they were.
+    """Yield a seed of 32 bits; the library seeds the global generators, whose states are restored afterwards.
 
-    Turns come before the lock of the generators, as everywhere, so that no two threads wait for each other; and the
-    states are read under it, so that no thread puts back what another one is using.
+    Turns come before the lock of the generators, as everywhere, so that no two threads wait for each other.  The states
+    are read under the lock, so that no thread restores a state while another thread draws.
     """
     backbone = start.backbone
     with turn(backbone.learner.module), turn(backbone.tokenizer), seeded(seed, backbone.learner.device):
-        before = random.getstate(), np.random.get_state()
+        states = random.getstate(), np.random.get_state()
         try:
             yield seed % 2**32
         finally:
-            random.setstate(before[0])
-            np.random.set_state(before[1])
+            random.setstate(states[0])
+            np.random.set_state(states[1])

@@ -7,7 +7,7 @@ import numpy as np
 from metaglot.seeds import generator
 
 
-def shuffled(n: int, batch_size: int, seed: int) -> Iterator[list[int]]:
+def shuffled_batches(n: int, batch_size: int, seed: int) -> Iterator[list[int]]:
     """Yield batches of row numbers for ever, of like size; every row comes once before any comes again."""
     rng = generator(seed, "batches")
     while True:

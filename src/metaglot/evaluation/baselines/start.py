@@ -1,14 +1,14 @@
-"""What baselines start from."""
+"""The models that baselines start from."""
 
 from typing import NamedTuple
 
 from metaglot.adaptation import Model
-from metaglot.evaluation.baselines.features import Remembered
+from metaglot.evaluation.baselines.features import FeatureCache
 
 
 class Start(NamedTuple):
-    """What baselines start from."""
+    """The models that baselines start from."""
 
     backbone: Model  # untouched
-    queries: Remembered  # its features of the queries, shared by the frozen arms
+    queries: FeatureCache  # its features of the queries, shared by the frozen baselines
     multitask: Model | None = None  # trained on all tasks jointly

@@ -14,7 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from metaglot.data.examples import Examples, Inputs
-from metaglot.evaluation.baselines.method import Decided, only_whole
+from metaglot.evaluation.baselines.method import FittedFunction, whole_texts_only
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -40,27 +40,27 @@ class Tfidf:
 
     def why_not(self, family: AnyFamily) -> str | None:
         """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
-        return only_whole(family, "it counts the words of whole texts")
+        return whole_texts_only(family, "it counts the words of whole texts")
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Decided:
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> FittedFunction:
         """Return the model fitted on the support set; a pair of texts counts as one text."""
         del shot, seed
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
         characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        joined = _joined(support.inputs)
+        texts = _join_pairs(support.inputs)
         blocks = [("words", words), ("characters", characters)]
         features = FeatureUnion(
-            [(name, block) for name, block in blocks if _reads(block, joined)] or [("none", _Nothing())]
+            [(name, block) for name, block in blocks if _has_features(block, texts)] or [("none", _ZeroFeature())]
         )
         schema = family.schema(support.targets)
-        linear = family.linear(features.fit_transform(joined), support.targets, schema, c=self.c)
-        return Decided(family, schema, lambda inputs: linear.values(features.transform(_joined(inputs))))
+        linear = family.linear(features.fit_transform(texts), support.targets, schema, c=self.c)
+        return FittedFunction(family, schema, lambda inputs: linear.values(features.transform(_join_pairs(inputs))))
 
 
-class _Nothing(BaseEstimator, TransformerMixin):
-    """One feature that is always zero, for texts without any."""
+class _ZeroFeature(BaseEstimator, TransformerMixin):
+    """One feature that is always zero, for texts without features."""
 
-    def fit(self, texts: Sequence[str], y: object = None) -> "_Nothing":
+    def fit(self, texts: Sequence[str], y: object = None) -> "_ZeroFeature":
         del texts, y
         return self
 
@@ -68,11 +68,11 @@ class _Nothing(BaseEstimator, TransformerMixin):
         return np.zeros((len(texts), 1))
 
 
-def _reads(block: TfidfVectorizer, texts: Sequence[str]) -> bool:
-    """Whether any of the texts has a feature: an emoji has characters and no word, an empty text neither."""
+def _has_features(block: TfidfVectorizer, texts: Sequence[str]) -> bool:
+    """Whether any of the texts has a feature: an emoji has characters but no word, an empty text has neither."""
     analyse = block.build_analyzer()
     return any(analyse(text) for text in texts)
 
 
-def _joined(inputs: Inputs) -> list[str]:
+def _join_pairs(inputs: Inputs) -> list[str]:
     return [text if pair is None else f"{text}\n{pair}" for text, pair in inputs.rows()]

@@ -8,16 +8,16 @@ from metaglot.types import Params
 
 @dataclass(frozen=True)
 class Vectors:
-    """`body.*` of one dimension, or called a bias."""
+    """The parameters `body.*` of one dimension, or with a name that ends in `bias`."""
 
-    vectors: str = "biases and norms"  # for the record: the one choice there is
+    vectors: str = "biases and norms"  # for the record of settings
 
     def init(self, body: Params, *, seed: int) -> Params:
         """Return nothing; raise MetaglotError for a body without a vector."""
         del seed
         if not self.start(body):
             raise MetaglotError(
-                "this backbone has neither biases nor norms, so bitfit has nothing to move; leave it out"
+                "this backbone has neither biases nor norms, so bitfit has nothing to train; leave it out"
             )
         return {}
 

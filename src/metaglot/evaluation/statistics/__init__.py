@@ -1,4 +1,4 @@
-"""Intervals, tests, effect sizes and ranks; what each is over is said in its module."""
+"""Intervals, tests, effect sizes and ranks; each module says over what: draws, tasks, or both."""
 
 from metaglot.evaluation.statistics.intervals import (
     Interval,
@@ -15,10 +15,10 @@ from metaglot.evaluation.statistics.intervals import (
 from metaglot.evaluation.statistics.levels import two_level
 from metaglot.evaluation.statistics.paired import cohen_dz, holm, paired_t, share_won, signed_rank
 from metaglot.evaluation.statistics.ranks import Ranking, cliques, critical_difference, friedman, rank_methods
-from metaglot.evaluation.statistics.simulation import Covered, coverage, coverage_table
+from metaglot.evaluation.statistics.simulation import CoverageResult, coverage, coverage_table
 
 __all__ = [
-    "Covered",
+    "CoverageResult",
     "Interval",
     "Key",
     "Ranking",

@@ -1,15 +1,15 @@
-"""Confidence intervals of one mean, and what each of them is uncertain about.
+"""Confidence intervals of one mean, and the uncertainty that each of them covers.
 
     t interval        x̄ ± t_{(1+level)/2, n−1} · s / √n                         (Student 1908)
     bootstrap         the expanded percentile interval of the resampled mean    (Hesterberg 2015)
     paired            the t interval of a − b over the keys that both have
     macro             per draw the mean over tasks, then the t interval over draws
 
-A score has the key (task, shot, draw).  Intervals **over draws** (per task, and the macro mean) say how far the
-mean would move had other support examples been drawn (and other seeds of the fit); tasks and queries are held
-fixed, so they do not say what would happen on other tasks or with other queries.  Intervals **over tasks**
-(`over_tasks`, bootstrap) say how far the macro mean would move had other tasks been chosen; those **over tasks and
-draws** (`two_level`, in `levels.py`) had both been.  They are wider, and with fewer than about ten tasks rough.
+A score has the key (task, shot, draw).  Intervals **over draws** (per task, and the macro mean) show how far the
+mean would move with other support examples (and other seeds of the fit); tasks and queries are fixed, so they do not
+cover other tasks or other queries.  Intervals **over tasks** (`over_tasks`, bootstrap) show how far the macro mean
+would move with other tasks; intervals **over tasks and draws** (`two_level`, in `levels.py`) with both.  They are
+wider, and rough with fewer than about ten tasks.
 
 Hesterberg, "What Teachers Should Know about the Bootstrap", 2015, https://arxiv.org/abs/1411.5279
 """
@@ -36,7 +36,7 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
-    n: int  # independent values behind it
+    n: int  # number of independent values
 
     @property
     def half(self) -> float:
@@ -88,19 +88,19 @@ def differences(a: Scores, b: Scores) -> dict[Key, float]:
 
     Raises MetaglotError when they share none.
     """
-    matched = {key: value - b[key] for key, value in a.items() if key in b}
-    if not matched:
+    pairs = {key: value - b[key] for key, value in a.items() if key in b}
+    if not pairs:
         raise MetaglotError(
             "No task, shot and draw was scored by both methods, so they cannot be compared. "
             "Evaluate both on the same tasks, shots and draws."
         )
-    return matched
+    return pairs
 
 
 def paired_difference(a: Scores, b: Scores, *, level: float = 0.95) -> Interval:
     """Return the mean of a − b over their matched keys with its t interval.
 
-    The keys are taken as independent: use it within one task and shot, and `macro_interval(differences(a, b))`
+    The keys are treated as independent: use it within one task and shot, and `macro_interval(differences(a, b))`
     over several tasks.
     """
     return t_interval(list(differences(a, b).values()), level=level)
@@ -109,7 +109,7 @@ def paired_difference(a: Scores, b: Scores, *, level: float = 0.95) -> Interval:
 def macro_interval(scores: Scores, *, level: float = 0.95) -> Interval:
     """Return the mean over tasks with its interval over draws, for the scores of one shot.
 
-    The t interval of `macro_draws`; `n` says how many draws are whole.  Raises MetaglotError when none is.
+    The t interval of `macro_draws`; `n` is the number of draws with all tasks.  Raises MetaglotError without any.
     """
     return t_interval(macro_draws(scores), level=level)
 
@@ -117,20 +117,20 @@ def macro_interval(scores: Scores, *, level: float = 0.95) -> Interval:
 def macro_draws(scores: Scores) -> list[float]:
     """Return one value for each draw, the mean over tasks; supports of one draw are independent between tasks.
 
-    Draws that lack a task are left out, for the mean would shift with the difficulty of what is missing.  Raises
-    MetaglotError when no draw has all.
+    Draws without all tasks are left out, since their mean would depend on the difficulty of the missing tasks.  Raises
+    MetaglotError when no draw has all tasks.
     """
     tasks = {task for task, _, _ in scores}
     by_draw: dict[tuple[int, int], list[float]] = defaultdict(list)
     for (_, shot, draw), value in scores.items():
         by_draw[shot, draw].append(value)
-    whole = [float(np.mean(values)) for values in by_draw.values() if len(values) == len(tasks)]
-    if not whole:
+    complete = [float(np.mean(values)) for values in by_draw.values() if len(values) == len(tasks)]
+    if not complete:
         raise MetaglotError(
             "No draw has been scored on every task, so there is no macro mean yet. "
             "Run the same evaluation again: it goes on where it stopped."
         )
-    return whole
+    return complete
 
 
 def over_tasks(scores: Scores, *, level: float = 0.95, seed: int = 0) -> Interval:

@@ -1,8 +1,8 @@
 """The bootstrap on two levels: other tasks, and within each of them other draws.
 
 A score of task i at draw j is taken as  y_ij = μ + b_i + e_ij  with tasks b_i ~ (0, σ_b²), draws e_ij ~ (0, σ_w²).
-The means ȳ_i of the a tasks scatter by more than σ_b², for they hold the mean of m draws.  Resampling them, and then
-draws within them, would count that noise twice; so both levels are rescaled to the variance that they stand for:
+The means ȳ_i of the a tasks have a larger variance than σ_b², since each is the mean of m draws.  Resampling them, and
+then draws within them, would count that noise twice; so both levels are rescaled to the variance of their own level:
 
     b̂_i  = c · (ȳ_i − ȳ),   c² = max(0, 1 − s_w²/(m s²)) · a/(a−1),   s² the variance of the ȳ_i
     ê_ij = √(m/(m−1)) · (y_ij − ȳ_i)
@@ -24,10 +24,10 @@ from metaglot.evaluation.statistics.intervals import Interval, Scores, bootstrap
 def two_level(scores: Scores, *, level: float = 0.95, resamples: int = 4000, seed: int = 0) -> Interval:
     """Return the mean over tasks with its bootstrap interval over tasks and draws; `n` counts the tasks.
 
-    For the scores (or paired differences) of one shot.  The tails are taken at Φ(−t_{(1+level)/2, a−1}), because a
-    tasks determine their own scatter no better.  With one task the interval is over its draws alone.  It covers less
-    than it says with fewer than about ten tasks: `benchmarks/coverage.py` measures how much.  Raises MetaglotError
-    for no scores.
+    For the scores (or paired differences) of one shot.  The tails are taken at Φ(−t_{(1+level)/2, a−1}), because the
+    variance between tasks is estimated from a tasks.  With one task the interval is over its draws only.  With fewer
+    than about ten tasks it covers less than its level: `benchmarks/coverage.py` measures how much.  Raises
+    MetaglotError for no scores.
     """
     groups = _by_task(scores)
     if len(groups) == 1:
@@ -36,10 +36,10 @@ def two_level(scores: Scores, *, level: float = 0.95, resamples: int = 4000, see
     means = np.array([group.mean() for group in groups])
     centres = _between(means, groups)
     rng = np.random.default_rng(seed)
-    picked = rng.integers(0, tasks, size=(resamples, tasks))
-    values = centres[picked]
+    task_numbers = rng.integers(0, tasks, size=(resamples, tasks))
+    values = centres[task_numbers]
     for number, group in enumerate(groups):
-        places = picked == number
+        places = task_numbers == number
         values[places] += _noise(group, int(places.sum()), rng)
     mean = float(means.mean())
     tail = stats.norm.cdf(-student_quantile(level, tasks))
@@ -48,16 +48,16 @@ def two_level(scores: Scores, *, level: float = 0.95, resamples: int = 4000, see
 
 
 def _by_task(scores: Scores) -> list[np.ndarray]:
-    found: dict[str, list[float]] = defaultdict(list)
+    values_by_task: dict[str, list[float]] = defaultdict(list)
     for (task, _, _), value in scores.items():
-        found[task].append(value)
-    if not found:
+        values_by_task[task].append(value)
+    if not values_by_task:
         raise MetaglotError("An interval needs at least one value, and got none.")
-    return [np.array(values, dtype=np.float64) for values in found.values()]
+    return [np.array(values, dtype=np.float64) for values in values_by_task.values()]
 
 
 def _between(means: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the tasks' deviations [a], rescaled to have the variance that tasks alone account for."""
+    """Return the tasks' deviations [a], rescaled to the variance between tasks."""
     tasks, spread = len(means), float(means.var(ddof=1))
     noise = float(np.mean([group.var(ddof=1) / len(group) if len(group) > 1 else 0.0 for group in groups]))
     share = max(0.0, 1 - noise / spread) if spread > 0 else 0.0
@@ -65,7 +65,7 @@ def _between(means: np.ndarray, groups: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _noise(group: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return `count` means of as many residuals as the task has draws; zeros where one draw shows no scatter."""
+    """Return `count` means, each of as many residuals as the task has draws; zeros for a task with one draw."""
     size = len(group)
     if size < 2:
         return np.zeros(count)

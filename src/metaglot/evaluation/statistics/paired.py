@@ -1,12 +1,12 @@
-"""Is a paired difference there, and how large is it against its own scatter?
+"""Tests of paired differences, and their size relative to their standard deviation.
 
     paired t      t = d̄ / (s_d / √n), n − 1 degrees of freedom                       (Student 1908)
     signed rank   Wilcoxon's W over the ranks of |d|; exact without ties up to 50    (Wilcoxon 1945)
     Holm          p̃_(i) = max_{j ≤ i} min(1, (m − j + 1) p_(j)), p ascending         (Holm 1979)
     effect size   d_z = d̄ / s_d; its interval inverts the noncentral t               (Cohen 1988; Cumming & Finch 2001)
 
-All tests are two-sided.  What the differences are over decides what a test speaks of: over draws of fixed tasks, or
-over tasks, which Demšar (2006, https://jmlr.org/papers/v7/demsar06a.html) advises for claims about tasks in general.
+All tests are two-sided.  Differences over draws of fixed tasks test a claim about these tasks; differences over tasks
+test a claim about tasks in general, as Demšar (2006, https://jmlr.org/papers/v7/demsar06a.html) advises.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ NODES = 200  # of the quadrature of a noncentral t: errors below 1e-4 from three
 def paired_t(differences: Sequence[float]) -> float:
     """Return the p of the paired t test that the mean difference is zero.
 
-    NaN with fewer than two differences, and where all are the same (no scatter to judge by), but 1 if all are zero.
+    NaN with fewer than two differences, and where all are equal (their variance is zero), but 1 if all are zero.
     """
     values = np.asarray(differences, dtype=np.float64)
     if len(values) and not values.any():
@@ -36,7 +36,7 @@ def paired_t(differences: Sequence[float]) -> float:
 
 
 def signed_rank(differences: Sequence[float]) -> float:
-    """Return the p of Wilcoxon's signed-rank test that the differences lie symmetrically about zero.
+    """Return the p of Wilcoxon's signed-rank test that the differences are symmetric about zero.
 
     Zeros are left out.  NaN for no differences, 1 if all are zero.  With n differences p cannot be below 2^(1−n):
     with five tasks or fewer it never reaches 0.05.
@@ -50,17 +50,17 @@ def signed_rank(differences: Sequence[float]) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Return the Holm-adjusted p values, in the order given; NaN stays, and does not count as a test.
+    """Return the Holm-adjusted p values, in the given order; NaN stays NaN, and is not counted as a test.
 
     Raises MetaglotError for a p outside [0, 1].
     """
-    known = [number for number, p in enumerate(ps) if not np.isnan(p)]
-    wrong = [ps[number] for number in known if not 0 <= ps[number] <= 1]
-    if wrong:
-        raise MetaglotError(f"A p value lies between 0 and 1, and one is {wrong[0]}.")
+    tests = [number for number, p in enumerate(ps) if not np.isnan(p)]
+    invalid = [ps[number] for number in tests if not 0 <= ps[number] <= 1]
+    if invalid:
+        raise MetaglotError(f"A p value lies between 0 and 1, and one is {invalid[0]}.")
     adjusted, largest = [float("nan")] * len(ps), 0.0
-    for rank, number in enumerate(sorted(known, key=lambda n: ps[n])):
-        largest = max(largest, min(1.0, (len(known) - rank) * ps[number]))
+    for rank, number in enumerate(sorted(tests, key=lambda index: ps[index])):
+        largest = max(largest, min(1.0, (len(tests) - rank) * ps[number]))
         adjusted[number] = largest
     return adjusted
 
@@ -82,7 +82,7 @@ def cohen_dz(differences: Sequence[float], *, level: float = 0.95) -> Interval:
 
 
 def share_won(differences: Sequence[float]) -> float:
-    """Return the share of differences above zero, those of zero counted half.
+    """Return the share of differences above zero; a difference of zero counts half.
 
     Raises MetaglotError for no differences.
     """
@@ -104,8 +104,8 @@ def _quadrature(freedom: int) -> tuple[np.ndarray, np.ndarray]:  # [NODES], [NOD
     return np.sqrt(stats.chi2.ppf((nodes + 1) / 2, freedom) / freedom), weights
 
 
-def _noncentrality(t: float, freedom: int, at: float) -> float:
-    """Return the noncentrality δ with P(T_freedom(δ) ≤ t) = at; the probability falls as δ rises.
+def _noncentrality(t: float, freedom: int, probability: float) -> float:
+    """Return the noncentrality δ with P(T_freedom(δ) ≤ t) = probability; it falls as δ rises.
 
     P = E_U[Φ(t √(U/freedom) − δ)] over U ~ χ²_freedom, by Gauss–Legendre in the probability of U: SciPy's noncentral
     t is NaN in far tails, where the search begins.
@@ -114,7 +114,7 @@ def _noncentrality(t: float, freedom: int, at: float) -> float:
     scaled = t * scales
 
     def gap(delta: float) -> float:
-        return float(special.ndtr(scaled - delta) @ weights) / 2 - at
+        return float(special.ndtr(scaled - delta) @ weights) / 2 - probability
 
     reach = 9.0 + abs(t)
     while gap(t - reach) < 0 or gap(t + reach) > 0:

@@ -21,7 +21,7 @@ from metaglot.errors import MetaglotError
 
 
 class Ranking(NamedTuple):
-    """Methods from the best mean rank to the worst, with what tells them apart."""
+    """Methods from the best mean rank to the worst, with the tests of their differences."""
 
     methods: tuple[str, ...]
     ranks: tuple[float, ...]  # mean over tasks, 1 is best
@@ -31,7 +31,7 @@ class Ranking(NamedTuple):
     p_f: float  # of Iman and Davenport's F
     critical: float  # Nemenyi's critical difference of mean ranks
     alpha: float
-    cliques: tuple[tuple[int, int], ...]  # first and last place of each group not told apart
+    cliques: tuple[tuple[int, int], ...]  # first and last place of each group without a significant difference
 
 
 def rank_methods(methods: Sequence[str], scores: np.ndarray, *, alpha: float = 0.05) -> Ranking:
@@ -45,10 +45,10 @@ def rank_methods(methods: Sequence[str], scores: np.ndarray, *, alpha: float = 0
             f"{len(methods)} methods. Evaluate more tasks or baselines, or compare pairs."
         )
     tasks, count = scores.shape
-    each = stats.rankdata(-scores, axis=1)  # [N, k]
-    chi2, p, p_f = friedman(each)
-    order = np.argsort(each.mean(axis=0), kind="stable")
-    ranks = tuple(float(rank) for rank in each.mean(axis=0)[order])
+    task_ranks = stats.rankdata(-scores, axis=1)  # [N, k]
+    chi2, p, p_f = friedman(task_ranks)
+    order = np.argsort(task_ranks.mean(axis=0), kind="stable")
+    ranks = tuple(float(rank) for rank in task_ranks.mean(axis=0)[order])
     critical = critical_difference(count, tasks, alpha=alpha)
     names = tuple(methods[int(number)] for number in order)
     return Ranking(names, ranks, tasks, chi2, p, p_f, critical, alpha, cliques(ranks, critical))
@@ -64,8 +64,12 @@ def friedman(ranks: np.ndarray) -> tuple[float, float, float]:
     if scatter == 0:
         return 0.0, 1.0, 1.0
     chi2 = float((count - 1) * ((ranks.sum(axis=0) - tasks * (count + 1) / 2) ** 2).sum() / scatter)
-    below = tasks * (count - 1) - chi2
-    p_f = 0.0 if below <= 1e-9 else float(stats.f.sf((tasks - 1) * chi2 / below, count - 1, (count - 1) * (tasks - 1)))
+    denominator = tasks * (count - 1) - chi2
+    p_f = (
+        0.0
+        if denominator <= 1e-9
+        else float(stats.f.sf((tasks - 1) * chi2 / denominator, count - 1, (count - 1) * (tasks - 1)))
+    )
     return chi2, float(stats.chi2.sf(chi2, count - 1)), p_f
 
 
@@ -76,10 +80,10 @@ def critical_difference(methods: int, tasks: int, *, alpha: float = 0.05) -> flo
 
 
 def cliques(ranks: Sequence[float], critical: float) -> tuple[tuple[int, int], ...]:
-    """Return first and last place of the largest groups of ascending ranks no further apart than `critical`."""
-    found: list[tuple[int, int]] = []
+    """Return first and last place of the largest groups of ascending ranks within `critical` of each other."""
+    groups: list[tuple[int, int]] = []
     for first, rank in enumerate(ranks):
-        last = max(n for n, other in enumerate(ranks) if other - rank <= critical)
-        if last > first and (not found or last > found[-1][1]):
-            found.append((first, last))
-    return tuple(found)
+        last = max(place for place, other in enumerate(ranks) if other - rank <= critical)
+        if last > first and (not groups or last > groups[-1][1]):
+            groups.append((first, last))
+    return tuple(groups)

@@ -1,4 +1,4 @@
-"""Does an interval hold the truth as often as it says?  Simulations whose truth is known."""
+"""Simulations that measure how often an interval covers the true value."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -20,8 +20,8 @@ from metaglot.seeds import fold
 RESAMPLES = 1000  # of a bootstrap within a simulation
 
 
-class Covered(NamedTuple):
-    """How often an interval of nominal 95 % held the true value."""
+class CoverageResult(NamedTuple):
+    """The share of trials in which an interval of nominal 95 % covered the true value."""
 
     interval: str
     sample: str
@@ -35,25 +35,25 @@ Draw = Callable[[np.random.Generator], Sequence[float]]
 def coverage(
     interval: Callable[[Sequence[float]], Interval], draw: Draw, *, truth: float, trials: int, seed: int = 0
 ) -> float:
-    """Return how often `interval` of a simulated sample holds `truth`."""
+    """Return the share of simulated samples whose `interval` covers `truth`."""
     rng = np.random.default_rng(seed)
-    held = 0
+    hits = 0
     for _ in range(trials):
-        found = interval(draw(rng))
-        held += found.low <= truth <= found.high
-    return held / trials
+        result = interval(draw(rng))
+        hits += result.low <= truth <= result.high
+    return hits / trials
 
 
-def coverage_table(*, trials: int, seed: int = 0) -> Iterator[Covered]:
+def coverage_table(*, trials: int, seed: int = 0) -> Iterator[CoverageResult]:
     """Yield the coverage of each kind of interval on samples like those of an evaluation."""
     for number, (name, sample, interval, draw, truth) in enumerate(_cases()):
-        held = coverage(interval, draw, truth=truth, trials=trials, seed=fold(seed, "coverage", number))
-        yield Covered(name, sample, held, trials)
+        share = coverage(interval, draw, truth=truth, trials=trials, seed=fold(seed, "coverage", number))
+        yield CoverageResult(name, sample, share, trials)
 
 
 def grid(values: np.ndarray) -> dict[Key, float]:
     """Return values [tasks, draws] as the scores of one shot."""
-    return {(str(task), 1, draw): float(v) for task, row in enumerate(values) for draw, v in enumerate(row)}
+    return {(str(task), 1, draw): float(value) for task, row in enumerate(values) for draw, value in enumerate(row)}
 
 
 def two_levels(rng: np.random.Generator, *, tasks: int, draws: int, between: float, within: float) -> np.ndarray:
@@ -83,11 +83,17 @@ def _cases() -> Iterator[_Case]:
         yield "Cohen's d_z", f"{n} normal differences, d_z = 0.8", cohen_dz, normal(n), 0.8
     yield from _level_cases()
     for pool in (8, 25, 50, 250):
-        yield "t", f"10 draws of 8 from the same {pool} normal values, their means", t_interval, _drawn(pool), 0.0
+        yield (
+            "t",
+            f"10 draws of 8 from the same {pool} normal values, their means",
+            t_interval,
+            _draws_of_one_pool(pool),
+            0.0,
+        )
 
 
-def _drawn(pool: int) -> Draw:
-    """Return means of 8 values each of one pool: draws from a class with few texts have some in common."""
+def _draws_of_one_pool(pool: int) -> Draw:
+    """Return means of 8 values of one pool: draws from a class with few texts share some of them."""
 
     def draw(rng: np.random.Generator) -> Sequence[float]:
         values = rng.normal(0, 1, pool)
