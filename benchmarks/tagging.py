@@ -31,7 +31,7 @@ from metaglot.adaptation.token_units import window_batch, windows_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.spans import Span, Spans
 from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
-from metaglot.evaluation.baselines import FineTune, FrozenInstant, Remembered, Tuned, ours
+from metaglot.evaluation.baselines import FeatureCache, FineTune, FineTuneSettings, FrozenInstant, ours
 from metaglot.evaluation.protocol import Limit
 from metaglot.evaluation.result import Result
 from metaglot.families.family import AnyFamily, Places, Predictions, Schema
@@ -49,7 +49,9 @@ MIDDLE = (3, 4, 5)  # layers
 FREEDOM = (
     30.0  # C of the logistic regression, of 10, 30, 100, 300 the best on AddToPlaylist, PlayMusic, politics, wnut17
 )
-TUNED = {5: Tuned(1e-4, 20)}  # of 20, 40 and 80 steps the quickest, and as good as the others on PlayMusic and politics
+TUNED = {
+    5: FineTuneSettings(1e-4, 20)
+}  # of 20, 40 and 80 steps the quickest, and as good as the others on PlayMusic and politics
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ def main() -> None:
     floors: list[Any] = [
         Dictionary(),
         WordLR(plain, "frozen-middle", MIDDLE),
-        FrozenInstant(plain, Remembered(plain.encoder)),
+        FrozenInstant(plain, FeatureCache(plain.encoder)),
     ]
     methods = floors if args.floors else []
     methods += [FineTune(plain.encoder, by_shot=TUNED)] if args.finetune_draws != 0 else []
