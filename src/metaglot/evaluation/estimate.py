@@ -98,9 +98,7 @@ def estimate_seconds(
     totals: defaultdict[str, float] = defaultdict(float)
     for cell in cells:
         task, groups = task_by_name[cell.task], len(task_by_name[cell.task].draws.labels)
-        work = work_of(
-            by_name[cell.method], shot=cell.shot, classes=groups, queries=plan.queries, family=task.family
-        )
+        work = work_of(by_name[cell.method], shot=cell.shot, classes=groups, queries=plan.queries, family=task.family)
         text_cost = seconds[cell.task]
         totals[cell.method] += work.embedded * text_cost.embedding + work.trained * text_cost.training
     return dict(totals)
