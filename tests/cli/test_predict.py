@@ -96,7 +96,7 @@ def test_all_columns_are_kept(metaglot, mine, tmp_path):
 def test_what_cannot_be_written_is_refused(metaglot, mine, examples, tmp_path):
     out = tmp_path / "out.csv"
     for arguments, says in (
-        ((examples, "--out", out), "has a column 'label' already; name the new columns otherwise"),
+        ((examples, "--out", out), "has a column 'label' already; give the new columns other names"),
         ((examples, "--out", tmp_path / "out.xlsx"), "choose one of .csv, .tsv, .jsonl, .parquet"),
         ((examples, "--out", examples, "--new-columns", "label=guess"), "exists already"),
         ((examples, "--out", out, "--explain"), "--explain has no use beside --out"),

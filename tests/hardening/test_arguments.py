@@ -147,7 +147,7 @@ def test_more_shots_than_examples_is_said_once(handled, tiny, desk):
     said = handled(*arguments, "--against", "tfidf", code=0)
     notes = [line for line in said.err.splitlines() if line.startswith("note: ")]
     assert len(notes) == 1
-    assert "examples: 99 shots are more than" in notes[0]
+    assert "examples: fewer than 99 examples are left for 99 shots" in notes[0]
     assert all(f"'{label}' (2)" in notes[0] for label in ("billing", "delivery", "technical"))
     rows = [json.loads(line) for line in (desk / "r" / "results.jsonl").read_text().splitlines()]
     assert {(row["shot"], row["support"]) for row in rows} == {(1, 3), (99, 6)}

@@ -116,7 +116,7 @@ def test_evaluate_copes_with_a_rare_class(handled, tiny, tmp_path):
     file = write(tmp_path / "uneven.jsonl", *made({"billing": 36, "delivery": 4}, seed=6))
     arguments = ("--shots", 8, "--draws", 2, "--efforts", "instant", "--against", "tfidf", "--out", tmp_path / "r")
     said = handled("evaluate", tiny, file, *arguments, code=0)
-    assert "uneven: 8 shots are more than" in said.err
+    assert "uneven: fewer than 8 examples are left for 8 shots" in said.err
     assert "'delivery' (2)" in said.err
     rows = [json.loads(line) for line in (tmp_path / "r" / "results.jsonl").read_text().splitlines()]
     assert {row["support"] for row in rows} == {10}
