@@ -7,15 +7,15 @@ from metaglot.config import parse_recipe
 from metaglot.config.goal import GoalSettings, goal_of
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
-from metaglot.metric import ACCURACY, CLASSIFICATION, LABELLED, LOSS, least_loss
+from metaglot.metric import ACCURACY, ACCURACY_AND_LOSS, CLASSIFICATION, LOSS, error_metric
 
-MAE = least_loss("mae", "MAE", "stars")
+MAE = error_metric("mae", "MAE", "stars")
 DATA = "data: {train: [a.csv], validation: [b.csv]}\n"
 
 
 def test_a_goal_of_accuracy_and_one_of_a_loss():
-    assert goal_of(GoalSettings(at_least=0.9), LABELLED) == (ACCURACY, 0.9)
-    assert goal_of(GoalSettings(metric="loss", at_most=0.5), LABELLED) == (LOSS, 0.5)
+    assert goal_of(GoalSettings(at_least=0.9), ACCURACY_AND_LOSS) == (ACCURACY, 0.9)
+    assert goal_of(GoalSettings(metric="loss", at_most=0.5), ACCURACY_AND_LOSS) == (LOSS, 0.5)
     assert goal_of(GoalSettings(metric="mae", at_most=0.5), (MAE,)) == (MAE, 0.5)
 
 
@@ -46,7 +46,7 @@ def test_goals_of_a_recipe_that_cannot_be(goal, said):
 )
 def test_goals_that_the_tasks_cannot_tell(goal, said):
     with pytest.raises(MetaglotError, match=said):
-        goal_of(goal, LABELLED)
+        goal_of(goal, ACCURACY_AND_LOSS)
     with pytest.raises(MetaglotError, match=r"goal\.at_least: a lower MAE is better: give at_most; got 0\.5"):
         goal_of(GoalSettings(metric="mae", at_least=0.5), (MAE,))
 

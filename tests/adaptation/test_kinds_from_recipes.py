@@ -88,7 +88,7 @@ def test_a_recipe_becomes_a_prediction(recipe, tmp_path, name, kind):
     primary = objective.measures[0]
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     *_, held = [line for line in lines if line["kind"] == "validation"]
-    assert primary.can_be(held[primary.name])
+    assert primary.in_bounds(held[primary.name])
     assert "accuracy" not in held
     described = json.loads((tmp_path / "run/model.json").read_text())
     assert [one["name"] for one in described["measures"]] == [one.name for one in objective.measures]

@@ -115,7 +115,7 @@ def test_the_measures_say_what_the_metrics_are_and_which_way_is_better(kind, ber
     head = {"head.weight": torch.eye(spec.outputs, spec.inputs).double(), "head.bias": torch.zeros(spec.outputs)}
     found = episode.objective.metrics(problem.logits(head, episode.query), episode.query)
     assert set(found) == {metric.name for metric in episode.objective.measures}
-    assert all(metric.can_be(found[metric.name]) for metric in episode.objective.measures)
+    assert all(metric.in_bounds(found[metric.name]) for metric in episode.objective.measures)
     if spec.level != "pooled":
         return
     targets = problem.units(head, episode.query).targets.double()

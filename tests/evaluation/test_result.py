@@ -7,9 +7,9 @@ import pytest
 
 from metaglot.evaluation.result import parse_row, row_of
 from metaglot.evaluation.store import append, read_results
-from metaglot.metric import ACCURACY, CLASSIFICATION, Metric, least_loss
+from metaglot.metric import ACCURACY, CLASSIFICATION, Metric, error_metric
 
-MAE = least_loss("mae", "MAE", "stars")
+MAE = error_metric("mae", "MAE", "stars")
 MEASURES = (MAE, Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0))
 FIRST = {"task": "a", "shot": 1, "draw": 0, "method": "m", "accuracy": 0.5, "macro_f1": 0.4, "ece": 0.1}
 FIRST |= {"cpu_seconds": 1.0, "queries": 5, "support": 2, "seed": 0, "model": "m", "bins": [[1, 5, 2.5, 3]]}

@@ -12,7 +12,7 @@ import pytest
 
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.store import append
-from metaglot.metric import Metric, least_loss, share
+from metaglot.metric import Metric, error_metric, share
 from metaglot.report import gather
 from metaglot.report.benchmark import benchmark
 from metaglot.report.charts import cpu_chart, difference_chart, method_chart, ranking_chart, shots_chart
@@ -26,7 +26,7 @@ from metaglot.report.summary import better_frozen, by_metric, macro, mean_of, me
 from metaglot.report.table import grids, markdown
 
 ERROR = share("error", better="lower")
-MAE = least_loss("mae", "MAE", "stars")
+MAE = error_metric("mae", "MAE", "stars")
 RHO = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
 
 

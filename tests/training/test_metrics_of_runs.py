@@ -10,7 +10,7 @@ from metaglot.cli.pretrain import held_out_note
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification
 from metaglot.families.language.judging import TOKENS
-from metaglot.metric import ACCURACY, LOSS, by_name, least_loss
+from metaglot.metric import ACCURACY, LOSS, error_metric, metrics_by_name
 from metaglot.report import curve_chart, gather
 from metaglot.report.charts import validation_chart
 from metaglot.report.headline import run_headline
@@ -19,7 +19,7 @@ from metaglot.report.sections import sections
 from metaglot.training import Goal, run, validate
 from metaglot.training.run import read_metrics
 
-MAE = least_loss("mae", "MAE", "stars")
+MAE = error_metric("mae", "MAE", "stars")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def test_what_is_said_and_drawn_of_a_run(tmp_path):
         {"kind": "validation", "step": s, "mae": 1.0 - s / 100, "accuracy": 0.5, "ci95": 0.02} for s in (0, 10, 20)
     ]
     lines += [{"kind": "step", "step": 20, "loss": 0.5}]
-    for name, measures in (("plain", None), ("rated", [MAE.described(), LOSS.described()])):
+    for name, measures in (("plain", None), ("rated", [MAE.to_json(), LOSS.to_json()])):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -120,4 +120,4 @@ def test_what_is_said_and_drawn_of_a_run(tmp_path):
 
 def test_tokens_are_judged_by_their_loss():
     assert [metric.better for metric in TOKENS] == ["lower", "lower", "higher"]
-    assert list(by_name(TOKENS)) == ["loss", "perplexity", "accuracy"]
+    assert list(metrics_by_name(TOKENS)) == ["loss", "perplexity", "accuracy"]

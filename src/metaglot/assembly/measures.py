@@ -9,7 +9,7 @@ from metaglot.config.goal import goal_of
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
 from metaglot.families.family import Schema
-from metaglot.metric import LABELLED, Measures, by_name
+from metaglot.metric import ACCURACY_AND_LOSS, Measures, metrics_by_name
 from metaglot.models.heads.able import cannot_make
 from metaglot.tasks import Source
 from metaglot.types import Algorithm, Objective, TaskInfo
@@ -37,7 +37,7 @@ def measures_of(validation: Sequence[Source], train: Sequence[Source]) -> Measur
             f"data.validation: the tasks have different metrics ({listing}), and such scores have no common mean; "
             "validate on sets of one kind"
         )
-    return next(iter(by_kind.values()), LABELLED)
+    return next(iter(by_kind.values()), ACCURACY_AND_LOSS)
 
 
 def check_goal(recipe: Recipe) -> None:
@@ -49,7 +49,7 @@ def check_goal(recipe: Recipe) -> None:
         return
     tasks = dict.fromkeys(settings.task for settings in recipe.data.validation)
     candidates = [objective_of(kind).measures for kind in (FAMILIES if "" in tasks else tasks)]
-    goal_of(recipe.goal, next((one for one in candidates if recipe.goal.metric in by_name(one)), candidates[0]))
+    goal_of(recipe.goal, next((one for one in candidates if recipe.goal.metric in metrics_by_name(one)), candidates[0]))
 
 
 def check_learns(algorithm: Algorithm, name: str, sources: Sequence[Source]) -> None:

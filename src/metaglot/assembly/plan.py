@@ -23,7 +23,7 @@ from metaglot.data.seen import Part
 from metaglot.data.trained import named_in
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification
-from metaglot.metric import LABELLED, Measures
+from metaglot.metric import ACCURACY_AND_LOSS, Measures
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.limits import check_length
 from metaglot.models.trainable import check_trains
@@ -82,8 +82,8 @@ def assemble(
     hashes |= text.fingerprints if text else {}
     description |= {"data": sorted(hashes), "fingerprints": hashes}
     description |= {"validation": sorted(validation_hashes), "validation_fingerprints": validation_hashes}
-    if measures != LABELLED:
-        description |= {"measures": [metric.described() for metric in measures]}
+    if measures != ACCURACY_AND_LOSS:
+        description |= {"measures": [metric.to_json() for metric in measures]}
     texts = (*parts_of(train, tables), *(text.parts if text else ()))
     return Assembled(plan, backbone, train, validation, description, texts, base)
 

@@ -248,7 +248,7 @@ def _print_outcome(adapted: "Adapted", out: Path, metric: Metric, score: float |
             tell(choice.expected.sentence())
     if reads in ("first", "second"):
         tell(f"of two texts it reads only the {reads}; --reads both reads both")
-    score_text = "" if score is None else f", cross-validated {metric.words} {metric.with_unit(score)}"
+    score_text = "" if score is None else f", cross-validated {metric.words} {metric.format_with_unit(score)}"
     tell(f"{summary_of(adapted)}{score_text} → {out}")
     input_words = (
         "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"

@@ -175,7 +175,7 @@ def _write(out: Path, results: list[Result]) -> Path:
 def _summary(results: list[Result]) -> str:
     shot = SHOTS[-1]
     gain = next(comparison for comparison in comparisons(results) if comparison.shot == shot and not comparison.single)
-    gain_text = f"{gain.metric.shown_gain(gain.draws.mean)} {gain.metric.points}"
+    gain_text = f"{gain.metric.format_gain(gain.draws.mean)} {gain.metric.gain_unit}"
     return (
         f"At {shot} shots the meta-pretrained encoder, without a gradient step, is {gain_text} "
         f"from the {gain.against} arm on tasks never seen, 95 % interval {intervals(gain)}."

@@ -264,7 +264,7 @@ def unsolved_note(record: "Record") -> str:
 def held_out_note(record: "Record", metrics: Sequence[Metric]) -> str:
     """Return the outcome of a validation: the metrics on held-out tasks, the perplexity of held-out text."""
     recorded = [metric for metric in metrics if metric.name in record]
-    notes = [f"held-out {metric.words} {metric.with_unit(float(record[metric.name]))}" for metric in recorded]
+    notes = [f"held-out {metric.words} {metric.format_with_unit(float(record[metric.name]))}" for metric in recorded]
     if "perplexity" in record:
         notes.append(f"held-out perplexity {float(record['perplexity']):.1f}")
     return ", ".join(notes)

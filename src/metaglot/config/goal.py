@@ -4,7 +4,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from metaglot.config.strict import MOST, Strict
 from metaglot.errors import MetaglotError
-from metaglot.metric import LABELLED, Measures, Metric, by_name
+from metaglot.metric import ACCURACY_AND_LOSS, Measures, Metric, metrics_by_name
 
 
 class GoalSettings(Strict):
@@ -18,7 +18,7 @@ class GoalSettings(Strict):
     @field_validator("at_least", "at_most")
     @classmethod
     def _within_bounds(cls, score: float | None, info: ValidationInfo) -> float | None:
-        metric = by_name(LABELLED).get(str(info.data.get("metric")))
+        metric = metrics_by_name(ACCURACY_AND_LOSS).get(str(info.data.get("metric")))
         fault = None if metric is None or score is None else fault_of(metric, str(info.field_name), score)
         if fault:
             raise ValueError(fault)
@@ -36,7 +36,7 @@ def fault_of(metric: Metric, bound: str, score: float) -> str | None:
     right = "at_least" if metric.better == "higher" else "at_most"
     if bound != right:
         return f"a {metric.better} {metric.words} is better: give {right}"
-    if not metric.can_be(score):
+    if not metric.in_bounds(score):
         low, high = ("…" if end is None else f"{end:g}" for end in (metric.low, metric.high))
         share = f" (a share, {score / 100:g} for {score:g} %)" if metric.unit == "%" and 1 < score <= 100 else ""
         return f"{metric.words} lies between {low} and {high}{share}"
@@ -50,9 +50,9 @@ def goal_of(goal: GoalSettings, measures: Measures) -> tuple[Metric, float]:
 
     Raises MetaglotError where the tasks are not judged by that metric, or the score cannot be a goal.
     """
-    metric = by_name(measures).get(goal.metric)
+    metric = metrics_by_name(measures).get(goal.metric)
     if metric is None:
-        known = ", ".join(by_name(measures))
+        known = ", ".join(metrics_by_name(measures))
         raise MetaglotError(
             f"goal.metric: the validation tasks are judged by {known}, and {goal.metric!r} is none of them"
         )

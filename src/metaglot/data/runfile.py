@@ -7,7 +7,7 @@ from pydantic import Field
 
 from metaglot.data.checked import Stored, read_plain
 from metaglot.errors import MetaglotError
-from metaglot.metric import LABELLED, Metric
+from metaglot.metric import ACCURACY_AND_LOSS, Metric
 
 RUN = "model.json"
 WAY_OUT = "resume the run to write it anew"
@@ -42,7 +42,7 @@ class RunFile(Stored):
     validation: list[str] = Field(default=[])
     validation_fingerprints: dict[str, str] = Field(default={})
     average_of: list[str] = Field(default=[])
-    measures: tuple[Metric, ...] = Field(default=LABELLED, min_length=1)  # of validation; the first is the primary one
+    measures: tuple[Metric, ...] = Field(default=ACCURACY_AND_LOSS, min_length=1)  # of validation; the first is primary
 
 
 def read_described(file: Path) -> tuple[RunFile, dict[str, Any]]:

@@ -96,5 +96,5 @@ def parse_row(line: bytes) -> Result:
 
 def row_of(result: Result) -> dict[str, Any]:
     """Return the result as JSON, without what a row that says nothing of it is read with (`LATER`)."""
-    row = asdict(result) | {"measures": [metric.described() for metric in result.measures]}
+    row = asdict(result) | {"measures": [metric.to_json() for metric in result.measures]}
     return {name: value for name, value in row.items() if name not in LATER or getattr(result, name) != LATER[name]}

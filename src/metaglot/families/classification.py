@@ -22,7 +22,7 @@ from metaglot.families.other_kind import check_no_numbers, check_one_each
 from metaglot.families.quiet_sklearn import quiet_sklearn
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
-from metaglot.metric import ACCURACY, CLASSIFICATION, ECE, LABELLED, MACRO_F1, Measures
+from metaglot.metric import ACCURACY, ACCURACY_AND_LOSS, CLASSIFICATION, ECE, MACRO_F1, Measures
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
@@ -84,7 +84,7 @@ class Classification:
     @property
     def measures(self) -> Measures:
         """Accuracy, the primary one, and loss."""
-        return LABELLED
+        return ACCURACY_AND_LOSS
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from metaglot.families.heads.labels import LabelHead, label_head, one_vs_rest, t
 from metaglot.families.other_kind import check_no_numbers
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
-from metaglot.metric import MACRO_F1, Measures, least_loss, share
+from metaglot.metric import MACRO_F1, Measures, error_metric, share
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
 MICRO_F1 = share("micro_f1", "micro F1")
 LABEL_ECE = share("ece", "ECE", better="lower", meaning="expected calibration error of the labels in % (15 bins)")
-MEASURES: Measures = (MACRO_F1, MICRO_F1, least_loss("loss", unit="nats a label"))
+MEASURES: Measures = (MACRO_F1, MICRO_F1, error_metric("loss", unit="nats a label"))
 UNJUDGED = -1.0  # of a label of which is not known whether a text has it
 
 

@@ -27,7 +27,7 @@ from metaglot.families.heads.numbers import Line, centred, levels_of, nearest_le
 from metaglot.families.other_kind import check_levels
 from metaglot.families.scoring import Scored, check_values, ndcg, rank_correlation
 from metaglot.families.support_units import SupportUnits
-from metaglot.metric import Measures, Metric, least_loss
+from metaglot.metric import Measures, Metric, error_metric
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
@@ -35,7 +35,7 @@ MAE, RMSE = (
     Metric(name, name.upper(), better="lower", low=0.0, of_targets=True) for name in ("mae", "rmse")
 )  # in the unit of the numbers
 SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
-MEASURES: Measures = (MAE, RMSE, least_loss("loss", unit=""))
+MEASURES: Measures = (MAE, RMSE, error_metric("loss", unit=""))
 NDCG = Metric(
     "ndcg5",
     "nDCG@5",

@@ -73,7 +73,7 @@ def gains(groups: Groups, ours: str, metric: Metric) -> Grid:
     if len([arm for arm in FROZEN if arm in others]) > 1:
         rows.append((Text(BETTER), *(_frozen(groups[group], shot, ours) for group, shot in places)))
     rows += [(Text(m), *(_gain(groups[group], shot, ours, m) for group, shot in places)) for m in others]
-    gain = f"{over_others(metric, ours)}, in {metric.points or metric.words}"
+    gain = f"{over_others(metric, ours)}, in {metric.gain_unit or metric.words}"
     note = (
         f"{gain}, macro mean over the tasks that both were judged on ± half of its 95 % "
         "interval over draws (paired); in brackets the number of tasks where they are not all. The better frozen arm "
@@ -117,7 +117,7 @@ def _cost(results: Sequence[Result], of: int, others: Sequence[Metric]) -> tuple
     return (
         f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}",
         f"{median(held):.0f}" if held else "–",
-        *(f"{m.shown(fmean(scores))}{part}" if scores else "–" for m, scores in zip(others, found, strict=True)),
+        *(f"{m.format(fmean(scores))}{part}" if scores else "–" for m, scores in zip(others, found, strict=True)),
     )
 
 

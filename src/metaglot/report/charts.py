@@ -104,7 +104,7 @@ def difference_chart(found: Sequence[Comparison]) -> str:
         here = sorted((c for c in single if c.shot == shot), key=lambda c: c.draws.mean)
         panels.append(Panel("all shots" if shot is None else _shots(shot), [_difference(c) for c in here]))
     ours, metric = (found[0].ours, found[0].metric) if found else ("ours", ACCURACY)
-    return dot_chart(panels, title=subtraction(metric, ours, "each baseline"), x=metric.gains, zero=True)
+    return dot_chart(panels, title=subtraction(metric, ours, "each baseline"), x=metric.gain_title, zero=True)
 
 
 def ranking_chart(found: Ranking | None) -> str:
@@ -208,7 +208,7 @@ def _reliability(results: Sequence[Result], method: str, style: int) -> Reliabil
         [confidence[n] / size[n] for n in order],
         [right[n] / size[n] for n in order],
         [size[n] for n in order],
-        f"error {ECE.with_unit(sum(errors) / len(errors))}" if errors else "",
+        f"error {ECE.format_with_unit(sum(errors) / len(errors))}" if errors else "",
         style,
     )
 

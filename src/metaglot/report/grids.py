@@ -152,7 +152,7 @@ def _seconds(seconds: float | None) -> str:
 
 def _mean(results: Sequence[Result], shot: int, method: str, metric: Metric) -> str:
     value = mean_of(results, shot, method, metric)
-    return "–" if value is None else metric.shown(value)
+    return "–" if value is None else metric.format(value)
 
 
 def _range(values: Sequence[int]) -> str:

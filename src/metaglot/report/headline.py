@@ -52,7 +52,7 @@ def run_headline(
         checks = [r for r in records if r.get("kind") == "validation" and isinstance(r.get(metric.name), float)]
         reached = f"{name} took {steps[-1]} steps" if steps else f"{name} took no step"
         if len(checks) > 1:
-            first, last = (metric.with_unit(float(str(r[metric.name]))) for r in (checks[0], checks[-1]))
+            first, last = (metric.format_with_unit(float(str(r[metric.name]))) for r in (checks[0], checks[-1]))
             reached += f"; {metric.words} on its validation tasks went from {first} to {last}"
         said.append(reached)
     return ". ".join(said) + "." if said else ""
@@ -67,7 +67,7 @@ def _named(metric: Metric, *, alone: bool) -> str:
 
 def _gap(metric: Metric, gain: float) -> str:
     """Return "8.1 points above": how far the score lies on which side, be that better or worse."""
-    return f"{metric.gap(gain)} {'above' if metric.sign * gain >= 0 else 'below'}"
+    return f"{metric.format_gain_size(gain)} {'above' if metric.sign * gain >= 0 else 'below'}"
 
 
 def _shots(one: Comparison) -> list[int]:
@@ -100,7 +100,7 @@ def intervals(gain: Comparison) -> str:
 
 def _between(metric: Metric, interval: Interval) -> str:
     zero = ", which includes zero" if interval.low <= 0 <= interval.high else ""
-    return f"{metric.shown_gain(interval.low)} to {metric.shown_gain(interval.high)}{zero}"
+    return f"{metric.format_gain(interval.low)} to {metric.format_gain(interval.high)}{zero}"
 
 
 def _interval(best: Comparison) -> str:
@@ -115,6 +115,6 @@ def _lost(best: Comparison) -> str:
         return f"it loses none of the {len(best.means)} tasks" if len(best.means) > 1 else "the task is not lost"
     if len(best.means) == 1:
         return "the task is lost"
-    named = ", ".join(f"{task} by {best.metric.shown(-mean)}" for task, mean in list(lost.items())[:NAMED])
+    named = ", ".join(f"{task} by {best.metric.format(-mean)}" for task, mean in list(lost.items())[:NAMED])
     more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
     return f"it loses {len(lost)} of {len(best.means)} tasks ({named}{more})"

@@ -39,7 +39,7 @@ def numbers(report_data: ReportData) -> dict[str, Any]:
     return {
         "title": report_data.title,
         "headline": headline(results, found) if results else run_headline(report_data.curves, report_data.primary),
-        "metrics": [metric.described() for metric in dict.fromkeys(m for r in results for m in r.measures)],
+        "metrics": [metric.to_json() for metric in dict.fromkeys(m for r in results for m in r.measures)],
         "tasks": tasks_of(results),
         "runs": list(report_data.curves),
         "macro": _macros(results),

@@ -23,7 +23,7 @@ def paired(found: Sequence[Comparison], title: str = "Paired differences") -> Gr
         for c in _ordered(found)
     )
     ours, metric = (found[0].ours, found[0].metric) if found else ("ours", ACCURACY)
-    gain = f"{over_others(metric, ours)}, in {metric.gains}"
+    gain = f"{over_others(metric, ours)}, in {metric.gain_title}"
     note = (
         f"{gain} on the same draws: macro mean ± 95 % over draws (tasks "
         "held fixed); 95 % bootstrap over tasks and draws (had others been chosen); tasks ahead and behind."

@@ -10,19 +10,19 @@ def estimate(metric: Metric, interval: Interval | None) -> str:
     """Return a mean score, "56.2 ± 1.3", without its unit; without the interval where there is none."""
     if interval is None:
         return "–"
-    return metric.shown(interval.mean) + _half(metric, interval)
+    return metric.format(interval.mean) + _half(metric, interval)
 
 
 def gained(metric: Metric, interval: Interval) -> str:
     """Return a mean gain, "+8.1 ± 0.9": positive where ours is better, also where less is better."""
-    return metric.shown_gain(interval.mean) + _half(metric, interval)
+    return metric.format_gain(interval.mean) + _half(metric, interval)
 
 
 def between(metric: Metric, interval: Interval) -> str:
     """Return the ends of the interval of a gain, "+2.0 … +9.1"."""
     if isnan(interval.low):
         return "–"
-    return f"{metric.shown_gain(interval.low)} … {metric.shown_gain(interval.high)}"
+    return f"{metric.format_gain(interval.low)} … {metric.format_gain(interval.high)}"
 
 
 def subtraction(metric: Metric, ours: str, other: str, *, minus: str = " minus ") -> str:
@@ -46,4 +46,4 @@ def named_by(metric: Metric, title: str) -> str:
 
 
 def _half(metric: Metric, interval: Interval) -> str:
-    return "" if isnan(interval.low) else f" ± {metric.shown(interval.half)}"
+    return "" if isnan(interval.low) else f" ± {metric.format(interval.half)}"

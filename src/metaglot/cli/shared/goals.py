@@ -1,7 +1,7 @@
 """`--goal`: a score to reach, alone or after the name of its metric."""
 
 from metaglot.errors import MetaglotError
-from metaglot.metric import Measures, by_name
+from metaglot.metric import Measures, metrics_by_name
 
 
 def parse_goal(text: str, measures: Measures) -> float:
@@ -11,15 +11,15 @@ def parse_goal(text: str, measures: Measures) -> float:
     for its worst score.
     """
     name, sign, number = text.rpartition("=")
-    metric = by_name(measures).get(name.strip() if sign and name.strip() else measures[0].name)
+    metric = metrics_by_name(measures).get(name.strip() if sign and name.strip() else measures[0].name)
     if metric is None:
-        names, first = ", ".join(by_name(measures)), measures[0].name
+        names, first = ", ".join(metrics_by_name(measures)), measures[0].name
         raise MetaglotError(f"--goal {text}: unknown metric {name.strip()!r}; use {names}, as in {first}=0.9")
     try:
         score = float(number)
     except ValueError:
         score = float("nan")
-    if metric.can_be(score) and score != metric.worst:
+    if metric.in_bounds(score) and score != metric.worst:
         return score
     low, high = (None if end is None else f"{end:g}" for end in (metric.low, metric.high))
     ends = {"higher": (f"above {low}", f"at most {high}"), "lower": (f"at least {low}", f"below {high}")}[metric.better]

@@ -10,13 +10,13 @@ from torch.nn.functional import cross_entropy
 
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
-from metaglot.metric import ACCURACY, Measures, Metric, least_loss
+from metaglot.metric import ACCURACY, Measures, Metric, error_metric
 from metaglot.types import VOCABULARY, Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
 UNJUDGED = -100
 MOST = 700.0  # nats; beyond, a perplexity is no number
 PERPLEXITY = Metric("perplexity", better="lower", digits=1, low=1.0)
-TOKENS: Measures = (least_loss("loss", unit="nats a token"), PERPLEXITY, ACCURACY)
+TOKENS: Measures = (error_metric("loss", unit="nats a token"), PERPLEXITY, ACCURACY)
 
 
 def collate_labelled(rows: Sequence[Row], *, pad_token_id: int) -> dict[str, Tensor]:
