@@ -17,6 +17,7 @@ from metaglot.assembly import assemble, write_run_files
 from metaglot.choices import ALGORITHMS
 from metaglot.config import dump_recipe, parse_recipe
 from metaglot.data.examples import Inputs
+from metaglot.data.spans import Span
 from metaglot.data.trained import check_trained, trained_by
 from metaglot.errors import MetaglotError
 from metaglot.training import run
@@ -97,6 +98,14 @@ def test_every_algorithm_adapts_and_comes_back(trained, tmp_path, name):
     assert f"as meta-trained, by {name} ({adapted.effort.steps} gradient steps)" in (
         tmp_path / "out" / "README.md"
     ).read_text("utf-8")
+
+
+def test_it_learns_spans(trained, tmp_path):
+    model = load_model(trained("maml"))
+    spans = [[Span(0, 7, "BILL")], [Span(0, 5, "BUG")], [], [Span(0, 6, "BILL")], [Span(0, 3, "BUG")]]
+    adapted = model.adapt(TEXTS, spans, effort=AS_TRAINED)
+    assert adapted.labels == ("BILL", "BUG")
+    assert Adapted.load(adapted.save(tmp_path / "out")).predict(TEXTS) == adapted.predict(TEXTS)
 
 
 @pytest.mark.parametrize("name", ["matchingnet", pytest.param("cavia", marks=pytest.mark.slow)])

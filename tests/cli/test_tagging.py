@@ -65,6 +65,16 @@ def test_spans_of_python_lie_in_their_texts(tiny: Any):
     adapted = model.adapt(["Ann left", "Bo left"], [[(0, 3, "PER")], [(0, 2, "PER")]], effort="instant")
     with pytest.raises(MetaglotError, match=r"label number 1, span number 1 goes from 9 to 12"):
         adapted.score(["Ann left"], [[(9, 12, "PER")]])
+    with pytest.raises(MetaglotError, match=r"label number 2, span number 1 goes from 0 to 30, and the text has 7"):
+        adapted.relabelled({1: [(0, 30, "PER")]})
+
+
+def test_spans_of_a_pair_lie_in_its_second_text(tiny: Any):
+    texts, seconds = ["who", "who left"], ["Ann has left", "Bo left"]
+    adapted = load(tiny).adapt(texts, [[(8, 12, "X")], [(0, 2, "PER")]], pairs=seconds, effort="instant")
+    assert adapted.examples.targets[0] == (Span(8, 12, "X"),)
+    with pytest.raises(MetaglotError, match=r"label number 2, span number 1 goes from 0 to 8, and the text has 7"):
+        adapted.relabelled({1: [(0, 8, "PER")]})
 
 
 @pytest.mark.parametrize("name", ["prodigy.jsonl", "studio.json", "spacy.jsonl", "lists.jsonl", "marks.txt"])

@@ -26,6 +26,9 @@ SETS = [["a"], ["a", "b"], []]
         (["1.5", "2"], "classification"),
         (SETS, "multilabel"),
         ([np.array(labels, object) for labels in SETS], "multilabel"),
+        ([[(0, 3, "PER")], []], "tagging"),
+        ([[(np.int64(0), np.int64(3), "PER")], []], "tagging"),
+        ([[(0.0, 3.0, "PER")], []], "multilabel"),
         ([], "classification"),
     ],
 )

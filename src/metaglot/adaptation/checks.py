@@ -1,7 +1,7 @@
 """Examples given by a user, checked before anything expensive happens."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from metaglot.data.empty import check_not_all_empty
@@ -34,10 +34,16 @@ def check_targeted(
     if len(targets) != len(inputs):
         raise MetaglotError(f"{len(inputs)} texts but {len(targets)} labels; give a list with one label for each text")
     read = check_targets(family, targets)
-    if family.tokens is not None:
-        for row, (text, target) in enumerate(zip(inputs.texts, read, strict=True)):
-            family.tokens.check(text, target, numbered(row))
+    check_places(family, inputs, dict(enumerate(read)))
     return Examples(inputs, tuple(read))
+
+
+def check_places(family: AnyFamily, inputs: Inputs, targets: Mapping[int, Any]) -> None:
+    """Raise MetaglotError where the target of a row does not lie in its text, which is the second one of a pair."""
+    if family.tokens is not None:
+        texts = inputs.texts if inputs.pairs is None else inputs.pairs
+        for row, target in targets.items():
+            family.tokens.check(texts[row], target, numbered(row))
 
 
 def check_targets(family: AnyFamily, targets: Sequence[object]) -> list[Any]:

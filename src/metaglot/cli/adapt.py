@@ -90,7 +90,8 @@ def adapt(
 ) -> None:
     """Learn a text task from a handful of examples, and save the adapted model.
 
-    A text has one class, several labels (or none), or a number: --task says which; without it, the labels decide.
+    A text has one class, several labels (or none), a number, or spans with labels: --task says which; without it, the
+    labels decide.
 
     Exit codes: 0 done or goal met, 2 bad input, 3 the goal was not met in the time (the best found is saved).
 

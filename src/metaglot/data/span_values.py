@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
+import numpy as np
+
 from metaglot.data.spans import Span, Spans, checked
 from metaglot.data.words import words
 from metaglot.errors import MetaglotError
@@ -77,7 +79,12 @@ def _looks_like_span(item: object) -> bool:
     if isinstance(item, Mapping):
         return all(_key(cast("Mapping[str, object]", item), part) for part in KEYS)
     parts = cast("Sequence[object]", item) if isinstance(item, list | tuple) else ()
-    return len(parts) == 3 and all(type(part) is int for part in parts[:2]) and isinstance(parts[2], str)
+    return len(parts) == 3 and all(map(_is_whole, parts[:2])) and isinstance(parts[2], str)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number of Python, or one of numpy."""
+    return type(value) is int or isinstance(value, np.integer)
 
 
 def _plain(item: object, where: str) -> object:

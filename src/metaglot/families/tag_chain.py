@@ -131,9 +131,9 @@ def _ending(scores: Tensor, mask: Tensor, chain: Chain, after: Tensor) -> Tensor
     tag = torch.arange(1, scores.shape[2], 2, device=scores.device)
     step = chain.step.clone()
     step[tag, tag + 1] = step[tag + 1, tag + 1] = -math.inf
-    ending = torch.zeros_like(scores)
-    follows = torch.logsumexp(step + (scores + after)[:, 1:, None], 3)
-    ending[:, :-1] = torch.where(mask[:, 1:, None], follows, 0)
+    ending, both = torch.zeros_like(scores), scores + after
+    for i in range(1, scores.shape[1]):  # not at once: [B, W, K, K] is large where texts are long and types many
+        ending[:, i - 1] = torch.where(mask[:, i, None], torch.logsumexp(step + both[:, i, None], 2), 0)
     return ending
 
 
@@ -144,12 +144,18 @@ def disjoint(spans: list[Likely], least: float) -> list[Likely]:
     https://arxiv.org/abs/1402.1892).  From ½ on it is all spans that reach it: of two that overlap only one can be.
     """
     ordered = sorted(spans, key=lambda span: (span.end, span.start, span.type))
-    best: list[tuple[float, list[Likely]]] = [(0.0, [])]  # over the spans that end up to here
-    ends = [0]
+    values, ends = [0.0], [0]  # the largest sums of spans that end up to each of these words
+    last: list[tuple[Likely, int]] = []  # the last span of each sum, and the number of the sum before it
     for span in ordered:
         before = bisect_right(ends, span.start) - 1
-        value = best[before][0] + span.probability - least
-        if value > best[-1][0]:
-            best.append((value, [*best[before][1], span]))
+        value = values[before] + span.probability - least
+        if value > values[-1]:
+            values.append(value)
             ends.append(span.end)
-    return best[-1][1]
+            last.append((span, before))
+    chosen: list[Likely] = []
+    at = len(last)
+    while at:
+        span, at = last[at - 1]
+        chosen.append(span)
+    return chosen[::-1]

@@ -34,6 +34,7 @@ class TaggingFamily:
     name: str = "tagging"
     exclusive: None = None
     tokens: WordTools = field(default_factory=WordTools)
+    decision: None = None
     probable: bool = True
     steps: int = 20
     measures: Measures = SPAN_MEASURES
@@ -174,14 +175,15 @@ class TaggingFamily:
         chain = chain_of(ways, len(schema.outputs))
         found: list[Spans] = [()] * len(places.inputs)
         owners, counts = np.unique(places.owner, return_counts=True)
+        own_rows = dict(zip(owners.tolist(), _rows_of(places.owner, counts), strict=True))
         ordered = owners[counts.argsort(kind="stable")]
         for part in (ordered[at : at + TOGETHER] for at in range(0, len(ordered), TOGETHER)):
-            rows = np.flatnonzero(np.isin(places.owner, part))
+            rows = np.concatenate([own_rows[one] for one in part.tolist()])
             owner = torch.as_tensor(places.owner[rows])
             texts = sentences(TagUnits(scores[rows], torch.zeros_like(owner), owner))
             likely = likely_spans(texts.values, texts.mask, chain, THRESHOLD)
             for one, spans in zip(np.sort(part).tolist(), likely, strict=True):
-                own = np.flatnonzero(places.owner == one)
+                own = own_rows[one]
                 found[one] = tuple(
                     Span(
                         int(places.start[own[span.start]]),
@@ -216,6 +218,11 @@ def _following(schema: Schema, more: Sequence[Spans]) -> list[str]:
     """Return the labels of a schema, and behind them those that are new, in order."""
     labels = [label_text(label) for label in schema.outputs]
     return [*labels, *sorted({span.label for own in more for span in own}.difference(labels))]
+
+
+def _rows_of(owner: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:  # [M], [U] -> U arrays of rows
+    """Return the rows of each owner, by owner, each in order."""
+    return np.split(owner.argsort(kind="stable"), counts.cumsum()[:-1])
 
 
 def _tag_units(units: SupportUnits) -> TagUnits:
