@@ -77,12 +77,12 @@ def test_on_the_command_line(tmp_path):
         ([], "either a file of examples or --labels"),
         (["--labels", "fruit"], "at least two"),
         (["--labels", "a1,fruit"], "has no words, or the same words as another"),
-        (["--labels", "fruit,tool", "--goal", "0.9"], "tested on examples"),
+        (["--labels", "fruit,tool", "--goal", "0.9"], "a score needs examples"),
         (["--labels", "fruit,tool", "--no-names"], "--no-names has no use"),
         (["--labels", "fruit,tool", "--effort", "fast"], "has no effort"),
         (["--labels", "fruit,tool", "--columns", "label=x"], "no file to read"),
         (["--labels", "fruit,tool", "--keep-examples"], "no examples to keep"),
-        (["--labels", "fruit,tool", "--seed", "1"], "nothing is drawn"),
+        (["--labels", "fruit,tool", "--seed", "1"], "is not random"),
     ],
 )
 def test_mistakes_are_told(tmp_path, given, message):

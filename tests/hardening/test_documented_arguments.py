@@ -68,7 +68,7 @@ def calls(model: Model, folder: Path) -> dict[str, Call]:
                 "plan": "",
                 "force": "truth",
                 "workers": "none",
-                "also": "mapping",
+                "extra": "mapping",
             },
         ),
         "read_results": Call(read_results, {"path": folder / "results"}, {"path": ""}),

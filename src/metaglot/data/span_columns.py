@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias, cast
 import pyarrow as pa
 
 from metaglot.choices import Cells
+from metaglot.data.labels import is_absent, scalar_of
 from metaglot.data.span_marks import marked_texts
 from metaglot.data.span_values import Oddities, looks_like_spans, spans_of_value
 from metaglot.data.spans import as_cell
@@ -105,7 +106,7 @@ def _marked(values: Sequence[object], rest: Mapping[str, Values], where: Where) 
     cells: list[str | None] = []
     odd = Oddities()
     for row, (text, value) in enumerate(zip(_texts(rest, where), values, strict=True)):
-        if value is None or value == "":
+        if is_absent(scalar_of(value)):
             cells.append(None)
             continue
         try:  # the place of a row may take long to find

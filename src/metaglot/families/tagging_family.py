@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metaglot.data.labels import Label, label_text
+from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.data.spans import OUTSIDE, Span, Spans, as_cell, checked, plain_span, spans_in
 from metaglot.errors import MetaglotError
 from metaglot.families.family import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
@@ -42,8 +42,9 @@ class TaggingFamily:
 
     def read(self, values: Sequence[object], name: Name) -> Read:
         """Return the spans of each text in order; raise MetaglotError for what is none, and for those that overlap."""
+        plain = [scalar_of(value) for value in values]
         return Read(
-            [None if value is None else checked(value, None, name(row)).spans for row, value in enumerate(values)]
+            [None if is_absent(value) else checked(value, None, name(row)).spans for row, value in enumerate(plain)]
         )
 
     def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
