@@ -33,7 +33,7 @@ from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, differences, macro_interval
-from metaglot.report.summary import cpu_seconds, macro, scores
+from metaglot.report.summary import cpu_seconds, macro_mean, scores
 
 DEFAULT = [name for name in ALGORITHMS if name != "transfer"]  # transfer trains on exactly one set
 GROUPS = ("dev", "leopard")  # folders of $METAGLOT_DATA
@@ -73,7 +73,7 @@ def judged(rows: Sequence[Result], groups: Mapping[str, Sequence[TaskSet]], args
     accuracy: dict[str, Any] = {}
     for group, tasks in groups.items():
         mine = [row for row in rows if row.task in {task.name for task in tasks}]
-        means = {shot: macro(mine, shot, rows[0].method) for shot in args.shots}
+        means = {shot: macro_mean(mine, shot, rows[0].method) for shot in args.shots}
         accuracy[group] = {
             str(shot): {"mean": found.mean, "half": found.half if found.n > 1 else None, "draws": found.n}
             for shot, found in means.items()

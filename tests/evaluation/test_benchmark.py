@@ -6,7 +6,7 @@ import pytest
 
 from metaglot.evaluation.statistics import differences, macro_interval
 from metaglot.report.benchmark import benchmark
-from metaglot.report.summary import macro, scores
+from metaglot.report.summary import macro_mean, scores
 
 
 @pytest.fixture(name="groups")
@@ -23,7 +23,7 @@ def row(grid, name):
 def test_accuracy(groups):
     grid = benchmark(groups, "ours-fast")[0]
     assert grid.columns == ("method", "g, 1", "g, 5", "h, 1", "h, 5")
-    whole = macro(groups["g"], 1, "frozen-lr")
+    whole = macro_mean(groups["g"], 1, "frozen-lr")
     assert row(grid, "frozen-lr")[1] == f"{100 * whole.mean:.1f} ± {100 * whole.half:.1f}"
     assert row(grid, "finetune")[3:] == ["55.0", "–"]
     assert "g: 3 tasks, h: 1 tasks" in grid.note

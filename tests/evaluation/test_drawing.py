@@ -15,7 +15,7 @@ from metaglot.report.drawing import (
     reliability_chart,
 )
 from metaglot.report.drawing.axes import label, log_ticks, scale, ticks
-from metaglot.report.drawing.svg import colour, marker, shortened, width_of
+from metaglot.report.drawing.svg import colour, marker, shorten, width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -139,8 +139,8 @@ def test_reliability_squares() -> None:
 
 
 def test_names_that_are_too_long_are_cut_in_the_middle() -> None:
-    cut = shortened("better frozen (frozen-proto, frozen-lr)", 100)
+    cut = shorten("better frozen (frozen-proto, frozen-lr)", 100)
     assert width_of(cut) <= 100
     assert cut.startswith("bet")
     assert cut.endswith("lr)")
-    assert shortened("short", 100) == "short"
+    assert shorten("short", 100) == "short"

@@ -14,7 +14,7 @@ from metaglot.inner.layer_rates import LayerRates
 from metaglot.inner.meta_sgd import MetaSgd
 from metaglot.report import gather
 from metaglot.report.headline import headline
-from metaglot.report.rates import learnt_grid, rates_chart, read_learnt
+from metaglot.report.rates import parameter_grid, rates_chart, read_parameters
 
 
 def evaluation(folder: Path, results: list[Result], **settings: object) -> Path:
@@ -42,10 +42,10 @@ def test_a_run_and_its_results(results: list[Result], tmp_path: Path) -> None:
     assert found.title == "it: evaluation"
     assert list(found.results) == results
     assert [record["step"] for record in found.curves["it"]] == [10]
-    assert found.about["Configuration of it"] == {"name": "it", "algorithm": {"name": "maml"}}
-    assert found.about["Data and model of it"]["fingerprints"] == {"set": "abc123"}
-    assert found.about["Versions of it"] == {"torch": "2"}
-    assert found.about["Settings of the evaluation, with hashes of its tasks"] == {"seed": 0}
+    assert found.facts["Configuration of it"] == {"name": "it", "algorithm": {"name": "maml"}}
+    assert found.facts["Data and model of it"]["fingerprints"] == {"set": "abc123"}
+    assert found.facts["Versions of it"] == {"torch": "2"}
+    assert found.facts["Settings of the evaluation, with hashes of its tasks"] == {"seed": 0}
     assert [leakage.known for leakage in found.leakage] == [False]
 
 
@@ -56,7 +56,7 @@ def test_folders_of_the_same_settings_become_one(results: list[Result], tmp_path
     found = gather([evaluation(tmp_path / "a", half, x=1), evaluation(tmp_path / "b", again, y=2)])
     assert len(found.results) == len(results)
     assert {r.cpu_seconds for r in found.results if r.method == "finetune"} == {0.5}  # the first one's
-    assert list(found.about.values()) == [{"seed": 0, "x": 1, "y": 2}]
+    assert list(found.facts.values()) == [{"seed": 0, "x": 1, "y": 2}]
 
 
 def test_folders_that_differ_are_refused_with_the_reason(results: list[Result], tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_learnt_rates_by_layer_and_step(tmp_path: Path) -> None:
         f"{rate}head": torch.tensor(0.5),
         f"{rate}table": torch.arange(6.0).reshape(2, 3),
     }
-    learnt = {one.name: one for one in read_learnt(run(tmp_path / "it", params))}
+    learnt = {one.name: one for one in read_parameters(run(tmp_path / "it", params))}
     assert set(learnt) == {name for name in params if name.startswith("algorithm.")}
     assert learnt[f"{rate}log_lr.layer.10"].rows[0] == pytest.approx([0.1353353, 0.0497871, 0.0183156], rel=1e-5)
     assert learnt["algorithm.head.log_scale"].rows[0] == pytest.approx([7.389056])
@@ -115,7 +115,7 @@ def test_learnt_rates_by_layer_and_step(tmp_path: Path) -> None:
     assert places == sorted(places)
     assert "log_scale" not in drawn
     assert drawn.count("<rect") == 1 + 2 + 3 + 6
-    (row,) = [row for row in learnt_grid({"it": list(learnt.values())}).rows if row[1].text == "rule.rate.table"]
+    (row,) = [row for row in parameter_grid({"it": list(learnt.values())}).rows if row[1].text == "rule.rate.table"]
     assert [cell.text for cell in row] == ["it", "rule.rate.table", "2 × 3", "2.5", "0 … 5"]
     assert rates_chart([]) == ""
 
@@ -124,7 +124,7 @@ def test_a_rate_for_each_weight_is_shown_by_layer(tmp_path: Path) -> None:
     weights = {"body.layer.0.a.weight": 1.0, "body.layer.0.b.bias": 3.0, "body.layer.1.a.weight": 5.0}
     params = {name: torch.zeros(4) for name in weights}
     params |= {f"algorithm.rule.rate.{name}": torch.full((4,), value) for name, value in weights.items()}
-    learnt = read_learnt(run(tmp_path / "it", params))
+    learnt = read_parameters(run(tmp_path / "it", params))
     assert [one.rows for one in learnt] == [((1.0,),), ((3.0,),), ((5.0,),)]
     drawn = rates_chart(learnt)
     assert [f">{said}<" in drawn for said in ("layer.0", "layer.1", "2", "5", "every step")] == [True] * 5
@@ -136,7 +136,7 @@ def test_the_rates_that_a_rule_learns_are_drawn(tmp_path: Path) -> None:
     moving |= {"head.weight": torch.zeros(2, 3), "head.bias": torch.zeros(2)}
     for rule, columns in ((LayerRates(per_step=True), 4), (MetaSgd(), 1)):
         learnt = dict(rule.learnt(moving, steps=4, seed=0))
-        read = read_learnt(run(tmp_path / type(rule).__name__, {**moving, **learnt}))
+        read = read_parameters(run(tmp_path / type(rule).__name__, {**moving, **learnt}))
         drawn = rates_chart(read)
         layers = 4 if columns == 4 else 3 + sum(name.startswith("algorithm.rule.rate.head") for name in learnt)
         assert all(f">encoder.layer.{n}<" in drawn for n in range(3))
@@ -147,8 +147,8 @@ def test_a_damaged_checkpoint_is_an_error_and_none_is_not(tmp_path: Path) -> Non
     folder = run(tmp_path / "it")
     (folder / "checkpoints" / "step-10" / "params.safetensors").write_bytes(b"no")
     with pytest.raises(MetaglotError, match="damaged"):
-        read_learnt(folder)
-    assert read_learnt(tmp_path) == []
+        read_parameters(folder)
+    assert read_parameters(tmp_path) == []
 
 
 def test_the_headline_is_made_from_the_numbers(results: list[Result]) -> None:
@@ -165,7 +165,7 @@ def test_the_headline_is_made_from_the_numbers(results: list[Result]) -> None:
     assert headline([r for r in some if r.draw == 0 and r.task == "a"]) == (
         "ours-fast is 15.0 points above tfidf, on a at 1 shot; the task is not lost."
     )
-    assert "none of ours" in headline([r for r in results if r.method == "tfidf"])
+    assert "none of our methods" in headline([r for r in results if r.method == "tfidf"])
 
 
 def test_the_headline_names_the_worst_three(results: list[Result]) -> None:
@@ -189,7 +189,7 @@ def test_the_headline_does_not_hide_a_baseline_that_was_judged_in_part(results: 
     rivals = {r.method for r in results if not r.method.startswith("ours-")}
     assert f"the strongest of {len(rivals)} baselines" in said
     behind = fmean(0.99 - r.score for r in results if r.method == "ours-fast" and r.shot == 5)
-    assert said.endswith(f"; setfit, judged at 5 shots alone, is {100 * behind:.1f} points above it there.")
+    assert said.endswith(f"; setfit, judged at 5 shots only, is {100 * behind:.1f} points above it there.")
 
 
 def test_the_headline_speaks_of_the_tasks_that_were_compared(results: list[Result]) -> None:

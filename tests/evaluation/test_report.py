@@ -11,7 +11,7 @@ from metaglot.evaluation.leakage import Counts, Leakage, TaskLeakage
 from metaglot.families.scoring import Bin
 from metaglot.report import ReportData, curve_chart, method_chart, write_report
 from metaglot.report.page import markdown_report, report_of
-from metaglot.report.rates import Learnt
+from metaglot.report.rates import AlgorithmParameter
 
 EVIL = "<script>alert('x')</script> & \"quoted\""
 SVG = "{http://www.w3.org/2000/svg}"
@@ -49,7 +49,9 @@ def report_data(results: list[Result]) -> ReportData:
     bins = (Bin(3, 4, 1.0, 1), Bin(9, 6, 3.8, 4))
     evil = [Result(**{**vars(r), "task": r.task + EVIL, "bins": bins}) for r in results]
     curve = [{"step": s, "accuracy": 0.5 + s / 1000, "loss": 1 / (1 + s)} for s in range(0, 200, 20)]
-    learnt = [Learnt("algorithm.rule.rate." + EVIL, (2, 3), ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), logarithm=False)]
+    learnt = [
+        AlgorithmParameter("algorithm.rule.rate." + EVIL, (2, 3), ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)), logarithm=False)
+    ]
     counts = Counts(10, 1, 2)
     seen = TaskLeakage("a" + EVIL, counts, counts, counts, 0, 3, 3, ("x",), {EVIL: 3})
     return ReportData(
@@ -118,7 +120,7 @@ def test_every_picture_is_well_formed_and_says_what_it_shows(results: list[Resul
 def test_the_markdown_holds_every_table(results: list[Result]) -> None:
     made = report_of(report_data(results))
     text = markdown_report(made)
-    tables = [grid for section in made.sections for grid in (*section.grids, *section.folded)]
+    tables = [grid for section in made.sections for grid in (*section.grids, *section.details)]
     assert len(tables) >= 10
     assert all(f"**{grid.title}.**" in text for grid in tables)
     assert text.startswith(f"# {EVIL}\n\n{made.headline}\n")

@@ -11,9 +11,9 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import Result
 from metaglot.evaluation.statistics import cohen_dz, holm, paired_t, rank_methods, signed_rank, t_interval
 from metaglot.report import markdown, terminal
-from metaglot.report.comparison import comparisons, strongest
+from metaglot.report.comparison import compare_methods, strongest_rival
 from metaglot.report.grids import Grid
-from metaglot.report.summary import better_frozen, cpu_seconds, macro, mean_ece, ranking, scores, without
+from metaglot.report.summary import better_frozen_arm, cpu_seconds, macro_mean, mean_ece, ranking, scores, without_tasks
 from metaglot.report.table import grids
 
 
@@ -27,8 +27,8 @@ def _grid(results: list[Result], title: str, **options: Any) -> Grid:
 
 def test_macro_means_and_differences_by_hand(results: list[Result]) -> None:
     # frozen-lr at 5 shots: 0.50 + 0.10 + 0.01 · draw on the mean task
-    assert macro(results, 5, "frozen-lr") == pytest.approx(t_interval([0.60, 0.61, 0.62, 0.63]))
-    found = {(c.shot, c.against.split(" (")[0]): c for c in comparisons(results)}
+    assert macro_mean(results, 5, "frozen-lr") == pytest.approx(t_interval([0.60, 0.61, 0.62, 0.63]))
+    found = {(c.shot, c.rival.split(" (")[0]): c for c in compare_methods(results)}
     assert len(found) == 3 * 5
     assert found[5, "frozen-lr"].draws.mean == pytest.approx(0.05 - 0.15 / 3)
     assert found[5, "frozen-lr"].by_task["c", 5].mean == pytest.approx(-0.10)
@@ -37,31 +37,31 @@ def test_macro_means_and_differences_by_hand(results: list[Result]) -> None:
 
 
 def test_the_better_frozen_arm_is_chosen_for_each_shot(results: list[Result]) -> None:
-    assert (better_frozen(results, 1), better_frozen(results, 5)) == ("frozen-lr", "frozen-lr")
+    assert (better_frozen_arm(results, 1), better_frozen_arm(results, 5)) == ("frozen-lr", "frozen-lr")
     worse = [scored(r, r.score - 0.05) if r.method == "frozen-lr" and r.shot == 1 else r for r in results]
-    assert (better_frozen(worse, 1), better_frozen(worse, 5)) == ("frozen-proto", "frozen-lr")
-    said = [c.against for c in comparisons(worse) if c.against.startswith("better")]
+    assert (better_frozen_arm(worse, 1), better_frozen_arm(worse, 5)) == ("frozen-proto", "frozen-lr")
+    said = [c.rival for c in compare_methods(worse) if c.rival.startswith("better")]
     assert said == [
         "better frozen (frozen-proto)",
         "better frozen (frozen-lr)",
         "better frozen (frozen-proto, frozen-lr)",
     ]
-    all_shots = next(c for c in comparisons(worse) if c.shot is None and c.against.startswith("better"))
-    each = [c.draws.mean for c in comparisons(worse) if c.shot is not None and c.against.startswith("better")]
+    all_shots = next(c for c in compare_methods(worse) if c.shot is None and c.rival.startswith("better"))
+    each = [c.draws.mean for c in compare_methods(worse) if c.shot is not None and c.rival.startswith("better")]
     assert all_shots.draws.mean == pytest.approx(sum(each) / 2)
 
 
 def test_differences_are_over_matched_draws_only(results: list[Result]) -> None:
     fewer = [r for r in results if r.method != "finetune" or r.draw < 2]
-    found = next(c for c in comparisons(fewer) if c.shot == 5 and c.against == "finetune")
+    found = next(c for c in compare_methods(fewer) if c.shot == 5 and c.rival == "finetune")
     assert found.draws.n == 2
     assert found.draws.mean == pytest.approx(0.02 - 0.05)
 
 
 def test_a_macro_mean_needs_every_task(results: list[Result]) -> None:
     part = [r for r in results if not (r.method == "tfidf" and r.task == "b")]
-    assert macro(part, 5, "tfidf") is None
-    assert macro(part, 5, "ours-fast") is not None
+    assert macro_mean(part, 5, "tfidf") is None
+    assert macro_mean(part, 5, "ours-fast") is not None
     assert _grid(part, "Mean over tasks").rows[0][2].text == "–"
 
 
@@ -71,7 +71,7 @@ def test_leaving_tasks_out(results: list[Result]) -> None:
     assert _grid(results, "Paired differences without c", leave_out=["c"]).rows
     for wrong in (["zzz"], ["a", "b", "c"]):
         with pytest.raises(MetaglotError, match="tasks are a, b, c"):
-            without(results, wrong)
+            without_tasks(results, wrong)
 
 
 def test_losses_come_first(results: list[Result]) -> None:
@@ -85,9 +85,9 @@ def test_losses_come_first(results: list[Result]) -> None:
 
 
 def test_the_tasks_lost_to_the_strongest_baseline_come_first(results: list[Result]) -> None:
-    best = strongest(comparisons(results))
+    best = strongest_rival(compare_methods(results))
     assert best is not None
-    assert (best.against, best.shot) == ("finetune", None)
+    assert (best.rival, best.shot) == ("finetune", None)
     assert next(iter(best.means.items())) == ("c", pytest.approx(0.02 - 0.15))
     table = _grid(results, "Every task")
     assert table.columns[-1] == "ours-fast − finetune"
@@ -103,35 +103,35 @@ def _noisy(results: list[Result]) -> list[Result]:
 
 def test_tests_and_effect_sizes_are_those_of_the_statistics(results: list[Result]) -> None:
     noisy = _noisy(results)
-    found = [c for c in comparisons(noisy) if c.shot == 5 and c.single]
+    found = [c for c in compare_methods(noisy) if c.shot == 5 and c.is_single]
     raw: dict[str, tuple[float, float]] = {}
     for c in found:
-        a, b = scores(noisy, "ours-fast", 5), scores(noisy, c.against, 5)
+        a, b = scores(noisy, "ours-fast", 5), scores(noisy, c.rival, 5)
         draws = [np.mean([a[t, 5, d] - b[t, 5, d] for t in "abc"]) for d in range(4)]
         tasks = [float(np.mean([a[t, 5, d] - b[t, 5, d] for d in range(4)])) for t in "abc"]
-        raw[c.against] = paired_t(draws), signed_rank(tasks)
+        raw[c.rival] = paired_t(draws), signed_rank(tasks)
         assert c.effect == pytest.approx(cohen_dz(tasks))
-        assert c.won == pytest.approx(np.mean([a[key] > b[key] for key in a]))
+        assert c.win_share == pytest.approx(np.mean([a[key] > b[key] for key in a]))
         assert c.tasks.mean == pytest.approx(np.mean(tasks))
         assert c.tasks.n == 3
     assert len(raw) == 4
-    assert [c.p_draws for c in found] == pytest.approx(holm([raw[c.against][0] for c in found]))
-    assert [c.p_tasks for c in found] == pytest.approx(holm([raw[c.against][1] for c in found]))
-    chosen = [c for c in comparisons(noisy) if not c.single]
+    assert [c.p_draws for c in found] == pytest.approx(holm([raw[c.rival][0] for c in found]))
+    assert [c.p_tasks for c in found] == pytest.approx(holm([raw[c.rival][1] for c in found]))
+    chosen = [c for c in compare_methods(noisy) if not c.is_single]
     assert len(chosen) == 3
     assert all(np.isnan(c.p_draws) and np.isnan(c.p_tasks) for c in chosen)
     assert len(_grid(noisy, "Tests and effect sizes").rows) == 3 * 4
 
 
 def test_over_all_shots_a_task_counts_once(results: list[Result]) -> None:
-    every = next(c for c in comparisons(_noisy(results)) if c.shot is None and c.against == "tfidf")
+    every = next(c for c in compare_methods(_noisy(results)) if c.shot is None and c.rival == "tfidf")
     assert every.tasks.n == 3
     assert every.effect.n == 3
     assert set(every.means) == {"a", "b", "c"}
 
 
 def test_one_task_is_judged_over_its_draws(results: list[Result]) -> None:
-    (found,) = comparisons(
+    (found,) = compare_methods(
         [r for r in _noisy(results) if r.task == "a" and r.shot == 1 and r.method in {"ours-fast", "tfidf"}]
     )
     assert np.isnan(found.p_tasks)
@@ -168,7 +168,7 @@ def test_one_draw_has_no_interval(results: list[Result]) -> None:
 
 
 def test_only_baselines_or_one_task(results: list[Result]) -> None:
-    assert comparisons([r for r in results if r.method != "ours-fast"]) == []
+    assert compare_methods([r for r in results if r.method != "ours-fast"]) == []
     one = grids([r for r in results if r.task == "a"])
     assert one[0].title == "Every task"
     assert cpu_seconds(results, 5, "absent") is None
@@ -197,5 +197,5 @@ def test_a_table_of_a_real_evaluation(guess: Any, task: Callable[..., Any]) -> N
             [task("one"), task("two", seed=3)], [guess("tfidf", 0.1), guess("ours-fast", 2.0)], Plan((2,), 3, 30, 0)
         )
     )
-    (difference,) = comparisons(made)
+    (difference,) = compare_methods(made)
     assert difference.draws.mean > 0.2

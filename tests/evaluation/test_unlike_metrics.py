@@ -16,13 +16,13 @@ from metaglot.metric import Metric, error_metric, share
 from metaglot.report import gather
 from metaglot.report.benchmark import benchmark
 from metaglot.report.charts import cpu_chart, difference_chart, method_chart, ranking_chart, shots_chart
-from metaglot.report.comparison import comparisons, strongest
+from metaglot.report.comparison import compare_methods, strongest_rival
 from metaglot.report.grids import other_metrics
 from metaglot.report.headline import headline
 from metaglot.report.numbers import numbers
 from metaglot.report.page import html, markdown_report, report_of
 from metaglot.report.report_data import ReportData
-from metaglot.report.summary import better_frozen, by_metric, macro, mean_of, metric_of, ranking, scores
+from metaglot.report.summary import better_frozen_arm, by_metric, macro_mean, mean_score, metric_of, ranking, scores
 from metaglot.report.table import grids, markdown
 
 ERROR = share("error", better="lower")
@@ -55,18 +55,18 @@ def cells(grid):
 
 
 def test_gains_tests_and_ranks_are_those_of_the_mirror(noisy, mirrored):
-    pairs = list(zip(comparisons(noisy), comparisons(mirrored), strict=True))
+    pairs = list(zip(compare_methods(noisy), compare_methods(mirrored), strict=True))
     assert len(pairs) == 15
     for one, other in pairs:
-        assert (one.against, one.shot, other.metric) == (other.against, other.shot, ERROR)
+        assert (one.rival, one.shot, other.metric) == (other.rival, other.shot, ERROR)
         for part in ("draws", "tasks", "effect"):
             assert getattr(other, part) == pytest.approx(getattr(one, part), nan_ok=True)
         assert (other.p_draws, other.p_tasks) == pytest.approx((one.p_draws, one.p_tasks), nan_ok=True)
-        assert other.won == one.won
+        assert other.win_share == one.win_share
         assert list(other.means) == list(one.means)
         assert other.means == pytest.approx(one.means)
-    assert [strongest(comparisons(found)).against for found in (noisy, mirrored)] == ["finetune"] * 2
-    assert better_frozen(mirrored, 5) == better_frozen(noisy, 5)
+    assert [strongest_rival(compare_methods(found)).rival for found in (noisy, mirrored)] == ["finetune"] * 2
+    assert better_frozen_arm(mirrored, 5) == better_frozen_arm(noisy, 5)
     ranks, other = ranking(noisy), ranking(mirrored)
     assert other.methods == ranks.methods
     assert other.ranks == pytest.approx(ranks.ranks)
@@ -80,7 +80,7 @@ def test_results_written_before_a_metric_was_reworded_stand_beside_the_new(films
     read = gather([tmp_path]).results
     assert {r.metric.title for r in read} == {"mean error", "MAE"}
     assert list(by_metric(read)) == [metric_of(read)] == [MAE]
-    assert [c.means for c in comparisons(read)] == [c.means for c in comparisons(films)]
+    assert [c.means for c in compare_methods(read)] == [c.means for c in compare_methods(films)]
 
 
 def test_bold_cells_and_colours_are_those_of_the_mirror(noisy, mirrored):
@@ -129,10 +129,10 @@ def test_pictures_are_in_the_unit_of_the_metric(films):
     for picture in (method_chart(films), shots_chart(films), cpu_chart(films)):
         assert "MAE in stars (less is better)" in picture
         assert "ccuracy" not in picture
-    gains = difference_chart(comparisons(films))
+    gains = difference_chart(compare_methods(films))
     assert "each baseline minus ours-fast" in gains
     assert "stars of MAE" in gains
-    found = macro(films, 5, "ours-fast")
+    found = macro_mean(films, 5, "ours-fast")
     assert f"{found.mean:.3f} ± {found.half:.3f}" in method_chart(films)
     assert ranking_chart(ranking(films)).count("ours-fast 1.00") == 1
 
@@ -142,7 +142,7 @@ def test_no_mean_is_taken_over_unlike_metrics(noisy, films):
     for mean in (
         lambda: metric_of(mixed),
         lambda: scores(mixed, "tfidf", 5),
-        lambda: macro(mixed, 5, "tfidf"),
+        lambda: macro_mean(mixed, 5, "tfidf"),
         lambda: ranking(mixed),
         lambda: method_chart(mixed),
     ):
@@ -151,7 +151,7 @@ def test_no_mean_is_taken_over_unlike_metrics(noisy, films):
     minutes = [replace(r, measures=(replace(MAE, unit="minutes"), RHO)) for r in films]
     assert len(by_metric([*films, *minutes])) == 2
     halves = [replace(r, measures=(MAE, replace(RHO, unit="halves"))) if r.task == "films a" else r for r in films]
-    a, b = (mean_of(halves, 5, "tfidf", metric) for metric in (RHO, replace(RHO, unit="halves")))
+    a, b = (mean_score(halves, 5, "tfidf", metric) for metric in (RHO, replace(RHO, unit="halves")))
     assert a == pytest.approx(_mean(films, "films b", 5, "tfidf"))
     assert b == pytest.approx(_mean(films, "films a", 5, "tfidf"))
     assert len(other_metrics(halves).rows) == 2 * 2
@@ -159,8 +159,8 @@ def test_no_mean_is_taken_over_unlike_metrics(noisy, films):
 
 def test_tasks_of_unlike_metrics_have_tables_and_sentences_of_their_own(noisy, films):
     mixed = [r for pair in zip(noisy, [*films, *[None] * (len(noisy) - len(films))], strict=True) for r in pair if r]
-    apart = [*comparisons(noisy), *comparisons(films)]
-    assert [(c.metric, c.draws) for c in comparisons(mixed)] == [(c.metric, c.draws) for c in apart]
+    apart = [*compare_methods(noisy), *compare_methods(films)]
+    assert [(c.metric, c.draws) for c in compare_methods(mixed)] == [(c.metric, c.draws) for c in apart]
     said = headline(mixed)
     assert said.count("ours-fast is ") == 2
     assert "in accuracy, over 3 tasks" in said
@@ -222,7 +222,7 @@ def test_the_page_of_unlike_metrics(noisy, films, tmp_path):
     assert found["metrics"][3] == {"name": "mae", "title": "MAE", "unit": "stars", "better": "lower", "low": 0.0}
     ours = [row for row in found["macro"] if row["method"] == "ours-fast" and row["shot"] == 5]
     assert [row["metric"] for row in ours] == ["accuracy", "mae"]
-    assert ours[1]["mae"]["mean"] == pytest.approx(macro(films, 5, "ours-fast").mean)
+    assert ours[1]["mae"]["mean"] == pytest.approx(macro_mean(films, 5, "ours-fast").mean)
     assert ours[1]["spearman"] == pytest.approx(
         np.mean([r.metrics["spearman"] for r in films if r.method == "ours-fast" and r.shot == 5])
     )

@@ -13,10 +13,10 @@ from metaglot.evaluation.store import append
 from metaglot.families.regression import MAE, SCORED
 from metaglot.metric import with_span
 from metaglot.report.benchmark import benchmark
-from metaglot.report.comparison import comparisons
+from metaglot.report.comparison import compare_methods
 from metaglot.report.headline import headline
-from metaglot.report.scales import alike, in_scales
-from metaglot.report.summary import by_metric, macro, tasks_of
+from metaglot.report.scales import have_same_scale, with_common_scales
+from metaglot.report.summary import by_metric, macro_mean, tasks_of
 from metaglot.report.table import grids
 
 THINGS = [f"the {thing} is {state}" for thing in ("lamp", "drill", "kettle") for state in ("new", "old", "loud", "hot")]
@@ -67,7 +67,7 @@ def test_ratings_and_prices_have_no_common_mean(judged):
     assert [metric.words for metric in parts] == ["MAE of numbers from 1 to 5", "MAE of numbers from 1000 to 5000"]
     assert "Mean over tasks" not in shown
     assert "MAE of numbers from 1000 to 5000" in shown
-    assert {tuple(one.means) for one in comparisons(results)} == {("stars",), ("prices",)}
+    assert {tuple(one.means) for one in compare_methods(results)} == {("stars",), ("prices",)}
     assert headline(results).count("MAE of numbers from") == 2
     titles = [grid.title for grid in grids(results, leave_out=["prices"])]
     assert not any(title.startswith("Mean over tasks") for title in titles)
@@ -81,7 +81,7 @@ def test_files_of_one_scale_have_a_mean_as_before(judged):
     (metric,) = by_metric(results)
     assert (metric, metric.words) == (MAE, "MAE")
     assert "Mean over tasks" in shown
-    assert macro(by_metric(results)[metric], 3, "ours-instant") is not None
+    assert macro_mean(by_metric(results)[metric], 3, "ours-instant") is not None
 
 
 def test_domains_of_one_file_have_its_scale_whatever_their_own_numbers_are(judged):
@@ -113,15 +113,15 @@ def test_a_benchmark_of_groups_keeps_scales_apart_too(judged):
     stars = [r for r in results if r.task == "stars"]
     titles = [grid.title for grid in benchmark({"both": results, "stars": stars}, "ours-instant")]
     assert sum("1000 to 5000" in title for title in titles) == sum("1 to 5" in title for title in titles) > 0
-    again = in_scales(in_scales(results))
-    assert again == in_scales(results) == results
+    again = with_common_scales(with_common_scales(results))
+    assert again == with_common_scales(results) == results
 
 
 def test_spans_are_alike_where_their_ends_are_as_good_as_the_same():
-    assert alike((1, 5), (1.3, 5))
-    assert not alike((1, 5), (0, 10))
-    assert not alike((1, 5), (1, 4))
-    assert not alike(None, (1, 5))
+    assert have_same_scale((1, 5), (1.3, 5))
+    assert not have_same_scale((1, 5), (0, 10))
+    assert not have_same_scale((1, 5), (1, 4))
+    assert not have_same_scale(None, (1, 5))
     assert with_span((MAE,), (1.0, 5.0))[0] != MAE
 
 

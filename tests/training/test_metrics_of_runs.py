@@ -96,9 +96,9 @@ def test_what_is_said_and_drawn_of_a_run(tmp_path):
         described = {"base": "x", "max_length": 16} | ({} if measures is None else {"measures": measures})
         (folder / "model.json").write_text(json.dumps(described))
     material = gather([tmp_path / "plain", tmp_path / "rated"])
-    assert material.primary == {"plain": ACCURACY, "rated": MAE}
+    assert material.primary_metrics == {"plain": ACCURACY, "rated": MAE}
     said, parts = sections(material)
-    assert said == numbers(material)["headline"] == run_headline(material.curves, material.primary)
+    assert said == numbers(material)["headline"] == run_headline(material.curves, material.primary_metrics)
     assert "plain took 20 steps; accuracy on its validation tasks went from 50.0 % to 50.0 %." in said
     assert "rated took 20 steps; MAE on its validation tasks went from 1.000 stars to 0.800 stars." in said
     accuracy, mae, loss = parts[0].charts

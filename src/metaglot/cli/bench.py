@@ -199,14 +199,14 @@ def write_benchmark(
     from metaglot.data.cache import write_whole
     from metaglot.report.benchmark import benchmark
     from metaglot.report.charts import shots_chart
-    from metaglot.report.summary import by_metric, tasks_of, without
+    from metaglot.report.summary import by_metric, tasks_of, without_tasks
     from metaglot.report.table import markdown_grid
 
     groups = dict(results)
     for name, rows in results.items():
         left_out = [task for task in tasks_of(rows) if task in leave_out]
         if left_out and len(left_out) < len(tasks_of(rows)):
-            groups[f"{name} without {', '.join(left_out)}"] = without(rows, left_out)
+            groups[f"{name} without {', '.join(left_out)}"] = without_tasks(rows, left_out)
     tables = benchmark(groups, ours)
     write_whole(out / "table.md", "\n".join(map(markdown_grid, tables)))
     for name, rows in results.items():

@@ -167,7 +167,7 @@ def _print_tables(
     from rich.console import Console
 
     from metaglot.report import terminal
-    from metaglot.report.comparison import comparisons
+    from metaglot.report.comparison import compare_methods
     from metaglot.report.headline import headline
     from metaglot.report.leakage_tables import leakage_grids
     from metaglot.report.table import terminal_grid
@@ -177,4 +177,4 @@ def _print_tables(
     for leakage in leakages:
         if not leakage.known:
             tell(f"leakage {unknown_leakage(leakage)}")
-    tell(headline(results, comparisons(results, reference)))
+    tell(headline(results, compare_methods(results, reference)))

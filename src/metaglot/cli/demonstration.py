@@ -27,7 +27,7 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import Method, Plan, Result, TaskSet, baselines, evaluate_into, ours, read_results
 from metaglot.evaluation.store import saved_results
 from metaglot.report import gather, markdown, method_chart, terminal, write_report
-from metaglot.report.comparison import comparisons
+from metaglot.report.comparison import compare_methods
 from metaglot.report.headline import intervals
 from metaglot.report.table import escape
 from metaglot.training import run
@@ -174,11 +174,13 @@ def _write(out: Path, results: list[Result]) -> Path:
 
 def _summary(results: list[Result]) -> str:
     shot = SHOTS[-1]
-    gain = next(comparison for comparison in comparisons(results) if comparison.shot == shot and not comparison.single)
+    gain = next(
+        comparison for comparison in compare_methods(results) if comparison.shot == shot and not comparison.is_single
+    )
     gain_text = f"{gain.metric.format_gain(gain.draws.mean)} {gain.metric.gain_unit}"
     return (
         f"At {shot} shots the meta-pretrained encoder, without a gradient step, is {gain_text} "
-        f"from the {gain.against} arm on tasks never seen, 95 % interval {intervals(gain)}."
+        f"from the {gain.rival} arm on tasks never seen, 95 % interval {intervals(gain)}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Results in, words and pictures out: summaries, comparisons, tables, charts, the page."""
+"""Reports on results: summaries, comparisons, tables, charts, and the page."""
 
 from metaglot.report.charts import curve_chart, method_chart
 from metaglot.report.page import write_report

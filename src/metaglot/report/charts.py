@@ -1,4 +1,4 @@
-"""The pictures of an evaluation and of a run: results in, SVG out; an empty text where there is nothing to draw."""
+"""The charts of an evaluation and of a run, as SVG.  A chart without data is an empty text."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,28 +21,37 @@ from metaglot.report.drawing import (
     rank_chart,
     reliability_chart,
 )
-from metaglot.report.summary import cpu_seconds, has, macro, mean_ece, methods_of, metric_of, shots_of, tasks_of
-from metaglot.report.wording import estimate, gained, subtraction, titled
+from metaglot.report.summary import (
+    cpu_seconds,
+    has_score,
+    macro_mean,
+    mean_ece,
+    methods_of,
+    metric_of,
+    shots_of,
+    tasks_of,
+)
+from metaglot.report.wording import difference_title, gain_text, score_text, score_title
 
-POINTS = 150  # of a line, at most
+MAX_POINTS = 150  # of a line
 LABEL_AXES = "across: probability of a label in % · up: texts that have it in %"
-LEAST = 1e-4  # CPU seconds: what results are rounded to
+MIN_SECONDS = 1e-4  # CPU seconds; results are rounded to this
 
 
 class Curve(NamedTuple):
-    """How a quantity is drawn over the steps of meta-training."""
+    """The style of a quantity over the steps of meta-training."""
 
     title: str
-    kind: str  # of the records that hold it
+    kind: str  # of the records that have the quantity
     scale: float = 1.0
-    banded: bool = False  # whether `ci95` of a record is the half width of its interval
+    has_band: bool = False  # whether `ci95` of a record, the half width of its interval, becomes a band
 
 
 def validation_curve(metric: Metric) -> Curve:
-    """Return how the primary metric of validation tasks is drawn."""
+    """Return the style of the primary metric of validation tasks."""
     unit = f", {metric.unit}" if metric.unit else ""
     return Curve(
-        f"{metric.heading} on validation tasks{unit}{metric.direction}", "validation", metric.scale, banded=True
+        f"{metric.heading} on validation tasks{unit}{metric.direction}", "validation", metric.scale, has_band=True
     )
 
 
@@ -62,11 +71,11 @@ def method_chart(results: Sequence[Result]) -> str:
     metric = metric_of(results)
     panels = [Panel(_shots(shot), _dots(results, shot)) for shot in shots_of(results)]
     x = f"{metric.axis}{metric.direction}, with 95 % intervals over draws"
-    return dot_chart(panels, title=f"{metric.heading}, {_of(results)}", x=x)
+    return dot_chart(panels, title=f"{metric.heading}, {_task_phrase(results)}", x=x)
 
 
 def shots_chart(results: Sequence[Result]) -> str:
-    """Return the macro mean of each method over the number of shots; nothing for a single number."""
+    """Return the macro mean of each method over the number of shots; empty if there is only one number of shots."""
     shots = [float(shot) for shot in shots_of(results)]
     if len(shots) < 2:
         return ""
@@ -75,7 +84,7 @@ def shots_chart(results: Sequence[Result]) -> str:
     ]
     return line_chart(
         series,
-        title=f"{titled(metric_of(results))}, {_of(results)}",
+        title=f"{score_title(metric_of(results))}, {_task_phrase(results)}",
         x=support_axis(results),
         log=True,
         marks=shots,
@@ -86,113 +95,114 @@ def cpu_chart(results: Sequence[Result]) -> str:
     """Return the macro mean of each method over its CPU seconds, a point for each number of shots."""
     series: list[Series] = []
     for method in styles(results):
-        spent = [(cpu_seconds(results, shot, method), shot) for shot in shots_of(results)]
-        series.append(_series(results, method, [(max(LEAST, s), shot) for s, shot in spent if s is not None]))
-    bare = [one._replace(low=(), high=()) for one in series]
-    title = f"{titled(metric_of(results))} against cost"
-    return line_chart(bare, title=title, x="CPU seconds to learn a task, median", log=True)
+        costs = [(cpu_seconds(results, shot, method), shot) for shot in shots_of(results)]
+        series.append(_series(results, method, [(max(MIN_SECONDS, s), shot) for s, shot in costs if s is not None]))
+    lines_only = [one._replace(low=(), high=()) for one in series]
+    title = f"{score_title(metric_of(results))} against cost"
+    return line_chart(lines_only, title=title, x="CPU seconds to learn a task, median", log=True)
 
 
-def difference_chart(found: Sequence[Comparison]) -> str:
-    """Return what ours gains over each baseline, a panel for each shot; thick over draws, thin over tasks and draws.
+def difference_chart(comparisons: Sequence[Comparison]) -> str:
+    """Return the gain of our method over each baseline, with a panel for each number of shots.
 
-    What lies to the right of zero is better, also where less is better.
+    A thick bar is the interval over draws, a thin bar the interval over tasks and draws.  Our method is better to the
+    right of zero, also if less is better.
     """
-    single = [c for c in found if c.single]
+    single_rivals = [c for c in comparisons if c.is_single]
     panels: list[Panel] = []
-    for shot in dict.fromkeys(c.shot for c in single):
-        here = sorted((c for c in single if c.shot == shot), key=lambda c: c.draws.mean)
-        panels.append(Panel("all shots" if shot is None else _shots(shot), [_difference(c) for c in here]))
-    ours, metric = (found[0].ours, found[0].metric) if found else ("ours", ACCURACY)
-    return dot_chart(panels, title=subtraction(metric, ours, "each baseline"), x=metric.gain_title, zero=True)
+    for shot in dict.fromkeys(c.shot for c in single_rivals):
+        shot_comparisons = sorted((c for c in single_rivals if c.shot == shot), key=lambda c: c.draws.mean)
+        panels.append(Panel("all shots" if shot is None else _shots(shot), [_difference(c) for c in shot_comparisons]))
+    ours, metric = (comparisons[0].ours, comparisons[0].metric) if comparisons else ("ours", ACCURACY)
+    return dot_chart(panels, title=difference_title(metric, ours, "each baseline"), x=metric.gain_title, zero=True)
 
 
-def ranking_chart(found: Ranking | None) -> str:
+def ranking_chart(ranking: Ranking | None) -> str:
     """Return the critical-difference diagram."""
-    if found is None:
+    if ranking is None:
         return ""
-    strong = next((method for method in found.methods if method.startswith("ours-")), "")
-    title = f"Mean ranks over {found.tasks} tasks, 1 is best"
+    strong = next((method for method in ranking.methods if method.startswith("ours-")), "")
+    title = f"Mean ranks over {ranking.tasks} tasks, 1 is best"
     return rank_chart(
-        found.methods, found.ranks, critical=found.critical, groups=found.cliques, title=title, strong=strong
+        ranking.methods, ranking.ranks, critical=ranking.critical, groups=ranking.cliques, title=title, strong=strong
     )
 
 
 def calibration_chart(results: Sequence[Result]) -> str:
-    """Return a reliability diagram for each method, over all its predictions; error by shots without their bins."""
+    """Return a reliability diagram of all predictions for each method; without bins, the calibration error by shots."""
     if results and all(result.bins for result in results):
-        shown = [_reliability(results, method, style) for method, style in styles(results).items()]
+        diagrams = [_reliability(results, method, style) for method, style in styles(results).items()]
         if all(FAMILIES.exclusive(result.kind) for result in results):
-            return reliability_chart(shown, title="Are confident predictions right?")
-        return reliability_chart(shown, title="Are probable labels there?", axes=LABEL_AXES)
-    if not any(has(result, ECE) for result in results):
+            return reliability_chart(diagrams, title="Are confident predictions right?")
+        return reliability_chart(diagrams, title="Are probable labels there?", axes=LABEL_AXES)
+    if not any(has_score(result, ECE) for result in results):
         return ""
     shots = shots_of(results)
     series: list[Series] = []
     for method, style in styles(results).items():
         errors = [(float(shot), mean_ece(results, shot, method)) for shot in shots]
-        known = [(x, ECE.scale * error) for x, error in errors if error is not None]
-        series.append(Series(method, [x for x, _ in known], [y for _, y in known], style=style))
+        points = [(x, ECE.scale * error) for x, error in errors if error is not None]
+        series.append(Series(method, [x for x, _ in points], [y for _, y in points], style=style))
     marks = [float(shot) for shot in shots]
     return line_chart(series, title="Calibration error in %", x=support_axis(results), log=True, marks=marks)
 
 
 def support_axis(results: Sequence[Result]) -> str:
-    """Return what shots are: "support examples a class"; of several kinds of tasks "support examples"."""
+    """Return the title of the axis of shots: "support examples a class"; for several kinds "support examples"."""
     each = {FAMILIES[result.kind]().each if result.kind in FAMILIES else "" for result in results}
     return f"support examples {each.pop() if len(each) == 1 else ''}".strip()
 
 
 def curve_chart(curve: Sequence[Mapping[str, object]], name: str = ACCURACY.name) -> str:
-    """Return `name` over `step`, from the records that have both.
+    """Return the chart of `name` over `step`, from the records that have both.
 
-    Records as in `metrics.jsonl`: those with a `kind` count only if it is the curve's own (accuracy: validation,
-    loss: step); `ci95`, the half width of an interval of the accuracy, becomes a band.  More than 150 points are
-    averaged in groups.
+    Records are those of `metrics.jsonl`.  A record with another `kind` than that of the curve (accuracy: validation,
+    loss: step) is ignored.  `ci95`, the half width of an interval of the accuracy, becomes a band.  More than 150
+    points are averaged in groups.
     """
     return curves_chart({"": curve}, name)
 
 
 def validation_chart(runs: Mapping[str, Sequence[Mapping[str, object]]], metric: Metric) -> str:
-    """Return the same of the primary metric of the validation tasks of several runs, by their names."""
+    """Return the chart of the primary metric on validation tasks, for several runs by their names."""
     return curves_chart(runs, metric.name, validation_curve(metric))
 
 
 def curves_chart(
     runs: Mapping[str, Sequence[Mapping[str, object]]], name: str = ACCURACY.name, curve: Curve | None = None
 ) -> str:
-    """Return the same of several runs, by their names; `curve` is how it is drawn, if CURVES does not say."""
-    drawn = curve or CURVES.get(name, Curve(name, ""))
-    series = [_curve(records, name, drawn)._replace(name=run, style=n) for n, (run, records) in enumerate(runs.items())]
-    return line_chart(series, title=drawn.title, x="step", height=270)
+    """Return the chart of several runs by their names; `curve` is the style of a quantity that is not in CURVES."""
+    curve = curve or CURVES.get(name, Curve(name, ""))
+    series = [_curve(records, name, curve)._replace(name=run, style=n) for n, (run, records) in enumerate(runs.items())]
+    return line_chart(series, title=curve.title, x="step", height=270)
 
 
 def styles(results: Sequence[Result]) -> dict[str, int]:
-    """Return each method's colour and marker, the same in every picture: ours first."""
+    """Return the style number of each method, which is the same in every chart; our methods come first."""
     methods = sorted(methods_of(results), key=lambda method: not method.startswith("ours-"))
     return {method: number for number, method in enumerate(methods)}
 
 
 def _series(results: Sequence[Result], method: str, places: Sequence[tuple[float, int]]) -> Series:
-    """Return the macro means as they are shown at places (x, shot), those without one left out."""
+    """Return the scaled macro means at places (x, shot), without places that have no mean."""
     metric = metric_of(results)
-    found = [(x, shot, macro(results, shot, method)) for x, shot in places]
-    known = [(x, shot, i) for x, shot, i in found if i is not None]
-    x, scaled = [x for x, _, _ in known], [_scaled(metric, i) for _, _, i in known]
+    means = [(x, shot, macro_mean(results, shot, method)) for x, shot in places]
+    points = [(x, shot, i) for x, shot, i in means if i is not None]
+    x, scaled = [x for x, _, _ in points], [_scale(metric, i) for _, _, i in points]
     y, low, high = [i.mean for i in scaled], [i.low for i in scaled], [i.high for i in scaled]
-    says = [f"{method}, {_shots(shot)}: {estimate(metric, i)}" for _, shot, i in known]
-    return Series(method, x, y, low, high, styles(results)[method], says)
+    descriptions = [f"{method}, {_shots(shot)}: {score_text(metric, i)}" for _, shot, i in points]
+    return Series(method, x, y, low, high, styles(results)[method], descriptions)
 
 
-def _curve(records: Sequence[Mapping[str, object]], name: str, drawn: Curve) -> Series:
-    own = [record for record in records if record.get("kind", drawn.kind) == drawn.kind]
-    found = [(_number(record, "step"), _number(record, name), _number(record, "ci95")) for record in own]
-    kept = [(x, y * drawn.scale, half * drawn.scale) for x, y, half in found if isfinite(x) and isfinite(y)]
-    x, y, half = ([row[n] for row in kept] for n in range(3))
-    banded = drawn.banded and all(map(isfinite, half))
-    low = [value - width for value, width in zip(y, half, strict=True)] if banded else []
-    high = [value + width for value, width in zip(y, half, strict=True)] if banded else []
-    return Series("", _thinned(x), _thinned(y), _thinned(low), _thinned(high))
+def _curve(records: Sequence[Mapping[str, object]], name: str, curve: Curve) -> Series:
+    matching_records = [record for record in records if record.get("kind", curve.kind) == curve.kind]
+    rows = [(_number(record, "step"), _number(record, name), _number(record, "ci95")) for record in matching_records]
+    points = [(x, y * curve.scale, half * curve.scale) for x, y, half in rows if isfinite(x) and isfinite(y)]
+    x, y, half = ([row[n] for row in points] for n in range(3))
+    has_band = curve.has_band and all(map(isfinite, half))
+    low = [value - width for value, width in zip(y, half, strict=True)] if has_band else []
+    high = [value + width for value, width in zip(y, half, strict=True)] if has_band else []
+    return Series("", _thin(x), _thin(y), _thin(low), _thin(high))
 
 
 def _reliability(results: Sequence[Result], method: str, style: int) -> Reliability:
@@ -202,7 +212,7 @@ def _reliability(results: Sequence[Result], method: str, style: int) -> Reliabil
         confidence[one.number] += one.confidence
         right[one.number] += one.right
     order = sorted(size)
-    errors = [result.metrics[ECE.name] for result in results if result.method == method and has(result, ECE)]
+    errors = [result.metrics[ECE.name] for result in results if result.method == method and has_score(result, ECE)]
     return Reliability(
         method,
         [confidence[n] / size[n] for n in order],
@@ -214,13 +224,13 @@ def _reliability(results: Sequence[Result], method: str, style: int) -> Reliabil
 
 
 def _difference(c: Comparison) -> Dot:
-    inner, outer = (_scaled(c.metric, i) for i in (c.draws, c.tasks))
-    name = subtraction(c.metric, "", c.against, minus=" − ").strip()
-    return Dot(name, inner.mean, inner.low, inner.high, gained(c.metric, c.draws), outer=(outer.low, outer.high))
+    inner, outer = (_scale(c.metric, i) for i in (c.draws, c.tasks))
+    name = difference_title(c.metric, "", c.rival, minus=" − ").strip()
+    return Dot(name, inner.mean, inner.low, inner.high, gain_text(c.metric, c.draws), outer=(outer.low, outer.high))
 
 
-def _scaled(metric: Metric, interval: Interval) -> Interval:
-    """Return the interval in the unit in which it is shown."""
+def _scale(metric: Metric, interval: Interval) -> Interval:
+    """Return the interval in the unit of the chart."""
     scale = metric.scale
     return Interval(scale * interval.mean, scale * interval.low, scale * interval.high, interval.n)
 
@@ -232,11 +242,11 @@ def _number(record: Mapping[str, object], name: str) -> float:
 
 def _dots(results: Sequence[Result], shot: int) -> list[Dot]:
     metric = metric_of(results)
-    means = {method: macro(results, shot, method) for method in methods_of(results)}
-    found = [(method, i, _scaled(metric, i)) for method, i in means.items() if i is not None]
+    means = {method: macro_mean(results, shot, method) for method in methods_of(results)}
+    intervals = [(method, i, _scale(metric, i)) for method, i in means.items() if i is not None]
     return [
-        Dot(method, one.mean, one.low, one.high, estimate(metric, i), method.startswith("ours-"))
-        for method, i, one in found
+        Dot(method, one.mean, one.low, one.high, score_text(metric, i), method.startswith("ours-"))
+        for method, i, one in intervals
     ]
 
 
@@ -244,13 +254,13 @@ def _shots(shot: int) -> str:
     return f"{shot} shot{'s' * (shot > 1)}"
 
 
-def _of(results: Sequence[Result]) -> str:
+def _task_phrase(results: Sequence[Result]) -> str:
     tasks = tasks_of(results)
     return f"mean of {len(tasks)} tasks" if len(tasks) > 1 else tasks[0] if tasks else "no tasks"
 
 
-def _thinned(values: list[float]) -> list[float]:
-    size = -(-len(values) // POINTS)
+def _thin(values: list[float]) -> list[float]:
+    size = -(-len(values) // MAX_POINTS)
     if size <= 1:
         return values
     groups = [values[start : start + size] for start in range(0, len(values), size)]

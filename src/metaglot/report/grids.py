@@ -7,32 +7,32 @@ from metaglot.choices import FAMILIES
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval
 from metaglot.metric import CLASSIFICATION, ECE, Metric
-from metaglot.report.comparison import Comparison, strongest
+from metaglot.report.comparison import Comparison, strongest_rival
 from metaglot.report.summary import (
     cpu_seconds,
-    has,
-    macro,
-    mean_of,
+    has_score,
+    macro_mean,
+    mean_score,
     methods_of,
     metric_of,
     shots_of,
     task_interval,
     tasks_of,
 )
-from metaglot.report.wording import estimate, gained, subtraction, titled
+from metaglot.report.wording import difference_title, gain_text, score_text, score_title
 
 Tone = Literal["", "best", "won", "lost"]
 
 
 class Text(NamedTuple):
-    """A cell of a table: what it says, and how it stands out."""
+    """A cell of a table: its text and its style."""
 
     text: str
     tone: Tone = ""
 
 
 class Grid(NamedTuple):
-    """A table: the first `keys` columns name a row, the others hold its numbers."""
+    """A table: the first `keys` columns name a row, the other columns have its numbers."""
 
     title: str
     note: str
@@ -41,35 +41,43 @@ class Grid(NamedTuple):
     keys: int = 2
 
 
-def macro_means(results: Sequence[Result], fewer: Sequence[Result] = ()) -> Grid:
-    """Return the means over tasks for each method, then those over `fewer` tasks; the best of a row stands out.
+def macro_means(results: Sequence[Result], subset: Sequence[Result] = ()) -> Grid:
+    """Return the mean of each method over all tasks, then over the tasks of `subset`; the best one of a row is marked.
 
-    Without rows if there is but one task.
+    The table has no rows if there is only one task.
     """
-    methods, shots, many = methods_of(results), shots_of(results), len(tasks_of(results))
-    metric, left = metric_of(results), f"{len(tasks_of(fewer))} of {many}"
-    rows = [_row(metric, f"all {many}", k, [macro(results, k, m) for m in methods]) for k in shots if many > 1]
-    rows += [_row(metric, left, k, [macro(fewer, k, m) for m in methods]) for k in shots if fewer]
-    return Grid("Mean over tasks", _judged(results), ("tasks", "shots", *methods), tuple(row for row in rows if row))
+    methods, shots, task_count = methods_of(results), shots_of(results), len(tasks_of(results))
+    metric, subset_title = metric_of(results), f"{len(tasks_of(subset))} of {task_count}"
+    rows = [
+        _row(metric, f"all {task_count}", k, [macro_mean(results, k, m) for m in methods])
+        for k in shots
+        if task_count > 1
+    ]
+    rows += [_row(metric, subset_title, k, [macro_mean(subset, k, m) for m in methods]) for k in shots if subset]
+    return Grid(
+        "Mean over tasks", _score_note(results), ("tasks", "shots", *methods), tuple(row for row in rows if row)
+    )
 
 
-def every_task(results: Sequence[Result], found: Sequence[Comparison]) -> Grid:
-    """Return the score by task and shot of each method, and the gain over the strongest baseline, lost tasks first."""
-    methods, best, metric = methods_of(results), strongest(found), metric_of(results)
+def every_task(results: Sequence[Result], comparisons: Sequence[Comparison]) -> Grid:
+    """Return the scores by task and shot, and the gain over the strongest baseline; lost tasks come first."""
+    methods, best, metric = methods_of(results), strongest_rival(comparisons), metric_of(results)
     means = best.means if best else {}
     order = [*means, *(task for task in tasks_of(results) if task not in means)]
-    at = {cell: interval for c in found if best and c.against == best.against for cell, interval in c.by_task.items()}
+    gains = {
+        cell: interval for c in comparisons if best and c.rival == best.rival for cell, interval in c.by_task.items()
+    }
     rows: list[tuple[Text, ...]] = []
     for task in order:
         for shot in shots_of(results):
             row = _row(metric, task, shot, [task_interval(results, task, shot, method) for method in methods])
-            gap = at.get((task, shot))
-            last = (Text(gained(metric, gap), tone(gap)) if gap else Text("–"),) if best else ()
-            rows += [(*row, *last)] if row else []
-    over = (subtraction(metric, best.ours, best.against, minus=" − "),) if best else ()
-    columns = ("task", "shots", *methods, *over)
-    first = f" The tasks that {best.ours} loses to {best.against} come first." if best else ""
-    return Grid("Every task", _judged(results) + first, columns, tuple(rows))
+            gain = gains.get((task, shot))
+            gain_cells = (Text(gain_text(metric, gain), tone(gain)) if gain else Text("–"),) if best else ()
+            rows += [(*row, *gain_cells)] if row else []
+    gain_columns = (difference_title(metric, best.ours, best.rival, minus=" − "),) if best else ()
+    columns = ("task", "shots", *methods, *gain_columns)
+    order_note = f" The tasks that {best.ours} loses to {best.rival} come first." if best else ""
+    return Grid("Every task", _score_note(results) + order_note, columns, tuple(rows))
 
 
 def cost(results: Sequence[Result]) -> Grid:
@@ -84,16 +92,18 @@ def cost(results: Sequence[Result]) -> Grid:
 
 
 def calibration(results: Sequence[Result]) -> Grid:
-    """Return the mean expected calibration error, by number of shots and method; no rows where none is known."""
+    """Return the mean expected calibration error, by number of shots and method; no rows if none is known."""
     methods = methods_of(results)
     rows = tuple(
         (Text(str(shot)), *(Text(_mean(results, shot, method, ECE)) for method in methods))
-        for shot in shots_of([result for result in results if has(result, ECE)])
+        for shot in shots_of([result for result in results if has_score(result, ECE)])
     )
     classes = all(FAMILIES.exclusive(result.kind) for result in results)
-    apart = "confidence and accuracy" if classes else "the probability of a label and the share of texts that have it"
+    quantities = (
+        "confidence and accuracy" if classes else "the probability of a label and the share of texts that have it"
+    )
     note = (
-        f"Expected calibration error in %: how far {apart} lie apart on average, 15 bins; the mean over "
+        f"Expected calibration error in %: how far {quantities} lie apart on average, 15 bins; the mean over "
         "tasks and draws. Less is better."
     )
     return Grid("Calibration", note, ("shots", *methods), rows, keys=1)
@@ -119,28 +129,30 @@ def other_metrics(results: Sequence[Result]) -> Grid:
 
 
 def tone(interval: Interval) -> Tone:
-    """Return won or lost where the interval excludes zero."""
+    """Return "won" or "lost" if the interval excludes zero."""
     if interval.low > 0:
         return "won"
     return "lost" if interval.high < 0 else ""
 
 
-def _judged(results: Sequence[Result]) -> str:
+def _score_note(results: Sequence[Result]) -> str:
     metric, draws = metric_of(results), len({result.draw for result in results})
     queries = _range([result.queries for result in results])
     return (
-        f"{titled(metric)}, mean over up to {draws} draws of the support set ± the half width of its 95 % interval "
-        f"over draws; {queries} queries a task, the same for every method."
+        f"{score_title(metric)}, mean over up to {draws} draws of the support set ± the half width of its 95 % "
+        f"interval over draws; {queries} queries a task, the same for every method."
     )
 
 
-def _row(metric: Metric, task: str, shot: int, found: list[Interval | None]) -> tuple[Text, ...]:
-    means = [interval.mean for interval in found if interval is not None]
+def _row(metric: Metric, task: str, shot: int, intervals: list[Interval | None]) -> tuple[Text, ...]:
+    means = [interval.mean for interval in intervals if interval is not None]
     if not means:
         return ()
-    top = metric.best(means)
-    best = [interval is not None and len(means) > 1 and interval.mean == top for interval in found]
-    cells = (Text(estimate(metric, i), "best" if is_best else "") for i, is_best in zip(found, best, strict=True))
+    best_mean = metric.best(means)
+    best_marks = [interval is not None and len(means) > 1 and interval.mean == best_mean for interval in intervals]
+    cells = (
+        Text(score_text(metric, i), "best" if is_best else "") for i, is_best in zip(intervals, best_marks, strict=True)
+    )
     return (Text(task), Text(str(shot)), *cells)
 
 
@@ -151,7 +163,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _mean(results: Sequence[Result], shot: int, method: str, metric: Metric) -> str:
-    value = mean_of(results, shot, method, metric)
+    value = mean_score(results, shot, method, metric)
     return "–" if value is None else metric.format(value)
 
 

@@ -7,38 +7,41 @@ from typing import Any
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval
 from metaglot.metric import Metric
-from metaglot.report.comparison import Comparison, comparisons
+from metaglot.report.comparison import Comparison, compare_methods
 from metaglot.report.headline import headline, run_headline
 from metaglot.report.report_data import ReportData
 from metaglot.report.summary import (
     by_metric,
     cpu_seconds,
-    macro,
-    mean_of,
+    macro_mean,
+    mean_score,
     methods_of,
     ranking,
     shots_of,
     task_interval,
     tasks_of,
-    without,
+    without_tasks,
 )
 
 
 def numbers(report_data: ReportData) -> dict[str, Any]:
-    """Return headline, means, comparisons and ranks, as shares rather than percent; None where unknown.
+    """Return headline, means, comparisons and ranks; scores are shares, not percent, and None if unknown.
 
-    A mean stands under the name of its metric, which `metric` names; `metrics` says of each its unit and which way is
-    better; no mean is over several.  `ranks` is None where there are several, and `ranks_by_metric` has all.
-    `without` has means and comparisons without the tasks that the report leaves out; None if it leaves out none.
+    The key of a mean is the name of its metric, which is also the value of `metric`.  `metrics` gives the unit and the
+    direction of each metric.  A mean is over one metric only.  `ranks` is None if there are several metrics;
+    `ranks_by_metric` has the ranks of each.  `without` has means and comparisons without the tasks that the report
+    leaves out; None if it leaves out none.
     """
     results = list(report_data.results)
-    found, parts = comparisons(results, report_data.reference), by_metric(results)
+    comparisons, parts = compare_methods(results, report_data.reference), by_metric(results)
     ranks = {metric: ranking(part) for metric, part in parts.items()}
-    only = next(iter(ranks.values())) if len(ranks) == 1 else None
-    fewer = without(results, report_data.leave_out) if results and report_data.leave_out else []
+    single_ranking = next(iter(ranks.values())) if len(ranks) == 1 else None
+    subset = without_tasks(results, report_data.leave_out) if results and report_data.leave_out else []
     return {
         "title": report_data.title,
-        "headline": headline(results, found) if results else run_headline(report_data.curves, report_data.primary),
+        "headline": headline(results, comparisons)
+        if results
+        else run_headline(report_data.curves, report_data.primary_metrics),
         "metrics": [metric.to_json() for metric in dict.fromkeys(m for r in results for m in r.measures)],
         "tasks": tasks_of(results),
         "runs": list(report_data.curves),
@@ -50,17 +53,19 @@ def numbers(report_data: ReportData) -> dict[str, Any]:
             for shot in shots_of(part)
             for method in methods_of(part)
         ],
-        "comparisons": [_comparison(c) for c in found],
-        "ranks": None if only is None else only._asdict(),
+        "comparisons": [_comparison(c) for c in comparisons],
+        "ranks": None if single_ranking is None else single_ranking._asdict(),
         "ranks_by_metric": [
-            {"metric": metric.name, **found._asdict()} for metric, found in ranks.items() if found is not None
+            {"metric": metric.name, **metric_ranking._asdict()}
+            for metric, metric_ranking in ranks.items()
+            if metric_ranking is not None
         ],
         "without": {
             "tasks": list(report_data.leave_out),
-            "macro": _macros(fewer),
-            "comparisons": [_comparison(c) for c in comparisons(fewer, report_data.reference)],
+            "macro": _macros(subset),
+            "comparisons": [_comparison(c) for c in compare_methods(subset, report_data.reference)],
         }
-        if fewer
+        if subset
         else None,
     }
 
@@ -75,21 +80,21 @@ def _macros(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def _macro(results: Sequence[Result], metric: Metric, shot: int, method: str) -> dict[str, Any]:
-    whole = macro(results, shot, method)
+    mean = macro_mean(results, shot, method)
     others = list(dict.fromkeys(other for result in results for other in result.measures[1:]))
     return {
         "shot": shot,
         "method": method,
         "metric": metric.name,
-        metric.name: None if whole is None else _interval(whole),
+        metric.name: None if mean is None else _interval(mean),
         "cpu_seconds": cpu_seconds(results, shot, method),
-        **{other.name: mean_of(results, shot, method, other) for other in others},
+        **{other.name: mean_score(results, shot, method, other) for other in others},
     }
 
 
 def _score(results: Sequence[Result], metric: Metric, task: str, shot: int, method: str) -> dict[str, Any]:
-    found = task_interval(results, task, shot, method)
-    mean = None if found is None else _interval(found)
+    interval = task_interval(results, task, shot, method)
+    mean = None if interval is None else _interval(interval)
     return {"shot": shot, "method": method, "metric": metric.name, metric.name: mean}
 
 
@@ -97,21 +102,21 @@ def _comparison(c: Comparison) -> dict[str, Any]:
     return {
         "shot": c.shot,
         "ours": c.ours,
-        "against": c.against,
+        "against": c.rival,
         "metric": c.metric.name,
         "over_draws": _interval(c.draws),
         "over_tasks_and_draws": _interval(c.tasks),
-        "p_draws_holm": _known(c.p_draws),
-        "p_tasks_holm": _known(c.p_tasks),
+        "p_draws_holm": _finite_or_none(c.p_draws),
+        "p_tasks_holm": _finite_or_none(c.p_tasks),
         "d_z": _interval(c.effect),
-        "won": c.won,
+        "won": c.win_share,
         "by_task": c.means,
     }
 
 
 def _interval(interval: Interval) -> dict[str, Any]:
-    return {name: _known(value) for name, value in interval._asdict().items()}
+    return {name: _finite_or_none(value) for name, value in interval._asdict().items()}
 
 
-def _known(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return value if isfinite(value) else None

@@ -1,8 +1,8 @@
-"""What a run has learnt besides weights: learning rates by layer and step, and single numbers.
+"""The parameters of the algorithm of a run: learning rates by layer and step, and single numbers.
 
 Parameters under `algorithm.rule.rate.` are rates: one number for a layer, or one for each step [steps].  A rate for
-each weight (Meta-SGD), and any tensor with more than 64 rows or columns, is shown by its mean; those of one layer by
-the mean of these.  A name with a part that begins with `log_` holds a logarithm.
+each weight (Meta-SGD), and any tensor with more than 64 rows or columns, is replaced by its mean; the chart shows the
+mean over a layer.  If a part of the name begins with `log_`, the parameter is a logarithm.
 """
 
 import re
@@ -22,21 +22,21 @@ from metaglot.report.grids import Grid, Text
 from metaglot.training.checkpoint import latest
 
 PREFIX = "algorithm."
-MOST = 64  # rows or columns that are shown one by one
-LISTED = 40  # single numbers in the table
+MAX_SIZE = 64  # rows or columns of a parameter; a larger one is replaced by its mean
+MAX_ROWS = 40  # of the table
 
 
-class Learnt(NamedTuple):
-    """A parameter of the algorithm, as rows by steps."""
+class AlgorithmParameter(NamedTuple):
+    """A parameter of the algorithm; rows by steps."""
 
     name: str
     shape: tuple[int, ...]
-    rows: tuple[tuple[float, ...], ...]  # logarithms undone; one mean for what is too large to show
+    rows: tuple[tuple[float, ...], ...]  # the values, not their logarithms; one mean for a large parameter
     logarithm: bool
 
 
-def read_learnt(run: Path) -> list[Learnt]:
-    """Return the algorithm's parameters of the newest checkpoint; none without a checkpoint.
+def read_parameters(run: Path) -> list[AlgorithmParameter]:
+    """Return the parameters of the algorithm in the newest checkpoint; none without a checkpoint.
 
     Raises MetaglotError when the checkpoint is damaged.
     """
@@ -46,65 +46,71 @@ def read_learnt(run: Path) -> list[Learnt]:
     check_entries(folder)
     try:
         with safe_open(folder / "params.safetensors", framework="pt") as file:
-            every = set(file.keys())
-            names = sorted((name for name in every if name.startswith(PREFIX)), key=_natural)
-            return [_learnt(n, file.get_tensor(n), each=n.removeprefix(RATE) in every) for n in names]
+            keys = set(file.keys())
+            names = sorted((name for name in keys if name.startswith(PREFIX)), key=_number_key)
+            return [_parameter(n, file.get_tensor(n), is_per_weight=n.removeprefix(RATE) in keys) for n in names]
     except (OSError, SafetensorError) as error:
         raise MetaglotError(
             f"{folder}: the checkpoint is damaged ({error}); remove it to use the one before"
         ) from error
 
 
-def rates_chart(learnt: Sequence[Learnt], *, title: str = "Learnt rates") -> str:
-    """Return the rates by layer and step as shaded cells; an empty text when there are none."""
+def rates_chart(parameters: Sequence[AlgorithmParameter], *, title: str = "Learnt rates") -> str:
+    """Return the rates by layer and step as shaded cells; an empty text if there are none."""
     layers: dict[str, list[Sequence[float]]] = defaultdict(list)
-    for one in (one for one in learnt if one.name.startswith(RATE)):
-        name = one.name.removeprefix(RATE)
+    for parameter in (parameter for parameter in parameters if parameter.name.startswith(RATE)):
+        name = parameter.name.removeprefix(RATE)
         layer = layer_of(name) if name.startswith(("body.", "lora.")) else name
-        for number, row in enumerate(one.rows):
-            layers[f"{layer}[{number}]" if len(one.rows) > 1 else layer].append(row)
+        for number, row in enumerate(parameter.rows):
+            layers[f"{layer}[{number}]" if len(parameter.rows) > 1 else layer].append(row)
     steps = max((len(row) for rows in layers.values() for row in rows), default=0)
-    whole = [[_mean_at(rows, step) for step in range(steps)] for rows in layers.values()]
+    means = [[_mean_at(rows, step) for step in range(steps)] for rows in layers.values()]
     columns = [str(step + 1) for step in range(steps)] if steps > 1 else ["every step"] * steps
-    return cell_chart(Cells(list(layers), whole, columns), title=title, x="inner step")
+    return cell_chart(Cells(list(layers), means, columns), title=title, x="inner step")
 
 
-def learnt_grid(runs: Mapping[str, Sequence[Learnt]]) -> Grid:
-    """Return the learnt numbers of each run as a table; those of more than one value by mean and range."""
-    found = [(run, one) for run, learnt in runs.items() for one in learnt]
-    rows = tuple((Text(run), Text(one.name.removeprefix(PREFIX)), *_said(one)) for run, one in found[:LISTED])
-    more = f" The first {LISTED} of {len(found)}." if len(found) > LISTED else ""
-    note = f"What the algorithm has learnt beside the weights, at the newest checkpoint; logarithms are undone.{more}"
+def parameter_grid(runs: Mapping[str, Sequence[AlgorithmParameter]]) -> Grid:
+    """Return the table of the parameters of each run; a parameter of several values has a mean and a range."""
+    entries = [(run, parameter) for run, parameters in runs.items() for parameter in parameters]
+    rows = tuple(
+        (Text(run), Text(parameter.name.removeprefix(PREFIX)), *_cells(parameter))
+        for run, parameter in entries[:MAX_ROWS]
+    )
+    rest_note = f" The first {MAX_ROWS} of {len(entries)}." if len(entries) > MAX_ROWS else ""
+    note = (
+        "The parameters of the algorithm, which are learnt beside the weights, at the newest checkpoint. The values "
+        f"are not logarithms.{rest_note}"
+    )
     return Grid("Learnt numbers", note, ("run", "name", "shape", "mean", "range"), rows)
 
 
 def _mean_at(rows: Sequence[Sequence[float]], step: int) -> float:
-    """Return the mean of the rows that have this step; NaN where none has."""
-    known = [row[step] for row in rows if step < len(row)]
-    return sum(known) / len(known) if known else float("nan")
+    """Return the mean of the rows that have this step; NaN if no row has it."""
+    values = [row[step] for row in rows if step < len(row)]
+    return sum(values) / len(values) if values else float("nan")
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a key that puts layer 2 before layer 10."""
+def _number_key(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that puts layer 2 before layer 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def _learnt(name: str, tensor: object, *, each: bool) -> Learnt:
-    """Return a parameter; with `each` it has a number for each weight, and only their mean is kept."""
+def _parameter(name: str, tensor: object, *, is_per_weight: bool) -> AlgorithmParameter:
+    """Return a parameter; with `is_per_weight` it has a number for each weight, and only the mean is kept."""
     import torch
 
     assert isinstance(tensor, torch.Tensor)
     logarithm = any(part.startswith("log_") for part in name.split("."))
     values = tensor.double().exp() if logarithm else tensor.double()
     flat = values.reshape(1, -1) if values.ndim < 2 else values.reshape(len(values), -1)
-    if each or max(flat.shape) > MOST:
+    if is_per_weight or max(flat.shape) > MAX_SIZE:
         flat = flat.mean().reshape(1, 1)
     rows = tuple(tuple(float(v) for v in row) for row in flat)
-    return Learnt(name, tuple(tensor.shape), rows, logarithm)
+    return AlgorithmParameter(name, tuple(tensor.shape), rows, logarithm)
 
 
-def _said(one: Learnt) -> tuple[Text, ...]:
-    values = [value for row in one.rows for value in row]
-    shape = " × ".join(map(str, one.shape)) or "one number"
+def _cells(parameter: AlgorithmParameter) -> tuple[Text, ...]:
+    values = [value for row in parameter.rows for value in row]
+    shape = " × ".join(map(str, parameter.shape)) or "one number"
     span = f"{min(values):.4g} … {max(values):.4g}" if len(values) > 1 else "–"
     return Text(shape), Text(f"{sum(values) / len(values):.4g}"), Text(span)

@@ -1,4 +1,4 @@
-"""What a report is made from: result directories and run directories, read and put together."""
+"""The data of a report, which is read from result directories and run directories."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from metaglot.evaluation.protocol import Cell
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.store import REFERENCE, RESULTS, read_results
 from metaglot.metric import ACCURACY, Metric
-from metaglot.report.rates import Learnt, read_learnt
+from metaglot.report.rates import AlgorithmParameter, read_parameters
 from metaglot.training.run import read_metrics
 
 METRICS, CHECKPOINTS = "metrics.jsonl", "checkpoints"
@@ -26,32 +26,32 @@ Record = Mapping[str, object]
 
 @dataclass(frozen=True)
 class ReportData:
-    """The facts of a report; whatever is missing is left out of the page."""
+    """The data of a report; the page leaves out the parts that are empty."""
 
     title: str
     results: Sequence[Result] = ()
     curves: Mapping[str, Sequence[Record]] = field(default_factory=dict)  # by run
-    learnt: Mapping[str, Sequence[Learnt]] = field(default_factory=dict)  # by run
+    parameters: Mapping[str, Sequence[AlgorithmParameter]] = field(default_factory=dict)  # by run
     leakage: Sequence[Leakage] = ()
-    about: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # heading -> facts
+    facts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # heading -> facts
     leave_out: Sequence[str] = ()
-    primary: Mapping[str, Metric] = field(default_factory=dict)  # of the validation tasks, by run; accuracy if absent
-    reference: str | None = None  # the method that is compared with all others; the first of ours if absent
+    primary_metrics: Mapping[str, Metric] = field(default_factory=dict)  # on validation tasks, by run; else accuracy
+    reference: str | None = None  # the method that is compared with all others; None: the first of ours
 
     def curves_by_metric(self) -> dict[Metric, dict[str, Sequence[Record]]]:
-        """Return the records of the runs by the primary metric of their validation tasks."""
-        found: dict[Metric, dict[str, Sequence[Record]]] = {}
+        """Return the records of the runs, by the primary metric on their validation tasks."""
+        curves: dict[Metric, dict[str, Sequence[Record]]] = {}
         for run, records in self.curves.items():
-            found.setdefault(self.primary.get(run, ACCURACY), {})[run] = records
-        return found
+            curves.setdefault(self.primary_metrics.get(run, ACCURACY), {})[run] = records
+        return curves
 
 
 def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequence[str] = ()) -> ReportData:
-    """Return what run directories and result directories hold, in one.
+    """Return the data of run directories and result directories.
 
-    Several result directories become one if no setting that both record differs (seed, queries, versions of tasks,
-    settings of methods) and no cell was judged twice with another outcome.  Raises MetaglotError where they differ,
-    for a folder that is neither, and for files that cannot be read.
+    Several result directories can be merged if the settings that they share are equal (seed, queries, versions of
+    tasks, settings of methods) and if a cell that was judged twice has the same score.  Raises MetaglotError if they
+    differ, for a folder that is neither, and for files that cannot be read.
     """
     paths = [Path(folder) for folder in folders]
     kinds = {path: (_holds_results(path), _holds_run(path)) for path in paths}
@@ -59,56 +59,57 @@ def gather(folders: Sequence[str | Path], *, title: str = "", leave_out: Sequenc
         raise MetaglotError("A report needs a run directory or a folder of results, and none was given.")
     for path, kind in kinds.items():
         if not any(kind):
-            raise MetaglotError(_neither(path))
-    judged = [path for path in paths if kinds[path][0]]
+            raise MetaglotError(_wrong_folder_message(path))
+    result_folders = [path for path in paths if kinds[path][0]]
     runs = {_name(path, paths): path for path in paths if kinds[path][1]}
-    settings = _merged_settings(judged)
-    about: dict[str, Mapping[str, object]] = {}
+    settings = _merge_settings(result_folders)
+    facts: dict[str, Mapping[str, object]] = {}
     for name, path in runs.items():
-        about[f"Configuration of {name}"] = _read(path / "config.yaml", _recipe)
-        about[f"Data and model of {name}"] = _read(path / RUN, _described)
-        about[f"Versions of {name}"] = _read(path / ENVIRONMENT, read_versions)
-    for path in judged:
+        facts[f"Configuration of {name}"] = _read(path / "config.yaml", _read_recipe)
+        facts[f"Data and model of {name}"] = _read(path / RUN, _read_description)
+        facts[f"Versions of {name}"] = _read(path / ENVIRONMENT, read_versions)
+    for path in result_folders:
         if not kinds[path][1]:
-            about[f"Versions of {_name(path, paths)}"] = _read(path / ENVIRONMENT, read_versions)
-    about["Settings of the evaluation, with hashes of its tasks"] = settings
+            facts[f"Versions of {_name(path, paths)}"] = _read(path / ENVIRONMENT, read_versions)
+    facts["Settings of the evaluation, with hashes of its tasks"] = settings
     return ReportData(
-        title or _title(judged, list(runs)),
-        merged([read_results(path / RESULTS) for path in judged], judged),
+        title or _title(result_folders, list(runs)),
+        merge_results([read_results(path / RESULTS) for path in result_folders], result_folders),
         {name: read_metrics(path / METRICS) for name, path in runs.items()},
-        {name: read_learnt(path) for name, path in runs.items()},
-        [found for path in judged for found in read_leakages(path)],
-        {name: facts for name, facts in about.items() if facts},
+        {name: read_parameters(path) for name, path in runs.items()},
+        [leakage for path in result_folders for leakage in read_leakages(path)],
+        {name: values for name, values in facts.items() if values},
         leave_out,
-        {name: _primary(path / RUN) for name, path in runs.items()},
+        {name: _primary_metric(path / RUN) for name, path in runs.items()},
         str(settings[REFERENCE]) if settings.get(REFERENCE) else None,
     )
 
 
-def merged(parts: Sequence[Sequence[Result]], folders: Sequence[Path]) -> list[Result]:
-    """Return the results of several folders in one list, a cell that several hold but once.
+def merge_results(parts: Sequence[Sequence[Result]], folders: Sequence[Path]) -> list[Result]:
+    """Return the results of several folders in one list; a cell of several folders occurs once.
 
-    Raises MetaglotError when they hold it with another score.
+    Raises MetaglotError if such a cell has different scores.
     """
-    whole: dict[Cell, tuple[Result, Path]] = {}
+    results_by_cell: dict[Cell, tuple[Result, Path]] = {}
     for results, folder in zip(parts, folders, strict=True):
         for result in results:
-            before, where = whole.setdefault(result.cell, (result, folder))
-            if (before.metric, before.score) != (result.metric, result.score):
+            first_result, first_folder = results_by_cell.setdefault(result.cell, (result, folder))
+            if (first_result.metric, first_result.score) != (result.metric, result.score):
                 raise MetaglotError(
-                    f"{where} and {folder} cannot be reported as one: {result.method} on {result.task}, {result.shot} "
-                    f"shots, draw {result.draw}, has {before.metric.words} {before.score:.4f} in one and "
-                    f"{_named(result, before)}{result.score:.4f} in the other. Report them apart."
+                    f"{first_folder} and {folder} cannot be reported as one: {result.method} on {result.task}, "
+                    f"{result.shot} shots, draw {result.draw}, has {first_result.metric.words} "
+                    f"{first_result.score:.4f} in one and {_other_metric(result, first_result)}{result.score:.4f} in "
+                    "the other. Report them apart."
                 )
-    return [result for result, _ in whole.values()]
+    return [result for result, _ in results_by_cell.values()]
 
 
-def _named(result: Result, before: Result) -> str:
-    return "" if result.metric == before.metric else f"{result.metric.axis} "
+def _other_metric(result: Result, first_result: Result) -> str:
+    return "" if result.metric == first_result.metric else f"{result.metric.axis} "
 
 
 def is_run(folder: str | Path) -> bool:
-    """Return whether a folder holds a run of meta-training."""
+    """Return whether a folder is a run of meta-training."""
     return _holds_run(Path(folder))
 
 
@@ -120,70 +121,71 @@ def _holds_results(path: Path) -> bool:
     return (path / RESULTS).is_file()
 
 
-def _neither(path: Path) -> str:
+def _wrong_folder_message(path: Path) -> str:
     if not path.is_dir():
         return f"{path}: no such folder. Name a run directory of `metaglot pretrain`, or one of `metaglot evaluate`."
-    inside = sorted(str(one) for one in path.iterdir() if one.is_dir() and _holds_results(one))
-    if inside:
-        return f"{path}: holds no results itself, but its folders do. Report them: metaglot report {' '.join(inside)}"
+    result_subfolders = sorted(str(one) for one in path.iterdir() if one.is_dir() and _holds_results(one))
+    if result_subfolders:
+        names = " ".join(result_subfolders)
+        return f"{path}: holds no results itself, but its folders do. Report them: metaglot report {names}"
     return (
         f"{path}: neither a run directory ({METRICS}, {CHECKPOINTS}/) nor a folder of results ({RESULTS}). "
         "`metaglot pretrain` writes the one, `metaglot evaluate` the other."
     )
 
 
-def _merged_settings(folders: Sequence[Path]) -> dict[str, object]:
-    whole: dict[str, tuple[object, Path]] = {}
+def _merge_settings(folders: Sequence[Path]) -> dict[str, object]:
+    values: dict[str, tuple[object, Path]] = {}
     for folder in folders:
-        found = _read(folder / SETTINGS, read_settings)
-        if not found and len(folders) > 1:
+        settings = _read(folder / SETTINGS, read_settings)
+        if not settings and len(folders) > 1:
             raise MetaglotError(
                 f"{folder}: has no {SETTINGS}, so whether its results may stand beside others is unknown. "
                 "Report it alone, or evaluate again."
             )
-        for name, value in found.items():
-            before, where = whole.setdefault(name, (value, folder))
-            if before != value:
+        for name, value in settings.items():
+            first_value, first_folder = values.setdefault(name, (value, folder))
+            if first_value != value:
                 raise MetaglotError(
-                    f"{where} and {folder} cannot be reported as one: they were made with another {name}: "
-                    f"{json.dumps(before)} and {json.dumps(value)}. Report them apart, or evaluate again alike."
+                    f"{first_folder} and {folder} cannot be reported as one: they were made with another {name}: "
+                    f"{json.dumps(first_value)} and {json.dumps(value)}. Report them apart, or evaluate again alike."
                 )
-    return {name: value for name, (value, _) in whole.items()}
+    return {name: value for name, (value, _) in values.items()}
 
 
 def _read(file: Path, read: Callable[[Path], dict[str, object]]) -> dict[str, object]:
-    """Return the names and values in a file; none without the file."""
+    """Return the names and values of a file; none if there is no file."""
     return read(file) if is_there(file) else {}
 
 
-def _described(file: Path) -> dict[str, object]:
+def _read_description(file: Path) -> dict[str, object]:
     return read_described(file)[1]
 
 
-def _primary(file: Path) -> Metric:
-    """Return the primary metric of a run's validation tasks."""
+def _primary_metric(file: Path) -> Metric:
+    """Return the primary metric on the validation tasks of a run."""
     return read_described(file)[0].measures[0] if is_there(file) else ACCURACY
 
 
-def _recipe(file: Path) -> dict[str, object]:
+def _read_recipe(file: Path) -> dict[str, object]:
     try:
-        found: object = parse_yaml(read_bytes(file).decode("utf-8"), str(file))
+        recipe: object = parse_yaml(read_bytes(file).decode("utf-8"), str(file))
     except (ValueError, MetaglotError) as error:
         raise MetaglotError(f"{file}: cannot be read ({error}). Put the file back, or remove it.") from error
-    if not isinstance(found, dict):
-        raise MetaglotError(f"{file}: expected names with values, and got {type(found).__name__}.")
-    return cast("dict[str, object]", found)
+    if not isinstance(recipe, dict):
+        raise MetaglotError(f"{file}: expected names with values, and got {type(recipe).__name__}.")
+    return cast("dict[str, object]", recipe)
 
 
-def _name(path: Path, among: Sequence[Path]) -> str:
-    """Return a folder's name, with its parent's where two are called the same."""
-    names = [other.resolve().name for other in among]
+def _name(path: Path, paths: Sequence[Path]) -> str:
+    """Return the name of a folder; with the name of its parent if two folders have the same name."""
+    names = [other.resolve().name for other in paths]
     own = path.resolve()
     return own.name if names.count(own.name) == 1 else f"{own.parent.name}/{own.name}"
 
 
-def _title(judged: Sequence[Path], runs: Sequence[str]) -> str:
-    if not judged:
+def _title(result_folders: Sequence[Path], runs: Sequence[str]) -> str:
+    if not result_folders:
         return f"{', '.join(runs)}: meta-training"
-    named = runs or [path.resolve().name for path in judged]
-    return f"{', '.join(named)}: evaluation"
+    names = runs or [path.resolve().name for path in result_folders]
+    return f"{', '.join(names)}: evaluation"

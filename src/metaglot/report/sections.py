@@ -1,4 +1,4 @@
-"""The sections of a report, in the order in which a reader asks: how much, where not, at what cost, how surely."""
+"""The sections of a report, in the order of a reader's questions: scores, tasks, costs, comparisons, ranks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,78 +16,88 @@ from metaglot.report.charts import (
     shots_chart,
     validation_chart,
 )
-from metaglot.report.comparison import Comparison, comparisons, named
+from metaglot.report.comparison import Comparison, compare_methods, rival_noun
 from metaglot.report.grids import Grid, calibration, cost, every_task, macro_means, other_metrics
 from metaglot.report.headline import headline, run_headline
 from metaglot.report.leakage_tables import leakage_grids
-from metaglot.report.rates import learnt_grid, rates_chart
+from metaglot.report.rates import parameter_grid, rates_chart
 from metaglot.report.report_data import ReportData
-from metaglot.report.summary import by_metric, ranking, tasks_of, without
-from metaglot.report.versus import by_task, effects, mean_ranks, paired
-from metaglot.report.wording import named_by
+from metaglot.report.summary import by_metric, ranking, tasks_of, without_tasks
+from metaglot.report.versus import effect_sizes, mean_ranks, paired_differences, task_differences
+from metaglot.report.wording import metric_title
 
 
 class Section(NamedTuple):
-    """A heading with pictures and tables; those that are `folded` open on demand."""
+    """A heading with charts and tables; a reader opens the tables of `details` by a click."""
 
     title: str
     note: str = ""
     charts: Sequence[str] = ()
     grids: Sequence[Grid] = ()
-    folded: Sequence[Grid] = ()
+    details: Sequence[Grid] = ()
 
 
 def sections(report_data: ReportData) -> tuple[str, list[Section]]:
-    """Return the headline and the sections that have something to show."""
+    """Return the headline and the sections that are not empty."""
     results = list(report_data.results)
-    found = comparisons(results, report_data.reference)
-    said = headline(results, found) if results else run_headline(report_data.curves, report_data.primary)
-    parts = _judged(report_data, results, found)
+    comparisons = compare_methods(results, report_data.reference)
+    headline_text = (
+        headline(results, comparisons) if results else run_headline(report_data.curves, report_data.primary_metrics)
+    )
+    parts = _result_sections(report_data, results, comparisons)
     parts += [_training(report_data), _leakage(report_data)]
-    kept = [
+    visible_parts = [
         part._replace(
             charts=[chart for chart in part.charts if chart],
             grids=[grid for grid in part.grids if grid.rows],
-            folded=[grid for grid in part.folded if grid.rows],
+            details=[grid for grid in part.details if grid.rows],
         )
         for part in parts
     ]
-    return said, [part for part in kept if part.note or part.charts or part.grids or part.folded]
+    return headline_text, [part for part in visible_parts if part.note or part.charts or part.grids or part.details]
 
 
-def _judged(report_data: ReportData, results: list[Result], found: list[Comparison]) -> list[Section]:
-    """Return the sections on results: those of one metric after the other, named after it if there are several."""
+def _result_sections(report_data: ReportData, results: list[Result], comparisons: list[Comparison]) -> list[Section]:
+    """Return the sections on results, one metric after the other; several metrics are named in the titles."""
     parts = by_metric(results)
-    left = set(tasks_of(without(results, report_data.leave_out) if results else []))
-    made: list[Section] = []
+    remaining_tasks = set(tasks_of(without_tasks(results, report_data.leave_out) if results else []))
+    result_sections: list[Section] = []
     for metric, part in parts.items():
-        less = [result for result in part if result.task in left]
-        less = less if len(less) < len(part) else []
-        here = _of_metric(report_data, metric, part, less, [c for c in found if c.metric == metric])
-        made += here if len(parts) == 1 else [one._replace(title=named_by(metric, one.title)) for one in here]
-    return made
+        subset = [result for result in part if result.task in remaining_tasks]
+        subset = subset if len(subset) < len(part) else []
+        metric_sections = _of_metric(report_data, metric, part, subset, [c for c in comparisons if c.metric == metric])
+        result_sections += (
+            metric_sections
+            if len(parts) == 1
+            else [one._replace(title=metric_title(metric, one.title)) for one in metric_sections]
+        )
+    return result_sections
 
 
 def _of_metric(
-    report_data: ReportData, metric: Metric, results: list[Result], fewer: list[Result], found: list[Comparison]
+    report_data: ReportData, metric: Metric, results: list[Result], subset: list[Result], comparisons: list[Comparison]
 ) -> list[Section]:
     leave_out = [name for name in report_data.leave_out if name in tasks_of(results)]
-    less = (
-        [paired(comparisons(fewer, report_data.reference), f"Paired differences without {', '.join(leave_out)}")]
-        if fewer
+    subset_tables = (
+        [
+            paired_differences(
+                compare_methods(subset, report_data.reference), f"Paired differences without {', '.join(leave_out)}"
+            )
+        ]
+        if subset
         else []
     )
     ranks = ranking(results)
     return [
-        Section(metric.heading, "", [method_chart(results), shots_chart(results)], [macro_means(results, fewer)]),
-        Section("Task by task", "", (), [every_task(results, found)], [by_task(found)]),
+        Section(metric.heading, "", [method_chart(results), shots_chart(results)], [macro_means(results, subset)]),
+        Section("Task by task", "", (), [every_task(results, comparisons)], [task_differences(comparisons)]),
         Section("Cost", "", [cpu_chart(results)], [cost(results)]),
         Section(
-            f"Against the {named(found)}",
-            _THICK if found else "",
-            [difference_chart(found)],
-            [paired(found), effects(found)],
-            less,
+            f"Against the {rival_noun(comparisons)}",
+            BAR_NOTE if comparisons else "",
+            [difference_chart(comparisons)],
+            [paired_differences(comparisons), effect_sizes(comparisons)],
+            subset_tables,
         ),
         Section("Ranks", "", [ranking_chart(ranks)], [mean_ranks(ranks, metric)]),
         Section("Calibration", "", [calibration_chart(results)], [calibration(results)]),
@@ -95,7 +105,7 @@ def _of_metric(
     ]
 
 
-_THICK = "Thick bars are 95 % intervals over draws, thin ones over tasks and draws."
+BAR_NOTE = "Thick bars are 95 % intervals over draws, thin ones over tasks and draws."
 
 
 def _training(report_data: ReportData) -> Section:
@@ -103,12 +113,12 @@ def _training(report_data: ReportData) -> Section:
         *(validation_chart(runs, metric) for metric, runs in report_data.curves_by_metric().items()),
         *(curves_chart(report_data.curves, name) for name in CURVES if name != ACCURACY.name),
     ]
-    many = len(report_data.learnt) > 1
+    has_several_runs = len(report_data.parameters) > 1
     charts += [
-        rates_chart(learnt, title=f"Learnt rates of {run}" if many else "Learnt rates")
-        for run, learnt in report_data.learnt.items()
+        rates_chart(parameters, title=f"Learnt rates of {run}" if has_several_runs else "Learnt rates")
+        for run, parameters in report_data.parameters.items()
     ]
-    return Section("Meta-training", "", charts, [learnt_grid(report_data.learnt)])
+    return Section("Meta-training", "", charts, [parameter_grid(report_data.parameters)])
 
 
 def _leakage(report_data: ReportData) -> Section:

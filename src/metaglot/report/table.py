@@ -10,24 +10,23 @@ from metaglot.data.arguments import check_all, check_text
 from metaglot.errors import MetaglotError, printable
 from metaglot.evaluation.result import Result
 from metaglot.metric import Metric
-from metaglot.report.comparison import comparisons
+from metaglot.report.comparison import compare_methods
 from metaglot.report.grids import Grid, Tone, calibration, cost, every_task, macro_means, other_metrics
-from metaglot.report.summary import by_metric, ranking, tasks_of, without
-from metaglot.report.versus import by_task as differences_by_task
-from metaglot.report.versus import effects, mean_ranks, paired
-from metaglot.report.wording import named_by
+from metaglot.report.summary import by_metric, ranking, tasks_of, without_tasks
+from metaglot.report.versus import effect_sizes, mean_ranks, paired_differences, task_differences
+from metaglot.report.wording import metric_title
 
 STYLES: dict[Tone, str] = {"": "", "best": "bold", "won": "green", "lost": "red"}
 
 
-BRIEF = ("Mean over tasks", "Every task", "Paired differences", "Cost")  # what a terminal shows
+TERMINAL_TITLES = ("Mean over tasks", "Every task", "Paired differences", "Cost")  # of the tables on a terminal
 
 
 def grids(results: Sequence[Result], *, leave_out: Collection[str] = (), reference: str | None = None) -> list[Grid]:
-    """Return the tables that say what came out; those without rows are left out.
+    """Return the tables of the results; tables without rows are left out.
 
-    `leave_out` names tasks without which the macro mean and the differences are also given; `reference` the method
-    that is compared with the others, where that is not ours.  Tasks of unlike metrics have tables of their own.
+    The macro mean and the differences are given a second time without the tasks of `leave_out`.  `reference` is the
+    method that is compared with the others; None: our method.  Each primary metric has its own tables.
 
     Raises MetaglotError for arguments of another type, and for no results.
     """
@@ -36,29 +35,42 @@ def grids(results: Sequence[Result], *, leave_out: Collection[str] = (), referen
         raise MetaglotError("results: expected one result or more, got none; judge a task first")
     leave_out = check_all("leave_out", leave_out, str, "names of tasks")
     reference = None if reference is None else check_text("reference", reference)
-    parts, left = by_metric(results), set(tasks_of(without(results, leave_out)))
+    parts, remaining_tasks = by_metric(results), set(tasks_of(without_tasks(results, leave_out)))
     tables: list[Grid] = []
     for metric, part in parts.items():
-        less = [result for result in part if result.task in left]
-        less = less if len(less) < len(part) else []
-        made = _of_metric(part, less, metric, [name for name in leave_out if name in tasks_of(part)], reference)
-        tables += made if len(parts) == 1 else [grid._replace(title=named_by(metric, grid.title)) for grid in made]
+        subset = [result for result in part if result.task in remaining_tasks]
+        subset = subset if len(subset) < len(part) else []
+        metric_tables = _of_metric(
+            part, subset, metric, [name for name in leave_out if name in tasks_of(part)], reference
+        )
+        tables += (
+            metric_tables
+            if len(parts) == 1
+            else [grid._replace(title=metric_title(metric, grid.title)) for grid in metric_tables]
+        )
     return [table for table in tables if table.rows]
 
 
 def _of_metric(
     results: Sequence[Result],
-    fewer: Sequence[Result],
+    subset: Sequence[Result],
     metric: Metric,
     leave_out: Sequence[str],
     reference: str | None,
 ) -> list[Grid]:
-    """Return the tables of results that have one primary metric; `fewer` are those without the tasks left out."""
-    found = comparisons(results, reference)
-    tables = [macro_means(results, fewer), every_task(results, found), paired(found)]
-    if fewer:
-        tables.append(paired(comparisons(fewer, reference), f"Paired differences without {', '.join(leave_out)}"))
-    tables += [effects(found), differences_by_task(found), mean_ranks(ranking(results), metric), cost(results)]
+    """Return the tables of results with one primary metric; `subset` is the results without the tasks to leave out."""
+    comparisons = compare_methods(results, reference)
+    tables = [macro_means(results, subset), every_task(results, comparisons), paired_differences(comparisons)]
+    if subset:
+        tables.append(
+            paired_differences(compare_methods(subset, reference), f"Paired differences without {', '.join(leave_out)}")
+        )
+    tables += [
+        effect_sizes(comparisons),
+        task_differences(comparisons),
+        mean_ranks(ranking(results), metric),
+        cost(results),
+    ]
     return [*tables, calibration(results), other_metrics(results)]
 
 
@@ -69,14 +81,14 @@ def terminal(
     by_task: bool = False,
     reference: str | None = None,
 ) -> Group:
-    """Return what a Rich console prints: scores, paired differences, cost; with `by_task` all the rest too."""
+    """Return the tables for a Rich console: scores, paired differences, cost; with `by_task` all other tables too."""
     tables = grids(results, leave_out=leave_out, reference=reference)
-    chosen = [grid for grid in tables if by_task or grid.title.startswith(BRIEF)]
-    return Group(*(part for grid in chosen for part in (terminal_grid(grid), "")))
+    selected_tables = [grid for grid in tables if by_task or grid.title.startswith(TERMINAL_TITLES)]
+    return Group(*(part for grid in selected_tables for part in (terminal_grid(grid), "")))
 
 
 def markdown(results: Sequence[Result], *, leave_out: Collection[str] = (), reference: str | None = None) -> str:
-    """Return the same tables, each task's differences included, as Markdown."""
+    """Return all tables as Markdown."""
     return "\n".join(markdown_grid(grid) for grid in grids(results, leave_out=leave_out, reference=reference))
 
 
@@ -85,27 +97,27 @@ def terminal_grid(grid: Grid) -> Table:
     table = Table(title=escape(grid.title), caption=escape(grid.note), title_justify="left", caption_justify="left")
     for number, column in enumerate(grid.columns):
         table.add_column(escape(column), justify="left" if number < grid.keys else "right", overflow="fold")
-    before = ""
+    last_key = ""
     for row in grid.rows:
-        new = bool(before) and row[0].text != before and grid.keys > 1
-        if new:
+        is_new_group = bool(last_key) and row[0].text != last_key and grid.keys > 1
+        if is_new_group:
             table.add_section()
-        before = row[0].text
-        table.add_row(*(_styled(cell.text, cell.tone) for cell in row))
+        last_key = row[0].text
+        table.add_row(*(_style(cell.text, cell.tone) for cell in row))
     return table
 
 
 def escape(text: str) -> str:
-    """Return a text as Rich shows it plainly: neither markup nor commands to the terminal."""
+    """Return a text without markup of Rich and without commands to the terminal."""
     return markup_escape(printable(text))
 
 
-def _styled(text: str, tone: Tone) -> str:
+def _style(text: str, tone: Tone) -> str:
     return f"[{STYLES[tone]}]{escape(text)}[/]" if STYLES[tone] else escape(text)
 
 
 def markdown_grid(grid: Grid) -> str:
-    """Return one table as Markdown, its title and note before it."""
+    """Return one table as Markdown, after its title and note."""
     lines = [f"**{grid.title}.** {grid.note}", "", _line(grid.columns)]
     lines.append(_line(["---" if number < grid.keys else "---:" for number in range(len(grid.columns))]))
     for row in grid.rows:

@@ -1,4 +1,4 @@
-"""Scores, gains and their intervals as text, by the metric that they are of."""
+"""The text of scores, gains and intervals of a metric."""
 
 from math import isnan
 
@@ -6,44 +6,44 @@ from metaglot.evaluation.statistics import Interval
 from metaglot.metric import Metric
 
 
-def estimate(metric: Metric, interval: Interval | None) -> str:
-    """Return a mean score, "56.2 ± 1.3", without its unit; without the interval where there is none."""
+def score_text(metric: Metric, interval: Interval | None) -> str:
+    """Return the text of a mean score without its unit, "56.2 ± 1.3"; an unknown interval is left out."""
     if interval is None:
         return "–"
-    return metric.format(interval.mean) + _half(metric, interval)
+    return metric.format(interval.mean) + _half_width_text(metric, interval)
 
 
-def gained(metric: Metric, interval: Interval) -> str:
-    """Return a mean gain, "+8.1 ± 0.9": positive where ours is better, also where less is better."""
-    return metric.format_gain(interval.mean) + _half(metric, interval)
+def gain_text(metric: Metric, interval: Interval) -> str:
+    """Return the text of a mean gain, "+8.1 ± 0.9"; it is positive if ours is better, also if less is better."""
+    return metric.format_gain(interval.mean) + _half_width_text(metric, interval)
 
 
-def between(metric: Metric, interval: Interval) -> str:
-    """Return the ends of the interval of a gain, "+2.0 … +9.1"."""
+def interval_text(metric: Metric, interval: Interval) -> str:
+    """Return the text of the interval of a gain, "+2.0 … +9.1"."""
     if isnan(interval.low):
         return "–"
     return f"{metric.format_gain(interval.low)} … {metric.format_gain(interval.high)}"
 
 
-def subtraction(metric: Metric, ours: str, other: str, *, minus: str = " minus ") -> str:
-    """Return what a gain is: "ours minus other", or the other way round where less is better."""
+def difference_title(metric: Metric, ours: str, other: str, *, minus: str = " minus ") -> str:
+    """Return the words for a gain: "ours minus other", or "other minus ours" if less is better."""
     return f"{ours}{minus}{other}" if metric.better == "higher" else f"{other}{minus}{ours}"
 
 
-def over_others(metric: Metric, ours: str) -> str:
-    """Return the beginning of a note on gains: "ours minus the other"; where less is better, "The other minus ours"."""
-    return subtraction(metric, ours, "the other" if metric.better == "higher" else "The other")
+def difference_sentence(metric: Metric, ours: str) -> str:
+    """Return the beginning of a note on gains: "ours minus the other"; "The other minus ours" if less is better."""
+    return difference_title(metric, ours, "the other" if metric.better == "higher" else "The other")
 
 
-def titled(metric: Metric) -> str:
-    """Return what scores are, at the beginning of a sentence: "Accuracy in %", "MAE in stars (less is better)"."""
+def score_title(metric: Metric) -> str:
+    """Return the title of scores at the beginning of a sentence: "Accuracy in %", "MAE in stars (less is better)"."""
     return f"{metric.axis[:1].upper()}{metric.axis[1:]}{metric.direction}"
 
 
-def named_by(metric: Metric, title: str) -> str:
-    """Return the title of a table or section of one metric among several: "Cost: MAE in stars"."""
-    return titled(metric) if title == metric.heading else f"{title}: {metric.axis}"
+def metric_title(metric: Metric, title: str) -> str:
+    """Return the title of a table or section if there are several metrics: "Cost: MAE in stars"."""
+    return score_title(metric) if title == metric.heading else f"{title}: {metric.axis}"
 
 
-def _half(metric: Metric, interval: Interval) -> str:
+def _half_width_text(metric: Metric, interval: Interval) -> str:
     return "" if isnan(interval.low) else f" ± {metric.format(interval.half)}"

@@ -1,4 +1,4 @@
-"""Charts as SVG text: numbers in, text out.  Nothing here knows what the numbers mean."""
+"""Charts of numbers as SVG text.  The charts do not depend on the meaning of the numbers."""
 
 from metaglot.report.drawing.cells import Cells, cell_chart
 from metaglot.report.drawing.dots import Dot, Panel, dot_chart

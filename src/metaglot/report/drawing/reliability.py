@@ -1,4 +1,4 @@
-"""Reliability diagrams: how often predictions of a confidence are right, a small square for each method.
+"""Reliability diagrams: the share of right predictions by confidence, in a small square for each method.
 
 Guo et al. 2017, https://arxiv.org/abs/1706.04599, figure 1.
 """
@@ -8,14 +8,14 @@ from math import sqrt
 from typing import NamedTuple
 
 from metaglot.report.drawing.axes import Scale
-from metaglot.report.drawing.svg import WIDTH, colour, picture, points, rule, shortened, text
+from metaglot.report.drawing.svg import WIDTH, colour, picture, points, rule, shorten, text
 
-ACROSS, SIDE, GAP, HEAD = 3, 102, 33, 44
+COLUMNS, SIDE, GAP, HEAD = 3, 102, 33, 44
 AXES = "across: confidence in % · up: accuracy in %"
 
 
 class Reliability(NamedTuple):
-    """The bins of a method that hold predictions."""
+    """The bins of a method that have predictions."""
 
     name: str
     confidence: Sequence[float]  # mean of a bin
@@ -26,27 +26,27 @@ class Reliability(NamedTuple):
 
 
 def reliability_chart(methods: Sequence[Reliability], *, title: str, axes: str = AXES) -> str:
-    """Return a square for each method with the diagonal on which it would be calibrated.
+    """Return a square for each method; a calibrated method lies on the diagonal.
 
-    The area of a dot is the share of predictions in its bin.  An empty text when no method has a bin.
+    The area of a dot is the share of predictions in its bin.  An empty text if no method has a bin.
     """
-    shown = [one for one in methods if one.size]
-    if not shown:
+    diagrams = [one for one in methods if one.size]
+    if not diagrams:
         return ""
-    rows = -(-len(shown) // ACROSS)
+    rows = -(-len(diagrams) // COLUMNS)
     parts = [text(0, 14, title, "title")]
-    for number, one in enumerate(shown):
-        x, y = GAP + (SIDE + GAP) * (number % ACROSS), 30 + (SIDE + HEAD + 22) * (number // ACROSS)
+    for number, one in enumerate(diagrams):
+        x, y = GAP + (SIDE + GAP) * (number % COLUMNS), 30 + (SIDE + HEAD + 22) * (number // COLUMNS)
         parts += _square(one, x, y)
     height = 30 + (SIDE + HEAD + 22) * rows
     parts.append(text(WIDTH / 2, height + 4, axes, anchor="middle"))
-    said = ", ".join(f"{one.name} {one.note}" for one in shown)
-    return picture(parts, height + 12, title, says=said)
+    description = ", ".join(f"{one.name} {one.note}" for one in diagrams)
+    return picture(parts, height + 12, title, description=description)
 
 
 def _square(one: Reliability, x: float, y: float) -> Iterator[str]:
     right, top = Scale(0, 1, x, x + SIDE), Scale(0, 1, y + HEAD + SIDE - 10, y + HEAD - 10)
-    yield text(x, y + 12, shortened(one.name, SIDE), "strong")
+    yield text(x, y + 12, shorten(one.name, SIDE), "strong")
     yield text(x, y + 27, one.note)
     for mark in (0.0, 0.5, 1.0):
         yield rule(x, top(mark), x + SIDE, top(mark), "grid")

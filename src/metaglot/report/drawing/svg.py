@@ -1,6 +1,6 @@
 """The pieces of a picture: text, rules, markers, and the frame with its style.
 
-Each picture carries its own style, light and dark, so that it looks the same in a page and as a file in a README.
+Each picture has its own style, light and dark, so that it looks the same in a page and as a file in a README.
 Series differ by colour and by marker; the colours follow Okabe & Ito (https://jfly.uni-koeln.de/color/), which
 people with colour-blindness tell apart, darkened or lightened to a contrast of 3 : 1 against the page.
 """
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from math import cos, pi, sin
 
-WIDTH = 420  # user units; the picture scales to its container
+WIDTH = 420  # user units; the picture fills its container
 COLOURS = 8
-SHAPES = 6  # no common factor with the seven colours that come round again
+SHAPES = 6  # no common factor with the seven colours that are used again
 
 STYLE = """
 .mg{font:12.5px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
@@ -33,18 +33,18 @@ STYLE = """
 """
 
 
-def picture(parts: Iterable[str], height: float, title: str, *, says: str = "") -> str:
-    """Return the whole SVG; `title` names it and `says` describes it for those who do not see it."""
-    spoken = f"{title}. {says}" if says else title
+def picture(parts: Iterable[str], height: float, title: str, *, description: str = "") -> str:
+    """Return the whole SVG; `title` names it, and `description` describes it for readers who do not see it."""
+    label = f"{title}. {description}" if description else title
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="mg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
-        f'aria-label="{escape(spoken)}"><title>{escape(title)}</title><style>{STYLE}</style>{"".join(parts)}</svg>'
+        f'aria-label="{escape(label)}"><title>{escape(title)}</title><style>{STYLE}</style>{"".join(parts)}</svg>'
     )
 
 
-def text(x: float, y: float, said: str, style: str = "", *, anchor: str = "start") -> str:
-    """Return a line of text; `anchor` is what of it stands at x: start, middle or end."""
-    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
+def text(x: float, y: float, content: str, style: str = "", *, anchor: str = "start") -> str:
+    """Return a line of text; `anchor` is the part of the line at x: start, middle or end."""
+    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
 
 
 def rule(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
@@ -58,30 +58,32 @@ def points(places: Iterable[tuple[float, float]]) -> str:
 
 
 def colour(style: int) -> str:
-    """Return the class of a series' colour; the first colour is that of the first series alone."""
+    """Return the CSS class of the colour of a series; only the first series has the first colour."""
     return f"s{style if style < COLOURS else 1 + (style - 1) % (COLOURS - 1)}"
 
 
-def marker(x: float, y: float, style: int, *, says: str = "", size: float = 3.6) -> str:
-    """Return the marker of a series: its shape too says which it is; `says` appears under the pointer."""
-    inside = f"<title>{escape(says)}</title>" if says else ""
+def marker(x: float, y: float, style: int, *, description: str = "", size: float = 3.6) -> str:
+    """Return the marker of a series, whose shape differs too; `description` appears under the pointer."""
+    title_tag = f"<title>{escape(description)}</title>" if description else ""
     shape = style % SHAPES
     if shape == 0:
-        return f'<circle class="{colour(style)}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">{inside}</circle>'
-    return f'<polygon class="{colour(style)}" points="{points(_corners(x, y, shape, size * 1.2))}">{inside}</polygon>'
+        return f'<circle class="{colour(style)}" cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}">{title_tag}</circle>'
+    return (
+        f'<polygon class="{colour(style)}" points="{points(_corners(x, y, shape, size * 1.2))}">{title_tag}</polygon>'
+    )
 
 
-def width_of(said: str) -> float:
-    """Return about how wide a text is, rather more than less."""
-    return sum(4.2 if letter in "iljt.,:'|()[] -" else 10.4 if letter in "mwMW@%" else 7.4 for letter in said)
+def width_of(content: str) -> float:
+    """Return an estimate of the width of a text, rather too large than too small."""
+    return sum(4.2 if letter in "iljt.,:'|()[] -" else 10.4 if letter in "mwMW@%" else 7.4 for letter in content)
 
 
-def shortened(said: str, room: float) -> str:
-    """Return the text, cut in the middle if it is wider than the room."""
-    while width_of(said) > room and len(said) > 8:
-        half = (len(said) - 2) // 2
-        said = said[:half].rstrip("…") + "…" + said[-half:].lstrip("…")
-    return said
+def shorten(content: str, room: float) -> str:
+    """Return the text, cut in the middle if it is wider than `room`."""
+    while width_of(content) > room and len(content) > 8:
+        half = (len(content) - 2) // 2
+        content = content[:half].rstrip("…") + "…" + content[-half:].lstrip("…")
+    return content
 
 
 def _corners(x: float, y: float, shape: int, size: float) -> Sequence[tuple[float, float]]:
