@@ -120,3 +120,21 @@ def test_spans_more_likely_than_not_never_overlap() -> None:
         spans = likely_spans(3 * scores[None], torch.ones(1, 8, dtype=torch.bool), chain, 0.5 + 1e-9)[0]
         assert spans
         assert disjoint(spans, 0.5) == sorted(spans)
+
+
+def test_a_step_keeps_as_many_numbers_as_there_are_tags() -> None:
+    """With the square of the tags, some hundreds of texts with one long one would take gigabytes."""
+    (scores, _), types = case(0, 40, 3), 40
+    ways = torch.zeros(4, 3, dtype=torch.float64, requires_grad=True)
+    sizes: list[int] = []
+
+    def kept(value: Tensor) -> Tensor:
+        sizes.append(value.numel())
+        return value
+
+    with torch.autograd.graph.saved_tensors_hooks(kept, lambda value: value):
+        tags = torch.tensor([[1, 2, 0]])
+        log_likelihood(scores[None], tags, torch.ones(1, 3, dtype=torch.bool), chain_of(ways, types)).sum().backward()
+    squares = [size for size in sizes if size >= (1 + 2 * types) ** 2]
+    assert len(squares) <= 2  # the chain itself, once, not at each word
+    assert bool(ways.grad is not None and ways.grad.isfinite().all())

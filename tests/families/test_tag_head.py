@@ -9,6 +9,7 @@ from metaglot.families.heads.tags import (
     CONFIDENCE,
     FOLDS,
     TagUnits,
+    by_length,
     folds,
     followed,
     held_out,
@@ -108,3 +109,13 @@ def test_a_type_that_one_sentence_alone_has_is_not_judged_and_is_learnt() -> Non
     assert 8 not in held_out(lonely, 4).owner.tolist()
     assert len(held_out(lonely, 4).owner.unique()) == 8
     assert torch.isfinite(tag_head(lonely, 4).weight).all()
+
+
+def test_one_long_sentence_does_not_lengthen_all_others() -> None:
+    short, long = units(0, 20), units(1, 1, words=300)
+    words = TagUnits(*(torch.cat(parts) for parts in zip(short, long._replace(owner=long.owner + 20), strict=True)))
+    groups = by_length(words)
+    assert [tuple(group.mask.shape) for group in groups] == [(20, 9), (1, 300)]
+    assert sum(int(group.mask.sum()) for group in groups) == len(words.tags)
+    (whole,) = by_length(short)
+    assert all(torch.equal(a, b) for a, b in zip(whole, sentences(short), strict=True))

@@ -7,7 +7,9 @@ scores s of words and c of neighbours,
 
 where c is −∞ for what cannot be: a word behind the first without a first word of its type before it.  A span is there
 where its first word, the words behind it, and what follows are: the sum over all sequences that have it is found
-forwards and backwards (Rabiner 1989, https://doi.org/10.1109/5.18626).  All is computed in the precision of the scores.
+forwards and backwards (Rabiner 1989, https://doi.org/10.1109/5.18626).  Of the tag before, only its kind counts, but
+for words behind the first: a step costs as many sums as there are tags, not their square.  All is computed in the
+precision of the scores.
 """
 
 import math
@@ -18,6 +20,7 @@ import torch
 from torch import Tensor
 
 OUTSIDE, FIRST, BEHIND, START = range(4)  # kinds of tags, and what stands before the first word
+LOWEST = -1e30  # in place of the logarithm of 0
 
 
 class Chain(NamedTuple):
@@ -25,6 +28,7 @@ class Chain(NamedTuple):
 
     start: Tensor  # [K]
     step: Tensor  # [K, K], from the tag of the row to that of the column
+    ways: Tensor  # [4, 3], from the kind of the row to that of the column
 
 
 class Likely(NamedTuple):
@@ -52,7 +56,7 @@ def chain_of(ways: Tensor, types: int) -> Chain:  # [4, 3]
     place = torch.nonzero(behind)[:, 0]
     follows[place, place] = follows[place - 1, place] = True
     step = ways[:START][kind][:, kind].masked_fill(behind[None] & ~follows, -math.inf)
-    return Chain(ways[START][kind].masked_fill(behind, -math.inf), step)
+    return Chain(ways[START][kind].masked_fill(behind, -math.inf), step, ways)
 
 
 def possible(types: int, like: Tensor) -> Chain:
@@ -62,9 +66,9 @@ def possible(types: int, like: Tensor) -> Chain:
 
 def forwards(scores: Tensor, mask: Tensor, chain: Chain) -> Tensor:  # [B, W, K], [B, W] -> [B, W, K]
     """Return the log of the summed weight of all beginnings that end with each tag; of padding, that before it."""
-    each = [chain.start + scores[:, 0]]
+    each = [(chain.start + scores[:, 0]).clamp(min=LOWEST)]  # sums of −∞ alone have no gradient
     for i in range(1, scores.shape[1]):
-        reached = torch.logsumexp(each[-1][:, :, None] + chain.step, 1) + scores[:, i]
+        reached = _reached(each[-1], chain) + scores[:, i]
         each.append(torch.where(mask[:, i, None], reached, each[-1]))
     return torch.stack(each, 1)
 
@@ -73,9 +77,31 @@ def backwards(scores: Tensor, mask: Tensor, chain: Chain) -> Tensor:  # [B, W, K
     """Return the log of the summed weight of all that may follow each tag."""
     each = [torch.zeros_like(scores[:, 0])]
     for i in range(scores.shape[1] - 1, 0, -1):
-        before = torch.logsumexp(chain.step + (scores[:, i] + each[-1])[:, None], 2)
+        before = _before(scores[:, i] + each[-1], chain)
         each.append(torch.where(mask[:, i, None], before, each[-1]))
     return torch.stack(each[::-1], 1)
+
+
+def _reached(before: Tensor, chain: Chain) -> Tensor:  # [B, K] -> [B, K]
+    """Return the log of the summed weight of each tag behind tags of these weights."""
+    pairs = before[:, 1:].unflatten(1, (-1, 2))  # [B, types, 2]: the first word of a span, and words behind it
+    whole = torch.cat([before[:, :1], torch.logsumexp(pairs, 1)], 1)
+    begun = torch.logsumexp(whole[:, :, None] + chain.ways[:START, :BEHIND], 1)  # of O, and of any first word
+    on = torch.logsumexp(pairs + chain.ways[FIRST:START, BEHIND], 2)
+    return torch.cat([begun[:, :1], torch.stack([begun[:, 1:].expand_as(on), on], 2).flatten(1)], 1)
+
+
+def _before(after: Tensor, chain: Chain) -> Tensor:  # [B, K] -> [B, K]
+    """Return the log of the summed weight of what may follow each tag, where tags have these weights."""
+    ended = _ended(after, chain)
+    on = after[:, 2::2, None] + chain.ways[FIRST:START, BEHIND]  # [B, types, 2]
+    return torch.cat([ended[:, :1], torch.logaddexp(ended[:, None, 1:], on).flatten(1)], 1)
+
+
+def _ended(after: Tensor, chain: Chain) -> Tensor:  # [..., K] -> [..., 3]
+    """Return the log of the summed weight of what may follow each kind of tag, but for more words of its span."""
+    begun = torch.stack([after[..., 0], torch.logsumexp(after[..., 1::2], -1)], -1)
+    return torch.logsumexp(chain.ways[:START, :BEHIND] + begun[..., None, :], -1)
 
 
 def log_likelihood(scores: Tensor, tags: Tensor, mask: Tensor, chain: Chain) -> Tensor:  # [B, W, K], [B, W] -> [B]
@@ -128,12 +154,9 @@ def likely_spans(scores: Tensor, mask: Tensor, chain: Chain, least: float) -> li
 
 def _ending(scores: Tensor, mask: Tensor, chain: Chain, after: Tensor) -> Tensor:  # [B, W, K]
     """Return the log of the summed weight of what may follow each tag where its span ends with it."""
-    tag = torch.arange(1, scores.shape[2], 2, device=scores.device)
-    step = chain.step.clone()
-    step[tag, tag + 1] = step[tag + 1, tag + 1] = -math.inf
-    ending, both = torch.zeros_like(scores), scores + after
-    for i in range(1, scores.shape[1]):  # not at once: [B, W, K, K] is large where texts are long and types many
-        ending[:, i - 1] = torch.where(mask[:, i, None], torch.logsumexp(step + both[:, i, None], 2), 0)
+    kind = kinds(torch.arange(scores.shape[2], device=scores.device))
+    ending = torch.zeros_like(scores)
+    ending[:, :-1] = torch.where(mask[:, 1:, None], _ended((scores + after)[:, 1:], chain)[..., kind], 0)
     return ending
 
 

@@ -34,6 +34,7 @@ WAY_TRUST = 0.5  # σ
 FOLDS = 5
 SEEN = 1.0  # how often each kind of tag has followed each other one before the first sentence
 STEPS = 40  # of the optimiser
+TOGETHER = 5  # sentences of up to 2⁵ words are fitted as rows of one length
 NEVER = -30.0  # the score of a kind of tag behind another one that it cannot follow; it is not used
 
 
@@ -142,17 +143,28 @@ def link_of(held: TagUnits, types: int, ways: Tensor) -> Link:
     change = [torch.zeros(shape, dtype=torch.float64, device=ways.device) for shape in ((), (2,), (4, 3))]
     if not len(held.tags):
         return _link(change, ways)
-    rows = sentences(held)
+    groups = by_length(held)
 
     def cost() -> Tensor:
         link = _link(change, ways)
-        scores = link.slope * rows.values + offsets(link.offset, types)
-        fit = log_likelihood(scores, rows.tags, rows.mask, chain_of(link.ways, types)).sum()
+        chain, offset = chain_of(link.ways, types), offsets(link.offset, types)
+        each = (log_likelihood(link.slope * rows.values + offset, rows.tags, rows.mask, chain) for rows in groups)
+        fit = torch.cat(list(each)).sum()
         pulls = zip((TRUST, OFFSET_TRUST, WAY_TRUST), change, strict=True)
         return sum((trust * value.square().sum() for trust, value in pulls), -fit)
 
     _minimise(cost, change)
     return _link([value.detach() for value in change], ways)
+
+
+def by_length(units: TagUnits) -> list[Sentences]:
+    """Return the words as rows of sentences: those up to 32 words together, and above that of up to 64, 128, …
+
+    One long sentence then does not make rows of its length of all others.
+    """
+    _, place, counts = units.owner.unique(return_inverse=True, return_counts=True)
+    size = counts.double().log2().ceil().clamp(min=TOGETHER)[place]
+    return [sentences(units.at(size == one)) for one in size.unique()]
 
 
 def sentences(units: TagUnits) -> Sentences:
