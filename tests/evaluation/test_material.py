@@ -63,7 +63,7 @@ def test_folders_that_differ_are_refused_with_the_reason(results: list[Result], 
     one = evaluation(tmp_path / "one", results)
     other = evaluation(tmp_path / "other", results, queries=5)
     (one / "settings.json").write_text('{"seed": 0, "queries": 7}')
-    with pytest.raises(MetaglotError, match=r"another queries: 7 and 5\. Report them apart"):
+    with pytest.raises(MetaglotError, match=r"another queries: 7 and 5\. Make a separate report of each"):
         gather([one, other])
     (one / "settings.json").write_text("{}")
     with pytest.raises(MetaglotError, match=r"has no settings\.json"):

@@ -107,8 +107,8 @@ def strongest_rival(comparisons: Sequence[Comparison]) -> Comparison | None:
 
 def best_partial_rival(comparisons: Sequence[Comparison]) -> Comparison | None:
     """Return the largest loss to a baseline that was not judged at all shots; None if there is no such loss."""
-    macro_gains = {c.rival for c in candidates(comparisons)}
-    behind = [c for c in comparisons if c.is_single and c.rival not in macro_gains and c.draws.mean < 0]
+    rivals = {c.rival for c in candidates(comparisons)}
+    behind = [c for c in comparisons if c.is_single and c.rival not in rivals and c.draws.mean < 0]
     return min(behind, key=lambda c: c.draws.mean, default=None)
 
 

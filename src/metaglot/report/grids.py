@@ -1,4 +1,4 @@
-"""The tables of an evaluation as plain grids of text, for the terminal, Markdown and HTML alike."""
+"""The tables of an evaluation as plain grids of text, for the terminal, Markdown and HTML."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -112,7 +112,7 @@ def calibration(results: Sequence[Result]) -> Grid:
 def other_metrics(results: Sequence[Result]) -> Grid:
     """Return the means of the metrics beside the primary one, by metric, number of shots and method.
 
-    No rows for classification; calibration has a table of its own.
+    There are no rows for classification; calibration has another table.
     """
     methods = methods_of(results)
     others = list(dict.fromkeys(m for r in results if r.measures != CLASSIFICATION for m in r.measures[1:] if m != ECE))

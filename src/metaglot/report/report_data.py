@@ -99,7 +99,7 @@ def merge_results(parts: Sequence[Sequence[Result]], folders: Sequence[Path]) ->
                     f"{first_folder} and {folder} cannot be reported as one: {result.method} on {result.task}, "
                     f"{result.shot} shots, draw {result.draw}, has {first_result.metric.words} "
                     f"{first_result.score:.4f} in one and {_other_metric(result, first_result)}{result.score:.4f} in "
-                    "the other. Report them apart."
+                    "the other. Make a separate report of each."
                 )
     return [result for result, _ in results_by_cell.values()]
 
@@ -140,15 +140,16 @@ def _merge_settings(folders: Sequence[Path]) -> dict[str, object]:
         settings = _read(folder / SETTINGS, read_settings)
         if not settings and len(folders) > 1:
             raise MetaglotError(
-                f"{folder}: has no {SETTINGS}, so whether its results may stand beside others is unknown. "
-                "Report it alone, or evaluate again."
+                f"{folder}: has no {SETTINGS}, so it is unknown whether its results can be compared with others. "
+                "Make a separate report of it, or evaluate again."
             )
         for name, value in settings.items():
             first_value, first_folder = values.setdefault(name, (value, folder))
             if first_value != value:
                 raise MetaglotError(
                     f"{first_folder} and {folder} cannot be reported as one: they were made with another {name}: "
-                    f"{json.dumps(first_value)} and {json.dumps(value)}. Report them apart, or evaluate again alike."
+                    f"{json.dumps(first_value)} and {json.dumps(value)}. Make a separate report of each, "
+                    "or evaluate again."
                 )
     return {name: value for name, (value, _) in values.items()}
 

@@ -68,7 +68,7 @@ def metric_of(results: Sequence[Result]) -> Metric:
         titles = "; ".join(f"{metric.axis}{metric.direction}" for metric in metrics)
         raise MetaglotError(
             f"The tasks are judged by several metrics ({titles}), and no mean is taken over unlike metrics. "
-            "Take the results apart by their metric."
+            "Separate the results by their metric."
         )
     return metrics[0]
 

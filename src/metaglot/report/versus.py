@@ -49,7 +49,7 @@ def effect_sizes(comparisons: Sequence[Comparison]) -> Grid:
     tasks = {len(c.means) for c in comparisons}
     unit = "tasks' means" if tasks != {1} else "draws"
     note = (
-        "Two-sided p values, Holm-adjusted among those at one number of shots: paired t over draws (tasks held "
+        "Two-sided p values, Holm-adjusted among the baselines at one number of shots: paired t over draws (tasks held "
         "fixed), and Wilcoxon's signed rank over tasks, which with five tasks or fewer cannot fall below 0.05. "
         f"Cohen's d_z of the {unit} with its 95 % interval: 0.2 is small, 0.8 large. The share of fits won."
     )

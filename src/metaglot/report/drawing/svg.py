@@ -2,7 +2,7 @@
 
 Each picture has its own style, light and dark, so that it looks the same in a page and as a file in a README.
 Series differ by colour and by marker; the colours follow Okabe & Ito (https://jfly.uni-koeln.de/color/), which
-people with colour-blindness tell apart, darkened or lightened to a contrast of 3 : 1 against the page.
+people with colour-blindness can distinguish, darkened or lightened to a contrast of 3 : 1 against the page.
 """
 
 from collections.abc import Iterable, Sequence
