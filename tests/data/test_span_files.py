@@ -272,3 +272,16 @@ def test_columns_of_spans_are_for_the_task_tagging(tmp_path: Path):
     path = write(tmp_path / "a.jsonl", rows(text=TEXTS, tags=TEXTS))
     with pytest.raises(MetaglotError, match="the column 'tags' is read by the task tagging alone"):
         read_table(path, mapping={"tags": "tags"})
+
+
+def test_spans_of_pairs_are_of_the_second_texts(tmp_path: Path):
+    questions = ["who", "how", "why"]
+    path = write(tmp_path / "a.jsonl", rows(text=questions, text_pair=TEXTS, spans=TRIPLES))
+    table = read_table(path, cells="spans")
+    assert [spans_in(cell, "") for cell in table["label"].to_pylist()] == GOLD
+    first = write(tmp_path / "b.jsonl", rows(text=TEXTS, text_pair=questions, spans=TRIPLES))
+    with pytest.raises(MetaglotError, match=r"line 1: .* goes from 10 to 14, and the text has 3 characters"):
+        read_table(first, cells="spans")
+    tokens = write(tmp_path / "c.jsonl", rows(tokens=TOKENS, tags=TAGS, text_pair=questions))
+    with pytest.raises(MetaglotError, match=r"line 1: of a pair of texts the second has the spans"):
+        read_table(tokens, cells="spans")

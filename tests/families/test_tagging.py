@@ -213,3 +213,7 @@ def test_what_is_no_span_is_refused():
         FAMILY.score(Predictions(("O",), np.ones((1, 1)), [()]), [(), ()])
     assert FAMILY.parse([FAMILY.shown(SPANS), None], str).targets == [SPANS, None]
     assert FAMILY.read([FAMILY.plain(SPANS)], str).targets == [SPANS]
+
+
+def test_one_label_is_one_label():
+    assert FAMILY.described(FAMILY.schema([(Span(0, 3, "PER"),)])).title == "A tagger of spans with 1 label"

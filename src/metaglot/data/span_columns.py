@@ -96,16 +96,20 @@ def _tagged(columns: Mapping[str, Values], rest: Mapping[str, Values], where: Wh
     others = {name: values for name, values in rest.items() if name != "label"}
     if rows.spans is None:
         return Found({**others, "text": rows.texts})
+    _check_single(rest, where)
     both = zip(rows.texts, rows.spans, strict=True)
     cells = [None if spans is None else as_cell(spans, text) for text, spans in both]
     return Found({**others, "text": rows.texts}, cells, rows.notes)
 
 
 def _marked(values: Sequence[object], rest: Mapping[str, Values], where: Where) -> Found:
-    """Return spans that count characters of the texts; a row without a list is not known, an empty list has none."""
+    """Return spans that count characters of the texts, of pairs those of the second ones.
+
+    A row without a list is not known, an empty list has none.
+    """
     cells: list[str | None] = []
     odd = Oddities()
-    for row, (text, value) in enumerate(zip(_texts(rest, where), values, strict=True)):
+    for row, (text, value) in enumerate(zip(_texts(rest, where, _spanned(rest)), values, strict=True)):
         if is_absent(scalar_of(value)):
             cells.append(None)
             continue
@@ -122,11 +126,26 @@ def _inline(rest: Mapping[str, Values], where: Where, *, asked: bool) -> Found:
     found = marked_texts(_texts(rest, where), where, asked=asked)
     if found is None:
         return Found(rest)
+    _check_single(rest, where)
     return Found({**rest, "text": found.texts}, list(map(as_cell, found.spans, found.texts)), found.notes)
 
 
-def _texts(columns: Mapping[str, Values], where: Where) -> list[str]:
-    texts = _listed(columns["text"])
+def _spanned(columns: Mapping[str, Values]) -> str:
+    """Return the column of the texts that have the spans."""
+    return "text_pair" if "text_pair" in columns else "text"
+
+
+def _check_single(columns: Mapping[str, Values], where: Where) -> None:
+    """Raise MetaglotError where tags or marks are of the first texts of pairs."""
+    if _spanned(columns) != "text":
+        raise MetaglotError(
+            f"{where(0)}: of a pair of texts the second has the spans, and here the first has them; leave the column "
+            "of the second texts out, or give the spans as lists of start, end and label"
+        )
+
+
+def _texts(columns: Mapping[str, Values], where: Where, column: str = "text") -> list[str]:
+    texts = _listed(columns[column])
     row = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
     if row is not None:
         raise MetaglotError(

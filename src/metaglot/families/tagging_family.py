@@ -99,7 +99,7 @@ class TaggingFamily:
         """Return what a card says: the labels and their examples."""
         rows = tuple((label_text(label), str(n)) for label, n in zip(schema.outputs, schema.counts, strict=True))
         return Described(
-            f"A tagger of spans with {len(rows)} labels",
+            f"A tagger of spans with {len(rows)} label{'' if len(rows) == 1 else 's'}",
             "token-classification",
             ("label", "examples"),
             rows,
