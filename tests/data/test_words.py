@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from metaglot.data.words import is_unspaced, words
 
-SCRIPTS = "Aé1٣_-. \t\u2028北京コーกรุงខ្ញုံမြ한\u0301\u200c\u200d❤\ufe0f👨🏽\x1c\u200b𠀀"
+SCRIPTS = "Aé1٣_-. \t\u2028北京コーกรุงខ្ញုံမြ한\u0301\u200c\u200d\u00ad❤\ufe0f👨🏽\x1c\u200b𠀀"
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ SCRIPTS = "Aé1٣_-. \t\u2028北京コーกรุงខ្ញုံမြ한\u0
         ("हिन्दी में", "हिन्दी में"),
         ("한국어 문장", "한국어 문장"),
         ("می\u200cخواهم", "می\u200cخواهم"),
+        ("An\u00adna a\u2060b", "An\u00adna a\u2060b"),
         ("snake_case #tag @me", "snake _ case # tag @ me"),
         ("❤️ok 👨\u200d👩", "❤️ ok 👨\u200d 👩"),
         ("", ""),

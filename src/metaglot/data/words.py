@@ -1,7 +1,8 @@
 """Words of a text in any language: what spans begin and end with.
 
 A word is a run of letters, digits and their marks, one sign such as a comma, or one character of a script that is
-written without spaces, such as Chinese or Thai.  Marks that combine belong to what they stand behind.
+written without spaces, such as Chinese or Thai.  Marks that combine belong to what they stand behind, and a sign within
+a word that is not seen, such as a soft hyphen, belongs to the word.
 """
 
 from functools import cache
@@ -42,7 +43,7 @@ def _word() -> regex.Pattern[str]:
     return regex.compile(
         rf"""(?V1x)
         {_ALONE} \p{{M}}* (?: (?<=[{_STACKS}]) {_ALONE} \p{{M}}* )*
-        | (?: [[\p{{L}}\p{{N}}\p{{M}}]--{_ALONE}] | [\u200c\u200d] (?=[\p{{L}}\p{{M}}]) )+
+        | (?: [[\p{{L}}\p{{N}}\p{{M}}]--{_ALONE}] | [\u00ad\u200c\u200d\u2060] (?=[\p{{L}}\p{{M}}]) )+
         | [^{_SPACE}] [\p{{M}}\u200c\u200d]*
         """
     )
