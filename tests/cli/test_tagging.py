@@ -110,3 +110,18 @@ def test_what_is_wrong_is_named(metaglot: Any, tiny: Any, tmp_path: Path, conten
     said = metaglot("adapt", tiny, path, "--task", "tagging", "--effort", "instant", "--out", tmp_path / "m")
     assert (said.code, words in said.err) == (2, True), said.err
     assert not (tmp_path / "m").exists()
+
+
+def test_a_recipe_trains_on_a_small_file_of_tokens(metaglot: Any, tiny: Any, file: Path, tmp_path: Path):
+    recipe = write(
+        tmp_path / "tags.yaml",
+        f"""
+model: {{name: "{tiny}", max_length: 32, precision: fp32}}
+data: {{train: [{{path: "{file}", task: tagging, min_per_class: 2}}]}}
+episodes: {{ways: [2, 2], shots: [1, 2], queries: 2}}
+algorithm: {{name: protonet}}
+training: {{steps: 1, meta_batch: 1, warmup: 0}}
+""",
+    )
+    outcome = metaglot("pretrain", recipe, "--out", tmp_path / "run", "--quiet")
+    assert outcome.code == 0, outcome.err
