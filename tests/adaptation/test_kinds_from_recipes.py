@@ -147,7 +147,7 @@ def test_the_kind_is_seen_or_named(recipe, tmp_path):
     assert made.plan.metric.name == "mae"  # of what is held out
     write(tmp_path / "classes.csv", "classification")
     of["data"]["validation"].append({"path": "classes.csv"})
-    with pytest.raises(MetaglotError, match=r"data.validation: .*unlike metrics \(regression by MAE"):
+    with pytest.raises(MetaglotError, match=r"data.validation: .*different metrics \(regression by MAE"):
         assemble(parse_recipe(of))
 
 
