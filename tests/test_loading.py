@@ -88,6 +88,7 @@ def test_an_adaptation_finds_its_model_after_both_were_moved(saved, tmp_path):
         Adapted.load(moved)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_relative_name_works_from_any_folder(small_recipe, tiny, metaglot, tmp_path, monkeypatch):
     from metaglot.data.folders import locate
 

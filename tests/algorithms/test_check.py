@@ -63,6 +63,7 @@ def test_a_gradient_that_is_not_what_it_says_is_found(bert):
     assert check_gradient(replace(false, estimator=Adjoint()), bert).holds
 
 
+@pytest.mark.slow
 def test_a_recurrent_rule_that_is_differentiated_through_holds(bert):
     reml = build_algorithm("reml", {"steps": 2, "lr": 1e-2})
     found = check_gradient(reml, bert)

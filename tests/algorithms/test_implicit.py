@@ -44,6 +44,7 @@ def test_the_gradient_through_the_solution(seed):
     assert torch.allclose(torch.cat([fast.params["body.a"], fast.params["body.b"]]), at, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_the_unrolled_gradient_of_a_long_loop_is_the_same():
     case = Case(4)
     unrolled = replace(maml(lr=0.3, steps=300), proximal=STRENGTH)

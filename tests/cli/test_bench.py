@@ -79,6 +79,7 @@ def test_the_cost_alone(metaglot, groups):
     assert not Path("o").exists()
 
 
+@pytest.mark.slow
 def test_tasks_left_out_are_a_group_beside(metaglot, groups):
     said = metaglot(
         "bench", *groups, "--out", "o", *SMALL, "--efforts", "instant", "--against", "tfidf", "--leave-out", "one"

@@ -90,6 +90,7 @@ def test_results_resume_report_and_come_again(desk, metaglot):
     assert metaglot("reproduce", "both", "-q").out == f"equal: {2 * 2 * DRAWS * 2} rows of results.jsonl\n"
 
 
+@pytest.mark.slow
 def test_an_interrupt_keeps_what_is_done(desk, metaglot, monkeypatch):
     from metaglot.evaluation import store
 
@@ -114,6 +115,7 @@ def test_an_interrupt_keeps_what_is_done(desk, metaglot, monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_queries_that_any_run_has_seen_are_left_out_for_all(desk, metaglot):
     own = [
         f"{kind} {' '.join(map(str, range(i, 999, 97 + i)))},{kind}"

@@ -163,6 +163,7 @@ def test_other_weights_are_said_before_the_rows(call, here):
     assert str(found["differences"][0]).startswith("settings.json: method ours-")
 
 
+@pytest.mark.slow
 def test_other_versions_are_said_first(call, here):
     file = Path("run/command.json")
     record = json.loads(file.read_text())
@@ -179,6 +180,7 @@ def test_other_versions_are_said_first(call, here):
     assert out.splitlines()[1] == "metrics.jsonl: 8 lines, now 9"
 
 
+@pytest.mark.slow
 def test_a_run_that_a_budget_ended(call, here):
     """It ended after one step, where the schedule would go on: so does the second."""
     assert call("pretrain", "small.yaml", "budget.cpu_minutes=1e-9", "--out", "short", "-q")[0] == 0

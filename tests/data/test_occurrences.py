@@ -247,11 +247,11 @@ def test_an_episode_is_read_in_less_than_a_millisecond(tokenizers: dict[str, Any
     for _ in range(30):
         chosen = rng.choice(len(index), 5, replace=False).tolist()
         picks = [rng.choice(index.sentences(word), 10) for word in chosen]
-        start = time.perf_counter()
+        start = time.process_time()
         for word, pick in zip(chosen, picks, strict=True):
             assert len(sentences.examples.rows(pick)) == 10
             assert all(index.spans(word, sentence) for sentence in pick.tolist())
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
     assert min(spent) < 1e-3
 
 

@@ -52,7 +52,7 @@ def test_groups_are_of_baselines() -> None:
     assert {name for group in BASELINE_GROUPS.values() for name in group} <= set(BASELINES)
 
 
-@pytest.mark.parametrize(("make", "lr"), [(lora, 2e-2), (bitfit, 5e-2)])
+@pytest.mark.parametrize(("make", "lr"), [(lora, 2e-2), pytest.param(bitfit, 5e-2, marks=pytest.mark.slow)])
 def test_a_part_learns_and_starts_at_the_prototypes(
     model: Model, texts: Texts, make: Callable[[Model], FineTune], lr: float
 ) -> None:
