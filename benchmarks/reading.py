@@ -27,8 +27,8 @@ from metaglot.adaptation.pair_choice import PAIR_CHOICES, best_of, conflicts_of,
 from metaglot.data.examples import Examples, Inputs
 from metaglot.families.classes.tools import ClassTools
 from metaglot.families.classification import ClassificationFamily
-from metaglot.families.family import Schema
 from metaglot.families.heads.classes import held_out_score
+from metaglot.families.records import Schema
 from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.seeds import generator
 

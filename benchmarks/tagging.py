@@ -34,8 +34,9 @@ from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
 from metaglot.evaluation.baselines import FeatureCache, FineTune, FineTuneSettings, FrozenInstant, ours
 from metaglot.evaluation.protocol import Limit
 from metaglot.evaluation.result import Result
-from metaglot.families.family import AnyFamily, Places, Predictions, Schema
+from metaglot.families.family import AnyFamily
 from metaglot.families.heads.tags import TagUnits, followed
+from metaglot.families.records import Places, Predictions, Schema
 from metaglot.families.tag_words import words_in
 from metaglot.families.tagging import LOOK
 from metaglot.families.tagging_family import WAYS

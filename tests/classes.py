@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from metaglot.adaptation import Encoder
 from metaglot.data.examples import Inputs
 from metaglot.families.classification import Classification, ClassificationFamily
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 from metaglot.types import Batch, Problem
 
 FAMILY = ClassificationFamily()

@@ -17,7 +17,7 @@ if _typing.TYPE_CHECKING:
     from metaglot.adaptation import Adapted, Effort, Evidence, Expected, Explanation, Model, adapt_until
     from metaglot.data.spans import Span
     from metaglot.data.texts import Pairs
-    from metaglot.families.family import Predictions
+    from metaglot.families.records import Predictions
     from metaglot.sklearn import FewShotClassifier
 
 __all__ = [
@@ -47,7 +47,7 @@ _LAZY: _Choices[_typing.Any] = _Choices(
         "FewShotClassifier": "metaglot.sklearn:FewShotClassifier",
         "Model": "metaglot.adaptation:Model",
         "Pairs": "metaglot.data.texts:Pairs",
-        "Predictions": "metaglot.families.family:Predictions",
+        "Predictions": "metaglot.families.records:Predictions",
         "Span": "metaglot.data.spans:Span",
         "adapt_until": "metaglot.adaptation:adapt_until",
     }

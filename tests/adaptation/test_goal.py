@@ -10,7 +10,7 @@ from metaglot.adaptation import EFFORTS, adapt_until, crossval, goal
 from metaglot.adaptation.goal import LADDER, cross_validated
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
-from metaglot.families.family import Predictions
+from metaglot.families.records import Predictions
 
 
 @pytest.fixture

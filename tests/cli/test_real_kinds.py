@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from metaglot.data.label_lists import labels_in
-from metaglot.families.family import Predictions
 from metaglot.families.multilabel import MultiLabelFamily
+from metaglot.families.records import Predictions
 
 DATA = Path(os.environ.get("METAGLOT_DATA", ""))
 pytestmark = [

@@ -15,7 +15,7 @@ from torch.nn.functional import poisson_nll_loss
 from metaglot.choices import Kind
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
-from metaglot.families.family import Name, Places, Read, Schema
+from metaglot.families.records import Name, Places, Read, Schema
 from metaglot.families.regression import Regression, RegressionFamily
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Units
 

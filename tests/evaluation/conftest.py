@@ -14,7 +14,8 @@ import torch
 from metaglot.data.draws import draws_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation import Result, TaskSet
-from metaglot.families.family import AnyFamily, Predictions
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Predictions
 
 WORDS = {
     "fruit": ["apple", "pear", "plum", "cherry", "banana", "grape", "melon"],

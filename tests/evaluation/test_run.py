@@ -15,7 +15,8 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation import Cell, Plan, TaskSet, cells, evaluate, evaluate_into, read_results
 from metaglot.evaluation.protocol import Limit
 from metaglot.evaluation.store import COSTS
-from metaglot.families.family import AnyFamily, Predictions
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Predictions
 
 PLAN = Plan(shots=(1, 3), draws=2, queries=20, seed=5)
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from metaglot.families.family import Schema
 from metaglot.families.heads.labels import (
     CERTAIN,
     CONFIDENCE,
@@ -31,6 +30,7 @@ from metaglot.families.heads.labels import (
     ridge,
 )
 from metaglot.families.multilabel import MultiLabelFamily
+from metaglot.families.records import Schema
 from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.seeds import torch_generator
 

@@ -13,7 +13,7 @@ from metaglot.data.tokens import joined, spans_at
 from metaglot.data.windows import Window, windows
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
-from metaglot.families.family import Places, Predictions
+from metaglot.families.records import Places, Predictions
 from metaglot.families.span_scores import scored_spans
 from metaglot.families.tag_words import LOOKS, UNJUDGED, WordTools, looks
 from metaglot.families.tagging import Tagging, spans_in, word_features

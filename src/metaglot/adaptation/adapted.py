@@ -32,7 +32,7 @@ from metaglot.errors import MetaglotError
 from metaglot.families.classes.expected import Expected
 from metaglot.families.classes.explanation import Explanation, Shares
 from metaglot.families.classes.scope import Scope
-from metaglot.families.family import Predictions
+from metaglot.families.records import Predictions
 
 SHOWN = 5  # labels of a representation
 

@@ -12,7 +12,7 @@ import torch
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.folds import folds_of
 from metaglot.adaptation.support import Support
-from metaglot.families.family import Aside
+from metaglot.families.records import Aside
 from metaglot.models.heads import scores
 from metaglot.types import Params
 

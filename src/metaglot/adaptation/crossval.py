@@ -18,7 +18,8 @@ from metaglot.adaptation.fitting import fit_examples
 from metaglot.adaptation.support import Names, names_given
 from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, label_text
-from metaglot.families.family import AnyFamily, Predictions
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Predictions
 
 
 class Judged(NamedTuple):

@@ -16,7 +16,8 @@ from metaglot.data.examples import Inputs
 from metaglot.data.labels import label_text
 from metaglot.data.trained import Named, required
 from metaglot.families.batches import pad_rows
-from metaglot.families.family import AnyFamily, Schema
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Schema
 from metaglot.models import Backbone
 from metaglot.models.learner import HfLearner
 from metaglot.models.learnt import BESIDE

@@ -18,7 +18,8 @@ from metaglot.adaptation.token_units import token_units
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
-from metaglot.families.family import AnyFamily, Places, Predictions, Schema
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Places, Predictions, Schema
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.heads import head_size, scores
 from metaglot.types import Params

@@ -12,7 +12,7 @@ from metaglot.data.labels import Label, in_order, label_text
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import ClassificationFamily
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 
 
 def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:

@@ -12,7 +12,8 @@ from metaglot.adaptation.folds import folds_of
 from metaglot.adaptation.support import Names
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
-from metaglot.families.family import AnyFamily, Predictions
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Predictions
 from metaglot.seeds import fold
 
 GOAL_SECONDS = 120.0  # of CPU

@@ -16,7 +16,7 @@ from metaglot.adaptation.encoder import PairChoice
 from metaglot.data.checked import Stored, read_plain, read_stored
 from metaglot.errors import MetaglotError
 from metaglot.families.classes.expected import Expected
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 
 FORMAT, EARLIER = 3, 2
 WAY_OUT = "adapt again"

@@ -12,7 +12,8 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, label_text, normal
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
-from metaglot.families.family import AnyFamily, Schema, Solved
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Schema, Solved
 from metaglot.families.support_units import SupportUnits, support_units
 from metaglot.models.heads import LOG_SCALE
 from metaglot.types import Batch, Params

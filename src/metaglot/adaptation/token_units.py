@@ -10,8 +10,10 @@ from torch import Tensor
 from metaglot.adaptation.encoder import BATCH, Encoder
 from metaglot.data.examples import Inputs
 from metaglot.data.windows import Window, windows
-from metaglot.families.family import AnyFamily, Places, Schema, TokenTools
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Places, Schema
 from metaglot.families.support_units import SupportUnits
+from metaglot.families.token_tools import TokenTools
 from metaglot.models.turns import turn
 from metaglot.types import Batch, Params
 

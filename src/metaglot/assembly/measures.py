@@ -8,7 +8,7 @@ from metaglot.config import Recipe
 from metaglot.config.goal import goal_of
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 from metaglot.metric import ACCURACY_AND_LOSS, Measures, metrics_by_name
 from metaglot.models.heads.able import cannot_make
 from metaglot.tasks import Source

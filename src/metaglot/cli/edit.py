@@ -24,7 +24,8 @@ from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.families.family import AnyFamily, Schema
+    from metaglot.families.family import AnyFamily
+    from metaglot.families.records import Schema
 
 
 def edit(

@@ -16,10 +16,10 @@ from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.classes.tools import ClassTools
 from metaglot.families.contrast import WithContrast
-from metaglot.families.family import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.heads.classes import blend, fitted, solver_of
 from metaglot.families.other_kind import check_no_numbers, check_one_each
 from metaglot.families.quiet_sklearn import quiet_sklearn
+from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import ACCURACY, ACCURACY_AND_LOSS, CLASSIFICATION, ECE, MACRO_F1, Measures

@@ -5,130 +5,21 @@ tensor half that algorithms learn by (`metaglot.types.Objective`), and its famil
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from torch import Tensor
 
-from metaglot.data.examples import Inputs
 from metaglot.data.labels import Label
-from metaglot.data.windows import Window
 from metaglot.families.classes.tools import ClassTools
+from metaglot.families.records import Aside, Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
+from metaglot.families.token_tools import TokenTools
 from metaglot.metric import Measures
 from metaglot.types import Objective, Params, Row
 
 T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
-Name = Callable[[int], str]
-"""What an error calls the target of a row: "label number 3", "train.csv, line 7: label"."""
-
-
-class Schema(NamedTuple):
-    """What the rows of a head stand for, and facts about the targets."""
-
-    outputs: tuple[Label, ...]  # classes or labels by name; of a number, its one name
-    counts: tuple[int, ...]  # examples that have each
-    mean: float = 0.0  # of numbers
-    spread: float = 1.0  # of numbers: their standard deviation, above 0
-    levels: tuple[float, ...] = ()  # of ordinal numbers: those that there are, ascending
-
-
-class Solved(NamedTuple):
-    """A head in closed form."""
-
-    params: dict[str, Tensor]  # head.*, float32: with the confidence that suits it
-    solver: str  # how it was found, by the family's name of it
-
-
-class Linear(NamedTuple):
-    """Plain linear models on features, as baselines have them."""
-
-    weight: np.ndarray  # [K, F]
-    bias: np.ndarray  # [K]
-    values: Callable[[Any], np.ndarray]  # of features, [n, F] of numpy or scipy: probabilities or numbers, [n, K]
-
-
-class Aside(NamedTuple):
-    """Examples that are set aside, and the scores of them by a head that was made without them."""
-
-    inside: Sequence[Any]  # the targets that the head was made of
-    outside: Sequence[Any]  # those set aside
-    scores: Tensor  # [n, K], of the texts set aside
-
-
-class Read(NamedTuple):
-    """Targets in their one form, and what is odd about how they were written."""
-
-    targets: list[Any]  # None: absent
-    notes: tuple[str, ...] = ()
-
-
-class Described(NamedTuple):
-    """What a model card says of a kind of task."""
-
-    title: str  # "A text classifier with 3 classes"
-    tag: str  # of the hub: "text-classification"
-    columns: tuple[str, str]  # of the table
-    rows: tuple[tuple[str, str], ...]
-    limits: str  # what it cannot do, a sentence
-
-
-class Predictions(NamedTuple):
-    """The predictions for some texts; `Adapted.predictions` returns them.
-
-    Attributes
-    ----------
-    outputs : tuple of str
-        The names of the columns of `values`: the labels, or the one name of a number.
-    values : ndarray of shape (n, K)
-        Probabilities, or numbers.
-    targets : list of length n
-        What is decided of them: a label, a set of labels or a number for each text.
-
-    Examples
-    --------
-    >>> import metaglot as mg
-    >>> import numpy as np
-    >>> predictions = mg.Predictions(("billing", "technical"), np.array([[0.75, 0.25]]), ["billing"])
-    >>> dict(zip(predictions.outputs, predictions.values[0].tolist()))
-    {'billing': 0.75, 'technical': 0.25}
-    """
-
-    outputs: tuple[str, ...]
-    values: np.ndarray
-    targets: Sequence[Any]
-
-
-class Places(NamedTuple):
-    """Where units stand whose text has many of them, in the order of their features."""
-
-    inputs: Inputs
-    owner: np.ndarray  # [M], the number of the input
-    window: np.ndarray  # [M], the number of the window, counted over all inputs
-    start: np.ndarray  # [M], the first character of the unit in its text
-    end: np.ndarray  # [M], one after the last
-
-
-class TokenTools(Protocol[T_contra]):
-    """How tokens become units where a text has many: it is read in windows, however long it is."""
-
-    def row(self, target: T_contra | None, schema: Schema, window: Window) -> Row:
-        """Return what a row of a batch says of its units, beside the tokens; None: the target is not known."""
-        ...
-
-    def check(self, text: str, target: T_contra, name: str) -> None:
-        """Raise MetaglotError, which begins with `name`, where a target does not lie in its text."""
-        ...
-
-    def places(self, window: Window) -> np.ndarray:  # [U, 2]
-        """Return the first character of each unit and one after its last, in the order of the objective's units."""
-        ...
-
-    def beside(self, target: T_contra, text: str) -> tuple[Any, str]:
-        """Return a target beside its text, as JSON and as people read it."""
-        ...
 
 
 class Family(Protocol[T]):

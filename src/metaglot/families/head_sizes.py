@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from metaglot.choices import FAMILIES, OBJECTIVES
 from metaglot.families.choose import family_called
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 from metaglot.types import HeadSpec, TaskInfo
 
 

@@ -17,9 +17,10 @@ from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.contrast import WithContrast
-from metaglot.families.family import Aside, Decision, Described, Linear, Name, Places, Predictions, Read, Schema, Solved
+from metaglot.families.family import Decision
 from metaglot.families.heads.labels import LabelHead, label_head, one_vs_rest, threshold_of
 from metaglot.families.other_kind import check_no_numbers
+from metaglot.families.records import Aside, Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import MACRO_F1, Measures, error_metric, share

@@ -6,7 +6,7 @@ from typing import NoReturn
 from metaglot.data.label_lists import SEPARATOR, is_list
 from metaglot.data.number_cells import is_number
 from metaglot.errors import MetaglotError
-from metaglot.families.family import Name
+from metaglot.families.records import Name
 
 SHOWN = 3  # outputs that an error names
 

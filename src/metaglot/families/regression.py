@@ -22,9 +22,9 @@ from metaglot.data.number_cells import number_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.contrast import WithContrast
-from metaglot.families.family import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.heads.numbers import Line, centred, levels_of, nearest_level, ridge
 from metaglot.families.other_kind import check_levels
+from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored, check_values, ndcg, rank_correlation
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures, Metric, error_metric

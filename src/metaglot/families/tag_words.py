@@ -13,7 +13,7 @@ from metaglot.data.labels import label_text
 from metaglot.data.spans import Spans, checked, plain_span
 from metaglot.data.windows import NEITHER, Window
 from metaglot.data.words import words
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 from metaglot.types import Row
 
 UNJUDGED = -100  # the tag of a word that another window answers for

@@ -11,8 +11,8 @@ from torch import Tensor
 from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.data.spans import OUTSIDE, Span, Spans, as_cell, checked, plain_span, spans_in
 from metaglot.errors import MetaglotError
-from metaglot.families.family import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.heads.tags import TagHead, TagUnits, sentences, tag_head
+from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored
 from metaglot.families.span_scores import SPAN_MEASURES, scored_spans
 from metaglot.families.support_units import SupportUnits

@@ -3,7 +3,8 @@
 import pyarrow as pa
 
 from metaglot.data.labels import typed_labels
-from metaglot.families.family import AnyFamily, Read
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Read
 
 
 def targets_of(table: pa.Table, family: AnyFamily, *, source: object = "") -> Read:

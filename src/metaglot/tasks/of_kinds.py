@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metaglot.errors import MetaglotError
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 from metaglot.tasks.shape import Shape, draw_shots, draw_ways
 from metaglot.tasks.sources import Source, names_in
 from metaglot.tasks.targets import Parts, Targets, parts_of

@@ -8,7 +8,8 @@ import numpy as np
 
 from metaglot.data.strata import strata_of_groups
 from metaglot.data.windows import Window
-from metaglot.families.family import AnyFamily, Schema
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Schema
 from metaglot.types import Row
 
 

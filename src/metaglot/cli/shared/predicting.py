@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from metaglot.adaptation import Adapted, Encoder, Explanation
-    from metaglot.families.family import TokenTools
+    from metaglot.families.token_tools import TokenTools
 
 BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
 READ_BYTES = 1 << 16  # bytes at most that are read from standard input at once

@@ -27,7 +27,8 @@ from metaglot.evaluation.baselines.method import Fitted, label_numbers, predicti
 from metaglot.evaluation.baselines.shuffled import shuffled_batches
 from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
-from metaglot.families.family import AnyFamily, Predictions, Schema
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Predictions, Schema
 from metaglot.models import All, Lora
 from metaglot.seeds import fold
 from metaglot.types import Batch, Objective, Params

@@ -18,7 +18,8 @@ from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.token_units import token_units, window_batch, windows_of
 from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.shuffled import shuffled_batches
-from metaglot.families.family import AnyFamily, TokenTools
+from metaglot.families.family import AnyFamily
+from metaglot.families.token_tools import TokenTools
 from metaglot.seeds import fold
 
 LAYER = ("head.weight", "head.bias")  # of a head, what the steps move

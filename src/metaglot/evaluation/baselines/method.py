@@ -7,7 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from metaglot.data.examples import Examples, Inputs
-from metaglot.families.family import AnyFamily, Predictions, Schema
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Predictions, Schema
 from metaglot.types import Params
 
 

@@ -13,7 +13,8 @@ from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines.features import FeatureCache
 from metaglot.evaluation.baselines.method import Fitted
 from metaglot.evaluation.baselines.prior import Prior
-from metaglot.families.family import AnyFamily, Predictions
+from metaglot.families.family import AnyFamily
+from metaglot.families.records import Predictions
 
 
 def ours(trained: Model, efforts: Sequence[str | Effort | AsTrained]) -> "tuple[Ours, ...]":

@@ -1,0 +1,31 @@
+"""What a family says of the tokens of a text, where a text has many units."""
+
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from metaglot.data.windows import Window
+from metaglot.families.records import Schema
+from metaglot.types import Row
+
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class TokenTools(Protocol[T_contra]):
+    """How tokens become units where a text has many: it is read in windows, however long it is."""
+
+    def row(self, target: T_contra | None, schema: Schema, window: Window) -> Row:
+        """Return what a row of a batch says of its units, beside the tokens; None: the target is not known."""
+        ...
+
+    def check(self, text: str, target: T_contra, name: str) -> None:
+        """Raise MetaglotError, which begins with `name`, where a target does not lie in its text."""
+        ...
+
+    def places(self, window: Window) -> np.ndarray:  # [U, 2]
+        """Return the first character of each unit and one after its last, in the order of the objective's units."""
+        ...
+
+    def beside(self, target: T_contra, text: str) -> tuple[Any, str]:
+        """Return a target beside its text, as JSON and as people read it."""
+        ...
