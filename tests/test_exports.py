@@ -15,8 +15,8 @@ import metaglot
 from metaglot.errors import MetaglotError
 
 PUBLIC = [
-    *("Adapted", "Effort", "Evidence", "Expected", "Explanation", "FewShotClassifier", "MetaglotError", "Model"),
-    *("Pairs", "Predictions", "Span", "__version__", "adapt_until", "load"),
+    *("Adapted", "Answer", "Effort", "Evidence", "Expected", "Explanation", "FewShotClassifier", "MetaglotError"),
+    *("Model", "Pairs", "Predictions", "Span", "__version__", "adapt_until", "load"),
 ]
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.M)
 ENTRY = re.compile(r"^(\S[^:\n]*?)(?: : .+)?$", re.M)

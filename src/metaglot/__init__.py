@@ -15,6 +15,7 @@ from metaglot.version import __version__
 
 if _typing.TYPE_CHECKING:
     from metaglot.adaptation import Adapted, Effort, Evidence, Expected, Explanation, Model, adapt_until
+    from metaglot.data.answers import Answer
     from metaglot.data.spans import Span
     from metaglot.data.texts import Pairs
     from metaglot.families.records import Predictions
@@ -22,6 +23,7 @@ if _typing.TYPE_CHECKING:
 
 __all__ = [
     "Adapted",
+    "Answer",
     "Effort",
     "Evidence",
     "Expected",
@@ -40,6 +42,7 @@ __all__ = [
 _LAZY: _Choices[_typing.Any] = _Choices(
     {
         "Adapted": "metaglot.adaptation:Adapted",
+        "Answer": "metaglot.data.answers:Answer",
         "Effort": "metaglot.adaptation:Effort",
         "Evidence": "metaglot.adaptation:Evidence",
         "Expected": "metaglot.adaptation:Expected",
