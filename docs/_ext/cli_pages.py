@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from metaglot.cli.shared.usage import help_parts
+
 HEAD = """# Command line
 
 Every command has `--help`. Exit codes: 0 done or goal met, 2 bad input (one line says what and the way out), 3 the
@@ -35,15 +37,14 @@ def _command(path: tuple[str, ...], command: Any) -> Iterator[str]:
     usage = [_word(p) if p.required else f"[{_word(p)}]" for p in arguments]
     usage += [f"{p.opts[0]} {_value(p)}".strip() for p in options if p.required]
     yield f"\n## metaglot {' '.join(path)}\n\n```text\nmetaglot {' '.join([*path, *usage])} [OPTIONS]\n```\n\n"
-    text, _, examples = (command.help or "").replace("\f", "").partition("Example")
-    yield _escaped(text.strip()) + "\n\n"
+    text, examples = help_parts(command.help)
+    yield _escaped("\n\n".join(text)) + "\n\n"
     yield "| | |\n|---|---|\n"
     for p in (*arguments, *options):
         name = _word(p) if p.param_type_name == "argument" else ", ".join([*p.opts, *p.secondary_opts])
         shown = f"{name} {_value(p)}".strip()
         yield f"| `{shown}` | {_cell(p)} |\n"
-    lines = [line.strip() for line in examples.removeprefix("s").removeprefix(":").splitlines() if line.strip()]
-    yield "\n" + "".join(["```text\n", *(f"{line}\n" for line in lines), "```\n"] if lines else [])
+    yield "\n" + "".join(["```text\n", *(f"{line}\n" for line in examples), "```\n"] if examples else [])
 
 
 def _word(argument: Any) -> str:

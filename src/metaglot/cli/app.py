@@ -21,7 +21,7 @@ from metaglot.cli.predict import predict
 from metaglot.cli.pretrain import pretrain
 from metaglot.cli.report import report
 from metaglot.cli.reproduce import reproduce
-from metaglot.cli.shared.usage import SafeGroup
+from metaglot.cli.shared.usage import WIDTH, Command, SafeGroup
 from metaglot.cli.shrink import shrink
 from metaglot.errors import MetaglotError, printable
 from metaglot.version import __version__
@@ -32,15 +32,15 @@ app = typer.Typer(
     help="Meta-pretrain language models so that they learn a new text task from a handful of examples.",
     epilog="Begin with: metaglot demo   ·   Your own data: metaglot adapt builtin:mini examples.csv --out my-model",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
 COMMANDS = (demo, pretrain, adapt, predict, edit, evaluate, compare, bench, reproduce, average, shrink, report)
 for command in COMMANDS:
-    app.command(command.__name__)(command)
-app.command("algorithms")(algorithms)
-app.command("check-gradient")(check_gradient)
+    app.command(command.__name__, cls=Command)(command)
+app.command("algorithms", cls=Command)(algorithms)
+app.command("check-gradient", cls=Command)(check_gradient)
 app.add_typer(data, name="data")
 
 

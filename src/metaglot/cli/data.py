@@ -10,6 +10,7 @@ import typer
 from metaglot.cli.shared.options import Encoding, Json, TaskOption
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import check_task
+from metaglot.cli.shared.usage import Command, SafeGroup
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -18,16 +19,17 @@ if TYPE_CHECKING:
     from metaglot.data.inspect import Summary
 
 app = typer.Typer(
+    cls=SafeGroup,
     help="See, fetch and check text data.",
     epilog="Example: metaglot data inspect examples.csv",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
 )
 
 SHOWN_CLASSES = 20  # classes in the table of `inspect`
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_(*, as_json: Json = False) -> None:
     """List the built-in models and data, and the files in the folder $METAGLOT_DATA.
 
@@ -55,7 +57,7 @@ def list_(*, as_json: Json = False) -> None:
         _print(_table("In $METAGLOT_DATA", ["path", "rows"], listing))
 
 
-@app.command()
+@app.command(cls=Command)
 def fetch(
     name: Annotated[str, typer.Argument(help="A name from `metaglot data list`.")],
     *,
@@ -75,7 +77,7 @@ def fetch(
         tell(path)
 
 
-@app.command()
+@app.command(cls=Command)
 def inspect(
     path: Annotated[str, typer.Argument(help="A csv, tsv, json, jsonl, parquet or txt file, a folder, or hub:ID.")],
     *,
@@ -93,9 +95,11 @@ def inspect(
 ) -> None:
     """Show format, rows, labels, lengths, languages, duplicates, conflicting labels and overlap with other sets.
 
-    Examples: metaglot data inspect tickets.csv --columns text=body,label=queue
+    Examples:
 
-    metaglot data inspect test.jsonl --against train.jsonl --json
+      metaglot data inspect tickets.csv --columns text=body,label=queue
+
+      metaglot data inspect test.jsonl --against train.jsonl --json
     """
     from metaglot.data.columns import parse_columns
     from metaglot.data.inspect import inspect_table

@@ -56,7 +56,7 @@ def edit(
     Examples are counted from 1, like the lines of examples.jsonl and in predict --explain. The numbers are those before
     the command.
 
-    Example:
+    Examples:
 
       metaglot edit my-model --remove 4 --relabel 7=billing
 
