@@ -18,7 +18,8 @@ Batch = Mapping[str, Tensor]
 """Tensors of some examples: input_ids [B, T], attention_mask [B, T], labels [B], …"""
 
 Params = Mapping[str, Tensor]
-"""Parameters by name: `body.*`, `algorithm.*`, `heads.<data set>.*`; in an inner loop also `head.*`, `lora.*`."""
+"""Parameters by name: `body.*`, `algorithm.*`, `heads.<data set>.*`, `shared.<kind>.*`; in an inner loop also `head.*`
+and `lora.*`."""
 
 Row = Mapping[str, Any]
 """One tokenised example: input_ids (list of int), label (int), and what else its objective needs."""
@@ -48,13 +49,16 @@ Targets = Literal["class", "labels", "numbers"]
 class HeadSpec(NamedTuple):
     """The output layer that a task needs: a linear map from `inputs` features to `outputs` scores.
 
-    At the level "vocabulary" there is none to make: the learner's language-model head scores all tokens.
+    At the level "vocabulary" there is none to make: the learner's language-model head scores all tokens.  Where outputs
+    mean the same in every task, such as the first token of an answer, `shared` is the name of the head that all these
+    tasks begin from; it is meta-learnt (`models/heads/shared.py`).
     """
 
     inputs: int
     outputs: int  # 0 at the level "vocabulary": as many as the learner has tokens
     level: str = "pooled"  # "pooled" (a text), "token" (each token), or "vocabulary" (each token, over all tokens)
     targets: Targets = "class"
+    shared: str = ""  # the head `shared.<name>.*` that is meta-learnt; empty where each task begins a head of its own
 
 
 class Units(NamedTuple):

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from metaglot.algorithms.why_not import cannot_step, why_not
+from metaglot.algorithms.why_not import cannot_share, cannot_step, why_not
 from metaglot.errors import MetaglotError
-from metaglot.families.head_sizes import widths_of
+from metaglot.families.head_sizes import shared_specs, widths_of
 from metaglot.families.language import of_language
 from metaglot.inner import Estimator, Inner, InnerLoop, Rule, first_order
-from metaglot.models.heads import Head, OwnHead, resolved
+from metaglot.models.heads import Head, OwnHead, SharedHead, resolved, shared_layers
 from metaglot.models.heads.own import cannot_read
 from metaglot.models.learner import float_parameters
 from metaglot.models.rows import of_task, touched
@@ -58,8 +58,13 @@ class GradientBased:
         return Inner(self.scope, self.head, loop, precise=precise)
 
     def inner_of(self, problem: Problem) -> Inner:
-        """Return what an estimator differentiates on a problem: over the vocabulary, the learner's own head."""
-        return self.inner._replace(head=self._own_head) if problem.over_vocabulary else self.inner
+        """Return what an estimator differentiates on a problem.
+
+        Over the vocabulary its head is the learner's own; where tasks share a head, it begins from that.
+        """
+        if problem.over_vocabulary:
+            return self.inner._replace(head=self._own_head)
+        return self.inner._replace(head=SharedHead(self.head)) if problem.head_spec.shared else self.inner
 
     @property
     def _own_head(self) -> OwnHead:
@@ -85,7 +90,10 @@ class GradientBased:
                 f"the algorithm learns parameters as wide as a head, and tasks of {kinds} have heads of unlike widths; "
                 "train the kinds apart, or use an algorithm such as protonet or fomaml"
             )
-        return start | found[0]
+        shared = shared_specs(task_infos, learner.hidden_size)
+        if shared and (reason := cannot_share(self)):
+            raise MetaglotError(f"{', '.join(shared)}: {reason}")
+        return start | found[0] | shared_layers(shared, body)
 
     def _of_width(self, width: int, moving: Params, seed: int) -> dict[str, Tensor]:
         """Return what head and rule learn where features have this width."""

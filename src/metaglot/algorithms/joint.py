@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.choices import OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
 from metaglot.families.head_sizes import specs_of_sets
 from metaglot.inner import Adam, first_order, gradients
-from metaglot.models.heads import Head, Prototypes, zero_layer
+from metaglot.models.heads import Head, Prototypes, shared_layer, zero_layer
 from metaglot.models.rows import touched
 from metaglot.models.scopes import All
 from metaglot.seeds import fold
@@ -54,11 +55,12 @@ class Joint:
         return False
 
     def init(self, learner: Learner, task_infos: Sequence[TaskInfo], *, seed: int) -> Params:
-        """Return the body, a zero head for each data set, and what fine-tuning needs."""
+        """Return the body, a zero head for each data set whose tasks share none, and what fine-tuning needs."""
         specs = specs_of_sets(task_infos, learner.hidden_size)
-        if self.single_source and len(specs) != 1:
+        sets = sorted({info.dataset for info in task_infos if info.family not in OBJECTIVES})
+        if self.single_source and len(sets) != 1:
             raise MetaglotError(
-                f"transfer trains on exactly one source, got {len(specs)} ({', '.join(sorted(specs))}); "
+                f"transfer trains on exactly one source, got {len(sets)} ({', '.join(sets)}); "
                 "name one under data.train, or use the algorithm joint"
             )
         start = dict(self.fine_tune.init(learner, task_infos, seed=seed))
@@ -79,7 +81,7 @@ class Joint:
             leaves = {name: value.detach().requires_grad_() for name, value in small.meta.items()}
             batch = concatenate(small.episode.support, small.episode.query)
             dropout_seed = fold(seed, "episode", step, i) if self.dropout else None
-            head = {} if problem.over_vocabulary else self._head(leaves, problem.task.dataset)
+            head = {} if problem.over_vocabulary else self._head(leaves, problem)
             batch = batch if problem.over_vocabulary else problem.objective.of_data_set(batch, problem.task)
             logits = problem.logits({**leaves, **head}, batch, seed=dropout_seed)
             grads = gradients(problem.objective.loss(logits, batch), leaves)
@@ -92,7 +94,10 @@ class Joint:
         """Return the loss that a gradient was of, from its record."""
         return float(record["loss"])
 
-    def _head(self, meta: Params, dataset: str) -> dict[str, Tensor]:
+    def _head(self, meta: Params, problem: Problem) -> dict[str, Tensor]:
+        if (shared := shared_layer(problem.head_spec, meta)) is not None:
+            return shared
+        dataset = problem.task.dataset
         return {f"head.{name}": self.scale * meta[f"heads.{dataset}.{name}"] for name in ("weight", "bias")}
 
 

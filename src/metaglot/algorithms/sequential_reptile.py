@@ -4,7 +4,8 @@
 
 Each step starts where another task's step ended, so that what the way shares is where the gradients of the tasks agree
 (the paper: it maximises their cosine), where Reptile's own loops, one a task, only average.  Each task has a head of
-its own, which moves at its own steps and is dropped; the tasks come in the order they were drawn, round by round.
+its own, which moves at its own steps and is dropped; where tasks share a head (`HeadSpec.shared`), it goes through all
+of them like the body.  The tasks come in the order they were drawn, round by round.
 
 Lee et al. 2021, https://arxiv.org/abs/2110.02600
 """
@@ -22,6 +23,7 @@ from metaglot.families.batches import concatenate
 from metaglot.inner import gradients
 from metaglot.inner.rule import clip_to_norm
 from metaglot.models import All, Head, Prototypes, Scope
+from metaglot.models.heads.shared import shared_layer, way_back
 from metaglot.models.scopes import OWN
 from metaglot.seeds import fold
 from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, Record, RuleState, TaskInfo
@@ -31,7 +33,7 @@ class Loop(NamedTuple):
     """Where the joint inner loop stands."""
 
     shared: Params  # what the scope moves
-    heads: tuple[Params, ...]  # head.* of each task
+    heads: tuple[Params, ...]  # head.* of each task, or of the first of those that share it
     state: RuleState  # of what is shared
     states: tuple[RuleState, ...]  # of each head
     losses: tuple[float, ...] = ()  # nats, of each step
@@ -69,15 +71,19 @@ class SequentialReptile:
         with torch.no_grad():
             start = self._start(problems, meta, episodes, seeds)
         batches = [concatenate(episode.support, episode.query) for episode in episodes]
-        loop = start
+        loop, owners = start, _owners(problems, meta)
         for turn in range(self.alone.steps):
             for task, (problem, batch) in enumerate(zip(problems, batches, strict=True)):
-                loop = self._step(problem, meta, batch, loop, task, turn, seed=_at(seeds[task], turn))
+                own = owners[task]
+                number = turn * owners.count(own) + owners[:task].count(own)  # of the steps of this head
+                loop = self._step(problem, meta, batch, loop, own, number, seed=_at(seeds[task], turn))
         grads = {name: torch.zeros_like(value) for name, value in meta.items()}
         for name, value in start.shared.items():
             grads[name if name in grads else OWN + name] = value - loop.shared[name]
+        for own in set(owners):
+            grads |= way_back(problems[own].head_spec, meta, start.heads[own], loop.heads[own])
         records = [
-            _record(problem, {**meta, **loop.shared, **loop.heads[i]}, episodes[i], loop.losses[i])
+            _record(problem, {**meta, **loop.shared, **loop.heads[owners[i]]}, episodes[i], loop.losses[i])
             for i, problem in enumerate(problems)
         ]
         return MetaGrad(grads, tuple(records))
@@ -98,9 +104,9 @@ class SequentialReptile:
         return Loop(shared, heads, rule.init(meta, shared), tuple(rule.init(meta, head) for head in heads))
 
     def _step(
-        self, problem: Problem, meta: Params, batch: Batch, loop: Loop, task: int, turn: int, *, seed: int | None
+        self, problem: Problem, meta: Params, batch: Batch, loop: Loop, task: int, number: int, *, seed: int | None
     ) -> Loop:
-        """Return the loop after a step on a task: of what is shared, and of its own head, whose steps are its turns."""
+        """Return the loop after a step on a task: of what is shared, and step `number` of its head."""
         shared, own = (
             {name: value.detach().clone().requires_grad_() for name, value in part.items()}
             for part in (loop.shared, loop.heads[task])
@@ -111,7 +117,7 @@ class SequentialReptile:
         grads = grads if limit is None else clip_to_norm(grads, limit)  # all of a step together, as in Reptile
         with torch.no_grad():
             moved, state = self._moved(meta, shared, grads, loss, loop.state, len(loop.losses))
-            head, head_state = self._moved(meta, own, grads, loss, loop.states[task], turn)
+            head, head_state = self._moved(meta, own, grads, loss, loop.states[task], number)
         return Loop(
             moved,
             _with(loop.heads, task, head),
@@ -143,6 +149,14 @@ def sequential_reptile(
     return SequentialReptile(
         reptile(lr=lr, head_lr=head_lr, steps=steps, head=head, scope=scope, adam=adam, dropout=dropout)
     )
+
+
+def _owners(problems: Sequence[Problem], meta: Params) -> list[int]:
+    """Return for each task the first of those that have the same head: itself, where tasks share none."""
+    first: dict[str | int, int] = {}
+    shared = [shared_layer(problem.head_spec, meta) is not None for problem in problems]
+    keys = [problem.head_spec.shared if of else i for i, (problem, of) in enumerate(zip(problems, shared, strict=True))]
+    return [first.setdefault(key, i) for i, key in enumerate(keys)]
 
 
 def _record(problem: Problem, at: Params, episode: Episode, support_loss: float) -> Record:

@@ -142,6 +142,16 @@ def cannot_step(head: Head, steps: int) -> str | None:
     return None
 
 
+def cannot_share(c: Combination) -> str | None:
+    """Return the reason why an algorithm learns nothing of tasks that share one head, or None."""
+    if c.steps == 0 or isinstance(c.head, Generated | Latent | Matching | Ridge | Svm):
+        return (
+            "these tasks share a head that is meta-learnt, and this algorithm makes the head of each task from its "
+            "support set; use an algorithm that takes steps from a learnt start, such as fomaml, reptile or joint"
+        )
+    return None
+
+
 def _head(c: Combination) -> str | None:
     if reason := cannot_step(c.head, c.steps):
         return reason

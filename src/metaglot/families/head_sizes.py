@@ -9,7 +9,17 @@ from metaglot.types import HeadSpec, TaskInfo
 
 
 def specs_of_sets(task_infos: Sequence[TaskInfo], hidden_size: int) -> Mapping[str, HeadSpec]:
-    """Return the shape of a head over all outputs of each data set that the learner's own head does not score."""
+    """Return the shape of a head over all outputs of each data set whose tasks share none and have one of their own."""
+    return {name: spec for name, spec in _every(task_infos, hidden_size).items() if not spec.shared}
+
+
+def shared_specs(task_infos: Sequence[TaskInfo], hidden_size: int) -> Mapping[str, HeadSpec]:
+    """Return the shape of each head that tasks share, by its name."""
+    return {spec.shared: spec for spec in _every(task_infos, hidden_size).values() if spec.shared}
+
+
+def _every(task_infos: Sequence[TaskInfo], hidden_size: int) -> dict[str, HeadSpec]:
+    """Return the shape of a head of each data set that the learner's own head does not score."""
     sizes: dict[str, int] = {}
     kinds: dict[str, str] = {}
     for info in task_infos:
@@ -21,16 +31,13 @@ def specs_of_sets(task_infos: Sequence[TaskInfo], hidden_size: int) -> Mapping[s
 
 def widths_of(task_infos: Sequence[TaskInfo], hidden_size: int) -> tuple[int, ...]:
     """Return the different widths of features that heads of the tasks read, ascending; one at least."""
-    specs = specs_of_sets(task_infos, hidden_size).values()
+    specs = _every(task_infos, hidden_size).values()
     return tuple(sorted({spec.inputs for spec in specs})) or (hidden_size,)
 
 
 def _spec(dataset: str, kind: str, size: int, hidden_size: int) -> HeadSpec:
     if kind not in FAMILIES:  # a kind that only a test knows
         return HeadSpec(hidden_size, size)
-    family = family_called(kind)
-    if family.tokens is None:  # one row an output
-        return HeadSpec(hidden_size, size)
     outputs = tuple(map(str, range(size)))
     task = TaskInfo(dataset, dataset, outputs, tuple(range(size)), kind)
-    return family.objective(Schema(outputs, (0,) * size), 0).head_spec(task, hidden_size)
+    return family_called(kind).objective(Schema(outputs, (0,) * size), 0).head_spec(task, hidden_size)

@@ -10,6 +10,7 @@ import torch
 
 from metaglot.families.batches import concatenate
 from metaglot.inner.estimators.parts import Estimate, Inner, record_of
+from metaglot.models.heads.shared import way_back
 from metaglot.models.scopes import OWN
 from metaglot.types import Episode, Params, Problem
 
@@ -33,6 +34,7 @@ class Towards:
             owner = name if name in grads else OWN + name
             if owner in grads:
                 grads[owner] = (value - fast.params[name]).detach()
+        grads |= way_back(problem.head_spec, meta, start, fast.params)
         with torch.no_grad():
             logits = problem.logits({**meta, **fast.params}, episode.query)
         return grads, record_of(problem, fast.trace, logits, episode)

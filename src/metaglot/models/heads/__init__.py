@@ -8,6 +8,7 @@ from metaglot.models.heads.matching import Matching
 from metaglot.models.heads.own import OwnHead
 from metaglot.models.heads.prototypes import LOG_SCALE, Prototypes, class_means, prototype_layer
 from metaglot.models.heads.ridge import Ridge
+from metaglot.models.heads.shared import SharedHead, shared_layer, shared_layers
 from metaglot.models.heads.solution import least_squares
 from metaglot.models.heads.svm import Svm, svm
 from metaglot.models.heads.zeros import Zeros, zero_layer
@@ -21,6 +22,7 @@ __all__ = [
     "OwnHead",
     "Prototypes",
     "Ridge",
+    "SharedHead",
     "Svm",
     "Zeros",
     "class_means",
@@ -30,6 +32,8 @@ __all__ = [
     "prototype_layer",
     "resolved",
     "scores",
+    "shared_layer",
+    "shared_layers",
     "svm",
     "zero_layer",
 ]
