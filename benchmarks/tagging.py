@@ -146,7 +146,7 @@ class WordLR:
         """Return the words of inputs with their features."""
         encoder, tools = self.start.encoder, family.tokens
         assert tools is not None
-        cut, parts = windows_of(encoder, inputs), list[TagUnits]()
+        cut, parts = windows_of(encoder, tools, inputs), list[TagUnits]()
         order = sorted(range(len(cut)), key=lambda i: len(cut[i].part))
         for rows in (order[at : at + 32] for at in range(0, len(order), 32)):
             batch = window_batch(encoder, family, tools, schema, [cut[i] for i in rows], targets)

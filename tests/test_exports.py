@@ -15,7 +15,8 @@ import metaglot
 from metaglot.errors import MetaglotError
 
 PUBLIC = [
-    *("Adapted", "Answer", "Effort", "Evidence", "Expected", "Explanation", "FewShotClassifier", "MetaglotError"),
+    *("Adapted", "Answer", "Candidates", "Choice", "Effort", "Evidence", "Expected", "Explanation"),
+    *("FewShotClassifier", "MetaglotError"),
     *("Model", "Pairs", "Predictions", "Span", "__version__", "adapt_until", "load"),
 ]
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.M)

@@ -16,6 +16,7 @@ from metaglot.version import __version__
 if _typing.TYPE_CHECKING:
     from metaglot.adaptation import Adapted, Effort, Evidence, Expected, Explanation, Model, adapt_until
     from metaglot.data.answers import Answer
+    from metaglot.data.candidates import Candidates, Choice
     from metaglot.data.spans import Span
     from metaglot.data.texts import Pairs
     from metaglot.families.records import Predictions
@@ -24,6 +25,8 @@ if _typing.TYPE_CHECKING:
 __all__ = [
     "Adapted",
     "Answer",
+    "Candidates",
+    "Choice",
     "Effort",
     "Evidence",
     "Expected",
@@ -43,6 +46,8 @@ _LAZY: _Choices[_typing.Any] = _Choices(
     {
         "Adapted": "metaglot.adaptation:Adapted",
         "Answer": "metaglot.data.answers:Answer",
+        "Candidates": "metaglot.data.candidates:Candidates",
+        "Choice": "metaglot.data.candidates:Choice",
         "Effort": "metaglot.adaptation:Effort",
         "Evidence": "metaglot.adaptation:Evidence",
         "Expected": "metaglot.adaptation:Expected",

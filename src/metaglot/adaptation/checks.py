@@ -6,12 +6,12 @@ from typing import Any
 
 from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.texts import Pairs, inputs_of, listed
+from metaglot.data.texts import Texts, inputs_of, listed
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 
 
-def check_texts(texts: Iterable[str] | Pairs, pairs: Iterable[str] | None = None) -> Inputs:
+def check_texts(texts: Iterable[str] | Texts, pairs: Iterable[str] | None = None) -> Inputs:
     """Return the texts, each with its second text if there are any; raise MetaglotError as `inputs_of`, or for none."""
     inputs = inputs_of(texts, pairs)
     if not len(inputs):
@@ -20,7 +20,7 @@ def check_texts(texts: Iterable[str] | Pairs, pairs: Iterable[str] | None = None
 
 
 def check_targeted(
-    family: AnyFamily, texts: Iterable[str] | Pairs, targets: Iterable[object], pairs: Iterable[str] | None
+    family: AnyFamily, texts: Iterable[str] | Texts, targets: Iterable[object], pairs: Iterable[str] | None
 ) -> Examples[Any]:
     """Return the examples, the targets in their one form (`Family.read`).
 
@@ -63,7 +63,7 @@ def numbered(row: int) -> str:
 
 
 def check_examples(
-    family: AnyFamily, texts: Iterable[str] | Pairs, targets: Iterable[object], pairs: Iterable[str] | None
+    family: AnyFamily, texts: Iterable[str] | Texts, targets: Iterable[object], pairs: Iterable[str] | None
 ) -> Examples[Any]:
     """Return `check_targeted`; raise MetaglotError where there is nothing to learn too, such as one class alone."""
     examples = check_targeted(family, texts, targets, pairs)

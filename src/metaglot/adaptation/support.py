@@ -44,7 +44,7 @@ class Support(NamedTuple):
             inputs = inputs.plus(Inputs(tuple(self.class_names.values())))
         rows = evened(self.family.strata(targets))
         if (tools := self.family.tokens) is not None:
-            cut = windows_of(encoder, inputs.at(rows))
+            cut = windows_of(encoder, tools, inputs.at(rows))
             return window_batch(encoder, self.family, tools, self.schema, cut, [targets[row] for row in rows])
         objective = self.family.objective(self.schema, encoder.pad_token_id)
         return encoder.batch(objective, inputs.at(rows), [self.family.row(targets[row], self.schema) for row in rows])

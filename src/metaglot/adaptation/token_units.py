@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metaglot.adaptation.encoder import BATCH, Encoder
 from metaglot.data.examples import Inputs
-from metaglot.data.windows import Window, windows
+from metaglot.data.windows import Window
 from metaglot.families.family import AnyFamily
 from metaglot.families.records import Places, Schema
 from metaglot.families.support_units import SupportUnits
@@ -25,11 +25,11 @@ class TokenUnits(NamedTuple):
     places: Places
 
 
-def windows_of(encoder: Encoder, inputs: Inputs) -> list[Window]:
+def windows_of(encoder: Encoder, tools: TokenTools[Any], inputs: Inputs) -> list[Window]:
     """Return the windows of the inputs in their order, one at least for each."""
     backbone = encoder.backbone
     with turn(backbone.tokenizer):  # which keeps how texts are cut
-        return windows(
+        return tools.windows(
             backbone.tokenizer, inputs, max_length=encoder.max_length, prompt=backbone.prompt, where=encoder.name
         )
 
@@ -64,7 +64,7 @@ def token_units(
 
     Targets are zeros where those of the inputs are not known.
     """
-    cut, problem = windows_of(encoder, inputs), encoder.problem(family, schema)
+    cut, problem = windows_of(encoder, tools, inputs), encoder.problem(family, schema)
     learner, params, spec = encoder.backbone.learner, {**encoder.meta, **moved}, problem.head_spec
     features: list[Tensor] = [torch.zeros(0, spec.inputs, device=learner.device)] * (len(cut) + 1)  # the last: none
     numbers: list[Tensor] = [torch.zeros(0, spec.outputs, device=learner.device)] * (len(cut) + 1)

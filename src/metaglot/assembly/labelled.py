@@ -18,10 +18,11 @@ from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
 from metaglot.data.store import CHARS, tokenise
 from metaglot.data.task_kind import cells_of, task_of
-from metaglot.data.windows import Window, windows
+from metaglot.data.windows import Window
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
 from metaglot.families.targets import targets_of
+from metaglot.families.token_tools import TokenTools
 from metaglot.models import Backbone
 from metaglot.tasks import Selection, Shape, Source, Targets, sources_of, targets_by
 from metaglot.tasks.sources import with_names
@@ -69,16 +70,17 @@ def _targets(recipe: Recipe, settings: SetSettings, table: pa.Table, backbone: B
         return None
     family = family_called(task)
     values = targets_of(table, family, source=settings.path)
-    first = () if family.tokens is None else _first_windows(table, backbone, recipe.model.max_length)
+    tools = family.tokens
+    first = () if tools is None else _first_windows(table, tools, backbone, recipe.model.max_length)
     pad_token_id = int(backbone.tokenizer.pad_token_id or 0)
     return targets_by(family, values.targets, pad_token_id=pad_token_id, windows=first)
 
 
-def _first_windows(table: pa.Table, backbone: Backbone, max_length: int) -> list[Window]:
+def _first_windows(table: pa.Table, tools: TokenTools[Any], backbone: Backbone, max_length: int) -> list[Window]:
     """Return the first window of each row."""
     texts, pairs = table["text"].to_pylist(), table["text_pair"].to_pylist() if _has_pairs(table) else None
     inputs = Inputs(tuple(texts), None if pairs is None else tuple(pair or "" for pair in pairs))
-    cut = windows(backbone.tokenizer, inputs, max_length=max_length, prompt=backbone.prompt, where=backbone.name)
+    cut = tools.windows(backbone.tokenizer, inputs, max_length=max_length, prompt=backbone.prompt, where=backbone.name)
     first = {window.owner: window for window in reversed(cut)}
     return [first[owner] for owner in range(len(inputs))]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias, overload
 
+from metaglot.data.candidates import Candidates, as_cell
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 
@@ -63,21 +64,24 @@ class Pairs(Sequence[tuple[str, str]]):
         return self.first[index], self.second[index]
 
 
-Texts: TypeAlias = Sequence[str] | Pairs
-"""What is read: a list of strings (a column of a data frame too), or pairs of them."""
+Texts: TypeAlias = Sequence[str] | Pairs | Candidates
+"""What is read: a list of strings (a column of a data frame too), pairs of them, or texts with their candidates."""
 
 
-def inputs_of(texts: Iterable[str] | Pairs, seconds: Iterable[str] | None = None) -> Inputs:
+def inputs_of(texts: Iterable[str] | Pairs | Candidates, seconds: Iterable[str] | None = None) -> Inputs:
     """Return the texts, each with its second text if there are any.
 
     A column of a data frame is read in its order, whatever its index is.  Raises MetaglotError for anything but
-    strings, for second texts of another number, and for `Pairs` with further second texts.
+    strings, for second texts of another number, and for `Pairs` or `Candidates` with further second texts.
     """
-    if not isinstance(texts, Pairs):
+    if not isinstance(texts, Pairs | Candidates):
         first = strings("text", texts)
         return Inputs.of(first, None if seconds is None else strings("second text", seconds))
     if seconds is not None:
-        raise MetaglotError("second texts were given twice: in `Pairs` and as `pairs`; leave `pairs` out")
+        kind = type(texts).__name__
+        raise MetaglotError(f"second texts were given twice: in `{kind}` and as `pairs`; leave `pairs` out")
+    if isinstance(texts, Candidates):
+        return Inputs(tuple(texts.texts), tuple(map(as_cell, texts.candidates)))
     return Inputs(tuple(texts.first), tuple(texts.second))
 
 

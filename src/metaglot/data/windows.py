@@ -26,11 +26,14 @@ class Window:
 
     owner: int  # the number of the input
     text: str  # the text that is cut into windows
-    tokens: Mapping[str, list[int]]  # input_ids and, if the tokenizer gives them for pairs, token_type_ids: [T]
+    tokens: Mapping[
+        str, list[int] | list[list[int]]
+    ]  # input_ids and, of some tokenizers for pairs, token_type_ids: [T]
     part: np.ndarray  # [T], 0: of the text, 1: of the second text, -1: of neither
     start: np.ndarray  # [T], the first character of each token in its text
     end: np.ndarray  # [T], one after the last
     own: tuple[int, int]  # characters of the text that this window answers for
+    first: str = ""  # the text that a list of candidates is for
 
 
 def windows(tokenizer: Any, inputs: Inputs, *, max_length: int, prompt: str = "", where: str = "") -> list[Window]:

@@ -51,11 +51,12 @@ def _join(name: str, first: Batch, second: Batch) -> Tensor:
     # Only token types may be absent: a batch without a pair has none, which means zeros.
     a, b = (batch[name] if name in batch else torch.zeros_like(batch["input_ids"]) for batch in (first, second))
     if a.ndim > 1:
-        length = max(a.shape[1], b.shape[1])
+        shape = [max(sizes) for sizes in zip(a.shape[1:], b.shape[1:], strict=True)]
         # Padded positions are masked, so their token does not matter.
-        a, b = (_widened(x, length, FILL.get(name, 0)) for x in (a, b))
+        a, b = (_widened(x, shape, FILL.get(name, 0)) for x in (a, b))
     return torch.cat([a, b])
 
 
-def _widened(value: Tensor, length: int, fill: int) -> Tensor:  # [B, T, ...] -> [B, length, ...]
-    return pad(value, (0, 0) * (value.ndim - 2) + (0, length - value.shape[1]), value=fill)
+def _widened(value: Tensor, shape: Sequence[int], fill: int) -> Tensor:  # [B, T, ...] -> [B, *shape]
+    missing = [wanted - size for wanted, size in zip(shape, value.shape[1:], strict=True)]
+    return pad(value, [edge for more in reversed(missing) for edge in (0, more)], value=fill)

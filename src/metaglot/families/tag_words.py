@@ -6,12 +6,14 @@ An encoder that reads all in small letters learns names better with the look of 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from metaglot.data.examples import Inputs
 from metaglot.data.labels import label_text
 from metaglot.data.spans import Spans, checked, plain_span
-from metaglot.data.windows import NEITHER, Window
+from metaglot.data.windows import NEITHER, Window, windows
 from metaglot.data.words import words
 from metaglot.families.records import Schema
 from metaglot.types import Row
@@ -24,6 +26,10 @@ LOOKS = 12
 @dataclass(frozen=True)
 class WordTools:
     """How the words of a text become units; a span is of all words that it shares a character with."""
+
+    def windows(self, tokenizer: Any, inputs: Inputs, *, max_length: int, prompt: str, where: str) -> list[Window]:
+        """Return the windows of the inputs in their order."""
+        return windows(tokenizer, inputs, max_length=max_length, prompt=prompt, where=where)
 
     def row(self, target: Spans | None, schema: Schema, window: Window) -> Row:
         """Return the tokens [W, 2], look [W, 12] and tag [W] of each word that has a token, or is the window's own."""

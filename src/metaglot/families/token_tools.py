@@ -4,6 +4,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from metaglot.data.examples import Inputs
 from metaglot.data.windows import Window
 from metaglot.families.records import Schema
 from metaglot.types import Row
@@ -13,6 +14,10 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 class TokenTools(Protocol[T_contra]):
     """How tokens become units where a text has many: it is read in windows, however long it is."""
+
+    def windows(self, tokenizer: Any, inputs: Inputs, *, max_length: int, prompt: str, where: str) -> list[Window]:
+        """Return the windows of the inputs in their order, one at least for each; `where` is the name of the model."""
+        ...
 
     def row(self, target: T_contra | None, schema: Schema, window: Window) -> Row:
         """Return what a row of a batch says of its units, beside the tokens; None: the target is not known."""

@@ -21,6 +21,7 @@ from metaglot.models.lora import apply_lora
 from metaglot.models.mode import in_mode
 from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
+from metaglot.models.several import of_several
 from metaglot.models.tail import tail_of
 from metaglot.models.turns import turn
 from metaglot.models.warp import apply_warp
@@ -112,12 +113,15 @@ class HfLearner:
     def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
         """Return hidden [B, T, D] and pooled [B, D] in the parameters' precision; see `types.Learner`.
 
-        Where the batch is padded, `hidden` holds nothing of use.
+        Where the batch is padded, `hidden` holds nothing of use.  A row of several texts [B, P, T] has the features of
+        each as `hidden` [B, P, D] (`models/several.py`).
 
         Raises MetaglotError where `logits` are asked of a backbone without a language-model head.
         """
         if logits:
             self._check_head()
+        if batch["input_ids"].ndim == 3:
+            return of_several(lambda texts: self.forward(params, texts, seed=seed), batch)
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
         rows = packed(self._base(), batch) if self.packs and self.device.type == "cpu" else None
         with (

@@ -147,14 +147,16 @@ def parts_of(inner: Inner, problem: Problem, meta: Params, episode: Episode, see
 
 def grown(batch: Batch, count: int, tokens: int, rows: int) -> dict[str, Tensor]:
     """Return a batch of `count` texts of `tokens` tokens like those of `batch`, its tokens drawn from `rows`."""
-    length = batch["input_ids"].shape[1]
+    axis = batch["input_ids"].ndim - 1  # of tokens; a row of several texts [B, P, T] has as many texts as it had
+    length = batch["input_ids"].shape[axis]
     params: dict[str, Tensor] = {}
     for name, value in batch.items():
         times = [-(-count // value.shape[0]), *(1 for _ in value.shape[1:])]
-        if value.ndim > 1 and value.shape[1] == length:
-            times[1] = -(-tokens // length)
+        of_tokens = value.ndim > axis and value.shape[axis] == length
+        if of_tokens:
+            times[axis] = -(-tokens // length)
         tiled = value.repeat(times)[:count]
-        params[name] = tiled[:, :tokens] if value.ndim > 1 and value.shape[1] == length else tiled
+        params[name] = tiled.narrow(axis, 0, tokens) if of_tokens else tiled
     params["attention_mask"] = torch.ones_like(params["attention_mask"])
     drawn = torch.randint(0, rows, params["input_ids"].shape, generator=torch_generator(0, "largest"))
     params["input_ids"] = drawn.to(batch["input_ids"].device)

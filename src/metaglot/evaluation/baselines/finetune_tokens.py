@@ -45,7 +45,7 @@ def token_trajectory(
 ) -> Iterator[Fit]:
     """Yield what is learnt after each number of steps in `stops`, ascending; `body` is moved in place."""
     learner, schema = start.backbone.learner, family.schema(support.targets)
-    objective, cut = family.objective(schema, start.pad_token_id), windows_of(start, support.inputs)
+    objective, cut = family.objective(schema, start.pad_token_id), windows_of(start, tools, support.inputs)
     units = token_units(start, {}, family, tools, schema, support.inputs, support.targets).units
     solved = family.solve(units, schema, start.metric).params
     head = {name: value.clone().requires_grad_() if name in LAYER else value for name, value in solved.items()}
