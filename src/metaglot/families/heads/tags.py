@@ -13,7 +13,7 @@ where t₀ are the smoothed logarithms of how often the kinds follow each other.
 ρ and σ were chosen on development tasks (docs/results/tagging.md).  All is computed in float64.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from metaglot.families.heads.classes import balance
-from metaglot.families.tag_chain import BEHIND, START, chain_of, kinds, log_likelihood
+from metaglot.families.tag_chain import BEHIND, START, chain_of, kinds
+from metaglot.families.tag_counts import expected_counts
 from metaglot.models.heads import class_means
 from metaglot.models.heads.solution import least_squares
 
@@ -64,6 +65,15 @@ class Link(NamedTuple):
     slope: Tensor  # β, above 0
     offset: Tensor  # [2], o, of first words and of words behind them
     ways: Tensor  # [4, 3], t
+
+
+class Cost(NamedTuple):
+    """What the link is to make small, and its derivatives by log β, o and t."""
+
+    value: Tensor
+    slope: Tensor
+    offset: Tensor  # [2]
+    ways: Tensor  # [4, 3]
 
 
 class TagHead(NamedTuple):
@@ -144,17 +154,42 @@ def link_of(held: TagUnits, types: int, ways: Tensor) -> Link:
     if not len(held.tags):
         return _link(change, ways)
     groups = by_length(held)
+    own, trusts = [_true_counts(rows) for rows in groups], (TRUST, OFFSET_TRUST, WAY_TRUST)
 
-    def cost() -> Tensor:
+    def cost() -> Cost:
         link = _link(change, ways)
-        chain, offset = chain_of(link.ways, types), offsets(link.offset, types)
-        each = (log_likelihood(link.slope * rows.values + offset, rows.tags, rows.mask, chain) for rows in groups)
-        fit = torch.cat(list(each)).sum()
-        pulls = zip((TRUST, OFFSET_TRUST, WAY_TRUST), change, strict=True)
-        return sum((trust * value.square().sum() for trust, value in pulls), -fit)
+        each = [_cost_of(rows, mine, link, types) for rows, mine in zip(groups, own, strict=True)]
+        total, *slopes = (torch.stack(part).sum(0) for part in zip(*each, strict=True))
+        pull = torch.stack([trust * value.square().sum() for trust, value in zip(trusts, change, strict=True)]).sum()
+        return Cost(
+            total + pull,
+            *(slope + 2 * trust * value for slope, trust, value in zip(slopes, trusts, change, strict=True)),
+        )
 
     _minimise(cost, change)
-    return _link([value.detach() for value in change], ways)
+    return _link(change, ways)
+
+
+def _true_counts(rows: Sentences) -> Tensor:  # [4, 3]
+    """Return how often each kind of tag follows each other one."""
+    kind = kinds(rows.tags)
+    before = torch.cat([torch.full_like(kind[:, :1], START), kind[:, :-1]], 1)
+    return torch.bincount((3 * before + kind)[rows.mask], minlength=12).double().reshape(4, 3)
+
+
+def _cost_of(rows: Sentences, own: Tensor, link: Link, types: int) -> Cost:
+    """Return −Σ log p(y | x) of some sentences, and its derivatives by log β, o and t."""
+    scores = link.slope * rows.values + offsets(link.offset, types)
+    counts = expected_counts(scores, rows.mask, chain_of(link.ways, types))
+    truth = one_hot(rows.tags, scores.shape[2]).double() * rows.mask[..., None]
+    over = counts.tags - truth  # [S, W, K]
+    likelihood = (truth * scores).sum() + (own * link.ways.where(own > 0, 0)).sum() - counts.total.sum()
+    return Cost(
+        -likelihood,
+        link.slope * (over * rows.values).sum(),
+        torch.stack([over[..., 1::2].sum(), over[..., 2::2].sum()]),
+        counts.ways - own,
+    )
 
 
 def by_length(units: TagUnits) -> list[Sentences]:
@@ -184,17 +219,14 @@ def _link(change: list[Tensor], ways: Tensor) -> Link:
     return Link(CONFIDENCE * change[0].exp(), change[1], ways + change[2])
 
 
-def _minimise(cost: Callable[[], Tensor], values: list[Tensor]) -> None:
+def _minimise(cost: Callable[[], Cost], values: Sequence[Tensor]) -> None:
     """Change the values in place until the cost, which is smooth in them, is least."""
-    for value in values:
-        value.requires_grad_()
     optimiser = torch.optim.LBFGS(values, max_iter=STEPS, line_search_fn="strong_wolfe")
 
     def closure() -> float:
-        optimiser.zero_grad()
-        loss = cost()
-        loss.backward()
-        return float(loss.detach())
+        loss, *slopes = cost()
+        for value, slope in zip(values, slopes, strict=True):
+            value.grad = slope
+        return float(loss)
 
-    with torch.enable_grad():
-        cast("Any", optimiser).step(closure)
+    cast("Any", optimiser).step(closure)
