@@ -29,6 +29,7 @@ BESIDE = {
     "inner/estimators": {"parts", "products"},
     "evaluation/baselines": {"method", "start", "ours", "features", "vectors", "finetune_tokens", "shuffled"},
     "families": {
+        *("answer_scores",),
         *("batches", "choose", "contrast", "family", "head_sizes", "other_kind", "quiet_sklearn", "scoring"),
         *("span_scores", "support_units", "tag_chain", "tag_words", "tagging", "targets"),
     },

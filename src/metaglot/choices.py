@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
-Cells = Literal["one", "look", "several", "number", "spans"]
+Cells = Literal["one", "look", "several", "number", "spans", "answers"]
 """How a cell of `label` is read: as one label; as a list where it looks like one; as several labels; as a number; as
-parts of the text."""
+parts of the text; as the answer to the text, a part of the second one."""
 
 
 def object_at(place: str) -> Any:

@@ -16,7 +16,7 @@ from metaglot.errors import MetaglotError, printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from metaglot.data.inspect import Summary
+    from metaglot.data.inspect import Summary, Words
 
 app = typer.Typer(
     cls=SafeGroup,
@@ -139,14 +139,14 @@ def inspect(
 
 def _facts(summary: "Summary") -> list[list[str]]:
     guess = " (scripts, guessed from the letters)" if summary.languages_guessed else ""
-    words = summary.words
     conflict = "under several labels" if summary.facts is None else summary.facts.conflict
     facts = [
         ["format", printable(summary.form)],
         ["rows", f"{summary.rows:,}"],
         ["columns", ", ".join(summary.columns)],
         *_target_facts(summary),
-        ["words a text", f"median {words.median:g}, 95 % at most {words.p95:g}, longest {words.max:,}"],
+        ["words a text", _lengths(summary.words)],
+        *_second_facts(summary),
         ["languages", _count_text(summary.languages) + guess],
         ["domains", _count_text(summary.domains)],
         ["splits", _count_text(summary.splits)],
@@ -159,6 +159,18 @@ def _facts(summary: "Summary") -> list[list[str]]:
     ]
     facts += [["note", printable(note)] for note in summary.notes]
     return [fact for fact in facts if fact[1]]
+
+
+def _lengths(words: "Words") -> str:
+    return f"median {words.median:g}, 95 % at most {words.p95:g}, longest {words.max:,}"
+
+
+def _second_facts(summary: "Summary") -> list[list[str]]:
+    """Return the facts about second texts, such as passages, where texts are pairs."""
+    seconds = summary.second_texts
+    if seconds is None:
+        return []
+    return [["second texts", f"{seconds.different:,} different"], ["words of each", _lengths(seconds.words)]]
 
 
 def _target_facts(summary: "Summary") -> list[list[str]]:

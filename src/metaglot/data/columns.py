@@ -14,8 +14,8 @@ import pyarrow as pa
 from metaglot.choices import Cells
 from metaglot.data.form import Form, with_form
 from metaglot.data.label_lists import has_lists, list_cells
-from metaglot.data.labels import LISTS, SPANS, Column, kind_of, label_text, labels_of, with_notes
-from metaglot.data.span_columns import ROLES, may_be_spans, read_spans, span_roles
+from metaglot.data.labels import LISTS, Column, kind_of, label_text, labels_of, with_notes
+from metaglot.data.target_columns import TARGET_ROLES, may_read, read_targets, target_roles
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
@@ -63,7 +63,7 @@ class Pick:
         chosen = {name: wanted.get(name, name) for name in self.names if wanted.get(name, name) in columns}
         if "part" not in chosen:  # a table of games may have a column draw: without part they are none of ours
             chosen = {name: column for name, column in chosen.items() if name not in INTEGERS or name in wanted}
-        chosen |= span_roles(columns, chosen, wanted, self.cells)
+        chosen |= target_roles(columns, chosen, wanted, self.cells)
         if "text" not in chosen and "tokens" not in chosen:
             raise MetaglotError(
                 f"{self.source}, line 1: no column 'text'{near_name('text', columns)}; it has {listing}."
@@ -122,11 +122,12 @@ def picker(
     wanted = dict(mapping or {})
     names = (*CANONICAL, *more)
     for name in wanted:
-        if name in ROLES and not may_be_spans(cells):
-            raise MetaglotError(f"the column {name!r} is read by the task tagging alone: --task tagging.")
-        if name not in (*names, *ROLES):
-            near = near_name(name, (*names, *ROLES))
-            raise MetaglotError(f"unknown column {name!r}{near}: choose from {', '.join((*names, *ROLES))}.")
+        if name in TARGET_ROLES and not may_read(name, cells):
+            task = TARGET_ROLES[name]
+            raise MetaglotError(f"the column {name!r} is read by the task {task} alone: --task {task}.")
+        known = (*names, *TARGET_ROLES)
+        if name not in known:
+            raise MetaglotError(f"unknown column {name!r}{near_name(name, known)}: choose from {', '.join(known)}.")
     return Pick(source, wanted, names, encoding, cells=cells)
 
 
@@ -161,11 +162,11 @@ def canonical(raw: Raw, cells: Cells = "one") -> pa.Table:
 
 
 def _with_labels(raw: Raw, cells: Cells) -> tuple[Raw, Column, str]:
-    """Return the columns of a file without those of spans, the labels, and what they are."""
-    found = read_spans(raw.columns, raw.where, cells)
+    """Return the columns of a file without those that make its targets, the labels, and what they are."""
+    found = read_targets(raw.columns, raw.where, cells)
     raw = raw._replace(columns=found.columns, notes=(*raw.notes, *found.notes))
     if found.cells is not None:
-        return raw._replace(columns={**found.columns, "label": found.cells}), Column(list(found.cells), ()), SPANS
+        return raw._replace(columns={**found.columns, "label": found.cells}), Column(list(found.cells), ()), found.kind
     labels, kind = _label_column(raw, cells) if "label" in raw.columns else (Column([], ()), "string")
     return raw, labels, kind
 

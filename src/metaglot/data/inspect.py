@@ -32,6 +32,13 @@ class Words(NamedTuple):
     max: int
 
 
+class Seconds(NamedTuple):
+    """The second texts of pairs, such as the passages of questions."""
+
+    different: int
+    words: Words
+
+
 class Overlap(NamedTuple):
     """Rows whose text stands, folded, in another set."""
 
@@ -65,6 +72,7 @@ class Summary:
 
     form: str = ""  # what the file was recognised as
     task: str = "classification"  # a key of `choices.FAMILIES`
+    second_texts: Seconds | None = None  # None: texts are no pairs
     facts: Facts | None = None  # of the targets of another kind of task, which has no classes
 
     def to_json(self) -> dict[str, Any]:
@@ -77,6 +85,10 @@ class Summary:
             del plain["classes"], plain["unlabelled"]
             plain |= self.facts.plain
         plain["words"] = self.words._asdict()
+        if self.second_texts is None:
+            del plain["second_texts"]
+        else:
+            plain["second_texts"] = {**self.second_texts._asdict(), "words": self.second_texts.words._asdict()}
         plain["overlaps"] = [one._asdict() for one in self.overlaps]
         plain["columns"] = list(self.columns)
         plain["notes"] = list(self.notes)
@@ -97,7 +109,6 @@ def inspect_table(
     labels = _column(table, "label")
     look_at = look_of(task) if "label" in table.column_names else None
     facts = None if look_at is None else _facts(table, rows, look_at)
-    lengths = np.array([len(_WORDS.findall(text)) for text in texts] or [0])
     languages = _counts(_column(table, "lang"))
     repeats, clashes = again(keys, labels if facts is None else facts.targets)
     odd = _class_notes(labels) if facts is None else facts.notes
@@ -108,7 +119,7 @@ def inspect_table(
         unlabelled=sum(label is None for label in labels),
         domains=_counts(_column(table, "domain")),
         splits=_counts(_column(table, "split")),
-        words=Words(float(np.median(lengths)), float(np.percentile(lengths, 95)), int(lengths.max())),
+        words=_words(texts),
         languages=languages or _counts(script(text) for text in texts),
         languages_guessed=not languages,
         empty=sum(not text.strip() for text in texts),
@@ -120,8 +131,20 @@ def inspect_table(
         notes=(*table_notes(table), *odd),
         form=form_of(table).name,
         task=task,
+        second_texts=_seconds(_column(table, "text_pair")),
         facts=facts,
     )
+
+
+def _words(texts: Iterable[str]) -> Words:
+    lengths = np.array([len(_WORDS.findall(text)) for text in texts] or [0])
+    return Words(float(np.median(lengths)), float(np.percentile(lengths, 95)), int(lengths.max()))
+
+
+def _seconds(texts: Sequence[str | None]) -> Seconds | None:
+    """Return what there is to tell of second texts, each counted once; None where there are none."""
+    different = {text for text in texts if text is not None}
+    return Seconds(len(different), _words(different)) if different else None
 
 
 def _facts(table: pa.Table, rows: Sequence[int], look_at: LookAt) -> Facts:

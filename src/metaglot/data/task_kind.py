@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from metaglot.choices import FAMILIES, Cells, Kind
+from metaglot.data.answer_columns import ANSWERING
 from metaglot.data.columns import near_name
 from metaglot.data.label_lists import is_list
-from metaglot.data.labels import LISTS, SPANS, label_kind
+from metaglot.data.labels import ANSWERS, LISTS, SPANS, label_kind
 from metaglot.data.span_columns import KIND
 from metaglot.errors import MetaglotError
 
@@ -30,13 +31,14 @@ def cells_of(task: str | None) -> Cells:
 def task_of(table: pa.Table) -> str:
     """Return the kind of task, a key of `choices.FAMILIES`, that the labels of a table look like.
 
-    Parts of texts are spans, lists are several labels a text, numbers of which some have a fraction are quantities, and
-    all others are classes.
+    Parts of texts are spans, parts of second texts are answers, lists are several labels a text, numbers of which some
+    have a fraction are quantities, and all others are classes.
     """
     if "label" not in table.column_names:
         return "classification"
-    if label_kind(table) == SPANS:
-        return KIND
+    kind = {SPANS: KIND, ANSWERS: ANSWERING}.get(label_kind(table))
+    if kind is not None:
+        return kind
     labels = [label for label in table["label"].to_pylist() if label is not None]
     if label_kind(table) == LISTS or (labels and all(map(is_list, labels))):
         return "multilabel"

@@ -25,6 +25,7 @@ from metaglot.data.exports.orients import objects_of
 from metaglot.data.exports.rasa import rasa_json, read_nlu
 from metaglot.data.exports.recognise import raw_objects
 from metaglot.data.exports.spacy import spacy_row, spacy_rows
+from metaglot.data.exports.squad import squad
 from metaglot.data.grid import Oddities, filled, header_of, is_header, unnamed_column
 from metaglot.data.rawfiles import read_bytes
 from metaglot.errors import MetaglotError
@@ -88,7 +89,7 @@ def read_json(path: Path, pick: Pick) -> Raw:
     if _is_lines(text):
         return _json_lines(path, pick, text)
     value = spacy_rows(_json(text, path, 1))
-    if (export := rasa_json(path, pick, value)) is not None:
+    if (export := rasa_json(path, pick, value) or squad(path, pick, value, text)) is not None:
         return export
     if (rows := objects_of(value, pick)) is not None:
         return raw_objects(path, pick, rows.rows, lambda row: f"{path}, row {row + 1}", form=rows.form)
