@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -81,3 +82,18 @@ def test_what_is_no_adaptation(bert_folder, tmp_path, name):
     shutil.copytree(bert_folder, tmp_path / "model")
     with pytest.raises(MetaglotError, match=rf"{name}: no adapted\.json there.*metaglot adapt"):
         Adapted.load(tmp_path / name)
+
+
+def without_ways(folder: Path) -> None:
+    weights = load_file(folder / "weights.safetensors")
+    del weights["head.ways"]  # without it, spans would be decided in another way
+    save_file(weights, folder / "weights.safetensors")
+
+
+def test_a_tensor_that_is_missing_is_named(model, tmp_path):
+    spans = [[(0, 3, "PER")], [(0, 2, "PER")]]
+    folder = model.adapt(["Ann left", "Bo left"], spans, effort="instant").save(tmp_path / "out")
+    assert Adapted.load(folder, encoder=model.encoder).labels == ("PER",)
+    without_ways(folder)
+    with pytest.raises(MetaglotError, match=r"out: damaged .*weights.safetensors has no head\.ways.*adapt again"):
+        Adapted.load(folder, encoder=model.encoder)

@@ -10,7 +10,7 @@ from metaglot.algorithms import build_algorithm
 from metaglot.choices import FAMILIES, Kind
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification, ClassificationFamily
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 from metaglot.models.heads.shared import SCALE
 from metaglot.seeds import generator
 from metaglot.tasks import Shape, draw_episode, sources_of

@@ -69,6 +69,19 @@ def test_spans_of_python_lie_in_their_texts(tiny: Any):
         adapted.relabelled({1: [(0, 30, "PER")]})
 
 
+def test_whole_numbers_may_be_written_as_floats(metaglot: Any, tiny: Any, tmp_path: Path):
+    spans = [[[0.0, 3.0, "PER"]], [{"start": 0, "end": 2.0, "label": "PER"}]]
+    path = write(tmp_path / "a.jsonl", rows(text=["Ann left", "Bo left"], spans=spans))
+    said = metaglot("adapt", tiny, path, "--effort", "instant", "--keep-examples", "--out", tmp_path / "m")
+    assert said.code == 0, said.err
+    adapted = Adapted.load(tmp_path / "m")
+    assert adapted.examples.targets == ((Span(0, 3, "PER"),), (Span(0, 2, "PER"),))
+    assert type(adapted.examples.targets[0][0].end) is int
+    assert (
+        load(tiny).adapt(["Ann left", "Bo left"], spans, effort="instant").examples.targets == adapted.examples.targets
+    )
+
+
 def test_spans_of_a_pair_lie_in_its_second_text(tiny: Any):
     texts, seconds = ["who", "who left"], ["Ann has left", "Bo left"]
     adapted = load(tiny).adapt(texts, [[(8, 12, "X")], [(0, 2, "PER")]], pairs=seconds, effort="instant")
@@ -102,6 +115,10 @@ def test_predictions_of_tokens_stand_beside_their_text(metaglot: Any, tiny: Any,
         (rows(text=["Ann Lee"], spans=[[[0, 7, "P"], [4, 7, "L"]]]), "a.jsonl, line 1: label: the spans P 'Ann Lee'"),
         (rows(tokens=[["a", "b"]], tags=[["O"]]), "a.jsonl, line 1: 2 tokens and 1 tags"),
         (rows(text=TEXTS, spans=[[], [], []]), "no example has a span"),
+        (
+            rows(text=["Ann left"], spans=[[[0, 2.5, "P"]]]),
+            "a.jsonl, line 1: label, span number 1: end is 2.5, not a place",
+        ),
         (rows(text=TEXTS, spans=[[[0, 2, "P"]], None, []]), "a.jsonl: example number 2 has no label"),
     ],
 )
@@ -110,6 +127,25 @@ def test_what_is_wrong_is_named(metaglot: Any, tiny: Any, tmp_path: Path, conten
     said = metaglot("adapt", tiny, path, "--task", "tagging", "--effort", "instant", "--out", tmp_path / "m")
     assert (said.code, words in said.err) == (2, True), said.err
     assert not (tmp_path / "m").exists()
+
+
+def test_empty_lists_of_spans_are_called_so_without_a_task(metaglot: Any, tiny: Any, tmp_path: Path):
+    path = write(tmp_path / "a.jsonl", rows(text=TEXTS, spans=[[], [], []]))
+    words = "no row has a span in the column 'spans'; give examples with spans, such as"
+    for command in (["adapt", "--out", tmp_path / "m"], ["evaluate", "--out", tmp_path / "r", "--efforts", "instant"]):
+        said = metaglot(command[0], tiny, path, *command[1:])
+        assert (said.code, words in said.err) == (2, True), said.err
+
+
+def test_predictions_for_pairs_stand_beside_the_text_that_has_them(metaglot: Any, tiny: Any, tmp_path: Path):
+    texts, seconds = ["who", "who left"], ["Ann has left", "Bo left"]
+    content = rows(text=texts, text_pair=seconds, spans=[[[0, 3, "PER"]], [[0, 2, "PER"]]])
+    path = write(tmp_path / "a.jsonl", content)
+    assert metaglot("adapt", tiny, path, "--effort", "instant", "--out", tmp_path / "m").code == 0
+    said = metaglot("predict", tmp_path / "m", path)
+    assert [line.partition("\t")[2] for line in said.out.splitlines()] == seconds
+    found = [json.loads(line) for line in metaglot("predict", tmp_path / "m", path, "--json").out.splitlines()]
+    assert [(one["text"], one["text_pair"]) for one in found] == list(zip(texts, seconds, strict=True))
 
 
 def test_a_recipe_trains_on_a_small_file_of_tokens(metaglot: Any, tiny: Any, file: Path, tmp_path: Path):

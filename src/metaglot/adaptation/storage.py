@@ -129,6 +129,8 @@ def _read(folder: Path) -> _Saved:
         raise MetaglotError(f"{folder / ADAPTED}: family: {error}") from error
     try:
         weights = load_file(folder / "weights.safetensors")
+        if missing := sorted(set(stated.tensors).difference(weights)):
+            raise ValueError(f"weights.safetensors has no {', '.join(missing)}")
         if len({KINDS[type(label)] for label in labels}) > 1 or len(set(labels)) < len(labels):
             raise ValueError("labels that are not distinct and of one kind")
         schema = stated.as_schema()
@@ -175,6 +177,7 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
         "solver": fit.solver,
         **name_record("model_source", _source(fit.encoder), part),
         "model_sha256": fit.encoder.fingerprint(),
+        "tensors": sorted(weights),
         "provenance": dict(fit.provenance),
         "examples_sha256": fit.examples.sha256() if keep_examples else "",
     }

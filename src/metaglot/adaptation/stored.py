@@ -150,6 +150,7 @@ class StoredAdaptation(Written):
     model_source_relative: str | None = None
     model_sha256: str
     examples_sha256: str | None = None
+    tensors: list[str] = Field(default=[])  # the names that weights.safetensors has; absent in earlier versions
     provenance: Provenance
 
     def as_schema(self) -> Schema:

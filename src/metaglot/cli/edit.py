@@ -12,6 +12,7 @@ from metaglot.cli.shared.labelled import facts_of, names_of_rows
 from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, ErrorsOnly, Json
 from metaglot.cli.shared.texts import (
     check_device,
+    check_label_column,
     complete_targets,
     load_adapted,
     parse_precision,
@@ -126,8 +127,7 @@ class _Additions(NamedTuple):
 
 def _read_additions(file: Path, columns: str | None, encoding: str | None, task: str) -> _Additions:
     table = read_file(file, columns, encoding, task=task)
-    if "label" not in table.column_names:
-        raise MetaglotError(f"{file}: no column called label; name it: --columns label=COLUMN")
+    check_label_column(table, file)
     from metaglot.data.labels import typed_labels
 
     facts = facts_of(table, file, task)

@@ -102,8 +102,8 @@ def predict(
     _print_table_notes(table, quiet=quiet)
     question = _question(request)
     predictions = _predictions(question, inputs, quiet=quiet or as_json, no_notes=quiet)
-    for text_read, prediction in zip(inputs.texts, predictions, strict=True):
-        _print_prediction(text_read, prediction, as_json=as_json, probable=question.probable)
+    for row, prediction in zip(inputs.rows(), predictions, strict=True):
+        _print_prediction(row, prediction, question, as_json=as_json)
 
 
 class Request(NamedTuple):
@@ -164,7 +164,7 @@ def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
             length = f"some texts are longer than {encoder.max_length} tokens"
             tell(f"note: {length}; the rest of them is not read", err=True)
         for text, prediction in zip(texts, question.predictions(Inputs.of(texts)), strict=True):
-            _print_prediction(text, prediction, as_json=as_json, probable=question.probable)
+            _print_prediction((text, None), prediction, question, as_json=as_json)
 
 
 def _check_out(out: Path, file: Path | None, *, explain: bool, force: bool) -> None:
@@ -230,24 +230,28 @@ def _probability_cell(probability: float | list[float] | None, *, text: bool) ->
     return None if probability is None else round(probability, 6)
 
 
-def _print_prediction(text: str, prediction: Prediction, *, as_json: bool, probable: bool) -> None:
+def _print_prediction(
+    row: tuple[str, str | None], prediction: Prediction, question: Question, *, as_json: bool
+) -> None:
     from metaglot.data.label_lists import SEPARATOR
 
     if as_json:
-        tell_json(_json(text, prediction, probable=probable))
+        tell_json(_json(row, prediction, probable=question.probable))
     elif prediction.blank:
         tell("")
     else:
         probability = prediction.probability
         values = probability if isinstance(probability, list) else [] if probability is None else [probability]
         column = [] if probability is None else [SEPARATOR.join(f"{value:.3f}" for value in values)]
-        tell("\t".join([_on_one_line(prediction.text), *column, _on_one_line(text)]))
+        tell("\t".join([_on_one_line(prediction.text), *column, _on_one_line(question.shown_text(*row))]))
         for evidence in () if prediction.explanation is None else prediction.explanation.evidence:
             tell(f"\t{evidence.weight:+.2f}\t{_evidence_text(evidence)}")
 
 
-def _json(text: str, prediction: Prediction, *, probable: bool) -> dict[str, Any]:
-    record: dict[str, Any] = {"text": text, "label": prediction.label}
+def _json(row: tuple[str, str | None], prediction: Prediction, *, probable: bool) -> dict[str, Any]:
+    text, second = row
+    record: dict[str, Any] = {"text": text, **({} if second is None else {"text_pair": second})}
+    record |= {"label": prediction.label}
     record |= {"probabilities": prediction.probabilities} if probable else {}
     record |= {} if prediction.in_scope is None else {"in_scope": round(prediction.in_scope, 6)}
     return record | (

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 import numpy as np
 import pyarrow as pa
 
+from metaglot.data.no_labels import no_labels
 from metaglot.data.strata import Positions, Strata, strata_of_labels
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
@@ -178,7 +179,9 @@ def draws_of(table: pa.Table, *, seed: int = 0, strata: Strata | None = None) ->
     Labels are classes unless `strata` says otherwise.  Raises a MetaglotError for a table without labels, with one
     class, or without queries.
     """
-    if "label" not in table.column_names or table["label"].null_count == table.num_rows:
+    if "label" not in table.column_names:
+        raise MetaglotError(f"the table has no labels: {no_labels(table)}")
+    if table["label"].null_count == table.num_rows:
         raise MetaglotError("the table has no labels. Name their column: --columns label=COLUMN.")
     classes = strata is None
     strata = strata_of_labels(table) if strata is None else strata

@@ -83,8 +83,8 @@ def _looks_like_span(item: object) -> bool:
 
 
 def _is_whole(value: object) -> bool:
-    """Whether a value is a whole number of Python, or one of numpy."""
-    return type(value) is int or isinstance(value, np.integer)
+    """Whether a value is a whole number of Python or numpy, or 3.0, as some programs write all numbers of JSON."""
+    return type(value) is int or isinstance(value, np.integer) or (isinstance(value, float) and value.is_integer())
 
 
 def _plain(item: object, where: str) -> object:
@@ -96,6 +96,9 @@ def _plain(item: object, where: str) -> object:
     if len(keys) < len(KEYS):
         return item
     plain = {part: given[key] for part, key in keys.items()}
+    for part in ("start", "end"):
+        value = plain[part]
+        plain[part] = int(value) if isinstance(value, float) and value.is_integer() else value
     label = plain["label"]
     if isinstance(label, list):
         labels = cast("list[object]", label)

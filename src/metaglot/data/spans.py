@@ -157,6 +157,8 @@ def _parts(value: object, where: str) -> tuple[object, object, object, object, o
 def _place(value: object, where: str) -> int:
     if type(value) is not int and isinstance(value, Wrapped) and value.ndim == 0:
         value = value.item()
+    if isinstance(value, float) and value.is_integer():  # some programs write all numbers of JSON so
+        value = int(value)
     if type(value) is not int or value < 0:
         raise MetaglotError(f"{where} is {value!r:.60}, not a place in the text; give a whole number from 0")
     return value

@@ -42,6 +42,10 @@ class Question(NamedTuple):
         """Whether labels have probabilities beside them, as numbers have not, and spans have their own."""
         return self.adapted.fit.family.probable and self.adapted.fit.family.tokens is None
 
+    def shown_text(self, text: str, second: str | None) -> str:
+        """Return the text that a prediction is printed beside: of a pair, the one whose parts are predicted."""
+        return text if second is None or self.adapted.fit.family.tokens is None else second
+
     def predictions(self, inputs: Inputs, advance: Callable[[int], None] = lambda _: None) -> list[Prediction]:
         """Return one prediction a text; `advance` gets the number of further texts that were read."""
         from metaglot.data.empty import empty_rows
@@ -63,7 +67,7 @@ class Question(NamedTuple):
             block = inputs.at(range(start, min(start + BLOCK, len(inputs))))
             targets = self.adapted.predictions(block.texts, block.pairs).targets
             for target, (text, second) in zip(targets, block.rows(), strict=True):
-                yield Prediction(False, *tools.beside(target, text if second is None else second))
+                yield Prediction(False, *tools.beside(target, self.shown_text(text, second)))
             advance(len(block))
 
     def _features(self, inputs: Inputs, advance: Callable[[int], None]) -> "np.ndarray":

@@ -106,14 +106,10 @@ def train_rows(table: Any) -> tuple[Any, int]:
 
 def check_label_column(table: Any, file: Path) -> None:
     """Raise MetaglotError for a table without a column of labels."""
-    from metaglot.data.columns import near_name
-    from metaglot.data.form import form_of
+    from metaglot.data.no_labels import no_labels
 
     if "label" not in table.column_names:
-        columns = form_of(table).columns
-        hint = near_name("label", columns)
-        listing = f"; it has {', '.join(map(repr, columns))}" if columns else ""
-        raise MetaglotError(f"{file}: no column called label{hint}{listing}; name it: --columns label=COLUMN")
+        raise MetaglotError(f"{file}: {no_labels(table)}")
 
 
 def complete_targets(targets: "Sequence[T | None]", table: Any, file: Path, hint: str = "") -> "list[T]":
