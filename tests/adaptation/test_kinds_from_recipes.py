@@ -128,8 +128,8 @@ def test_a_goal_is_of_the_kind(recipe, tmp_path):
     of = recipe("regression").model_dump(mode="json")
     made = assemble(parse_recipe({**of, "goal": {"metric": "mae", "at_most": 0.5}}))
     assert made.plan.goal is not None
-    assert made.plan.goal.metric.name == made.plan.metric.name == "mae"
-    with pytest.raises(MetaglotError, match="judged by mae"):
+    assert (made.plan.goal.metric.name, made.plan.metric.name) == ("mae", "relative_mae")
+    with pytest.raises(MetaglotError, match="judged by relative_mae, mae"):
         assemble(parse_recipe({**of, "goal": {"metric": "accuracy", "at_least": 0.5}}))
 
 
@@ -144,10 +144,10 @@ def test_the_kind_is_seen_or_named(recipe, tmp_path):
         parse_recipe({**of, "data": {**of["data"], "train": [{"path": "x", "task": "clasification"}]}})
     made = assemble(parse_recipe(of))
     assert made.train[0].info.labels == ("1.5", "2", "3", "4.25")
-    assert made.plan.metric.name == "mae"  # of what is held out
+    assert made.plan.metric.name == "relative_mae"  # of what is held out
     write(tmp_path / "classes.csv", "classification")
     of["data"]["validation"].append({"path": "classes.csv"})
-    with pytest.raises(MetaglotError, match=r"data.validation: .*different metrics \(regression by MAE"):
+    with pytest.raises(MetaglotError, match=r"data.validation: .*different metrics \(regression by relative MAE"):
         assemble(parse_recipe(of))
 
 

@@ -40,6 +40,7 @@ class Counts(Regression):
     def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
         wrong = logits.expm1() - batch["targets"].to(logits.dtype)
         found = {"mae": float(wrong.abs().mean()), "rmse": float(wrong.pow(2).mean().sqrt())}
+        found["relative_mae"] = found["mae"] / max(1.0, float(batch["targets"].mean()))
         return {"loss": float(self.loss(logits, batch)), **found}
 
 

@@ -28,7 +28,8 @@ SETS = [["a"], ["a", "b"], []]
         ([np.array(labels, object) for labels in SETS], "multilabel"),
         ([[(0, 3, "PER")], []], "tagging"),
         ([[(np.int64(0), np.int64(3), "PER")], []], "tagging"),
-        ([[(0.0, 3.0, "PER")], []], "multilabel"),
+        ([[(0.0, 3.0, "PER")], []], "tagging"),
+        ([[(0.5, 3.0, "PER")], []], "multilabel"),
         ([], "classification"),
     ],
 )

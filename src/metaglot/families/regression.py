@@ -35,7 +35,15 @@ MAE, RMSE = (
     Metric(name, name.upper(), better="lower", low=0.0, of_targets=True) for name in ("mae", "rmse")
 )  # in the unit of the numbers
 SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
-MEASURES: Measures = (MAE, RMSE, error_metric("loss", unit=""))
+RELATIVE_MAE = Metric(
+    "relative_mae",
+    "relative MAE",
+    better="lower",
+    low=0.0,
+    meaning="MAE divided by the MAE of the mean of the support set; 1 is no better than this mean",
+)
+LEAST_OFF = 0.1  # of the mean absolute error of that mean, in spreads: queries may all lie at it
+MEASURES: Measures = (RELATIVE_MAE, MAE, RMSE, error_metric("loss", unit=""))
 NDCG = Metric(
     "ndcg5",
     "nDCG@5",
@@ -102,17 +110,24 @@ class Regression:
         return logits[:, 0] * self.spread + self.mean
 
     def metrics(self, logits: Tensor, batch: Batch) -> Mapping[str, float]:
-        """Return loss, and the mean absolute error and root of the mean squared error on the numbers' own scale."""
-        wrong = self.spread * (logits - batch["targets"].to(logits.dtype))
+        """Return loss, and the mean absolute error and root of the mean squared error on the numbers' own scale.
+
+        The relative error is the first divided by that of the mean of the numbers that were learnt: 1 is no better than
+        this mean, whatever the scale, so that tasks of unlike scales count the same in a mean over tasks.
+        """
+        targets = batch["targets"].to(logits.dtype)
+        wrong = self.spread * (logits - targets)
+        off = targets.abs().mean().clamp(min=LEAST_OFF)  # the mean of the numbers is 0 here
         return {
             "loss": float(self.loss(logits, batch)),
+            RELATIVE_MAE.name: float((logits - targets).abs().mean() / off),
             "mae": float(wrong.abs().mean()),
             "rmse": float(wrong.pow(2).mean().sqrt()),
         }
 
     @property
     def measures(self) -> Measures:
-        """The mean absolute error, the primary one, the root of the mean squared error, and the loss."""
+        """The relative mean absolute error, the primary one, then those on the numbers' own scale, and the loss."""
         return MEASURES
 
 
