@@ -5,7 +5,9 @@
 Tasks are two domains of snips-slots and two of crossner; recipes/tags.yaml trains on other ones.  A shot is a sentence
 that has a span of the type.  `dictionary` gives what stands in the support set its label there, whatever stands around
 it.  `frozen-middle` is logistic regression of words on the mean of the layers 3 to 5 of the untouched MiniLM, with the
-look of the word; with --pooled, `pooled` is the same on the last layer of a run that was trained on the other domains.
+look of the word; with --pooled, `pooled-lr` is the same on the last layer of a run that was trained on the other
+domains with one head a set, `pooled-instant` and `pooled-fast` are our efforts on it.  `plain-finetune` is what is
+usual: a head that begins at zeros, all weights moved.
 OUT has results.jsonl and table.md; killed, the same command goes on where it stopped.
 """
 
@@ -26,12 +28,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from benchmarks.multilabel import interval
+from benchmarks.tag_heads import HeadedFineTune, Rates, zeros
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.token_units import window_batch, windows_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.spans import Span, Spans
 from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
 from metaglot.evaluation.baselines import FeatureCache, FineTune, FineTuneSettings, FrozenInstant, ours
+from metaglot.evaluation.baselines.ours import Ours
 from metaglot.evaluation.protocol import Limit
 from metaglot.evaluation.result import Result
 from metaglot.families.family import AnyFamily
@@ -53,6 +57,7 @@ FREEDOM = (
 TUNED = {
     5: FineTuneSettings(1e-4, 20)
 }  # of 20, 40 and 80 steps the quickest, and as good as the others on PlayMusic and politics
+PLAIN = Rates(steps=80, lr=1e-4, head_lr=1e-3)
 
 
 @dataclass(frozen=True)
@@ -248,7 +253,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--beside", type=Path, nargs="*", default=[], help="results of other models for the table")
     parser.add_argument("--model", default="builtin:mini")
-    parser.add_argument("--pooled", help="a run that was trained on the other domains")
+    parser.add_argument("--pooled", help="a run of the algorithm joint on the other domains, in place of --model")
     parser.add_argument("--best", help='what the gains are of, such as "ours-fast mini"; the last of ours if absent')
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--shots", type=int, default=5)
@@ -256,6 +261,7 @@ def main() -> None:
     parser.add_argument(
         "--finetune-draws", type=int, help="draws of the fine-tune, which is dear: all if absent, none if 0"
     )
+    parser.add_argument("--plain-draws", type=int, help="draws of the plain fine-tune, as above")
     parser.add_argument("--efforts", nargs="*", default=["instant", "fast", "auto"])
     parser.add_argument("--floors", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
@@ -267,9 +273,10 @@ def main() -> None:
     ]
     methods = floors if args.floors else []
     methods += [FineTune(plain.encoder, by_shot=TUNED)] if args.finetune_draws != 0 else []
-    methods += [WordLR(load(args.pooled), "pooled")] if args.pooled else []
-    methods += ours(model, args.efforts)
-    limits = (("finetune", Limit(draws=args.finetune_draws)),) if args.finetune_draws else ()
+    methods += [HeadedFineTune(plain.encoder, "plain-finetune", zeros, {5: PLAIN})] if args.plain_draws != 0 else []
+    methods += pooled(load(args.pooled), args.efforts) if args.pooled else ours(model, args.efforts)
+    dear = (("finetune", args.finetune_draws), ("plain-finetune", args.plain_draws))
+    limits = tuple((name, Limit(draws=draws)) for name, draws in dear if draws)
     plan = Plan(shots=[args.shots], draws=args.draws, queries=args.queries, seed=0, limits=limits)
     for result in evaluate_into(args.out, task_sets(Path(os.environ["METAGLOT_DATA"])), methods, plan):
         print(json.dumps([*result.cell, round(result.score, 4), result.cpu_seconds]), flush=True)
@@ -278,6 +285,15 @@ def main() -> None:
     lines = list(table(results, best))
     (args.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
+
+
+def pooled(model: Model, efforts: Sequence[str]) -> list[Any]:
+    """Return logistic regression and our efforts on a model that was trained on all other domains at once."""
+    queries = FeatureCache(model.encoder)
+    return [
+        WordLR(model, "pooled-lr"),
+        *(Ours(model, effort, queries, label=f"pooled-{effort}") for effort in efforts),
+    ]
 
 
 def load(name: str) -> Model:

@@ -21,6 +21,7 @@ from metaglot.evaluation.baselines.shuffled import shuffled_batches
 from metaglot.families.family import AnyFamily
 from metaglot.families.token_tools import TokenTools
 from metaglot.seeds import fold
+from metaglot.types import Params
 
 LAYER = ("head.weight", "head.bias")  # of a head, what the steps move
 
@@ -32,6 +33,7 @@ class Steps(NamedTuple):
     batch_size: int  # windows
     warmup: int  # steps
     seed: int
+    head_lr: float | None = None  # as `lr` if absent
 
 
 def token_trajectory(
@@ -42,20 +44,29 @@ def token_trajectory(
     tools: TokenTools[Any],
     steps: Steps,
     stops: Sequence[int],
+    *,
+    head: Params | None = None,
 ) -> Iterator[Fit]:
-    """Yield what is learnt after each number of steps in `stops`, ascending; `body` is moved in place."""
+    """Yield what is learnt after each number of steps in `stops`, ascending; `body` is moved in place.
+
+    The head begins as `head`, or in closed form if that is absent.
+    """
     learner, schema = start.backbone.learner, family.schema(support.targets)
     objective, cut = family.objective(schema, start.pad_token_id), windows_of(start, tools, support.inputs)
-    units = token_units(start, {}, family, tools, schema, support.inputs, support.targets).units
-    solved = family.solve(units, schema, start.metric).params
-    head = {name: value.clone().requires_grad_() if name in LAYER else value for name, value in solved.items()}
-    moved = [*body.values(), *(head[name] for name in LAYER)]
-    optimiser = torch.optim.AdamW(moved, lr=steps.lr, weight_decay=0.01, fused=learner.device.type != "mps")
+    if head is None:
+        units = token_units(start, {}, family, tools, schema, support.inputs, support.targets).units
+        head = family.solve(units, schema, start.metric).params
+    head = {name: value.clone().requires_grad_() if name in LAYER else value for name, value in head.items()}
+    rates = {"body": steps.lr, "head": steps.lr if steps.head_lr is None else steps.head_lr}
+    parts = {"body": list(body.values()), "head": [head[name] for name in LAYER]}
+    moved = [*parts["body"], *parts["head"]]
+    groups = [{"params": parts[name], "most": rate, "lr": rate} for name, rate in rates.items()]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=learner.device.type != "mps")
     batches, done = enumerate(shuffled_batches(len(cut), steps.batch_size, steps.seed)), 0
     for stop in stops:
         for step, rows in islice(batches, stop - done):
             for group in optimiser.param_groups:
-                group["lr"] = steps.lr * min(1.0, (step + 1) / steps.warmup)
+                group["lr"] = group["most"] * min(1.0, (step + 1) / steps.warmup)
             batch = window_batch(start, family, tools, schema, [cut[row] for row in rows], support.targets)
             params = {**start.meta, **body, **head}
             outputs = learner.forward(params, batch, seed=fold(steps.seed, "dropout", step))
