@@ -105,7 +105,10 @@ def test_it_learns_spans(trained, tmp_path):
     spans = [[Span(0, 7, "BILL")], [Span(0, 5, "BUG")], [], [Span(0, 6, "BILL")], [Span(0, 3, "BUG")]]
     adapted = model.adapt(TEXTS, spans, effort=AS_TRAINED)
     assert adapted.labels == ("BILL", "BUG")
-    assert Adapted.load(adapted.save(tmp_path / "out")).predict(TEXTS) == adapted.predict(TEXTS)
+    assert {"head.slope", "head.offset", "head.ways"} <= adapted.fit.params.keys()  # from sentences set aside
+    loaded = Adapted.load(adapted.save(tmp_path / "out"))
+    assert loaded.predict(TEXTS) == adapted.predict(TEXTS)
+    assert np.array_equal(loaded.predictions(TEXTS).values, adapted.predictions(TEXTS).values)
 
 
 @pytest.mark.parametrize("name", ["matchingnet", pytest.param("cavia", marks=pytest.mark.slow)])

@@ -11,7 +11,7 @@ import torch
 
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.folds import folds_of
-from metaglot.adaptation.support import Support
+from metaglot.adaptation.support import Support, units_of
 from metaglot.families.records import Aside
 from metaglot.models.heads import scores
 from metaglot.types import Params
@@ -30,7 +30,9 @@ def decision_of(encoder: Encoder, support: Support, seed: int, *, learn: Callabl
             continue
         there, others = examples.at(inside), examples.at(outside)
         params = learn(support._replace(examples=there))
-        features = encoder.features({**encoder.meta, **params}, others.inputs)
+        units = None if family.tokens is None else units_of(encoder, params, family, support.schema, others)
+        whole = {**encoder.meta, **params}
+        features = encoder.features(whole, others.inputs) if units is None else units.features
         with torch.no_grad():
-            found.append(Aside(there.targets, others.targets, scores({**encoder.meta, **params}, features)))
+            found.append(Aside(there.targets, others.targets, scores(whole, features), units))
     return family.decision(found, support.schema)

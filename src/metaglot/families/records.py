@@ -8,6 +8,7 @@ from torch import Tensor
 
 from metaglot.data.examples import Inputs
 from metaglot.data.labels import Label
+from metaglot.families.support_units import SupportUnits
 
 Name = Callable[[int], str]
 """What an error calls the target of a row: "label number 3", "train.csv, line 7: label"."""
@@ -43,7 +44,8 @@ class Aside(NamedTuple):
 
     inside: Sequence[Any]  # the targets that the head was made of
     outside: Sequence[Any]  # those set aside
-    scores: Tensor  # [n, K], of the texts set aside
+    scores: Tensor  # [n, K], of the texts set aside; [M, K] of their units where a text has many
+    units: SupportUnits | None = None  # these, in the order of the scores; None where a text is one unit
 
 
 class Read(NamedTuple):

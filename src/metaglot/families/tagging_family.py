@@ -11,8 +11,19 @@ from torch import Tensor
 from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.data.spans import OUTSIDE, Span, Spans, as_cell, checked, plain_span, spans_in
 from metaglot.errors import MetaglotError
-from metaglot.families.heads.tags import TagHead, TagUnits, sentences, tag_head
-from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
+from metaglot.families.family import Decision
+from metaglot.families.heads.tags import CONFIDENCE, TagHead, TagUnits, followed, link_of, offsets, sentences, tag_head
+from metaglot.families.records import (
+    Aside,
+    Described,
+    Linear,
+    Name,
+    Places,
+    Predictions,
+    Read,
+    Schema,
+    Solved,
+)
 from metaglot.families.scoring import Scored
 from metaglot.families.span_scores import SPAN_MEASURES, scored_spans
 from metaglot.families.support_units import SupportUnits
@@ -23,6 +34,7 @@ from metaglot.metric import Measures
 from metaglot.types import Params, Row
 
 WAYS = "head.ways"  # [4, 3]: scores of kinds of tags beside each other
+SLOPE, OFFSET = "head.slope", "head.offset"  # [], [2]: of the scores of an algorithm's own head
 THRESHOLD = 0.15  # of the probability of a span (docs/results/tagging.md)
 TOGETHER = 64  # texts that are decided at once
 
@@ -34,11 +46,15 @@ class TaggingFamily:
     name: str = "tagging"
     exclusive: None = None
     tokens: WordTools = field(default_factory=WordTools)
-    decision: None = None
     probable: bool = True
     steps: int = 20
     measures: Measures = SPAN_MEASURES
     each: str = "a type"
+
+    @property
+    def decision(self) -> Decision:
+        """How confident the scores of an algorithm are, and which tags follow each other, by sentences set aside."""
+        return _decision
 
     def read(self, values: Sequence[object], name: Name) -> Read:
         """Return the spans of each text in order; raise MetaglotError for what is none, and for those that overlap."""
@@ -164,7 +180,8 @@ class TaggingFamily:
 
     def link(self, scores: Tensor, schema: Schema, params: Params) -> Tensor:  # [M, K]
         """Return the probability of each tag of a word by itself; spans are decided by all words of a text."""
-        del schema, params
+        if SLOPE in params:
+            scores = params[SLOPE] * scores + offsets(params[OFFSET].to(scores), len(schema.outputs))
         return scores.softmax(-1)
 
     def decode(self, values: np.ndarray, schema: Schema, params: Params, places: Places | None = None) -> list[Spans]:
@@ -197,9 +214,11 @@ class TaggingFamily:
         return found
 
     def fits(self, params: Params, schema: Schema) -> bool:
-        """Return whether the scores of tags beside each other are of their shape, and labels are names."""
+        """Return whether what stands beside the head is of its shape, and labels are names."""
         named = all(isinstance(label, str) for label in schema.outputs)
-        return named and (WAYS not in params or tuple(params[WAYS].shape) == (4, 3))
+        shapes = {WAYS: (4, 3), SLOPE: (), OFFSET: (2,)}
+        shaped = all(tuple(params[name].shape) == shape for name, shape in shapes.items() if name in params)
+        return named and shaped and (SLOPE in params) == (OFFSET in params)
 
     def score(self, predicted: Predictions, truth: Sequence[Spans]) -> Scored:
         """Return F1 of spans, its mean over labels, and the calibration error; raise MetaglotError for odd values."""
@@ -228,6 +247,31 @@ def _rows_of(owner: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:  # [M],
 
 def _tag_units(units: SupportUnits) -> TagUnits:
     return TagUnits(units.features, units.targets.argmax(1), units.owner)
+
+
+def _decision(aside: Sequence[Aside], schema: Schema) -> Params:
+    """Return β, o and t for the scores of an algorithm; nothing where no sentence could be set aside.
+
+    Sentences with a label that the head was made without are left out.
+    """
+    parts = [_judged(one) for one in aside if one.units is not None]
+    if not any(len(part.tags) for part in parts):
+        return {}
+    after = np.cumsum([0, *(int(part.owner.max()) + 1 if len(part.owner) else 0 for part in parts)]).tolist()
+    moved = [part._replace(owner=part.owner + first) for part, first in zip(parts, after, strict=False)]
+    held = TagUnits(*(torch.cat(part).cpu() for part in zip(*moved, strict=True)))
+    link = link_of(held, len(schema.outputs), followed(held))
+    slope = link.slope / CONFIDENCE
+    return {SLOPE: slope.float(), OFFSET: link.offset.float(), WAYS: link.ways.float()}
+
+
+def _judged(one: Aside) -> TagUnits:
+    """Return the words set aside with their scores, as far as their sentences have no label that is new."""
+    assert one.units is not None
+    known = {span.label for own in one.inside for span in own}
+    kept = [row for row, own in enumerate(one.outside) if all(span.label in known for span in own)]
+    units = _tag_units(one.units)._replace(features=one.scores.double() / CONFIDENCE)
+    return units.at(torch.isin(units.owner, torch.tensor(kept, device=units.owner.device)))
 
 
 def _solved(head: TagHead) -> Solved:
