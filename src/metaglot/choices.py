@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
-Cells = Literal["one", "look", "several", "number", "spans", "answers"]
+Cells = Literal["one", "look", "several", "number", "spans", "answers", "candidates"]
 """How a cell of `label` is read: as one label; as a list where it looks like one; as several labels; as a number; as
-parts of the text; as the answer to the text, a part of the second one."""
+parts of the text; as the answer to the text, a part of the second one; as the right ones of candidates."""
 
 
 def object_at(place: str) -> Any:
@@ -92,6 +92,11 @@ FAMILIES = Kinds(
             words="spans with labels, such as names in it",
             cells="spans",
             facts="metaglot.data.span_facts:span_facts",
+        ),
+        "choice": Kind(
+            "metaglot.families.choice_family:ChoiceFamily",
+            words="candidates, of which one or several are right",
+            cells="candidates",
         ),
     }
 )

@@ -59,6 +59,7 @@ class HeadSpec(NamedTuple):
     level: str = "pooled"  # "pooled" (a text), "token" (each token), or "vocabulary" (each token, over all tokens)
     targets: Targets = "class"
     shared: str = ""  # the head `shared.<name>.*` that is meta-learnt; empty where each task begins a head of its own
+    begin: tuple[float, ...] = ()  # the weights of the first features of a shared head before it is learnt; then zeros
 
 
 class Units(NamedTuple):

@@ -3,9 +3,9 @@
     head.* = 10 · shared.<name>.*
 
 Such an output is the score of a token as the first of an answer, or the score of a candidate.  `shared.*` are
-meta-parameters that begin at zero: adaptation begins from them, gradients of the outer loop reach them, and they are
-saved with a run.  Without any step they are the head of a task that has no example.  Where a model has learnt none, a
-head that is made from the support set takes their place.
+meta-parameters that begin at zero, or by `HeadSpec.begin`: adaptation begins from them, gradients of the outer loop
+reach them, and they are saved with a run.  Without any step they are the head of a task that has no example.  Where a
+model has learnt none, a head that is made from the support set takes their place.
 """
 
 from collections.abc import Mapping
@@ -48,9 +48,17 @@ def shared_layer(spec: HeadSpec, meta: Params) -> dict[str, Tensor] | None:
 
 
 def shared_layers(specs: Mapping[str, HeadSpec], like: Params) -> dict[str, Tensor]:
-    """Return a shared head of zeros for each name: `shared.<name>.weight` [K, D] and `.bias` [K]."""
-    layers = {name: zero_layer(spec, like) for name, spec in sorted(specs.items())}
+    """Return the start of a shared head for each name: `shared.<name>.weight` [K, D] and `.bias` [K]."""
+    layers = {name: _start(spec, like) for name, spec in sorted(specs.items())}
     return {f"{SHARED}{name}.{part}": layer[f"head.{part}"] for name, layer in layers.items() for part in PARTS}
+
+
+def _start(spec: HeadSpec, like: Params) -> dict[str, Tensor]:
+    """Return a layer of zeros, but for the features whose weights are known before anything is learnt."""
+    layer = zero_layer(spec, like)
+    for place, weight in enumerate(spec.begin):
+        layer["head.weight"][:, place] = weight / SCALE
+    return layer
 
 
 def way_back(spec: HeadSpec, meta: Params, start: Params, end: Params) -> dict[str, Tensor]:
