@@ -1,8 +1,9 @@
-"""A few targets of each kind of task in `choices.FAMILIES`: all that the suites over kinds need of one."""
+"""A few targets of each kind of task in `choices.FAMILIES`, and second texts: all that the suites over kinds need."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metaglot.data.candidates import Choice, as_cell
 from metaglot.data.spans import Span
 
 TARGETS: Mapping[str, Sequence[Any]] = {
@@ -11,9 +12,22 @@ TARGETS: Mapping[str, Sequence[Any]] = {
     "regression": [1.5, 2.0, 4.25, 3.0],
     "ordinal": [1.0, 2.0, 4.0, 2.5],
     "tagging": [(Span(0, 3, "a"),), (Span(0, 2, "b"), Span(6, 8, "c")), (), (Span(0, 2, "c"),)],
+    "choice": [Choice(1), Choice(0), Choice(2), Choice(0, (1,))],
 }
+PAIRS: Mapping[str, Sequence[str]] = {
+    "choice": [
+        as_cell(["a red apple", "an old saw", "a small drill"]),
+        as_cell(["one pear", "", "a red apple", "saws"]),
+    ],
+}
+"""Second texts of the kinds that need them, so that each target fits to each of them."""
 
 
 def targets(kind: str, count: int = 12) -> list[Any]:
     """So many targets, one after the other."""
     return [TARGETS[kind][i % len(TARGETS[kind])] for i in range(count)]
+
+
+def seconds(kind: str, count: int = 12) -> list[str] | None:
+    """So many second texts, one after the other; None for kinds of single texts."""
+    return [PAIRS[kind][i % len(PAIRS[kind])] for i in range(count)] if kind in PAIRS else None

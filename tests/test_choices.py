@@ -25,11 +25,11 @@ BESIDE = {
         "joint",
         "why_not",
     },
-    "models/heads": {"able", "head", "layer", "own", "dual", "solution"},
+    "models/heads": {"able", "head", "layer", "own", "dual", "shared", "solution"},
     "inner/estimators": {"parts", "products"},
     "evaluation/baselines": {"method", "start", "ours", "features", "vectors", "finetune_tokens", "shuffled"},
     "families": {
-        *("answer_scores",),
+        *("answer_scores", "candidate_tools", "choice", "choice_scores", "records", "tag_counts", "token_tools"),
         *("batches", "choose", "contrast", "family", "head_sizes", "other_kind", "quiet_sklearn", "scoring"),
         *("span_scores", "support_units", "tag_chain", "tag_words", "tagging", "targets"),
     },

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.targets import TARGETS, targets
+from tests.targets import TARGETS, seconds, targets
 
 from metaglot import Adapted
 from metaglot.adaptation import adapt_until
@@ -26,33 +26,36 @@ def test_every_kind_has_targets_here():
 @pytest.mark.parametrize("effort", ["instant", "auto", "fast"])
 def test_it_learns_saves_and_comes_back(model, tmp_path, kind, effort):
     task = None if family_of(targets(kind)).name == kind else kind  # by the look of the targets where that is enough
-    adapted = model.adapt(TEXTS, targets(kind), task=task, effort=effort, seed=3)
+    adapted = model.adapt(TEXTS, targets(kind), task=task, pairs=seconds(kind), effort=effort, seed=3)
+    asked = seconds(kind, len(ASKED))
     assert adapted.fit.family.name == kind
-    found = adapted.predictions(ASKED)
-    units = 3 if adapted.fit.family.tokens is None else sum(len(words(text)) for text in ASKED)
+    found = adapted.predictions(ASKED, asked)
+    units = {"tagging": sum(len(words(text)) for text in ASKED), "choice": 10}.get(kind, 3)
     assert found.values.shape == (units, len(found.outputs))
     assert len(found.targets) == 3
     assert np.isfinite(found.values).all()
-    assert adapted.predict(ASKED) == list(found.targets)
-    assert adapted.predict(ASKED[0]) == found.targets[0]
+    assert adapted.predict(ASKED, asked) == list(found.targets)
+    assert adapted.predict(ASKED[0], asked and asked[0]) == found.targets[0]
     folder = adapted.save(tmp_path / "out", keep_examples=True)
     back = Adapted.load(folder, encoder=model.encoder)
     assert back.fit.family == adapted.fit.family
     assert back.fit.schema == adapted.fit.schema
     assert back.examples == adapted.examples
-    assert np.array_equal(back.predictions(ASKED).values, found.values)
-    assert back.predict(ASKED) == adapted.predict(ASKED)
+    assert np.array_equal(back.predictions(ASKED, asked).values, found.values)
+    assert back.predict(ASKED, asked) == adapted.predict(ASKED, asked)
     assert adapted.fit.family.described(adapted.fit.schema).title in (folder / "README.md").read_text()
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
 def test_examples_are_added_and_taken_out_as_if_adapted_anew(model, kind):
-    whole = model.adapt(TEXTS, targets(kind), task=kind, effort="instant")
-    first = model.adapt(TEXTS[:9], targets(kind, 9), task=kind, effort="instant")
-    added = first.add_examples(TEXTS[9:], targets(kind)[9:])
-    assert np.allclose(added.predictions(ASKED).values, whole.predictions(ASKED).values, atol=1e-5)
+    whole = model.adapt(TEXTS, targets(kind), task=kind, pairs=seconds(kind), effort="instant")
+    first = model.adapt(TEXTS[:9], targets(kind, 9), task=kind, pairs=seconds(kind, 9), effort="instant")
+    added = first.add_examples(TEXTS[9:], targets(kind)[9:], pairs=(seconds(kind) or [])[9:] or None)
+    asked = seconds(kind, len(ASKED))
+    every, few = (one.predictions(ASKED, asked).values for one in (whole, first))
+    assert np.allclose(added.predictions(ASKED, asked).values, every, rtol=1e-4, atol=1e-5)
     less = whole.without([9, 10, 11])
-    assert np.allclose(less.predictions(ASKED).values, first.predictions(ASKED).values, atol=1e-6)
+    assert np.allclose(less.predictions(ASKED, asked).values, few, atol=1e-6)
     assert less.examples == first.examples
     assert added.fit.count == len(TEXTS)
 
@@ -61,9 +64,12 @@ def test_examples_are_added_and_taken_out_as_if_adapted_anew(model, kind):
 def test_a_target_is_replaced(model, kind):
     changed = targets(kind)
     changed[0] = TARGETS[kind][1]
-    whole = model.adapt(TEXTS, changed, task=kind, effort="instant")
-    again = model.adapt(TEXTS, targets(kind), task=kind, effort="instant").relabelled({0: TARGETS[kind][1]})
-    assert np.allclose(again.predictions(ASKED).values, whole.predictions(ASKED).values, atol=1e-6)
+    pairs, asked = seconds(kind), seconds(kind, len(ASKED))
+    whole = model.adapt(TEXTS, changed, task=kind, pairs=pairs, effort="instant")
+    again = model.adapt(TEXTS, targets(kind), task=kind, pairs=pairs, effort="instant")
+    again = again.relabelled({0: TARGETS[kind][1]})
+    expected = whole.predictions(ASKED, asked).values
+    assert np.allclose(again.predictions(ASKED, asked).values, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
@@ -71,7 +77,7 @@ def test_an_effort_meets_a_goal_of_its_metric(model, kind):
     texts, given = TEXTS * 2, targets(kind) * 2
     texts = [f"{text} {i}" for i, text in enumerate(texts)]
     easy = 0.0 if FAMILIES[kind]().measures[0].sign > 0 else 100.0
-    adapted, score = adapt_until(model, texts, given, goal=easy, task=kind)
+    adapted, score = adapt_until(model, texts, given, seconds(kind, len(texts)), goal=easy, task=kind)
     assert adapted.effort.steps == 0
     assert math.isfinite(score)
     assert adapted.fit.family.measures[0].reaches(score, easy)

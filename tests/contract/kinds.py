@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
+from tests.contract.choosing import CHOOSE, choosing_episode
 from tests.contract.tagging import TAGS, tagging_episode
 from tests.targets import TARGETS
 
 from metaglot.choices import FAMILIES
 from metaglot.data.labels import label_text
+from metaglot.families.choice import Choosing
 from metaglot.families.choose import family_called
 from metaglot.families.tagging import Tagging
 from metaglot.seeds import torch_generator
@@ -71,8 +73,9 @@ def kind_of(name: str) -> Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    **{name: kind_of(name) for name in FAMILIES if name != "tagging"},
+    **{name: kind_of(name) for name in FAMILIES if name not in ("tagging", "choice")},
     "tagging": Kind(TAGS, Tagging(), lambda vocab: tagging_episode(vocab=vocab), torch.zeros(1 + 2 * len(TAGS.labels))),
+    "choice": Kind(CHOOSE, Choosing(), lambda vocab: choosing_episode(vocab=vocab), torch.zeros(1)),
 }
 
 UNFIT = {
@@ -83,10 +86,18 @@ UNFIT = {
 }
 """Algorithms whose head cannot be made for such targets (`HeadSpec.targets`), and a part of what they say."""
 
+UNSHARED = ("protonet", "cotrained", "matchingnet", "r2d2", "metaoptnet", "leopard", "leo")
+"""Algorithms that make the head of each task from its support set, and learn nothing of tasks that share one."""
+
 REFUSED = {
     (algorithm, name): why
     for name, kind in KINDS.items()
     for (algorithm, targets), why in UNFIT.items()
     if kind.objective.head_spec(kind.task, 1).targets == targets
+} | {
+    (algorithm, name): "these tasks share a head that is meta-learnt"
+    for name, kind in KINDS.items()
+    for algorithm in UNSHARED
+    if kind.objective.head_spec(kind.task, 1).shared
 }
 """The same, by the name of the kind."""

@@ -34,16 +34,18 @@ def check_targeted(
     if len(targets) != len(inputs):
         raise MetaglotError(f"{len(inputs)} texts but {len(targets)} labels; give a list with one label for each text")
     read = check_targets(family, targets)
-    check_places(family, inputs, dict(enumerate(read)))
-    return Examples(inputs, tuple(read))
+    return Examples(inputs, tuple(with_places(family, inputs, dict(enumerate(read))).values()))
 
 
-def check_places(family: AnyFamily, inputs: Inputs, targets: Mapping[int, Any]) -> None:
-    """Raise MetaglotError where the target of a row does not lie in its text, which is the second one of a pair."""
-    if family.tokens is not None:
-        texts = inputs.texts if inputs.pairs is None else inputs.pairs
-        for row, target in targets.items():
-            family.tokens.check(texts[row], target, numbered(row))
+def with_places(family: AnyFamily, inputs: Inputs, targets: Mapping[int, Any]) -> dict[int, Any]:
+    """Return the targets of rows, those that stand in a text with their places.
+
+    The text is the second one of a pair.  Raises MetaglotError for a target that does not lie in its text.
+    """
+    if family.tokens is None:
+        return dict(targets)
+    texts = inputs.texts if inputs.pairs is None else inputs.pairs
+    return {row: family.tokens.check(texts[row], target, numbered(row)) for row, target in targets.items()}
 
 
 def check_targets(family: AnyFamily, targets: Sequence[object]) -> list[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from metaglot.adaptation.checks import check_places, check_targeted, check_targets, numbered
+from metaglot.adaptation.checks import check_targeted, check_targets, numbered, with_places
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples, recorded
 from metaglot.adaptation.support import class_names_of, head_of, units_of, with_names, words_by_label
@@ -43,7 +43,7 @@ def edited(
         return with_more(fit, add) if len(add) else fit
     _check(fit.examples, remove, relabel)
     old = fit.examples
-    check_places(family, old.inputs, relabel)
+    relabel = with_places(family, old.inputs, relabel)
     left = [row for row in range(len(old)) if row not in set(remove)]
     kept = Examples(old.inputs.at(left), tuple(relabel.get(row, old.targets[row]) for row in left))
     _check_kind(fit, add)

@@ -149,7 +149,7 @@ class Model:
         >>> model.adapt(texts, [0.5, 1.5, 4.0, 4.5], effort="instant").score(texts, [0.5, 1.5, 4.0, 4.5])["mae"] < 2
         True
         """
-        family, labels = check_task(task, labels)
+        family, labels = check_task(task, labels, texts)
         examples = check_examples(family, texts, labels, pairs)
         effort, seed, seconds = check_effort(effort), check_whole("seed", seed), check_seconds("seconds", seconds)
         check_words("names", names, switch=True)
@@ -371,7 +371,7 @@ def adapt_until(
     ('billing', True)
     """
     check_is("model", model, Model, "a model that metaglot.load returns")
-    family, labels = check_task(task, labels)
+    family, labels = check_task(task, labels, texts)
     examples = check_examples(family, texts, labels, pairs)
     goal = check_number("goal", goal, most=math.inf if family.measures[0].high is None else family.measures[0].high)
     cpu_seconds = check_number("cpu_seconds", cpu_seconds)
@@ -381,15 +381,15 @@ def adapt_until(
     return Adapted(fit), score
 
 
-def check_task(task: object, targets: object) -> tuple[AnyFamily, list[Any]]:
-    """Return the kind of task that is asked for, or that the targets look like, and the targets as a list.
+def check_task(task: object, targets: object, texts: Texts) -> tuple[AnyFamily, list[Any]]:
+    """Return the kind of task that is asked for, or that texts and targets look like, and the targets as a list.
 
     Raises MetaglotError for an unknown kind, and for targets that are no list.
     """
     if isinstance(targets, str):  # the check of examples says what to do
         return family_of([]), targets  # pyright: ignore[reportReturnType]
     targets = listed("label", targets)  # pyright: ignore[reportArgumentType]
-    return family_of(targets) if task is None else family_called(check_text("task", task)), targets
+    return family_of(targets, texts) if task is None else family_called(check_text("task", task)), targets
 
 
 def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:

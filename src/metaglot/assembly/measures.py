@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from metaglot.algorithms import GradientBased
+from metaglot.algorithms import CoTrained, GradientBased
+from metaglot.algorithms.why_not import cannot_share
 from metaglot.choices import FAMILIES
 from metaglot.config import Recipe
 from metaglot.config.goal import goal_of
@@ -53,10 +54,11 @@ def check_goal(recipe: Recipe) -> None:
 
 
 def check_learns(algorithm: Algorithm, name: str, sources: Sequence[Source]) -> None:
-    """Raise MetaglotError where the head of an algorithm cannot be made for the targets of a kind of task."""
-    if not isinstance(algorithm, GradientBased):
+    """Raise MetaglotError where the head of an algorithm cannot be made for a kind of task, or is none to share."""
+    alone = algorithm.alone if isinstance(algorithm, CoTrained) else algorithm
+    if not isinstance(alone, GradientBased):
         return
     for kind in kinds_of(sources):
-        targets = objective_of(kind).head_spec(TaskInfo("", "", (), (), kind), 1).targets
-        if reason := cannot_make(algorithm.head, targets):
+        spec = objective_of(kind).head_spec(TaskInfo("", "", (), (), kind), 1)
+        if reason := cannot_make(alone.head, spec.targets) or (cannot_share(alone) if spec.shared else None):
             raise MetaglotError(f"algorithm: {name} cannot learn tasks of {kind}: {reason}")

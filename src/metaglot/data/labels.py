@@ -27,6 +27,7 @@ DOUBTFUL = {"none", "null", "n/a", "na"}  # what some programs write so, and som
 NOTES, KIND = b"metaglot.notes", b"metaglot.labels"  # in the schema of a table that was read
 LISTS = "list of labels"  # what labels are where a cell has several, as a list of JSON
 SPANS = "list of spans"  # what labels are where they mark parts of a text (`spans.as_cell`)
+CHOICES = "choice"  # what labels are where they are numbers of candidates (`candidates.choice_in`)
 ANSWERS = "answer"  # what labels are where they answer questions (`answers.as_cell`)
 SHOWN = 3  # labels named in a note
 _WITHOUT_WIDTH = re.compile("[\u200b\u200e\u200f\u2060\ufeff\u00ad]")
@@ -41,6 +42,7 @@ _FROM_TEXT: Mapping[str, Callable[[str], Label]] = {
     LISTS: str,
     SPANS: str,
     ANSWERS: str,
+    CHOICES: str,
 }
 _WAYS_OUT: Mapping[type, str] = {
     bytes: "decode it, for example label.decode()",

@@ -1,14 +1,19 @@
-"""Columns of a file that make its targets together: spans of texts, and answers to questions."""
+"""Columns of a file that make its targets together: spans of texts, answers to questions, and right candidates."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from metaglot.choices import Cells
 from metaglot.data.answer_columns import ANSWER_ROLES, ANSWERING, answer_roles, may_be_answers, read_answers
-from metaglot.data.labels import ANSWERS, SPANS
+from metaglot.data.candidate_columns import CANDIDATE_ROLES, CHOOSING, candidate_roles, read_candidates
+from metaglot.data.labels import ANSWERS, CHOICES, SPANS
 from metaglot.data.span_columns import KIND, ROLES, Values, may_be_spans, read_spans, span_roles
 
-TARGET_ROLES: Mapping[str, str] = {**dict.fromkeys(ROLES, KIND), **dict.fromkeys(ANSWER_ROLES, ANSWERING)}
+TARGET_ROLES: Mapping[str, str] = {
+    **dict.fromkeys(ROLES, KIND),
+    **dict.fromkeys(ANSWER_ROLES, ANSWERING),
+    **dict.fromkeys(CANDIDATE_ROLES, CHOOSING),
+}
 """Columns that are read for targets beside the canonical ones, and the kind of task that reads them."""
 
 
@@ -23,19 +28,26 @@ class Targets(NamedTuple):
 
 def may_read(role: str, cells: Cells) -> bool:
     """Whether a column of TARGET_ROLES has a use where cells are read so."""
+    if role in CANDIDATE_ROLES:
+        return cells == "candidates"
     return may_be_spans(cells) if role in ROLES else may_be_answers(cells)
 
 
 def target_roles(
     columns: Sequence[str], chosen: Mapping[str, str], wanted: Mapping[str, str], cells: Cells
 ) -> dict[str, str]:
-    """Return {role: column of the file}, as `answer_roles` and `span_roles` find them."""
+    """Return {role: column of the file}, as `candidate_roles`, `answer_roles` and `span_roles` find them."""
+    if cells == "candidates":
+        return candidate_roles(columns, chosen, wanted, cells)
     answers = answer_roles(columns, chosen, wanted, cells)
     return answers or span_roles(columns, chosen, wanted, cells)
 
 
 def read_targets(columns: Mapping[str, Values], where: Callable[[int], str], cells: Cells) -> Targets:
     """Return the columns of a file, and the targets that several of them make; raises as the readers do."""
+    if cells == "candidates":
+        candidates = read_candidates(columns, where, cells)
+        return Targets(candidates.columns, candidates.cells, CHOICES, candidates.notes)
     answers = read_answers(columns, where, cells)
     if answers.cells is not None or cells == "answers":
         return Targets(answers.columns, answers.cells, ANSWERS, answers.notes)

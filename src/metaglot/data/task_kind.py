@@ -6,9 +6,10 @@ import pyarrow as pa
 
 from metaglot.choices import FAMILIES, Cells, Kind
 from metaglot.data.answer_columns import ANSWERING
+from metaglot.data.candidate_columns import CHOOSING
 from metaglot.data.columns import near_name
 from metaglot.data.label_lists import is_list
-from metaglot.data.labels import ANSWERS, LISTS, SPANS, label_kind
+from metaglot.data.labels import ANSWERS, CHOICES, LISTS, SPANS, label_kind
 from metaglot.data.span_columns import KIND
 from metaglot.errors import MetaglotError
 
@@ -36,7 +37,7 @@ def task_of(table: pa.Table) -> str:
     """
     if "label" not in table.column_names:
         return "classification"
-    kind = {SPANS: KIND, ANSWERS: ANSWERING}.get(label_kind(table))
+    kind = {SPANS: KIND, ANSWERS: ANSWERING, CHOICES: CHOOSING}.get(label_kind(table))
     if kind is not None:
         return kind
     labels = [label for label in table["label"].to_pylist() if label is not None]

@@ -57,9 +57,9 @@ class CandidateTools:
             right[list(target.right)] = 1
         return {"right": right, "agreements": agreements(window.first, candidates_in(window.text, WHERE))}
 
-    def check(self, text: str, target: Choice, name: str) -> None:
-        """Raise MetaglotError where there is no candidate of the number of a target."""
-        placed(target, candidates_in(text, f"{WHERE} of {name}"), name)
+    def check(self, text: str, target: Choice, name: str) -> Choice:
+        """Return a choice with the number of its candidate; raise MetaglotError where there is none."""
+        return placed(target, candidates_in(text, f"{WHERE} of {name}"), name)
 
     def places(self, window: Window) -> np.ndarray:  # [C, 2]
         """Return the number of each candidate, and the one after it."""

@@ -38,9 +38,10 @@ class WordTools:
         tags[own] = tags_of(chosen, target or (), {label_text(one): i for i, one in enumerate(schema.outputs)})[own]
         return {"words": tokens_of(window, chosen), "looks": looks(window.text, chosen), "tags": tags}
 
-    def check(self, text: str, target: Spans, name: str) -> None:
-        """Raise MetaglotError for a span that leaves the text, or marks white space alone."""
+    def check(self, text: str, target: Spans, name: str) -> Spans:
+        """Return the spans; raise MetaglotError for one that leaves the text, or marks white space alone."""
         checked(target, text, name)
+        return target
 
     def places(self, window: Window) -> np.ndarray:  # [U, 2]
         """Return where the words begin and end that the window answers for."""

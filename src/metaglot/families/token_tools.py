@@ -23,8 +23,8 @@ class TokenTools(Protocol[T_contra]):
         """Return what a row of a batch says of its units, beside the tokens; None: the target is not known."""
         ...
 
-    def check(self, text: str, target: T_contra, name: str) -> None:
-        """Raise MetaglotError, which begins with `name`, where a target does not lie in its text."""
+    def check(self, text: str, target: T_contra, name: str) -> Any:
+        """Return a target with its place in its text; raise MetaglotError, which begins with `name`, if it has none."""
         ...
 
     def places(self, window: Window) -> np.ndarray:  # [U, 2]
