@@ -10,7 +10,7 @@ import pytest
 from metaglot.evaluation import Plan, TaskSet, evaluate, read_results
 from metaglot.evaluation.baselines import baselines, ours
 from metaglot.evaluation.store import append
-from metaglot.families.regression import MAE, SCORED
+from metaglot.families.number_scores import MAE, NUMBER_MEASURES
 from metaglot.metric import with_span
 from metaglot.report.benchmark import benchmark
 from metaglot.report.comparison import compare_methods
@@ -94,7 +94,7 @@ def test_domains_of_one_file_have_its_scale_whatever_their_own_numbers_are(judge
 
 def test_rows_that_say_nothing_of_their_scale_stay_together_and_apart_from_others(judged):
     results, _ = judged(write("stars.csv", RATED))
-    earlier = [replace(r, task=f"{name}", measures=SCORED) for r in results for name in ("old", "older")]
+    earlier = [replace(r, task=f"{name}", measures=NUMBER_MEASURES) for r in results for name in ("old", "older")]
     assert [metric.words for metric in by_metric(earlier)] == ["MAE"]
     assert [tasks_of(part) for part in by_metric([*earlier, *results]).values()] == [["old", "older"], ["stars"]]
     Path("kept").mkdir()

@@ -2,7 +2,8 @@
 
 import ast
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import cast
 
 from metaglot.data.labels import Column, Label, is_absent, normal, scalar_of
@@ -57,6 +58,22 @@ def labels_in(cell: Label | None, where: str) -> frozenset[str]:
     if items is None:
         raise MetaglotError(f"{where} begins with [ and is no list of JSON: {text!r:.60}")
     return frozenset(one_label(one, where) for one in items)
+
+
+def labels_of_value(value: object, where: str) -> frozenset[str]:
+    """Return the labels of a value of Python: a list or a set of names, or one name; what is absent has none.
+
+    Raises MetaglotError, which begins with `where`, for other objects.
+    """
+    if is_absent(value):
+        return frozenset()
+    many = [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+    if not isinstance(many, list | tuple | AbstractSet):
+        raise MetaglotError(
+            f"{where} is {value!r:.60}, of type {type(value).__name__}, not labels; give a list or a set of strings, "
+            "empty where a text has none"
+        )
+    return frozenset(one_label(one, where) for one in cast("Iterable[object]", many))
 
 
 def one_label(value: object, where: str) -> str:

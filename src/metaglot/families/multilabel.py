@@ -1,34 +1,31 @@
 """Several labels a text, or none: a linear layer on the pooled features, a binary cross-entropy a label, F1."""
 
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.special import expit
-from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from metaglot.data.label_lists import absent_notes, as_cell, check_no_indicators, labels_in, one_label
+from metaglot.data.label_lists import absent_notes, as_cell, check_no_indicators, labels_in, labels_of_value
 from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.contrast import WithContrast
 from metaglot.families.family import Decision
 from metaglot.families.heads.labels import LabelHead, label_head, one_vs_rest, threshold_of
+from metaglot.families.label_scores import LABEL_MEASURES, LABELS, MICRO_F1, scored_labels
 from metaglot.families.other_kind import check_no_numbers
 from metaglot.families.records import Aside, Described, Linear, Name, Places, Predictions, Read, Schema, Solved
-from metaglot.families.scoring import Scored, calibration_bins, calibration_error, check_values
+from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
-from metaglot.metric import MACRO_F1, Measures, error_metric, share
+from metaglot.metric import MACRO_F1, Measures, error_metric
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
-MICRO_F1 = share("micro_f1", "micro F1")
-LABEL_ECE = share("ece", "ECE", better="lower", meaning="expected calibration error of the labels in % (15 bins)")
 MEASURES: Measures = (MACRO_F1, MICRO_F1, error_metric("loss", unit="nats a label"))
 UNJUDGED = -1.0  # of a label of which is not known whether a text has it
 
@@ -113,8 +110,6 @@ class MultiLabel:
 
 
 THRESHOLD = "head.threshold"  # [K]: the probability from which on a label is given
-LABELS = frozenset[str]
-SCORED: Measures = (MACRO_F1, MICRO_F1, LABEL_ECE)
 
 
 @dataclass(frozen=True)
@@ -126,7 +121,7 @@ class MultiLabelFamily:
     tokens: None = None
     probable: bool = True
     steps: int = 20  # docs/tuning.md
-    measures: Measures = SCORED
+    measures: Measures = LABEL_MEASURES
     each: str = "a label"
 
     @property
@@ -142,7 +137,7 @@ class MultiLabelFamily:
         plain = [value.tolist() if isinstance(value, np.ndarray) else scalar_of(value) for value in values]
         check_no_indicators(plain, name)
         notes = absent_notes(sum(map(is_absent, plain)), len(plain))
-        return Read([_labels(value, name(row)) for row, value in enumerate(plain)], tuple(notes))
+        return Read([labels_of_value(value, name(row)) for row, value in enumerate(plain)], tuple(notes))
 
     def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
         """Return the labels of each cell: a JSON list of strings, or labels joined by "|"; an empty cell has none."""
@@ -287,21 +282,7 @@ class MultiLabelFamily:
 
     def score(self, predicted: Predictions, truth: Sequence[LABELS]) -> Scored:
         """Return macro F1 over the labels that are given or occur, micro F1, and the calibration error."""
-        values = predicted.values
-        check_values(values, (len(truth), len(predicted.outputs)))
-        labels = sorted(frozenset(predicted.outputs).union(*truth))
-        predicted_matrix, true = (
-            np.array([[label in own for label in labels] for own in side]) for side in (predicted.targets, truth)
-        )
-        columns, there = [labels.index(label) for label in predicted.outputs], (predicted_matrix | true).any(0)
-        right = true[:, columns].ravel()
-        predicted_matrix, true = predicted_matrix[:, there], true[:, there]
-        metrics = {
-            MACRO_F1.name: _f1(true, predicted_matrix, "macro"),
-            MICRO_F1.name: _f1(true, predicted_matrix, "micro"),
-            LABEL_ECE.name: calibration_error(values.ravel(), right),
-        }
-        return Scored(metrics, SCORED, calibration_bins(values.ravel(), right))
+        return scored_labels(predicted, truth)
 
 
 def _solved(head: LabelHead, schema: Schema) -> Solved:
@@ -314,21 +295,3 @@ def _decision(aside: Sequence[Aside], schema: Schema) -> Params:
     matrix = MultiLabelFamily().tensor
     least = threshold_of([(matrix(one.inside, schema), matrix(one.outside, schema), one.scores) for one in aside])
     return {} if least is None else {THRESHOLD: torch.full((len(schema.outputs),), least)}
-
-
-def _f1(true: np.ndarray, predicted: np.ndarray, average: str) -> float:
-    """Return F1 of what is given, 1 where nothing was to be given and nothing is."""
-    score = cast("Callable[..., float]", f1_score)  # its annotations are wrong about zero_division
-    return float(score(true, predicted, average=average, zero_division=0.0)) if true.shape[1] else 1.0
-
-
-def _labels(value: object, where: str) -> LABELS:
-    if is_absent(value):
-        return frozenset()
-    many = [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
-    if not isinstance(many, list | tuple | AbstractSet):
-        raise MetaglotError(
-            f"{where} is {value!r:.60}, of type {type(value).__name__}, not labels; give a list or a set of strings, "
-            "empty where a text has none"
-        )
-    return frozenset(one_label(one, where) for one in many)

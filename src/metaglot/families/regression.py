@@ -23,35 +23,17 @@ from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.contrast import WithContrast
 from metaglot.families.heads.numbers import Line, centred, levels_of, nearest_level, ridge
+from metaglot.families.number_scores import MAE, NUMBER_MEASURES, RELATIVE_MAE, RMSE, scored_numbers
 from metaglot.families.other_kind import check_levels
 from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
-from metaglot.families.scoring import Scored, check_values, ndcg, rank_correlation
+from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
-from metaglot.metric import Measures, Metric, error_metric
+from metaglot.metric import Measures, error_metric
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
 
-MAE, RMSE = (
-    Metric(name, name.upper(), better="lower", low=0.0, of_targets=True) for name in ("mae", "rmse")
-)  # in the unit of the numbers
-SPEARMAN = Metric("spearman", "Spearman's ρ", low=-1.0, high=1.0)
-RELATIVE_MAE = Metric(
-    "relative_mae",
-    "relative MAE",
-    better="lower",
-    low=0.0,
-    meaning="MAE divided by the MAE of the mean of the support set; 1 is no better than this mean",
-)
-LEAST_OFF = 0.1  # of the mean absolute error of that mean, in spreads: queries may all lie at it
+LEAST_OFF = 0.1  # of the mean absolute error of the mean, in spreads: queries may all lie at it
 MEASURES: Measures = (RELATIVE_MAE, MAE, RMSE, error_metric("loss", unit=""))
-NDCG = Metric(
-    "ndcg5",
-    "nDCG@5",
-    low=0.0,
-    high=1.0,
-    meaning="nDCG of the five that come first; a number gains what it has above the least",
-)
-SCORED: Measures = (MAE, RMSE, SPEARMAN, NDCG)
 NEAR = 0.25  # spreads, up to which two numbers count as alike
 GROUPS = 4  # of numbers, by quantile
 
@@ -142,7 +124,7 @@ class RegressionFamily:
     decision: None = None
     probable: bool = False
     steps: int = 0
-    measures: Measures = SCORED
+    measures: Measures = NUMBER_MEASURES
     each: str = ""
 
     def read(self, values: Sequence[object], name: Name) -> Read:
@@ -291,11 +273,7 @@ class RegressionFamily:
 
     def score(self, predicted: Predictions, truth: Sequence[float]) -> Scored:
         """Return mean absolute error, root mean squared error, Spearman's rank correlation, and nDCG@5."""
-        check_values(predicted.values, (len(truth), 1))
-        wrong = np.asarray(predicted.targets, np.float64) - np.asarray(truth, np.float64)
-        metrics = {MAE.name: float(np.abs(wrong).mean()), RMSE.name: float(np.sqrt((wrong**2).mean()))}
-        ranked = {SPEARMAN.name: rank_correlation(predicted.targets, truth), NDCG.name: ndcg(predicted.targets, truth)}
-        return Scored(metrics | ranked, SCORED)
+        return scored_numbers(predicted, truth)
 
 
 NUMBER = "number"  # the one output
