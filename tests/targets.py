@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metaglot.data.answers import Answer
 from metaglot.data.candidates import Choice, as_cell
 from metaglot.data.spans import Span
 
@@ -13,8 +14,10 @@ TARGETS: Mapping[str, Sequence[Any]] = {
     "ordinal": [1.0, 2.0, 4.0, 2.5],
     "tagging": [(Span(0, 3, "a"),), (Span(0, 2, "b"), Span(6, 8, "c")), (), (Span(0, 2, "c"),)],
     "choice": [Choice(1), Choice(0), Choice(2), Choice(0, (1,))],
+    "question-answering": [Answer("pho", 0, 3), Answer("it", 4, 6), Answer(), Answer("no", 7, 9)],
 }
 PAIRS: Mapping[str, Sequence[str]] = {
+    "question-answering": ["pho it no one", "pho it no"],
     "choice": [
         as_cell(["a red apple", "an old saw", "a small drill"]),
         as_cell(["one pear", "", "a red apple", "saws"]),

@@ -98,6 +98,12 @@ FAMILIES = Kinds(
             words="candidates, of which one or several are right",
             cells="candidates",
         ),
+        "question-answering": Kind(
+            "metaglot.families.question_answering:AnswerFamily",
+            words="the answer to it in a passage, the second text",
+            cells="answers",
+            facts="metaglot.data.answer_facts:answer_facts",
+        ),
     }
 )
 """Kinds of tasks that a model adapts to, by the names that `--task` takes."""

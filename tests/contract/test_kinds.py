@@ -97,7 +97,9 @@ def test_joined_batches_and_targets_of_the_whole_set_are_as_they_were(kind, bert
     weight = torch.randn(spec.outputs, spec.inputs, generator=rng, dtype=torch.float64)
     head = {"head.weight": weight, "head.bias": torch.zeros(spec.outputs).double()}
     numbers = list(task.classes)
-    if kind == "tagging":  # O, and two tags of each label
+    if spec.shared:  # its outputs are the same in every task
+        numbers = list(range(spec.outputs))
+    elif spec.level == "token":  # O, and two tags of each label
         numbers = [0, *(1 + 2 * c + behind for c in numbers for behind in (0, 1))]
     wide = weight.new_zeros(max(numbers) + 1, spec.inputs)
     wide[numbers] = weight

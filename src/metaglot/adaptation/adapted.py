@@ -27,7 +27,7 @@ from metaglot.adaptation.storage import load_fit, save_fit
 from metaglot.data.arguments import check_path, check_switch, check_text, check_whole, shown
 from metaglot.data.examples import Examples
 from metaglot.data.labels import Label
-from metaglot.data.texts import Texts, inputs_of
+from metaglot.data.texts import Texts, inputs_of, is_one_pair
 from metaglot.errors import MetaglotError
 from metaglot.families.classes.expected import Expected
 from metaglot.families.classes.explanation import Explanation, Shares
@@ -114,7 +114,7 @@ class Adapted:
         Parameters
         ----------
         texts : str, list of str, or Pairs
-            One text or many; no texts give an empty list.
+            One text or many; no texts give an empty list.  Where pairs were learnt, a tuple of two texts is a pair.
         pairs : str or list of str, optional
             The second text of each.
         unknown : str, optional
@@ -140,6 +140,8 @@ class Adapted:
         if unknown is not None:
             tools_of(self.fit, "unknown")
             check_target("unknown", unknown, self.fit.family)
+        if self.fit.paired and pairs is None and is_one_pair(texts):
+            return self.predict([texts[0]], [texts[1]], unknown=unknown)[0]
         if isinstance(texts, str):
             return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
         if unknown is None:
@@ -364,7 +366,7 @@ class Adapted:
         """
         inputs = inputs_of(texts, pairs)
         if not len(inputs):
-            return np.zeros((0, self.fit.encoder.width), np.float32)
+            return np.zeros((0, self.fit.encoder.backbone.learner.hidden_size), np.float32)
         return self.fit.features(inputs).cpu().numpy()
 
     def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]

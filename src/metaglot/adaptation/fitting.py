@@ -8,9 +8,11 @@ from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fit import Fit, record_of
 from metaglot.adaptation.pair_choice import reader_of
+from metaglot.adaptation.shared_head import begun_from, solved_head
 from metaglot.adaptation.support import Names, Support, class_names_of, head_of, words_by_label
 from metaglot.data.examples import Examples
 from metaglot.families.family import AnyFamily
+from metaglot.families.shared_tools import SharedTools
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.averaging import averaged
 from metaglot.models.trainable import check_trains
@@ -39,11 +41,14 @@ def fit_examples(
     single, schema = examples.inputs.pairs is None, family.schema(examples.targets)
     class_names = class_names_of(family, schema, effort, names if single else False)
     support = Support(family, schema, examples, class_names)
-    moved = {} if effort.closed_form else _moved(encoder, support, effort, seed)
     if isinstance(effort, AsTrained):
+        moved = _moved(encoder, support, effort, seed)
         decided = decision_of(encoder, support, seed, learn=lambda part: _moved(encoder, part, effort, seed))
         head = Headed({**moved, **decided}, None, "ridge")
+    elif (tools := family.shared) is not None:
+        head = _from_shared(encoder, support, tools, effort, seed, before)
     else:
+        moved = {} if effort.closed_form else _moved(encoder, support, effort, seed)
         head = _headed(encoder, support, effort, moved, firmness, before)
     fit = Fit(
         encoder=encoder,
@@ -93,6 +98,19 @@ def _moved(encoder: Encoder, support: Support, effort: Effort | AsTrained, seed:
         objective = support.family.contrasted(support.schema, encoder.pad_token_id, effort.contrast)
         problem = replace(problem, objective=objective)
     return strategy.adapt(problem, {**encoder.meta, **body}, batch, seed=seed, budget=effort.budget()).params
+
+
+def _from_shared(
+    encoder: Encoder, support: Support, tools: SharedTools, effort: Effort, seed: int, before: SupportUnits | None
+) -> Headed:
+    """Return the head that the examples make of the one that the tasks share, and what steps from there change."""
+    family, schema = support.family, support.schema
+    before = support.units(encoder, {}) if before is None else before
+    head, solver = solved_head(encoder, family, tools, schema, before)
+    if effort.closed_form:
+        return Headed(head, before, solver)
+    moved = _moved(begun_from(encoder, family, schema, head), support, effort, seed)
+    return Headed(averaged({**encoder.params, **head}, moved, effort.kept), None, solver)
 
 
 def _headed(

@@ -1,18 +1,23 @@
-"""Classes from their names alone: the fit to no example at all."""
+"""The fit to no example at all: of classes from their names, of other kinds from a head that their tasks share."""
 
 from collections.abc import Iterable, Sequence
+
+import torch
 
 from metaglot.adaptation.checks import check_targets, listed
 from metaglot.adaptation.effort import EFFORTS
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import recorded
+from metaglot.adaptation.shared_head import learnt_head
 from metaglot.adaptation.support import Names, class_names_of, head_of, names_as, names_given, words_by_label
 from metaglot.data.labels import Label, in_order, label_text
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import ClassificationFamily
+from metaglot.families.family import AnyFamily
 from metaglot.families.records import Schema
+from metaglot.families.support_units import SupportUnits
 
 
 def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:
@@ -32,6 +37,28 @@ def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:
     head, solver = head_of(encoder, family, schema, effort, units)
     given = words_by_label(classes, class_names)
     return recorded(Fit(encoder, family, schema, head, effort, 0, units, solver, given))
+
+
+def fit_nothing(encoder: Encoder, family: AnyFamily) -> Fit:
+    """Return the fit to no example: the learnt head; raise MetaglotError where the model has learnt none."""
+    tools = family.shared
+    if tools is None:
+        raise MetaglotError(
+            f"a task of {family.name} begins from its own labels, and is not known before there are examples; give "
+            "examples, or the names of classes"
+        )
+    schema = Schema(tools.outputs, (0,) * len(tools.outputs))
+    learnt = learnt_head(encoder, family, schema)
+    if not learnt:
+        raise MetaglotError(f"{encoder.name} cannot begin without examples: {tools.unlearnt}")
+    spec, device = encoder.problem(family, schema).head_spec, encoder.backbone.learner.device
+    none = torch.zeros(0, dtype=torch.int64, device=device)
+    features, targets = (torch.zeros(0, width, device=device) for width in (spec.inputs, spec.outputs))
+    units = SupportUnits(features, targets, none > 0, none)
+    solved = tools.solve(units, schema, learnt)
+    return recorded(
+        Fit(encoder, family, schema, solved.params, EFFORTS["instant"], 0, units, solved.solver, paired=True)
+    )
 
 
 def check_names(labels: Iterable[object]) -> list[Label]:

@@ -22,7 +22,16 @@ class _Line(Stored):
 
     text: str
     text_pair: str | None = None
-    label: str | bool | int | float | list[str] | list[int] | list[dict[str, str | int]]
+    label: (
+        str
+        | bool
+        | int
+        | float
+        | list[str]
+        | list[int]
+        | list[dict[str, str | int]]
+        | dict[str, str | int | float | list[str]]
+    )
 
 
 def to_keep(family: AnyFamily, examples: Examples[Any], folder: Path, *, wish: bool | None, kept: bool) -> bool:

@@ -19,7 +19,7 @@ from metaglot.adaptation.choice import SECONDS
 from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fitting import fit_examples
-from metaglot.adaptation.from_names import fit_names
+from metaglot.adaptation.from_names import fit_names, fit_nothing
 from metaglot.adaptation.goal import GOAL_SECONDS, fit_until
 from metaglot.adaptation.load import load_encoder
 from metaglot.adaptation.pair_choice import check_reads, reader_of
@@ -122,9 +122,8 @@ class Model:
         seconds : float, optional
             What the effort `auto` may spend, about 20 by default.  It is counted in work, so that the same examples
             and seed give the same bytes.
-        reads : {"both", "first", "second", "apart"}, optional
-            What of pairs is read: both texts in one pass, the part that the task is about, or both apart, which shows
-            how alike they are.  By default it is found on examples set aside.
+        reads : {"both", "first", "second"}, optional
+            Which part of pairs the task is about; by default it is found on examples set aside.
 
         Returns
         -------
@@ -170,34 +169,50 @@ class Model:
         return Adapted(fit_examples(self.encoder, family, examples, chosen, seed=seed, names=names, reads=reads))
 
     def zero_shot(
-        self, labels: Sequence[Label], *, names: Mapping[str, str] | Mapping[Label, str] | None = None
+        self,
+        labels: Sequence[Label] | None = None,
+        *,
+        names: Mapping[str, str] | Mapping[Label, str] | None = None,
+        task: str | None = None,
     ) -> Adapted:
         """Return a classifier of these labels from their names alone; `add_examples` goes on from there.
 
+        A kind of task whose outputs are the same in every task needs no labels: what the model has learnt of it is
+        taken as it is.
+
         Parameters
         ----------
-        labels : list of str, int or bool
+        labels : list of str, int or bool, optional
             The classes.
         names : Mapping of label to str, optional
             Words for labels that say nothing by themselves, such as {"1": "positive"}.
+        task : {"question-answering"}, optional
+            A kind of task, in place of labels.
 
         Returns
         -------
         Adapted
-            The classifier.
+            The classifier, or what answers questions.
 
         Raises
         ------
         MetaglotError
-            For fewer than two labels, for one given twice, and for one without words of its own.
+            For fewer than two labels, for one given twice, for one without words of its own, and for a task that the
+            model has learnt nothing of, or that is not known before there are examples.
 
         Examples
         --------
         >>> model.zero_shot(["sports", "politics"]).predict("The striker scored in the last minute.")
         'sports'
         """
+        if (labels is None) == (task is None):
+            raise MetaglotError(
+                "give either the labels of classes, or the kind of task that the model is to do as it is"
+            )
         names = {} if names is None else names
         check_words("names", names, switch=False)
+        if labels is None:
+            return Adapted(fit_nothing(self.encoder, family_called(check_text("task", task))))
         return Adapted(fit_names(self.encoder, labels, names))
 
     def embed(self, texts: Texts, pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, D]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
+from metaglot.adaptation.shared_head import solved_head
 from metaglot.adaptation.token_units import token_units, window_batch, windows_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, label_text, normal
@@ -120,6 +121,8 @@ def head_of(
     encoder: Encoder, family: AnyFamily, schema: Schema, effort: Effort | AsTrained, units: SupportUnits
 ) -> Solved:
     """Return the head that an effort in closed form makes; raise MetaglotError for prototypes of what is no class."""
+    if family.shared is not None:
+        return solved_head(encoder, family, family.shared, schema, units)
     if effort.head == "blend":
         return family.solve(units, schema, encoder.metric)
     tools = family.exclusive

@@ -71,18 +71,22 @@ def _targets(recipe: Recipe, settings: SetSettings, table: pa.Table, backbone: B
     family = family_called(task)
     values = targets_of(table, family, source=settings.path)
     tools = family.tokens
-    first = () if tools is None else _first_windows(table, tools, backbone, recipe.model.max_length)
+    read = () if tools is None else _windows_read(table, values.targets, tools, backbone, recipe.model.max_length)
     pad_token_id = int(backbone.tokenizer.pad_token_id or 0)
-    return targets_by(family, values.targets, pad_token_id=pad_token_id, windows=first)
+    return targets_by(family, values.targets, pad_token_id=pad_token_id, windows=read)
 
 
-def _first_windows(table: pa.Table, tools: TokenTools[Any], backbone: Backbone, max_length: int) -> list[Window]:
-    """Return the first window of each row."""
+def _windows_read(
+    table: pa.Table, targets: Sequence[Any], tools: TokenTools[Any], backbone: Backbone, max_length: int
+) -> list[Window]:
+    """Return the window of each row that episodes read."""
     texts, pairs = table["text"].to_pylist(), table["text_pair"].to_pylist() if _has_pairs(table) else None
     inputs = Inputs(tuple(texts), None if pairs is None else tuple(pair or "" for pair in pairs))
     cut = tools.windows(backbone.tokenizer, inputs, max_length=max_length, prompt=backbone.prompt, where=backbone.name)
-    first = {window.owner: window for window in reversed(cut)}
-    return [first[owner] for owner in range(len(inputs))]
+    of_row: list[list[Window]] = [[] for _ in targets]
+    for window in cut:
+        of_row[window.owner].append(window)
+    return [tools.chosen(target, own) for target, own in zip(targets, of_row, strict=True)]
 
 
 def _has_pairs(table: pa.Table) -> bool:

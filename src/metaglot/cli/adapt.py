@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,13 +21,13 @@ from metaglot.cli.shared.options import (
 )
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import check_device, check_task, cut_note, parse_precision, summary_of, tell_notes
+from metaglot.cli.shared.without_examples import without_examples
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 from metaglot.metric import ACCURACY, Metric
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Adapted, Model
-    from metaglot.adaptation.encoder import PairChoice
     from metaglot.models.devices import Precision
 
 UNUSED_OPTIONS = {
@@ -42,6 +42,11 @@ UNUSED_OPTIONS = {
     "seed": "a classifier of names is not random",
     "task": "names make a classifier",
 }  # options without a use beside --labels, each with the reason
+UNUSED_WITHOUT_EXAMPLES = {
+    option: reason.replace("--labels gives none", "there are none")
+    for option, reason in UNUSED_OPTIONS.items()
+    if option in ("columns", "encoding", "keep_examples", "goal")
+} | dict.fromkeys(("effort", "seconds", "seed", "names", "reads"), "what the model has learnt is taken as it is")
 SECONDS_HINT = "an effort with a fixed number of steps has no limit of time; --effort auto and --goal have one"
 
 
@@ -106,15 +111,21 @@ def adapt(
 
       metaglot adapt builtin:mini --labels "billing, delivery, technical problem" --out without-examples
     """
-    if (examples is None) == (labels is None):
-        raise MetaglotError("give either a file of examples or --labels")
+    if (examples is None and labels is None and task is None) or (examples is not None and labels is not None):
+        raise MetaglotError(
+            "give either a file of examples or --labels; a model that has learnt to answer questions needs "
+            "neither, with --task question-answering"
+        )
     if examples is None:
-        for option, reason in UNUSED_OPTIONS.items():
+        unused = UNUSED_OPTIONS if labels is not None else UNUSED_WITHOUT_EXAMPLES
+        for option, reason in unused.items():
             if _is_given(context, option):
                 flag = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
-                raise MetaglotError(f"{flag} has no use beside --labels: {reason}; drop one of them, or give a file")
+                beside = "beside --labels" if labels is not None else "without examples"
+                raise MetaglotError(f"{flag} has no use {beside}: {reason}; drop one of them, or give a file")
+        _check(model, out, effort="instant", seconds=None, force=force)
         runtime = parse_precision(precision), check_device(device)
-        _from_names(model, labels or "", out, runtime, force=force, quiet=quiet, as_json=as_json)
+        without_examples(model, labels, task, out, runtime, force=force, quiet=quiet, as_json=as_json)
         return
     if goal is not None and _is_given(context, "effort"):
         raise MetaglotError("--effort has no use beside --goal, which tries one effort after another; drop one of them")
@@ -183,7 +194,9 @@ def _load_model(
     return loaded_model
 
 
-def _with_pair_choice(model: "Model", reads: "PairChoice", file: Path, labelled: LabelledExamples) -> "Model":
+def _with_pair_choice(
+    model: "Model", reads: Literal["both", "first", "second"], file: Path, labelled: LabelledExamples
+) -> "Model":
     """Return the model, which reads only this part of pairs."""
     from metaglot.adaptation import Model
 
@@ -248,40 +261,12 @@ def _print_outcome(adapted: "Adapted", out: Path, metric: Metric, score: float |
             tell(choice.expected.sentence())
     if reads in ("first", "second"):
         tell(f"of two texts it reads only the {reads}; --reads both reads both")
-    if reads == "apart":
-        tell(
-            "it reads the two texts apart too, and learns from how alike they are; --reads both reads both in one pass"
-        )
     score_text = "" if score is None else f", cross-validated {metric.words} {metric.format_with_unit(score)}"
     tell(f"{summary_of(adapted)}{score_text} → {out}")
     input_words = (
-        "FILE  (with the columns text and text_pair)" if reads in ("both", "second", "apart") else "--text 'a new text'"
+        "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"
     )
     tell(f"try: metaglot predict {out} {input_words}")
-
-
-def _from_names(
-    model: str, labels: str, out: Path, runtime: "tuple[Precision, str]", *, force: bool, quiet: bool, as_json: bool
-) -> None:
-    """Save a classifier that is made only of the names of classes."""
-    from metaglot.adaptation.from_names import check_names
-    from metaglot.data.folders import check_model
-
-    labels_in_order = [label.strip() for label in labels.split(",") if label.strip()]
-    check_names(labels_in_order)
-    _check(model, out, effort="instant", seconds=None, force=force)
-    check_model(model)
-    from metaglot.adaptation import load_model
-    from metaglot.models import Runtime
-
-    adapted = load_model(model, Runtime(runtime[0], device=runtime[1])).zero_shot(labels_in_order)
-    adapted.save(out, force=force)
-    names = adapted.fit.class_names
-    if as_json:
-        tell_json({"out": str(out), "labels": list(adapted.labels), "examples": 0, "names": names})
-    elif not quiet:
-        tell(f"no examples, {len(adapted.labels)} classes by name → {out}")
-        tell(f"try: metaglot predict {out} --text 'a new text'")
 
 
 def _check(model: str, out: Path, *, effort: str, seconds: float | None, force: bool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, TypeGuard, cast, overload
 
 from metaglot.data.candidates import Candidates, as_cell
 from metaglot.data.examples import Inputs
@@ -62,6 +62,12 @@ class Pairs(Sequence[tuple[str, str]]):
         if isinstance(index, slice):
             return Pairs(self.first[index], self.second[index])
         return self.first[index], self.second[index]
+
+
+def is_one_pair(texts: object) -> TypeGuard[tuple[str, str]]:
+    """Whether it is a tuple of two texts."""
+    many = cast("tuple[object, ...]", texts) if isinstance(texts, tuple) else ()
+    return len(many) == 2 and all(isinstance(one, str) for one in many)
 
 
 Texts: TypeAlias = Sequence[str] | Pairs | Candidates

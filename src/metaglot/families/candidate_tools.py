@@ -65,6 +65,11 @@ class CandidateTools:
         """Return the number of each candidate, and the one after it."""
         return np.stack([window.start, window.end], 1)
 
+    def chosen(self, target: Choice | None, cut: Sequence[Window]) -> Window:
+        """Return the one window of a text."""
+        del target
+        return cut[0]
+
     def beside(self, target: Choice, text: str) -> tuple[dict[str, object], str]:
         """Return a choice with its candidate and all probabilities as JSON, and as "the candidate (0.98)"."""
         chosen = candidates_in(text, WHERE)[target.number]

@@ -32,6 +32,7 @@ class ChoiceFamily:
     name: str = "choice"
     exclusive: None = None
     tokens: CandidateTools = field(default_factory=CandidateTools)
+    shared: None = None
     decision: None = None
     probable: bool = True
     steps: int = 0

@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 from typing import cast
 
 from metaglot.choices import FAMILIES
+from metaglot.data.answer_columns import ANSWERING
+from metaglot.data.answers import Answer
 from metaglot.data.candidates import Candidates, Choice
 from metaglot.data.labels import Wrapped
 from metaglot.data.span_columns import KIND
@@ -23,14 +25,16 @@ def family_called(name: str) -> AnyFamily:
 def family_of(targets: Sequence[object], texts: object = ()) -> AnyFamily:
     """Return the family that targets look like; texts with candidates are to be chosen for.
 
-    Choices are among candidates, lists of spans are those of a text, other sets and lists are labels, fractions are
-    numbers, all else is classes.  Arrays count as lists, and scalars of numpy and torch as Python's.  Whole numbers are
-    classes, since most data sets number their classes so.
+    Choices are among candidates, answers are parts of second texts, lists of spans are those of a text, other sets and
+    lists are labels, fractions are numbers, all else is classes.  Arrays count as lists, and scalars of numpy and torch
+    as Python's.  Whole numbers are classes, since most data sets number their classes so.
     """
     if isinstance(texts, Candidates) or any(isinstance(target, Choice) for target in targets):
         return family_called("choice")
     if any(_has_span(target) or looks_like_spans(target) for target in targets):
         return family_called(KIND)
+    if any(isinstance(target, Answer) for target in targets):
+        return family_called(ANSWERING)
     if any(map(_is_several, targets)):
         return family_called("multilabel")
     return family_called("regression" if any(map(_is_fraction, targets)) else "classification")

@@ -94,6 +94,7 @@ class ClassificationFamily:
     name: str = "classification"
     exclusive: ClassTools = field(default_factory=ClassTools)
     tokens: None = None
+    shared: None = None
     decision: None = None
     probable: bool = True
     steps: int = 20

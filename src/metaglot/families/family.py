@@ -14,6 +14,7 @@ from metaglot.data.labels import Label
 from metaglot.families.classes.tools import ClassTools
 from metaglot.families.records import Aside, Described, Linear, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored
+from metaglot.families.shared_tools import SharedTools
 from metaglot.families.support_units import SupportUnits
 from metaglot.families.token_tools import TokenTools
 from metaglot.metric import Measures
@@ -38,6 +39,11 @@ class Family(Protocol[T]):
     @property
     def tokens(self) -> TokenTools[T] | None:
         """How tokens become units; None where a text is one unit."""
+        ...
+
+    @property
+    def shared(self) -> SharedTools | None:
+        """What examples make of a head that all tasks of the kind share; None where each begins a head of its own."""
         ...
 
     @property

@@ -119,6 +119,7 @@ class MultiLabelFamily:
     name: str = "multilabel"
     exclusive: None = None
     tokens: None = None
+    shared: None = None
     probable: bool = True
     steps: int = 20  # docs/tuning.md
     measures: Measures = LABEL_MEASURES

@@ -121,6 +121,7 @@ class RegressionFamily:
     name: str = "regression"
     exclusive: None = None
     tokens: None = None
+    shared: None = None
     decision: None = None
     probable: bool = False
     steps: int = 0

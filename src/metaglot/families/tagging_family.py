@@ -46,6 +46,7 @@ class TaggingFamily:
     name: str = "tagging"
     exclusive: None = None
     tokens: WordTools = field(default_factory=WordTools)
+    shared: None = None
     probable: bool = True
     steps: int = 20
     measures: Measures = SPAN_MEASURES

@@ -1,5 +1,6 @@
 """What a family says of the tokens of a text, where a text has many units."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -29,6 +30,10 @@ class TokenTools(Protocol[T_contra]):
 
     def places(self, window: Window) -> np.ndarray:  # [U, 2]
         """Return the first character of each unit and one after its last, in the order of the objective's units."""
+        ...
+
+    def chosen(self, target: T_contra | None, cut: Sequence[Window]) -> Window:
+        """Return the window of a text, of all that it has, that an episode of training reads."""
         ...
 
     def beside(self, target: T_contra, text: str) -> tuple[Any, str]:

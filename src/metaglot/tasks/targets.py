@@ -22,7 +22,7 @@ class Targets:
     groups: Sequence[tuple[str, ...]]  # by position: what the example is one of (`Family.counted`)
     outputs: tuple[str, ...]  # of the whole set: labels or classes in order, or the one number
     pad_token_id: int = 0
-    windows: Sequence[Window] = ()  # by position, where a text has many units: its first window
+    windows: Sequence[Window] = ()  # by position, where a text has many units: the window that is read
 
     def row(self, position: int, schema: Schema) -> Row:
         """Return what a row of a batch says of an example: its target, and its tokens where a text has many units."""

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation import Encoder
-from metaglot.adaptation.effort import Effort
+from metaglot.adaptation.effort import EFFORTS, Effort
 from metaglot.adaptation.fit import Fit
+from metaglot.adaptation.support import head_of
 from metaglot.adaptation.token_units import token_units, window_batch, windows_of
 from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.shuffled import shuffled_batches
@@ -55,7 +56,7 @@ def token_trajectory(
     objective, cut = family.objective(schema, start.pad_token_id), windows_of(start, tools, support.inputs)
     if head is None:
         units = token_units(start, {}, family, tools, schema, support.inputs, support.targets).units
-        head = family.solve(units, schema, start.metric).params
+        head = head_of(start, family, schema, EFFORTS["instant"], units).params
     head = {name: value.clone().requires_grad_() if name in LAYER else value for name, value in head.items()}
     rates = {"body": steps.lr, "head": steps.lr if steps.head_lr is None else steps.head_lr}
     parts = {"body": list(body.values()), "head": [head[name] for name in LAYER]}

@@ -47,6 +47,11 @@ def shared_layer(spec: HeadSpec, meta: Params) -> dict[str, Tensor] | None:
     return {f"head.{part}": SCALE * meta[name] for part, name in names.items()}
 
 
+def shared_params(spec: HeadSpec, head: Params) -> dict[str, Tensor]:
+    """Return the meta-parameters whose shared head is `head.*`."""
+    return {f"{SHARED}{spec.shared}.{part}": head[f"head.{part}"] / SCALE for part in PARTS}
+
+
 def shared_layers(specs: Mapping[str, HeadSpec], like: Params) -> dict[str, Tensor]:
     """Return the start of a shared head for each name: `shared.<name>.weight` [K, D] and `.bias` [K]."""
     layers = {name: _start(spec, like) for name, spec in sorted(specs.items())}

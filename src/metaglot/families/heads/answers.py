@@ -1,0 +1,147 @@
+"""The head of answers: the one that is meta-learnt, changed as far as the examples say.
+
+    ½ Σ_w −log softmax(t·W_first x + o·[none])_first − log softmax(t·W_last x + o·[none])_last
+        + (log t)² / 2σ_t² + o² / 2σ_o²                                 over the windows w: willingness o, sharpness t
+
+o says how willing the head is to give no answer, t how sure it is.  A few examples say little of 770 weights, so that
+these two numbers come first, and are drawn to those of the learnt head.  The weights themselves move where it pays on
+examples set aside, ρ/2·‖W − W₀‖² from the learnt ones W₀: by a standard error of the mean, or they stay.  Without a
+learnt head W₀ is zero, and ρ is the best one on examples set aside.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from metaglot.families.support_units import SupportUnits
+
+NEVER = -1e4  # the score of no place
+SHARPNESS, WILLINGNESS = 0.5, 2.0  # σ_t and σ_o
+PENALTIES = (0.01, 0.1, 1.0)  # ρ, for the sum over windows
+FOLDS = 4
+LEAST = 8  # examples, from which on the weights may move
+ROUNDS = 60
+
+
+class AnswerHead(NamedTuple):
+    """A linear layer from a place to its scores as the first and the last token of an answer."""
+
+    weight: Tensor  # [2, D + 1]; the last column is of the place of "no answer"
+    bias: Tensor  # [2]
+
+
+class PaddedWindows(NamedTuple):
+    """The places of windows, one window a row; the first place of each is that of "no answer"."""
+
+    features: Tensor  # [W, U, D + 1], float32
+    there: Tensor  # [W, U] bool
+    answer: Tensor  # [W, 2], first and last place; 0 for none
+    owner: Tensor  # [W]
+
+
+def padded_windows(units: SupportUnits) -> PaddedWindows:
+    """Return the units window by window: each begins at a place of "no answer"."""
+    begins = torch.nonzero(units.features[:, -1] > 0)[:, 0]
+    sizes = torch.diff(begins, append=begins.new_tensor([len(units.features)]))
+    most = int(sizes.max()) if len(sizes) else 0
+    at = begins[:, None] + torch.arange(most, device=begins.device)
+    there = torch.arange(most, device=begins.device) < sizes[:, None]
+    at = at.clamp(max=max(0, len(units.features) - 1))
+    answer = units.targets[at].masked_fill(~there[..., None], -1).argmax(1) if most else begins.new_zeros(0, 2)
+    return PaddedWindows(units.features.float()[at], there, answer, units.owner[begins])
+
+
+def answer_head(units: SupportUnits, learnt: AnswerHead | None) -> AnswerHead:
+    """Return the head that the examples make of the learnt one; the learnt one itself where there is no example."""
+    windows = padded_windows(units)
+    if not len(windows.owner):
+        return learnt or zero_head(units.features)
+    start = learnt or zero_head(units.features)
+    penalty = _best_penalty(windows, start, learnt is not None)
+    moved = start if penalty is None else _moved(windows, start, penalty)
+    return calibrated(windows, moved) if learnt else moved
+
+
+def zero_head(features: Tensor) -> AnswerHead:
+    """Return a head of zeros."""
+    return AnswerHead(features.new_zeros(2, features.shape[1]), features.new_zeros(2))
+
+
+def calibrated(windows: PaddedWindows, head: AnswerHead) -> AnswerHead:
+    """Return the head with the sharpness and the willingness to give no answer that suit the windows."""
+    scores = _scores(windows, head)
+    none = torch.zeros_like(scores)
+    none[:, 0] = 1
+    at = torch.zeros(2, dtype=torch.float64)
+
+    def loss(at: Tensor) -> Tensor:
+        nats = _nats(at[0].exp() * scores + at[1] * none, windows).sum()
+        return nats + (at[0] / SHARPNESS) ** 2 / 2 + (at[1] / WILLINGNESS) ** 2 / 2
+
+    sharp, willing = minimised(loss, at).tolist()
+    weight = torch.tensor(sharp).exp().item() * head.weight
+    weight[:, -1] += willing
+    return AnswerHead(weight, torch.tensor(sharp).exp().item() * head.bias)
+
+
+def _best_penalty(windows: PaddedWindows, start: AnswerHead, learnt: bool) -> float | None:
+    """Return the ρ whose weights tell examples set aside best; None where the learnt ones had better stay."""
+    owners = windows.owner.unique()
+    if len(owners) < LEAST:
+        return None if learnt else PENALTIES[-1]
+    parts = [torch.isin(windows.owner, owners[k::FOLDS]) for k in range(FOLDS)]
+    before = torch.cat([_judged(windows, part, start, learnt, None) for part in parts])
+    found: list[tuple[float, float]] = []
+    for penalty in PENALTIES:
+        nats = torch.cat([_judged(windows, part, start, learnt, penalty) for part in parts])
+        gain = before - nats
+        error = float(gain.std()) / len(gain) ** 0.5 if learnt and len(gain) > 1 else 0.0
+        found.append((float(gain.mean()) - error, penalty))
+    gain, penalty = max(found)
+    return penalty if gain > 0 or not learnt else None
+
+
+def _judged(windows: PaddedWindows, aside: Tensor, start: AnswerHead, learnt: bool, penalty: float | None) -> Tensor:
+    """Return the nats of the windows set aside, by a head that was made of the others."""
+    inside, outside = (PaddedWindows(*(value[rows] for value in windows)) for rows in (~aside, aside))
+    head = start if penalty is None else _moved(inside, start, penalty)
+    return _nats(_scores(outside, calibrated(inside, head) if learnt else head), outside)
+
+
+def _moved(windows: PaddedWindows, start: AnswerHead, penalty: float) -> AnswerHead:
+    """Return the weights that tell the windows best, near those of the start."""
+    shape = start.weight.shape
+
+    def loss(change: Tensor) -> Tensor:
+        head = AnswerHead(start.weight + change.view(shape), start.bias)
+        return _nats(_scores(windows, head), windows).sum() + penalty / 2 * change.square().sum()
+
+    return AnswerHead(start.weight + minimised(loss, torch.zeros(start.weight.numel())).view(shape), start.bias)
+
+
+def _scores(windows: PaddedWindows, head: AnswerHead) -> Tensor:  # [W, U, 2]
+    scores = windows.features @ head.weight.float().T + head.bias.float()
+    return scores.masked_fill(~windows.there[..., None], NEVER)
+
+
+def _nats(scores: Tensor, windows: PaddedWindows) -> Tensor:  # [W]
+    return cross_entropy(scores, windows.answer, reduction="none").mean(-1)
+
+
+def minimised(loss: Callable[[Tensor], Tensor], start: Tensor) -> Tensor:
+    """Return where a convex loss is least, by L-BFGS."""
+    at = start.clone().requires_grad_()
+    search = torch.optim.LBFGS([at], max_iter=ROUNDS, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        search.zero_grad()
+        value = loss(at)
+        value.backward()
+        return value
+
+    with torch.enable_grad():
+        search.step(closure)
+    return at.detach()
