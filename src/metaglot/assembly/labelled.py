@@ -11,13 +11,14 @@ from metaglot.assembly.progress import Progress
 from metaglot.choices import FAMILIES
 from metaglot.config import Recipe, SetSettings, set_path
 from metaglot.data.builtin import load_builtin
+from metaglot.data.drawn_candidates import with_candidates
 from metaglot.data.encode import Encoder
 from metaglot.data.encodings import encoding_in
 from metaglot.data.examples import Inputs
 from metaglot.data.readers import read_table
 from metaglot.data.seen import Part
 from metaglot.data.store import CHARS, tokenise
-from metaglot.data.task_kind import cells_of, task_of
+from metaglot.data.task_kind import task_of
 from metaglot.data.windows import Window
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
@@ -146,8 +147,8 @@ def read_set(recipe: Recipe, settings: SetSettings) -> Any:
     if path.startswith("builtin:"):
         return load_builtin(path.removeprefix("builtin:"))
     with encoding_in(path):
-        cells = cells_of(settings.task or None)
-        return read_table(path, mapping=settings.columns or None, encoding=settings.encoding, cells=cells)
+        table = read_table(path, mapping=settings.columns or None, encoding=settings.encoding, cells=settings.cells)
+        return with_candidates(table, settings.candidates, source=path) if settings.candidates else table
 
 
 def check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:

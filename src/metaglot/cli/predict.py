@@ -16,6 +16,7 @@ from metaglot.cli.shared.texts import (
     load_adapted,
     parse_precision,
     read_file,
+    reading_task,
     task_of_folder,
     tell_notes,
     texts_of,
@@ -96,7 +97,7 @@ def predict(
         check_adapted(folder)
         _stream(_question(request), quiet=quiet, as_json=as_json)
         return
-    table = None if file is None else read_file(file, columns, encoding, task=None)
+    table = None if file is None else read_file(file, columns, encoding, task=reading_task(folder))
     inputs = Inputs.of(text or []) if table is None else texts_of(table)
     check_adapted(folder)
     _print_table_notes(table, quiet=quiet)
@@ -189,10 +190,12 @@ def _write_file(
     from metaglot.data.beside import read_whole
     from metaglot.data.columns import parse_columns
     from metaglot.data.folders import check_adapted
+    from metaglot.data.task_kind import cells_of
 
     columns, encoding = reading_options
     mapping = None if columns is None else parse_columns([columns])
-    table, file_columns = read_whole(file, mapping=mapping, encoding=encoding)
+    cells = cells_of(reading_task(request.folder))
+    table, file_columns = read_whole(file, mapping=mapping, encoding=encoding, cells=cells)
     with_new_columns(file_columns, dict.fromkeys(names, ()), file)
     check_adapted(request.folder)
     _print_table_notes(table, quiet=quiet)

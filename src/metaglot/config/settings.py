@@ -5,12 +5,13 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from metaglot.choices import FAMILIES
+from metaglot.choices import FAMILIES, Cells
 from metaglot.config.goal import GoalSettings
 from metaglot.config.strict import MOST, Range, Strict, check_range
 from metaglot.config.tasks import EpisodeSettings, TaskSettings
 from metaglot.config.text import TextSettings
 from metaglot.data.columns import near_name
+from metaglot.data.task_kind import cells_of
 from metaglot.data.yamltext import shown
 
 
@@ -62,6 +63,12 @@ class SetSettings(Strict):
     classes: tuple[str, ...] = Field(default=(), strict=False)
     without: tuple[str, ...] = Field(default=(), strict=False)
     min_per_class: int = Field(default=10, ge=2, le=MOST)  # examples of a class or label, or of a task of numbers
+    candidates: int = Field(default=0, ge=0, le=1000)  # drawn for each text, where labels are right replies (choice)
+
+    @property
+    def cells(self) -> Cells:
+        """What a cell of the label is read as: one reply, where candidates are drawn, or what the kind of task says."""
+        return "one" if self.candidates else cells_of(self.task or None)
 
     @field_validator("task")
     @classmethod
@@ -77,6 +84,14 @@ class SetSettings(Strict):
             raise ValueError(f"hashed: expected [low, high] with 0 <= low < high <= 1, got [{low:g}, {high:g}]")
         if self.hashed != (0.0, 1.0) and not self.group_by:
             raise ValueError("hashed: it chooses groups by their names; name their column too (group_by)")
+        return self
+
+    @model_validator(mode="after")
+    def _candidates_to_choose_from(self) -> "SetSettings":
+        if self.candidates == 1 or (self.candidates and self.task != "choice"):
+            raise ValueError(
+                "candidates: expected two or more, and task: choice; the others of a right reply are wrong"
+            )
         return self
 
     @model_validator(mode="before")

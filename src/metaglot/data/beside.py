@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from metaglot.choices import Cells
 from metaglot.data.columns import Pick, Raw, canonical, picker
 from metaglot.data.readers import FORMATS, format_of, read_as
 from metaglot.errors import MetaglotError
@@ -21,20 +22,23 @@ class Whole(NamedTuple):
     columns: Mapping[str, Sequence[object] | pa.ChunkedArray]  # in the order of the file, by their own names
 
 
-def read_whole(path: Path, *, mapping: Mapping[str, str] | None = None, encoding: str | None = None) -> Whole:
+def read_whole(
+    path: Path, *, mapping: Mapping[str, str] | None = None, encoding: str | None = None, cells: Cells = "look"
+) -> Whole:
     """Return a data file with all of its columns; those of its own keep their values, whatever they are.
 
-    A file of tokens has their text beside them, since places of spans count its characters.
+    A file of tokens has their text beside them, since places of spans count its characters.  `cells` is as in
+    `read_table`.
 
     Raises MetaglotError as `read_table` does, and for a folder.
     """
     kind = format_of(path)
     if kind is None or path.is_dir():
         raise MetaglotError(f"{path}: the columns of one file can be kept; name a file ({', '.join(FORMATS)})")
-    raw = _read(path, kind, replace(picker(str(path), mapping, encoding=encoding, cells="look"), own=OWN))
+    raw = _read(path, kind, replace(picker(str(path), mapping, encoding=encoding, cells=cells), own=OWN))
     own = {name.removeprefix(OWN): values for name, values in raw.columns.items() if name.startswith(OWN)}
     rest = {name: values for name, values in raw.columns.items() if not name.startswith(OWN)}
-    table = canonical(raw._replace(columns=rest), "look")
+    table = canonical(raw._replace(columns=rest), cells)
     return Whole(table, own if own and "text" in rest else {**own, "text": table["text"]})
 
 

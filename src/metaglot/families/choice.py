@@ -25,7 +25,7 @@ from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Unit
 ALIKE = 2.0  # how much cosines weigh
 AGREE = 0.5  # how much the agreement of words weighs
 PRODUCT = 0.2  # how much each product of two features weighs, times √D
-START = 5.0  # the score of a candidate begins as 10·(cos(u, v) + cos(ℓ, v))
+START = 2.5  # the score of a candidate begins as 5·(cos(u, v) + cos(ℓ, v))
 NEVER = -1e9  # the score of a candidate that is not there
 
 

@@ -67,7 +67,6 @@ def check_recipe_data(recipe: "Recipe") -> None:
     from metaglot.data.encodings import encoding_in
     from metaglot.data.rawfiles import is_there
     from metaglot.data.readers import read_table
-    from metaglot.data.task_kind import cells_of
 
     for settings in (*recipe.data.train, *recipe.data.validation):
         path = set_path(recipe, settings)
@@ -80,8 +79,7 @@ def check_recipe_data(recipe: "Recipe") -> None:
                 raise MetaglotError(f"data: no built-in set {name!r}{near}; there are {', '.join(sets)}")
         elif not path.startswith("hub:") and not (Path(path).is_file() and Path(path).stat().st_size > SMALL_FILE):
             with encoding_in(path):
-                cells = cells_of(settings.task or None)
-                read_table(path, mapping=settings.columns or None, encoding=settings.encoding, cells=cells)
+                read_table(path, mapping=settings.columns or None, encoding=settings.encoding, cells=settings.cells)
     text = recipe.text
     for path in (text_path(text, corpus) for corpus in text.corpora) if text is not None else ():
         if not path.startswith("hub:") and not is_there(Path(path)):

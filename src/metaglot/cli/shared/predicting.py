@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from metaglot.choices import FAMILIES
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 
@@ -43,8 +44,9 @@ class Question(NamedTuple):
         return self.adapted.fit.family.probable and self.adapted.fit.family.tokens is None
 
     def shown_text(self, text: str, second: str | None) -> str:
-        """Return the text that a prediction is printed beside: of a pair, the one whose parts are predicted."""
-        return text if second is None or self.adapted.fit.family.tokens is None else second
+        """Return the text that a prediction is printed beside: of a pair, the one that has predicted spans."""
+        kind = FAMILIES.kinds.get(self.adapted.fit.family.name)
+        return second if second is not None and kind is not None and kind.cells == "spans" else text
 
     def predictions(self, inputs: Inputs, advance: Callable[[int], None] = lambda _: None) -> list[Prediction]:
         """Return one prediction a text; `advance` gets the number of further texts that were read."""
@@ -67,7 +69,7 @@ class Question(NamedTuple):
             block = inputs.at(range(start, min(start + BLOCK, len(inputs))))
             targets = self.adapted.predictions(block.texts, block.pairs).targets
             for target, (text, second) in zip(targets, block.rows(), strict=True):
-                yield Prediction(False, *tools.beside(target, self.shown_text(text, second)))
+                yield Prediction(False, *tools.beside(target, text if second is None else second))
             advance(len(block))
 
     def _features(self, inputs: Inputs, advance: Callable[[int], None]) -> "np.ndarray":

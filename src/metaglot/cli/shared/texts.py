@@ -58,6 +58,19 @@ def task_of_folder(folder: Path) -> str:
     return str(read_object(recovered(folder) / ADAPTED).get("family", "classification"))
 
 
+def reading_task(folder: Path) -> str | None:
+    """Return the kind of task by which a file is read for the adaptation in a folder; None: by the look of the file.
+
+    Candidates and passages stand in columns of many names, which a file shows by itself only beside right answers.
+    """
+    from metaglot.data.folders import ADAPTED, recovered
+
+    if not (recovered(folder) / ADAPTED).is_file():
+        return None
+    task = task_of_folder(folder)
+    return task if task in FAMILIES and FAMILIES.kinds[task].cells in ("answers", "candidates") else None
+
+
 def summary_of(adapted: "Adapted") -> str:
     """Return a phrase on the number of examples of an adaptation and its targets."""
     fit = adapted.fit
