@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import label_ranking_average_precision_score, ndcg_score, top_k_accuracy_score
 from tests.contract.choosing import choosing_episode
 
-from metaglot.data.candidates import Choice, as_cell
+from metaglot.adaptation import Effort, load_model
+from metaglot.data.candidates import Candidates, Choice, as_cell
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 from metaglot.families.candidate_tools import CandidateTools, agreements
@@ -16,7 +17,6 @@ from metaglot.families.choice import Choosing
 from metaglot.families.choice_family import ChoiceFamily
 from metaglot.families.choice_scores import scored_choices
 from metaglot.families.heads.candidates import (
-    LEAN,
     PENALTIES,
     SLOPES,
     USUAL,
@@ -85,25 +85,24 @@ def units(texts: int = 12, width: int = 10, seed: int = 0) -> CandidateUnits:
 
 
 def test_the_head_is_the_solution_of_its_formula():
-    given, lean = units(), np.zeros(10)
-    lean[:2] = LEAN
+    given, lean = units(), np.linspace(-0.5, 1, 10)
     x, y, owner = (part.numpy() for part in given)
     parts = [owner == i for i in range(12)]
     x = np.concatenate([x[own] - x[own].mean(0) for own in parts])
     y = np.concatenate([y[own] - y[own].mean() for own in parts])
-    for penalty, weight in zip(PENALTIES, weights(given, PENALTIES), strict=True):
+    for penalty, weight in zip(PENALTIES, weights(given, torch.tensor(lean), PENALTIES), strict=True):
         expected = lean + np.linalg.solve(x.T @ x + penalty * np.eye(10), x.T @ (y - x @ lean))
         assert np.allclose(weight.numpy(), expected, atol=1e-9)
 
 
 def test_penalty_and_slope_are_of_least_loss_on_texts_set_aside():
-    given = units(40)
-    penalty, slope = chosen(given)
+    given, lean = units(40), torch.zeros(10, dtype=torch.float64)
+    penalty, slope = chosen(given, lean)
 
     def loss(penalty: float, slope: float) -> float:
         total = 0.5 * math.log(slope / 10) ** 2
         for fold in range(5):
-            (weight,) = weights(given.at(given.owner % 5 != fold), (penalty,))
+            (weight,) = weights(given.at(given.owner % 5 != fold), lean, (penalty,))
             for text in range(fold, 40, 5):
                 own = given.at(given.owner == text)
                 total -= float(((slope * own.features @ weight).log_softmax(0) * own.right).sum())
@@ -111,22 +110,21 @@ def test_penalty_and_slope_are_of_least_loss_on_texts_set_aside():
 
     every = {(p, s): loss(p, s) for p in PENALTIES for s in SLOPES[::4]}
     assert loss(penalty, slope) <= min(every.values()) + 1e-9
-    head = candidate_head(given)
-    assert torch.allclose(head, slope * weights(given, (penalty,))[0])
+    head = candidate_head(given, 10 * lean)
+    assert torch.allclose(head, slope * weights(given, lean, (penalty,))[0])
     scores = given.features @ head
     hits = [bool(given.right[given.owner == i][scores[given.owner == i].argmax()]) for i in range(40)]
     assert sum(hits) > 30
 
 
-def test_texts_that_tell_nothing_leave_the_cosines():
+def test_texts_that_tell_nothing_leave_what_was_learnt():
     given = units(3)
     silent = given._replace(right=torch.ones_like(given.right))
-    head = candidate_head(silent)
-    assert bool((head[:2] > 0).all())
-    assert not head[2:].any()
+    learnt = torch.linspace(0, 1, 10)
+    assert torch.equal(candidate_head(silent, learnt), learnt.double())
     alone = given.at(given.owner == 0)
-    assert chosen(alone) == (USUAL, 10.0)
-    assert bool(candidate_head(alone).isfinite().all())
+    assert chosen(alone, learnt.double()) == (USUAL, 10.0)
+    assert bool(candidate_head(alone, learnt).isfinite().all())
 
 
 def test_the_loss_is_the_mean_over_texts_of_what_right_ones_have():
@@ -185,3 +183,28 @@ def test_decisions_are_the_likeliest_candidates_with_the_probabilities_of_all():
     assert [(one.number, one.text) for one in found] == [(1, "b"), (0, "c")]
     assert found[0].probabilities == pytest.approx((1 / (1 + math.e), math.e / (1 + math.e)))
     assert sum(found[1].probabilities) == pytest.approx(1)
+
+
+def test_a_model_that_has_learnt_nothing_ranks_by_likeness(tiny_model):
+    asked = Candidates(["one\ntwo"], [["one two", "three"]])
+    (choice,) = tiny_model.zero_shot(task="choice").predict(asked)
+    cosines = [tiny_model.embed([text]) @ tiny_model.embed(["one two", "three"]).T for text in ("one\ntwo", "two")]
+    scores = torch.as_tensor(5 * (cosines[0] + cosines[1])[0])
+    assert choice.probabilities == pytest.approx(scores.softmax(0).tolist(), abs=2e-2)
+
+
+def test_steps_begin_from_the_head_in_closed_form(tiny_model):
+    asked = Candidates(
+        ["a red apple", "an old saw", "a pear"], [["fruit", "tool"], ["tool", "fruit"], ["fruit", "tool"]]
+    )
+    one = tiny_model.adapt(asked, [0, 0, 0], effort="instant")
+    still = tiny_model.adapt(asked, [0, 0, 0], effort=Effort(steps=1, lr=0.0, head_lr=0.0))
+    for a, b in zip(one.predict(asked), still.predict(asked), strict=True):
+        assert a.probabilities == pytest.approx(b.probabilities, abs=1e-3)
+    moved = tiny_model.adapt(asked, [0, 0, 0], effort="fast")
+    assert moved.score(asked, [0, 0, 0])["accuracy"] == 1.0
+
+
+@pytest.fixture(scope="module")
+def tiny_model():
+    return load_model("builtin:tiny")

@@ -12,13 +12,17 @@ from metaglot.families.family import AnyFamily
 from metaglot.families.records import Schema, Solved
 from metaglot.families.shared_tools import SharedTools
 from metaglot.families.support_units import SupportUnits
-from metaglot.models.heads.shared import shared_layer, shared_params
+from metaglot.models.heads.shared import shared_layer, shared_layers, shared_params
 from metaglot.types import Params
 
 
 def learnt_head(encoder: Encoder, family: AnyFamily, schema: Schema) -> Params:
-    """Return `head.*` as the model has learnt it; nothing where it has learnt none."""
-    return shared_layer(encoder.problem(family, schema).head_spec, encoder.meta) or {}
+    """Return `head.*` as the model has learnt it, or as it begins; nothing where neither says anything."""
+    spec = encoder.problem(family, schema).head_spec
+    learnt = shared_layer(spec, encoder.meta)
+    if learnt is None and spec.begin:
+        learnt = shared_layer(spec, shared_layers({spec.shared: spec}, encoder.params))
+    return learnt or {}
 
 
 def solved_head(encoder: Encoder, family: AnyFamily, tools: SharedTools, schema: Schema, units: SupportUnits) -> Solved:

@@ -12,7 +12,7 @@ from metaglot.data.candidates import Choice, candidates_in, choice_in, choice_of
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
 from metaglot.families.candidate_tools import WHERE, CandidateTools
-from metaglot.families.choice import Choosing
+from metaglot.families.choice import START, Choosing
 from metaglot.families.choice_scores import CHOICE_MEASURES, scored_choices
 from metaglot.families.heads.candidates import CandidateUnits, candidate_head
 from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
@@ -26,13 +26,28 @@ LARGE = 300.0  # e to so much is a number still
 
 
 @dataclass(frozen=True)
+class SharedChoices:
+    """What examples make of the score of a candidate that all tasks share."""
+
+    outputs: tuple[str, ...] = (RIGHT,)
+    unlearnt: str = "the model has learnt no score of candidates, and begins with their likeness to the text"
+
+    def solve(self, units: SupportUnits, schema: Schema, learnt: Params) -> Solved:
+        """Return the learnt head as far as the examples change it, calibrated on texts that are set aside."""
+        del schema
+        given = _units(units)
+        start = learnt["head.weight"][0] if learnt else _likeness(given.features)
+        return _solved(candidate_head(given, start.to(given.features.device)))
+
+
+@dataclass(frozen=True)
 class ChoiceFamily:
     """The kind of task in which one or several of the candidates of a text are right."""
 
     name: str = "choice"
     exclusive: None = None
     tokens: CandidateTools = field(default_factory=CandidateTools)
-    shared: None = None
+    shared: SharedChoices = field(default_factory=SharedChoices)
     decision: None = None
     probable: bool = True
     steps: int = 0
@@ -131,14 +146,16 @@ class ChoiceFamily:
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
         """Return the head in closed form, calibrated on texts that are set aside."""
         del schema, metric
-        return _solved(candidate_head(_units(units)))
+        given = _units(units)
+        return _solved(candidate_head(given, _likeness(given.features)))
 
     def solve_after(
         self, before: SupportUnits, units: SupportUnits, schema: Schema, metric: str, *, steps: int, firmness: float
     ) -> Solved:
         """Return the head on features after gradient steps, calibrated on those from before them."""
         del schema, metric, steps, firmness
-        return _solved(candidate_head(_units(units), before=_units(before)))
+        given = _units(units)
+        return _solved(candidate_head(given, _likeness(given.features), before=_units(before)))
 
     def linear(self, features: Any, targets: Sequence[Choice], schema: Schema, *, c: float) -> Linear:
         """Raise MetaglotError: features of whole texts say nothing of their candidates."""
@@ -185,6 +202,13 @@ class ChoiceFamily:
 
 def _units(units: SupportUnits) -> CandidateUnits:
     return CandidateUnits(units.features, units.targets[:, 0], units.owner)
+
+
+def _likeness(features: Tensor) -> Tensor:  # [M, F] -> [F]
+    """Return the score that a model begins with: how much a candidate is like the text."""
+    weight = torch.zeros(features.shape[-1], dtype=torch.float64, device=features.device)
+    weight[:2] = START
+    return weight
 
 
 def _solved(weight: Tensor) -> Solved:

@@ -3,8 +3,8 @@
     w = argmin_w Σ_i ‖X_i w − y_i‖² + λ‖w − w₀‖²,    s = β·X w,    p = softmax of s over the candidates of a text
 
 X_i [C, F] are the features of the candidates of text i less their mean, and y_i the right ones (one over their number)
-less the mean.  w₀ weighs the two cosines alone: without an example, or where examples tell nothing, candidates are
-ranked by how much they are like the text.  λ and β are those of least −Σ log p on texts that are set aside in turn; a
+less the mean.  w₀ is the head that the model has learnt for all tasks, over β₀: without an example, or where examples
+tell nothing, it decides.  λ and β are those of least −Σ log p on texts that are set aside in turn; a
 text is never split.  All is computed in float64.
 """
 
@@ -13,7 +13,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-LEAN = (0.5, 0.5)  # w₀
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # λ; the last one leaves little but w₀
 USUAL = 10.0  # λ where no text can be set aside
 SLOPES = tuple(2.0 ** (k / 4) for k in range(33))  # β, from 1 to 256
@@ -34,17 +33,18 @@ class CandidateUnits(NamedTuple):
         return CandidateUnits(*(part[rows] for part in self))
 
 
-def candidate_head(units: CandidateUnits, *, before: CandidateUnits | None = None) -> Tensor:  # [F]
-    """Return β·w of these candidates.
+def candidate_head(
+    units: CandidateUnits, learnt: Tensor, *, before: CandidateUnits | None = None
+) -> Tensor:  # [F] -> [F]
+    """Return β·w of these candidates, near the head that was `learnt`: that itself, where there are none.
 
     After gradient steps λ and β are found on the features from `before` them: the steps have seen every text.
     """
-    units = judged(units)
-    lean = _lean(units.features.shape[-1], units.features)
+    units, lean = judged(units), learnt.double() / SLOPE
     if not len(units.owner):
-        return SLOPE * lean
-    penalty, slope = chosen(units if before is None else judged(before))
-    (weight,) = weights(units, (penalty,))
+        return learnt.double()
+    penalty, slope = chosen(units if before is None else judged(before), lean)
+    (weight,) = weights(units, lean, (penalty,))
     return slope * weight
 
 
@@ -57,18 +57,17 @@ def judged(units: CandidateUnits) -> CandidateUnits:
     return CandidateUnits(kept.features.double(), kept.right.double(), kept.owner)
 
 
-def weights(units: CandidateUnits, penalties: tuple[float, ...]) -> list[Tensor]:  # [F] each
-    """Return w for each λ."""
+def weights(units: CandidateUnits, lean: Tensor, penalties: tuple[float, ...]) -> list[Tensor]:  # [F] each
+    """Return w for each λ, near `lean`, w₀."""
     features = units.features - _mean(units.features, units.owner)
     share = units.right / _total(units.right, units.owner)
-    lean = _lean(features.shape[-1], features)
     rest = share - _mean(share, units.owner) - features @ lean
     values, vectors = torch.linalg.eigh(features.T @ features)
     along = vectors.T @ (features.T @ rest)
     return [lean + vectors @ (along / (values.clamp(min=0) + penalty)) for penalty in penalties]
 
 
-def chosen(units: CandidateUnits) -> tuple[float, float]:
+def chosen(units: CandidateUnits, lean: Tensor) -> tuple[float, float]:
     """Return λ and β of least loss on texts that are set aside in turn."""
     texts, number = units.owner.unique(return_inverse=True)
     folds = min(FOLDS, len(texts))
@@ -77,7 +76,7 @@ def chosen(units: CandidateUnits) -> tuple[float, float]:
     found = torch.zeros(len(PENALTIES), len(number), dtype=torch.float64, device=number.device)
     for fold in range(folds):
         aside = number % folds == fold
-        for i, weight in enumerate(weights(units.at(~aside), PENALTIES)):
+        for i, weight in enumerate(weights(units.at(~aside), lean, PENALTIES)):
             found[i, aside] = units.features[aside] @ weight
     slopes = torch.tensor(SLOPES, dtype=torch.float64, device=number.device)
     losses = torch.stack([_loss(scores, slopes, units) for scores in found])  # [λ, β]
@@ -101,12 +100,6 @@ def _loss(scores: Tensor, slopes: Tensor, units: CandidateUnits) -> Tensor:  # [
     share = right.clamp(min=0) / right.clamp(min=0).sum(-1, keepdim=True)
     log_p = (slopes[:, None, None] * rows).log_softmax(-1)
     return -(share * log_p.masked_fill(right == -torch.inf, 0.0)).sum((-1, -2))
-
-
-def _lean(width: int, like: Tensor) -> Tensor:  # [F]
-    lean = torch.zeros(width, dtype=torch.float64, device=like.device)
-    lean[: len(LEAN)] = torch.tensor(LEAN, dtype=torch.float64, device=like.device)
-    return lean
 
 
 def _total(values: Tensor, owner: Tensor) -> Tensor:  # [M, ...] -> [M, ...]
