@@ -102,13 +102,15 @@ class Model:
 
         Parameters
         ----------
-        texts : list of str, or Pairs
+        texts : list of str, Pairs, or Candidates
             The examples.
         labels : list
-            The label of each, its set or list of labels, or its number.
-        task : {"classification", "multilabel", "regression", "ordinal"}, optional
-            The kind of task.  By default the labels tell: sets and lists are several labels, fractions are numbers,
-            and all else, whole numbers too, are classes.
+            The label of each, its set or list of labels, its number, or what else is to be predicted of it.
+        task : str, optional
+            The kind of task: classification, multilabel, regression, ordinal, tagging, question-answering or choice.
+            By default the labels tell: sets and lists are several labels, fractions are numbers, `Span`, `Answer` and
+            `Choice` speak for themselves, and all else, whole numbers too, are classes.  Texts with candidates are to
+            be chosen for.
         pairs : list of str, optional
             The second text of each example, where it is a pair.
         effort : {"instant", "fast", "thorough", "auto", "as-trained"} or Effort, default="fast"
@@ -186,7 +188,7 @@ class Model:
             The classes.
         names : Mapping of label to str, optional
             Words for labels that say nothing by themselves, such as {"1": "positive"}.
-        task : {"question-answering"}, optional
+        task : {"question-answering", "choice"}, optional
             A kind of task, in place of labels.
 
         Returns
@@ -355,7 +357,7 @@ def adapt_until(
         The second text of each example.
     goal : float
         The score to reach, accuracy as a share of one.
-    task : {"classification", "multilabel", "regression", "ordinal"}, optional
+    task : str, optional
         The kind of task; by default the labels tell, as in `Model.adapt`.
     cpu_seconds : float, default=120
         How much time it may take.

@@ -96,8 +96,8 @@ def adapt(
 ) -> None:
     """Learn a text task from a handful of examples, and save the adapted model.
 
-    A text has one class, several labels (or none), a number, or spans with labels: --task says which; without it, the
-    labels decide.
+    A text has one class, several labels (or none), a number, spans with labels, an answer in a passage, or candidates
+    of which one is right: --task says which; without it, the labels decide, and --task choice is needed.
 
     Exit codes: 0 done or goal met, 2 bad input, 3 the goal was not met in the time (the best found is saved).
 

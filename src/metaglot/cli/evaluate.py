@@ -84,8 +84,8 @@ def evaluate(
 ) -> None:
     """Adapt to each task from few examples, judge on its queries, and compare with baselines on the same draws.
 
-    A task is of classes, of several labels a text, of numbers, or of spans with labels: --task says which; without it,
-    the labels decide.
+    A task is of classes, of several labels a text, of numbers, of spans with labels, of answers in passages, or of
+    candidates to choose from: --task says which; without it, the labels decide, and --task choice is needed.
     For a run directory, leakage.json and table.md say how many queries are training texts of the run.
 
     Examples:
