@@ -208,3 +208,20 @@ def test_steps_begin_from_the_head_in_closed_form(tiny_model):
 @pytest.fixture(scope="module")
 def tiny_model():
     return load_model("builtin:tiny")
+
+
+def test_one_text_is_asked_with_its_candidates_and_other_kinds_take_none(tiny_model):
+    asked = Candidates(["a red apple", "an old saw"], [["fruit", "tool"], ["tool", "fruit"]])
+    chooser = tiny_model.adapt(asked, [0, 0], effort="instant")
+    assert chooser.predict("a red apple", ["fruit", "tool"]) == chooser.predict(asked)[0]
+    classes = tiny_model.adapt(["a red apple", "an old saw"], ["fruit", "tool"], effort="instant")
+    for call in (
+        lambda: classes.predict(asked),
+        lambda: classes.score(asked, ["fruit", "tool"]),
+        lambda: classes.add_examples(asked, ["fruit", "tool"]),
+        lambda: tiny_model.adapt(asked, ["fruit", "tool"], task="classification"),
+    ):
+        with pytest.raises(MetaglotError, match="texts came with candidates, and a task of classification has none"):
+            call()
+    with pytest.raises(MetaglotError, match="second texts"):
+        classes.predict("a red apple", ["fruit", "tool"])

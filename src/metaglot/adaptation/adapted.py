@@ -17,7 +17,7 @@ from metaglot.adaptation.arguments import (
     check_rows,
     check_target,
 )
-from metaglot.adaptation.checks import check_targeted, numbered
+from metaglot.adaptation.checks import check_candidates, check_targeted, chooses, numbered
 from metaglot.adaptation.editing import edited, with_more
 from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
@@ -25,6 +25,7 @@ from metaglot.adaptation.evidence import explanations, shares_of, tools_of, unit
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.storage import load_fit, save_fit
 from metaglot.data.arguments import check_path, check_switch, check_text, check_whole, shown
+from metaglot.data.candidates import Candidates
 from metaglot.data.examples import Examples
 from metaglot.data.labels import Label
 from metaglot.data.texts import Texts, inputs_of, is_one_pair
@@ -116,7 +117,7 @@ class Adapted:
         texts : str, list of str, or Pairs
             One text or many; no texts give an empty list.  Where pairs were learnt, a tuple of two texts is a pair.
         pairs : str or list of str, optional
-            The second text of each.
+            The second text of each; beside one text that has candidates, these.
         unknown : str, optional
             The prediction for a text that is likelier of none of the classes.
 
@@ -142,6 +143,8 @@ class Adapted:
             check_target("unknown", unknown, self.fit.family)
         if self.fit.paired and pairs is None and is_one_pair(texts):
             return self.predict([texts[0]], [texts[1]], unknown=unknown)[0]
+        if isinstance(texts, str) and chooses(self.fit.family) and pairs is not None and not isinstance(pairs, str):
+            return self.predict(Candidates([texts], [pairs]))[0]
         if isinstance(texts, str):
             return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
         if unknown is None:
@@ -212,6 +215,7 @@ class Adapted:
         (('billing', 'technical'), (1, 2), ['billing'])
         """
         if self.fit.family.tokens is not None:
+            check_candidates(self.fit.family, texts)
             return self.fit.predict(inputs_of(texts, pairs))
         return self.predictions_of_features(self.embed(texts, pairs))
 
@@ -364,6 +368,7 @@ class Adapted:
         >>> adapted.embed(["A fee?"]).shape
         (1, 384)
         """
+        check_candidates(self.fit.family, texts)
         inputs = inputs_of(texts, pairs)
         if not len(inputs):
             return np.zeros((0, self.fit.encoder.backbone.learner.hidden_size), np.float32)

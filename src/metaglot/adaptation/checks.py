@@ -4,6 +4,8 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from metaglot.choices import FAMILIES
+from metaglot.data.candidates import Candidates
 from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.texts import Texts, inputs_of, listed
@@ -26,6 +28,7 @@ def check_targeted(
 
     Raises MetaglotError for unlike lengths, for gaps, for objects that are no targets, and where all texts are empty.
     """
+    check_candidates(family, texts)
     inputs = check_texts(texts, pairs)
     check_not_all_empty(inputs.texts, inputs.pairs)
     if isinstance(targets, str):
@@ -35,6 +38,20 @@ def check_targeted(
         raise MetaglotError(f"{len(inputs)} texts but {len(targets)} labels; give a list with one label for each text")
     read = check_targets(family, targets)
     return Examples(inputs, tuple(with_places(family, inputs, dict(enumerate(read))).values()))
+
+
+def chooses(family: AnyFamily) -> bool:
+    """Whether texts of a kind of task come with candidates."""
+    return family.name in FAMILIES and FAMILIES.kinds[family.name].cells == "candidates"
+
+
+def check_candidates(family: AnyFamily, texts: object) -> None:
+    """Raise MetaglotError for texts with candidates where a kind of task chooses among none."""
+    if isinstance(texts, Candidates) and not chooses(family):
+        raise MetaglotError(
+            f"texts came with candidates, and a task of {family.name} has none to choose from; give texts, or pairs of "
+            "texts, or adapt with task='choice'"
+        )
 
 
 def with_places(family: AnyFamily, inputs: Inputs, targets: Mapping[int, Any]) -> dict[int, Any]:
