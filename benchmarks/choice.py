@@ -23,16 +23,14 @@ from benchmarks.choice_sets import DIALOGUES, DRAWS, QUERIES, write
 from benchmarks.multilabel import interval
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.token_units import token_units
-from metaglot.data.candidates import Choice, candidates_in
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
 from metaglot.evaluation.baselines import FeatureCache, FineTune, FineTuneSettings, FrozenInstant, ours
+from metaglot.evaluation.baselines.ranked import Ranked, Scores, even, lists_of, ranked, words_alike
 from metaglot.evaluation.protocol import Limit
 from metaglot.evaluation.result import Result
 from metaglot.families.family import AnyFamily
-from metaglot.families.records import Predictions
 
-Scores = Callable[[Inputs], Sequence[np.ndarray]]  # a score of each candidate of each text
 K1, B = 1.5, 0.75  # of BM25
 TUNED = {DIALOGUES: FineTuneSettings(1e-4, 20)}
 
@@ -54,44 +52,22 @@ class Scored:
         """Return the reason why it cannot learn other kinds of tasks."""
         return None if family.name == "choice" else "it knows candidates alone"
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> "Chosen":
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Ranked:
         """Return what it learns from the support set."""
         del shot, seed
-        return Chosen(self.learn(support, family))
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Candidates by their scores."""
-
-    scores: Scores
-
-    def predict(self, inputs: Inputs) -> Predictions:
-        """Return the best candidate of each text."""
-        found: list[Choice] = []
-        for own in self.scores(inputs):
-            chances = np.exp(own - own.max())
-            found.append(Choice(int(own.argmax()), probabilities=tuple((chances / chances.sum()).tolist())))
-        return Predictions(("right",), np.zeros((len(found), 1)), found)
+        return ranked(family, support, self.learn(support, family))
 
 
 def random_order(support: Examples[Any], family: AnyFamily) -> Scores:
     """Return the same score for every candidate."""
     del support, family
-    return lambda inputs: [np.zeros(len(own)) for own in lists_of(inputs)]
+    return even
 
 
 def tfidf_cosine(support: Examples[Any], family: AnyFamily) -> Scores:
     """Return ten times the cosine of TF-IDF vectors of a text and a candidate; words are weighed on the support set."""
     del family
-    texts = [*support.inputs.texts, *(one for own in lists_of(support.inputs) for one in own)]
-    vectors = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b").fit(texts)
-
-    def scores(inputs: Inputs) -> list[np.ndarray]:
-        pairs = zip(inputs.texts, lists_of(inputs), strict=True)
-        return [10 * (vectors.transform(own) @ vectors.transform([text]).T).toarray()[:, 0] for text, own in pairs]
-
-    return scores
+    return words_alike(TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b"), support)
 
 
 def bm25(support: Examples[Any], family: AnyFamily) -> Scores:
@@ -146,11 +122,6 @@ def regression(model: Model) -> Callable[[Examples[Any], AnyFamily], Scores]:
         return lambda inputs: [fitted.decision_function(own) for own in features_of(model, family, inputs)]
 
     return learn
-
-
-def lists_of(inputs: Inputs) -> list[tuple[str, ...]]:
-    """Return the candidates of each text."""
-    return [candidates_in(cell, "candidates") for cell in inputs.pairs or ()]
 
 
 def table(results: Sequence[Result], best: str) -> Iterator[str]:

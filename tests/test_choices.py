@@ -27,7 +27,7 @@ BESIDE = {
     },
     "models/heads": {"able", "head", "layer", "own", "dual", "shared", "solution"},
     "inner/estimators": {"parts", "products"},
-    "evaluation/baselines": {"method", "start", "ours", "features", "vectors", "finetune_tokens", "shuffled"},
+    "evaluation/baselines": {"method", "start", "ours", "features", "vectors", "finetune_tokens", "ranked", "shuffled"},
     "families": {
         *("answer_scores", "candidate_tools", "choice", "choice_scores", "records", "tag_counts", "token_tools"),
         *("batches", "choose", "contrast", "family", "head_sizes", "other_kind", "quiet_sklearn", "scoring"),

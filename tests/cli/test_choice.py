@@ -53,11 +53,14 @@ def test_a_file_is_looked_at_and_judged(metaglot: Any, tiny: Any, file: Path, tm
     assert said.code == 0, said.err
     assert json.loads(said.out)["targets"] == {"n": 8, "different": 2, "missing": 0}
     options = ("--efforts", "instant", "--shots", "3", "--draws", "1", "--queries", "4")
-    against = ("--against", "prior,frozen-instant,finetune")
+    against = ("--against", "prior,tfidf,frozen-proto,frozen-instant,finetune")
     said = metaglot("evaluate", tiny, file, "--task", "choice", *options, *against, "--out", tmp_path / "r")
     assert said.code == 0, said.err
     results = [json.loads(line) for line in (tmp_path / "r/results.jsonl").read_text().splitlines()]
-    assert {one["method"] for one in results} == {"ours-instant", "prior", "frozen-instant", "finetune"}
+    floors = {"prior", "tfidf", "frozen-proto", "frozen-instant", "finetune"}
+    assert {one["method"] for one in results} == {"ours-instant", *floors}
+    (chance,) = [one["metrics"] for one in results if one["method"] == "prior"]
+    assert (chance["accuracy"], chance["mrr"]) == (0.5, 0.75)
     assert all(set(one["metrics"]) == {"accuracy", "mrr", "recall5", "ndcg", "ece"} for one in results)
     assert "MRR" in (tmp_path / "r/report.html").read_text()
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from metaglot.adaptation.checks import chooses
 from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.features import FeatureCache
-from metaglot.evaluation.baselines.method import FittedFunction, class_tasks_only, label_numbers, softmax
+from metaglot.evaluation.baselines.method import Fitted, FittedFunction, class_tasks_only, label_numbers, softmax
+from metaglot.evaluation.baselines.ranked import features_alike, ranked
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -40,12 +42,14 @@ class FrozenProto:
         return {"scale": self.scale}
 
     def why_not(self, family: AnyFamily) -> str | None:
-        """Return the reason where a task is not of classes."""
-        return class_tasks_only(family, "prototypes need classes")
+        """Return the reason where a task is neither of classes nor of candidates."""
+        return None if chooses(family) else class_tasks_only(family, "prototypes need classes")
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> FittedFunction:
-        """Return the prototypes of the support set."""
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
+        """Return the prototypes of the support set; candidates are ranked by their cosine with the text."""
         del shot, seed
+        if chooses(family):
+            return ranked(family, support, features_alike(self.queries.encoder))
         _, numbers = label_numbers(support.targets)
         features = self.queries.encoder.embed(support.inputs)
         weight = self.scale * prototypes(features, numbers)  # [C, D]

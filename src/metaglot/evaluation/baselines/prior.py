@@ -1,7 +1,8 @@
 """The best constant prediction from the support set: the floor that a method must beat (`Family.floor`).
 
 For classes it is the most frequent one; for labels all of them, each with its share as its probability, which no
-constant beats in macro F1; for numbers their median, the constant with the least mean absolute error.
+constant beats in macro F1; for numbers their median, the constant with the least mean absolute error.  All
+candidates of a text are equally likely.
 """
 
 from collections.abc import Mapping
@@ -10,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from metaglot.adaptation.checks import chooses
 from metaglot.data.examples import Examples, Inputs
-from metaglot.evaluation.baselines.method import FittedFunction
+from metaglot.evaluation.baselines.method import Fitted, FittedFunction
+from metaglot.evaluation.baselines.ranked import even, ranked
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -38,9 +41,11 @@ class Prior:
         """Return None: it learns every kind of task."""
         del family
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> FittedFunction:
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
         """Return the constant of the support set."""
         del shot, seed
+        if chooses(family):
+            return ranked(family, support, even)
         schema = family.schema(support.targets)
         params = family.floor(support.targets, schema)
         row = family.link(params["head.bias"][None], schema, params).numpy()

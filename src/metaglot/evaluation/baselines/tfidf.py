@@ -13,8 +13,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import FeatureUnion
 
+from metaglot.adaptation.checks import chooses
 from metaglot.data.examples import Examples, Inputs
-from metaglot.evaluation.baselines.method import FittedFunction, whole_texts_only
+from metaglot.evaluation.baselines.method import Fitted, FittedFunction, whole_texts_only
+from metaglot.evaluation.baselines.ranked import ranked, words_alike
 from metaglot.evaluation.baselines.start import Start
 from metaglot.families.family import AnyFamily
 
@@ -40,12 +42,17 @@ class Tfidf:
 
     def why_not(self, family: AnyFamily) -> str | None:
         """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
-        return whole_texts_only(family, "it counts the words of whole texts")
+        return None if chooses(family) else whole_texts_only(family, "it counts the words of whole texts")
 
-    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> FittedFunction:
-        """Return the model fitted on the support set; a pair of texts counts as one text."""
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
+        """Return the model fitted on the support set; a pair of texts counts as one text.
+
+        Candidates are ranked by the words that they share with their text.
+        """
         del shot, seed
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+        if chooses(family):
+            return ranked(family, support, words_alike(words, support))
         characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
         texts = _join_pairs(support.inputs)
         blocks = [("words", words), ("characters", characters)]
