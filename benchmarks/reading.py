@@ -1,4 +1,4 @@
-"""Which part of a pair the adaptation reads: what that is worth where a part tells, and costs where it does not.
+"""Which part of a pair one pass reads: what that is worth where a part tells, and costs where it does not.
 
 Kinds of names within sentences (conll of LEOPARD and three languages of masakhaner: the second text is the name), and
 tasks on how two texts agree (rte, mrpc, qnli): in closed form, reading both, the first alone, the second alone, as
@@ -23,7 +23,7 @@ from scipy.stats import t
 
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.encoder import PairChoice
-from metaglot.adaptation.pair_choice import PAIR_CHOICES, best_of, conflicts_of, gains
+from metaglot.adaptation.pair_choice import PARTS, best_of, conflicts_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.families.classes.tools import ClassTools
 from metaglot.families.classification import ClassificationFamily
@@ -108,7 +108,7 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
     every = sorted({row[:2] for rows in (*supports, asked) for row in rows})
     place = {pair: i for i, pair in enumerate(every)}
     inputs = Inputs.of(*zip(*every, strict=True))
-    features = {part: replace(model.encoder, reads=part).features(model.encoder.meta, inputs) for part in PAIR_CHOICES}
+    features = {part: replace(model.encoder, reads=part).features(model.encoder.meta, inputs) for part in PARTS}
     for rows in supports:
         classes = sorted({label for *_, label in rows})
         numbers = torch.tensor([classes.index(label) for *_, label in rows])
@@ -116,10 +116,10 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
         wanted = torch.tensor([classes.index(label) for *_, label in asked])
         at, to = ([place[row[:2]] for row in of] for of in (rows, asked))
         known: dict[PairChoice, SupportUnits] = {
-            part: support_units(features[part][at], numbers, is_class_name=False) for part in PAIR_CHOICES
+            part: support_units(features[part][at], numbers, is_class_name=False) for part in PARTS
         }
         right: dict[str, float] = {}
-        for part in PAIR_CHOICES:
+        for part in PARTS:
             head = family.solve(known[part], schema, model.encoder.metric).params
             found = (features[part][to] @ head["head.weight"].T + head["head.bias"]).argmax(1)
             right[part] = 100 * float((found == wanted).double().mean())
@@ -131,14 +131,14 @@ def judged(model: Model, supports: list[Rows], asked: Rows) -> Iterator[Cell]:
 def choices(known: dict[PairChoice, SupportUnits], rows: Rows, classes: int, metric: str) -> dict[str, str]:
     """Return the part that is read as chosen now, as before (never compared with chance), and without any conflict."""
     first, second, labels = (list(column) for column in zip(*rows, strict=True))
-    gain = gains({part: ClassTools().over_chance(known[part], classes, metric) for part in PAIR_CHOICES})
+    nats: dict[PairChoice, float] = {part: ClassTools().over_chance(known[part], classes, metric) for part in PARTS}
     conflicts = conflicts_of(Examples.of(first, labels, second))
-    plain = {part: held_out_score(known[part], classes, metric).nats for part in PAIR_CHOICES}
-    earlier: dict[PairChoice, float] = {part: plain[part] - plain["both"] for part in conflicts}
+    plain = {part: held_out_score(known[part], classes, metric).nats for part in PARTS}
+    earlier: dict[PairChoice, float] = {part: plain[part] - plain["both"] for part in PARTS}
     return {
-        "chosen": best_of(gain, conflicts),
+        "chosen": best_of(nats, conflicts),
         "before": best_of(earlier, dict.fromkeys(conflicts, 0.0)),
-        "strict": best_of(gain, {part: float(share > 0) for part, share in conflicts.items()}),
+        "strict": best_of(nats, {part: float(share > 0) for part, share in conflicts.items()}),
     }
 
 
@@ -158,7 +158,7 @@ def main() -> None:
     args = parser.parse_args()
     root, model = Path(os.environ["METAGLOT_DATA"]), load_model(args.model)
     shots = [int(shot) for shot in args.shots.split(",")]
-    shown = (*PAIR_CHOICES, "before", "chosen", "strict")
+    shown = (*PARTS, "before", "chosen", "strict")
     print(f"| set | shots | draws | {' | '.join(shown)} | chosen − before | which, before | which, chosen |")
     print("|---|---:|---:|" + "---:|" * len(shown) + "---:|---|---|")
     for name in args.sets.split(","):

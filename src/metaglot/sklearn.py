@@ -41,8 +41,9 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
     names : bool or dict, default=True
         Whether the names of the classes help to learn them; a dict gives words for classes that are no words, such as
         {1: "positive"}.
-    reads : {"both", "first", "second"} or None, default=None
-        Which text of a pair the task is about; None chooses it by a trial on the examples.  Single texts do not use it.
+    reads : {"both", "first", "second", "apart"} or None, default=None
+        What of a pair is read: both texts in one pass, one alone, or both apart; None chooses it by a trial on the
+        examples.  Single texts do not use it.
     random_state : int, RandomState instance or None, default=0
         Seed of the gradient steps.  The same seed gives the same weights.
 

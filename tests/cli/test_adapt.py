@@ -91,7 +91,7 @@ def test_the_part_of_pairs_to_read(metaglot, tiny, examples, tmp_path):
     lines = [f"here it is,a {name},{kind}" for kind, names in (("beast", beasts), ("tool", tools)) for name in names]
     (tmp_path / "pairs.csv").write_text("text,text_pair,label\n" + "\n".join(lines) + "\n")
     adapt, instant = ("adapt", tiny, tmp_path / "pairs.csv", "--json"), ("--effort", "instant")
-    for asked, part in (((), "second"), *((("--reads", part), part) for part in ("both", "first", "second"))):
+    for asked, part in (((), "second"), *((("--reads", part), part) for part in ("both", "first", "second", "apart"))):
         said = metaglot(*adapt, *instant, "--out", tmp_path / f"m{len(asked)}{part}", *asked)
         assert (said.code, json.loads(said.out)["reads"]) == (0, part)
     goal = metaglot(*adapt, "--out", tmp_path / "goal", "--reads", "first", "--goal", "0.1")

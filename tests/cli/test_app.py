@@ -64,7 +64,7 @@ def test_help_shows_defaults_choices_and_whole_examples(metaglot, monkeypatch):
     assert page_of_edit.index("Examples are counted") < page_of_edit.index("Examples:\n    metaglot edit my-model")
     words = " ".join(page.split())
     assert "[default: fast]" in words
-    assert "<both|first|second>" in words
+    assert "<both|first|second|apart>" in words
     assert "test it on held-out tasks, and save it." in " ".join(metaglot("--help").out.split())
 
 

@@ -371,7 +371,7 @@ class Adapted:
         check_candidates(self.fit.family, texts)
         inputs = inputs_of(texts, pairs)
         if not len(inputs):
-            return np.zeros((0, self.fit.encoder.backbone.learner.hidden_size), np.float32)
+            return np.zeros((0, self.fit.encoder.width), np.float32)
         return self.fit.features(inputs).cpu().numpy()
 
     def proba_of_features(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, C]

@@ -52,6 +52,8 @@ def _names(fit: Fit) -> str:
 
 def _reads(fit: Fit) -> str:
     part = fit.pair_choice
+    if part == "apart":
+        return "- it reads two texts together and apart, and learns too from how they differ and how alike they are\n"
     return "" if part in (None, "both") else f"- of two texts it reads the {part} alone\n"
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation.effort import AS_TRAINED, AsTrained, Effort, effort_called
+from metaglot.adaptation.pair_features import features_apart, shared_tokens, width_apart
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import check_room, filler
 from metaglot.data.examples import Inputs
@@ -26,8 +27,8 @@ from metaglot.types import Batch, Objective, Params, Problem, Row, TaskInfo
 
 LENGTH = 128  # tokens of a text, unless a run or the backbone's folder says otherwise or it takes fewer
 BATCH = 64  # inputs at a time in inference
-PairChoice = Literal["both", "first", "second"]
-"""Which part of a pair of texts is read."""
+PairChoice = Literal["both", "first", "second", "apart"]
+"""What of a pair of texts is read: both in one pass, one alone, or both in one pass and apart (`pair_features.py`)."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,7 +42,7 @@ class Encoder:
     provenance: Mapping[str, Any] = field(default_factory=dict)  # for people: what the model came from
     source: str = ""  # what `load_encoder` was given; absolute for a folder
     trained: Named | None = None  # the algorithm that meta-trained it, if one did
-    reads: PairChoice | None = None  # which part of pairs, once an adaptation has chosen it; both before
+    reads: PairChoice | None = None  # what of pairs, once an adaptation has chosen it; both before
 
     def __repr__(self) -> str:
         """Return what it is, on one line: its tensors would fill pages."""
@@ -129,17 +130,28 @@ class Encoder:
         ]
 
     def cut(self, inputs: Inputs) -> int:
-        """Return how many of the inputs are longer than `max_length` tokens, so that their rest is unread."""
+        """Return how many of the inputs are longer than `max_length` tokens, so that their rest is unread.
+
+        Of pairs that are read apart, either text has so many tokens to itself.
+        """
+        if self.reads == "apart" and inputs.pairs is not None:
+            return len(set[int]().union(*(part._cut_rows(inputs) for part in self._parts())))
+        return len(self._cut_rows(inputs))
+
+    def _cut_rows(self, inputs: Inputs) -> set[int]:
+        """Return the numbers of the inputs that are cut."""
         read = self._read(inputs)
         # A token has one ASCII character or more, but for the few that stand around a text; others may be many tokens.
         most = self.max_length // 2 - len(self.backbone.prompt)
         whole = [text + (pair or "") for text, pair in read.rows()]
-        long = read.at(i for i, text in enumerate(whole) if len(text) > most or not text.isascii())
-        if not len(long):
-            return 0
+        rows = [i for i, text in enumerate(whole) if len(text) > most or not text.isascii()]
+        if not rows:
+            return set()
+        long = read.at(rows)
         encoded = self._encoded(long)
         beyond = [max(len(text), len(pair or "")) > self._letters for text, pair in long.rows()]
-        return sum(far or bool(one.overflowing) for far, one in zip(beyond, encoded.encodings or (), strict=True))
+        found = zip(rows, beyond, encoded.encodings or (), strict=True)
+        return {row for row, far, one in found if far or bool(one.overflowing)}
 
     @property
     def _letters(self) -> int:
@@ -148,13 +160,23 @@ class Encoder:
 
     @property
     def reads_both(self) -> bool:
-        """Whether both texts of a pair are read."""
+        """Whether both texts of a pair are read in one pass."""
         return self.reads in (None, "both")
 
+    @property
+    def width(self) -> int:
+        """How many numbers a feature of a pair has, or of a text where a pair is read in one pass or in part."""
+        size = self.backbone.learner.hidden_size
+        return width_apart(size) if self.reads == "apart" else size
+
     def _read(self, inputs: Inputs) -> Inputs:
-        if inputs.pairs is None or self.reads_both:
-            return inputs
+        if inputs.pairs is None or self.reads not in ("first", "second"):
+            return inputs  # gradient steps read in one pass what features read apart
         return Inputs(inputs.texts if self.reads == "first" else inputs.pairs)
+
+    def _parts(self) -> "tuple[Encoder, Encoder]":
+        """Return what reads either text of a pair alone."""
+        return replace(self, reads="first"), replace(self, reads="second")
 
     def _encoded(self, inputs: Inputs) -> Any:
         read, prompt = self._read(inputs), self.backbone.prompt
@@ -169,6 +191,16 @@ class Encoder:
                 return_attention_mask=False,
             )
 
+    def apart(self, inputs: Inputs, whole: Tensor, first: Tensor, second: Tensor) -> Tensor:  # [n, width_apart(D)]
+        """Return the features of pairs that are read apart, from those of one pass and of either text."""
+        return features_apart(whole, first, second, shared_tokens(*(part._tokens(inputs) for part in self._parts())))
+
+    def _tokens(self, inputs: Inputs) -> list[set[int]]:
+        """Return the tokens of each input, without the prompt and those that stand around every text."""
+        tokenizer, prompt = self.backbone.tokenizer, self.backbone.prompt
+        around = {*tokenizer.all_special_ids, *(tokenizer(prompt)["input_ids"] if prompt else ())}
+        return [set(row) - around for row in self._encoded(inputs)["input_ids"]]
+
     def embed(self, inputs: Inputs) -> np.ndarray:  # [n, D]
         """Return the pooled features, float32, with the meta-learnt parameters.
 
@@ -182,7 +214,10 @@ class Encoder:
         """Return pooled features of length one under `params`; inputs of like length share a batch."""
         return self._features(self.backbone.learner, params, inputs)
 
-    def _features(self, learner: HfLearner, params: Params, inputs: Inputs) -> Tensor:  # [n, D]
+    def _features(self, learner: HfLearner, params: Params, inputs: Inputs) -> Tensor:  # [n, D] or [n, width]
+        if self.reads == "apart" and inputs.pairs is not None and len(inputs):
+            readers = replace(self, reads="both"), *self._parts()
+            return self.apart(inputs, *(reader._features(learner, params, inputs) for reader in readers))
         features = torch.zeros(len(inputs), learner.hidden_size, device=learner.device)
         order = np.argsort(inputs.lengths(), kind="stable")
         with torch.no_grad():

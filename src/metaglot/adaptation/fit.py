@@ -88,8 +88,8 @@ class Fit:
                 "this was adapted to single texts, and second texts were given, which it never learnt to read; leave "
                 "`pairs` out (in a file: the column text_pair), or adapt to examples that are pairs"
             )
-        if inputs.pairs is None and len(inputs) and self.pair_choice in ("both", "second"):
-            what = "both texts" if self.pair_choice == "both" else "the second text"
+        if inputs.pairs is None and len(inputs) and self.pair_choice in ("both", "second", "apart"):
+            what = "the second text" if self.pair_choice == "second" else "both texts"
             raise MetaglotError(
                 f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"
             )

@@ -124,8 +124,9 @@ class Model:
         seconds : float, optional
             What the effort `auto` may spend, about 20 by default.  It is counted in work, so that the same examples
             and seed give the same bytes.
-        reads : {"both", "first", "second"}, optional
-            Which part of pairs the task is about; by default it is found on examples set aside.
+        reads : {"both", "first", "second", "apart"}, optional
+            What of pairs is read: both texts in one pass, the part that the task is about, or both apart, which shows
+            how alike they are.  By default it is found on examples set aside.
 
         Returns
         -------

@@ -1,13 +1,16 @@
-"""Which part of a pair a task is about: both texts, or one of them alone.
+"""What of a pair is read: both texts in one pass, one of them alone, or both in one pass and apart.
 
     nats(r) = Σ_i log p_r(y_i | x_i) − Σ_i log π(y_i),      p_r(c | x) ∝ π(c) exp(β s_c(x))
-    gain(r) = nats(r) − max(nats(both), 0)
+    gain(r) = nats(r) − max(nats(both), nats(apart), 0)
 
 over examples set aside, where the scores s are those of a head in closed form that was made of the other examples and
 reads r, and π is how frequent each class is.  nats(r) is 0 for a part that tells nothing.  One part alone is read where
 its gain is more than one nat; where both parts gain as much, the part that gains more.  A task such as the kind of a
 name within a sentence is about the name: of two texts pooled as one, most of the tokens are the sentence's.  For tasks
-about how two texts agree one of them tells nothing, and both are read (docs/tuning.md).
+about how two texts agree one of them tells nothing, and both are read (docs/tuning.md): apart, as `pair_features.py`
+says, where nats(apart) is more than nats(both) or nats(both) is below 0, and in one pass else.  What two texts say
+together is in the features of one pass after few examples; how they agree is not, so that a pass that tells less than
+nothing is a sign of such a task (docs/results/pairs.md).
 
 A part is never read alone where it cannot tell the examples apart: where the same part often stands under different
 labels, as a premise does that is entailed once and contradicted once.
@@ -26,6 +29,7 @@ from metaglot.families.classes.tools import ClassTools
 from metaglot.families.family import AnyFamily
 
 PAIR_CHOICES: tuple[PairChoice, ...] = get_args(PairChoice)
+PARTS: tuple[PairChoice, ...] = ("both", "first", "second")  # what one pass may read
 ENOUGH = 1.0  # nats that a part alone must gain
 CONFLICTS = 0.1  # share of the examples that may stand under several labels by one part, and not by both
 
@@ -38,18 +42,48 @@ def reader_of(
     *,
     reads: PairChoice | None = None,
 ) -> Encoder:
-    """Return the encoder that reads a part of pairs: the one asked for, its own, or the one that suits the examples.
+    """Return the encoder that reads of pairs what is asked for, its own choice, or what suits the examples.
 
     It is the encoder itself where the examples are single texts, and where an algorithm reads what it was trained to.
-    Both parts are read for kinds of tasks other than classes.  A function of the examples.
+    Both parts are read in one pass for kinds of tasks other than classes.  A function of the examples.  Raises
+    MetaglotError where texts are to be read apart and the head that stays is not made in closed form.
     """
-    if examples.inputs.pairs is None or (reads is None and (isinstance(effort, AsTrained) or encoder.reads)):
+    if examples.inputs.pairs is None:
+        return encoder
+    if "apart" in (reads, encoder.reads):
+        _check_apart(family, effort)
+    if reads is None and (isinstance(effort, AsTrained) or encoder.reads):
         return encoder
     if reads is None:
         tools = family.exclusive
-        gain = None if tools is None else gains_of(encoder, family, tools, examples)
-        reads = "both" if gain is None else best_of(gain, conflicts_of(examples))
+        reads = "both" if tools is None else _best(encoder, family, tools, examples, effort)
     return replace(encoder, reads=reads)
+
+
+def _best(
+    encoder: Encoder,
+    family: AnyFamily,
+    tools: ClassTools,
+    examples: Examples[Any],
+    effort: Effort | AsTrained | None,
+) -> PairChoice:
+    nats = nats_of(encoder, family, tools, examples)
+    if not _takes_apart(effort):
+        del nats["apart"]
+    return best_of(nats, conflicts_of(examples))
+
+
+def _takes_apart(effort: Effort | AsTrained | None) -> bool:
+    """Whether the head that stays is made in closed form; None is an effort that is still to be chosen."""
+    return effort is None or (isinstance(effort, Effort) and effort.head == "blend")
+
+
+def _check_apart(family: AnyFamily, effort: Effort | AsTrained | None) -> None:
+    if family.tokens is not None or not _takes_apart(effort):
+        what = f"a task of {family.name}" if family.tokens is not None else "an effort that keeps the head of its steps"
+        raise MetaglotError(
+            f"reads='apart' is not for {what}: the texts are read in one pass there; read 'both', 'first' or 'second'"
+        )
 
 
 def check_reads(reads: object) -> None:
@@ -58,19 +92,19 @@ def check_reads(reads: object) -> None:
         raise MetaglotError(f"reads {reads!r:.60}: expected one of {', '.join(PAIR_CHOICES)}")
 
 
-def gains_of(
-    encoder: Encoder, family: AnyFamily, tools: ClassTools, examples: Examples[Any]
-) -> dict[PairChoice, float]:
-    """Return by how many nats either part alone tells examples set aside better than both do, and than chance does."""
+def nats_of(encoder: Encoder, family: AnyFamily, tools: ClassTools, examples: Examples[Any]) -> dict[PairChoice, float]:
+    """Return by how many nats each way to read tells examples set aside better than chance does."""
     schema = family.schema(examples.targets)
     numbers, count = family.tensor(examples.targets, schema), len(schema.outputs)
-    rows = {part: features_of(replace(encoder, reads=part), {}, examples.inputs, numbers) for part in PAIR_CHOICES}
-    return gains({part: tools.over_chance(rows[part], count, encoder.metric) for part in PAIR_CHOICES})
+    rows = {way: features_of(replace(encoder, reads=way), {}, examples.inputs, numbers) for way in PARTS}
+    apart = encoder.apart(examples.inputs, *(rows[part].features for part in PARTS))
+    rows["apart"] = rows["both"]._replace(features=apart)
+    return {way: tools.over_chance(rows[way], count, encoder.metric) for way in PAIR_CHOICES}
 
 
 def gains(nats: Mapping[PairChoice, float]) -> dict[PairChoice, float]:
-    """Return the gain of either part alone from `ClassTools.over_chance` of all three."""
-    usual = max(nats["both"], 0.0)
+    """Return the gain of either part alone from `nats_of`; apart may be missing there."""
+    usual = max(nats["both"], nats.get("apart", 0.0), 0.0)
     return {"first": nats["first"] - usual, "second": nats["second"] - usual}
 
 
@@ -82,10 +116,13 @@ def conflicts_of(examples: Examples[Any]) -> dict[PairChoice, float]:
     return {"first": (first - whole) / len(labels), "second": (second - whole) / len(labels)}
 
 
-def best_of(gain: Mapping[PairChoice, float], conflicts: Mapping[PairChoice, float]) -> PairChoice:
-    """Return the part to read, from `gains` and `conflicts_of`."""
+def best_of(nats: Mapping[PairChoice, float], conflicts: Mapping[PairChoice, float]) -> PairChoice:
+    """Return what to read, from `nats_of` and `conflicts_of`."""
+    gain = gains(nats)
     enough: list[PairChoice] = [part for part in gain if gain[part] > ENOUGH and conflicts[part] < CONFLICTS]
-    return max(enough, key=lambda part: gain[part]) if enough else "both"
+    if enough:
+        return max(enough, key=lambda part: gain[part])
+    return "apart" if "apart" in nats and (nats["both"] < 0 or nats["apart"] > nats["both"]) else "both"
 
 
 def _conflicting(parts: Sequence[str], labels: Sequence[Any]) -> int:

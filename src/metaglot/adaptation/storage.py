@@ -22,6 +22,7 @@ from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.kept import check_kept, read_examples, to_keep, write_examples
 from metaglot.adaptation.load import load_encoder
+from metaglot.adaptation.pair_features import width_apart
 from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation, scale_of
 from metaglot.data.examples import Examples
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
@@ -189,7 +190,8 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
 
 def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
     check_kept(folder, saved.examples, saved.stated.hash())
-    if head_size(saved.weights)[1] != encoder.problem(saved.family, saved.stated.as_schema()).head_spec.inputs:
+    inputs = encoder.problem(saved.family, saved.stated.as_schema()).head_spec.inputs
+    if head_size(saved.weights)[1] != (width_apart(inputs) if saved.stated.reads == "apart" else inputs):
         raise MetaglotError(f"{folder}: its head does not fit the model {encoder.name}")
     earlier = encoder.learnt_beside and saved.stated.model_sha256 == encoder.fingerprint(beside=False)
     if earlier and not isinstance(saved.stated.effort.effort(), AsTrained):  # the algorithm itself has always used them

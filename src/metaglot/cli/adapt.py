@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,7 @@ from metaglot.metric import ACCURACY, Metric
 
 if TYPE_CHECKING:
     from metaglot.adaptation import Adapted, Model
+    from metaglot.adaptation.encoder import PairChoice
     from metaglot.models.devices import Precision
 
 UNUSED_OPTIONS = {
@@ -194,9 +195,7 @@ def _load_model(
     return loaded_model
 
 
-def _with_pair_choice(
-    model: "Model", reads: Literal["both", "first", "second"], file: Path, labelled: LabelledExamples
-) -> "Model":
+def _with_pair_choice(model: "Model", reads: "PairChoice", file: Path, labelled: LabelledExamples) -> "Model":
     """Return the model, which reads only this part of pairs."""
     from metaglot.adaptation import Model
 
@@ -261,10 +260,14 @@ def _print_outcome(adapted: "Adapted", out: Path, metric: Metric, score: float |
             tell(choice.expected.sentence())
     if reads in ("first", "second"):
         tell(f"of two texts it reads only the {reads}; --reads both reads both")
+    if reads == "apart":
+        tell(
+            "it reads the two texts apart too, and learns from how alike they are; --reads both reads both in one pass"
+        )
     score_text = "" if score is None else f", cross-validated {metric.words} {metric.format_with_unit(score)}"
     tell(f"{summary_of(adapted)}{score_text} → {out}")
     input_words = (
-        "FILE  (with the columns text and text_pair)" if reads in ("both", "second") else "--text 'a new text'"
+        "FILE  (with the columns text and text_pair)" if reads in ("both", "second", "apart") else "--text 'a new text'"
     )
     tell(f"try: metaglot predict {out} {input_words}")
 

@@ -34,9 +34,11 @@ TaskOption = Annotated[
     ),
 ]
 ReadsOption = Annotated[
-    Literal["both", "first", "second"] | None,
+    Literal["both", "first", "second", "apart"] | None,
     typer.Option(
-        "--reads", help="Which text of a pair is read. If absent, a trial on the examples decides.", show_default=False
+        "--reads",
+        help="What of a pair is read: both texts in one pass, one alone, or both apart. If absent, a trial decides.",
+        show_default=False,
     ),
 ]
 

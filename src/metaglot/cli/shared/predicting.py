@@ -77,7 +77,7 @@ class Question(NamedTuple):
 
         # The order of `embed`, so that the batches are the same as for all texts at once.
         order = np.argsort(inputs.lengths(), kind="stable")
-        features = np.zeros((len(inputs), self.adapted.fit.encoder.backbone.learner.hidden_size), np.float32)
+        features = np.zeros((len(inputs), self.adapted.fit.encoder.width), np.float32)
         for start in range(0, len(order), BLOCK):
             rows = [int(number) for number in order[start : start + BLOCK]]
             block = inputs.at(rows)
