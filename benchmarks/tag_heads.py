@@ -1,6 +1,6 @@
 """Taggers whose head begins as zeros, or as the head of a multi-task run, beside those in closed form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,11 +55,16 @@ def of_run(run: str | Path, data_set: str, labels: tuple[str, ...]) -> HeadStart
 
     def start(encoder: Encoder, family: AnyFamily, schema: Schema) -> Params:
         del encoder, family
-        types = [labels.index(label_text(label)) for label in schema.outputs]
-        rows = [0, *(1 + 2 * kind + behind for kind in types for behind in (0, 1))]
+        rows = rows_of(labels, [label_text(label) for label in schema.outputs])
         return {"head.weight": weight[rows], "head.bias": bias[rows], WAYS: torch.zeros(4, 3)}
 
     return start
+
+
+def rows_of(labels: Sequence[str], outputs: Sequence[str]) -> list[int]:
+    """Return the rows of a head of all labels that tell O and the tags of some of them."""
+    places = [labels.index(label) for label in outputs]
+    return [0, *(1 + 2 * place + behind for place in places for behind in (0, 1))]
 
 
 @dataclass(frozen=True)
