@@ -164,7 +164,8 @@ def _plan(
         train=tasks.all,
         validation=SupervisedTasks(validation, objective, validation_shape, "uniform") if validation else None,
         optimisation=Optimisation(
-            t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip
+            *(t.steps, t.meta_batch, t.lr, t.head_lr, t.algorithm_lr, t.warmup, t.schedule, t.weight_decay, t.clip),
+            balance=t.balance == "kinds",
         ),
         validate=Validation(v.every, v.episodes),
         goal=Goal(*goal_of(recipe.goal, measures), shots) if recipe.goal else None,
@@ -197,6 +198,11 @@ def _recorded_estimator(folder: Path | None) -> Mapping[str, Any] | None:
 def _check_combine(recipe: Recipe, *, together: bool) -> None:
     """Refuse to combine where there is one gradient only."""
     t = recipe.training
+    if t.balance != "none" and together:
+        raise MetaglotError(
+            f"training.balance: {recipe.algorithm.name} gives one gradient for all episodes, whose kinds cannot be "
+            "weighed in it; use none"
+        )
     if t.combine != "mean" and (together or t.meta_batch == 1):
         reason = f"{recipe.algorithm.name} gives one for all episodes" if together else "meta_batch is 1"
         raise MetaglotError(f"training.combine: {t.combine} needs several gradients a step, and {reason}; use mean")

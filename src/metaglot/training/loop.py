@@ -15,6 +15,7 @@ from metaglot.models.heads.shared import SHARED
 from metaglot.seeds import fold
 from metaglot.tasks.learning import LearnsFromModel
 from metaglot.tasks.weights import episode_weights
+from metaglot.training.balance import after_step, weight_of
 from metaglot.training.combine import Combine, mean
 from metaglot.training.feed import feed
 from metaglot.training.schedule import Schedule, factor
@@ -48,6 +49,7 @@ class Optimisation:
     schedule: Schedule = "cosine"
     weight_decay: float = 0.01  # of weight matrices
     clip: float | None = 1.0  # joint norm of the meta-gradient
+    balance: bool = False  # whether losses of unlike kinds are put on one scale (`balance.py`)
 
 
 def train(
@@ -70,7 +72,10 @@ def train(
             began, wall = time.process_time(), time.perf_counter()
             state = _refreshed(state, distribution, learner)
             episodes, waited = source.step(state.step, state.snapshot)
-            merged, combined = combine(_meta_grads(state, episodes, algorithm, learner), state.combine)
+            found = _meta_grads(state, episodes, algorithm, learner, balance=optimisation.balance)
+            merged, combined = combine(found, state.combine)
+            if optimisation.balance:
+                combined = after_step(combined, episodes, merged.records)
             norm = _apply(optimiser, state, merged, optimisation)
             spent = time.process_time() - began
             state = replace(
@@ -129,7 +134,7 @@ def _refreshed(state: State, distribution: TaskDistribution, learner: Learner) -
 
 
 def _meta_grads(
-    state: State, episodes: Sequence[Episode], algorithm: Algorithm, learner: Learner
+    state: State, episodes: Sequence[Episode], algorithm: Algorithm, learner: Learner, *, balance: bool
 ) -> Iterator[MetaGrad]:
     size, weights = len(episodes) if algorithm.together else 1, episode_weights(episodes)
     for at in range(0, len(episodes), size):
@@ -137,7 +142,8 @@ def _meta_grads(
         problems = [Problem(learner, episode.objective, episode.task) for episode in here]
         n = state.step * len(episodes) + at
         meta_grad = algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
-        yield meta_grad if algorithm.together else _scaled(meta_grad, weights[at])
+        scale = weight_of(state.combine, episodes[at], meta_grad.records[0]) if balance else 1.0
+        yield meta_grad if algorithm.together else _scaled(meta_grad, weights[at] * scale)
 
 
 def _scaled(meta_grad: MetaGrad, weight: float) -> MetaGrad:
