@@ -79,8 +79,9 @@ def _takes_apart(effort: Effort | AsTrained | None) -> bool:
 
 
 def _check_apart(family: AnyFamily, effort: Effort | AsTrained | None) -> None:
-    if family.tokens is not None or not _takes_apart(effort):
-        what = f"a task of {family.name}" if family.tokens is not None else "an effort that keeps the head of its steps"
+    own = family.tokens is not None or family.shared is not None  # it reads texts in its own way
+    if own or not _takes_apart(effort):
+        what = f"a task of {family.name}" if own else "an effort that keeps the head of its steps"
         raise MetaglotError(
             f"reads='apart' is not for {what}: the texts are read in one pass there; read 'both', 'first' or 'second'"
         )
