@@ -110,6 +110,18 @@ def cosine(model: Model) -> Callable[[Examples[Any], AnyFamily], Scores]:
     return learn
 
 
+def learnt(model: Model) -> Callable[[Examples[Any], AnyFamily], Scores]:
+    """Return what the model ranks by without an example: the head that all tasks share."""
+    fit = model.zero_shot(task="choice").fit
+    weight = fit.params["head.weight"][0].double().cpu().numpy()
+
+    def learn(support: Examples[Any], family: AnyFamily) -> Scores:
+        del support
+        return lambda inputs: [own @ weight for own in features_of(model, family, inputs)]
+
+    return learn
+
+
 def regression(model: Model) -> Callable[[Examples[Any], AnyFamily], Scores]:
     """Return logistic regression of right candidates and wrong ones on the same features, both kinds weighed alike."""
 
@@ -166,7 +178,8 @@ def methods_of(args: argparse.Namespace) -> list[Any]:
     found += [FineTune(plain.encoder, by_shot=TUNED)] if args.finetune else []
     for name in args.models:
         model = load(name)
-        found += [Scored("cosine", cosine(model), model.name), *ours(model, args.efforts)]
+        found += [Scored("cosine", cosine(model), model.name), Scored("no-examples", learnt(model), model.name)]
+        found += ours(model, args.efforts)
         found += [FineTune(model.encoder, name="then-finetune", by_shot=TUNED)] if args.finetune else []
     return found
 
