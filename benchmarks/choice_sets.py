@@ -51,7 +51,7 @@ def dialogues(turns: Turns) -> list[int]:
 def with_candidates(turns: Turns, row: int, rng: np.random.Generator) -> dict[str, Any]:
     """Return a turn with its own reply among others of the service, in any order."""
     found, number = among([turn["target"] for turn in turns], row, CANDIDATES, rng)
-    return {"text": turns[row]["source"], "candidates": as_cell(found), "label": str(number)}
+    return {"text": turns[row]["source"], "candidates": as_cell(found), "label": str(number), "turn": row}
 
 
 def test_rows(root: Path) -> Iterator[dict[str, Any]]:
