@@ -29,6 +29,7 @@ BESIDE = {
     "inner/estimators": {"parts", "products"},
     "evaluation/baselines": {"method", "start", "ours", "features", "vectors", "finetune_tokens", "ranked", "shuffled"},
     "families": {
+        *("answer_choice", "answer_windows", "answering", "label_scores", "number_scores", "shared_tools"),
         *("answer_scores", "candidate_tools", "choice", "choice_scores", "records", "tag_counts", "token_tools"),
         *("batches", "choose", "contrast", "family", "head_sizes", "other_kind", "quiet_sklearn", "scoring"),
         *("span_scores", "support_units", "tag_chain", "tag_words", "tagging", "targets"),

@@ -59,6 +59,7 @@ def small(name):
             task |= {"clusters": [4]} if task["kind"] == "sentence-clusters" else {}
             task |= {"clustered": 40, "clusters": 4, "every": 1} if task.get("words") == "curriculum" else {}
             task |= {"batch": 2} if task["kind"] == "plain" else {}
+        changes += ["model.max_length=64"] if any(task["kind"] == "recurring-spans" for task in tasks) else []
         changes.append(f"tasks={json.dumps(tasks)}")
     return load_recipe(RECIPES[name], changes)
 

@@ -125,6 +125,16 @@ def test_a_part_of_a_word_is_no_span_and_short_sentences_are_no_questions():
     assert questions == {"Later what came back home."}
 
 
+def test_a_long_sentence_is_cut_around_the_gap():
+    long = " ".join(f"w{i}" for i in range(30))
+    text = [f"{long} Ann Lee {long}. It rained. Ann Lee left."]
+    made = next(
+        iter(RecurringSpans(most=8, common=1.0, rare=0.0, unanswerable=0.0).questions(passages(text, 200), seed=0))
+    )
+    assert made.question == "w26 w27 w28 w29 what w0 w1 w2 w3"
+    assert made.passage == "It rained. Ann Lee left."
+
+
 def test_numbers_of_rows_are_plain():
     made = next(iter(ALONE.questions(passages(), seed=0)))
     assert type(made.answer.start) is int

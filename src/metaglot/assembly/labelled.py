@@ -22,6 +22,7 @@ from metaglot.data.task_kind import task_of
 from metaglot.data.windows import Window
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
+from metaglot.families.family import AnyFamily
 from metaglot.families.targets import targets_of
 from metaglot.families.token_tools import TokenTools
 from metaglot.models import Backbone
@@ -70,9 +71,14 @@ def _targets(recipe: Recipe, settings: SetSettings, table: pa.Table, backbone: B
     if FAMILIES.exclusive(task):
         return None
     family = family_called(task)
-    values = targets_of(table, family, source=settings.path)
+    return targets_for(table, family, backbone, max_length=recipe.model.max_length, source=settings.path)
+
+
+def targets_for(table: pa.Table, family: AnyFamily, backbone: Backbone, *, max_length: int, source: object) -> Targets:
+    """Return the targets of a table by a family; raise MetaglotError, which names the source, as the family does."""
+    values = targets_of(table, family, source=source)
     tools = family.tokens
-    read = () if tools is None else _windows_read(table, values.targets, tools, backbone, recipe.model.max_length)
+    read = () if tools is None else _windows_read(table, values.targets, tools, backbone, max_length)
     pad_token_id = int(backbone.tokenizer.pad_token_id or 0)
     return targets_by(family, values.targets, pad_token_id=pad_token_id, windows=read)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from metaglot.assembly.recurring import recurring_sources
 from metaglot.assembly.text import TextSource
 from metaglot.config import EpisodeSettings, Recipe
 from metaglot.config import tasks as kinds
@@ -184,6 +185,11 @@ def _pairs(context: _Context, task: kinds.Pairs) -> TaskDistribution:
     )
 
 
+def _recurring_spans(context: _Context, task: kinds.RecurringSpans) -> TaskDistribution:
+    sources = recurring_sources(context.text_source, task, seed=context.seed)
+    return SupervisedTasks(tuple(sources), context.objective, context.shape(task.episodes), "sqrt")
+
+
 def _domain_text(context: _Context, task: kinds.DomainText) -> TaskDistribution:
     return DomainText(context.text_source.blocks, context.text_source.objective(), Passages(task.support, task.query))
 
@@ -199,6 +205,7 @@ MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {
     "documents": _documents,
     "domains": _domains,
     "pairs": _pairs,
+    "recurring-spans": _recurring_spans,
     "domain-lm": _domain_text,
     "plain": _plain,
 }

@@ -104,6 +104,21 @@ class Pairs(Weighted):
     episodes: EpisodeSettings | None = None
 
 
+class RecurringSpans(Weighted):
+    """Questions whose answer is a span that stands twice in a passage (Ram et al. 2021)."""
+
+    kind: Literal["recurring-spans"] = "recurring-spans"
+    passages: int = Field(default=20_000, ge=1, le=MOST)  # at most so many, drawn from all
+    length: int = Field(default=160, ge=8, le=MOST)  # words of a passage, about
+    each: int = Field(default=4, ge=1, le=MOST)  # questions of a passage, at most
+    longest: int = Field(default=8, ge=1, le=MOST)  # words of an answer
+    rare: float = Field(default=0.002, ge=0, le=1)  # a word in no larger share of passages may be an answer alone
+    common: float = Field(default=0.1, ge=0, le=1)  # a word in a larger share neither begins nor ends an answer
+    unanswerable: float = Field(default=0.1, ge=0, lt=1)  # share of questions put to a passage without their answer
+    gap: str = Field(default="what", min_length=1)  # stands in the question where the answer is hidden
+    episodes: EpisodeSettings | None = None
+
+
 class DomainText(Weighted):
     """Adapt to some passages of a domain, then predict the tokens of others."""
 
@@ -127,7 +142,7 @@ def _kind_alone(value: Any) -> Any:
 
 
 TaskSettings = Annotated[
-    Supervised | MaskedWords | SentenceClusters | Documents | Domains | Pairs | DomainText | Plain,
+    Supervised | MaskedWords | SentenceClusters | Documents | Domains | Pairs | RecurringSpans | DomainText | Plain,
     Field(discriminator="kind"),
     BeforeValidator(_kind_alone),
 ]

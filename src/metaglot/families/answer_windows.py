@@ -47,9 +47,9 @@ class AnswerTools:
         places[tokens] = 1
         return {"places": places, "answer": tokens_of(target, window, tokens)}
 
-    def check(self, text: str, target: Answer, name: str) -> None:
-        """Raise MetaglotError for an answer that does not stand in its passage."""
-        placed(target, text, name)
+    def check(self, text: str, target: Answer, name: str) -> Answer:
+        """Return an answer with its place; raise MetaglotError for one that does not stand in its passage."""
+        return placed(target, text, name)
 
     def places(self, window: Window) -> np.ndarray:  # [U, 2]
         """Return the characters of each place, in the order of the objective's units; −1 for "no answer"."""

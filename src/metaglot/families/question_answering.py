@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from metaglot.data.answers import Answer, answer_in, as_cell, checked, plain_answer
-from metaglot.data.labels import Label, is_absent, label_text, scalar_of
+from metaglot.data.labels import Label, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.answer_choice import Part, best_answer
 from metaglot.families.answer_scores import ANSWER_MEASURES, scored_answers
@@ -62,9 +62,9 @@ class AnswerFamily:
     each: str = ""
 
     def read(self, values: Sequence[object], name: Name) -> Read:
-        """Return the answers in their one form; raise MetaglotError for what is none."""
+        """Return the answers in their one form, "" as no answer; raise MetaglotError for what is none."""
         plain = [value if isinstance(value, Answer) else scalar_of(value) for value in values]
-        return Read([None if is_absent(value) else checked(value, None, name(row)) for row, value in enumerate(plain)])
+        return Read([None if value is None else checked(value, None, name(row)) for row, value in enumerate(plain)])
 
     def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
         """Return the answer in each cell, in JSON; an empty cell is not known."""

@@ -72,6 +72,7 @@ class RecurringSpans:
     rare: float = 0.002  # a word that no larger share has may be a span alone
     common: float = 0.1  # a word that a larger share has neither begins nor ends a span
     least: int = 5  # words of a question beside the gap
+    most: int = 40  # a longer sentence is cut on both sides of the gap
     unanswerable: float = 0.1  # share of the questions that are put to another passage, which has no answer
 
     def questions(self, passages: Sequence[Passage], *, seed: int) -> Iterator[Question]:
@@ -137,13 +138,17 @@ class RecurringSpans:
         hidden, kept = (int(n) for n in rng.choice(once, 2, replace=False))
         rest = [n for n in range(len(count)) if n == kept or not count[n]]
         sentence, (first, last) = passage.sentences[hidden], span.places[hidden]
-        before, after = sentence[:first], sentence[last:]
-        if len(rest) < 2 or len(words(before)) + len(words(after)) < self.least:
+        before, after = words(sentence[:first]), words(sentence[last:])
+        if len(rest) < 2 or len(before) + len(after) < self.least:
             return None
+        begin = before[-self.most // 2 :][0][0] if before else 0
+        end = last + after[: self.most // 2][-1][1] if after else last
         text, places = joined([passage.sentences[n] for n in rest])
         start = places[rest.index(kept)][0] + span.places[kept][0]
         answer = Answer(span.text, start, start + len(span.text))
-        return Question(f"{before}{self.gap}{after}", text, answer, passage.group, passage.row)
+        return Question(
+            f"{sentence[begin:first]}{self.gap}{sentence[last:end]}", text, answer, passage.group, passage.row
+        )
 
 
 def passages_of(texts: Sequence[str], documents: Sequence[int], groups: Sequence[int], *, length: int) -> list[Passage]:

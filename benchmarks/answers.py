@@ -1,0 +1,302 @@
+"""Answers in passages: titles of an encyclopedia and kinds of reviews that no training had, on equal draws.
+
+    METAGLOT_DATA=… python -m benchmarks.answers --out results/answers --model RUN [--multitask RUN]
+
+`xquad-en` has the articles of xquad in English: half of the titles give the examples, the other half the questions that
+are judged.  The reviews of subjqa are apart by domain.  RUN was trained on other ones (recipes/answers.yaml), and the
+run of --multitask on the same sets by plain multi-task training.  A shot is a question.  Reviews often have no answer,
+so that "no answer" everywhere is a method of its own, and questions with an answer are shown apart: as they are
+answered, and `forced`, where the most likely part is given even if none was thought likely.
+OUT has results.jsonl and table.md; killed, the same command goes on where it stopped.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.multilabel import interval
+from metaglot.adaptation import Model, load_model
+from metaglot.adaptation.effort import Effort
+from metaglot.adaptation.fit import Fit
+from metaglot.adaptation.shared_head import learnt_head
+from metaglot.adaptation.token_units import token_units
+from metaglot.data.answers import Answer
+from metaglot.data.examples import Examples, Inputs
+from metaglot.data.readers import read_table
+from metaglot.data.splitting import split_sentences
+from metaglot.data.words import words
+from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
+from metaglot.evaluation.baselines import FineTune, FineTuneSettings, ours
+from metaglot.evaluation.baselines.method import Method
+from metaglot.evaluation.baselines.ours import TextPredictor
+from metaglot.evaluation.kinds import draws_by
+from metaglot.evaluation.protocol import Limit
+from metaglot.evaluation.result import Result
+from metaglot.families.answer_scores import ANSWERABLE_F1, scored_answers
+from metaglot.families.family import AnyFamily
+from metaglot.families.question_answering import AnswerFamily
+from metaglot.families.records import Predictions
+from metaglot.families.scoring import Scored
+from metaglot.metric import share
+from metaglot.seeds import fold
+
+FORCED = share(
+    "forced_f1", "forced F1", meaning="answer F1 of questions that have an answer, where one is always given"
+)
+NEVER = -1e6  # the score of "no answer" where an answer is forced
+TUNED = {1: FineTuneSettings(1e-4, 20), 64: FineTuneSettings(1e-4, 40)}
+COLUMNS = {
+    "F1": "answer_f1",
+    "exact": "exact_match",
+    "answerable": "answerable_f1",
+    "forced": FORCED.name,
+    "unanswerable": "unanswerable",
+    "ECE": "answer_ece",
+}
+
+
+@dataclass(frozen=True)
+class Answers(AnswerFamily):
+    """The kind of task, whose scores also tell of forced answers: a prediction has its forced answer in `also`."""
+
+    def score(self, predicted: Predictions, truth: Sequence[Answer]) -> Scored:
+        """Return the scores."""
+        found = super().score(predicted, truth)
+        rows = [(Answer(one.also[0]), real) for one, real in zip(predicted.targets, truth, strict=True) if real]
+        if not rows:
+            return found
+        forced = scored_answers(*zip(*rows, strict=True)).metrics[ANSWERABLE_F1.name]
+        return found._replace(metrics={**found.metrics, FORCED.name: forced}, measures=(*found.measures, FORCED))
+
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """No question has an answer."""
+
+    name: str = "no answer"
+    model: str = "-"
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """There are none."""
+        return {}
+
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None."""
+        del family
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> "NoAnswer":
+        """Return itself."""
+        del support, family, shot, seed
+        return self
+
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return no answer to each question."""
+        return _predictions([Answer(also=("",)) for _ in inputs.texts])
+
+
+@dataclass(frozen=True)
+class Sentence(NoAnswer):
+    """The answer is the sentence that shares most words with the question; of equal ones the first."""
+
+    name: str = "sentence"
+
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return a sentence for each question."""
+        found = [_sentence(question, passage or "") for question, passage in inputs.rows()]
+        return _predictions([Answer(text, also=(text,)) for text in found])
+
+
+def _sentence(question: str, passage: str) -> str:
+    asked = _words(question)
+    return max(split_sentences(passage), key=lambda sentence: len(asked & _words(sentence)), default="")
+
+
+def _words(text: str) -> set[str]:
+    return {text[start:end].lower() for start, end in words(text)}
+
+
+def _predictions(answers: Sequence[Answer]) -> Predictions:
+    return Predictions((), np.zeros((0, 0)), answers)
+
+
+@dataclass(frozen=True)
+class ZeroShot:
+    """The head that the model has learnt, without any example."""
+
+    trained: Model
+    name: str = "zero-shot"
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self.trained.name
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """What is fixed."""
+        return {"weights": self.trained.fingerprint()}
+
+    def why_not(self, family: AnyFamily) -> None:
+        """Return None."""
+        del family
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fit:
+        """Return the head as it is."""
+        del shot
+        encoder, schema = self.trained.encoder, family.schema(support.targets)
+        head = learnt_head(encoder, family, schema)
+        return Fit(encoder, family, schema, head, Effort(steps=0), seed, paired=True)
+
+
+@dataclass(frozen=True)
+class Forced:
+    """A method that says of each question, too, what it would answer if it had to (`Answer.also`)."""
+
+    method: Method
+
+    @property
+    def name(self) -> str:
+        """The name of the method."""
+        return self.method.name
+
+    @property
+    def model(self) -> str:
+        """The name of its model."""
+        return self.method.model
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The settings of the method."""
+        return self.method.settings
+
+    def why_not(self, family: AnyFamily) -> str | None:
+        """Return the reason of the method."""
+        return self.method.why_not(family)
+
+    def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> "ForcedFit":
+        """Return the fitted method."""
+        fitted = self.method.fit(support, family, shot=shot, seed=seed)
+        return ForcedFit(fitted.adapted.fit if isinstance(fitted, TextPredictor) else cast("Fit", fitted))
+
+
+class ForcedFit(NamedTuple):
+    """A fit, and its forced answers."""
+
+    fit: Fit
+
+    def predict(self, inputs: Inputs) -> Predictions:
+        """Return the answers; each has the forced one beside it."""
+        fit = self.fit
+        assert fit.family.tokens is not None
+        units = token_units(fit.encoder, fit.params, fit.family, fit.family.tokens, fit.schema, inputs)
+        plain = fit.predictions(units.units.features.cpu().numpy(), units.places)
+        lowered = np.where((units.places.start < 0)[:, None], NEVER, plain.values)
+        forced = fit.family.decode(lowered, fit.schema, fit.params, units.places)
+        both = zip(plain.targets, forced, strict=True)
+        return plain._replace(targets=[replace(one, also=(other.text,)) for one, other in both])
+
+
+def task_sets(root: Path, names: Sequence[str]) -> list[TaskSet]:
+    """Return the tasks of these names: xquad-LANGUAGE, or a domain of subjqa."""
+    return [_articles(root, name.removeprefix("xquad-")) if name.startswith("xquad-") else _reviews(root, name)
+            for name in names]  # fmt: skip
+
+
+def _articles(root: Path, language: str) -> TaskSet:
+    """Return the articles of a language, half of whose titles are for examples and half for questions to judge."""
+    table = read_table(root / "qa" / "xquad.parquet", cells="answers")
+    table = table.filter(pa.array([one == language for one in table["lang"].to_pylist()]))
+    titles = sorted(set(table["domain"].to_pylist()), key=lambda title: fold(0, "title", title))
+    test = set(titles[::2])
+    split = ["test" if title in test else "train" for title in table["domain"].to_pylist()]
+    return _task(f"xquad-{language}", table.append_column("split", pa.array(split)))
+
+
+def _reviews(root: Path, domain: str) -> TaskSet:
+    table = read_table(root / "qa" / "subjqa.parquet", cells="answers")
+    return _task(domain, table.filter(pa.array([one == domain for one in table["domain"].to_pylist()])))
+
+
+def _task(name: str, table: pa.Table) -> TaskSet:
+    return TaskSet(name, table, draws_by(table, Answers()), family=Answers())
+
+
+def tables(results: Sequence[Result], best: str) -> Iterator[str]:
+    """Yield a table for each task and number of shots: the metrics, and what `best` gains on the answerable."""
+    cells = {(one.task, one.shot, one.draw, one.method): one for one in results}
+    for task in dict.fromkeys(one.task for one in results):
+        for shot in sorted({one.shot for one in results if one.task == task}):
+            mine = [one for one in results if (one.task, one.shot) == (task, shot)]
+            yield f"\n**{task}, {shot} questions**\n"
+            yield f"| method | model | {' | '.join(COLUMNS)} | CPU-s | `{best}` gains in F1 | on the answerable |"
+            yield f"|---|---|{'---:|' * (len(COLUMNS) + 3)}"
+            for method in dict.fromkeys(one.method for one in mine):
+                own = [one for one in mine if one.method == method]
+                beside = [(cells[task, shot, one.draw, best], one) for one in own
+                          if (task, shot, one.draw, best) in cells]  # fmt: skip
+                gains = [_gain(beside, name) if method != best else "" for name in ("answer_f1", "answerable_f1")]
+                numbers = [_mean(own, name) for name in COLUMNS.values()]
+                seconds = f"{fmean(one.cpu_seconds for one in own):.1f}"
+                yield f"| {method} | {Path(own[0].model).name} | {' | '.join([*numbers, seconds, *gains])} |"
+
+
+def _mean(results: Sequence[Result], name: str) -> str:
+    scores = [one.metrics[name] for one in results if name in one.metrics]
+    return f"{100 * fmean(scores):.1f}" if scores else "–"
+
+
+def _gain(beside: Sequence[tuple[Result, Result]], name: str) -> str:
+    gains = [100 * (a.metrics[name] - b.metrics[name]) for a, b in beside if name in a.metrics and name in b.metrics]
+    return interval(gains) if len(gains) > 1 else f"{gains[0]:+.1f}" if gains else ""
+
+
+def main() -> None:
+    """Run what is left of the evaluation, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", required=True, help="a run that was trained on other questions")
+    parser.add_argument("--multitask", help="a run of plain multi-task training on the same questions")
+    parser.add_argument("--tasks", nargs="*", default=["xquad-en", "electronics", "tripadvisor"])
+    parser.add_argument("--shots", type=int, nargs="*", default=[16])
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--finetune-draws", type=int, default=0, help="draws of the plain fine-tune; none if 0")
+    parser.add_argument("--efforts", nargs="*", default=["instant", "fast"])
+    parser.add_argument("--best", default="ours-fast", help="what the gains are of")
+    args = parser.parse_args()
+    model = load(args.model)
+    methods: list[Any] = [NoAnswer(), Sentence(), Forced(ZeroShot(model))]
+    if args.finetune_draws:
+        methods.append(Forced(FineTune(load("builtin:minilm").encoder, by_shot=TUNED)))
+    if args.multitask:
+        joint = load(args.multitask)
+        methods.append(Forced(ZeroShot(joint, "multitask, zero-shot")))
+        methods.append(Forced(FineTune(joint.encoder, name="multitask", by_shot=TUNED)))
+    methods += [Forced(one) for one in ours(model, args.efforts)]
+    limits = (("finetune", Limit(draws=args.finetune_draws)),)
+    plan = Plan(shots=args.shots, draws=args.draws, queries=args.queries, seed=0, limits=limits)
+    for result in evaluate_into(args.out, task_sets(Path(os.environ["METAGLOT_DATA"]), args.tasks), methods, plan):
+        print(json.dumps([*result.cell, round(result.score, 4), result.cpu_seconds]), flush=True)
+    lines = list(tables(read_results(args.out), args.best))
+    (args.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
+    print("\n".join(lines))
+
+
+def load(name: str) -> Model:
+    """Return a model."""
+    model = load_model(name)
+    assert isinstance(model, Model)
+    return model
+
+
+if __name__ == "__main__":
+    main()
