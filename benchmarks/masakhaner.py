@@ -96,7 +96,8 @@ def table(results: Sequence[Result], shot: int, best: str) -> Iterator[str]:
     cells = {(one.method, one.task, one.draw): one for one in rows}
     for method in dict.fromkeys(one.method for one in rows):
         mine = [one for one in rows if one.method == method]
-        each = [100 * fmean(one.score for one in mine if one.task == task) for task in tasks]
+        own = [[100 * one.score for one in mine if one.task == task] for task in tasks]
+        each = [fmean(scores) if scores else float("nan") for scores in own]
         ece, seconds = 100 * fmean(one.metrics["span_ece"] for one in mine), fmean(one.cpu_seconds for one in mine)
         numbers = " | ".join(f"{value:.1f}" for value in (*each, fmean(each), ece, seconds))
         draws = f" ({len({one.draw for one in mine})} draw)" if method in DEAR else ""
