@@ -38,7 +38,7 @@ class Spans(NamedTuple):
 
 def best_answer(passage: str, parts: Sequence[Part]) -> Answer:
     """Return the answer, or that there is none, with its probability."""
-    spans = spans_of(passage, parts)
+    spans = spans_of(passage, parts) if parts else Spans(*(np.zeros(0) for _ in Spans._fields))
     if not len(spans.start):
         return Answer(probability=1.0)
     top = max(0.0, float(spans.log_odds.max()))

@@ -29,14 +29,15 @@ class AnswerTools:
     def windows(self, tokenizer: Any, inputs: Inputs, *, max_length: int, prompt: str, where: str) -> list[Window]:
         """Return the windows of the passages in their order, the question before each of them.
 
-        Raises MetaglotError for questions without passages.
+        A question is read up to half the length of a window.  Raises MetaglotError for questions without passages.
         """
         if inputs.pairs is None:
             raise MetaglotError(
                 "a task of question-answering reads questions and their passages, and no passages were given; give "
                 "mg.Pairs(questions, passages), or in a file the columns question and context"
             )
-        return windows(tokenizer, inputs, max_length=max_length, prompt=prompt, where=where)
+        short = Inputs(_shortened(tokenizer, inputs.texts, max_length // 2), inputs.pairs)
+        return windows(tokenizer, short, max_length=max_length, prompt=prompt, where=where)
 
     def row(self, target: Answer | None, schema: Schema, window: Window) -> Row:
         """Return which tokens are places [T], 0 or 1, and the first and last token of the answer, 0 for none."""
@@ -71,6 +72,17 @@ class AnswerTools:
         having = [bool(tokens_of(target, window, passage_tokens(window))[0]) for window in cut]
         wanted = zlib.crc32(str(cut[0].tokens["input_ids"]).encode()) % WITHOUT > 0
         return cut[having.index(wanted)] if wanted in having else cut[0]
+
+
+def _shortened(tokenizer: Any, questions: Sequence[str], most: int) -> tuple[str, ...]:
+    """Return the questions, those of more tokens than `most` up to there; others are not even tokenised."""
+    cut = list(questions)
+    long = [i for i, question in enumerate(questions) if len(question.encode()) > most]
+    encoded = tokenizer([questions[i] for i in long], add_special_tokens=False).encodings if long else ()
+    for i, one in zip(long, encoded, strict=True):
+        if len(one.ids) > most:
+            cut[i] = questions[i][: one.offsets[most - 1][1]]
+    return tuple(cut)
 
 
 def passage_tokens(window: Window) -> np.ndarray:  # [P]
