@@ -51,6 +51,12 @@ def test_an_answer_is_its_tokens_and_none_where_a_window_does_not_show_all_of_it
     assert TOOLS.places(whole).tolist() == [[-1, -1], *map(list, words(PASSAGE))]
 
 
+def test_an_answer_gets_its_place_in_the_passage():
+    assert TOOLS.check(PASSAGE, Answer("Oslo"), "label 1") == Answer("Oslo", 10, 14)
+    with pytest.raises(MetaglotError, match="label 1: the answer 'Rome' does not stand in the passage"):
+        TOOLS.check(PASSAGE, Answer("Rome"), "label 1")
+
+
 def test_training_reads_a_window_with_the_answer_and_now_and_then_one_without():
     cut = [window(3, 6), window(0, 3)]
     seen = set()
