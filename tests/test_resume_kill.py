@@ -17,6 +17,10 @@ SHORT = (
     "training.warmup=4",
     "validation.every=15",
     "validation.episodes=3",
+    "training.meta_batch=1",
+    "episodes.max_support=8",
+    "episodes.max_query=8",
+    "model.max_length=16",
 )
 PATIENCE = 200.0  # seconds until a test gives up
 
@@ -93,8 +97,8 @@ def whole(tmp_path_factory) -> Path:
 def test_killed_twice(whole, tmp_path):
     rng = np.random.default_rng()
     out, reached = tmp_path / "run", 0
-    for low, high in ((2, 12), (15, 26)):
-        step, pause = int(rng.integers(low, high)), float(rng.uniform(0, 0.1))
+    for low, high in ((2, 12), (15, 24)):
+        step, pause = int(rng.integers(low, high)), float(rng.uniform(0, 0.05))
         process = started(out, resume=reached > 0)
         wait_for(process, out, step)
         time.sleep(pause)
@@ -129,7 +133,7 @@ def test_asked_to_stop(whole, tmp_path, number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pause", [0.6, 1.2, 1.8, 2.4, 3.0, 3.6, 4.2, 4.8])
+@pytest.mark.parametrize("pause", [0.6, 1.8, 3.0, 4.2])
 def test_interrupted_while_it_loads(tmp_path, pause):
     """Ctrl-C at any moment, also before there is anything to save: no traceback, no abort of a C++ extension."""
     process = started(tmp_path / "run", "training.steps=3000")

@@ -71,8 +71,19 @@ def test_an_algorithm_adapts_as_it_trained(compare, asked, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_every_algorithm_by_default(compare, asked, capsys):
-    quick = ["--set", "training.steps=1", "--set", "validation.episodes=1", "--shots", "1", "--draws", "1"]
+def test_every_algorithm_by_default(compare, asked, tmp_path, capsys):
+    quick = [
+        "--groups",
+        f"first={tmp_path / 'first'}",
+        "--set",
+        "training.steps=1",
+        "--set",
+        "validation.episodes=1",
+        "--shots",
+        "1",
+        "--draws",
+        "1",
+    ]
     compare.main([*asked, *quick, "--json"])
     rows = json.loads(capsys.readouterr().out)
     assert [row["algorithm"] for row in rows] == [name for name in ALGORITHMS if name != "transfer"]

@@ -109,7 +109,7 @@ def test_an_interrupt_ends_all_processes_and_keeps_whole_rows(tmp_path, tiny, fi
         "--out",
         str(tmp_path / "o"),
     ]
-    command += ["--efforts", "fast", "--against", "tfidf", "--draws", "500", "--shots", "1,3", "--jobs", "2", "-q"]
+    command += ["--efforts", "instant", "--against", "tfidf", "--draws", "500", "--shots", "1,3", "--jobs", "2", "-q"]
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE) as process:
         file = tmp_path / "o" / "results.jsonl"
         for _ in range(1800):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from metaglot.choices import EFFORTS
 
 pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
-MANY = pytest.mark.parametrize("cases", [40, pytest.param(650, marks=pytest.mark.slow)])
+MANY = pytest.mark.parametrize("cases", [40, pytest.param(250, marks=pytest.mark.slow)])
 WORD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 ODD = (
     WORD
@@ -78,7 +78,7 @@ def test_bad_options(cases, command, handled, desk):
     run()
 
 
-@pytest.mark.parametrize("cases", [20, pytest.param(250, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [20, pytest.param(120, marks=pytest.mark.slow)])
 def test_models_that_are_none(cases, handled, desk, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     inside = ["taken", "saved", "examples.csv", "builtin:", "builtin:tin", "hub:x", "a/b/c", "../x", "~", "~0", "~/x"]
@@ -100,7 +100,7 @@ def test_models_that_are_none(cases, handled, desk, monkeypatch):
     run()
 
 
-@pytest.mark.parametrize("cases", [20, pytest.param(250, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [20, pytest.param(120, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("command", ["adapt", "evaluate"])
 def test_outputs_that_are_taken(cases, command, handled, desk):
     """--force replaces an adaptation, and never anything else."""

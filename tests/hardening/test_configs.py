@@ -9,7 +9,7 @@ from metaglot.config import Recipe, load_recipe, parse_recipe
 from metaglot.errors import MetaglotError
 
 pytestmark = pytest.mark.timeout(900)  # thousands of inputs, on a machine that may be busy
-MANY = pytest.mark.parametrize("cases", [30, pytest.param(700, marks=pytest.mark.slow)])
+MANY = pytest.mark.parametrize("cases", [30, pytest.param(250, marks=pytest.mark.slow)])
 GOOD = "data: {train: [nowhere.csv]}\n"
 WORD = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 HUGE = st.sampled_from([10**30, -(10**30), 1e308, -1e308, float("nan"), float("inf"), 2**63, "1e400", "9" * 40, ""])
@@ -107,7 +107,7 @@ def test_any_override(cases, answered):
     run()
 
 
-@pytest.mark.parametrize("cases", [10, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [10, pytest.param(60, marks=pytest.mark.slow)])
 def test_any_override_of_the_command(cases, handled, tmp_path, monkeypatch):
     """The data are not there: it must end before a model is loaded, and leave the earlier run alone."""
     monkeypatch.chdir(tmp_path)
