@@ -14,10 +14,10 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import FineTune, FineTuneSettings, Plan, TaskSet, baselines, evaluate, ours
 from metaglot.evaluation.baselines import FINETUNE_BY_SHOT, FeatureCache, FrozenLR, FrozenProto, Tfidf
+from metaglot.evaluation.baselines.batch_order import shuffled_batches
 from metaglot.evaluation.baselines.features import FeatureEncoder
 from metaglot.evaluation.baselines.finetune import settings_for
 from metaglot.evaluation.baselines.frozen_proto import prototypes
-from metaglot.evaluation.baselines.shuffled import shuffled_batches
 from metaglot.evaluation.kinds import CLASSES
 
 Texts = Callable[..., tuple[list[str], list[str]]]

@@ -60,7 +60,7 @@ def _ours(method: Ours, support: int, queries: int) -> Work:
         trial = _step_work(SOME, support // 2, support // 2)
         final = _step_work(MANY, support, queries)
         return Work(support + 2 * trial.embedded + final.embedded, 2 * trial.trained + final.trained)
-    effort = method.trained.encoder.effort(method.effort) if isinstance(method.effort, str) else method.effort
+    effort = method.meta_model.encoder.effort(method.effort) if isinstance(method.effort, str) else method.effort
     return _step_work(effort, support, queries) if isinstance(effort, Effort) else Work(support + queries, 10 * support)
 
 

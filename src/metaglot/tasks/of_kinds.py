@@ -77,9 +77,10 @@ def _candidates(source: Source, chosen: Sequence[int], wanted: int, rng: np.rand
         rng.choice(members, min(wanted, len(members)), replace=False) for members in (source.members[c] for c in chosen)
     ]
     found = np.unique(np.concatenate(drawn))
-    bare = round(len(found) * len(source.bare) / max(1, len(source) - len(source.bare)))
-    if bare:
-        found = np.concatenate([found, rng.choice(source.bare, min(bare, len(source.bare)), replace=False)])
+    count = round(len(found) * len(source.unlabelled) / max(1, len(source) - len(source.unlabelled)))
+    if count:
+        more = rng.choice(source.unlabelled, min(count, len(source.unlabelled)), replace=False)
+        found = np.concatenate([found, more])
     return rng.permutation(found)
 
 

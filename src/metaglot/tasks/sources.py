@@ -41,7 +41,7 @@ class Source:
     members: tuple[np.ndarray, ...]  # for each class or label the positions of its examples
     names: tuple[Row | None, ...] = ()  # for each class its name, tokenised; None where the name is no word
     targets: Targets | None = None  # of a kind of task in which an example does not have exactly one class
-    bare: np.ndarray = field(default_factory=lambda: NOTHING)  # positions of examples without any label
+    unlabelled: np.ndarray = field(default_factory=lambda: NOTHING)  # positions of examples without any label
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -49,7 +49,7 @@ class Source:
     @cached_property
     def positions(self) -> np.ndarray:
         """The positions of its examples; sorted where one may be of several classes."""
-        every = np.concatenate([*self.members, self.bare])
+        every = np.concatenate([*self.members, self.unlabelled])
         return every if self.targets is None else np.unique(every)
 
 
@@ -96,10 +96,16 @@ def sources_of(examples: TokenisedSet, select: Selection = Selection(), targets:
         if len(members) >= least:
             name = f"{examples.name}/{group}" if group else examples.name
             info = TaskInfo(name, examples.name, tuple(labels[c] for c, _ in members), tuple(c for c, _ in members))
-            bare = NOTHING if targets is None else targets.bare(rows)
+            unlabelled = NOTHING if targets is None else targets.unlabelled(rows)
             info = info if targets is None else replace(info, family=targets.family.name)
             sources.append(
-                Source(info, examples, tuple(rows_of_class for _, rows_of_class in members), targets=targets, bare=bare)
+                Source(
+                    info,
+                    examples,
+                    tuple(rows_of_class for _, rows_of_class in members),
+                    targets=targets,
+                    unlabelled=unlabelled,
+                )
             )
     if not sources:
         raise MetaglotError(_nothing_left(examples, select, targets, len(labels)))

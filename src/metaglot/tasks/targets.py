@@ -31,7 +31,7 @@ class Targets:
             return {**window.tokens, **self.family.tokens.row(self.of[position], schema, window)}
         return self.family.row(self.of[position], schema)
 
-    def bare(self, rows: np.ndarray) -> np.ndarray:
+    def unlabelled(self, rows: np.ndarray) -> np.ndarray:
         """Return those of the rows that are of no group, such as texts without a label."""
         return rows[np.array([not self.groups[int(i)] for i in rows], dtype=bool)]
 

@@ -21,10 +21,10 @@ from torch import Tensor
 
 from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
+from metaglot.evaluation.baselines.batch_order import shuffled_batches
 from metaglot.evaluation.baselines.finetune_tokens import Steps, token_trajectory
 from metaglot.evaluation.baselines.frozen_proto import prototypes
 from metaglot.evaluation.baselines.method import Fitted, label_numbers, predictions_of
-from metaglot.evaluation.baselines.shuffled import shuffled_batches
 from metaglot.evaluation.baselines.start import Start
 from metaglot.evaluation.baselines.vectors import Vectors
 from metaglot.families.family import AnyFamily

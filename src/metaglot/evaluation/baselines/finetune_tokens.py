@@ -18,7 +18,7 @@ from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.support import head_of
 from metaglot.adaptation.token_units import token_units, window_batch, windows_of
 from metaglot.data.examples import Examples
-from metaglot.evaluation.baselines.shuffled import shuffled_batches
+from metaglot.evaluation.baselines.batch_order import shuffled_batches
 from metaglot.families.family import AnyFamily
 from metaglot.families.token_tools import TokenTools
 from metaglot.seeds import fold

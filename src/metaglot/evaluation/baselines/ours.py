@@ -17,25 +17,25 @@ from metaglot.families.family import AnyFamily
 from metaglot.families.records import Predictions
 
 
-def ours(trained: Model, efforts: Sequence[str | Effort | AsTrained]) -> "tuple[Ours, ...]":
+def ours(model: Model, efforts: Sequence[str | Effort | AsTrained]) -> "tuple[Ours, ...]":
     """Return the model at each effort; efforts that do not change the body share the features of the queries.
 
     Raises MetaglotError for an unknown effort, and for as-trained where no algorithm trained the model.
     """
-    check_is("trained", trained, Model, "a model that metaglot.load returns")
+    check_is("model", model, Model, "a model that metaglot.load returns")
     efforts = [check_effort(effort) for effort in check_all("efforts", efforts, object, "efforts")]
-    queries = FeatureCache(trained.encoder)
+    queries = FeatureCache(model.encoder)
     for effort in efforts:
-        settings_of(effort, trained)
+        settings_of(effort, model)
     distinct = [effort for number, effort in enumerate(efforts) if effort not in efforts[:number]]
-    return tuple(Ours(trained, effort, queries) for effort in distinct)
+    return tuple(Ours(model, effort, queries) for effort in distinct)
 
 
 @dataclass(frozen=True)
 class Ours:
     """The meta-trained model, adapted with an effort."""
 
-    trained: Model
+    meta_model: Model
     effort: str | Effort | AsTrained
     queries: FeatureCache
     label: str = ""  # another name in tables
@@ -49,13 +49,17 @@ class Ours:
     @property
     def model(self) -> str:
         """The name of the meta-trained model."""
-        return self.trained.name
+        return self.meta_model.name
 
     @property
     def settings(self) -> Mapping[str, object]:
         """The recorded choices."""
         name_setting = {} if self.names else {"names": False}
-        return {"effort": settings_of(self.effort, self.trained), "weights": self.trained.fingerprint(), **name_setting}
+        return {
+            "effort": settings_of(self.effort, self.meta_model),
+            "weights": self.meta_model.fingerprint(),
+            **name_setting,
+        }
 
     def why_not(self, family: AnyFamily) -> None:
         """Return None: it learns every kind of task."""
@@ -65,7 +69,7 @@ class Ours:
         """Return the adapted model; where all examples have the same number or labels, a constant."""
         if not family.exclusive and not _is_learnable(family, support.targets):
             return Prior().fit(support, family, shot=shot, seed=seed)
-        adapted = self.trained.adapt(
+        adapted = self.meta_model.adapt(
             *(support.inputs.texts, support.targets),
             task=family.name,
             pairs=support.inputs.pairs,
@@ -109,8 +113,8 @@ def _is_learnable(family: AnyFamily, targets: Sequence[Any]) -> bool:
     return True
 
 
-def settings_of(effort: str | Effort | AsTrained, trained: Model) -> Mapping[str, object]:
+def settings_of(effort: str | Effort | AsTrained, model: Model) -> Mapping[str, object]:
     """Return the settings of an effort; raise MetaglotError for an unknown one."""
     if effort == AUTO:
         return auto_settings()
-    return asdict(trained.encoder.effort(effort) if isinstance(effort, str) else effort)
+    return asdict(model.encoder.effort(effort) if isinstance(effort, str) else effort)
