@@ -32,7 +32,7 @@ from metaglot.adaptation.pair_choice import PAIR_CHOICES, PARTS, best_of, confli
 from metaglot.data.examples import Examples, Inputs
 from metaglot.families.classes.tools import ClassTools
 from metaglot.families.classification import ClassificationFamily
-from metaglot.families.family import Schema
+from metaglot.families.records import Schema
 from metaglot.families.support_units import support_units
 from metaglot.seeds import generator
 
