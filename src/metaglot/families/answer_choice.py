@@ -4,8 +4,8 @@
 
 Each window says how likely a part is beside "no answer" (place 0) in that window.  Where windows err independently and
 at most one part is right, these odds are those over all windows; a part that stands in two windows has the larger ones.
-The answer is the part x with the largest expected F1, Σ_y P(y) F1(x, y) over the likeliest parts y, in characters; none
-is given where P(none) is larger.  Parts begin and end with words.
+The answer is the likeliest part x, which does not depend on how sure the head is; none is given where P(none) is larger
+than its expected F1, Σ_y P(y) F1(x, y) over the likeliest parts y, in characters.  Parts begin and end with words.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ import numpy as np
 
 from metaglot.data.answers import Answer
 from metaglot.data.words import words
-from metaglot.families.answering import LONGEST
+from metaglot.families.heads.answers import LONGEST
 
-LIKELY = 20  # parts that are compared
+LIKELY = 20  # parts that the likeliest one is compared with
 
 
 class Part(NamedTuple):
@@ -45,12 +45,10 @@ def best_answer(passage: str, parts: Sequence[Part]) -> Answer:
     total = np.exp(-top) + np.exp(spans.log_odds - top).sum()
     none, chances = float(np.exp(-top) / total), np.exp(spans.log_odds - top) / total
     likely = np.argsort(-chances, kind="stable")[:LIKELY]
-    expected = _overlaps(spans.start[likely], spans.end[likely]) @ chances[likely]
-    best = int(expected.argmax())
-    if none >= expected[best]:
+    start, end = int(spans.start[likely[0]]), int(spans.end[likely[0]])
+    if none >= _overlaps(start, end, spans.start[likely], spans.end[likely]) @ chances[likely]:
         return Answer(probability=none)
-    start, end = int(spans.start[likely[best]]), int(spans.end[likely[best]])
-    return Answer(passage[start:end], start, end, float(chances[likely[best]]))
+    return Answer(passage[start:end], start, end, float(chances[likely[0]]))
 
 
 def spans_of(passage: str, parts: Sequence[Part]) -> Spans:
@@ -74,8 +72,7 @@ def _of_window(part: Part, where: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     return part.start[i], part.end[j], odds
 
 
-def _overlaps(start: np.ndarray, end: np.ndarray) -> np.ndarray:  # [S] -> [S, S]
-    """Return F1 of the characters of parts."""
-    common = np.minimum(end[:, None], end) - np.maximum(start[:, None], start)
-    size = end - start
-    return 2 * np.maximum(common, 0) / (size[:, None] + size)
+def _overlaps(first: int, last: int, start: np.ndarray, end: np.ndarray) -> np.ndarray:  # [S] -> [S]
+    """Return F1 of the characters of one part and of others."""
+    common = np.minimum(last, end) - np.maximum(first, start)
+    return 2 * np.maximum(common, 0) / (last - first + end - start)

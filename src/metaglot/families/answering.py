@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from metaglot.families.batches import pad_rows
+from metaglot.families.heads.answers import LONGEST
 from metaglot.metric import LOSS, Measures, share
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
@@ -25,7 +26,6 @@ from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Unit
 NAME = "question-answering"
 TINY = 1e-12  # beside the squared length of a state
 NEVER = -1e4  # the score of a token that is no place of an answer
-LONGEST = 30  # tokens of an answer
 OVERLAP = share("token_f1", "F1 of tokens", meaning="mean over windows of F1 of the tokens of answers")
 
 

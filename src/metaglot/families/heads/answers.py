@@ -1,12 +1,13 @@
 """The head of answers: the one that is meta-learnt, changed as far as the examples say.
 
-    ½ Σ_w −log softmax(t·W_first x + o·[none])_first − log softmax(t·W_last x + o·[none])_last
-        + (log t)² / 2σ_t² + o² / 2σ_o²                                 over the windows w: willingness o, sharpness t
+    z_q(i, j) = t (s_i + e_j − s_0 − e_0) − 2o                       parts (i, j) of all windows of question q
+    Σ_q log(1 + Σ_ij exp z_q(i, j)) − z_q(answer)  +  (log t)² / 2σ_t² + o² / 2σ_o²      z of "no answer" is 0
 
-o says how willing the head is to give no answer, t how sure it is.  A few examples say little of 770 weights, so that
-these two numbers come first, and are drawn to those of the learnt head.  The weights themselves move where it pays on
-examples set aside, ρ/2·‖W − W₀‖² from the learnt ones W₀: by a standard error of the mean, or they stay.  Without a
-learnt head W₀ is zero, and ρ is the best one on examples set aside.
+o says how willing the head is to give no answer, t how sure it is: of a question as a whole, as it is decided
+(`answer_choice.py`).  A few examples say little of 770 weights, so that these two numbers come first, and are drawn to
+those of the learnt head.  The weights themselves move where it pays on questions set aside, down the cross-entropy of
+windows plus ρ/2·‖W − W₀‖² from the learnt ones W₀: by a standard error of the mean, or they stay.  Without a learnt
+head W₀ is zero, and ρ is the best one on questions set aside.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from metaglot.families.support_units import SupportUnits
 NEVER = -1e4  # the score of no place
 SHARPNESS, WILLINGNESS = 0.5, 2.0  # σ_t and σ_o
 PENALTIES = (0.01, 0.1, 1.0)  # ρ, for the sum over windows
+LONGEST = 30  # places of an answer
 FOLDS = 4
 LEAST = 8  # examples, from which on the weights may move
 ROUNDS = 60
@@ -70,21 +72,53 @@ def zero_head(features: Tensor) -> AnswerHead:
     return AnswerHead(features.new_zeros(2, features.shape[1]), features.new_zeros(2))
 
 
+class Odds(NamedTuple):
+    """The parts of all windows of some questions."""
+
+    part: Tensor  # [P], log odds beside "no answer"
+    owner: Tensor  # [P], the number of the question
+    answer: Tensor  # [Q], the place of the answer among the parts; −1 for none
+
+
+def odds_of(windows: PaddedWindows, head: AnswerHead) -> Odds:
+    """Return the parts; the answer of a question is that of its first window that has it."""
+    first, last = _scores(windows, head).double().unbind(-1)
+    number = windows.owner.unique(return_inverse=True)[1]
+    at = torch.arange(first.shape[1], device=first.device)
+    apart = at[None, :] - at[:, None]
+    inside = (apart >= 0) & (apart < LONGEST) & (at[:, None] > 0)
+    inside = inside & windows.there[:, :, None] & windows.there[:, None, :]
+    window, i, j = inside.nonzero().unbind(1)
+    part = first[window, i] + last[window, j] - first[window, 0] - last[window, 0]
+    right = ((i == windows.answer[window, 0]) & (j == windows.answer[window, 1])).nonzero()[:, 0].flip(0)
+    answer = torch.full((int(number.max()) + 1,), -1, device=first.device)
+    answer[number[window[right]]] = right
+    return Odds(part, number[window], answer)
+
+
+def question_nats(odds: Odds, sharp: Tensor, willing: Tensor) -> Tensor:  # [Q]
+    """Return −log P of the answer of each question, or of none."""
+    z = sharp * odds.part - 2 * willing
+    count = len(odds.answer)
+    most = torch.zeros(count, dtype=z.dtype, device=z.device).scatter_reduce(0, odds.owner, z.detach(), "amax")
+    total = torch.zeros_like(most).index_add(0, odds.owner, (z - most[odds.owner]).exp())
+    whole = most + (total + (-most).exp()).log()
+    return whole - torch.where(odds.answer < 0, 0.0, z[odds.answer.clamp(min=0)])
+
+
 def calibrated(windows: PaddedWindows, head: AnswerHead) -> AnswerHead:
-    """Return the head with the sharpness and the willingness to give no answer that suit the windows."""
-    scores = _scores(windows, head)
-    none = torch.zeros_like(scores)
-    none[:, 0] = 1
-    at = torch.zeros(2, dtype=torch.float64)
+    """Return the head with the sharpness and the willingness to give no answer that suit the questions."""
+    odds = odds_of(windows, head)
 
     def loss(at: Tensor) -> Tensor:
-        nats = _nats(at[0].exp() * scores + at[1] * none, windows).sum()
+        nats = question_nats(odds, at[0].exp(), at[1]).sum()
         return nats + (at[0] / SHARPNESS) ** 2 / 2 + (at[1] / WILLINGNESS) ** 2 / 2
 
-    sharp, willing = minimised(loss, at).tolist()
-    weight = torch.tensor(sharp).exp().item() * head.weight
+    found = minimised(loss, torch.zeros(2, dtype=torch.float64))
+    sharp, willing = float(found[0].exp()), float(found[1])
+    weight = sharp * head.weight
     weight[:, -1] += willing
-    return AnswerHead(weight, torch.tensor(sharp).exp().item() * head.bias)
+    return AnswerHead(weight, sharp * head.bias)
 
 
 def _best_penalty(windows: PaddedWindows, start: AnswerHead, learnt: bool) -> float | None:
@@ -105,10 +139,11 @@ def _best_penalty(windows: PaddedWindows, start: AnswerHead, learnt: bool) -> fl
 
 
 def _judged(windows: PaddedWindows, aside: Tensor, start: AnswerHead, learnt: bool, penalty: float | None) -> Tensor:
-    """Return the nats of the windows set aside, by a head that was made of the others."""
+    """Return the nats of the questions set aside, by a head that was made of the others."""
     inside, outside = (PaddedWindows(*(value[rows] for value in windows)) for rows in (~aside, aside))
     head = start if penalty is None else _moved(inside, start, penalty)
-    return _nats(_scores(outside, calibrated(inside, head) if learnt else head), outside)
+    odds = odds_of(outside, calibrated(inside, head) if learnt else head)
+    return question_nats(odds, odds.part.new_ones(()), odds.part.new_zeros(()))
 
 
 def _moved(windows: PaddedWindows, start: AnswerHead, penalty: float) -> AnswerHead:
