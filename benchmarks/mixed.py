@@ -92,7 +92,7 @@ def trained(folder: Path, recipe: Recipe) -> None:
 
 
 def table(results: Mapping[str, Sequence[Result]]) -> Iterator[str]:
-    """Yield the lines of a table; gains are positive where a run is better, ± is 95 % over tasks and draws."""
+    """Yield the lines of a table: gains are points, or hundredths of a star, above 0 where the first run is better."""
     runs = ("base", "alone", *MIXED)
     gains = ("scaled − alone", "pcgrad − alone", "pcgrad − scaled", "pcgrad − base")
     yield f"| kind | metric | {' | '.join(runs)} | {' | '.join(gains)} |"
@@ -100,12 +100,13 @@ def table(results: Mapping[str, Sequence[Result]]) -> Iterator[str]:
     for kind, own in results.items():
         cells = {("alone" if one.method == kind else one.method, one.task, one.draw): one for one in own}
         metric, digits = own[0].metric, 1 if own[0].metric.scale > 1 else 3
+        factor = max(100.0, metric.scale)  # hundredths of a star for numbers
         where = sorted({(one.task, one.draw) for one in own})
         here = [name for name in runs if (name, *where[0]) in cells]
         means = {name: fmean(cells[name, *at].score for at in where) for name in here}
         differences = [gain.split(" − ") for gain in gains]
         found = [
-            interval([metric.scale * metric.gain(cells[a, *at].score, cells[b, *at].score) for at in where])
+            interval([factor * metric.gain(cells[a, *at].score, cells[b, *at].score) for at in where])
             if a in here and b in here
             else ""
             for a, b in differences
