@@ -1,6 +1,6 @@
 """Choosing the right reply among twenty, on services that nothing was trained on, from ten dialogues each.
 
-    python -m benchmarks.choice --out FOLDER [--models RUN …] [--efforts instant fast]
+    python -m benchmarks.choice --out FOLDER [--trained RUN] [--efforts instant fast]
 
 with METAGLOT_DATA set; `docs/results/choice.md` has the table.  All methods have the same draws: 10 dialogues of a
 service are learnt from, and turns of other dialogues are judged (`benchmarks/choice_sets.py`).
@@ -176,8 +176,8 @@ def methods_of(args: argparse.Namespace) -> list[Any]:
     ]
     found = found if args.floors else []
     found += [FineTune(plain.encoder, by_shot=TUNED)] if args.finetune else []
-    for name in args.models:
-        model = load(name)
+    if args.trained:
+        model = load(args.trained)
         found += [Scored("cosine", cosine(model), model.name), Scored("no-examples", learnt(model), model.name)]
         found += ours(model, args.efforts)
         found += [FineTune(model.encoder, name="then-finetune", by_shot=TUNED)] if args.finetune else []
@@ -190,7 +190,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--beside", type=Path, nargs="*", default=[], help="results of other models for the table")
     parser.add_argument("--model", default="builtin:mini", help="the model of the floors")
-    parser.add_argument("--models", nargs="*", default=[], help="models that are adapted, such as runs")
+    parser.add_argument("--trained", help="a model that is adapted, such as a run of recipes/choice.yaml")
     parser.add_argument("--efforts", nargs="*", default=["instant", "fast"])
     parser.add_argument("--best", help='what the gains are of, such as "ours-fast choice"; the last of ours if absent')
     parser.add_argument("--draws", type=int, default=DRAWS)
