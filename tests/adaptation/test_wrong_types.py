@@ -65,7 +65,9 @@ def calls(model: Model, adapted: Adapted, folder: Path) -> dict[str, Call]:
             {**lists, "labels": "", "task": "none", "effort": "", "seed": "number", "names": "truth"}
             | {"seconds": "none, number, fraction", "reads": "none"},
         ),
-        "Model.zero_shot": Call(model.zero_shot, {"labels": ["post", "money"]}, {"labels": "set", "names": "none"}),
+        "Model.zero_shot": Call(
+            model.zero_shot, {"labels": ["post", "money"]}, {"labels": "set none", "names": "none", "task": "none"}
+        ),
         "Model.embed": Call(model.embed, texts, lists),
         "Model.cut": Call(model.cut, texts, lists),
         "Model.effort": Call(model.effort, {"name": "fast"}, {"name": ""}),
