@@ -73,13 +73,16 @@ def groups(meta: str, joint: str) -> Mapping[str, Callable[[], Sequence[Any]]]:
         head = of_run(joint, "masakhaner", LABELS)
         return [HeadedFineTune(load(joint).encoder, "joint-finetune", head, {5: TUNED, 20: TUNED}, LOWER)]
 
+    def transfer_stepped() -> Sequence[Any]:
+        return [_effort(load(joint), "fast", "joint-fast")]
+
     def learnt() -> Sequence[Any]:
         return [_effort(load(meta), "instant", "ours-instant")]
 
     def stepped() -> Sequence[Any]:
         return [_effort(load(meta), "fast", "ours-fast")]
 
-    every = (frozen, transfer, learnt, stepped, transfer_finetune, finetune)
+    every = (frozen, transfer, transfer_stepped, learnt, stepped, transfer_finetune, finetune)
     return {one.__name__.replace("_", "-"): one for one in every}
 
 
