@@ -57,7 +57,7 @@ class AnswerFamily:
     shared: SharedAnswers = field(default_factory=SharedAnswers)
     decision: None = None
     probable: bool = True
-    steps: int = 20
+    steps: int = 0  # 20 and 6 steps on 16 questions lost to none (docs/howto/answers.md)
     measures: Measures = ANSWER_MEASURES
     each: str = ""
 
