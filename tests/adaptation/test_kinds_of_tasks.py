@@ -30,7 +30,7 @@ def test_it_learns_saves_and_comes_back(model, tmp_path, kind, effort):
     asked = seconds(kind, len(ASKED))
     assert adapted.fit.family.name == kind
     found = adapted.predictions(ASKED, asked)
-    units = {"tagging": sum(len(words(text)) for text in ASKED), "choice": 10, "question-answering": 17}.get(kind, 3)
+    units = {"tagging": sum(len(words(text)) for text in ASKED), "choice": 10, "question-answering": 14}.get(kind, 3)
     assert found.values.shape == (units, len(found.outputs))
     assert len(found.targets) == 3
     assert np.isfinite(found.values).all()
