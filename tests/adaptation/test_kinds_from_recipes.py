@@ -56,7 +56,7 @@ def recipe(tiny, tmp_path):
         group = {} if name == "transfer" else {"group_by": ["domain"]}
         return parse_recipe(
             {
-                "model": {"name": "builtin:tiny", "max_length": 12, "precision": "fp32"},
+                "model": {"name": "builtin:tiny", "max_length": 16, "precision": "fp32"},
                 "data": {
                     "root": str(tmp_path),
                     "train": [{"path": "train.csv", **own, **group}],

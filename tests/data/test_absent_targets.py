@@ -1,4 +1,4 @@
-"""What says that a value is absent, from Python and from files: no label of several, and a gap of all other kinds."""
+"""What says that a value is absent, from Python and from files: no label of several, no answer in files, else a gap."""
 
 import csv
 import json
@@ -11,10 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.targets import TARGETS
+from tests.targets import TARGETS, seconds
 
 from metaglot import MetaglotError
 from metaglot.choices import FAMILIES
+from metaglot.data.answers import Answer
 from metaglot.data.readers import read_table
 from metaglot.data.target_facts import look_of
 from metaglot.data.task_kind import cells_of
@@ -46,15 +47,23 @@ FILES: dict[str, Any] = {
 }
 
 
+WORDS = {("question-answering", name) for name in ("b.csv", "c.csv", "d.jsonl")}
+"""Files whose words would be an answer, so that they must stand in the passage."""
+
+
 def known(kind: str) -> list[Any]:
     """Three targets, as files have them; none of them is empty."""
-    if kind == "tagging":
+    if kind in ("tagging", "question-answering"):
         return [FAMILIES[kind]().plain(one) for one in TARGETS[kind] if one][:3]
+    if kind == "choice":
+        return [FAMILIES[kind]().plain(one) for one in TARGETS[kind]][:3]
     return [sorted(one) if isinstance(one, set) else one for one in TARGETS[kind] if one != set()][:3]
 
 
-def write(path: Path, targets: list[Any]) -> Path:
+def write(path: Path, targets: list[Any], pairs: list[str] | None = None) -> Path:
     rows = [{"text": f"text {i} and more", "label": target} for i, target in enumerate(targets)]
+    if pairs:
+        rows = [{**row, "text_pair": pair} for row, pair in zip(rows, pairs, strict=True)]
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pandas(pd.DataFrame(rows)), path)
     elif path.suffix == ".json":
@@ -63,21 +72,25 @@ def write(path: Path, targets: list[Any]) -> Path:
         path.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     else:
         with path.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.DictWriter(out, ["text", "label"], delimiter="\t" if path.suffix == ".tsv" else ",")
+            writer = csv.DictWriter(out, list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
             writer.writeheader()
             writer.writerows({**row, "label": cell(row["label"])} for row in rows)
     return path
 
 
 def cell(target: Any) -> Any:
-    """A target as a cell of csv: labels joined, spans in JSON."""
+    """A target as a cell of csv: labels joined, spans and answers in JSON."""
+    if isinstance(target, dict):
+        return json.dumps(target)
     if not isinstance(target, list):
         return target
     return "|".join(target) if isinstance(target[0], str) else json.dumps(target)
 
 
-@pytest.mark.parametrize("kind", TARGETS)
-@pytest.mark.parametrize("absent", PYTHON)
+@pytest.mark.parametrize(
+    ("kind", "absent"),
+    [(kind, one) for kind in TARGETS for one in PYTHON if kind != "question-answering" or type(PYTHON[one]) is not str],
+)
 def test_python_says_that_a_target_is_absent(kind, absent):
     targets, notes = FAMILIES[kind]().read([*known(kind), PYTHON[absent]], lambda row: f"label number {row + 1}")
     assert targets[3] == (frozenset() if kind == "multilabel" else None)
@@ -85,15 +98,24 @@ def test_python_says_that_a_target_is_absent(kind, absent):
     assert ("1 of 4 texts have no label" in " ".join(notes)) == (kind == "multilabel")
 
 
-@pytest.mark.parametrize("kind", TARGETS)
-@pytest.mark.parametrize("name", FILES)
+def test_of_answers_a_string_is_one_and_an_empty_one_is_none():
+    family, name = FAMILIES["question-answering"](), "label number {}".format
+    assert family.read(["NaN", "<NA>", ""], name).targets == [Answer("NaN"), Answer("<NA>"), Answer()]
+    with pytest.raises(MetaglotError, match="an answer has letters or digits"):
+        family.read([" "], name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind in TARGETS for name in FILES if (kind, name) not in WORDS],
+)
 def test_a_file_says_it_and_the_same_is_read(kind, name, tmp_path):
     absent = FILES[name]
-    if kind == "multilabel" and name == "b.parquet":
-        absent = None  # a list cannot be NaN in Parquet
-    table = read_table(write(tmp_path / name, [*known(kind), absent]), cells=cells_of(kind))
+    if kind in ("multilabel", "question-answering") and name == "b.parquet":
+        absent = None  # a list, or a structure, cannot be NaN in Parquet
+    table = read_table(write(tmp_path / name, [*known(kind), absent], seconds(kind, 4)), cells=cells_of(kind))
     read = targets_of(table, FAMILIES[kind](), source=name)
-    assert read.targets[3] == (frozenset() if kind == "multilabel" else None)
+    assert read.targets[3] == {"multilabel": frozenset(), "question-answering": Answer()}.get(kind)
     assert None not in read.targets[:3]
     if kind == "multilabel":
         look = look_of(kind)

@@ -49,7 +49,7 @@ def test_a_probability_makes_no_other_span():
         ([(3, 3, "PER")], ["goes from 3 to 3, so it is empty"]),
         ([(3, 4, "PER")], ["white space alone"]),
         ([(-1, 3, "PER")], ["start is -1, not a place in the text"]),
-        ([(0, 3.0, "PER")], ["end is 3.0"]),
+        ([(0, 2.5, "PER")], ["end is 2.5"]),
         ([(True, 3, "PER")], ["start is True"]),
         ([(0, 3, "")], ["has the label '', which is no name"]),
         ([(0, 3, 1)], ["has the label 1, which is no name"]),

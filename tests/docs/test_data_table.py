@@ -86,7 +86,7 @@ def test_the_published_page_lists_what_recipes_read(tool: ModuleType) -> None:
         if data.root.startswith("$METAGLOT_DATA"):
             folder = data.root.removeprefix("$METAGLOT_DATA").strip("/")
             read |= {
-                normpath(f"{folder}/{one.path.removesuffix('.parquet')}.parquet")
+                normpath(f"{folder or '.'}/{one.path.removesuffix('.parquet')}.parquet")
                 for one in (*data.train, *data.validation)
             }
     assert len(read) >= 28

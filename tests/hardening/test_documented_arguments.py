@@ -51,7 +51,7 @@ def calls(model: Model, folder: Path) -> dict[str, Call]:
             plan._asdict(),
             {"shots": "", "draws": "number", "queries": "number", "seed": "number", "limits": ""},
         ),
-        "ours": Call(ours, {"trained": model, "efforts": ["instant"]}, {"trained": "", "efforts": ""}),
+        "ours": Call(ours, {"model": model, "efforts": ["instant"]}, {"model": "", "efforts": ""}),
         "baselines": Call(
             baselines, {"names": ["tfidf"], "backbone": model}, {"names": "", "backbone": "", "multitask": "none"}
         ),
