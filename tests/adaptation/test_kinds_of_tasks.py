@@ -47,6 +47,12 @@ def test_it_learns_saves_and_comes_back(model, tmp_path, kind, effort):
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
+def test_by_default_steps_are_taken_where_few_examples_gain_by_them(model, kind):
+    adapted = model.adapt(TEXTS[:8], targets(kind, 8), task=kind, pairs=seconds(kind, 8))
+    assert adapted.effort == model.effort("fast" if adapted.fit.family.steps else "instant")
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_examples_are_added_and_taken_out_as_if_adapted_anew(model, kind):
     whole = model.adapt(TEXTS, targets(kind), task=kind, pairs=seconds(kind), effort="instant")
     first = model.adapt(TEXTS[:9], targets(kind, 9), task=kind, pairs=seconds(kind, 9), effort="instant")

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 from metaglot.algorithms import AnyAlgorithm, GradientBased, adapting, build_algorithm
 from metaglot.data.arguments import check_all, check_choice, check_number, check_switch, check_whole
 from metaglot.errors import MetaglotError
+from metaglot.families.family import AnyFamily
 from metaglot.inner import Adam, first_order
 from metaglot.models import All, HeadOnly, Named, Prototypes, Scope
 from metaglot.types import Budget, Params
@@ -158,6 +159,11 @@ EFFORTS: dict[str, Effort] = {
 best of {1e-4, 2e-4, 4e-4} after a run of recipes/english.yaml, on seven tasks that nothing trains on (docs/tuning.md).
 `thorough` is the best long one of {5e-5, 1e-4} × {8, 20, 40} by `benchmarks/tune.py`.
 """
+
+
+def usual_effort(family: AnyFamily) -> str:
+    """Return the effort of a kind of task where none is named: without steps where few examples do not gain by them."""
+    return "fast" if family.steps else "instant"
 
 
 def check_effort(effort: object) -> str | Effort | AsTrained:

@@ -16,7 +16,7 @@ from metaglot.adaptation.arguments import check_seconds
 from metaglot.adaptation.auto import fit_auto
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.choice import SECONDS
-from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort
+from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort, usual_effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fitting import fit_examples
 from metaglot.adaptation.from_names import fit_names, fit_nothing
@@ -88,7 +88,7 @@ class Model:
         *,
         task: str | None = None,
         pairs: Sequence[str] | None = None,
-        effort: str | Effort | AsTrained = "fast",
+        effort: str | Effort | AsTrained | None = None,
         seed: int = 0,
         names: Names = True,
         seconds: float | None = None,
@@ -113,9 +113,10 @@ class Model:
             be chosen for.
         pairs : list of str, optional
             The second text of each example, where it is a pair.
-        effort : {"instant", "fast", "thorough", "auto", "as-trained"} or Effort, default="fast"
+        effort : {"instant", "fast", "thorough", "auto", "as-trained"} or Effort, optional
             How much work it does: `instant` is a head in closed form, `fast` and `thorough` take gradient steps,
-            `auto` finds out whether steps pay, `as-trained` does what the meta-trained algorithm does.
+            `auto` finds out whether steps pay, `as-trained` does what the meta-trained algorithm does.  By default it
+            is `fast`, and `instant` for numbers, answers and choices, which few examples do not teach by steps.
         seed : int, default=0
             The seed of the gradient steps.
         names : bool or Mapping of label to str, default=True
@@ -154,7 +155,8 @@ class Model:
         """
         family, labels = check_task(task, labels, texts)
         examples = check_examples(family, texts, labels, pairs)
-        effort, seed, seconds = check_effort(effort), check_whole("seed", seed), check_seconds("seconds", seconds)
+        effort = check_effort(usual_effort(family) if effort is None else effort)
+        seed, seconds = check_whole("seed", seed), check_seconds("seconds", seconds)
         check_words("names", names, switch=True)
         if reads is not None:
             check_reads(reads)

@@ -64,12 +64,13 @@ def adapt(
         typer.Option(help="In place of a file of examples: names of classes that are words, with commas."),
     ] = None,
     effort: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="instant (closed form), fast or thorough (gradient steps), auto (chosen by a trial), as-trained (with "
-            "the algorithm that trained the run)."
+            "the algorithm that trained the run).  By default fast, and instant for numbers, answers and choices.",
+            show_default=False,
         ),
-    ] = "fast",
+    ] = None,
     goal: Annotated[
         str | None,
         typer.Option(
@@ -131,7 +132,8 @@ def adapt(
     if goal is not None and _is_given(context, "effort"):
         raise MetaglotError("--effort has no use beside --goal, which tries one effort after another; drop one of them")
     if goal is None and seconds is not None and effort != "auto":
-        raise MetaglotError(f"--seconds has no use with --effort {effort}: {SECONDS_HINT}")
+        given = f"with --effort {effort}" if effort else "without --effort auto or --goal"
+        raise MetaglotError(f"--seconds has no use {given}: {SECONDS_HINT}")
     check_task(task)
     _check(model, out, effort=effort, seconds=seconds, force=force)
     context.with_resource(writing(out))
@@ -210,7 +212,7 @@ def _adapt(
     model: "Model",
     labelled: LabelledExamples,
     *,
-    effort: str,
+    effort: str | None,
     goal: float | None,
     seconds: float | None,
     seed: int,
@@ -272,11 +274,11 @@ def _print_outcome(adapted: "Adapted", out: Path, metric: Metric, score: float |
     tell(f"try: metaglot predict {out} {input_words}")
 
 
-def _check(model: str, out: Path, *, effort: str, seconds: float | None, force: bool) -> None:
+def _check(model: str, out: Path, *, effort: str | None, seconds: float | None, force: bool) -> None:
     from metaglot.cli.shared.checks import check_efforts
     from metaglot.data.folders import check_target
 
-    check_efforts([effort], model)
+    check_efforts([] if effort is None else [effort], model)
     if seconds is not None and not seconds >= 0:
         raise MetaglotError(f"--seconds {seconds}: expected 0 or more, e.g. 120")
     check_target(out, force=force)
