@@ -25,7 +25,9 @@ def tagging_episode(seed: int = 0, *, vocab: int, texts: int = 8) -> Episode:
             tags[torch.rand(count, generator=rng) < 0.2] = UNJUDGED
             words = torch.stack([torch.arange(count), torch.arange(count) + 1], 1)
             looks = torch.zeros(count, LOOKS)
-            rows.append({"input_ids": ids.tolist(), "words": words, "looks": looks, "tags": tags})
+            rows.append(
+                {"input_ids": ids.tolist(), "words": words, "looks": looks, "tags": tags, "others": tags < -100}
+            )
         return objective.collate(rows)
 
     return Episode(TAGS, objective, batch(), batch())

@@ -113,7 +113,13 @@ def test_features_are_words_with_their_neighbours():
 def test_a_batch_is_scored_by_what_is_judged():
     objective = Tagging()
     rows = [
-        {"input_ids": [5] * n, "words": np.zeros((n, 2)), "looks": np.zeros((n, LOOKS)), "tags": tags}
+        {
+            "input_ids": [5] * n,
+            "words": np.zeros((n, 2)),
+            "looks": np.zeros((n, LOOKS)),
+            "tags": tags,
+            "others": [0] * n,
+        }
         for n, tags in ((3, [1, 2, 0]), (4, [UNJUDGED, 0, 3, 1]), (0, []))
     ]
     rows[2]["input_ids"] = [5]
@@ -131,6 +137,17 @@ def test_a_batch_is_scored_by_what_is_judged():
     wide = concatenate(batch, objective.collate(rows[:1]))
     assert objective.judged(wide) == 9
     assert float(objective.loss(torch.zeros(1, 1, 5), objective.collate(rows[2:]))) == 0.0
+
+
+def test_words_of_a_label_that_a_task_leaves_out_are_not_judged_in_the_whole_set(tokenizer):
+    (window,) = cut(tokenizer, "Ann is in Oslo")
+    spans = (Span(0, 3, "PER"), Span(10, 14, "LOC"))
+    row = WordTools().row(spans, FAMILY.schema([spans[1:]]), window)
+    assert (row["tags"].tolist(), row["others"].tolist()) == ([0, 0, 0, 1], [True, False, False, False])
+    batch = Tagging().collate([{**window.tokens, **row}])
+    assert Tagging().judged(batch) == 4
+    of_set = Tagging().of_data_set(batch, TaskInfo("t", "t", ("LOC",), (2,)))
+    assert of_set["tags"].tolist() == [[UNJUDGED, 0, 0, 5]]
 
 
 def test_tags_that_cannot_be_are_spans_all_the_same():

@@ -32,11 +32,17 @@ class WordTools:
         return windows(tokenizer, inputs, max_length=max_length, prompt=prompt, where=where)
 
     def row(self, target: Spans | None, schema: Schema, window: Window) -> Row:
-        """Return the tokens [W, 2], look [W, 12] and tag [W] of each word that has a token, or is the window's own."""
+        """Return the tokens [W, 2], look [W, 12] and tag [W] of each word that has a token, or is the window's own.
+
+        `others` [W] says which words have a label that the schema leaves out; their tag is O.
+        """
         chosen, own = _seen(window)
+        spans, types = target or (), {label_text(one): i for i, one in enumerate(schema.outputs)}
         tags = np.full(len(chosen), UNJUDGED)
-        tags[own] = tags_of(chosen, target or (), {label_text(one): i for i, one in enumerate(schema.outputs)})[own]
-        return {"words": tokens_of(window, chosen), "looks": looks(window.text, chosen), "tags": tags}
+        tags[own] = tags_of(chosen, spans, types)[own]
+        every = tags_of(chosen, spans, dict.fromkeys((span.label for span in spans), 0))
+        words = {"words": tokens_of(window, chosen), "looks": looks(window.text, chosen)}
+        return {**words, "tags": tags, "others": (tags == 0) & (every > 0)}
 
     def check(self, text: str, target: Spans, name: str) -> Spans:
         """Return the spans; raise MetaglotError for one that leaves the text, or marks white space alone."""

@@ -36,15 +36,16 @@ class Tagging:
     name: str = "tagging"
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """Return the rows as one batch: words [B, W, 2], looks [B, W, 12] and tags [B, W], padded on the right."""
+        """Return the rows as one batch, padded on the right: words [B, W, 2], looks [B, W, 12], tags, others [B, W]."""
         most = max(1, *(len(row["tags"]) for row in rows))
         words = np.zeros((len(rows), most, 2), np.int64)
         looks = np.zeros((len(rows), most, LOOKS), np.float32)
-        tags = np.full((len(rows), most), UNJUDGED)
+        tags, others = np.full((len(rows), most), UNJUDGED), np.zeros((len(rows), most), bool)
         for i, row in enumerate(rows):
             n = len(row["tags"])
             words[i, :n], looks[i, :n], tags[i, :n] = row["words"], row["looks"], row["tags"]
-        own = {"words": words, "looks": looks, "tags": tags}
+            others[i, :n] = row["others"]
+        own = {"words": words, "looks": looks, "tags": tags, "others": others}
         arrays = {name: torch.from_numpy(value) for name, value in own.items()}
         return {**pad_rows(rows, pad_token_id=self.pad_token_id), **arrays}
 
@@ -74,11 +75,15 @@ class Tagging:
         return int((batch["tags"] != UNJUDGED).sum())
 
     def of_data_set(self, batch: Batch, task: TaskInfo) -> Batch:
-        """Return the batch with the tags of the labels' numbers in the whole data set."""
+        """Return the batch with the tags of the labels' numbers in the whole data set.
+
+        Words of a label that the task leaves out are O in the task, and not judged in the whole set, which has it.
+        """
         tags = batch["tags"]
         classes = torch.tensor([0, *task.classes], device=tags.device)  # those of O are not used
         place = (tags + 1).clamp(min=0) // 2
-        return {**batch, "tags": torch.where(tags > 0, 2 - tags % 2 + 2 * classes[place], tags)}
+        moved = torch.where(tags > 0, 2 - tags % 2 + 2 * classes[place], tags)
+        return {**batch, "tags": moved.masked_fill(batch["others"], UNJUDGED)}
 
     def predict(self, logits: Tensor) -> Tensor:  # [B, W]
         """Return the likeliest tags that can be."""
