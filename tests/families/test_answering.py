@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch.nn.functional import log_softmax, normalize
 
+from metaglot import load
 from metaglot.data.answers import Answer
+from metaglot.data.examples import Inputs
 from metaglot.data.windows import Window
 from metaglot.data.words import words
 from metaglot.errors import MetaglotError
@@ -71,7 +73,6 @@ def test_questions_need_passages_and_long_ones_are_cut(tiny):
     from transformers import AutoTokenizer
 
     from metaglot.data.builtin import fetch
-    from metaglot.data.examples import Inputs
 
     with pytest.raises(MetaglotError, match="no passages were given"):
         TOOLS.windows(None, Inputs(("Who?",)), max_length=32, prompt="", where="m")
@@ -159,9 +160,22 @@ def test_a_part_begins_and_ends_with_words_and_no_place_is_no_answer():
     assert best_answer(PASSAGE, []) == Answer()
 
 
-def test_places_of_several_windows_and_inputs_are_decoded():
-    from metaglot.data.examples import Inputs
+def test_an_answer_keeps_the_marks_that_a_tokenizer_drops(tiny):
+    tokenizer = load(tiny).encoder.backbone.tokenizer
+    for passage in ("in Cafe\u0301 now", "\u0938\u0947 \u0915\u0947 now"):  # the signs of vowels stand last in Hindi
+        (window,) = AnswerTools().windows(
+            tokenizer, Inputs(("Where?",), (passage,)), max_length=48, prompt="", where=""
+        )
+        start, end = AnswerTools().places(window).T
+        found = spans_of(passage, [Part(np.zeros((len(start), 2)), start, end)])
+        texts = {passage[i:j] for i, j in zip(found.start, found.end, strict=True)}
+        assert set(passage.split()) <= texts
+        assert len(texts) == 6
+    start, end = np.array([(-1, -1), (0, 1), (1, 2)]).T  # a token of its own stands for the mark
+    assert len(spans_of("e\u0301", [Part(np.zeros((3, 2)), start, end)]).start) == 1
 
+
+def test_places_of_several_windows_and_inputs_are_decoded():
     sure = np.zeros((7, 2))
     sure[4] = 9.0
     start, end = np.array([(-1, -1), *words(PASSAGE)]).T

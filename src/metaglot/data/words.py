@@ -5,6 +5,7 @@ written without spaces, such as Chinese or Thai.  Marks that combine belong to w
 a word that is not seen, such as a soft hyphen, belongs to the word.
 """
 
+from collections.abc import Iterator
 from functools import cache
 
 import regex
@@ -30,6 +31,16 @@ def words(text: str) -> list[tuple[int, int]]:
 def is_unspaced(char: str) -> bool:
     """Whether a character is of a script that is written without spaces between words."""
     return char >= _FIRST and _alone().match(char) is not None
+
+
+def unseen_runs(text: str) -> Iterator[regex.Match[str]]:
+    """Yield the runs of marks that combine and of signs that are not seen, which some tokenizers leave out."""
+    return _unseen().finditer(text)
+
+
+@cache
+def _unseen() -> regex.Pattern[str]:
+    return regex.compile(r"[\p{M}\u00ad\u200c\u200d\u2060]+")
 
 
 @cache

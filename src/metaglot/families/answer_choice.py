@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metaglot.data.answers import Answer
-from metaglot.data.words import words
+from metaglot.data.words import unseen_runs, words
 from metaglot.families.heads.answers import LONGEST
 
 LIKELY = 20  # parts that the likeliest one is compared with
@@ -54,7 +54,7 @@ def best_answer(passage: str, parts: Sequence[Part]) -> Answer:
 def spans_of(passage: str, parts: Sequence[Part]) -> Spans:
     """Return all parts of a passage that begin and end with words, of 30 tokens at most."""
     where = np.array(words(passage), np.int64).reshape(-1, 2)
-    found = [_of_window(part, where) for part in parts]
+    found = [_of_window(part._replace(end=_with_marks(passage, part)), where) for part in parts]
     start, end, odds = (np.concatenate(values) for values in zip(*found, strict=True))
     order = np.lexsort((-odds, end, start))
     start, end, odds = start[order], end[order], odds[order]
@@ -70,6 +70,20 @@ def _of_window(part: Part, where: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     i, j = (chosen[at] for chosen, at in zip((first, last), np.nonzero(inside), strict=True))
     odds = part.scores[i, 0] + part.scores[j, 1] - part.scores[0].sum()
     return part.start[i], part.end[j], odds
+
+
+def _with_marks(passage: str, part: Part) -> np.ndarray:  # [U]
+    """Return where each place ends, behind the marks that follow it where no other token stands for them.
+
+    Some tokenizers drop accents, and the signs of vowels in Hindi, from what they say a token stands for.
+    """
+    runs = np.array([] if passage.isascii() else [found.span() for found in unseen_runs(passage)], np.int64)
+    if not len(runs):
+        return part.end
+    at = np.searchsorted(runs[:, 0], part.end, "right") - 1
+    whole = np.where((at >= 0) & (part.end < runs[at, 1]), runs[at, 1], part.end)
+    after = np.append(part.start[1:], len(passage))  # of the next token
+    return np.where((part.start >= 0) & (whole <= after), whole, part.end)
 
 
 def _overlaps(first: int, last: int, start: np.ndarray, end: np.ndarray) -> np.ndarray:  # [S] -> [S]

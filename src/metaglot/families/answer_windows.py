@@ -78,7 +78,7 @@ def _shortened(tokenizer: Any, questions: Sequence[str], most: int) -> tuple[str
     """Return the questions, those of more tokens than `most` up to there; others are not even tokenised."""
     cut = list(questions)
     long = [i for i, question in enumerate(questions) if len(question.encode()) > most]
-    encoded = tokenizer([questions[i] for i in long], add_special_tokens=False).encodings if long else ()
+    encoded = tokenizer([questions[i] for i in long], add_special_tokens=False, verbose=False).encodings if long else ()
     for i, one in zip(long, encoded, strict=True):
         if len(one.ids) > most:
             cut[i] = questions[i][: one.offsets[most - 1][1]]
