@@ -144,6 +144,16 @@ def test_what_was_bent_is_noted(tmp_path: Path):
         assert note.startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("text", "start"), [("[1]", 4), ("[2, 3]", None), ('["a"]', 22), ("{x}", 18), ("[]", -1), ('["Ann"]', 0)]
+)
+def test_an_answer_in_brackets_is_a_text_where_the_passage_has_it(tmp_path: Path, text: str, start: int | None):
+    passage = 'Ann [1] is [2, 3] {x} ["a"]'
+    item = {"question": "a", "context": passage, "answer": text, "answer_start": start}
+    (cell,) = read_table(write(tmp_path / "a.jsonl", lines([item])), cells="answers")["label"].to_pylist()
+    assert (answer_in(cell, "row", passage) or NO_ANSWER).text == {"[]": "", '["Ann"]': "Ann"}.get(text, text)
+
+
 BAD: list[tuple[str, Any, list[str]]] = [
     ("a.json", squad("1.1", [*qas("1.1")[:2], {"id": "q9", "question": "x", "answers": [{"text": "Rome"}]}]),
      ['a.json, line 39 (question 3, "q9"): answer', "'Rome' does not stand in the passage 'It rains'"]),

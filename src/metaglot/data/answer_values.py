@@ -62,7 +62,7 @@ def answer_of(given: Given, passage: str, where: str) -> tuple[Answer, Oddities]
     """
     if _says_yes(given.impossible, where):
         return NO_ANSWER, Oddities()
-    pairs = [(text, start) for text, start in _pairs(given, where) if not _is_none(text, start, where)]
+    pairs = [(text, start) for text, start in _pairs(given, where, passage) if not _is_none(text, start, where)]
     if not pairs:
         is_silent = is_absent(scalar_of(given.value)) and is_absent(scalar_of(given.start)) and given.impossible is None
         return NO_ANSWER, Oddities(empty=int(is_silent))
@@ -76,9 +76,14 @@ def answer_of(given: Given, passage: str, where: str) -> tuple[Answer, Oddities]
     return replace(first, also=tuple(one.text for one in others)), odd
 
 
-def _pairs(given: Given, where: str) -> list[tuple[object, object]]:
-    """Return the texts that are right, each with its place; None where a place is not given."""
+def _pairs(given: Given, where: str, passage: str) -> list[tuple[object, object]]:
+    """Return the texts that are right, each with its place; None where a place is not given.
+
+    A string such as "[1]" is a list, or the text of an answer where the passage has it letter by letter.
+    """
     value = _literal(given.value) if isinstance(given.value, str) else scalar_of(given.value)
+    if isinstance(given.value, str) and value and given.value.strip() in passage:
+        value = given.value
     start = _literal(given.start) if isinstance(given.start, str) else scalar_of(given.start)
     if isinstance(value, Mapping):
         own = cast("Mapping[str, object]", value)
@@ -91,7 +96,7 @@ def _pairs(given: Given, where: str) -> list[tuple[object, object]]:
         raise MetaglotError(f"{where} is {value!r:.60}, which is no answer; give {_FORM}")
     texts = cast("Sequence[object]", value)
     if texts and all(isinstance(one, Mapping) for one in texts):
-        return [pair for one in texts for pair in _pairs(Given(one), where)]
+        return [pair for one in texts for pair in _pairs(Given(one), where, passage)]
     starts = cast("Sequence[object]", start) if isinstance(start, list | tuple) else [None] * len(texts)
     if len(starts) != len(texts):
         raise MetaglotError(f"{where} has {len(texts)} texts and {len(starts)} starts; give one start for each text")
