@@ -24,6 +24,7 @@ READ = {
     "several are right": ([SEVERAL], ["q"], [["a", "b", "c"]], ["[0, 2]"]),
     "marks": ([MARKED], ["q"], [["a", "b"]], ["1"]),
     "numbers as candidates": ([NUMBERS, {**NUMBERS, "label": "5"}], ["2 + 2"] * 2, [["3", "4", "5"]] * 2, ["1", "2"]),
+    "brackets": ([{**READING, "options": ["[1]", "[0]"], "answer": "[1]"}], ["long\nq"], [["[1]", "[0]"]], ["0"]),
     "not known": ([{**SEVERAL, "label": None}, SEVERAL], ["q"] * 2, [["a", "b", "c"]] * 2, [None, "[0, 2]"]),
 }
 

@@ -195,7 +195,7 @@ def _meant(value: object, own: _Listed, numbering: _Numbering) -> object:
     text = plain.strip() if isinstance(plain, str) else str(plain)
     if text in own.labels:
         return own.labels.index(text)
-    if text.startswith("[") and isinstance(plain, str):
+    if text.startswith("[") and isinstance(plain, str) and plain not in own.texts:
         try:
             return cast("object", json.loads(text))
         except (ValueError, RecursionError):
