@@ -42,6 +42,7 @@ def test_candidates_are_read_as_second_texts_of_their_own_form():
         (["a", 3], [["b"], ["c"]], "text number 2 is not a string but int"),
         (["a"], [["b", 3]], "candidate number 1 is 3, a int"),
         (["a"], [["b", "\ud800"]], "half a character"),
+        (["a", "\ud800"], [["b"], ["c"]], "text number 2 holds half a character"),
         (["a"], [["b"] * 1001], "1,001, and at most 1,000"),
     ],
 )

@@ -100,6 +100,7 @@ class Candidates(Sequence[tuple[str, tuple[str, ...]]]):
         for i, text in enumerate(texts):
             if not isinstance(text, str):
                 raise MetaglotError(f"text number {i + 1} is not a string but {type(text).__name__}: {text!r:.60}")
+            _check_characters(text, f"text number {i + 1}")
         own = tuple(checked(one, f"the candidates of text number {i + 1}") for i, one in enumerate(lists))
         object.__setattr__(self, "texts", tuple(cast("list[str]", texts)))
         object.__setattr__(self, "candidates", own)
@@ -133,10 +134,7 @@ def checked(values: object, where: str) -> tuple[str, ...]:
         if not isinstance(item, str):
             kind = type(item).__name__
             raise MetaglotError(f"{where}: candidate number {number} is {item!r:.60}, a {kind}; give a string")
-        try:
-            item.encode()
-        except UnicodeEncodeError as error:
-            raise MetaglotError(f"{where}: candidate number {number} holds half a character: {error}") from error
+        _check_characters(item, f"{where}: candidate number {number}")
     return tuple(cast("list[str]", items))
 
 
@@ -226,6 +224,13 @@ def _number(value: object, where: str) -> int:
     if type(plain) is not int or plain < 0:
         raise MetaglotError(f"{where} is {value!r:.60}, which is the number of no candidate; give {FORMS}")
     return plain
+
+
+def _check_characters(text: str, what: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise MetaglotError(f"{what} holds half a character: {error}") from error
 
 
 def _listed(what: str, values: object) -> list[object]:
