@@ -281,7 +281,7 @@ def main() -> None:
     for result in evaluate_into(args.out, task_sets(Path(os.environ["METAGLOT_DATA"])), methods, plan):
         print(json.dumps([*result.cell, round(result.score, 4), result.cpu_seconds]), flush=True)
     results = [one for folder in (*args.beside, args.out) for one in read_results(folder)]
-    best = args.best or [label_of(one) for one in results if one.method.startswith("ours")][-1]
+    best = args.best or [label_of(one) for one in results if one.method.startswith(("ours", "pooled"))][-1]
     lines = list(table(results, best))
     (args.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))

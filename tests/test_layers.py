@@ -19,6 +19,7 @@ ORDER = (
 LAZY: Mapping[str, str] = {
     "metaglot.loading": "the face of the package, whose import stays free of torch",
     "metaglot.sklearn": "the face for scikit-learn, whose import stays free of torch",
+    "metaglot.__main__": "an interrupt while the commands are loading is caught",
     "metaglot.data.locks": "commands take a lock before they need pydantic, which `--help` does without",
 }
 """Files outside `cli/` that import metaglot within a function, and why; commands may, so that `--help` is quick."""

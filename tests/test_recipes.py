@@ -46,6 +46,10 @@ def small(name):
     """The recipe with a tiny model, small episodes and, of raw text, one author."""
     recipe = load_recipe(RECIPES[name])
     changes = [*SMALL]
+    if any(one.task == "question-answering" for one in recipe.data.train):
+        changes.append("model.max_length=64")  # a question stands before each part of its passage
+    if recipe.training.combine == "pcgrad":
+        changes.append("training.meta_batch=2")  # one gradient alone contradicts nothing
     if recipe.model.scratch is None:
         changes.append("model.name=builtin:tiny")
     else:
