@@ -83,7 +83,29 @@ def test_what_is_wrong_is_named(metaglot: Any, tiny: Any, file: Path, tmp_path: 
 def test_texts_without_candidates_are_refused(metaglot: Any, tiny: Any, file: Path, tmp_path: Path):
     assert metaglot("adapt", tiny, file, "--task", "choice", "--effort", "instant", "--out", tmp_path / "m").code == 0
     said = metaglot("predict", tmp_path / "m", "--text", "hello")
-    assert (said.code, "give `pairs` too" in said.err) == (2, True), said.err
+    assert (said.code, "texts came without candidates to choose from" in said.err) == (2, True), said.err
+
+
+def test_a_newcomer_is_told_the_kind_and_what_has_no_use(metaglot: Any, tiny: Any, file: Path, tmp_path: Path):
+    said = metaglot("data", "inspect", file)
+    assert (said.code, "Texts with candidates are read with --task choice." in said.err) == (2, True), said.err
+    for part in ("first", "second", "apart"):
+        said = metaglot("adapt", tiny, file, "--task", "choice", "--reads", part, "--out", tmp_path / "m")
+        assert said.code == 2, said.out
+        assert f"reads='{part}' is not for a task of choice" in said.err
+        assert "leave reads out" in said.err
+
+
+def test_predictions_are_examples_again(metaglot: Any, tiny: Any, file: Path, tmp_path: Path):
+    assert metaglot("adapt", tiny, file, "--task", "choice", "--effort", "instant", "--out", tmp_path / "m").code == 0
+    for name in ("p.csv", "p.jsonl"):
+        assert metaglot("predict", tmp_path / "m", file, "--out", tmp_path / name).code == 0
+        again = ("--task", "choice", "--columns", "label=label", "--effort", "instant", "--keep-examples")
+        said = metaglot("adapt", tiny, tmp_path / name, *again, "--out", tmp_path / f"{name}.m")
+        assert said.code == 0, said.err
+        asked = Candidates(TEXTS, LISTS)
+        found = Adapted.load(tmp_path / "m").predict(asked)
+        assert Adapted.load(tmp_path / f"{name}.m").examples.targets == tuple(found)
 
 
 def test_a_recipe_draws_candidates_for_right_replies(metaglot: Any, tiny: Any, tmp_path: Path):

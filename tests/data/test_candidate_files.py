@@ -25,6 +25,7 @@ READ = {
     "marks": ([MARKED], ["q"], [["a", "b"]], ["1"]),
     "numbers as candidates": ([NUMBERS, {**NUMBERS, "label": "5"}], ["2 + 2"] * 2, [["3", "4", "5"]] * 2, ["1", "2"]),
     "brackets": ([{**READING, "options": ["[1]", "[0]"], "answer": "[1]"}], ["long\nq"], [["[1]", "[0]"]], ["0"]),
+    "predicted": ([{**READING, "answer": {"number": 1, "text": "b"}}], ["long\nq"], [["a", "b"]], ["1"]),
     "not known": ([{**SEVERAL, "label": None}, SEVERAL], ["q"] * 2, [["a", "b", "c"]] * 2, [None, "[0, 2]"]),
 }
 

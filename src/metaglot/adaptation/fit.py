@@ -89,6 +89,8 @@ class Fit:
                 "`pairs` out (in a file: the column text_pair), or adapt to examples that are pairs"
             )
         if inputs.pairs is None and len(inputs) and self.pair_choice in ("both", "second", "apart"):
+            if self.family.shared is not None:
+                return  # such a kind says itself which second texts are missing
             what = "the second text" if self.pair_choice == "second" else "both texts"
             raise MetaglotError(
                 f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"

@@ -50,6 +50,11 @@ def reader_of(
     """
     if examples.inputs.pairs is None:
         return encoder
+    asked = reads or encoder.reads
+    if asked in ("first", "second") and family.tokens is not None:
+        raise MetaglotError(
+            f"reads={asked!r} is not for a task of {family.name}, which reads both in its own way; leave reads out"
+        )
     if "apart" in (reads, encoder.reads):
         _check_apart(family, effort)
     if reads is None and (isinstance(effort, AsTrained) or encoder.reads):
@@ -82,9 +87,8 @@ def _check_apart(family: AnyFamily, effort: Effort | AsTrained | None) -> None:
     own = family.tokens is not None or family.shared is not None  # it reads texts in its own way
     if own or not _takes_apart(effort):
         what = f"a task of {family.name}" if own else "an effort that keeps the head of its steps"
-        raise MetaglotError(
-            f"reads='apart' is not for {what}: the texts are read in one pass there; read 'both', 'first' or 'second'"
-        )
+        way = "leave reads out" if own else "read 'both', 'first' or 'second'"
+        raise MetaglotError(f"reads='apart' is not for {what}: the texts are read in one pass there; {way}")
 
 
 def check_reads(reads: object) -> None:

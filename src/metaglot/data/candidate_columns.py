@@ -195,11 +195,15 @@ def _meant(value: object, own: _Listed, numbering: _Numbering) -> object:
     text = plain.strip() if isinstance(plain, str) else str(plain)
     if text in own.labels:
         return own.labels.index(text)
-    if text.startswith("[") and isinstance(plain, str) and plain not in own.texts:
+    if text[:1] in ("[", "{") and isinstance(plain, str) and plain not in own.texts:
         try:
-            return cast("object", json.loads(text))
+            plain = cast("object", json.loads(text))
         except (ValueError, RecursionError):
             return text
+    if isinstance(plain, Mapping) and "number" in plain:
+        return cast("Mapping[str, object]", plain)["number"]  # as `metaglot predict` writes it
+    if isinstance(plain, list):
+        return cast("list[object]", plain)
     number = _number(value)
     if number is not None and (numbering.numbers or text not in own.texts):
         return number - numbering.first if number >= numbering.first else number

@@ -15,7 +15,7 @@ from metaglot.choices import Cells
 from metaglot.data.form import Form, with_form
 from metaglot.data.label_lists import has_lists, list_cells
 from metaglot.data.labels import LISTS, Column, kind_of, label_text, labels_of, with_notes
-from metaglot.data.target_columns import TARGET_ROLES, may_read, read_targets, target_roles
+from metaglot.data.target_columns import TARGET_ROLES, kind_hint, may_read, read_targets, target_roles
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
@@ -67,7 +67,7 @@ class Pick:
         if "text" not in chosen and "tokens" not in chosen:
             raise MetaglotError(
                 f"{self.source}, line 1: no column 'text'{near_name('text', columns)}; it has {listing}."
-                f"{_separator(columns)}"
+                f"{_separator(columns)}{kind_hint(columns, self.cells)}"
                 " Say which one holds the text: --columns text=COLUMN (in Python mapping={'text': 'COLUMN'}). Where the"
                 " first line is no header, give numbers: --columns text=2,label=1."
             )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from metaglot.choices import Cells
 from metaglot.data.answer_columns import ANSWER_ROLES, ANSWERING, answer_roles, may_be_answers, read_answers
-from metaglot.data.candidate_columns import CANDIDATE_ROLES, CHOOSING, candidate_roles, read_candidates
+from metaglot.data.candidate_columns import CANDIDATE_ROLES, CHOOSING, PART, candidate_roles, read_candidates
 from metaglot.data.labels import ANSWERS, CHOICES, SPANS
 from metaglot.data.span_columns import KIND, ROLES, Values, may_be_spans, read_spans, span_roles
 
@@ -41,6 +41,15 @@ def target_roles(
         return candidate_roles(columns, chosen, wanted, cells)
     answers = answer_roles(columns, chosen, wanted, cells)
     return answers or span_roles(columns, chosen, wanted, cells)
+
+
+def kind_hint(columns: Sequence[str], cells: Cells) -> str:
+    """Return a hint where columns without a text look as those of texts, their candidates and the right ones."""
+    if cells == "candidates" or len(columns) < 3:
+        return ""
+    found = candidate_roles(columns, {}, {}, "candidates")
+    has_some = found.get("candidates", "answers") != "answers" or f"{PART}0" in found
+    return " Texts with candidates are read with --task choice." if has_some and "text" in found else ""
 
 
 def read_targets(columns: Mapping[str, Values], where: Callable[[int], str], cells: Cells) -> Targets:
