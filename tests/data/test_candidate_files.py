@@ -26,6 +26,15 @@ READ = {
     "numbers as candidates": ([NUMBERS, {**NUMBERS, "label": "5"}], ["2 + 2"] * 2, [["3", "4", "5"]] * 2, ["1", "2"]),
     "brackets": ([{**READING, "options": ["[1]", "[0]"], "answer": "[1]"}], ["long\nq"], [["[1]", "[0]"]], ["0"]),
     "predicted": ([{**READING, "answer": {"number": 1, "text": "b"}}], ["long\nq"], [["a", "b"]], ["1"]),
+    "texts that might be numbers": (
+        [
+            {**READING, "options": ["1", "2", "0"], "answer": "2"},
+            {**READING, "options": ["2", "1", "0"], "answer": "1"},
+        ],
+        ["long\nq"] * 2,
+        [["1", "2", "0"], ["2", "1", "0"]],
+        ["1", "1"],
+    ),
     "not known": ([{**SEVERAL, "label": None}, SEVERAL], ["q"] * 2, [["a", "b", "c"]] * 2, [None, "[0, 2]"]),
 }
 

@@ -159,7 +159,15 @@ class _Numbering(NamedTuple):
 
 
 def _numbering(values: Sequence[object], lists: Sequence[_Listed]) -> _Numbering:
-    """Return how right candidates are told: numbers count from 1 if none is 0 and one is as large as their count."""
+    """Return how right candidates are told: numbers count from 1 if none is 0 and one is as large as their count.
+
+    Numbers that are strings are texts where each of them is the text of a candidate of its row.
+    """
+    if all(
+        _absent(value) or (isinstance(value, str) and value in own.texts)
+        for value, own in zip(values, lists, strict=True)
+    ):
+        return _Numbering(False, 0)
     both = [(_number(value), len(own.texts)) for value, own in zip(values, lists, strict=True) if not _absent(value)]
     pairs = [(number, count) for number, count in both if number is not None]
     if not pairs or len(pairs) < len(both):
