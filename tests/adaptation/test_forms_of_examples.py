@@ -32,7 +32,7 @@ def test_checks_return_examples():
             check_examples(FAMILY, ["x", "y"], labels, None)
 
 
-@pytest.mark.parametrize("effort", [3, None, "slow"])
+@pytest.mark.parametrize("effort", [3, True, "slow"])
 def test_an_effort_that_is_none(model, sentences, effort):
     with pytest.raises(MetaglotError, match=f"unknown effort {effort!r}; choose from instant"):
         model.adapt(*sentences(2), effort=effort)

@@ -62,7 +62,7 @@ def calls(model: Model, adapted: Adapted, folder: Path) -> dict[str, Call]:
         "Model.adapt": Call(
             model.adapt,
             {**examples, "pairs": TEXTS, "effort": "instant"},
-            {**lists, "labels": "", "task": "none", "effort": "", "seed": "number", "names": "truth"}
+            {**lists, "labels": "", "task": "none", "effort": "none", "seed": "number", "names": "truth"}
             | {"seconds": "none, number, fraction", "reads": "none"},
         ),
         "Model.zero_shot": Call(

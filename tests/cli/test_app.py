@@ -63,7 +63,7 @@ def test_help_shows_defaults_choices_and_whole_examples(metaglot, monkeypatch):
     page_of_edit = metaglot("edit", "--help").out
     assert page_of_edit.index("Examples are counted") < page_of_edit.index("Examples:\n    metaglot edit my-model")
     words = " ".join(page.split())
-    assert "[default: fast]" in words
+    assert "[default: 0]" in words
     assert "<both|first|second|apart>" in words
     assert "test it on held-out tasks, and save it." in " ".join(metaglot("--help").out.split())
 

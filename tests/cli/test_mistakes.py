@@ -62,7 +62,7 @@ MISTAKES = {
     ),
     "seconds without a bound": (
         ["adapt", "builtin:tiny", "examples.csv", "--seconds", "3", "--out", "x"],
-        "--seconds has no use with --effort fast",
+        "--seconds has no use without --effort auto or --goal",
     ),
     "a data set as a model": (["adapt", "builtin:vader", "examples.csv", "--out", "x"], "is a data set, not a model"),
     "no adaptation": (["predict", "taken", "--text", "a"], "taken: no adapted.json there"),

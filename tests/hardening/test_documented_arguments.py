@@ -41,7 +41,7 @@ def calls(model: Model, folder: Path) -> dict[str, Call]:
         "FewShotClassifier": Call(
             lambda **values: FewShotClassifier(**values).fit(TEXTS, LABELS),
             {"model": "builtin:tiny", "effort": "instant"},
-            {"model": "", "effort": "", "names": "truth", "reads": "none", "random_state": "none, number, truth"},
+            {"model": "", "effort": "none", "names": "truth", "reads": "none", "random_state": "none, number, truth"},
         ),
         "load_model": Call(load_model, {"name": "builtin:tiny"}, {"name": ""}),
         "read_table": Call(read_table, {"source": table}, {**read, "more": ""}),
