@@ -7,6 +7,7 @@ from metaglot.choices import FAMILIES
 from metaglot.config import parse_recipe
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("combine", ["pcgrad", pytest.param("mean", marks=pytest.mark.slow)])
 def test_all_kinds_are_trained_in_one_run(tiny, tmp_path, combine):
     """Each episode is of one kind, and each kind that was met has a scale of its own."""

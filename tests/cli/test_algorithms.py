@@ -19,6 +19,7 @@ def test_algorithms_are_listed(metaglot):
     assert "maml" in table.out
 
 
+@pytest.mark.slow
 def test_a_gradient_that_holds(metaglot):
     asked = ("check-gradient", "builtin:tiny", "--algorithm", "protonet", "--directions", "2")
     said = metaglot(*asked, "--json")

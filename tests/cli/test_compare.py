@@ -74,6 +74,7 @@ def test_the_same_draws_as_evaluate_and_paired_differences(desk, by_hand, metagl
     assert by_task["two", 1, "new instant"] == pytest.approx(new[0, :, 1].mean())
 
 
+@pytest.mark.slow
 def test_results_resume_report_and_come_again(desk, metaglot):
     asked = ("compare", "runs/new", desk, "--tasks", "tasks", *SMALL, "--out", "both")
     assert metaglot(*asked, "-q").code == 0

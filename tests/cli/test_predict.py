@@ -38,6 +38,7 @@ def test_a_line_for_each_line(metaglot, mine, tmp_path):
     assert [row["label"] is None for row in rows] == [not line.strip() for line in LINES]
 
 
+@pytest.mark.slow
 def test_precision_and_device_are_as_asked(metaglot, mine, tmp_path):
     """By default an adaptation runs in the precision that it was made in."""
     from metaglot import Adapted, load

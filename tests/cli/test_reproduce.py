@@ -67,12 +67,14 @@ def verdict(call: Call, folder: str, *options: object) -> tuple[int, dict[str, o
     return code, json.loads(out)
 
 
+@pytest.mark.slow
 def test_a_run_again(call, here):
     code, out, err = call("reproduce", "run")
     assert (code, out) == (0, "equal: step-5 (parameters, moments) and 9 lines of metrics\n")
     assert "reading train: 24 rows" in err
 
 
+@pytest.mark.slow
 def test_a_run_again_into_a_folder(call, here):
     assert call("reproduce", "run", "--out", "second", "-q")[0] == 0
     for part in ("params", "moments"):
@@ -125,6 +127,7 @@ def test_an_evaluation_that_was_cut_short(call, here):
     assert (code, "12 more that the command makes were never written" in out) == (0, True)
 
 
+@pytest.mark.slow
 def test_tampered_parameters_and_metrics(call, here):
     """Each is named, and nothing else."""
     file = Path("run/checkpoints/step-5/params.safetensors")
@@ -142,6 +145,7 @@ def test_tampered_parameters_and_metrics(call, here):
     assert [line for line in found["differences"] if f"at step {lines[3]['step']}" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["run", "results"])
 def test_other_data(call, here, folder, write_csv):
     """Said before anything is computed."""
@@ -189,6 +193,7 @@ def test_a_run_that_a_budget_ended(call, here):
     assert (code, found["compared"].startswith(f"step-{step} ")) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_record_holds_nothing_of_the_machine(here):
     record = json.loads(Path("results/command.json").read_text())
     assert record["command"] == "evaluate"
@@ -204,6 +209,7 @@ def test_a_record_holds_nothing_of_the_machine(here):
     assert {"torch", "transformers", "threads", "metaglot"} <= record["runs"][0]["environment"].keys()
 
 
+@pytest.mark.slow
 def test_resumed_commands_stand_once(call, here):
     before = Path("run/command.json").read_bytes()
     threads = json.loads(before)["runs"][0]["environment"]["threads"]
@@ -212,6 +218,7 @@ def test_resumed_commands_stand_once(call, here):
     assert Path("run/command.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_force_begins_the_record_anew(call, here):
     command = ["evaluate", "run", "held.csv", "--shots", "1", "--draws", "1", "--queries", "6", "--against", "tfidf"]
     assert call(*command, "--out", "results", "--force", "-q")[0] == 0
@@ -219,6 +226,7 @@ def test_force_begins_the_record_anew(call, here):
     assert (len(record["runs"]), list(record["data"])) == (1, ["held.csv"])
 
 
+@pytest.mark.slow
 def test_a_refused_command_leaves_no_trace(call, here):
     before = Path("results/command.json").read_bytes()
     assert (
@@ -227,6 +235,7 @@ def test_a_refused_command_leaves_no_trace(call, here):
     assert Path("results/command.json").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -251,12 +260,14 @@ def test_bad_input(call, here, content, said):
     assert said in err
 
 
+@pytest.mark.slow
 def test_a_run_without_a_checkpoint(call, here):
     shutil.rmtree("run/checkpoints")
     code, _, err = call("reproduce", "run", "-q")
     assert (code, "no checkpoint there yet" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_an_option_given_as_nothing_is_nothing_again(here, metaglot, call):
     command = ["evaluate", "run", "held.csv", "--shots", "1", "--draws", "1", "--queries", "6", "--efforts", "instant"]
     assert metaglot(*command, "--against", "", "--out", "bare", "-q").code == 0

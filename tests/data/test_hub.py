@@ -63,6 +63,7 @@ def test_a_silent_network_leaves_what_the_cache_has(silence, tmp_path, monkeypat
     assert hub.hub_folder("a/b") == snapshot
 
 
+@pytest.mark.slow
 def test_the_clock_begins_anew_while_the_cache_grows(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "SILENCE", 1.5)
     blobs = tmp_path / "blobs"

@@ -57,6 +57,7 @@ def backbone_of(kind: str, **settings: Any) -> Backbone:
     return Backbone(network_learner(kind, **settings), tokenizer_of_words(), kind, ())
 
 
+@pytest.mark.slow
 def test_every_network_reads_texts_up_to_its_limit_and_no_longer():
     found = {kind: longest(backbone_of(kind), 100) for kind in ARCHITECTURES}
     expected = {kind: 100 if kind in UNBOUNDED else POSITIONS for kind in ARCHITECTURES}
