@@ -40,7 +40,7 @@ format: $(STAMP)  ## Format and fix what can be fixed
 test: $(STAMP)  ## The quick tests (five minutes on two cores that do nothing else)
 	$(PYTEST) -m 'not slow'
 
-test-slow: $(STAMP)  ## The others (ten minutes on two cores)
+test-slow: $(STAMP)  ## The others (twelve minutes on two cores)
 	$(PYTEST) -m slow
 
 test-all: test test-slow  ## Every test; in one call with `make test` the quick ones run once
