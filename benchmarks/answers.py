@@ -23,8 +23,9 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.models import load
 from benchmarks.multilabel import interval
-from metaglot.adaptation import Model, load_model
+from metaglot.adaptation import Model
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.shared_head import learnt_head
@@ -299,13 +300,6 @@ def main() -> None:
     lines = list(tables(read_results(args.out), args.best))
     (args.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
-
-
-def load(name: str) -> Model:
-    """Return a model."""
-    model = load_model(name)
-    assert isinstance(model, Model)
-    return model
 
 
 if __name__ == "__main__":

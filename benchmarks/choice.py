@@ -20,8 +20,9 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.choice_sets import DIALOGUES, DRAWS, QUERIES, write
+from benchmarks.models import load
 from benchmarks.multilabel import interval
-from metaglot.adaptation import Model, load_model
+from metaglot.adaptation import Model
 from metaglot.adaptation.token_units import token_units
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
@@ -211,13 +212,6 @@ def main() -> None:
     lines = list(table(results, args.best or mine[-1]))
     (args.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
     print("\n".join(lines))
-
-
-def load(name: str) -> Model:
-    """Return a model."""
-    model = load_model(name)
-    assert isinstance(model, Model)
-    return model
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from typing import Any
 import pyarrow.compute as pc
 import torch
 
+from benchmarks.models import load
 from benchmarks.tag_heads import HeadedFineTune, Rates, Transferred, of_run
-from benchmarks.tagging import Dictionary, WordLR, load
+from benchmarks.tagging import Dictionary, WordLR
 from metaglot.data.readers import read_table
 from metaglot.data.task_kind import cells_of
 from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results

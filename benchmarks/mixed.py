@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import torch
 
+from benchmarks.models import load
 from benchmarks.multilabel import interval
-from metaglot.adaptation import Model, load_model
 from metaglot.assembly import assemble, write_run_files
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
@@ -113,13 +113,6 @@ def table(results: Mapping[str, Sequence[Result]]) -> Iterator[str]:
         ]
         numbers = [f"{metric.scale * means[name]:.{digits}f}" if name in means else "" for name in runs]
         yield f"| {kind} | {metric.axis} | {' | '.join(numbers)} | {' | '.join(found)} |"
-
-
-def load(name: str) -> Model:
-    """Return a model."""
-    model = load_model(name)
-    assert isinstance(model, Model)
-    return model
 
 
 def main() -> None:

@@ -27,9 +27,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from benchmarks.models import load
 from benchmarks.multilabel import interval
 from benchmarks.tag_heads import HeadedFineTune, Rates, zeros
-from metaglot.adaptation import Model, load_model
+from metaglot.adaptation import Model
 from metaglot.adaptation.token_units import window_batch, windows_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.spans import Span, Spans
@@ -294,13 +295,6 @@ def pooled(model: Model, efforts: Sequence[str]) -> list[Any]:
         WordLR(model, "pooled-lr"),
         *(Ours(model, effort, queries, label=f"pooled-{effort}") for effort in efforts),
     ]
-
-
-def load(name: str) -> Model:
-    """Return a model."""
-    model = load_model(name)
-    assert isinstance(model, Model)
-    return model
 
 
 if __name__ == "__main__":
