@@ -36,7 +36,7 @@ def mean_gradient(plan, state):
     return {name: sum(grads[name] for grads in found) / count for name in state.params}
 
 
-@pytest.mark.parametrize("name", ["protonet", "fomaml", "joint"])
+@pytest.mark.parametrize("name", ["protonet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("fomaml", "joint"))])
 def test_two_loops_are_the_same_to_the_bit(make_plan, name):
     plan = make_plan(name, steps=4)
     first, second = (

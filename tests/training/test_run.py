@@ -63,7 +63,7 @@ def whole_run(make_plan, tmp_path_factory) -> Callable[..., Path]:
     return of
 
 
-@pytest.mark.parametrize("stopped", [5, 7])
+@pytest.mark.parametrize("stopped", [5, pytest.param(7, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "name", ["protonet", *(pytest.param(n, marks=pytest.mark.slow) for n in ("fomaml", "joint", "sequential-reptile"))]
 )

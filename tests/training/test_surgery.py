@@ -149,7 +149,7 @@ def test_layers():
     assert layer_of("algorithm.head.log_scale") == "algorithm.head"
 
 
-@pytest.mark.parametrize("name", SURGERY)
+@pytest.mark.parametrize("name", ["pcgrad", pytest.param("gradvac", marks=pytest.mark.slow)])
 def test_a_run_is_resumed_to_the_bit(make_plan, tmp_path, name):
     """Killed after step 4 and resumed from step 3: the same bytes, of parameters and of what surgery remembers."""
     plan = make_plan("fomaml", steps=6, combine=COMBINES[name], save_every=3, validation=None, keep=9)
