@@ -10,7 +10,7 @@ import metaglot
 
 ROOT = Path(metaglot.__file__).parent
 ORDER = (
-    *("version", "errors", "seeds", "choices", "metric", "types", "data", "models", "families", "tasks"),
+    *("version", "errors", "seeds", "choices", "metric", "decoding", "types", "data", "models", "families", "tasks"),
     *("inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report"),
     *("loading", "sklearn", "config", "assembly", "cli", "__main__"),
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2] / "src" / "metaglot"
 FILE = Path(__file__).parent.parent / "img" / "rooms.svg"
 NOUNS = "nouns"  # the small files that everything may use, as one room
-SMALL = {"errors", "seeds", "choices", "metric", "types", "version"}
+SMALL = {"errors", "seeds", "choices", "metric", "decoding", "types", "version"}
 LEFT_OUT = {"__init__", "__main__", "loading"}
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE = 110, 34, 150, 70, 14
 MIDDLE = 260  # of the picture

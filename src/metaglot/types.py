@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from metaglot.decoding import Continuations, Decoding
 from metaglot.metric import Measures
 
 Batch = Mapping[str, Tensor]
@@ -136,10 +137,8 @@ class Learner(Protocol):
         """Return the logits of `forward`, from the hidden states [B, T, D] that it gave."""
         ...
 
-    def generate(
-        self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None
-    ) -> Tensor:  # [B, T + new]
-        """Return the continuation of each row: greedy without a seed, sampled with one."""
+    def generate(self, params: Params, batch: Batch, decoding: Decoding, *, tokenizer: Any = None) -> Continuations:
+        """Return what is written behind each prompt of the batch; stop strings need the tokenizer."""
         ...
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from metaglot.decoding import Continuations, Decoding
 from metaglot.families.classification import Classification
 from metaglot.types import Algorithm, Batch, Episode, HeadSpec, Outputs, Params, Problem, TaskInfo, Units
 
@@ -38,7 +39,7 @@ class Point:
         mask = batch["attention_mask"]
         return Outputs(hidden=theta[None, None], pooled=theta.expand(len(mask), D), mask=mask)
 
-    def generate(self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None) -> Tensor:
+    def generate(self, params: Params, batch: Batch, decoding: Decoding, *, tokenizer: object = None) -> Continuations:
         raise NotImplementedError
 
 

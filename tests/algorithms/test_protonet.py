@@ -8,6 +8,7 @@ from tests.algorithms.quadratic import CPU, D, close, draw
 from torch import Tensor
 
 from metaglot.algorithms.protonet import protonet
+from metaglot.decoding import Continuations, Decoding
 from metaglot.families.classification import Classification
 from metaglot.models.heads import LOG_SCALE
 from metaglot.types import Batch, Episode, Outputs, Params, Problem, TaskInfo
@@ -35,7 +36,7 @@ class Linear:
         pooled = batch["x"] @ params.get("body.W", self.W)
         return Outputs(hidden=pooled[:, None], pooled=pooled, mask=batch["attention_mask"])
 
-    def generate(self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None) -> Tensor:
+    def generate(self, params: Params, batch: Batch, decoding: Decoding, *, tokenizer: object = None) -> Continuations:
         raise NotImplementedError
 
 

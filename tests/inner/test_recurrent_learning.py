@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from metaglot.algorithms import GradientBased
+from metaglot.decoding import Continuations, Decoding
 from metaglot.inner import Momentum, Recurrent, Rule, Sgd, unrolled
 from metaglot.models import All, Zeros
 from metaglot.types import Batch, Episode, HeadSpec, Outputs, Params, Problem, TaskInfo, Units
@@ -39,7 +40,7 @@ class Points:
     def forward(self, params: Params, batch: Batch, *, seed: int | None = None, logits: bool = False) -> Outputs:
         return Outputs(hidden=params["body.x"][:, None], pooled=params["body.x"], mask=ONES)
 
-    def generate(self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None) -> Tensor:
+    def generate(self, params: Params, batch: Batch, decoding: Decoding, *, tokenizer: object = None) -> Continuations:
         raise NotImplementedError
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from metaglot.decoding import Decoding
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate, take
 from metaglot.models import HfLearner
@@ -205,40 +206,7 @@ def test_an_encoder_refuses_logits_and_generation(bert, support):
     with pytest.raises(MetaglotError, match="decoder"):
         bert.forward({}, support, logits=True)
     with pytest.raises(MetaglotError, match="decoder"):
-        bert.generate({}, support, max_new_tokens=2)
-
-
-def left_padded(batch):
-    ids, mask = torch.zeros_like(batch["input_ids"]), torch.zeros_like(batch["attention_mask"])
-    for i, length in enumerate(batch["attention_mask"].sum(1).tolist()):
-        ids[i, -length:], mask[i, -length:] = batch["input_ids"][i, :length], 1
-    return {"input_ids": ids, "attention_mask": mask}
-
-
-@pytest.mark.parametrize("substituted", [False, True])
-def test_greedy_generation_is_the_argmax_loop(gpt2, support, substituted):
-    params = noise(gpt2) if substituted else {}
-    module = copied(gpt2, params).module if substituted else gpt2.module
-    found = gpt2.generate(params, left_padded(support), max_new_tokens=5)
-    rows = support["input_ids"].shape[0]
-    assert found.shape == (rows, support["input_ids"].shape[1] + 5)
-    for i in range(rows):
-        ids = support["input_ids"][i : i + 1, : int(support["attention_mask"][i].sum())]
-        for _ in range(5):
-            ids = torch.cat([ids, module(ids).logits[:, -1].argmax(-1, keepdim=True)], dim=1)
-        assert torch.equal(found[i, -5:], ids[0, -5:])
-    again = gpt2.generate(params, left_padded(support), max_new_tokens=5)
-    assert torch.equal(found, again)
-
-
-def test_sampled_generation_is_a_function_of_the_seed(gpt2, support):
-    prompt = left_padded(support)
-    torch.manual_seed(3)
-    state = torch.get_rng_state()
-    one = gpt2.generate({}, prompt, max_new_tokens=6, seed=1)
-    assert torch.equal(one, gpt2.generate({}, prompt, max_new_tokens=6, seed=1))
-    assert not torch.equal(one, gpt2.generate({}, prompt, max_new_tokens=6, seed=2))
-    assert torch.equal(torch.get_rng_state(), state)
+        bert.generate({}, support, Decoding())
 
 
 def test_a_joined_batch_has_the_features_of_its_parts(learner, episode):

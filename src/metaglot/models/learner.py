@@ -12,10 +12,12 @@ from torch.nn.utils.stateless import (
     _reparametrize_module,  # pyright: ignore[reportPrivateUsage]  # what functional_call itself uses
 )
 
+from metaglot.decoding import Continuations, Decoding
 from metaglot.errors import MetaglotError
 from metaglot.models.alike import by_length, widened
 from metaglot.models.checkpointing import checkpointed
 from metaglot.models.context import in_context
+from metaglot.models.generation import write
 from metaglot.models.language import LM, own_parameters, scores, substituted
 from metaglot.models.lora import apply_lora
 from metaglot.models.mode import in_mode
@@ -156,23 +158,24 @@ class HfLearner:
         ):
             return _at_least_fp32(self._scored(params, _judged(hidden, batch)))
 
-    def generate(
-        self, params: Params, batch: Batch, *, max_new_tokens: int, seed: int | None = None
-    ) -> Tensor:  # [B, T + new]
-        """Return each row continued: greedily without a seed, sampled with one. Rows are padded on the left."""
+    def generate(self, params: Params, batch: Batch, decoding: Decoding, *, tokenizer: Any = None) -> Continuations:
+        """Return what is written behind each prompt (`input_ids`, `attention_mask` [B, T]), padded on either side.
+
+        See `Decoding`.  Stop strings need the tokenizer.  Where the learner runs in bf16, its weights are rounded once
+        for the whole text.  `models.generation.texts_of` gives the texts.
+
+        Raises MetaglotError where the backbone cannot write, a prompt is empty, or prompt and text have no room.
+        """
         if not self.decoder:
             raise MetaglotError("only a decoder generates text; this backbone is an encoder")
-        inputs: dict[str, Any] = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        dtype = torch.bfloat16 if self.bf16 else None
         with (
             turn(self.module),
-            self._substituted(params, training=False),
-            self._autocast(),
-            torch.no_grad(),
-            _dropout(seed, self.device),
+            self._substituted(params, training=False, dtype=dtype),
+            self._output_of(params, dtype),
+            _dropout(decoding.seed, self.device),
         ):
-            return cast("Any", self.module).generate(
-                **inputs, max_new_tokens=max_new_tokens, do_sample=seed is not None
-            )
+            return write(self.module, batch, decoding, tokenizer, pads=self.pads)
 
     def _pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:  # [B, D]
         """Return the features of texts; layers on the pooled vector run in full precision, as they cost little."""
@@ -209,7 +212,10 @@ class HfLearner:
         return {"use_cache": False} if takes else {}
 
     @contextmanager
-    def _substituted(self, params: Params, *, training: bool, logits: bool = False) -> Generator[None]:
+    def _substituted(
+        self, params: Params, *, training: bool, logits: bool = False, dtype: torch.dtype | None = None
+    ) -> Generator[None]:
+        """Within the block the module has the parameters; with `dtype`, all of its parameters are of that type."""
         body = {name.removeprefix(BODY): value for name, value in params.items() if name.startswith(BODY)}
         frozen = dict(self.module.named_parameters())
         given = apply_warp(apply_lora(body, params, frozen), params, frozen, self.module)
@@ -219,6 +225,8 @@ class HfLearner:
                 f"{type(self.module).__name__} has no parameter {BODY}{unknown[0]}; load the backbone that the "
                 "parameters were made for"
             )
+        if dtype is not None:
+            given = {name: given.get(name, value).to(dtype) for name, value in frozen.items()}
         with (
             in_mode(self.module, training=training),
             _reparametrize_module(self.module, given, tie_weights=True),
@@ -227,6 +235,16 @@ class HfLearner:
             if logits and self.language is not None
             else nullcontext(),
         ):
+            yield
+
+    @contextmanager
+    def _output_of(self, params: Params, dtype: torch.dtype | None) -> Generator[None]:
+        """Within the block a decoder has the output embedding that an inner loop moved apart, if there is one."""
+        if OUTPUT not in params:
+            yield
+            return
+        layer = cast("nn.Module", cast("Any", self.module).get_output_embeddings())
+        with _reparametrize_module(layer, {"weight": params[OUTPUT].to(dtype or params[OUTPUT].dtype)}):
             yield
 
     def _autocast(self) -> torch.autocast:

@@ -1,0 +1,162 @@
+"""Texts are written by transformers' own `generate`, with parameters substituted and prompts padded on the left.
+
+A decoder writes behind the last token of a prompt: a batch is padded on the left, positions are counted from the first
+token of each prompt, and a cache keeps what was read.  Networks that take no positions, or that padding would change,
+get prompts of one length at a time; so do all where no sequence may come twice, since padding would be counted.
+Settings of the network itself that `Decoding` does not name (tokens that must not be written, a first token) stand.
+"""
+
+import copy
+import inspect
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import StoppingCriteria
+
+from metaglot.decoding import Continuations, Decoding
+from metaglot.errors import MetaglotError
+from metaglot.models.positions import positions_of
+from metaglot.models.quiet import quiet
+from metaglot.types import Batch
+
+Inputs = Mapping[str, Tensor]  # input_ids and attention_mask [B, T]
+
+
+def write(module: nn.Module, batch: Batch, decoding: Decoding, tokenizer: Any, *, pads: bool) -> Continuations:
+    """Return what the network writes behind each prompt; whoever calls substitutes parameters and seeds.
+
+    Without `pads`, prompts of one length are run at a time.  Raises MetaglotError where the network cannot write, where
+    a prompt is empty, where prompt and text have no room in its positions, and for stop strings without a tokenizer.
+    """
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    _check(module, inputs, decoding, tokenizer)
+    config = _settings(module, decoding)
+    begin = perf_counter()
+    texts: list[tuple[int, ...]] = [()] * len(inputs["input_ids"])
+    side_by_side = pads and not decoding.no_repeat_ngram and (_is_seq2seq(module) or _takes_positions(module))
+    with quiet(), torch.no_grad():
+        for rows in _groups(inputs["attention_mask"], side_by_side=side_by_side):
+            part = padded({name: value[rows] for name, value in inputs.items()}, left=not _is_seq2seq(module))
+            begin_at = 1 if _is_seq2seq(module) else part["input_ids"].shape[1]
+            criteria = [StopStrings(tokenizer, decoding.stop, begin_at)] if decoding.stop else []
+            found = cast("Any", module).generate(**part, generation_config=config, stopping_criteria=criteria)
+            for row, tokens in zip(rows.tolist(), found[:, begin_at:].tolist(), strict=True):
+                texts[row] = _ended(tokens, config.eos_token_id or (), decoding.stop, tokenizer)
+    return Continuations(tuple(texts), perf_counter() - begin)
+
+
+def texts_of(continuations: Continuations, tokenizer: Any, stop: Sequence[str] = ()) -> list[str]:
+    """Return the texts of continuations, without special tokens, cut before the first stop string."""
+    texts = _decoded(tokenizer, continuations.tokens)
+    return [min((text.split(end, 1)[0] for end in stop), key=len, default=text) for text in texts]
+
+
+class StopStrings(StoppingCriteria):
+    """A row is finished when what is new in it has one of the strings.
+
+    The criterion of transformers looks at the prompt as well, and fails for vocabularies that lack letters.
+    """
+
+    def __init__(self, tokenizer: Any, stop: Sequence[str], begin: int) -> None:
+        self._tokenizer = tokenizer
+        self._stop = tuple(stop)
+        self._begin = begin  # the column of the first new token
+
+    def __call__(self, input_ids: Tensor, *_: Any, **__: Any) -> Any:
+        """Return which rows are finished [B]."""
+        texts = _decoded(self._tokenizer, input_ids[:, self._begin :].tolist())
+        return torch.tensor([any(end in text for end in self._stop) for text in texts], device=input_ids.device)
+
+
+def padded(inputs: Inputs, *, left: bool) -> dict[str, Tensor]:
+    """Return the rows with their padding on one side, without columns that are padding in all rows."""
+    mask = inputs["attention_mask"].bool()
+    width = int(mask.sum(1).max())
+    order = mask.to(torch.int8).argsort(dim=1, stable=True, descending=not left)  # tokens keep their order
+    columns = order[:, -width:] if left else order[:, :width]
+    return {name: value.gather(1, columns) for name, value in inputs.items()}
+
+
+def _groups(mask: Tensor, *, side_by_side: bool) -> list[Tensor]:
+    """Return the rows that are run together: all, or those of one length at a time."""
+    rows = torch.arange(len(mask), device=mask.device)
+    lengths = mask.sum(1)
+    if side_by_side or not len(rows):
+        return [rows] if len(rows) else []
+    return [rows[lengths == length] for length in lengths.unique()]
+
+
+def _settings(module: nn.Module, decoding: Decoding) -> Any:
+    """Return transformers' settings: those of the network, under those of `decoding`."""
+    config = copy.deepcopy(cast("Any", module).generation_config)
+    own = config.eos_token_id
+    ends = [*decoding.ends, *([] if own is None else own if isinstance(own, list) else [own])]
+    drawn = decoding.seed is not None
+    config.update(
+        max_new_tokens=decoding.max_new_tokens,
+        min_new_tokens=decoding.min_new_tokens,
+        max_length=None,
+        min_length=0,
+        num_beams=decoding.beams,
+        length_penalty=decoding.length_penalty,
+        no_repeat_ngram_size=decoding.no_repeat_ngram,
+        do_sample=drawn,
+        temperature=decoding.temperature if drawn else 1.0,
+        top_p=decoding.top_p if drawn else 1.0,
+        top_k=decoding.top_k if drawn else 0,
+        typical_p=1.0,
+        min_p=None,
+        num_return_sequences=1,
+        use_cache=True,
+        return_dict_in_generate=False,
+        eos_token_id=list(dict.fromkeys(ends)) or None,
+        stop_strings=None,
+    )
+    if config.pad_token_id is None:  # finished rows are filled with it; no reader sees it
+        config.pad_token_id = ends[0] if ends else 0
+    return config
+
+
+def _check(module: nn.Module, inputs: Inputs, decoding: Decoding, tokenizer: Any) -> None:
+    model = cast("Any", module)
+    if not callable(getattr(model, "can_generate", None)) or not model.can_generate():
+        raise MetaglotError(f"a {type(module).__name__} writes no text; take a decoder, or an encoder with a decoder")
+    if decoding.stop and tokenizer is None:
+        raise MetaglotError("stop strings need the tokenizer: generate(…, tokenizer=backbone.tokenizer)")
+    lengths = inputs["attention_mask"].sum(1)
+    empty = (lengths == 0).nonzero()
+    if len(empty):
+        raise MetaglotError(f"prompt {int(empty[0]) + 1} of {len(lengths)} has no token; give it at least one")
+    positions, longest = positions_of(module), int(lengths.max()) if len(lengths) else 0
+    behind = 0 if _is_seq2seq(module) else longest
+    if max(longest, behind + decoding.max_new_tokens) > positions:
+        raise MetaglotError(
+            f"the longest prompt has {longest} tokens and up to {decoding.max_new_tokens} are to be written, but the "
+            f"model has {positions} positions; shorten the prompt or lower max_new_tokens"
+        )
+
+
+def _ended(tokens: Sequence[int], ends: Sequence[int], stop: Sequence[str], tokenizer: Any) -> tuple[int, ...]:
+    """Return the tokens up to the one that ends the text; behind it, rows of a batch are filled or go on."""
+    places = [place for place, token in enumerate(tokens) if token in ends]
+    kept = tuple(tokens[: places[0] + 1] if places else tokens)
+    if not stop or not any(end in _decoded(tokenizer, [kept])[0] for end in stop):
+        return kept
+    return next(
+        kept[:n] for n in range(len(kept) + 1) if any(end in _decoded(tokenizer, [kept[:n]])[0] for end in stop)
+    )
+
+
+def _decoded(tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[str]:
+    return tokenizer.batch_decode([list(row) for row in rows], skip_special_tokens=True)
+
+
+def _is_seq2seq(module: nn.Module) -> bool:
+    return bool(cast("Any", module).config.is_encoder_decoder)
+
+
+def _takes_positions(module: nn.Module) -> bool:
+    return "position_ids" in inspect.signature(module.forward).parameters
