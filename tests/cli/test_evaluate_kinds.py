@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metaglot.cli.shared.judging import LabelledTask
-from metaglot.cli.shared.tasks import read_tasks, with_constant_baseline
+from metaglot.cli.shared.tasks import efforts_for, read_tasks, with_constant_baseline
 from metaglot.evaluation import TaskSet, read_results
 from metaglot.evaluation.leakage import read_leakages
 
@@ -124,6 +124,10 @@ def test_classes_have_no_floor_unasked_and_need_no_family(files):
     (tags,) = read_tasks([Path("tags.csv")], None, task="multilabel")
     assert with_constant_baseline(["tfidf"], [classes, tags]) == ["prior", "tfidf"]
     assert with_constant_baseline([], [tags]) == []
+    (films,) = read_tasks([Path("films.csv")], "label=stars", task="regression")
+    assert efforts_for(None, [films]) == ("instant",)
+    assert efforts_for(None, [classes, films]) == ("fast", "instant")
+    assert (efforts_for("auto, fast", [films]), efforts_for("", [films])) == (("auto", "fast"), ())
     loaded = TaskSet.load("tags.csv", task="multilabel")
     assert loaded.fingerprint() != TaskSet.load("tags.csv").fingerprint()
     assert all(isinstance(target, frozenset) for target in loaded.support(2, 0).targets)

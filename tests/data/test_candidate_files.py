@@ -18,7 +18,27 @@ BY_TEXT = {**READING, "answer": "a"}
 SEVERAL = {"text": "q", "candidates": ["a", "b", "c"], "label": [0, 2]}
 MARKED = {"question": "q", "mc_answers": {"choices": ["a", "b"], "labels": [0, 1]}}
 NUMBERS = {"text": "2 + 2", "candidates": ["3", "4", "5"], "label": "4"}
+NESTED = {"question": {"stem": "q", "choices": [{"label": "A", "text": "a"}, {"label": "B", "text": "b"}]}}
+TRUTH = {"question": "q", "mc1_targets": {"choices": ["a", "b"], "labels": [0, 1]}}
 READ = {
+    "a question that holds its candidates": (
+        [{**NESTED, "answerKey": "B"}, {**NESTED, "answerKey": "A"}],
+        ["q", "q"],
+        [["a", "b"]] * 2,
+        ["1", "0"],
+    ),
+    "marks, one beside several": (
+        [{**TRUTH, "mc2_targets": {"choices": ["c"], "labels": [1]}}],
+        ["q"],
+        [["a", "b"]],
+        ["1"],
+    ),
+    "texts with marks": (
+        [{**TRUTH, "mc1_targets": {"a": 1, "b": 0}}, {**TRUTH, "mc1_targets": {"c": 0, "d": 1}}],
+        ["q", "q"],
+        [["a", "b"], ["c", "d"]],
+        ["0", "1"],
+    ),
     "jsonl of ARC": ([ARC, NUMBERED], ["q", "q"], [["a", "b"], ["a", "b", "c"]], ["1", "0"]),
     "letters and texts": ([READING, BY_TEXT], ["long\nq", "long\nq"], [["a", "b"], ["a", "b"]], ["1", "0"]),
     "several are right": ([SEVERAL], ["q"], [["a", "b", "c"]], ["[0, 2]"]),
@@ -67,6 +87,8 @@ def test_lists_of_candidates_are_read(tmp_path, name, form):
         ("goal,sol1,sol2,label", "{},a,b,{}", ["a", "b"], ["0", "1"]),
         ("text,choice_b,choice_a,label", "{},b,a,{}", ["a", "b"], ["A", "b"]),
         ("question,answerA,answerB,answerC,label", "{},a,b,c,{}", ["a", "b", "c"], ["1", "3"]),
+        ("question,A,B,C,D,answer", "{},a,b,c,d,{}", ["a", "b", "c", "d"], ["D", "A"]),
+        ("input,a,b,target", "{},a,b,{}", ["a", "b"], ["A", "B"]),
         ("text,candidates,label", '{},"[""a"", ""b""]",{}', ["a", "b"], ["1", "0"]),
     ],
 )
@@ -75,8 +97,8 @@ def test_candidates_in_columns_of_their_own_are_read(tmp_path, header, row, list
     path.write_text("\n".join([header, *(row.format("q", label) for label in labels)]))
     table = read(path)
     assert list(map(json.loads, table["text_pair"].to_pylist())) == [lists, lists]
-    from_one = header.startswith("question")
-    numbers = [str(int(one) - from_one) if one.isdecimal() else str("AB".index(one.upper())) for one in labels]
+    from_one = header.startswith("question,answerA")
+    numbers = [str(int(one) - from_one) if one.isdecimal() else str("ABCD".index(one.upper())) for one in labels]
     assert table["label"].to_pylist() == numbers
     assert any("count from 1" in note for note in table_notes(table)) == from_one
 

@@ -32,7 +32,7 @@ from metaglot.cli.shared.options import (
 from metaglot.cli.shared.plan import parse_left_out, parse_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import unknown_leakage, write_tables
-from metaglot.cli.shared.tasks import read_tasks
+from metaglot.cli.shared.tasks import efforts_for, read_tasks
 from metaglot.cli.shared.texts import check_device, check_task, parse_precision
 from metaglot.cli.shared.words import short_names, split_words
 from metaglot.data.locks import writing
@@ -63,8 +63,13 @@ def compare(
     draws: Draws = 10,
     queries: Queries = 500,
     efforts: Annotated[
-        str, typer.Option(help="Efforts of each model: instant, fast, thorough, auto, as-trained, with commas.")
-    ] = "fast",
+        str | None,
+        typer.Option(
+            help="Efforts of each model: instant, fast, thorough, auto, as-trained, with commas. By default as "
+            "`metaglot adapt`: fast, and instant for numbers, answers and choices.",
+            show_default=False,
+        ),
+    ] = None,
     leave_out: LeaveOut = "",
     columns: Columns = None,
     encoding: Encoding = None,
@@ -101,7 +106,7 @@ def compare(
     shot_counts = parse_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
     models, files, notes = split_words(words, tasks or [])
     names = short_names(models)
-    _check_efforts(words_of(efforts), models)
+    _check_efforts(efforts, models)
     runtime = parse_precision(precision), check_device(device), reads
     check_task(task)
     check_results_target(out)
@@ -117,7 +122,7 @@ def compare(
     options = JudgingOptions(jobs, threads, exclude_overlap, force, quiet, left_out)
     for note in notes:
         options.say(note)
-    common = tuple(files), tuple(words_of(efforts)), (), None, columns, None, seed, encoding
+    common = tuple(files), efforts_for(efforts, labelled), (), None, columns, None, seed, encoding
     model_jobs = [
         Job(model, *common, *runtime, task=task, by_domain=by_domain, label=name)
         for model, name in zip(models, names, strict=True)
@@ -138,14 +143,15 @@ def compare(
         tell(f"results, table.md and report.html in {out}")
 
 
-def _check_efforts(efforts: Sequence[str], models: Sequence[str]) -> None:
+def _check_efforts(efforts: str | None, models: Sequence[str]) -> None:
     """Raise MetaglotError for an unknown effort, and where none is named."""
     from metaglot.cli.shared.checks import check_efforts
 
-    if not efforts:
+    names = [] if efforts is None else words_of(efforts)
+    if not names and efforts is not None:
         raise MetaglotError("--efforts is empty: name at least one, e.g. --efforts fast")
     for model in models:
-        check_efforts(efforts, model)
+        check_efforts(names, model)
 
 
 def _print_numbers(out: Path, leave_out: Sequence[str]) -> None:

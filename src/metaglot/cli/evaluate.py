@@ -32,7 +32,7 @@ from metaglot.cli.shared.options import (
 from metaglot.cli.shared.plan import parse_left_out, parse_shots
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import results_and_leakage, unknown_leakage, with_metrics
-from metaglot.cli.shared.tasks import read_tasks, with_constant_baseline
+from metaglot.cli.shared.tasks import efforts_for, read_tasks, with_constant_baseline
 from metaglot.cli.shared.texts import check_device, check_task, parse_precision
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
@@ -54,8 +54,13 @@ def evaluate(
     draws: Draws = 10,
     queries: Queries = 500,
     efforts: Annotated[
-        str, typer.Option(help="Efforts of the model: instant, fast, thorough, auto, as-trained, with commas.")
-    ] = "fast",
+        str | None,
+        typer.Option(
+            help="Efforts of the model: instant, fast, thorough, auto, as-trained, with commas. By default as "
+            "`metaglot adapt`: fast, and instant for numbers, answers and choices.",
+            show_default=False,
+        ),
+    ] = None,
     against: Annotated[
         str,
         typer.Option(
@@ -101,7 +106,7 @@ def evaluate(
 
     shot_counts = parse_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
     runtime = parse_precision(precision), check_device(device), reads
-    _check_methods(model, words_of(efforts), words_of(against), multitask)
+    _check_methods(model, efforts, words_of(against), multitask)
     check_task(task)
     check_results_target(out)
     context.with_resource(writing(out))
@@ -118,7 +123,7 @@ def evaluate(
     from metaglot.evaluation.job import Job
 
     hashes = hashes_of(tasks)
-    methods = tuple(words_of(efforts)), tuple(with_constant_baseline(words_of(against), labelled)), multitask
+    methods = efforts_for(efforts, labelled), tuple(with_constant_baseline(words_of(against), labelled)), multitask
     reading = columns, None, seed, encoding
     job = Job(model, tuple(tasks), *methods, *reading, *runtime, task=task, by_domain=by_domain)
     evaluation = prepare(job, Plan(shot_counts, draws, queries, seed), labelled, options)
@@ -134,13 +139,14 @@ def evaluate(
         tell(f"results, table.md and report.html in {out}")
 
 
-def _check_methods(model: str, efforts: Sequence[str], against: Sequence[str], multitask: str | None) -> None:
+def _check_methods(model: str, efforts: str | None, against: Sequence[str], multitask: str | None) -> None:
     """Raise MetaglotError for an unknown effort or baseline, and where no method is named."""
     from metaglot.cli.shared.checks import check_baselines, check_efforts
 
-    check_efforts(efforts, model)
+    names = [] if efforts is None else words_of(efforts)
+    check_efforts(names, model)
     check_baselines(against, multitask=multitask)
-    if not efforts and not against:
+    if not names and efforts is not None and not against:
         raise MetaglotError("--efforts and --against are both empty: name a method, e.g. --against frozen")
 
 

@@ -1,14 +1,15 @@
 """Columns of a file that hold candidates, as one column of cells, and the right ones among them.
 
-The candidates of a row stand in one column as a list, or in columns of their own that end in a number or a letter
-(`option1`, `ending0`, `choice_a`).  The right one is told by its number, by its letter, by the label that stands beside
-it in the file, or by its text.  They are read under the names of the user, or of sets such as ARC, SWAG, COPA and
-WinoGrande.
+The candidates of a row stand in one column as a list, in columns of their own that end in a number or a letter
+(`option1`, `ending0`, `choice_a`, or `A`, `B` and so on), or in the cell of the question.  The right one is told by its
+number, by its letter, by the label that stands beside it in the file, or by its text.  They are read under the names of
+the user, or of sets such as ARC, SWAG, COPA, WinoGrande, MMLU and TruthfulQA.
 """
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple, TypeAlias, cast
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ import pyarrow as pa
 from metaglot.choices import Cells
 from metaglot.data.candidates import as_cell, checked, choice_of, placed, plain_choice
 from metaglot.data.labels import is_absent, scalar_of
+from metaglot.data.nested_questions import unfolded
 from metaglot.errors import MetaglotError
 
 Values: TypeAlias = Sequence[object] | pa.ChunkedArray
@@ -27,10 +29,10 @@ CANDIDATE_ROLES = ("candidates",)
 PART = "candidate "
 _TEXTS = (
     *("text", "question", "question_stem", "query", "context", "prompt", "premise", "sentence", "ctx", "goal"),
-    *("startphrase", "source"),
+    *("startphrase", "source", "input"),
 )
 _MORE = ("context", "passage", "article", "premise")  # what a question may be about
-_LISTS = ("candidates", "choices", "options", "answers", "endings", "mc_answers")
+_LISTS = ("candidates", "choices", "options", "answers", "endings", "mc_answers", "mc1_targets", "mc2_targets")
 _PARTS = re.compile(r"(?i:(choice|option|opt|ending|candidate|answer|solution|sol))(\d+|[A-Z]|[_ ](?:\d+|[a-zA-Z]))")
 _RIGHT = ("label", "answerkey", "answer", "correct", "gold", "target", "answer_idx", "correct_answer", "labels")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -50,7 +52,7 @@ def candidate_roles(
     """Return {role: column of the file} for a text, its candidates and the right one; nothing for other kinds."""
     if cells != "candidates":
         return {}
-    parts = _parts(columns)
+    parts = _parts(columns) or ([] if _first(_LISTS, columns) else _lettered(columns))
     found = {
         "text": chosen.get("text", "") or _first(_TEXTS, columns),
         "candidates": wanted.get("candidates", "") or wanted.get("text_pair", "") or _first(_LISTS, columns),
@@ -78,6 +80,9 @@ def read_candidates(columns: Mapping[str, Values], where: Where, cells: Cells) -
     if cells != "candidates":
         return FoundCandidates(columns)
     own = [name for name in columns if name.startswith(PART)]
+    nested = None if own or "candidates" in columns else unfolded(_listed(columns["text"]))
+    if nested:
+        columns = {**columns, "text": nested[0], "candidates": nested[1]}
     rest = {name: values for name, values in columns.items() if name not in ("label", "about", "candidates", *own)}
     if "candidates" in columns:
         lists = [_of_value(value, row, where) for row, value in enumerate(_listed(columns["candidates"]))]
@@ -121,8 +126,9 @@ def _of_value(value: object, row: int, where: Where) -> _Listed:
             raise MetaglotError(f"{where(row)}: the candidates are {plain!r:.60}, not a list in JSON") from error
     if isinstance(plain, Mapping):
         given = cast("Mapping[str, object]", plain)
-        texts = given.get("text", given.get("choices"))
-        named, marks = given.get("label"), given.get("labels")
+        marked = _marked_texts(given)
+        texts = given.get("text", given.get("choices", list(marked) or None))
+        named, marks = given.get("label"), given.get("labels", list(marked.values()))
         labels = tuple(map(str, cast("list[object]", named))) if isinstance(named, list) else ()
         return _Listed(checked(texts, f"{where(row)}: the candidates"), labels, _marked(marks))
     items = cast("list[object]", plain) if isinstance(plain, list) else plain
@@ -143,6 +149,12 @@ def _of_parts(row: Sequence[object], number: int, where: Where) -> _Listed:
         raise MetaglotError(f"{where(number)}: candidate number {values.index(None)} is empty, and others follow it")
     texts = [str(value) if isinstance(value, int | float) else value for value in values]
     return _Listed(checked(texts, f"{where(number)}: the candidates"))
+
+
+def _marked_texts(given: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the texts of an object that has nothing but texts with a mark of 0 or 1; those without a mark are none."""
+    marks = {text: mark for text, mark in given.items() if mark is not None}
+    return marks if all(type(mark) is int and mark in (0, 1) for mark in marks.values()) else {}
 
 
 def _marked(marks: object) -> object:
@@ -230,6 +242,13 @@ def _parts(columns: Sequence[str]) -> list[str]:
             groups.setdefault(stem, []).append(((int(mark) if mark.isdecimal() else 0, mark), column))
     most = max(groups.values(), key=len, default=[])
     return [column for _, column in sorted(most)] if len(most) > 1 else []
+
+
+def _lettered(columns: Sequence[str]) -> list[str]:
+    """Return the columns A, B, C and so on, as far as they go; none where there is no B."""
+    by_letter = {column.upper(): column for column in reversed(columns) if len(column) == 1}
+    found = [by_letter[letter] for letter in takewhile(by_letter.__contains__, LETTERS)]
+    return found if len(found) > 1 else []
 
 
 def _texts(columns: Mapping[str, Values]) -> Sequence[object]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.judging import LabelledTask
+from metaglot.cli.shared.judging import LabelledTask, words_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,3 +61,13 @@ def with_constant_baseline(against: Sequence[str], tasks: Iterable[LabelledTask]
         bool(against) and CONSTANT_BASELINE not in against and not all(FAMILIES.exclusive(task.kind) for task in tasks)
     )
     return [*([CONSTANT_BASELINE] if needed else []), *against]
+
+
+def efforts_for(given: str | None, tasks: Iterable[LabelledTask]) -> tuple[str, ...]:
+    """Return the efforts between commas; if none is given, the usual one of each kind that the tasks have."""
+    if given is not None:
+        return tuple(words_of(given))
+    from metaglot.adaptation.effort import usual_effort
+    from metaglot.families.choose import family_called
+
+    return tuple(dict.fromkeys(usual_effort(family_called(kind)) for kind in sorted({task.kind for task in tasks})))
