@@ -98,8 +98,7 @@ def features_of(model: Model, family: AnyFamily, inputs: Inputs) -> list[np.ndar
     assert tools is not None
     found = token_units(model.encoder, {}, family, tools, schema, inputs)
     edges = np.searchsorted(found.places.owner, np.arange(1, len(inputs)))
-    width = model.encoder.problem(family, schema).head_spec.inputs  # texts stand behind them
-    return np.split(found.units.features[:, :width].cpu().numpy(), edges)
+    return np.split(found.units.features.cpu().numpy(), edges)
 
 
 def cosine(model: Model) -> Callable[[Examples[Any], AnyFamily], Scores]:

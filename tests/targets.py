@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metaglot.choices import FAMILIES
 from metaglot.data.answers import Answer
 from metaglot.data.candidates import Choice, as_cell
 from metaglot.data.spans import Span
@@ -15,7 +16,10 @@ TARGETS: Mapping[str, Sequence[Any]] = {
     "tagging": [(Span(0, 3, "a"),), (Span(0, 2, "b"), Span(6, 8, "c")), (), (Span(0, 2, "c"),)],
     "choice": [Choice(1), Choice(0), Choice(2), Choice(0, (1,))],
     "question-answering": [Answer("pho", 0, 3), Answer("it", 4, 6), Answer(), Answer("no", 7, 9)],
+    "generation": ["a red fruit", "tools", "an old tool\nof iron", "fruit, small"],
 }
+READ = tuple(kind for kind in FAMILIES if not FAMILIES.over_vocabulary(kind))
+"""The kinds that an encoder learns; what a decoder writes has suites of its own (`test_writing.py`)."""
 PAIRS: Mapping[str, Sequence[str]] = {
     "question-answering": ["pho it no one", "pho it no"],
     "choice": [

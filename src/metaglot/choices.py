@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
-Cells = Literal["one", "look", "several", "number", "spans", "answers", "candidates"]
+Cells = Literal["one", "look", "several", "number", "spans", "answers", "candidates", "texts"]
 """How a cell of `label` is read: as one label; as a list where it looks like one; as several labels; as a number; as
-parts of the text; as the answer to the text, a part of the second one; as the right ones of candidates."""
+parts of the text; as the answer to the text, a part of the second one; as the right ones of candidates; as a text that
+is to be written, letter by letter."""
 
 
 def object_at(place: str) -> Any:
@@ -53,6 +54,7 @@ class Kind(NamedTuple):
     cells: Cells = "one"
     facts: str = ""  # place of the function that describes targets for `data inspect`; if empty, the family does it
     exclusive: bool = False  # whether a text has exactly one of the outputs, as in the family itself
+    writes: bool = False  # whether a text is written, by the language-model head, as in the family itself
 
 
 class Kinds(Choices[Any]):
@@ -65,6 +67,10 @@ class Kinds(Choices[Any]):
     def exclusive(self, name: str) -> bool:
         """Whether texts have exactly one of the outputs; imports nothing.  False for an unknown name."""
         return name in self.kinds and self.kinds[name].exclusive
+
+    def over_vocabulary(self, name: str) -> bool:
+        """Whether the language-model head scores the task: texts are written, or it is language modelling."""
+        return name in OBJECTIVES or (name in self.kinds and self.kinds[name].writes)
 
 
 FAMILIES = Kinds(
@@ -103,6 +109,13 @@ FAMILIES = Kinds(
             words="the answer to it in a passage, the second text",
             cells="answers",
             facts="metaglot.data.answer_facts:answer_facts",
+        ),
+        "generation": Kind(
+            "metaglot.families.generation:GenerationFamily",
+            words="a text that is written for it, such as its translation or summary",
+            cells="texts",
+            facts="metaglot.data.written_facts:written_facts",
+            writes=True,
         ),
     }
 )
@@ -216,6 +229,7 @@ BASELINES: Choices[Any] = Choices(
         "lora": "metaglot.evaluation.baselines.lora:begin",
         "bitfit": "metaglot.evaluation.baselines.bitfit:begin",
         "setfit": "metaglot.evaluation.baselines.setfit:begin",
+        "copy": "metaglot.evaluation.baselines.copy:Copy.begin",
     }
 )
 """The baselines of a comparison: functions of a `Start`."""

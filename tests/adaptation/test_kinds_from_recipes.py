@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 from tests.contract.kinds import REFUSED
-from tests.targets import TARGETS, seconds
+from tests.targets import READ, TARGETS, seconds
 
 from metaglot.adaptation import AS_TRAINED, Adapted, AsTrained, load_model
 from metaglot.assembly import assemble, write_run_files
-from metaglot.choices import ALGORITHMS, FAMILIES
+from metaglot.choices import ALGORITHMS
 from metaglot.config import dump_recipe, load_recipe, parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
 from metaglot.training import run
 
-KINDS = [kind for kind in FAMILIES if kind != "classification"]  # of classes, other suites show it
+KINDS = [kind for kind in READ if kind != "classification"]  # of classes, other suites show it
 QUICK = {("protonet", "multilabel"), ("protonet", "regression"), ("protonet", "tagging")}
 OPTIONS = {"maml": {"steps": 2}, "reml": {"steps": 2}, "imaml": {"steps": 2, "iterations": 2}}
 OPTIONS |= {"sequential-reptile": {"steps": 2}}

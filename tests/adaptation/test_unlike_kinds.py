@@ -2,8 +2,8 @@
 
 import pytest
 from tests.adaptation.test_kinds_from_recipes import trained, write
+from tests.targets import READ
 
-from metaglot.choices import FAMILIES
 from metaglot.config import parse_recipe
 
 
@@ -11,9 +11,7 @@ from metaglot.config import parse_recipe
 @pytest.mark.parametrize("combine", ["pcgrad", pytest.param("mean", marks=pytest.mark.slow)])
 def test_all_kinds_are_trained_in_one_run(tiny, tmp_path, combine):
     """Each episode is of one kind, and each kind that was met has a scale of its own."""
-    files = [
-        {"path": write(tmp_path / f"{kind}.csv", kind).name, "task": kind, "min_per_class": 4} for kind in FAMILIES
-    ]
+    files = [{"path": write(tmp_path / f"{kind}.csv", kind).name, "task": kind, "min_per_class": 4} for kind in READ]
     recipe = parse_recipe(
         {
             "model": {"name": "builtin:tiny", "max_length": 24, "precision": "fp32"},
@@ -25,6 +23,6 @@ def test_all_kinds_are_trained_in_one_run(tiny, tmp_path, combine):
     )
     state = trained(recipe, tmp_path / "run").state
     met = {name.removeprefix("scale.") for name in state.combine if name.startswith("scale.")}
-    assert met <= set(FAMILIES)
-    assert len(met) >= len(FAMILIES) - 1  # 24 episodes, drawn
+    assert met <= set(READ)
+    assert len(met) >= len(READ) - 1  # 24 episodes, drawn
     assert all(float(state.combine[f"scale.{kind}"][1]) >= 1 for kind in met)

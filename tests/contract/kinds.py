@@ -11,9 +11,8 @@ import torch
 from tests.contract.answers import ANSWERS, answers_episode
 from tests.contract.choosing import CHOOSE, choosing_episode
 from tests.contract.tagging import TAGS, tagging_episode
-from tests.targets import TARGETS
+from tests.targets import READ, TARGETS
 
-from metaglot.choices import FAMILIES
 from metaglot.data.labels import label_text
 from metaglot.families.answering import NAME, Answering
 from metaglot.families.choice import Choosing
@@ -75,7 +74,7 @@ def kind_of(name: str) -> Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    **{name: kind_of(name) for name in FAMILIES if name not in ("tagging", "choice", NAME)},
+    **{name: kind_of(name) for name in READ if name not in ("tagging", "choice", NAME)},
     "tagging": Kind(TAGS, Tagging(), lambda vocab: tagging_episode(vocab=vocab), torch.zeros(1 + 2 * len(TAGS.labels))),
     "choice": Kind(CHOOSE, Choosing(), lambda vocab: choosing_episode(vocab=vocab), torch.zeros(1)),
     NAME: Kind(ANSWERS, Answering(), lambda vocab: answers_episode(vocab=vocab), torch.tensor([0.0, 0.0])),

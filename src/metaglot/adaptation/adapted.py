@@ -103,14 +103,26 @@ class Adapted:
 
     @overload
     def predict(  # pyright: ignore[reportOverlappingOverload]  # a string is a sequence of strings too
-        self, texts: str, pairs: str | None = None, *, unknown: str | None = None
+        self, texts: str, pairs: str | None = None, *, unknown: str | None = None, max_new_tokens: int | None = None
     ) -> Any: ...
     @overload
-    def predict(self, texts: Texts, pairs: Sequence[str] | None = None, *, unknown: str | None = None) -> list[Any]: ...
     def predict(
-        self, texts: str | Texts, pairs: str | Sequence[str] | None = None, *, unknown: str | None = None
+        self,
+        texts: Texts,
+        pairs: Sequence[str] | None = None,
+        *,
+        unknown: str | None = None,
+        max_new_tokens: int | None = None,
+    ) -> list[Any]: ...
+    def predict(
+        self,
+        texts: str | Texts,
+        pairs: str | Sequence[str] | None = None,
+        *,
+        unknown: str | None = None,
+        max_new_tokens: int | None = None,
     ) -> Any:
-        """Return the prediction for each text: the most probable label, a set of labels, or a number.
+        """Return the prediction for each text: the most probable label, a set of labels, a number, or a text.
 
         Parameters
         ----------
@@ -120,6 +132,8 @@ class Adapted:
             The second text of each; beside one text that has candidates, these.
         unknown : str, optional
             The prediction for a text that is likelier of none of the classes.
+        max_new_tokens : int, optional
+            How many tokens a text that is written has at most; by default as many as the examples can have.
 
         Returns
         -------
@@ -142,13 +156,13 @@ class Adapted:
             tools_of(self.fit, "unknown")
             check_target("unknown", unknown, self.fit.family)
         if self.fit.paired and pairs is None and is_one_pair(texts):
-            return self.predict([texts[0]], [texts[1]], unknown=unknown)[0]
+            return self.predict([texts[0]], [texts[1]], unknown=unknown, max_new_tokens=max_new_tokens)[0]
         if isinstance(texts, str) and chooses(self.fit.family) and pairs is not None and not isinstance(pairs, str):
             return self.predict(Candidates([texts], [pairs]))[0]
         if isinstance(texts, str):
-            return self.predict([texts], _in_list(pairs), unknown=unknown)[0]
+            return self.predict([texts], _in_list(pairs), unknown=unknown, max_new_tokens=max_new_tokens)[0]
         if unknown is None:
-            return list(self.predictions(texts, _many(pairs)).targets)
+            return list(self.predictions(texts, _many(pairs), max_new_tokens=max_new_tokens).targets)
         features = self.embed(texts, _many(pairs))
         likeliest, in_scope = self.proba_of_features(features).argmax(-1), self.in_scope_of_features(features)
         return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(likeliest, in_scope, strict=True)]
@@ -182,13 +196,15 @@ class Adapted:
         >>> adapted.predict_proba(["Why is there a fee on my invoice?"]).shape
         (1, 2)
         """
-        if not self.fit.family.probable or self.fit.family.tokens is not None:
+        if not self.fit.family.probable or self.fit.family.tokens is not None or self.fit.family.writes is not None:
             raise MetaglotError(f"a task of {self.fit.family.name} has no probabilities of outputs; use predict")
         if isinstance(texts, str):
             return self.predict_proba([texts], _in_list(pairs))[0]
         return self.proba_of_features(self.embed(texts, _many(pairs)))
 
-    def predictions(self, texts: Texts, pairs: Sequence[str] | None = None) -> Predictions:
+    def predictions(
+        self, texts: Texts, pairs: Sequence[str] | None = None, *, max_new_tokens: int | None = None
+    ) -> Predictions:
         """Return all that is predicted: the names of the outputs, their values, and the target of each text.
 
         Parameters
@@ -197,11 +213,13 @@ class Adapted:
             The texts.
         pairs : list of str, optional
             The second text of each.
+        max_new_tokens : int, optional
+            As in `predict`.
 
         Returns
         -------
         Predictions
-            Probabilities or numbers, and the targets.
+            Probabilities or numbers, and the targets; of a text that is written, the mean probability of its tokens.
 
         Raises
         ------
@@ -214,9 +232,13 @@ class Adapted:
         >>> predictions.outputs, predictions.values.shape, predictions.targets
         (('billing', 'technical'), (1, 2), ['billing'])
         """
-        if self.fit.family.tokens is not None:
+        if max_new_tokens is not None:
+            check_whole("max_new_tokens", max_new_tokens, least=1)
+            if self.fit.family.writes is None:
+                raise MetaglotError(f"max_new_tokens has no use: a task of {self.fit.family.name} writes no texts")
+        if self.fit.family.tokens is not None or self.fit.family.writes is not None:
             check_candidates(self.fit.family, texts)
-            return self.fit.predict(inputs_of(texts, pairs))
+            return self.fit.predict(inputs_of(texts, pairs), max_new_tokens=max_new_tokens)
         return self.predictions_of_features(self.embed(texts, pairs))
 
     def score(self, texts: Texts, targets: Sequence[Any], pairs: Sequence[str] | None = None) -> Mapping[str, float]:
@@ -235,7 +257,8 @@ class Adapted:
         -------
         Mapping of str to float
             A score by the name of its metric, the primary one first: accuracy, macro_f1 and ece as shares of one for
-            classes; macro_f1, micro_f1 and ece for sets of labels; mae, rmse, spearman and ndcg5 for numbers.
+            classes; macro_f1, micro_f1 and ece for sets of labels; mae, rmse, spearman and ndcg5 for numbers; chrf and
+            others for texts that are written.
 
         Raises
         ------
@@ -425,6 +448,8 @@ class Adapted:
         return self.fit.predictions(self._checked(features))
 
     def _checked(self, features: np.ndarray) -> np.ndarray:
+        if self.fit.family.writes is not None:
+            raise MetaglotError(f"a task of {self.fit.family.name} writes texts, and no features decide; use predict")
         if self.fit.family.tokens is not None:
             raise MetaglotError(
                 f"a task of {self.fit.family.name} decides on the tokens of a text, and these are features of whole "

@@ -1,9 +1,8 @@
 """What the effort `auto` chooses between, and what speaks for its choice (`auto.py` chooses)."""
 
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort
+from metaglot.adaptation.effort import EFFORTS, AsTrained, Effort, effort_record
 from metaglot.families.classes.expected import Expected
 
 CLOSED = EFFORTS["instant"]
@@ -50,7 +49,7 @@ class Choice(NamedTuple):
     def record(self) -> dict[str, Any]:
         """Return it as JSON."""
         trial = self.trial and {**self.trial._asdict(), "likely": self.trial.likely}
-        effort = asdict(self.effort)
+        effort = effort_record(self.effort)
         return {
             "effort": {name: list(value) if isinstance(value, tuple) else value for name, value in effort.items()},
             "trial": trial,
@@ -74,4 +73,4 @@ def auto_settings() -> dict[str, object]:
         "rate": RATE,
         "seconds": SECONDS,
     }
-    return {"candidates": [asdict(effort) for effort in (CLOSED, SOME, MANY)], **bounds}
+    return {"candidates": [effort_record(effort) for effort in (CLOSED, SOME, MANY)], **bounds}

@@ -52,7 +52,12 @@ def edited(
         raise MetaglotError("no example would be left; leave two of different classes at least")
     check_not_all_empty(examples.inputs.texts, examples.inputs.pairs)
     family.check(examples.targets)
-    return _solved(fit, examples, left) if fit.effort.closed_form else _again(fit, examples)
+    return _solved(fit, examples, left) if _adds_up(fit) else _again(fit, examples)
+
+
+def _adds_up(fit: Fit) -> bool:
+    """Whether the features of the examples are all that the fit is made of."""
+    return fit.effort.closed_form and fit.family.writes is None
 
 
 def with_more(fit: Fit, more: Examples[Any]) -> Fit:
@@ -62,14 +67,14 @@ def with_more(fit: Fit, more: Examples[Any]) -> Fit:
     """
     _check_kind(fit, more)
     more = _of_kind(more, fit)
-    if fit.effort.closed_form:
+    if _adds_up(fit):
         history = [*fit.provenance.get("added", []), more.sha256()]  # the record goes on
         # What was to be expected, and why, was found on the earlier examples.
         record = {name: value for name, value in fit.provenance.items() if name != "choice"}
         return replace(_added(fit, more), choice=None, provenance={**record, "added": history})
     if not len(fit.examples):
         raise MetaglotError(
-            "the examples of this adaptation were not saved with it, and gradient steps need them all; "
+            "the examples of this adaptation were not saved with it, and it needs them all; "
             "adapt again from all examples, or save with keep_examples=True"
         )
     return _again(fit, fit.examples.plus(more))

@@ -1,7 +1,7 @@
 """Efforts: how much work an adaptation does, from closed form to a thorough fine-tune."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from metaglot.algorithms import AnyAlgorithm, GradientBased, adapting, build_algorithm
@@ -9,7 +9,7 @@ from metaglot.data.arguments import check_all, check_choice, check_number, check
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 from metaglot.inner import Adam, first_order
-from metaglot.models import All, HeadOnly, Named, Prototypes, Scope
+from metaglot.models import All, HeadOnly, Lora, Named, Prototypes, Scope
 from metaglot.types import Budget, Params
 
 HeadName = Literal["prototypes", "blend", "own"]
@@ -43,6 +43,12 @@ class Effort:
         The share of the earlier body in the mean that remains, from 0 to 1.
     contrast : float, default=0.0
         The weight of the contrastive loss beside the loss of the kind of task.
+    lora : int, default=0
+        The rank of the LoRA updates that steps move in place of the parameters of the body; 0 moves these themselves.
+    layers : tuple of str, default=()
+        Shell patterns of the parameters that steps move, such as "*layers.29.*"; all where there is none.
+    shown : int, default=0
+        How many examples, those most like a source, stand before it while a text is written for it, at most.
 
     Examples
     --------
@@ -61,6 +67,9 @@ class Effort:
     names: bool = False
     kept: float = 0.0
     contrast: float = 0.0
+    lora: int = 0
+    layers: tuple[str, ...] = ()
+    shown: int = 0
 
     def budget(self) -> Budget:
         """Return the steps and batch size.
@@ -110,6 +119,10 @@ class Effort:
     def _scope(self, body: Params) -> Scope:
         if self.steps == 0:
             return HeadOnly()
+        if self.lora:
+            return Lora(self.lora)
+        if self.layers:
+            return Named(self.layers)
         moved = tuple(name for name in body if not any(part in name for part in self.freeze))
         return Named(moved) if self.freeze and moved else All()
 
@@ -141,6 +154,11 @@ class AsTrained:
         """Whether names of classes are examples of them: not to an algorithm, which has its own support."""
         return False
 
+    @property
+    def shown(self) -> int:
+        """How many examples stand before a source while a text is written: none."""
+        return 0
+
     def budget(self) -> Budget:
         """Return no bounds: the algorithm has its own."""
         return Budget()
@@ -159,6 +177,18 @@ EFFORTS: dict[str, Effort] = {
 best of {1e-4, 2e-4, 4e-4} after a run of recipes/english.yaml, on seven tasks that nothing trains on (docs/tuning.md).
 `thorough` is the best long one of {5e-5, 1e-4} × {8, 20, 40} by `benchmarks/tune.py`.
 """
+
+WRITING_EFFORTS: dict[str, Effort] = {
+    "instant": Effort(0, shown=16),
+    "fast": Effort(20, 1e-3, 1e-3, 8, lora=8),
+    "thorough": Effort(60, 1e-3, 1e-3, 8, lora=8),
+}
+"""By name, where texts are written: `instant` takes no step, and shows the nearest examples before each source."""
+
+
+def efforts_of(family: AnyFamily) -> Mapping[str, Effort]:
+    """Return the efforts of a kind of task, by name."""
+    return EFFORTS if family.writes is None else WRITING_EFFORTS
 
 
 def usual_effort(family: AnyFamily) -> str:
@@ -182,16 +212,27 @@ def _with_checked_values(effort: Effort) -> Effort:
     freeze = check_all("effort.freeze", effort.freeze, str, "names, or parts of names, of parameters")
     check_switch("effort.names", effort.names)
     check_choice("effort.head", effort.head, get_args(HeadName))
-    return replace(effort, freeze=tuple(freeze))
+    check_whole("effort.lora", effort.lora, least=0)
+    check_whole("effort.shown", effort.shown, least=0)
+    layers = check_all("effort.layers", effort.layers, str, "patterns of names of parameters")
+    if effort.lora and layers:
+        raise MetaglotError("effort.lora and effort.layers are two answers to what moves; give one of them")
+    return replace(effort, freeze=tuple(freeze), layers=tuple(layers))
 
 
-def effort_called(name: str) -> Effort:
+def effort_record(effort: Effort | AsTrained) -> dict[str, Any]:
+    """Return the settings of an effort, without those of writing that say nothing, as JSON."""
+    whole, silent = asdict(effort), {"lora": 0, "layers": (), "shown": 0}
+    return {name: value for name, value in whole.items() if name not in silent or value != silent[name]}
+
+
+def effort_called(name: str, efforts: Mapping[str, Effort] = EFFORTS) -> Effort:
     """Return the effort of that name; raise MetaglotError for another, and for one that is chosen or learnt."""
     if name in (AUTO, AS_TRAINED):
         raise MetaglotError(f"the effort {name} has no steps of its own; name one of {', '.join(EFFORTS)}")
     if name not in EFFORTS:
         raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join((*EFFORTS, AUTO, AS_TRAINED))}")
-    return EFFORTS[name]
+    return efforts[name]
 
 
 def longer(effort: Effort, times: int) -> Effort:

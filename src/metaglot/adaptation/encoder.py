@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metaglot.adaptation.effort import AS_TRAINED, AsTrained, Effort, effort_called
+from metaglot.adaptation.effort import AS_TRAINED, AsTrained, Effort, effort_called, efforts_of
 from metaglot.adaptation.pair_features import features_apart, shared_tokens, width_apart
 from metaglot.algorithms.build import prototype_metric
 from metaglot.data.encode import check_room, filler
@@ -103,9 +103,14 @@ class Encoder:
         info = TaskInfo("adapted", "adapted", outputs, tuple(range(len(outputs))), family.name)
         return Problem(self.backbone.learner, family.objective(schema, self.pad_token_id), info)
 
-    def effort(self, name: str) -> Effort | AsTrained:
-        """Return the effort of that name; raise MetaglotError for another, and where as-trained has no algorithm."""
-        return AsTrained(*required(self.trained, self.name)) if name == AS_TRAINED else effort_called(name)
+    def effort(self, name: str, family: AnyFamily | None = None) -> Effort | AsTrained:
+        """Return the effort of that name, for classes unless a kind of task is given.
+
+        Raises MetaglotError for another name, and where as-trained has no algorithm.
+        """
+        if name == AS_TRAINED:
+            return AsTrained(*required(self.trained, self.name))
+        return effort_called(name) if family is None else effort_called(name, efforts_of(family))
 
     def collate(self, inputs: Inputs) -> Batch:
         """Return the inputs as a batch, on the device of the backbone."""

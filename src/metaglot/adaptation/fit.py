@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,17 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation.choice import Choice
-from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.effort import AsTrained, Effort, effort_record
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.token_units import token_units
+from metaglot.adaptation.writing import cut_rows, written
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 from metaglot.families.records import Places, Predictions, Schema
 from metaglot.families.support_units import SupportUnits
+from metaglot.families.write_tools import WriteTools
 from metaglot.models.heads import head_size, scores
 from metaglot.types import Params
 from metaglot.version import __version__
@@ -72,14 +74,36 @@ class Fit:
         self.check_inputs(inputs)
         return self.encoder.features({**self.encoder.meta, **self.params}, inputs)
 
-    def predict(self, inputs: Inputs) -> Predictions:
-        """Return what is predicted for inputs; raise MetaglotError as `check_inputs`."""
+    def predict(self, inputs: Inputs, *, max_new_tokens: int | None = None) -> Predictions:
+        """Return what is predicted for inputs; raise MetaglotError as `check_inputs`.
+
+        A text that is written has at most `max_new_tokens` tokens, or as many as the examples had.
+        """
+        if self.family.writes is not None:
+            self.check_inputs(inputs)
+            return self._written(self.family.writes, inputs, max_new_tokens)
         tools = self.family.tokens
         if tools is None:
             return self.predictions(self.features(inputs).cpu().numpy())
         self.check_inputs(inputs)
         found = token_units(self.encoder, self.params, self.family, tools, self.schema, inputs)
         return self.predictions(found.units.features.cpu().numpy(), found.places)
+
+    def _written(self, tools: WriteTools, inputs: Inputs, max_new_tokens: int | None) -> Predictions:
+        if self.effort.shown and not len(self.examples):
+            raise MetaglotError(
+                "examples are shown before each text, and this adaptation was loaded without them; adapt again"
+            )
+        return written(
+            self.encoder,
+            self.params,
+            tools,
+            self.schema,
+            inputs,
+            examples=self.examples,
+            shown=self.effort.shown,
+            max_new_tokens=max_new_tokens,
+        )
 
     def check_inputs(self, inputs: Inputs) -> None:
         """Raise MetaglotError for pairs where single texts were learnt, and for texts alone where it reads pairs."""
@@ -98,6 +122,8 @@ class Fit:
 
     def cut(self, inputs: Inputs) -> int:
         """Return how many inputs are longer than what is read of them; none where they are read in windows."""
+        if self.family.writes is not None:
+            return cut_rows(self.encoder, self.family.writes, inputs)
         return self.encoder.cut(inputs) if self.family.tokens is None else 0
 
     def values(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, K]
@@ -133,7 +159,7 @@ def record_of(encoder: Encoder, examples: Examples[Any], *, effort: Effort | AsT
         "examples": len(examples),
         "max_length": encoder.max_length,
         "precision": encoder.precision,
-        "effort": asdict(effort),
+        "effort": effort_record(effort),
         "seed": seed,
         "versions": {"metaglot": __version__, "torch": torch.__version__, "transformers": transformers.__version__},
     }

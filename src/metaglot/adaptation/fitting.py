@@ -15,7 +15,7 @@ from metaglot.families.family import AnyFamily
 from metaglot.families.shared_tools import SharedTools
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.averaging import averaged
-from metaglot.models.heads.memory import MEMORY
+from metaglot.models.lora import LEARNT
 from metaglot.models.trainable import check_trains
 from metaglot.types import Params
 
@@ -46,6 +46,8 @@ def fit_examples(
         moved = _moved(encoder, support, effort, seed)
         decided = decision_of(encoder, support, seed, learn=lambda part: _moved(encoder, part, effort, seed))
         head = Headed({**moved, **decided}, None, "ridge")
+    elif family.writes is not None:  # the model's own head writes
+        head = Headed({} if effort.closed_form else _moved(encoder, support, effort, seed), None, "written")
     elif (tools := family.shared) is not None:
         head = _from_shared(encoder, support, tools, effort, seed, before)
     else:
@@ -95,6 +97,8 @@ def _moved(encoder: Encoder, support: Support, effort: Effort | AsTrained, seed:
     check_trains(encoder.backbone.learner, encoder.name, dropout=False)
     body = encoder.params
     strategy = effort.strategy(body, encoder.metric)
+    if (effort.lora or effort.layers) and not any(name.startswith(LEARNT) for name in encoder.meta):
+        body = {**body, **strategy.scope.init(body, seed=seed)}
     if effort.contrast:
         objective = support.family.contrasted(support.schema, encoder.pad_token_id, effort.contrast)
         problem = replace(problem, objective=objective)
@@ -111,8 +115,7 @@ def _from_shared(
     if effort.closed_form:
         return Headed(head, before, solver)
     moved = _moved(begun_from(encoder, family, schema, head), support, effort, seed)
-    memory = {name: head[name] for name in MEMORY if name in head}  # steps leave it as it is
-    return Headed({**averaged({**encoder.params, **head}, moved, effort.kept), **memory}, None, solver)
+    return Headed(averaged({**encoder.params, **head}, moved, effort.kept), None, solver)
 
 
 def _headed(

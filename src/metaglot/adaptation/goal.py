@@ -1,10 +1,11 @@
 """The closed loop at adaptation: more work until cross-validation on the support set meets a goal."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from metaglot.adaptation.crossval import joined, predict_aside
-from metaglot.adaptation.effort import EFFORTS, Effort, longer
+from metaglot.adaptation.effort import EFFORTS, Effort, efforts_of, longer
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples
@@ -17,7 +18,14 @@ from metaglot.families.records import Predictions
 from metaglot.seeds import fold
 
 GOAL_SECONDS = 120.0  # of CPU
-LADDER: tuple[Effort, ...] = (*EFFORTS.values(), longer(EFFORTS["thorough"], 3), longer(EFFORTS["thorough"], 10))
+
+
+def _ladder(efforts: Mapping[str, Effort]) -> tuple[Effort, ...]:
+    """Return the efforts that are tried, one after the other."""
+    return *efforts.values(), longer(efforts["thorough"], 3), longer(efforts["thorough"], 10)
+
+
+LADDER = _ladder(EFFORTS)
 
 
 def fit_until(
@@ -39,7 +47,8 @@ def fit_until(
     family.check(examples.targets)
     metric, began = family.measures[0], time.process_time()
     best: tuple[float, Effort] | None = None
-    for effort, following in zip(LADDER, (*LADDER[1:], LADDER[-1]), strict=True):
+    tried = LADDER if family.writes is None else _ladder(efforts_of(family))
+    for effort, following in zip(tried, (*tried[1:], tried[-1]), strict=True):
         before = time.process_time()
         score = cross_validated(encoder, family, examples, effort, seed=seed, names=names)
         if best is None or metric.gain(score, best[0]) > 0:

@@ -14,6 +14,7 @@ import numpy as np
 from metaglot.adaptation.adapted import Adapted
 from metaglot.adaptation.arguments import check_seconds
 from metaglot.adaptation.auto import fit_auto
+from metaglot.adaptation.auto_writing import fit_auto_writing
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.choice import SECONDS
 from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort, usual_effort
@@ -107,7 +108,8 @@ class Model:
         labels : list
             The label of each, its set or list of labels, its number, or what else is to be predicted of it.
         task : str, optional
-            The kind of task: classification, multilabel, regression, ordinal, tagging, question-answering or choice.
+            The kind of task: classification, multilabel, regression, ordinal, tagging, question-answering, choice, or
+            generation, for which a text is written and the model must be a decoder.
             By default the labels tell: sets and lists are several labels, fractions are numbers, `Span`, `Answer` and
             `Choice` speak for themselves, and all else, whole numbers too, are classes.  Texts with candidates are to
             be chosen for.
@@ -164,13 +166,16 @@ class Model:
                 raise MetaglotError(
                     f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out"
                 )
+        if effort == AUTO and family.writes is not None:
+            budget = SECONDS if seconds is None else seconds
+            return Adapted(fit_auto_writing(self.encoder, family, family.writes, examples, seed=seed, seconds=budget))
         if effort == AUTO:
             encoder, budget = (
                 reader_of(self.encoder, family, examples, reads=reads),
                 SECONDS if seconds is None else seconds,
             )
             return Adapted(fit_auto(encoder, family, examples, seed=seed, names=names, seconds=budget))
-        chosen = self.effort(effort) if isinstance(effort, str) else effort
+        chosen = self.encoder.effort(effort, family) if isinstance(effort, str) else effort
         return Adapted(fit_examples(self.encoder, family, examples, chosen, seed=seed, names=names, reads=reads))
 
     def zero_shot(

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.card import model_card
-from metaglot.adaptation.effort import AsTrained
+from metaglot.adaptation.effort import AsTrained, effort_record
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.kept import check_kept, read_examples, to_keep, write_examples
@@ -38,7 +38,6 @@ from metaglot.families.support_units import SupportUnits
 from metaglot.models import Runtime
 from metaglot.models.finite import check_finite
 from metaglot.models.heads import head_size
-from metaglot.types import HeadSpec
 
 UNITS = {"features": "known.features", "targets": "known.numbers", "is_class_name": "known.spoken"}  # in the file
 OWNER = "known.owner"  # of units, where a text has many
@@ -48,12 +47,27 @@ DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 def save_fit(fit: Fit, folder: Path, *, keep_examples: bool | None, force: bool) -> Path:
     """Write the folder under another name and rename it, so that it is never half-written."""
     check_target(folder, force=force)
-    keep_examples = to_keep(fit.family, fit.examples, folder, wish=keep_examples, kept=fit.kept)
+    keep_examples = to_keep(fit.family, fit.examples, folder, wish=_needed(fit, keep_examples), kept=fit.kept)
     folder = folder.resolve()  # "." has no name of its own
     with writing(folder):
         check_target(folder, force=force)
         _put(fit, folder, keep_examples=keep_examples)
     return folder
+
+
+def _needed(fit: Fit, wish: bool | None) -> bool | None:
+    """Return the wish for the examples: where texts are written they are kept unless it says no.
+
+    Raises MetaglotError where they are shown before each text, so that nothing could be written without them.
+    """
+    if fit.family.writes is None or not len(fit.examples):
+        return wish
+    if fit.effort.shown and wish is False:
+        raise MetaglotError(
+            "this adaptation shows its examples before each text that it writes for, so that they must be kept: save "
+            "with keep_examples=True, or adapt by gradient steps (effort fast)"
+        )
+    return True if wish is None else wish
 
 
 def _put(fit: Fit, folder: Path, *, keep_examples: bool) -> None:
@@ -92,7 +106,7 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
         params=params,
         effort=effort,
         seed=stated.seed,
-        units=_units(weights, over.problem(saved.family, stated.as_schema()).head_spec),
+        units=_units(weights),
         solver=stated.solver,
         class_names=stated.class_names,
         choice=stated.choice and stated.choice.choice(effort),
@@ -103,10 +117,9 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
     )
 
 
-def _units(weights: Mapping[str, torch.Tensor], spec: HeadSpec) -> SupportUnits | None:
-    """Return the units that were kept; None where there are none, or none of what stands beside their features now."""
+def _units(weights: Mapping[str, torch.Tensor]) -> SupportUnits | None:
     parts = [weights[name] for name in UNITS.values() if name in weights]
-    if not parts or (spec.beside and parts[0].shape[1] != spec.inputs + spec.beside):
+    if not parts:
         return None
     each = torch.arange(len(parts[0]), device=parts[0].device)
     return SupportUnits(*parts, owner=weights.get(OWNER, each))
@@ -137,7 +150,8 @@ def _read(folder: Path) -> _Saved:
         if len({KINDS[type(label)] for label in labels}) > 1 or len(set(labels)) < len(labels):
             raise ValueError("labels that are not distinct and of one kind")
         schema = stated.as_schema()
-        columns, rows = len(family.columns(schema)), head_size(weights)[0]
+        columns = len(family.columns(schema))
+        rows = columns if family.writes is not None else head_size(weights)[0]
         if len(labels) != len(stated.counts) or columns != rows:
             raise ValueError(f"{len(labels)} labels, {len(stated.counts)} counts, a head of {rows}")
         if not family.fits(weights, schema):
@@ -170,7 +184,7 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
         "labels": list(fit.labels),
         "counts": list(fit.schema.counts),
         **scale_of(fit.schema),
-        "effort": asdict(fit.effort),
+        "effort": effort_record(fit.effort),
         "seed": fit.seed,
         "precision": fit.encoder.precision,
         "reads": fit.encoder.reads,
@@ -192,8 +206,7 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
 
 def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
     check_kept(folder, saved.examples, saved.stated.hash())
-    inputs = encoder.problem(saved.family, saved.stated.as_schema()).head_spec.inputs
-    if head_size(saved.weights)[1] != (width_apart(inputs) if saved.stated.reads == "apart" else inputs):
+    if not _fits(saved, encoder):
         raise MetaglotError(f"{folder}: its head does not fit the model {encoder.name}")
     earlier = encoder.learnt_beside and saved.stated.model_sha256 == encoder.fingerprint(beside=False)
     if earlier and not isinstance(saved.stated.effort.effort(), AsTrained):  # the algorithm itself has always used them
@@ -206,6 +219,13 @@ def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
             f"{folder}: it was made over other weights of {saved.source} than are there now "
             "(was the run trained further?); adapt again"
         )
+
+
+def _fits(saved: _Saved, encoder: Encoder) -> bool:
+    if saved.family.writes is not None:
+        return encoder.backbone.learner.decoder
+    inputs = encoder.problem(saved.family, saved.stated.as_schema()).head_spec.inputs
+    return head_size(saved.weights)[1] == (width_apart(inputs) if saved.stated.reads == "apart" else inputs)
 
 
 def _source(encoder: Encoder) -> str:

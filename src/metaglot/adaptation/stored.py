@@ -37,6 +37,9 @@ class StoredEffort(Stored):
     names: bool
     kept: float = Field(default=0.0, ge=0, le=1)  # absent in earlier versions, as the next
     contrast: Rate = 0.0
+    lora: int = Field(default=0, ge=0, le=MOST)  # of writing, as the next two; absent where they say nothing
+    layers: list[str] = Field(default=[])
+    shown: int = Field(default=0, ge=0, le=MOST)
 
     def effort(self) -> Effort:
         """Return the effort."""
@@ -50,6 +53,9 @@ class StoredEffort(Stored):
             names=self.names,
             kept=self.kept,
             contrast=self.contrast,
+            lora=self.lora,
+            layers=tuple(self.layers),
+            shown=self.shown,
         )
 
 

@@ -9,6 +9,7 @@ from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.shared_head import solved_head
 from metaglot.adaptation.token_units import token_units, window_batch, windows_of
+from metaglot.adaptation.writing import rows_to_learn
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label, label_text, normal
 from metaglot.data.names import names_of
@@ -40,6 +41,8 @@ class Support(NamedTuple):
     def batch(self, encoder: Encoder) -> Batch:
         """Return the rows for gradient steps, names among them, rare strata several times."""
         alone = [self.family.alone(self.schema.outputs[c]) for c in self.class_names]
+        if self.family.writes is not None:
+            return rows_to_learn(encoder, self.family, self.family.writes, self.schema, self.examples)
         targets, inputs = [*self.examples.targets, *alone], self.examples.inputs
         if self.class_names:
             inputs = inputs.plus(Inputs(tuple(self.class_names.values())))

@@ -1,6 +1,6 @@
 """Labelled sets of a recipe as sources of tasks; training and validation share neither classes nor texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,9 +25,11 @@ from metaglot.families.choose import family_called
 from metaglot.families.family import AnyFamily
 from metaglot.families.targets import targets_of
 from metaglot.families.token_tools import TokenTools
+from metaglot.families.write_tools import WriteTools, source_texts
 from metaglot.models import Backbone
 from metaglot.tasks import Selection, Shape, Source, Targets, sources_of, targets_by
 from metaglot.tasks.sources import with_names
+from metaglot.types import Row
 
 
 def labelled_sources(
@@ -79,21 +81,39 @@ def targets_for(table: pa.Table, family: AnyFamily, backbone: Backbone, *, max_l
     values = targets_of(table, family, source=source)
     tools = family.tokens
     read = () if tools is None else _windows_read(table, values.targets, tools, backbone, max_length)
+    writing = family.writes and _rows_written(table, values.targets, family.writes, backbone, max_length)
     pad_token_id = int(backbone.tokenizer.pad_token_id or 0)
-    return targets_by(family, values.targets, pad_token_id=pad_token_id, windows=read)
+    return targets_by(family, values.targets, pad_token_id=pad_token_id, windows=read, written=writing)
+
+
+def _rows_written(
+    table: pa.Table, targets: Sequence[Any], tools: WriteTools, backbone: Backbone, max_length: int
+) -> Callable[[int], Row]:
+    """Return the row of each example by its position: it becomes tokens when an episode has it.
+
+    Raises MetaglotError for an encoder, which writes nothing.
+    """
+    if not backbone.learner.decoder:
+        raise MetaglotError(f"{backbone.name} is an encoder, which writes no texts; train a decoder on this task")
+    form, sources = tools.format_of(backbone.tokenizer, length=max_length), source_texts(_inputs(table))
+    return lambda position: tools.row(form, sources[position], targets[position])
 
 
 def _windows_read(
     table: pa.Table, targets: Sequence[Any], tools: TokenTools[Any], backbone: Backbone, max_length: int
 ) -> list[Window]:
     """Return the window of each row that episodes read."""
-    texts, pairs = table["text"].to_pylist(), table["text_pair"].to_pylist() if _has_pairs(table) else None
-    inputs = Inputs(tuple(texts), None if pairs is None else tuple(pair or "" for pair in pairs))
+    inputs = _inputs(table)
     cut = tools.windows(backbone.tokenizer, inputs, max_length=max_length, prompt=backbone.prompt, where=backbone.name)
     of_row: list[list[Window]] = [[] for _ in targets]
     for window in cut:
         of_row[window.owner].append(window)
     return [tools.chosen(target, own) for target, own in zip(targets, of_row, strict=True)]
+
+
+def _inputs(table: pa.Table) -> Inputs:
+    texts, pairs = table["text"].to_pylist(), table["text_pair"].to_pylist() if _has_pairs(table) else None
+    return Inputs(tuple(texts), None if pairs is None else tuple(pair or "" for pair in pairs))
 
 
 def _has_pairs(table: pa.Table) -> bool:

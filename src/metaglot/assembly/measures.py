@@ -13,7 +13,12 @@ from metaglot.families.records import Schema
 from metaglot.metric import ACCURACY_AND_LOSS, Measures, metrics_by_name
 from metaglot.models.heads.able import cannot_make
 from metaglot.tasks import Source
-from metaglot.types import Algorithm, Objective, TaskInfo
+from metaglot.types import VOCABULARY, Algorithm, Objective, TaskInfo
+
+UNREAD = (
+    "texts are written by the model's own head, and without inner steps nothing is learnt from examples; use an "
+    "algorithm with steps, such as fomaml, reptile or joint"
+)
 
 
 def objective_of(task: str) -> Objective:
@@ -60,5 +65,6 @@ def check_learns(algorithm: Algorithm, name: str, sources: Sequence[Source]) -> 
         return
     for kind in kinds_of(sources):
         spec = objective_of(kind).head_spec(TaskInfo("", "", (), (), kind), 1)
-        if reason := cannot_make(alone.head, spec.targets) or (cannot_share(alone) if spec.shared else None):
+        unread = UNREAD if spec.level == VOCABULARY and alone.steps == 0 else None
+        if reason := unread or cannot_make(alone.head, spec.targets) or (cannot_share(alone) if spec.shared else None):
             raise MetaglotError(f"algorithm: {name} cannot learn tasks of {kind}: {reason}")

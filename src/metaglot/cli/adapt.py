@@ -98,8 +98,9 @@ def adapt(
 ) -> None:
     """Learn a text task from a handful of examples, and save the adapted model.
 
-    A text has one class, several labels (or none), a number, spans with labels, an answer in a passage, or candidates
-    of which one is right: --task says which; without it, the labels decide, and --task choice is needed.
+    A text has one class, several labels (or none), a number, spans with labels, an answer in a passage, candidates
+    of which one is right, or a text that is written for it: --task says which.  Without it the labels decide;
+    --task choice and --task generation are needed.
 
     Exit codes: 0 done or goal met, 2 bad input, 3 the goal was not met in the time (the best found is saved).
 
@@ -110,6 +111,8 @@ def adapt(
       metaglot adapt runs/english tickets.jsonl --columns text=body,label=team --effort thorough --out tickets
 
       metaglot adapt builtin:mini films.csv --columns text=title,label=stars --task regression --out stars
+
+      metaglot adapt path/to/decoder pairs.jsonl --task generation --out writer
 
       metaglot adapt builtin:mini --labels "billing, delivery, technical problem" --out without-examples
     """
@@ -148,7 +151,8 @@ def adapt(
     adapted, score = _adapt(
         loaded_model, labelled, effort=effort, goal=goal_score, seconds=seconds, seed=seed, names=names
     )
-    adapted.save(out, keep_examples=keep_examples, force=force)
+    writes = adapted.fit.family.writes is not None  # then they are a part of what was adapted
+    adapted.save(out, keep_examples=keep_examples or (None if writes else False), force=force)
     goal_met = goal_score is None or (score is not None and metric.reaches(score, goal_score))
     if as_json:
         tell_json(_outcome(adapted, out, labelled.notes, metric, score=score, goal_met=goal_met))
@@ -190,11 +194,25 @@ def _load_model(
     if note := language_note(loaded_model.encoder, inputs.texts):
         labelled.notes.append(note)
         tell_notes(labelled.notes[-1:], quiet=quiet)
-    whole = FAMILIES[labelled.task]().tokens is None  # others read a text in windows, to its end
-    if whole and (cut := loaded_model.encoder.cut(inputs)):
-        labelled.notes.append(cut_note(cut, len(inputs), loaded_model.max_length))
+    if note := _cut_note(loaded_model, labelled):
+        labelled.notes.append(note)
         tell_notes(labelled.notes[-1:], quiet=quiet)
     return loaded_model
+
+
+def _cut_note(model: "Model", labelled: LabelledExamples) -> str:
+    """Return the note on examples that are too long for the model; "" where there are none."""
+    family, (inputs, targets) = FAMILIES[labelled.task](), (labelled.examples.inputs, labelled.examples.targets)
+    if family.writes is not None:
+        from metaglot.adaptation.writing import form_of
+
+        form = form_of(model.encoder, family.writes)
+        cut, length = family.writes.cut(form, inputs, targets), form.length
+        what = "examples have more than {} tokens in source and target; the rest of their sources is not read"
+        return f"{cut} of {len(inputs)} {what.format(length)}" if cut else ""
+    whole = family.tokens is None  # others read a text in windows, to its end
+    cut = model.encoder.cut(inputs) if whole else 0
+    return cut_note(cut, len(inputs), model.max_length) if cut else ""
 
 
 def _with_pair_choice(model: "Model", reads: "PairChoice", file: Path, labelled: LabelledExamples) -> "Model":

@@ -50,6 +50,13 @@ def predict(
         str | None, typer.Option(help="The label for texts that are probably of none of the classes, e.g. unknown.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="How many tokens a text that is written has at most (as many as the examples can have, if absent).",
+            show_default=False,
+        ),
+    ] = None,
     precision: AdaptedPrecision = "auto",
     device: DeviceOption = "auto",
     columns: Columns = None,
@@ -59,7 +66,8 @@ def predict(
 ) -> None:
     """Predict with an adapted model; one line a text: label, probability, text.
 
-    Several labels are joined by |, and so are their probabilities; a number has no probability.
+    Several labels are joined by |, and so are their probabilities; a number has no probability.  That of a text that is
+    written is the geometric mean over its tokens.
 
     A blank text gets no label: its line is blank, so that line n of the output is for text n. A line from standard
     input is answered when it comes. The probability of --unknown is that the text is of none of the classes.
@@ -85,7 +93,7 @@ def predict(
         raise MetaglotError("--encoding has no use beside -, which is UTF-8; drop it, or name a file")
     from metaglot.data.folders import check_adapted
 
-    request = Request(folder, parse_precision(precision), check_device(device), unknown, explain)
+    request = Request(folder, parse_precision(precision), check_device(device), unknown, explain, max_new_tokens)
     if out is not None:
         _check_out(out, file, explain=explain, force=force)
         names = parse_new_columns(new_columns)
@@ -115,6 +123,7 @@ class Request(NamedTuple):
     device: str
     unknown: str | None
     explain: bool
+    max_new_tokens: int | None = None
 
 
 def _question(request: Request) -> Question:
@@ -123,7 +132,15 @@ def _question(request: Request) -> Question:
     for option, is_given in (("--unknown", request.unknown is not None), ("--explain", request.explain)):
         if is_given and not FAMILIES.exclusive(task):
             raise MetaglotError(f"{option} has no use: it needs classes, and {request.folder} is a task of {task}")
-    return Question(load_adapted(request.folder, request.precision, request.device), request.unknown, request.explain)
+    if request.max_new_tokens is not None:
+        if not (task in FAMILIES and FAMILIES.kinds[task].writes):
+            raise MetaglotError(
+                f"--max-new-tokens has no use: {request.folder} is a task of {task}, which writes no texts"
+            )
+        if request.max_new_tokens < 1:
+            raise MetaglotError(f"--max-new-tokens {request.max_new_tokens}: expected 1 or more")
+    adapted = load_adapted(request.folder, request.precision, request.device)
+    return Question(adapted, request.unknown, request.explain, request.max_new_tokens)
 
 
 def _predictions(question: Question, inputs: Inputs, *, quiet: bool, no_notes: bool) -> list[Prediction]:
@@ -239,7 +256,7 @@ def _print_prediction(
     from metaglot.data.label_lists import SEPARATOR
 
     if as_json:
-        tell_json(_json(row, prediction, probable=question.probable))
+        tell_json(_json(row, prediction, probable=question.probable, writes=question.writes))
     elif prediction.blank:
         tell("")
     else:
@@ -251,11 +268,14 @@ def _print_prediction(
             tell(f"\t{evidence.weight:+.2f}\t{_evidence_text(evidence)}")
 
 
-def _json(row: tuple[str, str | None], prediction: Prediction, *, probable: bool) -> dict[str, Any]:
+def _json(row: tuple[str, str | None], prediction: Prediction, *, probable: bool, writes: bool) -> dict[str, Any]:
     text, second = row
     record: dict[str, Any] = {"text": text, **({} if second is None else {"text_pair": second})}
     record |= {"label": prediction.label}
-    record |= {"probabilities": prediction.probabilities} if probable else {}
+    if writes:
+        record |= {"probability": prediction.probability}
+    else:
+        record |= {"probabilities": prediction.probabilities} if probable else {}
     record |= {} if prediction.in_scope is None else {"in_scope": round(prediction.in_scope, 6)}
     return record | (
         {}

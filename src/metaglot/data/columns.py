@@ -64,7 +64,7 @@ class Pick:
         if "part" not in chosen:  # a table of games may have a column draw: without part they are none of ours
             chosen = {name: column for name, column in chosen.items() if name not in INTEGERS or name in wanted}
         chosen |= target_roles(columns, chosen, wanted, self.cells)
-        if "text" not in chosen and "tokens" not in chosen:
+        if not {"text", "tokens", "messages"} & chosen.keys():
             raise MetaglotError(
                 f"{self.source}, line 1: no column 'text'{near_name('text', columns)}; it has {listing}."
                 f"{_separator(columns)}{kind_hint(columns, self.cells)}"

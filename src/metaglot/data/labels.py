@@ -28,6 +28,7 @@ NOTES, KIND = b"metaglot.notes", b"metaglot.labels"  # in the schema of a table 
 LISTS = "list of labels"  # what labels are where a cell has several, as a list of JSON
 SPANS = "list of spans"  # what labels are where they mark parts of a text (`spans.as_cell`)
 CHOICES = "choice"  # what labels are where they are numbers of candidates (`candidates.choice_in`)
+TEXTS = "text"  # what labels are where they are texts to be written, letter by letter
 ANSWERS = "answer"  # what labels are where they answer questions (`answers.as_cell`)
 SHOWN = 3  # labels named in a note
 _WITHOUT_WIDTH = re.compile("[\u200b\u200e\u200f\u2060\ufeff\u00ad]")
@@ -43,6 +44,7 @@ _FROM_TEXT: Mapping[str, Callable[[str], Label]] = {
     SPANS: str,
     ANSWERS: str,
     CHOICES: str,
+    TEXTS: str,
 }
 _WAYS_OUT: Mapping[type, str] = {
     bytes: "decode it, for example label.decode()",

@@ -19,7 +19,7 @@ from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_fo
 from metaglot.data.columns import Pick, Raw, canonical, picker
 from metaglot.data.encodings import check_encoding, encoding_notes
 from metaglot.data.form import common_form, with_form
-from metaglot.data.labels import ANSWERS, CHOICES, LISTS, SPANS, label_kind, table_notes, with_notes
+from metaglot.data.labels import ANSWERS, CHOICES, LISTS, SPANS, TEXTS, label_kind, table_notes, with_notes
 from metaglot.data.rawfiles import check_regular, read_bytes, unreadable
 from metaglot.data.textfiles import read_conll, read_csv, read_json, read_jsonl, read_tsv, read_txt, read_yaml
 from metaglot.errors import MetaglotError
@@ -156,7 +156,8 @@ def _joined(source: object, parts: Sequence[tuple[str | None, pa.Table]]) -> pa.
     kinds = {label_kind(table) for _, table in parts if "label" in table.column_names}
     notes = [note for _, table in parts for note in table_notes(table)]
     kind = next(
-        (one for one in (ANSWERS, CHOICES, SPANS, LISTS) if one in kinds), kinds.pop() if len(kinds) == 1 else None
+        (one for one in (ANSWERS, CHOICES, TEXTS, SPANS, LISTS) if one in kinds),
+        kinds.pop() if len(kinds) == 1 else None,
     )
     noted = with_notes(joined, notes, kind)
     return with_form(noted, common_form([table for _, table in parts]))

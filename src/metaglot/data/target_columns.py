@@ -1,4 +1,4 @@
-"""Columns of a file that make its targets together: spans of texts, answers to questions, and right candidates."""
+"""Columns of a file that make its targets: spans of texts, answers, right candidates, and texts to be written."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -6,13 +6,15 @@ from typing import NamedTuple
 from metaglot.choices import Cells
 from metaglot.data.answer_columns import ANSWER_ROLES, ANSWERING, answer_roles, may_be_answers, read_answers
 from metaglot.data.candidate_columns import CANDIDATE_ROLES, CHOOSING, PART, candidate_roles, read_candidates
-from metaglot.data.labels import ANSWERS, CHOICES, SPANS
+from metaglot.data.labels import ANSWERS, CHOICES, SPANS, TEXTS
 from metaglot.data.span_columns import KIND, ROLES, Values, may_be_spans, read_spans, span_roles
+from metaglot.data.written_columns import WRITING, WRITTEN_ROLES, read_written, written_roles
 
 TARGET_ROLES: Mapping[str, str] = {
     **dict.fromkeys(ROLES, KIND),
     **dict.fromkeys(ANSWER_ROLES, ANSWERING),
     **dict.fromkeys(CANDIDATE_ROLES, CHOOSING),
+    **dict.fromkeys(WRITTEN_ROLES, WRITING),
 }
 """Columns that are read for targets beside the canonical ones, and the kind of task that reads them."""
 
@@ -30,13 +32,17 @@ def may_read(role: str, cells: Cells) -> bool:
     """Whether a column of TARGET_ROLES has a use where cells are read so."""
     if role in CANDIDATE_ROLES:
         return cells == "candidates"
+    if role in WRITTEN_ROLES:
+        return cells == "texts"
     return may_be_spans(cells) if role in ROLES else may_be_answers(cells)
 
 
 def target_roles(
     columns: Sequence[str], chosen: Mapping[str, str], wanted: Mapping[str, str], cells: Cells
 ) -> dict[str, str]:
-    """Return {role: column of the file}, as `candidate_roles`, `answer_roles` and `span_roles` find them."""
+    """Return {role: column of the file}, as the functions of the kinds find them."""
+    if cells == "texts":
+        return written_roles(columns, chosen, wanted, cells)
     if cells == "candidates":
         return candidate_roles(columns, chosen, wanted, cells)
     answers = answer_roles(columns, chosen, wanted, cells)
@@ -54,6 +60,9 @@ def kind_hint(columns: Sequence[str], cells: Cells) -> str:
 
 def read_targets(columns: Mapping[str, Values], where: Callable[[int], str], cells: Cells) -> Targets:
     """Return the columns of a file, and the targets that several of them make; raises as the readers do."""
+    if cells == "texts":
+        written = read_written(columns, where)
+        return Targets(written.columns, written.cells, TEXTS, written.notes)
     if cells == "candidates":
         candidates = read_candidates(columns, where, cells)
         return Targets(candidates.columns, candidates.cells, CHOICES, candidates.notes)

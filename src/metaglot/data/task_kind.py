@@ -9,8 +9,9 @@ from metaglot.data.answer_columns import ANSWERING
 from metaglot.data.candidate_columns import CHOOSING
 from metaglot.data.columns import near_name
 from metaglot.data.label_lists import is_list
-from metaglot.data.labels import ANSWERS, CHOICES, LISTS, SPANS, label_kind
+from metaglot.data.labels import ANSWERS, CHOICES, LISTS, SPANS, TEXTS, label_kind
 from metaglot.data.span_columns import KIND
+from metaglot.data.written_columns import WRITING
 from metaglot.errors import MetaglotError
 
 FEW = 3  # different numbers from which on strings of digits are numbers, and not names of versions
@@ -37,7 +38,7 @@ def task_of(table: pa.Table) -> str:
     """
     if "label" not in table.column_names:
         return "classification"
-    kind = {SPANS: KIND, ANSWERS: ANSWERING, CHOICES: CHOOSING}.get(label_kind(table))
+    kind = {SPANS: KIND, ANSWERS: ANSWERING, CHOICES: CHOOSING, TEXTS: WRITING}.get(label_kind(table))
     if kind is not None:
         return kind
     labels = [label for label in table["label"].to_pylist() if label is not None]

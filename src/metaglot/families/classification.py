@@ -95,6 +95,7 @@ class ClassificationFamily:
     exclusive: ClassTools = field(default_factory=ClassTools)
     tokens: None = None
     shared: None = None
+    writes: None = None
     decision: None = None
     probable: bool = True
     steps: int = 20

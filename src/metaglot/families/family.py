@@ -17,6 +17,7 @@ from metaglot.families.scoring import Scored
 from metaglot.families.shared_tools import SharedTools
 from metaglot.families.support_units import SupportUnits
 from metaglot.families.token_tools import TokenTools
+from metaglot.families.write_tools import WriteTools
 from metaglot.metric import Measures
 from metaglot.types import Objective, Params, Row
 
@@ -44,6 +45,11 @@ class Family(Protocol[T]):
     @property
     def shared(self) -> SharedTools | None:
         """What examples make of a head that all tasks of the kind share; None where each begins a head of its own."""
+        ...
+
+    @property
+    def writes(self) -> WriteTools | None:
+        """How sources and targets become tokens, where a text is written; None where one is read alone."""
         ...
 
     @property

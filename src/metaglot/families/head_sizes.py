@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from metaglot.choices import FAMILIES, OBJECTIVES
+from metaglot.choices import FAMILIES
 from metaglot.families.choose import family_called
 from metaglot.families.records import Schema
 from metaglot.types import HeadSpec, TaskInfo
@@ -23,7 +23,7 @@ def _every(task_infos: Sequence[TaskInfo], hidden_size: int) -> dict[str, HeadSp
     sizes: dict[str, int] = {}
     kinds: dict[str, str] = {}
     for info in task_infos:
-        if info.family not in OBJECTIVES:
+        if not FAMILIES.over_vocabulary(info.family):
             sizes[info.dataset] = max(sizes.get(info.dataset, 0), max(info.classes) + 1)
             kinds[info.dataset] = info.family
     return {name: _spec(name, kinds[name], size, hidden_size) for name, size in sizes.items()}

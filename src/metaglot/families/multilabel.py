@@ -120,6 +120,7 @@ class MultiLabelFamily:
     exclusive: None = None
     tokens: None = None
     shared: None = None
+    writes: None = None
     probable: bool = True
     steps: int = 20  # docs/tuning.md
     measures: Measures = LABEL_MEASURES

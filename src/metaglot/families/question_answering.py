@@ -55,6 +55,7 @@ class AnswerFamily:
     exclusive: None = None
     tokens: AnswerTools = field(default_factory=AnswerTools)
     shared: SharedAnswers = field(default_factory=SharedAnswers)
+    writes: None = None
     decision: None = None
     probable: bool = True
     steps: int = 0  # 20 and 6 steps on 16 questions lost to none (docs/howto/answers.md)

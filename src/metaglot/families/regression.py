@@ -122,6 +122,7 @@ class RegressionFamily:
     exclusive: None = None
     tokens: None = None
     shared: None = None
+    writes: None = None
     decision: None = None
     probable: bool = False
     steps: int = 0

@@ -47,6 +47,7 @@ class TaggingFamily:
     exclusive: None = None
     tokens: WordTools = field(default_factory=WordTools)
     shared: None = None
+    writes: None = None
     probable: bool = True
     steps: int = 20
     measures: Measures = SPAN_MEASURES

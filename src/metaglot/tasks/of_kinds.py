@@ -49,7 +49,7 @@ def draw_of_kind(source: Source, targets: Targets, shape: Shape, rng: np.random.
 
 
 def _tells_apart(targets: Targets, of_support: Sequence[Any], schema: Schema) -> bool:
-    if targets.family.tokens is not None:  # a text alone has units that differ
+    if targets.family.tokens is not None or targets.family.writes is not None:  # a text alone has units that differ
         return bool(schema.outputs)
     values = targets.family.tensor(of_support, schema)
     return bool((values != values[:1]).any())

@@ -1,6 +1,6 @@
 """What the examples of a set are to be mapped to: several labels, a number, or whatever a family reads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,9 +23,12 @@ class Targets:
     outputs: tuple[str, ...]  # of the whole set: labels or classes in order, or the one number
     pad_token_id: int = 0
     windows: Sequence[Window] = ()  # by position, where a text has many units: the window that is read
+    written: Callable[[int], Row] | None = None  # by position, where a text is written: its row, source and target
 
     def row(self, position: int, schema: Schema) -> Row:
         """Return what a row of a batch says of an example: its target, and its tokens where a text has many units."""
+        if self.written is not None:
+            return self.written(position)
         if self.family.tokens is not None:
             window = self.windows[position]
             return {**window.tokens, **self.family.tokens.row(self.of[position], schema, window)}
@@ -44,7 +47,12 @@ class Targets:
 
 
 def targets_by(
-    family: AnyFamily, of: Sequence[Any], *, pad_token_id: int = 0, windows: Sequence[Window] = ()
+    family: AnyFamily,
+    of: Sequence[Any],
+    *,
+    pad_token_id: int = 0,
+    windows: Sequence[Window] = (),
+    written: Callable[[int], Row] | None = None,
 ) -> Targets:
     """Return targets that a family has read; an absent one is None, and its example is left out."""
     there = [i for i, target in enumerate(of) if target is not None]
@@ -52,7 +60,7 @@ def targets_by(
     for i, own in zip(there, family.counted([of[i] for i in there]), strict=True):
         groups[i] = own
     outputs = tuple(sorted({name for own in groups for name in own}))
-    return Targets(family, of, groups, outputs, pad_token_id, windows)
+    return Targets(family, of, groups, outputs, pad_token_id, windows, written)
 
 
 class Parts(NamedTuple):

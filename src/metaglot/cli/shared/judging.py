@@ -195,7 +195,8 @@ def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
     notes = []
     for task in task_sets:
         inputs = task.sample(SAMPLE_SIZE)
-        if task.family.tokens is None and (cut := model.encoder.cut(inputs)):
+        whole = task.family.tokens is None and task.family.writes is None  # others read a text in their own way
+        if whole and (cut := model.encoder.cut(inputs)):
             about = "about " if len(inputs) < len(task.table) else ""
             share = f"{about}{100 * cut / len(inputs):.0f} % of the texts"
             notes.append(

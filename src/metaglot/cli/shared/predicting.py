@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from metaglot.families.token_tools import TokenTools
 
 BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
+FEW = 64  # texts between two movements where texts are written
 READ_BYTES = 1 << 16  # bytes at most that are read from standard input at once
 
 
@@ -37,6 +38,12 @@ class Question(NamedTuple):
     adapted: "Adapted"
     unknown: str | None  # the label of texts of none of the classes
     explain: bool
+    max_new_tokens: int | None = None  # of texts that are written
+
+    @property
+    def writes(self) -> bool:
+        """Whether predictions are texts that are written, each with one probability."""
+        return self.adapted.fit.family.writes is not None
 
     @property
     def probable(self) -> bool:
@@ -55,7 +62,9 @@ class Question(NamedTuple):
         blank = set(empty_rows(inputs.texts, inputs.pairs))
         to_read = inputs.at(number for number in range(len(inputs)) if number not in blank)
         tools = self.adapted.fit.family.tokens
-        if tools is None:
+        if self.writes:
+            predictions = self._written(to_read, advance)
+        elif tools is None:
             predictions = iter(self._predictions_of(self._features(to_read, advance)))
         else:
             predictions = self._predictions_by_token(tools, to_read, advance)
@@ -70,6 +79,15 @@ class Question(NamedTuple):
             targets = self.adapted.predictions(block.texts, block.pairs).targets
             for target, (text, second) in zip(targets, block.rows(), strict=True):
                 yield Prediction(False, *tools.beside(target, text if second is None else second))
+            advance(len(block))
+
+    def _written(self, inputs: Inputs, advance: Callable[[int], None]) -> Iterator[Prediction]:
+        """Yield one text that is written for each source."""
+        for start in range(0, len(inputs), FEW):
+            block = inputs.at(range(start, min(start + FEW, len(inputs))))
+            found = self.adapted.predictions(block.texts, block.pairs, max_new_tokens=self.max_new_tokens)
+            for text, value in zip(found.targets, found.values, strict=True):
+                yield Prediction(False, text, text, round(float(value[0]), 6))
             advance(len(block))
 
     def _features(self, inputs: Inputs, advance: Callable[[int], None]) -> "np.ndarray":

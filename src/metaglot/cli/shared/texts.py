@@ -68,7 +68,7 @@ def reading_task(folder: Path) -> str | None:
     if not (recovered(folder) / ADAPTED).is_file():
         return None
     task = task_of_folder(folder)
-    return task if task in FAMILIES and FAMILIES.kinds[task].cells in ("answers", "candidates") else None
+    return task if task in FAMILIES and FAMILIES.kinds[task].cells in ("answers", "candidates", "texts") else None
 
 
 def summary_of(adapted: "Adapted") -> str:

@@ -23,6 +23,7 @@ from metaglot.adaptation import Encoder
 from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.batch_order import shuffled_batches
 from metaglot.evaluation.baselines.finetune_tokens import Steps, token_trajectory
+from metaglot.evaluation.baselines.finetune_written import written_trajectory
 from metaglot.evaluation.baselines.frozen_proto import prototypes
 from metaglot.evaluation.baselines.method import Fitted, label_numbers, predictions_of
 from metaglot.evaluation.baselines.start import Start
@@ -66,6 +67,7 @@ Rates {1e-4, 3e-4} and steps {20, 40} with MiniLM on three facets of debtags, an
 """
 
 EVERYTHING = All()
+WRITTEN = 8  # examples of a batch at most where texts are written, whose rows are long
 LINEAR_C = 10.0  # of the linear model that the head of labels or numbers begins with, as in frozen-lr
 
 
@@ -114,7 +116,7 @@ class FineTune:
 
     def table_for(self, family: AnyFamily) -> Mapping[int, FineTuneSettings]:
         """Return what is tuned for a kind; shots are of a class, of a label, or of the whole task of numbers."""
-        if family.exclusive or family.tokens:
+        if family.exclusive or family.tokens or family.writes:
             return self.by_shot
         return (self.labels_by_shot if family.probable else self.numbers_by_shot) or self.by_shot
 
@@ -127,6 +129,11 @@ class FineTune:
             yield from token_trajectory(
                 self.start, self._start_parameters(seed), support, family, family.tokens, steps, stops
             )
+            return
+        if family.writes is not None:
+            steps = Steps(lr, min(WRITTEN, self.batch_size), self.warmup, seed)
+            body = self._start_parameters(seed)
+            yield from written_trajectory(self.start, body, support, family, family.writes, steps, stops)
             return
         learner, schema = self.start.backbone.learner, family.schema(support.targets)
         objective = family.objective(schema, self.start.pad_token_id)

@@ -74,6 +74,8 @@ def class_tasks_only(family: AnyFamily, what: str) -> str | None:
 
 def whole_texts_only(family: AnyFamily, what: str) -> str | None:
     """Return the reason why a method that is about whole texts cannot learn a kind of task, or None."""
+    if family.writes is not None:
+        return f"{what}, and a task of {family.name} writes texts"
     return f"{what}, and a task of {family.name} is about the words of a text" if family.tokens else None
 
 

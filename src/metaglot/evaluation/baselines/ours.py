@@ -1,12 +1,12 @@
 """The meta-trained model itself, at one effort: `Model.adapt`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.choice import auto_settings
-from metaglot.adaptation.effort import AUTO, AsTrained, check_effort
+from metaglot.adaptation.effort import AUTO, AsTrained, check_effort, effort_record
 from metaglot.data.arguments import check_all, check_is
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
@@ -77,7 +77,7 @@ class Ours:
             seed=seed,
             names=self.names,
         )
-        shared = adapted.fit.head_only and adapted.fit.encoder.reads_both and family.tokens is None
+        shared = adapted.fit.head_only and adapted.fit.encoder.reads_both and not (family.tokens or family.writes)
         return FeaturePredictor(adapted, self.queries) if shared else TextPredictor(adapted)
 
 
@@ -117,4 +117,4 @@ def settings_of(effort: str | Effort | AsTrained, model: Model) -> Mapping[str, 
     """Return the settings of an effort; raise MetaglotError for an unknown one."""
     if effort == AUTO:
         return auto_settings()
-    return asdict(model.encoder.effort(effort) if isinstance(effort, str) else effort)
+    return effort_record(model.encoder.effort(effort) if isinstance(effort, str) else effort)

@@ -2,7 +2,8 @@
 
 For classes it is the most frequent one; for labels all of them, each with its share as its probability, which no
 constant beats in macro F1; for numbers their median, the constant with the least mean absolute error.  All
-candidates of a text are equally likely.
+candidates of a text are equally likely.  Of texts that are written it is the target that has most in common with the
+others.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.method import Fitted, FittedFunction
 from metaglot.evaluation.baselines.ranked import even, ranked
 from metaglot.evaluation.baselines.start import Start
+from metaglot.evaluation.baselines.written import constant
 from metaglot.families.family import AnyFamily
 
 
@@ -46,6 +48,8 @@ class Prior:
         del shot, seed
         if chooses(family):
             return ranked(family, support, even)
+        if family.writes is not None:
+            return constant(family, support)
         schema = family.schema(support.targets)
         params = family.floor(support.targets, schema)
         row = family.link(params["head.bias"][None], schema, params).numpy()

@@ -18,6 +18,7 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.evaluation.baselines.method import Fitted, FittedFunction, whole_texts_only
 from metaglot.evaluation.baselines.ranked import ranked, words_alike
 from metaglot.evaluation.baselines.start import Start
+from metaglot.evaluation.baselines.written import of_nearest
 from metaglot.families.family import AnyFamily
 
 
@@ -42,14 +43,19 @@ class Tfidf:
 
     def why_not(self, family: AnyFamily) -> str | None:
         """Return the reason why it cannot learn a kind of task; None for those that are about whole texts."""
-        return None if chooses(family) else whole_texts_only(family, "it counts the words of whole texts")
+        return (
+            None if chooses(family) or family.writes else whole_texts_only(family, "it counts the words of whole texts")
+        )
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
         """Return the model fitted on the support set; a pair of texts counts as one text.
 
-        Candidates are ranked by the words that they share with their text.
+        Candidates are ranked by the words that they share with their text.  A text that is written is the target of the
+        example whose source is most like the new one, by n-grams of characters.
         """
         del shot, seed
+        if family.writes is not None:
+            return of_nearest(family, support)
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
         if chooses(family):
             return ranked(family, support, words_alike(words, support))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from metaglot.choices import OBJECTIVES
+from metaglot.choices import FAMILIES
 from metaglot.families.language.causal_lm import CausalLm
 from metaglot.families.language.choice import objective_of
 from metaglot.families.language.judging import perplexity, with_perplexity
@@ -11,8 +11,8 @@ from metaglot.types import TaskInfo
 
 
 def of_language(infos: Sequence[TaskInfo]) -> bool:
-    """Return whether any of the tasks is language modelling, which the learner's own head scores."""
-    return any(info.family in OBJECTIVES for info in infos)
+    """Return whether any of the tasks is one that the learner's own head scores."""
+    return any(FAMILIES.over_vocabulary(info.family) for info in infos)
 
 
 __all__ = ["CausalLm", "MaskedLm", "objective_of", "of_language", "perplexity", "with_perplexity"]

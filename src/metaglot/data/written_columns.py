@@ -1,0 +1,138 @@
+"""Columns of a file that hold sources and the texts that are written for them, or chats, of which they are made.
+
+The pair of columns goes by the names of its kind: source and target of translations, document and summary, question
+and answer, and so on.  A chat is a list of messages, each with a role and its content: what the assistant says last is
+the target, and all before it the source.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias, cast
+
+import pyarrow as pa
+
+from metaglot.choices import Cells
+from metaglot.data.labels import is_absent, scalar_of
+from metaglot.errors import MetaglotError
+
+Values: TypeAlias = Sequence[object] | pa.ChunkedArray
+Where: TypeAlias = Callable[[int], str]
+WRITING = "generation"
+"""The kind of task that writes, as `choices.FAMILIES` names it."""
+WRITTEN_ROLES = ("messages",)
+"""The column that is read where texts are written, beside the canonical ones."""
+_PAIRS = (
+    ("source", "target"),
+    ("src", "tgt"),
+    *((text, short) for text in ("document", "article", "dialogue", "text") for short in ("summary", "highlights")),
+    *((asked, said) for asked in ("question", "prompt", "instruction", "query") for said in ("answer", "response")),
+    *((asked, said) for asked in ("prompt", "instruction") for said in ("completion", "output", "reply")),
+    ("input", "output"),
+    ("text", "target"),
+    ("text", "label"),
+    ("source", "label"),
+)
+_BESIDE = {"instruction": "input", "question": "context"}  # the column that a source may have below it
+_CHATS = ("messages", "conversations", "conversation")
+
+
+class FoundTexts(NamedTuple):
+    """The columns of a file with sources as `text`, and the targets as cells."""
+
+    columns: Mapping[str, Values]
+    cells: list[str | None] | None = None  # None: the file has sources alone
+    notes: tuple[str, ...] = ()
+
+
+def written_roles(
+    columns: Sequence[str], chosen: Mapping[str, str], wanted: Mapping[str, str], cells: Cells
+) -> dict[str, str]:
+    """Return {role: column of the file} for a source and its target, or for a chat; nothing for other kinds.
+
+    Raises MetaglotError where several pairs of columns could be meant and none is asked for.
+    """
+    if cells != "texts":
+        return {}
+    names = {column.casefold(): column for column in reversed(columns)}
+    chats = [wanted["messages"]] if "messages" in wanted else [names[one] for one in _CHATS if one in names]
+    if chats and not {"text", "label"} & wanted.keys():
+        return {"messages": chats[0]}
+    pairs = [(names[one], names[other]) for one, other in _PAIRS if one in names and other in names]
+    text, label = wanted.get("text", ""), wanted.get("label", "")
+    fitting = [pair for pair in pairs if text in ("", pair[0]) and label in ("", pair[1])]
+    lone = next((names[one] for one, _ in _PAIRS if one in names), chosen.get("text", ""))
+    source, target = fitting[0] if fitting else (text or lone, label or chosen.get("label", ""))
+    found = {"text": text or source, "label": label or target}
+    beside = names.get(_BESIDE.get(found["text"].casefold(), ""), "")
+    if beside and "text_pair" not in wanted and beside not in found.values():
+        found["text_pair"] = beside
+    return {role: column for role, column in found.items() if column}
+
+
+def read_written(columns: Mapping[str, Values], where: Where) -> FoundTexts:
+    """Return the columns of a file with its sources as `text`, and its targets as cells.
+
+    Raises MetaglotError that names the row for a chat without a last word of the assistant, and for a target that is no
+    text.
+    """
+    rest = {name: values for name, values in columns.items() if name not in ("label", *WRITTEN_ROLES)}
+    if "messages" in columns:
+        chats = [_chat(value, where(row)) for row, value in enumerate(_listed(columns["messages"]))]
+        return FoundTexts({**rest, "text": [source for source, _ in chats]}, [target for _, target in chats])
+    if "text_pair" in rest:
+        rest["text_pair"] = [None if is_absent(value) else value for value in _listed(rest["text_pair"])]
+    if "label" not in columns:
+        return FoundTexts(rest)
+    found = [_target(value, where(row)) for row, value in enumerate(_listed(columns["label"]))]
+    missing = sum(one is None for one in found)
+    notes = (f"{missing} rows have no target",) if missing and missing < len(found) else ()
+    return FoundTexts(rest, found if missing < len(found) else None, notes)
+
+
+def _target(value: object, where: str) -> str | None:
+    value = scalar_of(value)
+    if is_absent(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise MetaglotError(f"{where}: the target is {value!r:.60}, not a text. Write it in quotes.")
+    return str(value).strip() or None
+
+
+def _chat(value: object, where: str) -> tuple[str, str]:
+    """Return what comes before the last reply of the assistant, and that reply."""
+    messages = _messages(value, where)
+    last = next((i for i, (role, _) in reversed(list(enumerate(messages))) if role in ("assistant", "gpt")), None)
+    if not last or not messages[last][1].strip():
+        raise MetaglotError(f"{where}: a chat needs a message of the assistant behind another one; it is the target.")
+    before = messages[:last]
+    source = before[0][1] if len(before) == 1 else "\n".join(f"{role}: {content}" for role, content in before)
+    return source, messages[last][1].strip()
+
+
+def _messages(value: object, where: str) -> list[tuple[str, str]]:
+    if isinstance(value, str):
+        try:
+            value = cast("object", json.loads(value))
+        except (ValueError, RecursionError) as error:
+            raise MetaglotError(f"{where}: the messages are {value!r:.60}, not a list in JSON.") from error
+    items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
+    found: list[tuple[str, str]] = []
+    for item in items:
+        message = cast("Mapping[str, object]", item) if isinstance(item, Mapping) else {}
+        role, content = message.get("role", message.get("from")), message.get("content", message.get("value"))
+        if not isinstance(role, str) or not isinstance(content, str):
+            raise MetaglotError(
+                f'{where}: a message is {item!r:.80}; each is {{"role": "user", "content": "what was said"}}.'
+            )
+        found.append((role, content))
+    if not found:
+        raise MetaglotError(f'{where}: the messages are {value!r:.60}; give a list of {{"role": …, "content": …}}.')
+    return found
+
+
+def _listed(values: Values) -> list[object]:
+    return _plain(values) if isinstance(values, pa.ChunkedArray) else list(values)
+
+
+def _plain(values: pa.ChunkedArray) -> list[object]:
+    return cast("list[object]", values.to_pylist())

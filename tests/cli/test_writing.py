@@ -1,0 +1,70 @@
+"""The commands where texts are written: inspect, adapt, predict, evaluate and edit."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from tests.writers import SOURCES, TARGETS, decoder_folder
+
+import metaglot as mg
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return decoder_folder(tmp_path_factory.mktemp("writer") / "model")
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    rows = zip(SOURCES, TARGETS, strict=True)
+    (tmp_path / "a.csv").write_text("source,target\n" + "".join(f"{source},{target}\n" for source, target in rows))
+    return tmp_path / "a.csv"
+
+
+def test_a_look_tells_how_long_targets_are(metaglot, file):
+    found = json.loads(metaglot("data", "inspect", file, "--task", "generation", "--json").out)
+    expected = {"n": 12, "different": 4, "missing": 0, "mean_words": 1.0, "max_words": 1}
+    assert (found["task"], found["targets"], found["rows"]) == ("generation", expected, 12)
+    shown = metaglot("data", "inspect", file, "--task", "generation").out
+    assert "12, 4 different" in shown
+    assert "1.0 words on average" in shown
+
+
+def test_what_python_writes_is_written(metaglot, folder, file, tmp_path):
+    out = tmp_path / "m"
+    said = metaglot("adapt", folder, file, "--task", "generation", "--out", out, "--precision", "fp32")
+    assert (said.code, "A writer of texts for texts, from 12 examples" in said.out) == (0, True), said.err
+    adapted = mg.load(out)
+    assert adapted.effort.lora == 8
+    assert len(adapted.examples) == 12
+    said = metaglot("predict", out, file, "--json", "--max-new-tokens", 5)
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    found = adapted.predictions(SOURCES, max_new_tokens=5)
+    assert [row["label"] for row in rows] == found.targets
+    assert [row["probability"] for row in rows] == pytest.approx(found.values[:, 0].tolist(), abs=1e-6)
+    assert set(rows[0]) == {"text", "label", "probability"}
+    said = metaglot("predict", out, file, "--out", tmp_path / "b.csv", "--max-new-tokens", 5)
+    assert said.code == 0, said.err
+    with (tmp_path / "b.csv").open() as written:
+        table = list(csv.DictReader(written))
+    assert [row["label"] for row in table] == found.targets
+    assert set(table[0]) == {"source", "target", "label", "probability"}
+    assert metaglot("predict", out, "--text", "red saw").code == 0
+    wrong = metaglot("predict", out, "--text", "red saw", "--unknown", "x")
+    assert (wrong.code, "--unknown has no use: it needs classes" in wrong.err) == (2, True)
+    wrong = metaglot("predict", out, "--text", "red saw", "--max-new-tokens", 0)
+    assert (wrong.code, "expected 1 or more" in wrong.err) == (2, True)
+
+
+def test_an_encoder_writes_nothing_and_says_so(metaglot, tiny, file, tmp_path):
+    said = metaglot("adapt", tiny, file, "--task", "generation", "--out", tmp_path / "m")
+    assert (said.code, "is an encoder, which reads texts and writes none" in said.err) == (2, True)
+
+
+def test_long_examples_are_noted(metaglot, folder, tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"source": "word " * 30, "target": "x"}) + "\n")
+    asked = ("--task", "generation", "--effort", "instant", "--out", tmp_path / "m")
+    said = metaglot("adapt", folder, tmp_path / "a.jsonl", *asked)
+    assert said.code == 0, said.err
+    assert "1 of 1 examples have more than 64 tokens" in said.err

@@ -1,0 +1,100 @@
+"""Sources and targets in files: columns of several names, and chats."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from metaglot.choices import FAMILIES
+from metaglot.data.labels import table_notes
+from metaglot.data.readers import read_table
+from metaglot.data.task_kind import task_of
+from metaglot.errors import MetaglotError
+from metaglot.families.targets import targets_of
+
+
+def lines(path: Path, *rows: object) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def read(path: Path, **mapping: str) -> list[tuple[str, str | None]]:
+    table = read_table(path, cells="texts", mapping=mapping or None)
+    labels = table["label"].to_pylist() if "label" in table.column_names else [None] * len(table)
+    return list(zip(table["text"].to_pylist(), labels, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("source", "target"), ("Src", "tgt"), ("article", "highlights"), ("prompt", "completion"), ("text", "summary")],
+)
+def test_columns_go_by_the_names_of_their_kind(tmp_path, source, target):
+    file = lines(tmp_path / "a.jsonl", {"domain": "d", target: " eins  zwei\n ", source: "one  two"})
+    assert read(file) == [("one  two", "eins  zwei")]
+    assert task_of(read_table(file, cells="texts")) == "generation"
+
+
+def test_other_columns_are_named(tmp_path):
+    file = lines(tmp_path / "a.jsonl", {"en": "one", "de": "eins", "source": "x", "target": "y"})
+    assert read(file, text="en", label="de") == [("one", "eins")]
+    assert read(file) == [("x", "y")]
+    (tmp_path / "a.csv").write_text('source,target\na,1\n"b","c,\nd"\ne,\n')
+    assert read(tmp_path / "a.csv") == [("a", "1"), ("b", "c,\nd"), ("e", None)]
+    assert table_notes(read_table(tmp_path / "a.csv", cells="texts"))[-1] == "1 rows have no target"
+
+
+def test_an_instruction_has_its_input_below_it(tmp_path):
+    file = lines(tmp_path / "a.jsonl", {"instruction": "Sum", "input": "1 2", "output": "3"})
+    table = read_table(file, cells="texts")
+    assert (table["text"][0].as_py(), table["text_pair"][0].as_py(), table["label"][0].as_py()) == ("Sum", "1 2", "3")
+
+
+def test_a_file_of_sources_alone_has_no_targets(tmp_path):
+    assert read(lines(tmp_path / "a.jsonl", {"source": "a"}, {"source": "b"})) == [("a", None), ("b", None)]
+    (tmp_path / "a.txt").write_text("a\nb\n")
+    assert read(tmp_path / "a.txt") == [("a", None), ("b", None)]
+
+
+def test_what_the_assistant_says_last_is_the_target(tmp_path):
+    chat = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "hello"},
+        {"role": "user", "content": "when?"},
+        {"role": "assistant", "content": "at 5 "},
+        {"role": "user", "content": "thanks"},
+    ]
+    file = lines(tmp_path / "a.jsonl", {"messages": chat[:2]}, {"messages": chat})
+    assert read(file) == [("hi", "hello"), ("user: hi\nassistant: hello\nuser: when?", "at 5")]
+    pq.write_table(pa.table({"messages": [chat[:2], chat]}), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet") == read(file)
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([{"role": "user", "content": "hi"}], "needs a message of the assistant behind another"),
+        ([{"role": "assistant", "content": "hi"}], "needs a message of the assistant behind another"),
+        ([{"role": "user"}], "a message is"),
+        ("no list", "not a list in JSON"),
+        ([], "the messages are"),
+    ],
+)
+def test_what_is_no_chat_is_named_with_its_line(tmp_path, messages, said):
+    good = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    with pytest.raises(MetaglotError, match=f"line 2.*{said}"):
+        read(lines(tmp_path / "a.jsonl", good, {"messages": messages}))
+
+
+def test_a_target_that_is_no_text_is_named(tmp_path):
+    with pytest.raises(MetaglotError, match=r"line 1: the target is \['a'\], not a text"):
+        read(lines(tmp_path / "a.jsonl", {"source": "a", "target": ["a"]}))
+    with pytest.raises(MetaglotError, match="'messages' is read by the task generation alone"):
+        read_table(lines(tmp_path / "b.jsonl", {"text": "a", "m": "b"}), mapping={"messages": "m"})
+
+
+def test_targets_are_read_letter_by_letter(tmp_path):
+    file = lines(tmp_path / "a.jsonl", {"source": "a", "target": "B  b\nc"}, {"source": "a", "target": 3})
+    family = FAMILIES["generation"]()
+    assert targets_of(read_table(file, cells="texts"), family).targets == ["B  b\nc", "3"]
