@@ -2,6 +2,7 @@
 
 import csv
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,33 @@ def test_long_examples_are_noted(metaglot, folder, tmp_path):
     said = metaglot("adapt", folder, tmp_path / "a.jsonl", *asked)
     assert said.code == 0, said.err
     assert "1 of 1 examples have more than 64 tokens" in said.err
+
+
+HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+PO = HEADER + 'msgid "red saw"\nmsgstr "SAW"\n\nmsgid "%d pen"\nmsgstr ""\n'
+
+
+@pytest.mark.skipif(find_spec("polib") is None, reason="polib comes with the extra generation")
+def test_a_catalogue_is_learnt_from_and_filled(metaglot, folder, file, tmp_path):
+    import polib
+
+    (tmp_path / "a.po").write_text(PO)
+    (tmp_path / "b.po").write_text(PO.replace('"%d pen"\nmsgstr ""', '"%d pen"\nmsgstr "x"'))
+    asked = ("--task", "generation", "--effort", "instant", "-q", "--precision", "fp32")
+    said = metaglot("adapt", folder, tmp_path / "b.po", *asked, "--out", tmp_path / "m")
+    assert said.code == 0, said.err
+    out = tmp_path / "c.po"
+    said = metaglot("predict", tmp_path / "m", tmp_path / "a.po", "--out", out, "--max-new-tokens", 5, "--json")
+    assert said.code == 0, said.err
+    assert json.loads(said.out) == {"out": str(out), "entries": 1, "fuzzy": 1}
+    entries = {entry.msgid: entry for entry in polib.pofile(str(out))}
+    assert entries["red saw"].msgstr == "SAW"
+    assert entries["%d pen"].msgstr == mg.load(tmp_path / "m").predict("%d pen", max_new_tokens=5)
+    assert entries["%d pen"].fuzzy
+    for more, why in (
+        ((tmp_path / "a.po", "--out", out), "it exists already"),
+        ((file, "--out", tmp_path / "d.po"), "a catalogue is made of a catalogue"),
+        ((tmp_path / "a.po", "--out", tmp_path / "d.po", "--columns", "text=x"), "--columns has no use"),
+    ):
+        wrong = metaglot("predict", tmp_path / "m", *more)
+        assert (wrong.code, why in wrong.err) == (2, True), wrong.err

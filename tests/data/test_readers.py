@@ -37,7 +37,7 @@ def write(path: Path, texts: list[str], labels: list[str]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in FORMATS if suffix != ".conll"])
+@pytest.mark.parametrize("suffix", [suffix for suffix in FORMATS if suffix not in (".conll", ".po", ".tmx")])
 def test_round_trip(tmp_path: Path, suffix: str) -> None:
     texts = [t for t in TEXTS if "\n" not in t] if suffix == ".txt" else TEXTS
     table = read_table(write(tmp_path / f"data{suffix}", texts, LABELS))

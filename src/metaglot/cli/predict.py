@@ -39,7 +39,8 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A file for all columns of FILE and two new ones, label and probability: csv, tsv, jsonl, parquet."
+            help="A file for all columns of FILE and two new ones, label and probability: csv, tsv, jsonl, parquet; or "
+            "a .po file, for the entries of the catalogue FILE with translations of those that have none."
         ),
     ] = None,
     new_columns: Annotated[
@@ -82,6 +83,8 @@ def predict(
 
       metaglot predict my-model new.csv --unknown other --explain
 
+      metaglot predict translator django.po --out filled.po
+
       tail -f messages.log | metaglot predict my-model -
     """
     if (file is None) == (not text):
@@ -94,6 +97,12 @@ def predict(
     from metaglot.data.folders import check_adapted
 
     request = Request(folder, parse_precision(precision), check_device(device), unknown, explain, max_new_tokens)
+    if out is not None and out.suffix.lower() == ".po":
+        from metaglot.cli.shared.catalogue import check_catalogue, fill_catalogue
+
+        check_catalogue(folder, file, out, columns=columns, new_columns=new_columns, force=force)
+        fill_catalogue(_question(request), file or Path(), out, encoding, quiet=quiet, as_json=as_json)
+        return
     if out is not None:
         _check_out(out, file, explain=explain, force=force)
         names = parse_new_columns(new_columns)

@@ -16,10 +16,12 @@ import pyarrow as pa
 from metaglot.choices import Cells
 from metaglot.data.arguments import check_all, check_choice, check_columns, check_path, check_text
 from metaglot.data.arrowfiles import from_arrow, hub_set, read_parquet, saved_folder
+from metaglot.data.catalogues import read_po
 from metaglot.data.columns import Pick, Raw, canonical, picker
 from metaglot.data.encodings import check_encoding, encoding_notes
 from metaglot.data.form import common_form, with_form
 from metaglot.data.labels import ANSWERS, CHOICES, LISTS, SPANS, TEXTS, label_kind, table_notes, with_notes
+from metaglot.data.memories import read_tmx
 from metaglot.data.rawfiles import check_regular, read_bytes, unreadable
 from metaglot.data.textfiles import read_conll, read_csv, read_json, read_jsonl, read_tsv, read_txt, read_yaml
 from metaglot.errors import MetaglotError
@@ -32,6 +34,8 @@ FORMATS: Mapping[str, Callable[[Path, Pick], Raw]] = {
     ".json": read_json,
     ".txt": read_txt,
     ".conll": read_conll,
+    ".po": read_po,
+    ".tmx": read_tmx,
 }
 ALIASES = {
     ".ndjson": ".jsonl",

@@ -1,0 +1,57 @@
+"""`metaglot predict FOLDER in.po --out out.po`: a catalogue of gettext with translations where it had none."""
+
+from pathlib import Path
+
+from metaglot.choices import FAMILIES
+from metaglot.cli.shared.predicting import Question
+from metaglot.cli.shared.printing import tell, tell_json
+from metaglot.cli.shared.texts import task_of_folder
+from metaglot.data.examples import Inputs
+from metaglot.errors import MetaglotError
+
+
+def check_catalogue(
+    folder: Path, file: Path | None, out: Path, *, columns: str | None, new_columns: str | None, force: bool
+) -> None:
+    """Raise MetaglotError for options without a use, for another input, and for a file that exists, unless `force`."""
+    from metaglot.data.folders import check_adapted
+    from metaglot.data.rawfiles import utf8_path
+
+    check_adapted(folder)
+    for option, value in (("--columns", columns), ("--new-columns", new_columns)):
+        if value is not None:
+            raise MetaglotError(f"{option} has no use beside --out {out}: a catalogue has no columns; drop it")
+    if file is None or file.suffix.lower() != ".po":
+        raise MetaglotError(f"--out {out}: a catalogue is made of a catalogue; give a .po file, or another --out")
+    task = task_of_folder(folder)
+    if not (task in FAMILIES and FAMILIES.kinds[task].writes):
+        raise MetaglotError(
+            f"--out {out}: {folder} is a task of {task}, which writes no texts; --out FILE.csv has labels"
+        )
+    utf8_path(out)
+    if out.is_dir() or (out.exists() and not force):
+        raise MetaglotError(f"--out {out}: it exists already; choose another name, or --force to replace that file")
+
+
+def fill_catalogue(
+    question: Question, file: Path, out: Path, encoding: str | None, *, quiet: bool, as_json: bool
+) -> None:
+    """Write the catalogue with a translation of each entry that has none; its others stay as they are."""
+    from metaglot.cli.shared.progress import bar
+    from metaglot.data.cache import atomic_file
+    from metaglot.data.catalogues import filled, untranslated
+
+    inputs = Inputs.of(untranslated(file, encoding))
+    if quiet or as_json:
+        predictions = question.predictions(inputs)
+    else:
+        with bar("predict", len(inputs)) as advance:
+            predictions = question.predictions(inputs, advance)
+    found = filled(file, [one.text for one in predictions], encoding)
+    with atomic_file(out) as part:
+        part.write_text(found.text if found.text.endswith("\n") else found.text + "\n", "utf-8")
+    if as_json:
+        tell_json({"out": str(out), "entries": found.written, "fuzzy": found.fuzzy})
+    elif not quiet:
+        marked = f"; {found.fuzzy} of them are marked fuzzy, since placeholders differ or plurals need a look"
+        tell(f"{found.written} entries translated{marked if found.fuzzy else ''} → {out}")

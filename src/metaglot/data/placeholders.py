@@ -1,0 +1,20 @@
+"""Placeholders in a text of a program, which its translation must keep: `%(count)d`, `%s`, `{name}` and their kin."""
+
+import re
+from collections import Counter
+
+_PLACEHOLDER = re.compile(
+    r"%(?:\([^()\s]*\)|\d+\$)?[#0+\-]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa]"
+    r"|\{(?:[^\W\d]\w*|\d*)(?:[.\[][^{}\s]*)?(?:![rsa])?(?::[^{}\s]*)?\}"
+)
+
+
+def placeholders_in(text: str) -> Counter[str]:
+    """Return the placeholders of a text, each with how often it stands there; %% and {{ }} are none."""
+    bare = text.replace("%%", "").replace("{{", "").replace("}}", "")
+    return Counter(found.group() for found in _PLACEHOLDER.finditer(bare))
+
+
+def keeps_placeholders(source: str, target: str) -> bool:
+    """Return whether a target has the placeholders of its source, each as often, in any order."""
+    return placeholders_in(source) == placeholders_in(target)

@@ -1,0 +1,146 @@
+"""Catalogues of gettext and translation memories: read to learn from, and filled."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from metaglot.data.labels import table_notes
+from metaglot.data.placeholders import keeps_placeholders, placeholders_in
+from metaglot.data.readers import read_table
+from metaglot.errors import MetaglotError
+
+needs_polib = pytest.mark.skipif(find_spec("polib") is None, reason="polib comes with the extra generation")
+PO = r"""
+msgid ""
+msgstr "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural=(n != 1);\n"
+
+# a comment
+msgid "Save %(name)s"
+msgstr "%(name)s sichern"
+
+#, fuzzy
+msgid "Open"
+msgstr "Auf"
+
+msgid "\nClose\n"
+msgstr ""
+
+msgid "%d file"
+msgid_plural "%d files"
+msgstr[0] ""
+msgstr[1] ""
+
+msgid "%d day"
+msgid_plural "%d days"
+msgstr[0] "%d Tag"
+msgstr[1] "%d Tage"
+
+#~ msgid "old"
+#~ msgstr "alt"
+"""
+TMX = """<?xml version="1.0" encoding="UTF-16"?>
+<!DOCTYPE tmx SYSTEM "tmx14.dtd">
+<tmx version="1.4"><header srclang="EN"/><body>
+<tu><tuv xml:lang="de"><seg>ein <bpt i="1">&lt;b></bpt>Haus<ept i="1">&lt;/b></ept></seg></tuv>
+<tuv xml:lang="en"><seg>a <hi>house</hi></seg></tuv></tu>
+<tu><tuv xml:lang="en"><seg>alone</seg></tuv></tu>
+</body></tmx>"""
+
+
+def rows(path: Path, **mapping: str) -> list[tuple[str, str | None]]:
+    table = read_table(path, cells="texts", mapping=mapping or None)
+    return list(zip(table["text"].to_pylist(), table["label"].to_pylist(), strict=True))
+
+
+@pytest.fixture
+def po(tmp_path):
+    (tmp_path / "a.po").write_text(PO, "utf-8")
+    return tmp_path / "a.po"
+
+
+@needs_polib
+def test_entries_are_examples_and_fuzzy_ones_are_left_out(po):
+    assert rows(po) == [
+        ("Save %(name)s", "%(name)s sichern"),
+        ("\nClose\n", None),
+        ("%d file", None),
+        ("%d files", None),
+        ("%d day", "%d Tag"),
+        ("%d days", "%d Tage"),
+    ]
+    notes = table_notes(read_table(po, cells="texts"))
+    assert [note.partition(": ")[2] for note in notes[:3]] == [
+        "1 fuzzy entries are left out",
+        "4 texts are plural forms",
+        "5 of 6 texts have placeholders, such as %(name)s",
+    ]
+
+
+@needs_polib
+def test_a_catalogue_is_filled_and_doubtful_translations_are_marked(po, tmp_path):
+    import polib
+
+    from metaglot.data.catalogues import filled, untranslated
+
+    assert untranslated(po) == ["\nClose\n", "%d file", "%d files"]
+    found = filled(po, ["Zu ", "%d Datei", "Dateien"])
+    assert (found.written, found.fuzzy) == (2, 1)
+    (tmp_path / "b.po").write_text(found.text, "utf-8")
+    entries = {entry.msgid: entry for entry in polib.pofile(str(tmp_path / "b.po"))}
+    assert entries["\nClose\n"].msgstr == "\nZu\n"
+    assert entries["\nClose\n"].flags == []
+    assert entries["%d file"].msgstr_plural == {0: "%d Datei", 1: "Dateien"}
+    assert entries["%d file"].flags == ["fuzzy"]
+    assert (entries["Open"].msgstr, entries["Save %(name)s"].msgstr) == ("Auf", "%(name)s sichern")
+    assert filled(po, ["", " ", ""]).written == 0
+
+
+@needs_polib
+def test_what_is_no_catalogue_is_named(tmp_path):
+    (tmp_path / "a.po").write_text('msgid "a"\nnonsense\n')
+    with pytest.raises(MetaglotError, match="not a catalogue of gettext"):
+        read_table(tmp_path / "a.po", cells="texts")
+    (tmp_path / "b.po").write_text('#, fuzzy\nmsgid "a"\nmsgstr "b"\n')
+    with pytest.raises(MetaglotError, match="no entry that is not fuzzy"):
+        read_table(tmp_path / "b.po", cells="texts")
+
+
+def test_other_kinds_do_not_read_translations(po, tmp_path):
+    (tmp_path / "a.tmx").write_text(TMX)
+    for file in (po, tmp_path / "a.tmx"):
+        with pytest.raises(MetaglotError, match="--task generation"):
+            read_table(file)
+
+
+def test_a_memory_has_the_language_of_its_header_as_source(tmp_path):
+    (tmp_path / "a.tmx").write_text(TMX)
+    assert rows(tmp_path / "a.tmx") == [("a house", "ein Haus")]
+    assert rows(tmp_path / "a.tmx", text="de", label="en") == [("ein Haus", "a house")]
+    assert rows(tmp_path / "a.tmx", label="en") == [("ein Haus", "a house")]
+    assert "1 units lack en or de" in table_notes(read_table(tmp_path / "a.tmx", cells="texts"))[0]
+    with pytest.raises(MetaglotError, match="no language 'fr'; it has de, en"):
+        rows(tmp_path / "a.tmx", text="fr")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('<!DOCTYPE x [<!ENTITY a "b">]><tmx/>', "declares entities"),
+        ("<tmx>", "line 1: not XML"),
+        ("<html/>", "a file of <html>"),
+        ('<tmx><tu><tuv lang="en"><seg>a</seg></tuv></tu></tmx>', "has the languages en"),
+    ],
+)
+def test_what_is_no_memory_is_named(tmp_path, text, said):
+    (tmp_path / "a.tmx").write_text(text)
+    with pytest.raises(MetaglotError, match=said):
+        rows(tmp_path / "a.tmx")
+
+
+def test_placeholders_are_found_and_compared():
+    found = placeholders_in("%(name)s has %d of {0} and {user.name!r:>3}: 100%% {{sure}}, 5 % of it")
+    assert set(found) == {"%(name)s", "%d", "{0}", "{user.name!r:>3}"}
+    assert keeps_placeholders("%s in %s", "in %s %s")
+    assert not keeps_placeholders("%s in %s", "in %s")
+    assert not keeps_placeholders("{a}", "{b}")
