@@ -4,8 +4,9 @@
 
 Each window says how likely a part is beside "no answer" (place 0) in that window.  Where windows err independently and
 at most one part is right, these odds are those over all windows; a part that stands in two windows has the larger ones.
-The answer is the likeliest part x, which does not depend on how sure the head is; none is given where P(none) is larger
-than its expected F1, Σ_y P(y) F1(x, y) over the likeliest parts y, in characters.  Parts begin and end with words.
+The answer is the part x of the largest expected F1, Σ_y P(y) F1(x, y) over the likeliest parts x and y, in characters:
+where several parts that overlap are about as likely, their middle.  None is given where P(none) is larger.  Parts begin
+and end with words.  Minimum Bayes risk: Kumar and Byrne 2004, https://aclanthology.org/N04-1022
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from metaglot.data.answers import Answer
 from metaglot.data.words import unseen_runs, words
 from metaglot.families.heads.answers import LONGEST
 
-LIKELY = 20  # parts that the likeliest one is compared with
+LIKELY = 20  # parts that are compared with each other
 
 
 class Part(NamedTuple):
@@ -45,10 +46,12 @@ def best_answer(passage: str, parts: Sequence[Part]) -> Answer:
     total = np.exp(-top) + np.exp(spans.log_odds - top).sum()
     none, chances = float(np.exp(-top) / total), np.exp(spans.log_odds - top) / total
     likely = np.argsort(-chances, kind="stable")[:LIKELY]
-    start, end = int(spans.start[likely[0]]), int(spans.end[likely[0]])
-    if none >= _overlaps(start, end, spans.start[likely], spans.end[likely]) @ chances[likely]:
+    expected = _overlaps(spans.start[likely], spans.end[likely]) @ chances[likely]
+    best = likely[expected.argmax()]
+    if none >= expected.max():
         return Answer(probability=none)
-    return Answer(passage[start:end], start, end, float(chances[likely[0]]))
+    start, end = int(spans.start[best]), int(spans.end[best])
+    return Answer(passage[start:end], start, end, float(chances[best]))
 
 
 def spans_of(passage: str, parts: Sequence[Part]) -> Spans:
@@ -86,7 +89,8 @@ def _with_marks(passage: str, part: Part) -> np.ndarray:  # [U]
     return np.where((part.start >= 0) & (whole <= after), whole, part.end)
 
 
-def _overlaps(first: int, last: int, start: np.ndarray, end: np.ndarray) -> np.ndarray:  # [S] -> [S]
-    """Return F1 of the characters of one part and of others."""
-    common = np.minimum(last, end) - np.maximum(first, start)
-    return 2 * np.maximum(common, 0) / (last - first + end - start)
+def _overlaps(start: np.ndarray, end: np.ndarray) -> np.ndarray:  # [S] -> [S, S]
+    """Return F1 of the characters of each two parts."""
+    common = np.minimum(end[:, None], end) - np.maximum(start[:, None], start)
+    size = end - start
+    return 2 * np.maximum(common, 0) / (size[:, None] + size)
