@@ -12,7 +12,7 @@ from tests.contract.kinds import REFUSED
 from tests.targets import READ, TARGETS, seconds
 
 from metaglot.adaptation import AS_TRAINED, Adapted, AsTrained, load_model
-from metaglot.assembly import assemble, write_run_files
+from metaglot.assembly import assemble, labelled, write_run_files
 from metaglot.choices import ALGORITHMS
 from metaglot.config import dump_recipe, load_recipe, parse_recipe
 from metaglot.errors import MetaglotError
@@ -128,6 +128,21 @@ def test_a_recipe_becomes_a_prediction(recipe, tmp_path, name, kind):
     back = Adapted.load(adapted.save(tmp_path / "out", keep_examples=True))
     assert np.array_equal(back.predictions(*asked).values, found.values)
     assert list(back.predict(*asked)) == list(found.targets)
+
+
+def test_only_rows_of_tasks_are_cut_into_windows(recipe, monkeypatch):
+    of = recipe("question-answering", "joint").model_dump(mode="json")
+    whole = assemble(parse_recipe(of)).train
+    of["data"]["train"][0]["domains"] = ["left"]
+    monkeypatch.setattr(labelled, "CUT", 5)  # rows at a time
+    (source,) = assemble(parse_recipe(of)).train
+    assert source.info.name.endswith("/left")
+    assert source.targets is not None
+    assert whole[0].targets is not None
+    assert set(source.targets.windows) == set(source.positions.tolist())
+    assert len(source) == 24
+    for row, window in source.targets.windows.items():
+        assert window.tokens == whole[0].targets.windows[row].tokens
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS])

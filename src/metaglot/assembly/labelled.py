@@ -1,6 +1,7 @@
 """Labelled sets of a recipe as sources of tasks; training and validation share neither classes nor texts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,8 @@ from metaglot.tasks import Selection, Shape, Source, Targets, sources_of, target
 from metaglot.tasks.sources import with_names
 from metaglot.types import Row
 
+CUT = 2000  # rows that are cut into windows at a time
+
 
 def labelled_sources(
     recipe: Recipe, sets: Sequence[SetSettings], backbone: Backbone, progress: Progress
@@ -59,6 +62,7 @@ def labelled_sources(
             min_per_class=settings.min_per_class,
         )
         set_sources = sources_of(examples, select, _targets(recipe, settings, table, backbone))
+        set_sources = with_windows(set_sources, table, backbone, max_length=recipe.model.max_length)
         if recipe.episodes.named and not _has_pairs(table):  # the name of a relation is not a pair that has it
             set_sources = [
                 with_names(source, settings.names, partial(_encoded, recipe, backbone)) for source in set_sources
@@ -79,11 +83,9 @@ def _targets(recipe: Recipe, settings: SetSettings, table: pa.Table, backbone: B
 def targets_for(table: pa.Table, family: AnyFamily, backbone: Backbone, *, max_length: int, source: object) -> Targets:
     """Return the targets of a table by a family; raise MetaglotError, which names the source, as the family does."""
     values = targets_of(table, family, source=source)
-    tools = family.tokens
-    read = () if tools is None else _windows_read(table, values.targets, tools, backbone, max_length)
     writing = family.writes and _rows_written(table, values.targets, family.writes, backbone, max_length)
     pad_token_id = int(backbone.tokenizer.pad_token_id or 0)
-    return targets_by(family, values.targets, pad_token_id=pad_token_id, windows=read, written=writing)
+    return targets_by(family, values.targets, pad_token_id=pad_token_id, written=writing)
 
 
 def _rows_written(
@@ -99,16 +101,31 @@ def _rows_written(
     return lambda position: tools.row(form, sources[position], targets[position])
 
 
+def with_windows(sources: Sequence[Source], table: pa.Table, backbone: Backbone, *, max_length: int) -> list[Source]:
+    """Return the sources of a table with the windows that episodes read, where texts have many units.
+
+    Rows of no source are not cut.
+    """
+    targets = sources[0].targets
+    if targets is None or targets.family.tokens is None:
+        return list(sources)
+    rows = np.unique(np.concatenate([source.positions for source in sources]))
+    read: dict[int, Window] = {}
+    for some in np.split(rows, range(CUT, len(rows), CUT)):  # what a tokenizer says of a text takes a lot of memory
+        read |= _windows_read(table.take(some), some.tolist(), targets, targets.family.tokens, backbone, max_length)
+    return [replace(source, targets=replace(targets, windows=read)) for source in sources]
+
+
 def _windows_read(
-    table: pa.Table, targets: Sequence[Any], tools: TokenTools[Any], backbone: Backbone, max_length: int
-) -> list[Window]:
-    """Return the window of each row that episodes read."""
+    table: pa.Table, rows: Sequence[int], targets: Targets, tools: TokenTools[Any], backbone: Backbone, max_length: int
+) -> dict[int, Window]:
+    """Return the window that episodes read of each row of a table; `rows` are their numbers among the targets."""
     inputs = _inputs(table)
     cut = tools.windows(backbone.tokenizer, inputs, max_length=max_length, prompt=backbone.prompt, where=backbone.name)
-    of_row: list[list[Window]] = [[] for _ in targets]
+    of_row: list[list[Window]] = [[] for _ in rows]
     for window in cut:
         of_row[window.owner].append(window)
-    return [tools.chosen(target, own) for target, own in zip(targets, of_row, strict=True)]
+    return {row: tools.chosen(targets.of[row], own) for row, own in zip(rows, of_row, strict=True)}
 
 
 def _inputs(table: pa.Table) -> Inputs:

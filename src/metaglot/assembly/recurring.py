@@ -5,7 +5,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from metaglot.assembly.labelled import targets_for
+from metaglot.assembly.labelled import targets_for, with_windows
 from metaglot.assembly.text import TextSource
 from metaglot.config.tasks import RecurringSpans as Settings
 from metaglot.data.answer_columns import ANSWERING
@@ -42,7 +42,8 @@ def recurring_sources(text: TextSource, settings: Settings, *, seed: int) -> lis
     targets = targets_for(table, family_called(ANSWERING), backbone, max_length=max_length, source=NAME)
     counts = np.unique(table["domain"].drop_null().to_numpy(), return_counts=True)[1]
     by = ("domain",) if (counts >= LEAST).any() else ()
-    return sources_of(examples, Selection(group_by=by, min_per_class=LEAST), targets)
+    sources = sources_of(examples, Selection(group_by=by, min_per_class=LEAST), targets)
+    return with_windows(sources, table, backbone, max_length=max_length)
 
 
 def _questions(text: TextSource, settings: Settings, seed: int) -> pa.Table:

@@ -1,7 +1,7 @@
 """What the examples of a set are to be mapped to: several labels, a number, or whatever a family reads."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ class Targets:
     groups: Sequence[tuple[str, ...]]  # by position: what the example is one of (`Family.counted`)
     outputs: tuple[str, ...]  # of the whole set: labels or classes in order, or the one number
     pad_token_id: int = 0
-    windows: Sequence[Window] = ()  # by position, where a text has many units: the window that is read
+    windows: Mapping[int, Window] = field(default_factory=dict)  # by position, of texts with many units: what is read
     written: Callable[[int], Row] | None = None  # by position, where a text is written: its row, source and target
 
     def row(self, position: int, schema: Schema) -> Row:
@@ -51,7 +51,6 @@ def targets_by(
     of: Sequence[Any],
     *,
     pad_token_id: int = 0,
-    windows: Sequence[Window] = (),
     written: Callable[[int], Row] | None = None,
 ) -> Targets:
     """Return targets that a family has read; an absent one is None, and its example is left out."""
@@ -60,7 +59,7 @@ def targets_by(
     for i, own in zip(there, family.counted([of[i] for i in there]), strict=True):
         groups[i] = own
     outputs = tuple(sorted({name for own in groups for name in own}))
-    return Targets(family, of, groups, outputs, pad_token_id, windows, written)
+    return Targets(family, of, groups, outputs, pad_token_id, written=written)
 
 
 class Parts(NamedTuple):
