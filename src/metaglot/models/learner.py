@@ -23,6 +23,7 @@ from metaglot.models.lora import apply_lora
 from metaglot.models.mode import in_mode
 from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
+from metaglot.models.seq2seq import UNJUDGED, logits_of
 from metaglot.models.several import of_several
 from metaglot.models.tail import tail_of
 from metaglot.models.turns import turn
@@ -33,12 +34,11 @@ from metaglot.types import Batch, Embedding, Outputs, Params
 BODY = "body."
 OUTPUT = LM + "weight"
 """The output embedding of a decoder where an inner loop moves it apart from the input embedding."""
-UNJUDGED = -100  # the label of a position whose token is not to be predicted
 
 
 @dataclass(frozen=True)
 class HfLearner:
-    """A Learner around an encoder (`AutoModel`) or a decoder (`AutoModelForCausalLM`).
+    """A Learner around an encoder (`AutoModel`), a decoder (`AutoModelForCausalLM`) or both (`models/seq2seq.py`).
 
     `module` holds the frozen weights and is never changed by `forward`: parameters given are substituted for the
     length of the call only, in which other threads wait (`models/turns.py`).
@@ -49,6 +49,7 @@ class HfLearner:
     normalise: bool = True  # pooled features of length one
     bf16: bool = False  # autocast to bfloat16
     decoder: bool = False
+    seq2seq: bool = False  # an encoder reads a text, a decoder writes another one
     checkpointing: bool = False  # layers are recomputed on the way back: less memory, a third more time
     language: nn.Module | None = None  # an encoder's language-model head (`models/language.py`)
     packs: bool = True  # on a CPU, short texts share a row (`models/packing.py`)
@@ -105,7 +106,7 @@ class HfLearner:
         The latter is then untied: tokens are still looked up in the embedding of the body.
         """
         self._check_head()
-        if not self.decoder:
+        if not (self.decoder or self.seq2seq):
             return {name: params.get(name, value) for name, value in self.language_head().items()}
         with turn(self.module):
             weight = cast("Any", self.module).get_output_embeddings().weight
@@ -137,7 +138,7 @@ class HfLearner:
                 states = rows.unpacked(self._states(rows.inputs))
             else:
                 states = self._states(inputs) if self.pads else by_length(self._states, inputs)
-            scored = self._scored(params, _judged(states, batch)) if logits else None
+            scored = self._scored(params, states, batch) if logits else None
             hidden = _at_least_fp32(states)
             pooled = self._pooled(hidden, batch["attention_mask"])
         return Outputs(
@@ -156,7 +157,7 @@ class HfLearner:
             self._autocast(),
             _dropout(seed, self.device),
         ):
-            return _at_least_fp32(self._scored(params, _judged(hidden, batch)))
+            return _at_least_fp32(self._scored(params, hidden, batch))
 
     def generate(self, params: Params, batch: Batch, decoding: Decoding, *, tokenizer: Any = None) -> Continuations:
         """Return what is written behind each prompt (`input_ids`, `attention_mask` [B, T]), padded on either side.
@@ -166,7 +167,7 @@ class HfLearner:
 
         Raises MetaglotError where the backbone cannot write, a prompt is empty, or prompt and text have no room.
         """
-        if not self.decoder:
+        if not (self.decoder or self.seq2seq):
             raise MetaglotError("only a decoder generates text; this backbone is an encoder")
         dtype = torch.bfloat16 if self.bf16 else None
         with (
@@ -192,19 +193,24 @@ class HfLearner:
         return self._base()(**inputs, **self._uncached()).last_hidden_state
 
     def _check_head(self) -> None:
-        if self.language is None and not self.decoder:
+        if self.language is None and not (self.decoder or self.seq2seq):
             raise MetaglotError(
                 "this backbone has no language-model head; load it with one (Runtime(language=True)), or load a decoder"
             )
 
-    def _scored(self, params: Params, hidden: Tensor) -> Tensor:  # [..., D] -> [..., V]
+    def _scored(self, params: Params, states: Tensor, batch: Batch) -> Tensor:  # [B, T, D] -> [M, V] or [B, T, V]
+        if self.seq2seq:
+            with self._output_of(params, None):
+                return logits_of(self.module, states, batch)
+        hidden = _judged(states, batch)
         if self.language is not None:
             return scores(self.language, hidden)
         layer = cast("Any", self.module).get_output_embeddings()
         return nn.functional.linear(hidden, params[OUTPUT], layer.bias) if OUTPUT in params else layer(hidden)
 
     def _base(self) -> nn.Module:
-        return cast("Any", self.module).base_model
+        module = cast("Any", self.module)
+        return module.get_encoder() if self.seq2seq else module.base_model
 
     def _uncached(self) -> dict[str, bool]:
         """Return what keeps a decoder from filling a cache, which a recomputation would fill twice."""

@@ -64,6 +64,7 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
         place.stated.pooling,
         bf16=bf16,
         decoder=network.decoder,
+        seq2seq=network.seq2seq,
         checkpointing=recomputing,
         language=language,
     )

@@ -1,4 +1,4 @@
-"""The network of a model's folder, as transformers reads it: encoder, decoder, or the encoder of both."""
+"""The network of a model's folder, as transformers reads it: encoder, decoder, both, or the encoder of both."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +10,7 @@ from torch import nn
 from metaglot.errors import MetaglotError
 from metaglot.models.language import check_decoder, take_head
 from metaglot.models.quiet import quiet, short
+from metaglot.models.seq2seq import check_whole, is_loaded_whole
 from metaglot.seeds import seeded
 
 OPTIONS: Mapping[str, Any] = {"trust_remote_code": False, "local_files_only": True}
@@ -24,10 +25,13 @@ class Network(NamedTuple):
     module: nn.Module
     decoder: bool
     notes: tuple[str, ...]  # about its weights
+    seq2seq: bool = False  # an encoder with its decoder
 
 
 def load_network(folder: Path, name: str, attention: str | None, *, language: bool) -> Network:
-    """Return the network in a folder, in fp32 on the CPU; with `language`, an encoder has its language-model head.
+    """Return the network in a folder, in fp32 on the CPU.
+
+    With `language`, an encoder has its language-model head, and an encoder with a decoder has its decoder.
 
     Only safetensors are read; no code is run, fetched or compiled for it, whatever its config asks.  Raises
     MetaglotError where the folder is damaged, or where config and weights are of different models.
@@ -38,6 +42,7 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
         with quiet():
             config = cast("Any", AutoConfig.from_pretrained(str(folder), **OPTIONS))
             decoder = any(a.endswith(("ForCausalLM", "LMHeadModel")) for a in config.architectures or [])
+            seq2seq = is_loaded_whole(config, language=language)
             kind = _kind(config, decoder=decoder, language=language)
             # A config may name attention code on the hub: what is used is chosen here, fused where the model has it.
             config._attn_implementation = attention
@@ -55,7 +60,7 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
     except Exception as error:  # safetensors and config checks raise classes without a common base
         raise MetaglotError(f"{name}: {_why(error)}: {short(error)}") from error
     missing = sorted(n for n in info["missing_keys"] if "pooler." not in n)  # pooling here is our own
-    lacking = [n for n in missing if not (language and _of_head(n, module))]
+    lacking = [n for n in missing if not (language and not seq2seq and _of_head(n, module))]
     if lacking:
         raise MetaglotError(
             f"{name}: the file lacks {len(lacking)} weights of the model, such as {lacking[0]}; its config.json "
@@ -64,12 +69,16 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
     whole = [a for a in config.architectures or [] if not a.endswith(ENCODER)]
     half = type(module).__name__.endswith(ENCODER) and bool(whole)
     notes = ("an encoder with a decoder: the encoder alone is used",) if half else ()
-    return Network(module, decoder, (*notes, *_new_head_notes(module, set(missing), name)))
+    if seq2seq:
+        check_whole(module, name)
+    return Network(module, decoder, (*notes, *_new_head_notes(module, set(missing), name)), seq2seq)
 
 
 def parts_of(network: Network, name: str) -> tuple[nn.Module, nn.Module | None]:
     """Return the model that makes hidden states, and the language-model head of an encoder."""
     try:
+        if network.seq2seq:
+            return network.module, None
         if network.decoder:
             check_decoder(network.module)
             return network.module, None
@@ -79,10 +88,12 @@ def parts_of(network: Network, name: str) -> tuple[nn.Module, nn.Module | None]:
 
 
 def _kind(config: Any, *, decoder: bool, language: bool) -> Any:
-    """Return the class that reads a model: of T5 and its kin, the encoder alone."""
-    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
+    """Return the class that reads a model: of T5 and its kin the encoder alone, unless `language` asks for both."""
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 
+    if is_loaded_whole(config, language=language):
+        return AutoModelForSeq2SeqLM
     if decoder:
         return AutoModelForCausalLM
     if language:

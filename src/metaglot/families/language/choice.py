@@ -20,6 +20,11 @@ def objective_of(
     padding = int(tokenizer.pad_token_id or 0)
     if learner.decoder:
         return CausalLm(padding)
+    if learner.seq2seq:
+        raise MetaglotError(
+            f"{backbone.name}: an encoder with a decoder learns to write (the kind generation), and neither masked nor "
+            "causal language modelling; take an encoder or a decoder"
+        )
     if learner.language is None:
         raise MetaglotError(f"{backbone.name}: it was loaded without its language-model head (Runtime(language=True))")
     if tokenizer.mask_token_id is None:
