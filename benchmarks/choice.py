@@ -98,7 +98,8 @@ def features_of(model: Model, family: AnyFamily, inputs: Inputs) -> list[np.ndar
     assert tools is not None
     found = token_units(model.encoder, {}, family, tools, schema, inputs)
     edges = np.searchsorted(found.places.owner, np.arange(1, len(inputs)))
-    return np.split(found.units.features.cpu().numpy(), edges)
+    width = model.encoder.problem(family, schema).head_spec.inputs  # texts stand behind them
+    return np.split(found.units.features[:, :width].cpu().numpy(), edges)
 
 
 def cosine(model: Model) -> Callable[[Examples[Any], AnyFamily], Scores]:

@@ -61,6 +61,7 @@ class HeadSpec(NamedTuple):
     targets: Targets = "class"
     shared: str = ""  # the head `shared.<name>.*` that is meta-learnt; empty where each task begins a head of its own
     begin: tuple[float, ...] = ()  # the weights of the first features of a shared head before it is learnt; then zeros
+    beside: int = 0  # how many numbers stand behind the features of a unit, which heads with a memory read alone
 
 
 class Units(NamedTuple):

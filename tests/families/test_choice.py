@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import label_ranking_average_precision_score, ndcg_score, top_k_accuracy_score
 from tests.contract.choosing import choosing_episode
 
-from metaglot.adaptation import Effort, load_model
+from metaglot.adaptation import Adapted, Effort, load_model
 from metaglot.data.candidates import Candidates, Choice, as_cell
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
@@ -27,7 +27,10 @@ from metaglot.families.heads.candidates import (
 )
 from metaglot.families.records import Places
 from metaglot.models import load_backbone
+from metaglot.models.heads import scores
+from metaglot.models.heads.memory import MEMORY
 from metaglot.seeds import generator
+from metaglot.types import TaskInfo
 
 FAMILY = ChoiceFamily()
 
@@ -81,12 +84,12 @@ def units(texts: int = 12, width: int = 10, seed: int = 0) -> CandidateUnits:
     right = torch.cat([torch.eye(size)[i % size] for i, size in enumerate(sizes)])
     features = torch.randn(len(owner), width, generator=rng)
     features[:, 2] += 2 * right
-    return CandidateUnits(features.double(), right.double(), owner)
+    return CandidateUnits(features.double(), right.double(), owner, torch.zeros(len(owner), 0, dtype=torch.float64))
 
 
 def test_the_head_is_the_solution_of_its_formula():
     given, lean = units(), np.linspace(-0.5, 1, 10)
-    x, y, owner = (part.numpy() for part in given)
+    x, y, owner = (part.numpy() for part in given[:3])
     parts = [owner == i for i in range(12)]
     x = np.concatenate([x[own] - x[own].mean(0) for own in parts])
     y = np.concatenate([y[own] - y[own].mean() for own in parts])
@@ -97,7 +100,8 @@ def test_the_head_is_the_solution_of_its_formula():
 
 def test_penalty_and_slope_are_of_least_loss_on_texts_set_aside():
     given, lean = units(40), torch.zeros(10, dtype=torch.float64)
-    penalty, slope = chosen(given, lean)
+    penalty, slope, strength = chosen(given, lean)
+    assert strength == 0
 
     def loss(penalty: float, slope: float) -> float:
         total = 0.5 * math.log(slope / 10) ** 2
@@ -110,7 +114,7 @@ def test_penalty_and_slope_are_of_least_loss_on_texts_set_aside():
 
     every = {(p, s): loss(p, s) for p in PENALTIES for s in SLOPES[::4]}
     assert loss(penalty, slope) <= min(every.values()) + 1e-9
-    head = candidate_head(given, 10 * lean)
+    head = candidate_head(given, 10 * lean)["head.weight"][0]
     assert torch.allclose(head, slope * weights(given, lean, (penalty,))[0])
     scores = given.features @ head
     hits = [bool(given.right[given.owner == i][scores[given.owner == i].argmax()]) for i in range(40)]
@@ -121,10 +125,51 @@ def test_texts_that_tell_nothing_leave_what_was_learnt():
     given = units(3)
     silent = given._replace(right=torch.ones_like(given.right))
     learnt = torch.linspace(0, 1, 10)
-    assert torch.equal(candidate_head(silent, learnt), learnt.double())
+    assert torch.equal(candidate_head(silent, learnt)["head.weight"][0], learnt.double())
     alone = given.at(given.owner == 0)
-    assert chosen(alone, learnt.double()) == (USUAL, 10.0)
-    assert bool(candidate_head(alone, learnt).isfinite().all())
+    assert chosen(alone, learnt.double()) == (USUAL, 10.0, 0.0)
+    assert bool(candidate_head(alone, learnt)["head.weight"].isfinite().all())
+
+
+def recurring(texts: int = 24, width: int = 8) -> CandidateUnits:
+    """Return texts of three groups; the right one of two candidates is that of the group, and features tell nothing."""
+    rng = torch.Generator().manual_seed(3)
+    asked, reply = (torch.nn.functional.normalize(torch.randn(3, width, generator=rng), dim=-1) for _ in range(2))
+    owner = torch.arange(2 * texts) // 2
+    group = owner % 3
+    right = (torch.arange(2 * texts) % 2 == owner % 2).double()
+    own = reply[torch.where(right > 0, group, (group + 1) % 3)]
+    beside = torch.cat([asked[group], asked[group], own], -1)
+    return CandidateUnits(torch.zeros(2 * texts, 4, dtype=torch.float64), right, owner, beside.double())
+
+
+def test_a_memory_tells_replies_that_recur_from_others():
+    given = recurring()
+    head = candidate_head(given, torch.zeros(4))
+    key, own = given.beside[:, :16], given.beside[:, 16:]
+    known = given.right > 0
+    attention = (20 * key @ key[known].T).softmax(-1) - 1 / 24
+    expected = 10 * (attention * (own @ own[known].T)).sum(-1)
+    found = scores(head, torch.cat([given.features, given.beside], -1))[:, 0]
+    assert torch.allclose(found, expected)
+    assert bool((found[known] > found[~known]).all())
+    swapped = torch.where(given.owner // 3 % 2 > 0, 1 - given.right, given.right)
+    mixed = given._replace(right=swapped)  # what was right tells nothing
+    assert "head.memory.asked" not in candidate_head(mixed, torch.zeros(4))
+    assert "head.memory.asked" not in candidate_head(given.at(given.owner == 0), torch.zeros(4))
+
+
+def test_an_adaptation_remembers_its_examples(tiny_model, tmp_path):
+    texts = [f"{word} {n}" for n in "abcdefgh" for word in ("taxi", "room")]
+    asked = Candidates(texts, [["car", "bed"] for _ in texts])
+    right = [i % 2 for i in range(len(texts))]
+    chooser = tiny_model.adapt(asked, right, effort="instant")
+    assert set(MEMORY) < set(chooser.fit.params)
+    chooser.save(tmp_path / "m")
+    assert Adapted.load(tmp_path / "m").predict(asked) == chooser.predict(asked)
+    begun = tiny_model.zero_shot(task="choice").add_examples(asked, right)
+    for a, b in zip(begun.predict(asked), chooser.predict(asked), strict=True):
+        assert a.probabilities == pytest.approx(b.probabilities, abs=1e-6)
 
 
 def test_the_loss_is_the_mean_over_texts_of_what_right_ones_have():
@@ -150,7 +195,10 @@ def test_units_are_the_candidates_that_there_are(bert):
     text, last, own = hidden[row, 0], hidden[row, 1], hidden[row, 2 + candidate]
     assert found.features[at, 0] == pytest.approx(2 * float(text @ own))
     assert found.features[at, 1] == pytest.approx(2 * float(last @ own))
-    assert torch.allclose(found.features[at, 8:], 0.2 * 4 * (text + last) * own, atol=1e-6)
+    assert torch.allclose(found.features[at, 8:24], 0.2 * 4 * (text + last) * own, atol=1e-6)
+    assert torch.allclose(found.features[at, 24:], torch.cat([text, last, own]), atol=1e-6)
+    spec = Choosing().head_spec(TaskInfo("a", "a", ("right",), (0,), "choice"), 16)
+    assert found.features.shape[1] == spec.inputs + spec.beside
 
 
 def test_a_window_holds_a_text_its_last_line_and_its_candidates():

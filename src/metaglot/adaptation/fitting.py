@@ -15,6 +15,7 @@ from metaglot.families.family import AnyFamily
 from metaglot.families.shared_tools import SharedTools
 from metaglot.families.support_units import SupportUnits
 from metaglot.models.averaging import averaged
+from metaglot.models.heads.memory import MEMORY
 from metaglot.models.lora import LEARNT
 from metaglot.models.trainable import check_trains
 from metaglot.types import Params
@@ -115,7 +116,8 @@ def _from_shared(
     if effort.closed_form:
         return Headed(head, before, solver)
     moved = _moved(begun_from(encoder, family, schema, head), support, effort, seed)
-    return Headed(averaged({**encoder.params, **head}, moved, effort.kept), None, solver)
+    memory = {name: head[name] for name in MEMORY if name in head}  # steps leave it as it is
+    return Headed({**averaged({**encoder.params, **head}, moved, effort.kept), **memory}, None, solver)
 
 
 def _headed(

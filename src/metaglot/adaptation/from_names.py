@@ -53,7 +53,7 @@ def fit_nothing(encoder: Encoder, family: AnyFamily) -> Fit:
         raise MetaglotError(f"{encoder.name} cannot begin without examples: {tools.unlearnt}")
     spec, device = encoder.problem(family, schema).head_spec, encoder.backbone.learner.device
     none = torch.zeros(0, dtype=torch.int64, device=device)
-    features, targets = (torch.zeros(0, width, device=device) for width in (spec.inputs, spec.outputs))
+    features, targets = (torch.zeros(0, width, device=device) for width in (spec.inputs + spec.beside, spec.outputs))
     units = SupportUnits(features, targets, none > 0, none)
     solved = tools.solve(units, schema, learnt)
     return recorded(

@@ -38,6 +38,7 @@ from metaglot.families.support_units import SupportUnits
 from metaglot.models import Runtime
 from metaglot.models.finite import check_finite
 from metaglot.models.heads import head_size
+from metaglot.types import HeadSpec
 
 UNITS = {"features": "known.features", "targets": "known.numbers", "is_class_name": "known.spoken"}  # in the file
 OWNER = "known.owner"  # of units, where a text has many
@@ -106,7 +107,7 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
         params=params,
         effort=effort,
         seed=stated.seed,
-        units=_units(weights),
+        units=_units(weights, over.problem(saved.family, stated.as_schema()).head_spec),
         solver=stated.solver,
         class_names=stated.class_names,
         choice=stated.choice and stated.choice.choice(effort),
@@ -117,9 +118,10 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
     )
 
 
-def _units(weights: Mapping[str, torch.Tensor]) -> SupportUnits | None:
+def _units(weights: Mapping[str, torch.Tensor], spec: HeadSpec) -> SupportUnits | None:
+    """Return the units that were kept; None where there are none, or none of what stands beside their features now."""
     parts = [weights[name] for name in UNITS.values() if name in weights]
-    if not parts:
+    if not parts or (spec.beside and parts[0].shape[1] != spec.inputs + spec.beside):
         return None
     each = torch.arange(len(parts[0]), device=parts[0].device)
     return SupportUnits(*parts, owner=weights.get(OWNER, each))

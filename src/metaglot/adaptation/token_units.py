@@ -66,7 +66,8 @@ def token_units(
     """
     cut, problem = windows_of(encoder, tools, inputs), encoder.problem(family, schema)
     learner, params, spec = encoder.backbone.learner, {**encoder.meta, **moved}, problem.head_spec
-    features: list[Tensor] = [torch.zeros(0, spec.inputs, device=learner.device)] * (len(cut) + 1)  # the last: none
+    width = spec.inputs + spec.beside
+    features: list[Tensor] = [torch.zeros(0, width, device=learner.device)] * (len(cut) + 1)  # the last: none
     numbers: list[Tensor] = [torch.zeros(0, spec.outputs, device=learner.device)] * (len(cut) + 1)
     order = np.argsort([len(window.part) for window in cut], kind="stable")
     with torch.no_grad():

@@ -26,6 +26,7 @@ ALIKE = 2.0  # how much cosines weigh
 AGREE = 0.5  # how much the agreement of words weighs
 PRODUCT = 0.2  # how much each product of two features weighs, times √D
 START = 2.5  # the score of a candidate begins as 5·(cos(u, v) + cos(ℓ, v))
+FIRST = 2 + AGREEMENTS  # features of a candidate before the products
 NEVER = -1e9  # the score of a candidate that is not there
 
 
@@ -60,13 +61,14 @@ class Choosing:
         """Return the one score of a candidate, which means the same in every task."""
         del task
         begin = (START, START)
-        return HeadSpec(2 + AGREEMENTS + hidden_size, 1, "token", "labels", shared=self.name, begin=begin)
+        inputs, beside = FIRST + hidden_size, 3 * hidden_size
+        return HeadSpec(inputs, 1, "token", "labels", shared=self.name, begin=begin, beside=beside)
 
     def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
-        """Return the candidates, with 1 for those that are right."""
+        """Return the candidates, with 1 for those that are right; u, ℓ and v_c stand behind their features."""
         del spec
         there = batch["there"] > 0
-        features = candidate_features(outputs, batch)[there]
+        features = torch.cat([candidate_features(outputs, batch), _texts_of(outputs, batch)], -1)[there]
         return Units(features, batch["right"][there][:, None].to(features.dtype), there.nonzero()[:, 0])
 
     def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, C]
@@ -112,10 +114,21 @@ class Choosing:
 
 def candidate_features(outputs: Outputs, batch: Batch) -> Tensor:  # [B, C, 2 + 6 + D]
     """Return x of every candidate; zeros where there is none."""
-    hidden = outputs.hidden
-    hidden = hidden * (hidden.square().sum(-1, keepdim=True) + 1e-12).rsqrt()  # of any backbone
+    hidden = _unit(outputs)
     text, last, own = hidden[:, :1], hidden[:, 1:BEFORE], hidden[:, BEFORE:]
     alike = torch.stack([(text * own).sum(-1), (last * own).sum(-1)], -1)
     product = PRODUCT * hidden.shape[-1] ** 0.5 * (text + last) * own
     whole = torch.cat([ALIKE * alike, AGREE * batch["agreements"].to(own.dtype), product], -1)
     return whole * batch["there"][..., None].to(own.dtype)
+
+
+def _texts_of(outputs: Outputs, batch: Batch) -> Tensor:  # [B, C, 3 D]
+    """Return the features of the text, of its last line and of the candidate, for every candidate."""
+    hidden, count = _unit(outputs), batch["there"].shape[1]
+    first = hidden[:, :BEFORE].flatten(1)[:, None].expand(-1, count, -1)
+    return torch.cat([first, hidden[:, BEFORE:]], -1)
+
+
+def _unit(outputs: Outputs) -> Tensor:  # [B, 2 + C, D], of any backbone
+    hidden = outputs.hidden
+    return hidden * (hidden.square().sum(-1, keepdim=True) + 1e-12).rsqrt()

@@ -12,7 +12,7 @@ from metaglot.data.candidates import Choice, candidates_in, choice_in, choice_of
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
 from metaglot.families.candidate_tools import WHERE, CandidateTools
-from metaglot.families.choice import START, Choosing
+from metaglot.families.choice import FIRST, START, Choosing
 from metaglot.families.choice_scores import CHOICE_MEASURES, scored_choices
 from metaglot.families.heads.candidates import CandidateUnits, candidate_head
 from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
@@ -202,7 +202,9 @@ class ChoiceFamily:
 
 
 def _units(units: SupportUnits) -> CandidateUnits:
-    return CandidateUnits(units.features, units.targets[:, 0], units.owner)
+    width = FIRST + (units.features.shape[1] - FIRST) // 4  # the text, its last line and the candidate stand behind
+    own, beside = units.features[:, :width], units.features[:, width:]
+    return CandidateUnits(own, units.targets[:, 0], units.owner, beside)
 
 
 def _likeness(features: Tensor) -> Tensor:  # [M, F] -> [F]
@@ -212,5 +214,5 @@ def _likeness(features: Tensor) -> Tensor:  # [M, F] -> [F]
     return weight
 
 
-def _solved(weight: Tensor) -> Solved:
-    return Solved({"head.weight": weight[None].float(), "head.bias": weight.new_zeros(1).float()}, "ridge")
+def _solved(head: Params) -> Solved:
+    return Solved({name: value.float() for name, value in head.items()}, "ridge")

@@ -21,6 +21,7 @@ from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.batch_order import shuffled_batches
 from metaglot.families.family import AnyFamily
 from metaglot.families.token_tools import TokenTools
+from metaglot.models.heads.memory import MEMORY
 from metaglot.seeds import fold
 from metaglot.types import Params
 
@@ -57,7 +58,11 @@ def token_trajectory(
     if head is None:
         units = token_units(start, {}, family, tools, schema, support.inputs, support.targets).units
         head = head_of(start, family, schema, EFFORTS["instant"], units).params
-    head = {name: value.clone().requires_grad_() if name in LAYER else value for name, value in head.items()}
+    head = {
+        name: value.clone().requires_grad_() if name in LAYER else value
+        for name, value in head.items()
+        if name not in MEMORY  # which the steps would not know
+    }
     rates = {"body": steps.lr, "head": steps.lr if steps.head_lr is None else steps.head_lr}
     parts = {"body": list(body.values()), "head": [head[name] for name in LAYER]}
     moved = [*parts["body"], *parts["head"]]

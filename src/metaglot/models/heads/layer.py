@@ -4,15 +4,21 @@ from torch import Tensor
 
 from metaglot.models.heads.latent import CODE, decoded
 from metaglot.models.heads.matching import BY_TARGETS, KEYS, SCALE, attention_scores
+from metaglot.models.heads.memory import ASKED, memory_scores
 from metaglot.types import Params
 
 
 def scores(params: Params, features: Tensor) -> Tensor:  # [..., D] -> [..., C]
-    """Return the scores of a head: x Wᵀ + b, or log attention mass where it is a support set."""
+    """Return the scores of a head: x Wᵀ + b, or log attention mass where it is a support set, or both of a memory.
+
+    A layer reads the first features; what stands behind them is for a memory.
+    """
     if KEYS in params:
         return attention_scores(params, features)
+    if ASKED in params:
+        return memory_scores(params, features)
     weight, bias = linear_layer(params)
-    return features @ weight.T + bias
+    return features[..., : weight.shape[1]] @ weight.T + bias
 
 
 def linear_layer(params: Params) -> tuple[Tensor, Tensor]:  # [C, D], [C]
