@@ -1,0 +1,107 @@
+"""Words in the place of words: alignment against a loop over the formula, spelling, and what stays as it is."""
+
+import math
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metaglot.families.heads.lexicon import APART, NOWHERE, ROUNDS, aligned, cased, lexicon_of, likeness, spoken
+from metaglot.families.heads.spelling import Spelling, letters, spelling_of
+
+WORDS = st.text("abcdeé", min_size=1, max_size=6)
+LETTERS = str.maketrans({"a": "o", "e": "u"})  # the spelling of a language that is made of another
+SOURCES = [
+    "the water is clear",
+    "water and paper",
+    "the paper is later",
+    "clear and wide later",
+    "a latter letter",
+    "the later water matters",
+]
+PAIRS = [(source, source.translate(LETTERS)) for source in SOURCES]
+
+
+def by_a_loop(pairs):
+    """Return t(y | x) as the formula has it, pair by pair."""
+    chances = {}
+    for xs, ys in pairs:
+        for y in ys:
+            chances["", y] = NOWHERE
+            chances |= {(x, y): 1 + 4 * likeness(x, y) ** 2 for x in xs}
+    for _ in range(ROUNDS):
+        counts = defaultdict(float)
+        for xs, ys in pairs:
+            for j, y in enumerate(ys):
+                near = [math.exp(-APART * abs((i + 0.5) / len(xs) - (j + 0.5) / len(ys))) for i in range(len(xs))]
+                parts = [(x, chances[x, y] * near[i] * (NOWHERE + likeness(x, y))) for i, x in enumerate(xs)]
+                parts.append(("", chances["", y] * NOWHERE))
+                total = sum(part for _, part in parts)
+                for x, part in parts:
+                    counts[x, y] += part / total
+        of = defaultdict(float)
+        for (x, _), count in counts.items():
+            of[x] += count
+        chances = {(x, y): count / of[x] for (x, y), count in counts.items()}
+    return chances
+
+
+def test_alignment_is_the_formula():
+    pairs = [(x.split(), y.split()) for x, y in PAIRS]
+    found = aligned(pairs)
+    expected = by_a_loop(pairs)
+    flat = {(x, y): chance for x, ys in found.items() for y, chance in ys.items()}
+    assert flat == pytest.approx({pair: chance for pair, chance in expected.items() if pair[0]})
+    for ys in found.values():
+        assert sum(ys.values()) == pytest.approx(1)
+
+
+def test_words_and_spelling_are_learnt():
+    lexicon = lexicon_of(*zip(*PAIRS, strict=True))
+    assert lexicon.words["water"] == "wotur"
+    known = lexicon.write("The WATER and a letter")
+    assert known.text == "Thu WOTUR ond o luttur"
+    assert known.chance > 0.9
+    new = lexicon.write("the waters")  # a word that no example has
+    assert new.text == "thu woturs"
+    assert new.chance < known.chance
+
+
+def test_what_a_program_fills_in_stays():
+    text = 'The %(name)s {water} <b class="water">water</b> &water; %d https://water.name/and?name'
+    assert [text[begin:end] for begin, end in spoken(text)] == ["The", "water"]
+    written = lexicon_of(*zip(*PAIRS, strict=True)).write(text).text
+    assert written == text.replace("The", "Thu").replace(">water<", ">wotur<")
+
+
+def test_nothing_is_made_of_nothing():
+    lexicon = lexicon_of([], [])
+    assert lexicon.write("") == ("", 1.0)
+    assert lexicon.write("Remove!").text == "Remove!"
+    assert lexicon_of(["", "…"], ["a", "b"]).words == {}
+
+
+@pytest.mark.parametrize(("like", "word"), [("Water", "Wotur"), ("WATER", "WOTUR"), ("water", "wotur"), ("W", "Wotur")])
+def test_capital_letters_stand_where_they_stood(like: str, word: str):
+    assert cased("wotur", like) == word
+
+
+@given(WORDS, WORDS)
+@settings(max_examples=60, deadline=None)
+def test_letters_make_the_other_word(x: str, y: str):
+    became = letters(x, y)
+    assert len(became) == len(x)
+    assert "".join(became) == y
+
+
+@given(st.lists(st.tuples(WORDS, WORDS), max_size=6), WORDS)
+@settings(max_examples=40, deadline=None)
+def test_a_word_is_spelt_in_any_case(pairs: list[tuple[str, str]], word: str):
+    assert isinstance(spelling_of(pairs).word(word), str)
+    assert Spelling(()).word(word) == word
+
+
+def test_a_letter_that_went_several_ways_stays():
+    assert spelling_of([("bache", "boche")]).word("bache") == "boche"
+    assert spelling_of([("bache", "boche"), ("bache", "buche")]).word("bache") == "bache"
