@@ -249,5 +249,5 @@ TRACKERS: Choices[Any] = Choices(
 )
 """Where the records of a training run can go beside its folder."""
 
-EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained")
+EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained", "words")
 """How much work an adaptation may do."""

@@ -12,7 +12,10 @@ from metaglot.inner import Adam, first_order
 from metaglot.models import All, HeadOnly, Lora, Named, Prototypes, Scope
 from metaglot.types import Budget, Params
 
-HeadName = Literal["prototypes", "blend", "own"]
+HeadName = Literal["prototypes", "blend", "own", "words"]
+
+WORDS = "words"
+"""Word by word, by a lexicon of the examples (`by_words.py`): the effort, and what writes in place of a head."""
 
 AUTO = "auto"
 """As far as the first steps tell, inside the support set, that it pays to adapt (`auto.py`)."""
@@ -35,8 +38,9 @@ class Effort:
         How many examples a step sees.
     freeze : tuple of str, default=()
         Parts of the names of parameters of the body that no step changes.
-    head : {"prototypes", "blend", "own"}, default="prototypes"
-        The head that remains: `blend` is solved in closed form after the steps, and calibrated.
+    head : {"prototypes", "blend", "own", "words"}, default="prototypes"
+        The head that remains: `blend` is solved in closed form after the steps, and calibrated; `words`, for texts that
+        are written, is a lexicon of the examples and takes no step.
     names : bool, default=False
         Whether the name of each class is one more example of it, if all names are words.
     kept : float, default=0.0
@@ -188,7 +192,10 @@ WRITING_EFFORTS: dict[str, Effort] = {
 
 def efforts_of(family: AnyFamily) -> Mapping[str, Effort]:
     """Return the efforts of a kind of task, by name."""
-    return EFFORTS if family.writes is None else WRITING_EFFORTS
+    return EFFORTS if family.writes is None else {**WRITING_EFFORTS, WORDS: Effort(0, head=WORDS)}
+
+
+NO_WORDS = "the effort words writes texts word by word, and this task writes none; it is for --task generation"
 
 
 def usual_effort(family: AnyFamily) -> str:
@@ -212,6 +219,8 @@ def _with_checked_values(effort: Effort) -> Effort:
     freeze = check_all("effort.freeze", effort.freeze, str, "names, or parts of names, of parameters")
     check_switch("effort.names", effort.names)
     check_choice("effort.head", effort.head, get_args(HeadName))
+    if effort.head == WORDS and effort.steps:
+        raise MetaglotError(f"effort.head words asks no model, so that {effort.steps} steps teach nothing; set steps=0")
     check_whole("effort.lora", effort.lora, least=0)
     check_whole("effort.shown", effort.shown, least=0)
     layers = check_all("effort.layers", effort.layers, str, "patterns of names of parameters")
@@ -230,9 +239,17 @@ def effort_called(name: str, efforts: Mapping[str, Effort] = EFFORTS) -> Effort:
     """Return the effort of that name; raise MetaglotError for another, and for one that is chosen or learnt."""
     if name in (AUTO, AS_TRAINED):
         raise MetaglotError(f"the effort {name} has no steps of its own; name one of {', '.join(EFFORTS)}")
-    if name not in EFFORTS:
-        raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join((*EFFORTS, AUTO, AS_TRAINED))}")
+    if name == WORDS and name not in efforts:
+        raise MetaglotError(NO_WORDS)
+    if name not in efforts:
+        raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join((*efforts, AUTO, AS_TRAINED))}")
     return efforts[name]
+
+
+def check_suits(effort: "Effort | AsTrained", family: AnyFamily) -> None:
+    """Raise MetaglotError for an effort that is of another kind of task."""
+    if effort.head == WORDS and family.writes is None:
+        raise MetaglotError(NO_WORDS)
 
 
 def longer(effort: Effort, times: int) -> Effort:

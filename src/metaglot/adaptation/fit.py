@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metaglot.adaptation.by_words import written_by_words
 from metaglot.adaptation.choice import Choice
-from metaglot.adaptation.effort import AsTrained, Effort, effort_record
+from metaglot.adaptation.effort import WORDS, AsTrained, Effort, effort_record
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.token_units import token_units
 from metaglot.adaptation.writing import cut_rows, written
@@ -90,10 +91,13 @@ class Fit:
         return self.predictions(found.units.features.cpu().numpy(), found.places)
 
     def _written(self, tools: WriteTools, inputs: Inputs, max_new_tokens: int | None) -> Predictions:
-        if self.effort.shown and not len(self.examples):
+        by_words = self.effort.head == WORDS
+        if (self.effort.shown or by_words) and not len(self.examples):
             raise MetaglotError(
-                "examples are shown before each text, and this adaptation was loaded without them; adapt again"
+                "texts are written by the examples, and this adaptation was loaded without them; adapt again"
             )
+        if by_words:
+            return written_by_words(self.examples, self.schema, inputs)
         return written(
             self.encoder,
             self.params,
@@ -122,6 +126,8 @@ class Fit:
 
     def cut(self, inputs: Inputs) -> int:
         """Return how many inputs are longer than what is read of them; none where they are read in windows."""
+        if self.effort.head == WORDS:
+            return 0
         if self.family.writes is not None:
             return cut_rows(self.encoder, self.family.writes, inputs)
         return self.encoder.cut(inputs) if self.family.tokens is None else 0

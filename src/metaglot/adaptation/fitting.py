@@ -4,16 +4,18 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from metaglot.adaptation.aside import decision_of
-from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.effort import WORDS, AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fit import Fit, record_of
 from metaglot.adaptation.pair_choice import reader_of
 from metaglot.adaptation.shared_head import begun_from, solved_head
 from metaglot.adaptation.support import Names, Support, class_names_of, head_of, words_by_label
+from metaglot.adaptation.writing import form_of
 from metaglot.data.examples import Examples
 from metaglot.families.family import AnyFamily
 from metaglot.families.shared_tools import SharedTools
 from metaglot.families.support_units import SupportUnits
+from metaglot.families.write_tools import WriteTools
 from metaglot.models.averaging import averaged
 from metaglot.models.heads.memory import MEMORY
 from metaglot.models.lora import LEARNT
@@ -47,8 +49,8 @@ def fit_examples(
         moved = _moved(encoder, support, effort, seed)
         decided = decision_of(encoder, support, seed, learn=lambda part: _moved(encoder, part, effort, seed))
         head = Headed({**moved, **decided}, None, "ridge")
-    elif family.writes is not None:  # the model's own head writes
-        head = Headed({} if effort.closed_form else _moved(encoder, support, effort, seed), None, "written")
+    elif family.writes is not None:
+        head = _writer(encoder, support, family.writes, effort, seed)
     elif (tools := family.shared) is not None:
         head = _from_shared(encoder, support, tools, effort, seed, before)
     else:
@@ -104,6 +106,14 @@ def _moved(encoder: Encoder, support: Support, effort: Effort | AsTrained, seed:
         objective = support.family.contrasted(support.schema, encoder.pad_token_id, effort.contrast)
         problem = replace(problem, objective=objective)
     return strategy.adapt(problem, {**encoder.meta, **body}, batch, seed=seed, budget=effort.budget()).params
+
+
+def _writer(encoder: Encoder, support: Support, tools: WriteTools, effort: Effort, seed: int) -> Headed:
+    """Return what steps change of a model whose own head writes, or that a lexicon does."""
+    if effort.head == WORDS:
+        return Headed({}, None, WORDS)
+    form_of(encoder, tools)  # an encoder is refused
+    return Headed({} if effort.closed_form else _moved(encoder, support, effort, seed), None, "written")
 
 
 def _from_shared(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaglot.adaptation.crossval import joined, predict_aside
-from metaglot.adaptation.effort import EFFORTS, Effort, efforts_of, longer
+from metaglot.adaptation.effort import EFFORTS, WRITING_EFFORTS, Effort, longer
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples
@@ -47,7 +47,7 @@ def fit_until(
     family.check(examples.targets)
     metric, began = family.measures[0], time.process_time()
     best: tuple[float, Effort] | None = None
-    tried = LADDER if family.writes is None else _ladder(efforts_of(family))
+    tried = LADDER if family.writes is None else _ladder(WRITING_EFFORTS)
     for effort, following in zip(tried, (*tried[1:], tried[-1]), strict=True):
         before = time.process_time()
         score = cross_validated(encoder, family, examples, effort, seed=seed, names=names)

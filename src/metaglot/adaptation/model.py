@@ -17,7 +17,7 @@ from metaglot.adaptation.auto import fit_auto
 from metaglot.adaptation.auto_writing import fit_auto_writing
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.choice import SECONDS
-from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort, usual_effort
+from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort, check_suits, usual_effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fitting import fit_examples
 from metaglot.adaptation.from_names import fit_names, fit_nothing
@@ -176,6 +176,7 @@ class Model:
             )
             return Adapted(fit_auto(encoder, family, examples, seed=seed, names=names, seconds=budget))
         chosen = self.encoder.effort(effort, family) if isinstance(effort, str) else effort
+        check_suits(chosen, family)
         return Adapted(fit_examples(self.encoder, family, examples, chosen, seed=seed, names=names, reads=reads))
 
     def zero_shot(

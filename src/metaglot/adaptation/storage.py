@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.card import model_card
-from metaglot.adaptation.effort import AsTrained, effort_record
+from metaglot.adaptation.effort import WORDS, AsTrained, effort_record
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.kept import check_kept, read_examples, to_keep, write_examples
@@ -63,10 +63,10 @@ def _needed(fit: Fit, wish: bool | None) -> bool | None:
     """
     if fit.family.writes is None or not len(fit.examples):
         return wish
-    if fit.effort.shown and wish is False:
+    if (fit.effort.shown or fit.effort.head == WORDS) and wish is False:
         raise MetaglotError(
-            "this adaptation shows its examples before each text that it writes for, so that they must be kept: save "
-            "with keep_examples=True, or adapt by gradient steps (effort fast)"
+            "this adaptation writes each text by its examples, so that they must be kept: save with "
+            "keep_examples=True, or adapt by gradient steps (effort fast)"
         )
     return True if wish is None else wish
 
@@ -225,7 +225,7 @@ def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
 
 def _fits(saved: _Saved, encoder: Encoder) -> bool:
     if saved.family.writes is not None:
-        return encoder.backbone.learner.decoder
+        return encoder.backbone.learner.decoder or not saved.weights
     inputs = encoder.problem(saved.family, saved.stated.as_schema()).head_spec.inputs
     return head_size(saved.weights)[1] == (width_apart(inputs) if saved.stated.reads == "apart" else inputs)
 

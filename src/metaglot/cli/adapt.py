@@ -67,7 +67,8 @@ def adapt(
         str | None,
         typer.Option(
             help="instant (closed form), fast or thorough (gradient steps), auto (chosen by a trial), as-trained (with "
-            "the algorithm that trained the run).  By default fast, and instant for numbers, answers and choices.",
+            "the algorithm that trained the run), words (texts that are written, word by word).  By default fast, and "
+            "instant for numbers, answers and choices.",
             show_default=False,
         ),
     ] = None,
@@ -203,6 +204,8 @@ def _load_model(
 def _cut_note(model: "Model", labelled: LabelledExamples) -> str:
     """Return the note on examples that are too long for the model; "" where there are none."""
     family, (inputs, targets) = FAMILIES[labelled.task](), (labelled.examples.inputs, labelled.examples.targets)
+    if family.writes is not None and not model.encoder.backbone.learner.decoder:
+        return ""  # nothing is cut where no model is read
     if family.writes is not None:
         from metaglot.adaptation.writing import form_of
 

@@ -56,7 +56,7 @@ def evaluate(
     efforts: Annotated[
         str | None,
         typer.Option(
-            help="Efforts of the model: instant, fast, thorough, auto, as-trained, with commas. By default as "
+            help="Efforts of the model: instant, fast, thorough, auto, as-trained, words, with commas. By default as "
             "`metaglot adapt`: fast, and instant for numbers, answers and choices.",
             show_default=False,
         ),
