@@ -7,10 +7,11 @@ import torch
 from tests.models.test_load import PLAIN, WORDS, tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
+from metaglot.decoding import Decoding
 from metaglot.errors import MetaglotError
 from metaglot.families.language import CausalLm, MaskedLm, objective_of
 from metaglot.models import load_backbone
-from metaglot.models.scratch import is_decoder, make_backbone
+from metaglot.models.scratch import is_decoder, is_seq2seq, make_backbone
 
 LANGUAGE = PLAIN._replace(language=True)
 SMALL = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -84,6 +85,35 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     assert not list(tmp_path.glob(".*")), "nothing is left beside"
 
 
+T5 = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
+HALVES = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2}
+HALVES |= {"decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_position_embeddings": 32}
+
+
+@pytest.mark.parametrize("special", [BERT, GPT], ids=["bert", "gpt"])
+@pytest.mark.parametrize(("kind", "values"), [("t5", T5), ("bart", HALVES), ("marian", HALVES)])
+def test_an_encoder_with_a_decoder_learns_to_write_and_writes(kind, values, special, tmp_path):
+    folder = make_backbone(kind, values, tokenizer(**special), tmp_path / "m", seed=0)
+    assert (is_decoder(kind), is_seq2seq(kind)) == (False, True)
+    learner = load_backbone(str(folder), LANGUAGE).learner
+    assert (learner.seq2seq, learner.hidden_size) == (True, 16)
+    ids = torch.tensor([[5, 6, 7], [8, 9, 2]])
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": ids}
+    params = {n: v.clone().requires_grad_() for n, v in learner.body().items()}
+    losses = []
+    for _ in range(30):
+        logits = learner.forward(params, batch, logits=True).logits
+        loss = torch.nn.functional.cross_entropy(logits, ids.flatten())
+        grads = torch.autograd.grad(loss, [*params.values()], allow_unused=True)
+        losses.append(loss.item())
+        with torch.no_grad():
+            for value, grad in zip(params.values(), grads, strict=True):
+                value.sub_(0.0 if grad is None else 0.05 * grad.sign())
+    assert min(losses) < 0.5 * losses[0]
+    fitted = {n: v.detach() for n, v in params.items()}
+    assert all(1 <= len(row) <= 3 for row in learner.generate(fitted, batch, Decoding(max_new_tokens=3)).tokens)
+
+
 def test_settings_by_another_name_and_a_larger_vocabulary(tmp_path):
     values = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 64}
     folder = make_backbone("gpt2", values, tokenizer(**GPT), tmp_path / "m", seed=0)
@@ -99,7 +129,8 @@ def test_settings_by_another_name_and_a_larger_vocabulary(tmp_path):
         ("", {}, "such as bert"),
         ("xlm", {}, "kind 'xlm'"),
         ("gemma3", {}, "kind 'gemma3'"),
-        ("bart", {}, "bart is an encoder with a decoder"),
+        ("encoder-decoder", {}, "kind 'encoder-decoder'"),
+        ("bart", {"decoder_start_token_id": 3}, "decoder_start_token_id is not yours to set"),
         ("bert", {"hiden_size": 16}, r"unknown setting 'hiden_size'; did you mean hidden_size"),
         ("bert", {"zzzz": 16}, r"unknown setting 'zzzz'; it has .*num_hidden_layers"),
         ("bert", {"pad_token_id": 3}, "pad_token_id is not yours to set"),

@@ -16,7 +16,7 @@ from metaglot.data.folders import root_of
 from metaglot.data.place import tokenizer_folder
 from metaglot.data.vocabulary import train_tokenizer
 from metaglot.errors import MetaglotError
-from metaglot.models.scratch import is_decoder, make_backbone
+from metaglot.models.scratch import is_decoder, is_seq2seq, make_backbone
 from metaglot.models.tokenizer import load_tokenizer
 
 FORMAT = 2  # one more whenever the same settings give another model
@@ -57,8 +57,8 @@ def _identity(tokenizer: Any) -> str:
 
 
 def _trained_tokenizer(settings: ScratchSettings, text: pa.Table, progress: Progress) -> Any:
-    decoder = is_decoder(settings.type)
+    writes = is_decoder(settings.type) or is_seq2seq(settings.type)
     progress.say(f"training a tokenizer of {settings.vocabulary:,} tokens")
     texts = cast("list[str]", text["text"].to_pylist())
-    kind = "bpe" if decoder else "wordpiece"
-    return train_tokenizer(texts, kind=kind, size=settings.vocabulary, lowercase=settings.lowercase and not decoder)
+    kind = "bpe" if writes else "wordpiece"
+    return train_tokenizer(texts, kind=kind, size=settings.vocabulary, lowercase=settings.lowercase and not writes)
