@@ -3,7 +3,7 @@
 `provenance` is a record for people, written into the saved file; nothing reads it to decide what is done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,14 +75,17 @@ class Fit:
         self.check_inputs(inputs)
         return self.encoder.features({**self.encoder.meta, **self.params}, inputs)
 
-    def predict(self, inputs: Inputs, *, max_new_tokens: int | None = None) -> Predictions:
+    def predict(
+        self, inputs: Inputs, *, max_new_tokens: int | None = None, heard: Callable[[str], None] | None = None
+    ) -> Predictions:
         """Return what is predicted for inputs; raise MetaglotError as `check_inputs`.
 
-        A text that is written has at most `max_new_tokens` tokens, or as many as the examples had.
+        A text that is written has at most `max_new_tokens` tokens, or as many as the examples had; `heard` gets the
+        text of a lone input as far as it is written.
         """
         if self.family.writes is not None:
             self.check_inputs(inputs)
-            return self._written(self.family.writes, inputs, max_new_tokens)
+            return self._written(self.family.writes, inputs, max_new_tokens, heard)
         tools = self.family.tokens
         if tools is None:
             return self.predictions(self.features(inputs).cpu().numpy())
@@ -90,7 +93,9 @@ class Fit:
         found = token_units(self.encoder, self.params, self.family, tools, self.schema, inputs)
         return self.predictions(found.units.features.cpu().numpy(), found.places)
 
-    def _written(self, tools: WriteTools, inputs: Inputs, max_new_tokens: int | None) -> Predictions:
+    def _written(
+        self, tools: WriteTools, inputs: Inputs, max_new_tokens: int | None, heard: Callable[[str], None] | None
+    ) -> Predictions:
         by_words = self.effort.head == WORDS
         if (self.effort.shown or by_words) and not len(self.examples):
             raise MetaglotError(
@@ -107,6 +112,7 @@ class Fit:
             examples=self.examples,
             shown=self.effort.shown,
             max_new_tokens=max_new_tokens,
+            heard=heard,
         )
 
     def check_inputs(self, inputs: Inputs) -> None:

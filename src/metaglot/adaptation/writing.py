@@ -4,7 +4,7 @@ The value of a text is p = exp(1/n Σ_t log p(y_t | x, y_1 … y_{t−1})) over 
 mean of their probabilities, which says how sure the model was, not how good the text is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any
 
@@ -81,10 +81,12 @@ def written(
     examples: Examples[str],
     shown: int,
     max_new_tokens: int | None,
+    heard: Callable[[str], None] | None = None,
 ) -> Predictions:
     """Return the texts that are written for inputs, each with the probability of a token of it.
 
-    `shown` of the examples stand before each source, as far as there is room.
+    `shown` of the examples stand before each source, as far as there is room.  `heard` gets the text of a lone input as
+    far as it is written, after each token.
     """
     whole, learner = {**encoder.meta, **params}, encoder.backbone.learner
     form, count = form_of(encoder, tools), most_tokens(learner, schema, tools, max_new_tokens)
@@ -97,7 +99,8 @@ def written(
     texts, chances = [""] * len(prompts), np.zeros((len(prompts), 1))
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
     for rows in (order[at : at + BATCH] for at in range(0, len(order), BATCH)):
-        found = continued(encoder, whole, [prompts[row] for row in rows], count, form.template.end)
+        hears = None if heard is None else lambda tokens: heard(form.template.text(tokens))
+        found = continued(encoder, whole, [prompts[row] for row in rows], count, form.template.end, hears)
         for row, tokens in zip(rows, found, strict=True):
             texts[row] = form.template.text(tokens)
             chances[row, 0] = chance_of(learner, whole, prompts[row], tokens)
@@ -105,7 +108,12 @@ def written(
 
 
 def continued(
-    encoder: Encoder, params: Params, prompts: Sequence[Sequence[int]], count: int, end: int
+    encoder: Encoder,
+    params: Params,
+    prompts: Sequence[Sequence[int]],
+    count: int,
+    end: int,
+    heard: Callable[[Sequence[int]], None] | None = None,
 ) -> Sequence[Sequence[int]]:
     """Return the tokens that are written after each prompt, at most `count`, the likeliest at each place."""
     learner, width = encoder.backbone.learner, max(map(len, prompts))
@@ -115,7 +123,7 @@ def continued(
         ids[row, width - len(prompt) :] = torch.tensor(prompt, device=learner.device)
         mask[row, width - len(prompt) :] = 1
     decoding = Decoding(max_new_tokens=count, ends=(end,))
-    return learner.generate(params, {"input_ids": ids, "attention_mask": mask}, decoding).tokens
+    return learner.generate(params, {"input_ids": ids, "attention_mask": mask}, decoding, heard=heard).tokens
 
 
 def chance_of(learner: HfLearner, params: Params, prompt: Sequence[int], tokens: Sequence[int]) -> float:

@@ -12,6 +12,7 @@ from metaglot.cli.adapt import adapt
 from metaglot.cli.algorithms import algorithms, check_gradient
 from metaglot.cli.average import average
 from metaglot.cli.bench import bench
+from metaglot.cli.chat import chat
 from metaglot.cli.compare import compare
 from metaglot.cli.data import app as data
 from metaglot.cli.demo import demo
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
-COMMANDS = (demo, pretrain, adapt, predict, edit, evaluate, compare, bench, reproduce, average, shrink, report)
+COMMANDS = (demo, pretrain, adapt, predict, chat, edit, evaluate, compare, bench, reproduce, average, shrink, report)
 for command in COMMANDS:
     app.command(command.__name__, cls=Command)(command)
 app.command("algorithms", cls=Command)(algorithms)

@@ -8,7 +8,7 @@ Settings of the network itself that `Decoding` does not name (tokens that must n
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, cast
 
@@ -25,10 +25,19 @@ from metaglot.types import Batch
 Inputs = Mapping[str, Tensor]  # input_ids and attention_mask [B, T]
 
 
-def write(module: nn.Module, batch: Batch, decoding: Decoding, tokenizer: Any, *, pads: bool) -> Continuations:
+def write(
+    module: nn.Module,
+    batch: Batch,
+    decoding: Decoding,
+    tokenizer: Any,
+    *,
+    pads: bool,
+    heard: Callable[[Sequence[int]], None] | None = None,
+) -> Continuations:
     """Return what the network writes behind each prompt; whoever calls substitutes parameters and seeds.
 
-    Without `pads`, prompts of one length are run at a time.  Raises MetaglotError where the network cannot write, where
+    Without `pads`, prompts of one length are run at a time.  `heard` gets the new tokens of the first prompt of those
+    that are run together, after each of them.  Raises MetaglotError where the network cannot write, where
     a prompt is empty, where prompt and text have no room in its positions, and for stop strings without a tokenizer.
     """
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
@@ -41,7 +50,11 @@ def write(module: nn.Module, batch: Batch, decoding: Decoding, tokenizer: Any, *
         for rows in _groups(inputs["attention_mask"], side_by_side=side_by_side):
             part = padded({name: value[rows] for name, value in inputs.items()}, left=not _is_seq2seq(module))
             begin_at = 1 if _is_seq2seq(module) else part["input_ids"].shape[1]
-            criteria = [StopStrings(tokenizer, decoding.stop, begin_at)] if decoding.stop else []
+            criteria: list[StoppingCriteria] = []
+            if decoding.stop:
+                criteria.append(StopStrings(tokenizer, decoding.stop, begin_at))
+            if heard is not None:
+                criteria.append(Heard(heard, begin_at))
             found = cast("Any", module).generate(**part, generation_config=config, stopping_criteria=criteria)
             for row, tokens in zip(rows.tolist(), found[:, begin_at:].tolist(), strict=True):
                 texts[row] = _ended(tokens, config.eos_token_id or (), decoding.stop, tokenizer)
@@ -69,6 +82,19 @@ class StopStrings(StoppingCriteria):
         """Return which rows are finished [B]."""
         texts = _decoded(self._tokenizer, input_ids[:, self._begin :].tolist())
         return torch.tensor([any(end in text for end in self._stop) for text in texts], device=input_ids.device)
+
+
+class Heard(StoppingCriteria):
+    """Stops nothing: somebody hears each token as it is written."""
+
+    def __init__(self, heard: Callable[[Sequence[int]], None], begin: int) -> None:
+        self._heard = heard
+        self._begin = begin  # the column of the first new token
+
+    def __call__(self, input_ids: Tensor, *_: Any, **__: Any) -> Any:
+        """Return that no row is finished [B]."""
+        self._heard(input_ids[0, self._begin :].tolist())
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
 def padded(inputs: Inputs, *, left: bool) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Any Hugging Face backbone as a function of its parameters."""
 
 import inspect
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -159,7 +159,15 @@ class HfLearner:
         ):
             return _at_least_fp32(self._scored(params, hidden, batch))
 
-    def generate(self, params: Params, batch: Batch, decoding: Decoding, *, tokenizer: Any = None) -> Continuations:
+    def generate(
+        self,
+        params: Params,
+        batch: Batch,
+        decoding: Decoding,
+        *,
+        tokenizer: Any = None,
+        heard: Callable[[Sequence[int]], None] | None = None,
+    ) -> Continuations:
         """Return what is written behind each prompt (`input_ids`, `attention_mask` [B, T]), padded on either side.
 
         See `Decoding`.  Stop strings need the tokenizer.  Where the learner runs in bf16, its weights are rounded once
@@ -176,7 +184,7 @@ class HfLearner:
             self._output_of(params, dtype),
             _dropout(decoding.seed, self.device),
         ):
-            return write(self.module, batch, decoding, tokenizer, pads=self.pads)
+            return write(self.module, batch, decoding, tokenizer, pads=self.pads, heard=heard)
 
     def _pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:  # [B, D]
         """Return the features of texts; layers on the pooled vector run in full precision, as they cost little."""

@@ -1,0 +1,93 @@
+"""`metaglot chat`: replies to lines, turns, and a clean end."""
+
+import io
+from itertools import pairwise
+
+import pytest
+from tests.writers import SOURCES, TARGETS, decoder_folder
+
+import metaglot as mg
+from metaglot.adaptation.fit import Fit
+from metaglot.data.examples import Inputs
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("writer")
+    model = mg.load(decoder_folder(place / "model"), precision="fp32")
+    effort = mg.Effort(150, 5e-3, 5e-3, 12)
+    return model.adapt(SOURCES, TARGETS, task="generation", effort=effort).save(place / "chat")
+
+
+@pytest.fixture
+def talk(metaglot, folder, monkeypatch):
+    def call(text: str, *options: object):
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        return metaglot("chat", folder, *options)
+
+    return call
+
+
+def test_each_line_gets_its_reply_and_quit_ends_it(talk):
+    said = talk("red saw\n\nold box\n/quit\nblue cap\n")
+    assert (said.code, said.out, said.err) == (0, "SAW\nBOX\n", "")
+
+
+def test_the_end_of_the_input_ends_it_too(talk):
+    assert talk("blue cap").out == "CAP\n"
+    assert talk("").out == ""
+
+
+def test_earlier_turns_stand_before_a_line_until_it_begins_anew(talk, monkeypatch):
+    sources, own = [], Fit.predict
+
+    def predict(fit: Fit, inputs: Inputs, **more):
+        sources.append(inputs.texts[0])
+        return own(fit, inputs, **more)
+
+    monkeypatch.setattr(Fit, "predict", predict)
+    said = talk("red saw\nold box\n/new\nblue cap\n", "--turns", 1, "--max-new-tokens", 6)
+    assert said.code == 0, said.err
+    assert sources[:2] == ["red saw", "user: red saw\nassistant: SAW\nuser: old box"]
+    assert sources[2] == "blue cap"
+
+
+def test_an_interrupt_breaks_a_reply_off_and_the_chat_goes_on(talk, monkeypatch):
+    calls, own = [], Fit.predict
+
+    def predict(fit: Fit, inputs: Inputs, **more):
+        calls.append(inputs)
+        if len(calls) == 1:
+            more["heard"]("SA")
+            raise KeyboardInterrupt
+        return own(fit, inputs, **more)
+
+    monkeypatch.setattr(Fit, "predict", predict)
+    said = talk("red saw\nold box\n")
+    assert (said.code, said.out) == (0, "SA …\nBOX\n")
+
+
+def test_an_interrupt_while_it_waits_ends_it(talk, metaglot, folder, monkeypatch):
+    class Interrupted(io.StringIO):
+        def readline(self, *_: object) -> str:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Interrupted(""))
+    said = metaglot("chat", folder)
+    assert (said.code, said.out) == (0, "")
+
+
+def test_other_kinds_and_other_folders_are_refused(metaglot, tiny, tmp_path):
+    examples = ["a b", "c d", "e f", "g h"]
+    mg.load(tiny).adapt(examples, ["x", "y", "x", "y"], effort="instant").save(tmp_path / "m")
+    said = metaglot("chat", tmp_path / "m")
+    assert (said.code, "writes no texts; use metaglot predict" in said.err) == (2, True)
+    assert metaglot("chat", tmp_path / "none").code == 2
+
+
+def test_what_is_heard_grows_to_the_text(folder):
+    heard: list[str] = []
+    fit = mg.load(folder).fit
+    found = fit.predict(Inputs(("red saw",)), heard=heard.append)
+    assert heard[-1] == found.targets[0] == "SAW"
+    assert all(later.startswith(earlier) for earlier, later in pairwise(heard))
