@@ -9,6 +9,7 @@ import torch
 
 from metaglot.adaptation import AS_TRAINED, load_model
 from metaglot.assembly import assemble, write_run_files
+from metaglot.choices import FAMILIES
 from metaglot.config import dump_recipe, load_recipe, packaged_recipes, parse_recipe
 from metaglot.data.builtin import fetch
 from metaglot.errors import MetaglotError
@@ -50,7 +51,10 @@ def small(name):
         changes.append("model.max_length=64")  # a question stands before each part of its passage
     if recipe.training.combine == "pcgrad":
         changes.append("training.meta_batch=2")  # one gradient alone contradicts nothing
-    if recipe.model.scratch is None:
+    if any(FAMILIES.over_vocabulary(one.task) for one in recipe.data.train):  # a decoder writes
+        scratch = f"{{type: gpt2, tokenizer: 'builtin:tiny', config: {TINY['gpt2']}}}"
+        changes.append(f"model={{max_length: 32, precision: fp32, scratch: {scratch}}}")
+    elif recipe.model.scratch is None:
         changes.append("model.name=builtin:tiny")
     else:
         changes += [f"model.scratch.config={TINY[recipe.model.scratch.type]}", "model.scratch.vocabulary=600"]

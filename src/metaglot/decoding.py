@@ -54,6 +54,9 @@ class Continuations(NamedTuple):
 
     tokens: tuple[tuple[int, ...], ...]  # of each row the new tokens, with the token that ends it, without padding
     seconds: float  # of the whole batch, prompts included
+    likelihoods: tuple[
+        tuple[float, ...], ...
+    ] = ()  # of greedy decoding: the log-probability of each new token, in nats
 
     @property
     def speed(self) -> float:

@@ -1,6 +1,7 @@
 """Texts that are written: adapting, writing, more examples, edits, saving and loading, on a tiny decoder."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from metaglot.adaptation.crossval import joined
 from metaglot.adaptation.goal import fit_until
 from metaglot.adaptation.writing import chance_of, continued, loss_of
 from metaglot.data.examples import Examples, Inputs
+from metaglot.decoding import Continuations
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
 
@@ -76,7 +78,10 @@ def test_without_steps_the_nearest_examples_stand_in_the_prompt(writer, tmp_path
     seen = []
     monkeypatch.setattr(
         "metaglot.adaptation.writing.continued",
-        lambda encoder, params, prompts, count, end: (seen.extend(prompts), [[5, end]] * len(prompts))[1],
+        lambda encoder, params, prompts, count, end, heard: (
+            seen.extend(prompts),
+            Continuations(((5, end),) * len(prompts), 0.0, ((-1.0, -1.0),)),
+        )[1],
     )
     adapted.predict("red saw now", max_new_tokens=4)
     text = writer.backbone.tokenizer.decode(seen[0])
@@ -92,17 +97,19 @@ def test_without_steps_the_nearest_examples_stand_in_the_prompt(writer, tmp_path
 
 
 def test_the_probability_is_that_of_the_written_tokens(writer):
-    learner, prompt, tokens = writer.backbone.learner, [5, 6, 7], [8, 9]
-    logits = learner.module(torch.tensor([[*prompt, *tokens]])).logits[0].log_softmax(-1)
-    mean = (logits[2, 8] + logits[3, 9]) / 2
-    assert chance_of(learner, {}, prompt, tokens) == pytest.approx(float(mean.exp()), rel=1e-5)
-    assert chance_of(learner, {}, prompt, []) == 0.0
+    found = continued(writer.encoder, {}, [[5, 6, 7], [9, 8]], 4, 1)
+    for prompt, tokens, likelihoods in zip([[5, 6, 7], [9, 8]], found.tokens, found.likelihoods, strict=True):
+        logits = writer.backbone.learner.module(torch.tensor([[*prompt, *tokens]])).logits[0].log_softmax(-1)
+        exact = [float(logits[len(prompt) - 1 + place, token]) for place, token in enumerate(tokens)]
+        assert list(likelihoods) == pytest.approx(exact, rel=1e-4)
+        assert chance_of(likelihoods) == pytest.approx(math.exp(sum(exact) / len(exact)), rel=1e-4)
+    assert chance_of([]) == 0.0
 
 
 def test_prompts_of_unlike_lengths_are_continued_as_each_alone(writer):
     prompts = [[5, 6, 7, 8], [9], [20, 21]]
     together = continued(writer.encoder, {}, prompts, 6, 1)
-    assert list(together) == [continued(writer.encoder, {}, [prompt], 6, 1)[0] for prompt in prompts]
+    assert list(together.tokens) == [continued(writer.encoder, {}, [prompt], 6, 1).tokens[0] for prompt in prompts]
 
 
 def test_auto_takes_what_examples_set_aside_lose_least_by(writer):

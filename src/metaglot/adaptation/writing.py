@@ -5,17 +5,17 @@ mean of their probabilities, which says how sure the model was, not how good the
 """
 
 from collections.abc import Callable, Sequence
-from math import ceil
+from math import ceil, exp
+from statistics import mean
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from metaglot.adaptation.alike import nearest
 from metaglot.adaptation.encoder import Encoder
 from metaglot.data.examples import Examples, Inputs
-from metaglot.decoding import Decoding
+from metaglot.decoding import Continuations, Decoding
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 from metaglot.families.prompts import Example
@@ -101,9 +101,8 @@ def written(
     for rows in (order[at : at + BATCH] for at in range(0, len(order), BATCH)):
         hears = None if heard is None else lambda tokens: heard(form.template.text(tokens))
         found = continued(encoder, whole, [prompts[row] for row in rows], count, form.template.end, hears)
-        for row, tokens in zip(rows, found, strict=True):
-            texts[row] = form.template.text(tokens)
-            chances[row, 0] = chance_of(learner, whole, prompts[row], tokens)
+        for row, tokens, likelihoods in zip(rows, found.tokens, found.likelihoods, strict=True):
+            texts[row], chances[row, 0] = form.template.text(tokens), chance_of(likelihoods)
     return Predictions(tuple(map(str, schema.outputs)), chances, texts)
 
 
@@ -114,7 +113,7 @@ def continued(
     count: int,
     end: int,
     heard: Callable[[Sequence[int]], None] | None = None,
-) -> Sequence[Sequence[int]]:
+) -> Continuations:
     """Return the tokens that are written after each prompt, at most `count`, the likeliest at each place."""
     learner, width = encoder.backbone.learner, max(map(len, prompts))
     ids = torch.full((len(prompts), width), encoder.pad_token_id, device=learner.device)
@@ -123,22 +122,12 @@ def continued(
         ids[row, width - len(prompt) :] = torch.tensor(prompt, device=learner.device)
         mask[row, width - len(prompt) :] = 1
     decoding = Decoding(max_new_tokens=count, ends=(end,))
-    return learner.generate(params, {"input_ids": ids, "attention_mask": mask}, decoding, heard=heard).tokens
+    return learner.generate(params, {"input_ids": ids, "attention_mask": mask}, decoding, heard=heard)
 
 
-def chance_of(learner: HfLearner, params: Params, prompt: Sequence[int], tokens: Sequence[int]) -> float:
-    """Return exp of the mean log-likelihood of the tokens behind a prompt; 0 where none was written."""
-    if not tokens:
-        return 0.0
-    ids = torch.tensor([[*prompt, *tokens]], device=learner.device)
-    labels = torch.full_like(ids, -100)
-    labels[0, len(prompt) - 1 : -1] = torch.tensor(tokens, device=learner.device)
-    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
-    with torch.no_grad():
-        scores: Tensor | None = learner.forward(params, batch, logits=True).logits
-    assert scores is not None
-    chosen = scores.float().log_softmax(-1).gather(1, labels[labels != -100][:, None])
-    return float(chosen.mean().exp())
+def chance_of(likelihoods: Sequence[float]) -> float:
+    """Return exp of the mean of log-probabilities of tokens; 0 where none was written."""
+    return exp(mean(likelihoods)) if likelihoods else 0.0
 
 
 def _room(learner: HfLearner, tools: WriteTools, form: Format, count: int, *, shown: int) -> int:

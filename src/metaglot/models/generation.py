@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import StoppingCriteria
+from transformers import LogitsProcessor, StoppingCriteria
 
 from metaglot.decoding import Continuations, Decoding
 from metaglot.errors import MetaglotError
@@ -45,6 +45,8 @@ def write(
     config = _settings(module, decoding)
     begin = perf_counter()
     texts: list[tuple[int, ...]] = [()] * len(inputs["input_ids"])
+    likelihoods: list[tuple[float, ...]] = [()] * len(texts)
+    greedy = decoding.seed is None and decoding.beams == 1
     side_by_side = pads and not decoding.no_repeat_ngram and (_is_seq2seq(module) or _takes_positions(module))
     with quiet(), torch.no_grad():
         for rows in _groups(inputs["attention_mask"], side_by_side=side_by_side):
@@ -55,10 +57,13 @@ def write(
                 criteria.append(StopStrings(tokenizer, decoding.stop, begin_at))
             if heard is not None:
                 criteria.append(Heard(heard, begin_at))
-            found = cast("Any", module).generate(**part, generation_config=config, stopping_criteria=criteria)
-            for row, tokens in zip(rows.tolist(), found[:, begin_at:].tolist(), strict=True):
+            chosen = Chosen()
+            more = {"logits_processor": [chosen]} if greedy else {}
+            found = cast("Any", module).generate(**part, generation_config=config, stopping_criteria=criteria, **more)
+            for place, (row, tokens) in enumerate(zip(rows.tolist(), found[:, begin_at:].tolist(), strict=True)):
                 texts[row] = _ended(tokens, config.eos_token_id or (), decoding.stop, tokenizer)
-    return Continuations(tuple(texts), perf_counter() - begin)
+                likelihoods[row] = tuple(float(step[place]) for step in chosen.steps[: len(texts[row])])
+    return Continuations(tuple(texts), perf_counter() - begin, tuple(likelihoods) if greedy else ())
 
 
 def texts_of(continuations: Continuations, tokenizer: Any, stop: Sequence[str] = ()) -> list[str]:
@@ -95,6 +100,19 @@ class Heard(StoppingCriteria):
         """Return that no row is finished [B]."""
         self._heard(input_ids[0, self._begin :].tolist())
         return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+
+
+class Chosen(LogitsProcessor):
+    """Changes nothing: it keeps the log-probability of the likeliest token of each step, the one that is written."""
+
+    def __init__(self) -> None:
+        self.steps: list[Tensor] = []  # of each step [B]
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Any:
+        """Return the scores [B, V] as they are."""
+        del input_ids
+        self.steps.append(scores.float().log_softmax(-1).amax(-1))
+        return scores
 
 
 def padded(inputs: Inputs, *, left: bool) -> dict[str, Tensor]:
