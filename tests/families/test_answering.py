@@ -17,7 +17,15 @@ from metaglot.errors import MetaglotError
 from metaglot.families.answer_choice import Part, best_answer, spans_of
 from metaglot.families.answer_windows import AnswerTools, passage_tokens, tokens_of
 from metaglot.families.answering import Answering, token_features
-from metaglot.families.heads.answers import AnswerHead, answer_head, calibrated, odds_of, padded_windows, question_nats
+from metaglot.families.heads.answers import (
+    AnswerHead,
+    answer_head,
+    answer_scores,
+    calibrated,
+    odds_of,
+    padded_windows,
+    question_nats,
+)
 from metaglot.families.question_answering import AnswerFamily
 from metaglot.families.records import Places, Predictions, Schema
 from metaglot.families.support_units import SupportUnits
@@ -248,3 +256,35 @@ def test_a_head_is_drawn_to_the_learnt_one_and_without_examples_is_it():
         before[:, :16] / before[0, 0], weight[:, :16] / 6, atol=1e-6
     )  # only sharpness and willingness
     assert torch.equal(weight[:, 16], torch.zeros(2))  # the learnt head itself stays
+
+
+def _decoded(head: AnswerHead, units: SupportUnits) -> list[Answer]:
+    """Return the answers of `FAMILY.decode`, as if each place were a word."""
+    count = len(units.owner) // 12
+    words_of, at = " ".join("abcdefghijk"), np.arange(11)
+    start, end = np.append(-1, 2 * at), np.append(-1, 2 * at + 1)
+    inputs = Inputs(("?",) * count, (words_of,) * count)
+    scores = (units.features @ head.weight.T + head.bias).numpy()
+    owner = units.owner.numpy()
+    return FAMILY.decode(scores, SCHEMA, {}, Places(inputs, owner, owner, np.tile(start, count), np.tile(end, count)))
+
+
+def test_examples_without_answers_silence_a_head_that_answers_them():
+    weight = torch.zeros(2, 17)
+    weight[0, 0] = weight[1, 1] = 6.0
+    learnt, units = AnswerHead(weight, torch.zeros(2)), _units(16, 5)
+    found = _decoded(learnt, units)
+    truth = units.targets.view(16, 12, 2).argmax(1)
+    judged = answer_scores(odds_of(padded_windows(units), learnt))
+    for one, first, score in zip(found, truth[:, 0].tolist(), judged.tolist(), strict=True):
+        right = one.start == 2 * first - 2 and one.end == one.start + 3 if first else not one
+        assert (score == 1.0) == right
+    assert any(_decoded(answer_head(units, learnt), units))
+    none = units.targets.view(16, 12, 2).clone()
+    none[:13] = 0
+    none[:13, 0] = 1  # the same passages, without an answer to thirteen questions
+    mostly = units._replace(targets=none.flatten(0, 1))
+    silent = answer_head(mostly, learnt)
+    assert not any(_decoded(silent, mostly))
+    chances = [one.probability for one in _decoded(silent, _units(40, 6))]
+    assert all(chance is not None and 0.6 < chance < 0.95 for chance in chances)

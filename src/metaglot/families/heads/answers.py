@@ -6,8 +6,11 @@
 o says how willing the head is to give no answer, t how sure it is: of a question as a whole, as it is decided
 (`answer_choice.py`).  A few examples say little of 770 weights, so that these two numbers come first, and are drawn to
 those of the learnt head.  The weights themselves move where it pays on questions set aside, down the cross-entropy of
-windows plus ρ/2·‖W − W₀‖² from the learnt ones W₀: by a standard error of the mean, or they stay.  Without a learnt
+windows plus ρ/2·‖W − W₀‖² from the learnt ones W₀: by two standard errors of the mean, or they stay.  Without a learnt
 head W₀ is zero, and ρ is the best one on questions set aside.
+
+Where "no answer" to every question has a higher F1 on the examples than the answers of the learnt head, by half a
+standard error, t becomes 1/20: parts are then so much alike that none is given, and o says how often that is right.
 """
 
 from collections.abc import Callable
@@ -26,6 +29,10 @@ LONGEST = 30  # places of an answer
 FOLDS = 4
 LEAST = 8  # examples, from which on the weights may move
 ROUNDS = 60
+MARGIN = 2.0  # standard errors by which moved weights must be better
+SILENT = 0.05  # t of a head that gives no answer
+SILENCE = 0.5  # standard errors by which "no answer" must be better than the learnt head
+LIKELY = 20  # parts that are compared with each other
 
 
 class AnswerHead(NamedTuple):
@@ -64,7 +71,9 @@ def answer_head(units: SupportUnits, learnt: AnswerHead | None) -> AnswerHead:
     start = learnt or zero_head(units.features)
     penalty = _best_penalty(windows, start, learnt is not None)
     moved = start if penalty is None else _moved(windows, start, penalty)
-    return calibrated(windows, moved) if learnt else moved
+    if not learnt:
+        return moved
+    return calibrated(windows, moved, silent=_had_better_be_silent(odds_of(windows, start)))
 
 
 def zero_head(features: Tensor) -> AnswerHead:
@@ -78,6 +87,7 @@ class Odds(NamedTuple):
     part: Tensor  # [P], log odds beside "no answer"
     owner: Tensor  # [P], the number of the question
     answer: Tensor  # [Q], the place of the answer among the parts; −1 for none
+    where: Tensor  # [P, 3], the window of each part, its first and its last place
 
 
 def odds_of(windows: PaddedWindows, head: AnswerHead) -> Odds:
@@ -93,7 +103,7 @@ def odds_of(windows: PaddedWindows, head: AnswerHead) -> Odds:
     right = ((i == windows.answer[window, 0]) & (j == windows.answer[window, 1])).nonzero()[:, 0].flip(0)
     answer = torch.full((int(number.max()) + 1,), -1, device=first.device)
     answer[number[window[right]]] = right
-    return Odds(part, number[window], answer)
+    return Odds(part, number[window], answer, torch.stack([window, i, j], 1))
 
 
 def question_nats(odds: Odds, sharp: Tensor, willing: Tensor) -> Tensor:  # [Q]
@@ -106,19 +116,61 @@ def question_nats(odds: Odds, sharp: Tensor, willing: Tensor) -> Tensor:  # [Q]
     return whole - torch.where(odds.answer < 0, 0.0, z[odds.answer.clamp(min=0)])
 
 
-def calibrated(windows: PaddedWindows, head: AnswerHead) -> AnswerHead:
-    """Return the head with the sharpness and the willingness to give no answer that suit the questions."""
+def calibrated(windows: PaddedWindows, head: AnswerHead, *, silent: bool = False) -> AnswerHead:
+    """Return the head with the sharpness and the willingness to give no answer that suit the questions.
+
+    If `silent`, the sharpness is so low that no answer is given.
+    """
     odds = odds_of(windows, head)
+    centre = _even(odds) if silent else 0.0
 
     def loss(at: Tensor) -> Tensor:
-        nats = question_nats(odds, at[0].exp(), at[1]).sum()
+        sharp = at.new_tensor(SILENT) if silent else at[0].exp()
+        nats = question_nats(odds, sharp, centre + at[1]).sum()
         return nats + (at[0] / SHARPNESS) ** 2 / 2 + (at[1] / WILLINGNESS) ** 2 / 2
 
     found = minimised(loss, torch.zeros(2, dtype=torch.float64))
-    sharp, willing = float(found[0].exp()), float(found[1])
+    sharp, willing = SILENT if silent else float(found[0].exp()), centre + float(found[1])
     weight = sharp * head.weight
     weight[:, -1] += willing
     return AnswerHead(weight, sharp * head.bias)
+
+
+def _even(odds: Odds) -> float:
+    """Return the willingness of a silent head by which "no answer" is about as likely as not."""
+    whole = odds.part.new_zeros(len(odds.answer)).index_add(0, odds.owner, (SILENT * odds.part).exp())
+    return float(whole.log().mean()) / 2
+
+
+def _had_better_be_silent(odds: Odds) -> bool:
+    """Return whether "no answer" to every question is better than the answers by these odds."""
+    gain = (odds.answer < 0).double() - answer_scores(odds)
+    return len(gain) > 1 and float(gain.mean()) > SILENCE * float(gain.std()) / len(gain) ** 0.5
+
+
+def answer_scores(odds: Odds) -> Tensor:  # [Q]
+    """Return F1, in tokens, of what is answered to each question: a part, or none (`answer_choice.py`)."""
+    found = torch.zeros(len(odds.answer), dtype=torch.float64)
+    for question, right in enumerate(odds.answer.tolist()):
+        mine = (odds.owner == question).nonzero()[:, 0]
+        total = torch.logsumexp(torch.cat([odds.part[mine], odds.part.new_zeros(1)]), 0)
+        likely = mine[odds.part[mine].argsort(descending=True)[:LIKELY]]
+        expected = _overlaps(odds.where[likely], odds.where[likely]) @ (odds.part[likely] - total).exp()
+        answered = len(likely) > 0 and bool(expected.max() > (-total).exp())
+        if answered and right >= 0:
+            best = likely[int(expected.argmax())]
+            found[question] = _overlaps(odds.where[best][None], odds.where[right][None])[0, 0]
+        else:
+            found[question] = float(not answered and right < 0)
+    return found
+
+
+def _overlaps(some: Tensor, others: Tensor) -> Tensor:  # [S, 3], [O, 3] -> [S, O]
+    """Return F1 of the tokens of parts, 0 where they are of different windows."""
+    (window, first, last), (its_window, its_first, its_last) = some.mT[..., None], others.mT[:, None]
+    common = torch.minimum(last, its_last) - torch.maximum(first, its_first) + 1
+    sizes = last - first + its_last - its_first + 2
+    return torch.where(window == its_window, 2 * common.clamp(min=0) / sizes, 0).double()
 
 
 def _best_penalty(windows: PaddedWindows, start: AnswerHead, learnt: bool) -> float | None:
@@ -133,7 +185,7 @@ def _best_penalty(windows: PaddedWindows, start: AnswerHead, learnt: bool) -> fl
         nats = torch.cat([_judged(windows, part, start, learnt, penalty) for part in parts])
         gain = before - nats
         error = float(gain.std()) / len(gain) ** 0.5 if learnt and len(gain) > 1 else 0.0
-        found.append((float(gain.mean()) - error, penalty))
+        found.append((float(gain.mean()) - MARGIN * error, penalty))
     gain, penalty = max(found)
     return penalty if gain > 0 or not learnt else None
 
