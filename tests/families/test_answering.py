@@ -20,11 +20,11 @@ from metaglot.families.answering import Answering, token_features
 from metaglot.families.heads.answers import (
     AnswerHead,
     answer_head,
-    answer_scores,
-    calibrated,
+    calibration,
     odds_of,
     padded_windows,
     question_nats,
+    verdicts,
 )
 from metaglot.families.question_answering import AnswerFamily
 from metaglot.families.records import Places, Predictions, Schema
@@ -251,7 +251,7 @@ def test_a_head_is_drawn_to_the_learnt_one_and_without_examples_is_it():
         assert float(question_nats(odds, torch.tensor(2.0), torch.tensor(0.5))[row]) == pytest.approx(
             expected, rel=1e-5
         )
-    before = calibrated(padded_windows(few), learnt).weight
+    before = calibration(odds_of(padded_windows(few), learnt)).of(learnt).weight
     assert torch.allclose(
         before[:, :16] / before[0, 0], weight[:, :16] / 6, atol=1e-6
     )  # only sharpness and willingness
@@ -275,7 +275,7 @@ def test_examples_without_answers_silence_a_head_that_answers_them():
     learnt, units = AnswerHead(weight, torch.zeros(2)), _units(16, 5)
     found = _decoded(learnt, units)
     truth = units.targets.view(16, 12, 2).argmax(1)
-    judged = answer_scores(odds_of(padded_windows(units), learnt))
+    judged = verdicts(odds_of(padded_windows(units), learnt), 1.0).scores(0.0)
     for one, first, score in zip(found, truth[:, 0].tolist(), judged.tolist(), strict=True):
         right = one.start == 2 * first - 2 and one.end == one.start + 3 if first else not one
         assert (score == 1.0) == right

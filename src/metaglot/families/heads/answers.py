@@ -9,8 +9,10 @@ those of the learnt head.  The weights themselves move where it pays on question
 windows plus ρ/2·‖W − W₀‖² from the learnt ones W₀: by two standard errors of the mean, or they stay.  Without a learnt
 head W₀ is zero, and ρ is the best one on questions set aside.
 
-Where "no answer" to every question has a higher F1 on the examples than the answers of the learnt head, by half a
-standard error, t becomes 1/20: parts are then so much alike that none is given, and o says how often that is right.
+What is answered changes only where that has a higher F1 on the examples: else o is the nearest one by which the head
+answers the questions that the learnt one answers.  Where "no answer" to every question has a higher F1 than the answers
+of the learnt head, by half a standard error, t is 1/20: no part is likely enough then to be given, and o says how often
+that is right.
 """
 
 from collections.abc import Callable
@@ -33,6 +35,7 @@ MARGIN = 2.0  # standard errors by which moved weights must be better
 SILENT = 0.05  # t of a head that gives no answer
 SILENCE = 0.5  # standard errors by which "no answer" must be better than the learnt head
 LIKELY = 20  # parts that are compared with each other
+EDGE = 1e-3  # beside the willingness at which a question is no longer answered
 
 
 class AnswerHead(NamedTuple):
@@ -71,9 +74,7 @@ def answer_head(units: SupportUnits, learnt: AnswerHead | None) -> AnswerHead:
     start = learnt or zero_head(units.features)
     penalty = _best_penalty(windows, start, learnt is not None)
     moved = start if penalty is None else _moved(windows, start, penalty)
-    if not learnt:
-        return moved
-    return calibrated(windows, moved, silent=_had_better_be_silent(odds_of(windows, start)))
+    return _decided(windows, start, moved) if learnt else moved
 
 
 def zero_head(features: Tensor) -> AnswerHead:
@@ -116,12 +117,21 @@ def question_nats(odds: Odds, sharp: Tensor, willing: Tensor) -> Tensor:  # [Q]
     return whole - torch.where(odds.answer < 0, 0.0, z[odds.answer.clamp(min=0)])
 
 
-def calibrated(windows: PaddedWindows, head: AnswerHead, *, silent: bool = False) -> AnswerHead:
-    """Return the head with the sharpness and the willingness to give no answer that suit the questions.
+class Calibration(NamedTuple):
+    """What a few questions change of a head."""
 
-    If `silent`, the sharpness is so low that no answer is given.
-    """
-    odds = odds_of(windows, head)
+    sharp: float  # t
+    willing: float  # o, to give no answer
+
+    def of(self, head: AnswerHead) -> AnswerHead:
+        """Return the head with it."""
+        weight = self.sharp * head.weight
+        weight[:, -1] += self.willing
+        return AnswerHead(weight, self.sharp * head.bias)
+
+
+def calibration(odds: Odds, *, silent: bool = False) -> Calibration:
+    """Return what suits the questions; if `silent`, of a head so little sure of any part that it answers nothing."""
     centre = _even(odds) if silent else 0.0
 
     def loss(at: Tensor) -> Tensor:
@@ -130,10 +140,7 @@ def calibrated(windows: PaddedWindows, head: AnswerHead, *, silent: bool = False
         return nats + (at[0] / SHARPNESS) ** 2 / 2 + (at[1] / WILLINGNESS) ** 2 / 2
 
     found = minimised(loss, torch.zeros(2, dtype=torch.float64))
-    sharp, willing = SILENT if silent else float(found[0].exp()), centre + float(found[1])
-    weight = sharp * head.weight
-    weight[:, -1] += willing
-    return AnswerHead(weight, sharp * head.bias)
+    return Calibration(SILENT if silent else float(found[0].exp()), centre + float(found[1]))
 
 
 def _even(odds: Odds) -> float:
@@ -142,27 +149,55 @@ def _even(odds: Odds) -> float:
     return float(whole.log().mean()) / 2
 
 
-def _had_better_be_silent(odds: Odds) -> bool:
-    """Return whether "no answer" to every question is better than the answers by these odds."""
-    gain = (odds.answer < 0).double() - answer_scores(odds)
-    return len(gain) > 1 and float(gain.mean()) > SILENCE * float(gain.std()) / len(gain) ** 0.5
+def _decided(windows: PaddedWindows, start: AnswerHead, head: AnswerHead) -> AnswerHead:
+    """Return the head calibrated, and as willing to give no answer as the learnt one or as the questions gain by."""
+    learnt, odds = verdicts(odds_of(windows, start), 1.0), odds_of(windows, head)
+    gain = (odds.answer < 0).double() - learnt.scores(0.0)
+    if len(gain) > 1 and float(gain.mean()) > SILENCE * float(gain.std()) / len(gain) ** 0.5:
+        return calibration(odds, silent=True).of(head)
+    found = calibration(odds)
+    now = verdicts(odds, found.sharp)
+    near = now.nearest(found.willing, learnt.until > 0)
+    better = float(now.scores(found.willing).sum()) > float(now.scores(near).sum())
+    return (found if better else found._replace(willing=near)).of(head)
 
 
-def answer_scores(odds: Odds) -> Tensor:  # [Q]
-    """Return F1, in tokens, of what is answered to each question: a part, or none (`answer_choice.py`)."""
-    found = torch.zeros(len(odds.answer), dtype=torch.float64)
+class Verdicts(NamedTuple):
+    """What a head of some sharpness answers to each question (`answer_choice.py`)."""
+
+    until: Tensor  # [Q], the willingness to give no answer up to which a part is given
+    score: Tensor  # [Q], F1 of this part, in tokens
+    none: Tensor  # [Q] bool, whether there is no answer
+
+    def scores(self, willing: float) -> Tensor:  # [Q]
+        """Return F1 of what is answered."""
+        return torch.where(self.until > willing, self.score, self.none.double())
+
+    def nearest(self, willing: float, answered: Tensor) -> float:
+        """Return the willingness nearest to this one by which most of these questions are answered, or are not."""
+        edges = self.until[self.until.isfinite()]
+        tried = torch.cat([edges.new_tensor([willing]), edges - EDGE, edges + EDGE])
+        agree = ((self.until > tried[:, None]) == answered).sum(1)
+        best = tried[agree == agree.max()]
+        return float(best[(best - willing).abs().argmin()])
+
+
+def verdicts(odds: Odds, sharp: float) -> Verdicts:
+    """Return what is answered: a part where its expected F1 is larger than P(none) = 1 / (1 + Σ exp z)."""
+    until = torch.full((len(odds.answer),), -torch.inf, dtype=torch.float64)
+    score = torch.zeros(len(odds.answer), dtype=torch.float64)
     for question, right in enumerate(odds.answer.tolist()):
         mine = (odds.owner == question).nonzero()[:, 0]
-        total = torch.logsumexp(torch.cat([odds.part[mine], odds.part.new_zeros(1)]), 0)
+        if not len(mine):
+            continue
         likely = mine[odds.part[mine].argsort(descending=True)[:LIKELY]]
-        expected = _overlaps(odds.where[likely], odds.where[likely]) @ (odds.part[likely] - total).exp()
-        answered = len(likely) > 0 and bool(expected.max() > (-total).exp())
-        if answered and right >= 0:
+        total = torch.logsumexp(sharp * odds.part[mine], 0)
+        expected = _overlaps(odds.where[likely], odds.where[likely]) @ (sharp * odds.part[likely] - total).exp()
+        until[question] = (total + expected.max().log()) / 2
+        if right >= 0:
             best = likely[int(expected.argmax())]
-            found[question] = _overlaps(odds.where[best][None], odds.where[right][None])[0, 0]
-        else:
-            found[question] = float(not answered and right < 0)
-    return found
+            score[question] = _overlaps(odds.where[best][None], odds.where[right][None])[0, 0]
+    return Verdicts(until, score, odds.answer < 0)
 
 
 def _overlaps(some: Tensor, others: Tensor) -> Tensor:  # [S, 3], [O, 3] -> [S, O]
@@ -194,7 +229,7 @@ def _judged(windows: PaddedWindows, aside: Tensor, start: AnswerHead, learnt: bo
     """Return the nats of the questions set aside, by a head that was made of the others."""
     inside, outside = (PaddedWindows(*(value[rows] for value in windows)) for rows in (~aside, aside))
     head = start if penalty is None else _moved(inside, start, penalty)
-    odds = odds_of(outside, calibrated(inside, head) if learnt else head)
+    odds = odds_of(outside, calibration(odds_of(inside, head)).of(head) if learnt else head)
     return question_nats(odds, odds.part.new_ones(()), odds.part.new_zeros(()))
 
 
