@@ -29,6 +29,7 @@ def test_what_a_file_teaches_is_what_python_teaches(metaglot: Any, tiny: Any, fi
     out = ("--effort", "instant", "--keep-examples", "--out", tmp_path / "m")
     said = metaglot("adapt", tiny, file, "--task", "choice", *out)
     assert said.code == 0, said.err
+    assert "(with the columns text and candidates)" in said.out
     adapted, asked = Adapted.load(tmp_path / "m"), Candidates(TEXTS, LISTS)
     same = load(tiny).adapt(asked, RIGHT, effort="instant")
     assert adapted.examples.targets == tuple(map(Choice, RIGHT))

@@ -84,6 +84,7 @@ def test_a_file_is_learnt_asked_and_edited(metaglot: Any, run: Path, tmp_path: P
     asked = ("--effort", "instant", "--keep-examples", "--out", tmp_path / "m")
     said = metaglot("adapt", run, file, "--task", "question-answering", *asked)
     assert said.code == 0, said.err
+    assert "(with the columns question and context)" in said.out
     adapted = mg.load(str(tmp_path / "m"))
     same = mg.load(str(run)).adapt(mg.Pairs(QUESTIONS[:16], PASSAGES[:16]), ANSWERS[:16], effort="instant")
     assert adapted.examples.targets == tuple(ANSWERS[:16])

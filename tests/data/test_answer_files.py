@@ -58,6 +58,19 @@ def table(items: list[dict[str, Any]]) -> str:
 
 
 TEXTS, STARTS = [one.text for one in GOLD], [one.start for one in GOLD]
+
+
+def studio(marks: str = "labels") -> str:
+    """Return the questions as Label Studio exports them: marked by two people who agree; nobody looked at the last."""
+    tasks: list[dict[str, Any]] = []
+    for question, own, one in zip(QUESTIONS, OWN, SINGLE, strict=True):
+        value = {"start": one.start, "end": one.end, "text": one.text, "labels": ["Answer"]}
+        result = [{"type": marks, "from_name": "answer", "to_name": "text", "value": value}] if one else []
+        data = {"question": question, "text": PASSAGES[own]}
+        tasks.append({"id": len(tasks), "data": data, "annotations": [{"result": result}] * 2})
+    return json.dumps([*tasks, {"id": 9, "data": {"question": "Why?", "text": PASSAGES[0]}, "annotations": []}])
+
+
 FORMS: list[tuple[str, Any, list[Answer], str]] = [  # name, content, answers, what it is recognised as
     ("one.json", squad("1.1"), GOLD, "SQuAD 1.1"),
     ("two.json", squad("v2.0"), GOLD, "SQuAD 2.0"),
@@ -70,6 +83,7 @@ FORMS: list[tuple[str, Any, list[Answer], str]] = [  # name, content, answers, w
     ("cells.csv", table(rows(answers=NESTED)), GOLD, "csv with commas"),
     ("plain.csv", table(rows(answer=TEXTS)), SINGLE, "csv with commas"),
     ("label.jsonl", lines(rows(label=TEXTS)), SINGLE, "json lines"),
+    ("studio.json", studio(), SINGLE, "Label Studio"),
     ("lists.jsonl", lines(rows(answers=[one[0] for one in LISTS])), GOLD, "json lines"),
     (
         "marked.csv",
@@ -101,6 +115,13 @@ def test_each_form_gives_the_same_answers(tmp_path: Path, name: str, content: An
     path = write(tmp_path / name, content)
     assert answers_of(path) == gold
     assert form_of(read_table(path, cells="answers")).name == form
+
+
+def test_tasks_that_nobody_looked_at_are_left_out_and_odd_places_are_refused(tmp_path: Path):
+    (note,) = table_notes(read_table(write(tmp_path / "a.json", studio()), cells="answers"))
+    assert "1 of 4 rows are left out" in note
+    with pytest.raises(MetaglotError, match="the place None to"):
+        read_table(write(tmp_path / "b.json", studio().replace('"start"', '"begin"')), cells="answers")
 
 
 def test_titles_are_domains_and_named_columns_win(tmp_path: Path):

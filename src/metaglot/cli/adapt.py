@@ -289,9 +289,10 @@ def _print_outcome(adapted: "Adapted", out: Path, metric: Metric, score: float |
         )
     score_text = "" if score is None else f", cross-validated {metric.words} {metric.format_with_unit(score)}"
     tell(f"{summary_of(adapted)}{score_text} → {out}")
-    input_words = (
-        "FILE  (with the columns text and text_pair)" if reads in ("both", "second", "apart") else "--text 'a new text'"
-    )
+    columns = {"question-answering": "question and context", "choice": "text and candidates"}.get(fit.family.name)
+    if columns is None and reads in ("both", "second", "apart"):
+        columns = "text and text_pair"
+    input_words = f"FILE  (with the columns {columns})" if columns else "--text 'a new text'"
     tell(f"try: metaglot predict {out} {input_words}")
 
 

@@ -8,6 +8,7 @@ from metaglot.data.exports.answers import Export, raw_of
 from metaglot.data.exports.argilla import argilla
 from metaglot.data.exports.doccano import doccano
 from metaglot.data.exports.label_studio import label_studio
+from metaglot.data.exports.marked_answers import raw_of_marked
 from metaglot.data.exports.prodigy import prodigy
 from metaglot.errors import MetaglotError
 
@@ -33,7 +34,8 @@ def raw_objects(
     except MetaglotError as error:
         raise MetaglotError(f"{path}: {error}") from error
     if export is not None:
-        return raw_of(path, pick, export, where)
+        read = raw_of_marked if pick.cells == "answers" and export.spans else raw_of
+        return read(path, pick, export, where)
     names = tuple(dict.fromkeys(name for one in objects for name in one))
     chosen = pick(names)
     columns = {name: [one.get(column) for one in objects] for name, column in chosen.items()}
