@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import metaglot as mg
+from metaglot.adaptation.effort import EFFORTS
 from metaglot.errors import MetaglotError
 
 NAMES = ["Ann", "Bob", "Ida", "Eva", "Max", "Kim", "Leo", "Zoe"]
@@ -68,6 +69,7 @@ def test_what_was_learnt_answers_without_examples_and_examples_never_start_from_
     for effort in ("instant", "fast"):
         adapted = model.adapt(mg.Pairs(QUESTIONS[:16], PASSAGES[:16]), ANSWERS[:16], effort=effort)
         assert adapted.score(pairs, ANSWERS)["answer_f1"] > before["answer_f1"] - 0.05
+        assert adapted.effort.lr == EFFORTS[effort].lr / 10
     grown = reader.add_examples(mg.Pairs(QUESTIONS[:16], PASSAGES[:16]), ANSWERS[:16])
     assert grown.fit.count == 16
     said = metaglot("adapt", run, "--task", "question-answering", "--out", tmp_path / "m")
