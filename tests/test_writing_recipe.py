@@ -78,7 +78,7 @@ LORA = {"scope": {"lora": {"rank": 4}}, "steps": 2}
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("joint", {}),
+        pytest.param("joint", {}, marks=pytest.mark.slow),
         pytest.param("fomaml", LORA, marks=pytest.mark.slow),
         pytest.param("reptile", LORA, marks=pytest.mark.slow),
     ],
@@ -102,6 +102,7 @@ def test_the_loss_falls_and_examples_teach_the_trained_model_more(recipe, tmp_pa
         assert all(name.startswith("lora.") for name in as_trained.fit.params)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(recipe, tmp_path):
     chosen = recipe("reptile", LORA, steps=4)
     trained(chosen, tmp_path / "whole")

@@ -37,6 +37,10 @@ def test_steps_teach_what_is_written(learnt):
     assert learnt.predict(SOURCES) == TARGETS
     scores = learnt.score(SOURCES, TARGETS)
     assert (scores["chrf"], scores["exact_match"]) == (1.0, 1.0)
+    fit = learnt.fit
+    loss = loss_of(fit.encoder, fit.params, fit.family, fit.family.writes, fit.schema, fit.examples, [[]] * 12)
+    assert scores["perplexity"] == pytest.approx(math.exp(loss))
+    assert scores["perplexity"] < 1.3
     found = learnt.predictions(SOURCES[:2])
     assert found.values.shape == (2, 1)
     assert (found.values > 0.8).all()
@@ -112,6 +116,7 @@ def test_prompts_of_unlike_lengths_are_continued_as_each_alone(writer):
     assert list(together.tokens) == [continued(writer.encoder, {}, [prompt], 6, 1).tokens[0] for prompt in prompts]
 
 
+@pytest.mark.slow
 def test_auto_takes_what_examples_set_aside_lose_least_by(writer):
     adapted = writer.adapt(SOURCES, TARGETS, task=TASK, effort="auto", seconds=1000)
     assert adapted.fit.choice is not None

@@ -9,6 +9,7 @@ from tests.writers import SOURCES, TARGETS, decoder_folder
 import metaglot as mg
 from metaglot.adaptation.fit import Fit
 from metaglot.data.examples import Inputs
+from metaglot.errors import printable
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +29,19 @@ def talk(metaglot, folder, monkeypatch):
     return call
 
 
+@pytest.mark.slow
 def test_each_line_gets_its_reply_and_quit_ends_it(talk):
     said = talk("red saw\n\nold box\n/quit\nblue cap\n")
     assert (said.code, said.out, said.err) == (0, "SAW\nBOX\n", "")
 
 
+@pytest.mark.slow
 def test_the_end_of_the_input_ends_it_too(talk):
     assert talk("blue cap").out == "CAP\n"
     assert talk("").out == ""
 
 
+@pytest.mark.slow
 def test_earlier_turns_stand_before_a_line_until_it_begins_anew(talk, monkeypatch):
     sources, own = [], Fit.predict
 
@@ -52,6 +56,7 @@ def test_earlier_turns_stand_before_a_line_until_it_begins_anew(talk, monkeypatc
     assert sources[2] == "blue cap"
 
 
+@pytest.mark.slow
 def test_an_interrupt_breaks_a_reply_off_and_the_chat_goes_on(talk, monkeypatch):
     calls, own = [], Fit.predict
 
@@ -67,6 +72,7 @@ def test_an_interrupt_breaks_a_reply_off_and_the_chat_goes_on(talk, monkeypatch)
     assert (said.code, said.out) == (0, "SA …\nBOX\n")
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_it_waits_ends_it(talk, metaglot, folder, monkeypatch):
     class Interrupted(io.StringIO):
         def readline(self, *_: object) -> str:
@@ -77,6 +83,14 @@ def test_an_interrupt_while_it_waits_ends_it(talk, metaglot, folder, monkeypatch
     assert (said.code, said.out) == (0, "")
 
 
+def test_a_reply_is_what_is_predicted(metaglot, tmp_path, monkeypatch):
+    model = mg.load(decoder_folder(tmp_path / "model"), precision="fp32")
+    adapted = model.adapt(SOURCES, TARGETS, task="generation", effort="instant")
+    monkeypatch.setattr("sys.stdin", io.StringIO("red saw\n/quit\nold box\n"))
+    said = metaglot("chat", adapted.save(tmp_path / "m"), "--max-new-tokens", 3)
+    assert (said.code, said.out.strip()) == (0, printable(adapted.predict("red saw", max_new_tokens=3)).strip())
+
+
 def test_other_kinds_and_other_folders_are_refused(metaglot, tiny, tmp_path):
     examples = ["a b", "c d", "e f", "g h"]
     mg.load(tiny).adapt(examples, ["x", "y", "x", "y"], effort="instant").save(tmp_path / "m")
@@ -85,6 +99,7 @@ def test_other_kinds_and_other_folders_are_refused(metaglot, tiny, tmp_path):
     assert metaglot("chat", tmp_path / "none").code == 2
 
 
+@pytest.mark.slow
 def test_what_is_heard_grows_to_the_text(folder):
     heard: list[str] = []
     fit = mg.load(folder).fit

@@ -64,6 +64,7 @@ def test_fine_tuning_lowers_the_loss_and_is_a_function_of_its_seed(folder, scope
     assert all(name.startswith("lora." if scope == "lora" else "body.") for name in again.params)
 
 
+@pytest.mark.slow
 def test_the_command_judges_all_on_the_same_draws(metaglot, folder, tmp_path):
     rows = [{"source": f"{s} {i}", "target": t} for i, (s, t) in enumerate(zip(SOURCES * 2, TARGETS * 2, strict=True))]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -258,7 +258,7 @@ class Adapted:
         Mapping of str to float
             A score by the name of its metric, the primary one first: accuracy, macro_f1 and ece as shares of one for
             classes; macro_f1, micro_f1 and ece for sets of labels; mae, rmse, spearman and ndcg5 for numbers; chrf and
-            others for texts that are written.
+            others for texts that are written, and the perplexity of the targets.
 
         Raises
         ------
@@ -273,7 +273,9 @@ class Adapted:
         family = self.fit.family
         examples = check_targeted(family, texts, targets, pairs)
         truth = family.like(examples.targets, self.fit.schema, numbered)
-        return dict(family.score(self.fit.predict(examples.inputs), truth).metrics)
+        scores = dict(family.score(self.fit.predict(examples.inputs), truth).metrics)
+        perplexity = self.fit.perplexity(examples)
+        return scores if perplexity is None else {**scores, "perplexity": perplexity}
 
     def in_scope(self, texts: Texts, pairs: Sequence[str] | None = None) -> np.ndarray:  # [n]
         """Return the probability that each text belongs to one of the classes, estimated from the examples alone.

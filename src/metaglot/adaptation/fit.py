@@ -16,11 +16,12 @@ from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.effort import WORDS, AsTrained, Effort, effort_record
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.token_units import token_units
-from metaglot.adaptation.writing import cut_rows, written
+from metaglot.adaptation.writing import cut_rows, loss_of, shown_examples, written
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
+from metaglot.families.language import perplexity
 from metaglot.families.records import Places, Predictions, Schema
 from metaglot.families.support_units import SupportUnits
 from metaglot.families.write_tools import WriteTools
@@ -114,6 +115,14 @@ class Fit:
             max_new_tokens=max_new_tokens,
             heard=heard,
         )
+
+    def perplexity(self, examples: Examples[str]) -> float | None:
+        """Return exp of the loss a token of the targets of other examples; None where no model writes."""
+        tools = self.family.writes
+        if tools is None or self.effort.head == WORDS:
+            return None
+        before = shown_examples(examples.inputs, self.examples, self.effort.shown)
+        return perplexity(loss_of(self.encoder, self.params, self.family, tools, self.schema, examples, before))
 
     def check_inputs(self, inputs: Inputs) -> None:
         """Raise MetaglotError for pairs where single texts were learnt, and for texts alone where it reads pairs."""
