@@ -125,6 +125,7 @@ OBJECTIVES: Choices[Any] = Choices(
     {
         "masked-lm": "metaglot.families.language.masked_lm:MaskedLm",
         "causal-lm": "metaglot.families.language.causal_lm:CausalLm",
+        "permutation-lm": "metaglot.families.language.permutation_lm:PermutationLm",
     }
 )
 """The objectives of language models; a model does not adapt to these."""

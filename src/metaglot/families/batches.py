@@ -12,7 +12,8 @@ from metaglot.types import Batch, Row
 FILL = {
     "labels": -100,
     "tags": -100,
-}  # of padded positions: one label or tag a unit is not to be learnt there; all else is 0
+    "order": -1,
+}  # of padded positions: one label or tag a unit is not to be learnt there, none is predicted; all else is 0
 
 
 def pad_rows(rows: Sequence[Row], *, pad_token_id: int) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ from metaglot.models.seq2seq import UNJUDGED, logits_of
 from metaglot.models.several import of_several
 from metaglot.models.tail import tail_of
 from metaglot.models.turns import turn
+from metaglot.models.two_streams import ORDER, query_states
 from metaglot.models.warp import apply_warp
 from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
@@ -126,7 +127,9 @@ class HfLearner:
         if batch["input_ids"].ndim == 3:
             return of_several(lambda texts: self.forward(params, texts, seed=seed), batch)
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
-        rows = packed(self._base(), batch) if self.packs and self.device.type == "cpu" else None
+        ordered = logits and ORDER in batch  # tokens are predicted in an order of the batch
+        packs = self.packs and not ordered and self.device.type == "cpu"
+        rows = packed(self._base(), batch) if packs else None
         with (
             turn(self.module),
             self._substituted(params, training=seed is not None, logits=logits),
@@ -134,7 +137,9 @@ class HfLearner:
             _dropout(seed, self.device),
             checkpointed(self._base(), self.module, training=seed is not None) if self.checkpointing else nullcontext(),
         ):
-            if rows is not None:
+            if ordered:
+                states = query_states(self._base(), batch)
+            elif rows is not None:
                 states = rows.unpacked(self._states(rows.inputs))
             else:
                 states = self._states(inputs) if self.pads else by_length(self._states, inputs)
