@@ -12,7 +12,6 @@ OUT has results.jsonl and table.md; killed, the same command goes on where it st
 """
 
 import argparse
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ import pyarrow as pa
 
 from benchmarks.models import load
 from benchmarks.multilabel import interval
+from benchmarks.running import evaluated, write_table
 from metaglot.adaptation import Model
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.fit import Fit
@@ -35,7 +35,7 @@ from metaglot.data.examples import Examples, Inputs
 from metaglot.data.readers import read_table
 from metaglot.data.splitting import split_sentences
 from metaglot.data.words import words
-from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
+from metaglot.evaluation import Plan, TaskSet
 from metaglot.evaluation.baselines import FineTune, FineTuneSettings, ours
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.baselines.ours import TextPredictor
@@ -295,11 +295,8 @@ def main() -> None:
         methods += [Forced(ZeroShot(model)), *(Forced(one) for one in ours(model, args.efforts))]
     limits = (("finetune", Limit(draws=args.finetune_draws)),)
     plan = Plan(shots=args.shots, draws=args.draws, queries=args.queries, seed=0, limits=limits)
-    for result in evaluate_into(args.out, task_sets(Path(os.environ["METAGLOT_DATA"]), args.tasks), methods, plan):
-        print(json.dumps([*result.cell, round(result.score, 4), result.cpu_seconds]), flush=True)
-    lines = list(tables(read_results(args.out), args.best))
-    (args.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
-    print("\n".join(lines))
+    results = evaluated(args.out, task_sets(Path(os.environ["METAGLOT_DATA"]), args.tasks), methods, plan)
+    write_table(args.out, tables(results, args.best))
 
 
 if __name__ == "__main__":

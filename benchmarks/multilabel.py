@@ -10,7 +10,6 @@ results.jsonl and table.md; killed, the same command goes on where it stopped.
 """
 
 import argparse
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import t
 
+from benchmarks.running import evaluated, write_table
 from metaglot.adaptation import Model, load_model
-from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
+from metaglot.evaluation import Plan, TaskSet
 from metaglot.evaluation.baselines import baselines, ours
 from metaglot.evaluation.result import Result
 
@@ -126,11 +126,7 @@ def main() -> None:
     names = [name for name in FLOORS if name not in args.without]
     methods = [*baselines(names, model.base()), *ours(model, ["instant", "auto"])]
     plan = Plan(shots=[args.shots], draws=args.draws, queries=args.queries, seed=0)
-    for result in evaluate_into(out, sets, methods, plan):
-        print(json.dumps([*result.cell, round(result.score, 4), result.cpu_seconds]), flush=True)
-    lines = list(compared(read_results(out), "ours-auto"))
-    (out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
-    print("\n".join(lines))
+    write_table(out, compared(evaluated(out, sets, methods, plan), "ours-auto"))
 
 
 if __name__ == "__main__":
