@@ -32,13 +32,24 @@ def good(suffix: str) -> bytes:
         ".json": json.dumps(objects, indent=1),
         ".jsonl": "\n".join(json.dumps(one) for one in objects),
         ".txt": "\n".join(text for text, _ in ROWS),
+        ".po": "\n\n".join(f"msgid {json.dumps(text)}\nmsgstr {json.dumps(label)}" for text, label in ROWS),
+        ".tmx": f"<tmx><body>{''.join(_unit(*row) for row in ROWS)}</body></tmx>",
         ".conll": "\n\n".join("\n".join(f"{word} B-X" for word in text.split()) for text, _ in ROWS),
     }[suffix].encode()
 
 
+def _unit(text: str, label: str) -> str:
+    return f'<tu><tuv lang="en"><seg>{text}</seg></tuv><tuv lang="de"><seg>{label}</seg></tuv></tu>'
+
+
+def of_kind(path) -> tuple[str, ...]:
+    """The options that say what a file is of, where its format is of one kind of task alone."""
+    return ("--task", "generation") if {".po", ".tmx"} & set(path.suffixes) else ()
+
+
 def inspected(handled, path, content: bytes):
     path.write_bytes(content)
-    return handled("data", "inspect", path, naming=(path.name,), keeps=path.parent)
+    return handled("data", "inspect", path, *of_kind(path), naming=(path.name,), keeps=path.parent)
 
 
 @MANY
@@ -124,7 +135,10 @@ def test_a_label_of_white_space_is_none(tmp_path):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_packed_files_are_read_as_they_are_unpacked(tmp_path, suffix):
     (tmp_path / f"a{suffix}").write_bytes(good(suffix))
-    read = partial(read_table, cells="spans" if suffix == ".conll" else "one")
+    if suffix == ".po":
+        pytest.importorskip("polib", reason="polib comes with the extra generation")
+    cells = {".conll": "spans", ".po": "texts", ".tmx": "texts"}
+    read = partial(read_table, cells=cells.get(suffix, "one"))
     half = len(good(suffix)) // 2
     members = gzip.compress(good(suffix)[:half]) + gzip.compress(good(suffix)[half:])
     for name, packed in (("one", gzip.compress(good(suffix))), ("two", members)):
