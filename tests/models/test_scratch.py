@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 from metaglot.decoding import Decoding
 from metaglot.errors import MetaglotError
 from metaglot.families.language import CausalLm, MaskedLm, objective_of
+from metaglot.loading import load
 from metaglot.models import load_backbone
 from metaglot.models.scratch import is_decoder, is_seq2seq, make_backbone
 
@@ -112,6 +113,16 @@ def test_an_encoder_with_a_decoder_learns_to_write_and_writes(kind, values, spec
     assert min(losses) < 0.5 * losses[0]
     fitted = {n: v.detach() for n, v in params.items()}
     assert all(1 <= len(row) <= 3 for row in learner.generate(fitted, batch, Decoding(max_new_tokens=3)).tokens)
+
+
+def test_an_encoder_with_a_decoder_adapts_to_texts_that_are_written(tmp_path):
+    sources, targets = ["w1 w2", "w3 w4", "w5 w6"] * 2, ["w2 w1", "w4 w3", "w6 w5"] * 2
+    folder = make_backbone("marian", HALVES, tokenizer(**GPT), tmp_path / "m", seed=0)
+    adapted = load(str(folder), precision="fp32").adapt(sources, targets, task="generation")
+    written = adapted.predict(["w1 w2", "w5"])
+    assert [type(text) for text in written] == [str, str]
+    adapted.save(tmp_path / "adapted")
+    assert load(tmp_path / "adapted").predict(["w1 w2", "w5"]) == written
 
 
 def test_settings_by_another_name_and_a_larger_vocabulary(tmp_path):

@@ -225,7 +225,7 @@ def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
 
 def _fits(saved: _Saved, encoder: Encoder) -> bool:
     if saved.family.writes is not None:
-        return encoder.backbone.learner.decoder or not saved.weights
+        return encoder.backbone.learner.decoder or encoder.backbone.learner.seq2seq or not saved.weights
     inputs = encoder.problem(saved.family, saved.stated.as_schema()).head_spec.inputs
     return head_size(saved.weights)[1] == (width_apart(inputs) if saved.stated.reads == "apart" else inputs)
 

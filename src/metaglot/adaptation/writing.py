@@ -34,13 +34,14 @@ def form_of(encoder: Encoder, tools: WriteTools) -> Format:
     A model that was meta-trained reads as many tokens as it was trained on, and any other as many as is usual.
     """
     learner = encoder.backbone.learner
-    if not learner.decoder:
+    if not (learner.decoder or learner.seq2seq):
         raise MetaglotError(
             f"{encoder.name} is an encoder, which reads texts and writes none; adapt a decoder, such as a folder of "
             "gpt2 or llama"
         )
     usual = max(encoder.max_length, min(tools.length, positions_of(learner.module)))
-    return tools.format_of(encoder.backbone.tokenizer, length=encoder.max_length if encoder.meta else usual)
+    length = encoder.max_length if encoder.meta else usual
+    return tools.format_of(encoder.backbone.tokenizer, length=length, seq2seq=learner.seq2seq)
 
 
 def rows_to_learn(

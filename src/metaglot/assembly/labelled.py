@@ -95,9 +95,12 @@ def _rows_written(
 
     Raises MetaglotError for an encoder, which writes nothing.
     """
-    if not backbone.learner.decoder:
+    if not (backbone.learner.decoder or backbone.learner.seq2seq):
         raise MetaglotError(f"{backbone.name} is an encoder, which writes no texts; train a decoder on this task")
-    form, sources = tools.format_of(backbone.tokenizer, length=max_length), source_texts(_inputs(table))
+    form, sources = (
+        tools.format_of(backbone.tokenizer, length=max_length, seq2seq=backbone.learner.seq2seq),
+        source_texts(_inputs(table)),
+    )
     return lambda position: tools.row(form, sources[position], targets[position])
 
 
