@@ -76,7 +76,7 @@ def test_the_command_judges_all_on_the_same_draws(metaglot, folder, tmp_path):
     assert {row["method"] for row in results} == {"prior", "copy", "tfidf", "ours-instant"}
     assert len(results) == 8
     assert all(row["kind"] == "generation" and 0 <= row["metrics"]["chrf"] <= 1 for row in results)
-    said = metaglot("report", out)
+    said = metaglot("report", out, "--out", out / "page.html")
     assert said.code == 0, said.err
     assert "chrF" in "".join(path.read_text() for path in out.iterdir() if path.suffix in (".md", ".html"))
 
