@@ -25,7 +25,7 @@ BESIDE = {
         "joint",
         "why_not",
     },
-    "models/heads": {"able", "head", "layer", "own", "dual", "shared", "solution"},
+    "models/heads": {"able", "head", "layer", "memory", "own", "dual", "shared", "solution"},
     "inner/estimators": {"parts", "products"},
     "evaluation/baselines": {
         "method",
