@@ -121,7 +121,7 @@ def test_a_wrong_type_is_refused_with_the_argument_and_what_came(every: dict[str
         ("adapt_until", {"goal": 90}, "goal: expected a number from 0 to 1, got 90"),
         ("Effort", {"steps": -1}, "effort.steps: expected a whole number of at least 0, got -1"),
         ("Effort", {"steps": 1, "freeze": "embeddings"}, "effort.freeze: expected a list of names, or parts of names"),
-        ("Effort", {"head": "mine"}, "effort.head: expected one of prototypes, blend, own, got 'mine'"),
+        ("Effort", {"head": "mine"}, "effort.head: expected one of prototypes, blend, own, words, got 'mine'"),
         ("Plan", {"shots": 3}, r"plan.shots: expected a list of numbers, got 3 \(int\)"),
         ("Plan", {"draws": 0}, "must each be 1 or more; got draws 0"),
         ("baselines", {"names": "tfidf"}, "names: expected a list of names among prior, tfidf, .*, got 'tfidf'"),
