@@ -8,7 +8,7 @@ import typer
 
 from metaglot.choices import FAMILIES
 from metaglot.cli.shared.goals import parse_goal
-from metaglot.cli.shared.labelled import LabelledExamples, check_learnable, read_labelled
+from metaglot.cli.shared.labelled import LabelledExamples, check_learnable, note_on_length, read_labelled
 from metaglot.cli.shared.options import (
     Columns,
     DeviceOption,
@@ -20,7 +20,7 @@ from metaglot.cli.shared.options import (
     TaskOption,
 )
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.texts import check_device, check_task, cut_note, parse_precision, summary_of, tell_notes
+from metaglot.cli.shared.texts import check_device, check_task, parse_precision, summary_of, tell_notes
 from metaglot.cli.shared.without_examples import without_examples
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
@@ -195,27 +195,10 @@ def _load_model(
     if note := language_note(loaded_model.encoder, inputs.texts):
         labelled.notes.append(note)
         tell_notes(labelled.notes[-1:], quiet=quiet)
-    if note := _cut_note(loaded_model, labelled):
+    if note := note_on_length(loaded_model, labelled):
         labelled.notes.append(note)
         tell_notes(labelled.notes[-1:], quiet=quiet)
     return loaded_model
-
-
-def _cut_note(model: "Model", labelled: LabelledExamples) -> str:
-    """Return the note on examples that are too long for the model; "" where there are none."""
-    family, (inputs, targets) = FAMILIES[labelled.task](), (labelled.examples.inputs, labelled.examples.targets)
-    if family.writes is not None and not model.encoder.backbone.learner.decoder:
-        return ""  # nothing is cut where no model is read
-    if family.writes is not None:
-        from metaglot.adaptation.writing import form_of
-
-        form = form_of(model.encoder, family.writes)
-        cut, length = family.writes.cut(form, inputs, targets), form.length
-        what = "examples have more than {} tokens in source and target; the rest of their sources is not read"
-        return f"{cut} of {len(inputs)} {what.format(length)}" if cut else ""
-    whole = family.tokens is None  # others read a text in windows, to its end
-    cut = model.encoder.cut(inputs) if whole else 0
-    return cut_note(cut, len(inputs), model.max_length) if cut else ""
 
 
 def _with_pair_choice(model: "Model", reads: "PairChoice", file: Path, labelled: LabelledExamples) -> "Model":

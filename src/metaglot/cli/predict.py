@@ -165,7 +165,6 @@ def _predictions(question: Question, inputs: Inputs, *, quiet: bool, no_notes: b
 
 
 def _print_table_notes(table: Any, *, quiet: bool) -> None:
-    """Print the notes on a file that was read."""
     from metaglot.data.labels import table_notes
 
     tell_notes([] if table is None else table_notes(table), quiet=quiet)
@@ -229,9 +228,8 @@ def _write_file(
     predictions = _predictions(question, texts_of(table), quiet=quiet or as_json, no_notes=quiet)
     write_out(out, with_new_columns(file_columns, _new_columns(predictions, names, question, text=is_text(out)), file))
     if as_json:
-        tell_json(
-            {"out": str(out), "rows": len(predictions), "blank": sum(prediction.blank for prediction in predictions)}
-        )
+        blank = sum(prediction.blank for prediction in predictions)
+        tell_json({"out": str(out), "rows": len(predictions), "blank": blank})
     elif not quiet:
         tell(f"{len(predictions)} rows → {out}")
 
@@ -279,18 +277,16 @@ def _print_prediction(
 
 def _json(row: tuple[str, str | None], prediction: Prediction, *, probable: bool, writes: bool) -> dict[str, Any]:
     text, second = row
-    record: dict[str, Any] = {"text": text, **({} if second is None else {"text_pair": second})}
-    record |= {"label": prediction.label}
+    second_text = {} if second is None else {"text_pair": second}
+    record: dict[str, Any] = {"text": text, **second_text, "label": prediction.label}
     if writes:
-        record |= {"probability": prediction.probability}
-    else:
-        record |= {"probabilities": prediction.probabilities} if probable else {}
+        record["probability"] = prediction.probability
+    elif probable:
+        record["probabilities"] = prediction.probabilities
     record |= {} if prediction.in_scope is None else {"in_scope": round(prediction.in_scope, 6)}
-    return record | (
-        {}
-        if prediction.explanation is None
-        else {"why": [evidence._asdict() for evidence in prediction.explanation.evidence]}
-    )
+    if prediction.explanation is not None:
+        record["why"] = [evidence._asdict() for evidence in prediction.explanation.evidence]
+    return record
 
 
 def _on_one_line(text: str) -> str:

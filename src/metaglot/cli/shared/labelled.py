@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metaglot.choices import FAMILIES
 from metaglot.cli.shared.checks import example_notes, text_notes
-from metaglot.cli.shared.texts import check_label_column, complete_targets, labels_of, read_file, texts_of, train_rows
+from metaglot.cli.shared.texts import (
+    check_label_column,
+    complete_targets,
+    cut_note,
+    labels_of,
+    read_file,
+    texts_of,
+    train_rows,
+)
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
+    from metaglot.adaptation import Model
     from metaglot.data.target_facts import Facts
 
 
@@ -95,3 +104,20 @@ def _notes(facts: "Facts", labels: Sequence[str | None], inputs: Inputs) -> list
     label_texts = ["no label" if label is None else label for label in labels]
     notes = text_notes(inputs.texts, label_texts, inputs.pairs, keys, targets=facts.targets, conflict=facts.conflict)
     return [*facts.notes, *([repeat_note] if repeats else []), *notes]
+
+
+def note_on_length(model: "Model", labelled: LabelledExamples) -> str:
+    """Return the note on examples that are too long for the model; "" where there are none."""
+    family, (inputs, targets) = FAMILIES[labelled.task](), (labelled.examples.inputs, labelled.examples.targets)
+    if family.writes is not None and not model.encoder.backbone.learner.decoder:
+        return ""  # nothing is cut where no model is read
+    if family.writes is not None:
+        from metaglot.adaptation.writing import form_of
+
+        form = form_of(model.encoder, family.writes)
+        cut, length = family.writes.cut(form, inputs, targets), form.length
+        what = "examples have more than {} tokens in source and target; the rest of their sources is not read"
+        return f"{cut} of {len(inputs)} {what.format(length)}" if cut else ""
+    whole = family.tokens is None  # others read a text in windows, to its end
+    cut = model.encoder.cut(inputs) if whole else 0
+    return cut_note(cut, len(inputs), model.max_length) if cut else ""
