@@ -7,10 +7,12 @@ import pytest
 from tests.classes import FAMILY
 
 from metaglot.adaptation import EFFORTS, adapt_until, crossval, goal
-from metaglot.adaptation.goal import LADDER, cross_validated
+from metaglot.adaptation.goal import cross_validated, ladder
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.families.records import Predictions
+
+LADDER = ladder(EFFORTS)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaglot.adaptation.crossval import joined, predict_aside
-from metaglot.adaptation.effort import EFFORTS, WRITING_EFFORTS, Effort, longer
+from metaglot.adaptation.effort import WORDS, Effort, efforts_of, longer
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples
@@ -20,12 +20,10 @@ from metaglot.seeds import fold
 GOAL_SECONDS = 120.0  # of CPU
 
 
-def _ladder(efforts: Mapping[str, Effort]) -> tuple[Effort, ...]:
-    """Return the efforts that are tried, one after the other."""
-    return *efforts.values(), longer(efforts["thorough"], 3), longer(efforts["thorough"], 10)
-
-
-LADDER = _ladder(EFFORTS)
+def ladder(efforts: Mapping[str, Effort]) -> tuple[Effort, ...]:
+    """Return the efforts that are tried, one after the other: those that a model learns by, then longer ones."""
+    learning = [effort for effort in efforts.values() if effort.head != WORDS]
+    return *learning, longer(efforts["thorough"], 3), longer(efforts["thorough"], 10)
 
 
 def fit_until(
@@ -47,7 +45,7 @@ def fit_until(
     family.check(examples.targets)
     metric, began = family.measures[0], time.process_time()
     best: tuple[float, Effort] | None = None
-    tried = LADDER if family.writes is None else _ladder(WRITING_EFFORTS)
+    tried = ladder(efforts_of(family))
     for effort, following in zip(tried, (*tried[1:], tried[-1]), strict=True):
         before = time.process_time()
         score = cross_validated(encoder, family, examples, effort, seed=seed, names=names)

@@ -7,6 +7,7 @@ the target, and all before it the source.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple, TypeAlias, cast
 
 import pyarrow as pa
@@ -24,9 +25,9 @@ WRITTEN_ROLES = ("messages",)
 _PAIRS = (
     ("source", "target"),
     ("src", "tgt"),
-    *((text, short) for text in ("document", "article", "dialogue", "text") for short in ("summary", "highlights")),
-    *((asked, said) for asked in ("question", "prompt", "instruction", "query") for said in ("answer", "response")),
-    *((asked, said) for asked in ("prompt", "instruction") for said in ("completion", "output", "reply")),
+    *product(("document", "article", "dialogue", "text"), ("summary", "highlights")),
+    *product(("question", "prompt", "instruction", "query"), ("answer", "response")),
+    *product(("prompt", "instruction"), ("completion", "output", "reply")),
     ("input", "output"),
     ("text", "target"),
     ("text", "label"),
