@@ -53,10 +53,11 @@ def even(inputs: Inputs) -> list[np.ndarray]:
 def words_alike(vectors: TfidfVectorizer, support: Examples[Any]) -> Scores:
     """Return the cosine of TF-IDF vectors of a text and a candidate; words are weighed on the support set."""
     vectors.fit([*support.inputs.texts, *(one for own in lists_of(support.inputs) for one in own)])
+    counted: Callable[[Sequence[str]], Any] = vectors.transform  # a sparse matrix
 
     def scores(inputs: Inputs) -> list[np.ndarray]:
         pairs = zip(inputs.texts, lists_of(inputs), strict=True)
-        return [SHARP * (vectors.transform(own) @ vectors.transform([text]).T).toarray()[:, 0] for text, own in pairs]
+        return [SHARP * (counted(own) @ counted([text]).T).toarray()[:, 0] for text, own in pairs]
 
     return scores
 
