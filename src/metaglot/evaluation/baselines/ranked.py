@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -53,7 +53,7 @@ def even(inputs: Inputs) -> list[np.ndarray]:
 def words_alike(vectors: TfidfVectorizer, support: Examples[Any]) -> Scores:
     """Return the cosine of TF-IDF vectors of a text and a candidate; words are weighed on the support set."""
     vectors.fit([*support.inputs.texts, *(one for own in lists_of(support.inputs) for one in own)])
-    counted: Callable[[Sequence[str]], Any] = vectors.transform  # a sparse matrix
+    counted = cast("Any", vectors).transform  # gives sparse matrices, whose type scikit-learn does not say
 
     def scores(inputs: Inputs) -> list[np.ndarray]:
         pairs = zip(inputs.texts, lists_of(inputs), strict=True)
