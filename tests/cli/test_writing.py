@@ -79,11 +79,14 @@ PO = HEADER + 'msgid "red saw"\nmsgstr "SAW"\n\nmsgid "%d pen"\nmsgstr ""\n'
 def test_a_catalogue_is_learnt_from_and_filled(metaglot, folder, file, tmp_path):
     import polib
 
-    (tmp_path / "a.po").write_text(PO)
-    (tmp_path / "b.po").write_text(PO.replace('"%d pen"\nmsgstr ""', '"%d pen"\nmsgstr "x"'))
+    (tmp_path / "a.po").write_text(PO)  # an entry has no translation, and is no example
     asked = ("--task", "generation", "--effort", "instant", "-q", "--precision", "fp32")
-    said = metaglot("adapt", folder, tmp_path / "b.po", *asked, "--out", tmp_path / "m")
+    said = metaglot("adapt", folder, tmp_path / "a.po", *asked, "--out", tmp_path / "m")
     assert said.code == 0, said.err
+    (tmp_path / "more.po").write_text(PO.replace("red", "new"))
+    said = metaglot("edit", tmp_path / "m", "--add", tmp_path / "more.po", "--out", tmp_path / "edited", "-q")
+    assert said.code == 0, said.err
+    assert len(mg.load(tmp_path / "edited").examples) == 2 * len(mg.load(tmp_path / "m").examples)
     out = tmp_path / "c.po"
     said = metaglot("predict", tmp_path / "m", tmp_path / "a.po", "--out", out, "--max-new-tokens", 5, "--json")
     assert said.code == 0, said.err

@@ -70,8 +70,9 @@ def test_entries_are_examples_and_fuzzy_ones_are_left_out(po):
         ("%d days", "%d Tage"),
     ]
     notes = table_notes(read_table(po, cells="texts"))
-    assert [note.partition(": ")[2] for note in notes[:3]] == [
+    assert [note.partition(": ")[2] for note in notes[:4]] == [
         "1 fuzzy entries are left out",
+        "3 texts have no translation, and are no examples",
         "4 texts are plural forms",
         "5 of 6 texts have placeholders, such as %(name)s",
     ]

@@ -126,10 +126,11 @@ class _Additions(NamedTuple):
 
 
 def _read_additions(file: Path, columns: str | None, encoding: str | None, task: str) -> _Additions:
-    table = read_file(file, columns, encoding, task=task)
-    check_label_column(table, file)
+    from metaglot.data.form import answered
     from metaglot.data.labels import typed_labels
 
+    table = answered(read_file(file, columns, encoding, task=task))
+    check_label_column(table, file)
     facts = facts_of(table, file, task)
     labels = typed_labels(table) if facts is None else facts.targets
     examples = Examples(texts_of(table), tuple(complete_targets(labels, table, file)))

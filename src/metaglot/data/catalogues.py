@@ -53,6 +53,7 @@ def read_po(path: Path, pick: Pick) -> Raw:
         typed=False,
         notes=tuple(_notes(path, catalogue, parts)),
         form="gettext catalogue",
+        answers=True,
         file_columns=("msgid", "msgstr"),
     )
 
@@ -127,11 +128,13 @@ def _with_edges(source: str, target: str) -> str:
 
 
 def _notes(path: Path, catalogue: Any, parts: Sequence[Part]) -> list[str]:
+    lacking = sum(not part.target for part in parts)
     fuzzy = sum("fuzzy" in entry.flags and not entry.obsolete for entry in catalogue)
     plural = sum(bool(part.forms) for part in parts)
     held = sum(bool(placeholders_in(part.source)) for part in parts)
     return [
         *([f"{path}: {fuzzy} fuzzy entries are left out"] if fuzzy else []),
+        *([f"{path}: {lacking} texts have no translation, and are no examples"] if lacking else []),
         *([f"{path}: {plural} texts are plural forms"] if plural else []),
         *([f"{path}: {held} of {len(parts)} texts have placeholders, such as {_one_of(parts)}"] if held else []),
     ]
