@@ -14,6 +14,7 @@ from metaglot.config import dump_recipe, parse_recipe
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
+from metaglot.models import load_backbone
 from metaglot.models.scratch import make_backbone
 from metaglot.training import run
 
@@ -121,3 +122,13 @@ def test_an_encoder_is_refused(recipe, tiny):
     chosen = chosen.model_copy(update={"model": chosen.model.model_copy(update={"name": tiny})})
     with pytest.raises(MetaglotError, match="is an encoder, which writes no texts"):
         assemble(chosen)
+
+
+def test_an_encoder_with_a_decoder_learns_to_write(recipe, tmp_path):
+    shape = {"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2}
+    make_backbone("t5", shape, load_backbone("builtin:tiny").tokenizer, tmp_path / "t5", seed=0)
+    chosen = recipe("joint", {}, steps=20)
+    model = chosen.model.model_copy(update={"name": str(tmp_path / "t5"), "scratch": None})
+    records = trained(chosen.model_copy(update={"model": model}), tmp_path / "run")
+    losses = [float(one.record["loss"]) for one in records if one.kind == "step"]
+    assert losses[-1] < losses[0]

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from metaglot.assembly.recurring import recurring_sources
 from metaglot.assembly.text import TextSource
+from metaglot.choices import FAMILIES
 from metaglot.config import EpisodeSettings, Recipe
 from metaglot.config import tasks as kinds
 from metaglot.errors import MetaglotError
@@ -46,8 +47,9 @@ def has_plain(recipe: Recipe) -> bool:
 
 
 def needs_language(recipe: Recipe) -> bool:
-    """Whether any task is scored by the language-model head."""
-    return any(task.kind in LANGUAGE for task in recipe.tasks)
+    """Whether any task is scored by the language-model head, or by the decoder behind an encoder."""
+    written = any(FAMILIES.over_vocabulary(one.task or "") for one in recipe.data.train)
+    return written or any(task.kind in LANGUAGE for task in recipe.tasks)
 
 
 def tasks_of(recipe: Recipe, supervised: SupervisedTasks | None, text_source: TextSource | None) -> Tasks:
