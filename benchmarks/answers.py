@@ -251,12 +251,11 @@ def tables(results: Sequence[Result], best: str) -> Iterator[str]:
             yield f"|---|---|{'---:|' * (len(COLUMNS) + 3)}"
             for method in dict.fromkeys(one.method for one in mine):
                 own = [one for one in mine if one.method == method]
-                beside = [(cells[task, shot, one.draw, best], one) for one in own
-                          if (task, shot, one.draw, best) in cells]  # fmt: skip
+                beside = [(cells[at], one) for one in own if (at := (task, shot, one.draw, best)) in cells]
                 gains = [_gain(beside, name) if method != best else "" for name in ("answer_f1", "answerable_f1")]
                 numbers = [_mean(own, name) for name in COLUMNS.values()]
-                seconds = f"{fmean(one.cpu_seconds for one in own):.1f}"
-                yield f"| {method} | {Path(own[0].model).name} | {' | '.join([*numbers, seconds, *gains])} |"
+                numbers.append(f"{fmean(one.cpu_seconds for one in own):.1f}")
+                yield f"| {method} | {Path(own[0].model).name} | {' | '.join([*numbers, *gains])} |"
 
 
 def _mean(results: Sequence[Result], name: str) -> str:
@@ -295,8 +294,8 @@ def main() -> None:
         methods += [Forced(ZeroShot(model)), *(Forced(one) for one in ours(model, args.efforts))]
     limits = (("finetune", Limit(draws=args.finetune_draws)),)
     plan = Plan(shots=args.shots, draws=args.draws, queries=args.queries, seed=0, limits=limits)
-    results = evaluated(args.out, task_sets(Path(os.environ["METAGLOT_DATA"]), args.tasks), methods, plan)
-    write_table(args.out, tables(results, args.best))
+    tasks = task_sets(Path(os.environ["METAGLOT_DATA"]), args.tasks)
+    write_table(args.out, tables(evaluated(args.out, tasks, methods, plan), args.best))
 
 
 if __name__ == "__main__":

@@ -27,13 +27,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow.parquet as pq
-from sacrebleu.metrics.chrf import CHRF
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from benchmarks.text.train import words as listed
+from metaglot.adaptation.alike import nearest as alike
 from metaglot.evaluation.statistics import t_interval
+from metaglot.families.chrf import chrf
 from metaglot.families.heads.lexicon import Lexicon, lexicon_of
 from metaglot.families.heads.spelling import Spelling
 from metaglot.seeds import fold, generator
@@ -51,11 +50,6 @@ class Task(NamedTuple):
     english: tuple[list[str], list[str]]
     near: tuple[list[str], list[str]]  # in the nearest locale
     right: tuple[list[str], list[str]]  # in the locale
-
-
-def chrf(written: Sequence[str], right: Sequence[str]) -> float:
-    """Return chrF in %, by sacrebleu."""
-    return CHRF().corpus_score(list(written), [list(right)]).score
 
 
 def locales(root: Path) -> Mapping[str, Strings]:
@@ -93,10 +87,7 @@ def task_of(strings: Mapping[str, Strings], locale: str, shots: int, draw: int) 
 
 def neighbour(task: Task) -> list[str]:
     """Return the strings of the support whose English is most alike."""
-    counts = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
-    known = counts.fit_transform(task.english[0])
-    best = np.asarray((counts.transform(task.english[1]) @ known.T).argmax(axis=1)).ravel()
-    return [task.right[0][i] for i in best]
+    return [task.right[0][found[0]] for found in alike(task.english[1], task.english[0], 1)]
 
 
 def by_lexicon(task: Task, *, spelt: bool) -> list[str]:
@@ -156,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 written = method(task)
                 seconds = time.process_time() - begin
                 own = {"locale": locale, "near": near, "shots": shots, "draw": draw, "method": name}
-                rows.append(own | {"chrf": chrf(written, task.right[1]), "cpu_s": seconds})
+                rows.append(own | {"chrf": 100 * chrf(written, task.right[1]), "cpu_s": seconds})
         print(locale, file=sys.stderr, flush=True)
     (args.out / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     text = "\n\n".join("\n".join(table(rows, shots)) for shots in args.shots)

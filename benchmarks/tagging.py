@@ -12,7 +12,6 @@ OUT has results.jsonl and table.md; killed, the same command goes on where it st
 """
 
 import argparse
-import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,12 +28,13 @@ from torch.nn.functional import normalize
 
 from benchmarks.models import load
 from benchmarks.multilabel import interval
+from benchmarks.running import evaluated, write_table
 from benchmarks.tag_heads import HeadedFineTune, Rates, zeros
 from metaglot.adaptation import Model
 from metaglot.adaptation.token_units import window_batch, windows_of
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.spans import Span, Spans
-from metaglot.evaluation import Plan, TaskSet, evaluate_into, read_results
+from metaglot.evaluation import Plan, TaskSet, read_results
 from metaglot.evaluation.baselines import FeatureCache, FineTune, FineTuneSettings, FrozenInstant, ours
 from metaglot.evaluation.baselines.ours import Ours
 from metaglot.evaluation.protocol import Limit
@@ -279,13 +279,10 @@ def main() -> None:
     dear = (("finetune", args.finetune_draws), ("plain-finetune", args.plain_draws))
     limits = tuple((name, Limit(draws=draws)) for name, draws in dear if draws)
     plan = Plan(shots=[args.shots], draws=args.draws, queries=args.queries, seed=0, limits=limits)
-    for result in evaluate_into(args.out, task_sets(Path(os.environ["METAGLOT_DATA"])), methods, plan):
-        print(json.dumps([*result.cell, round(result.score, 4), result.cpu_seconds]), flush=True)
-    results = [one for folder in (*args.beside, args.out) for one in read_results(folder)]
+    mine = evaluated(args.out, task_sets(Path(os.environ["METAGLOT_DATA"])), methods, plan)
+    results = [*(one for folder in args.beside for one in read_results(folder)), *mine]
     best = args.best or [label_of(one) for one in results if one.method.startswith(("ours", "pooled"))][-1]
-    lines = list(table(results, best))
-    (args.out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
-    print("\n".join(lines))
+    write_table(args.out, table(results, best))
 
 
 def pooled(model: Model, efforts: Sequence[str]) -> list[Any]:

@@ -58,9 +58,7 @@ def chat(
     for line in _lines():
         if line == NEW:
             said.clear()
-            continue
-        reply = _reply(fit, _source(said[max(0, len(said) - turns) :] if turns else [], line), max_new_tokens)
-        if reply:
+        elif reply := _reply(fit, _source(said[-turns:] if turns else [], line), max_new_tokens):
             said.append((line, reply))
 
 

@@ -15,6 +15,11 @@ def placeholders_in(text: str) -> Counter[str]:
     return Counter(found.group() for found in _PLACEHOLDER.finditer(bare))
 
 
+def places_of_placeholders(text: str) -> list[tuple[int, int]]:
+    """Return where each placeholder begins and ends."""
+    return [found.span() for found in _PLACEHOLDER.finditer(text)]
+
+
 def keeps_placeholders(source: str, target: str) -> bool:
     """Return whether a target has the placeholders of its source, each as often, in any order."""
     return placeholders_in(source) == placeholders_in(target)

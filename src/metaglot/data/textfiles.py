@@ -1,8 +1,7 @@
 r"""Readers of text formats: csv, tsv, json, jsonl, txt.
 
-A file is UTF-8 (a byte-order mark is allowed), plain or packed by gzip (named .csv.gz and so on).  Only "\n" ends a
-line of jsonl and txt ("\r\n" too): a text may hold U+2028, U+0085 and their kin.  An empty cell of csv or tsv
-outside the text is no value.
+A file is UTF-8 (a byte-order mark is allowed), plain or packed by gzip (.csv.gz and so on).  Only "\n" ends a line of
+jsonl and txt ("\r\n" too): a text may hold U+2028 and its kin.  An empty cell of csv or tsv outside the text is none.
 """
 
 import csv

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from metaglot.data.placeholders import places_of_placeholders
 from metaglot.data.words import words
 from metaglot.families.heads.spelling import Spelling, spelling_of
 
@@ -26,8 +27,8 @@ NOWHERE = 0.3  # the weight of a word that stands for no word of the source
 APART = 2.0  # how much less likely a pair is whose words stand at opposite ends
 SURE = 0.5  # the chance from which on a word is put in the place of another
 SPELT = 0.35  # the chance that a word is right which no example has
-FILLED = re.compile(r"%\(\w+\)[-#0 +]?[\d.]*[a-zA-Z]|%[-#0+]?[\d.]*[a-zA-Z%]|\{[^{}\s]*\}|</?\w[^<>]*>|&\w+;|\w+://\S+")
-"""What a program fills in or reads: printf and format fields, tags, entities, addresses."""
+READ_BY_PROGRAMS = re.compile(r"</?\w[^<>]*>|&\w+;|\w+://\S+")
+"""Tags, entities and addresses."""
 
 
 class Written(NamedTuple):
@@ -147,8 +148,8 @@ def cased(word: str, like: str) -> str:
 
 
 def spoken(text: str) -> list[tuple[int, int]]:
-    """Return where the words of letters and digits begin and end; signs, and what a program fills in, are left out."""
-    kept = [found.span() for found in FILLED.finditer(text)]
+    """Return where the words of letters and digits begin and end; signs and what is a program's are left out."""
+    kept = [*places_of_placeholders(text), *(found.span() for found in READ_BY_PROGRAMS.finditer(text))]
     inside = [(begin, end) for begin, end in words(text) if text[begin].isalnum()]
     return [(begin, end) for begin, end in inside if not any(b < end and begin < e for b, e in kept)]
 
