@@ -44,3 +44,8 @@ def test_it_is_of_texts_that_are_written():
 def test_an_encoder_is_refused_where_a_model_writes(effort: str):
     with pytest.raises(MetaglotError, match="is an encoder"):
         mg.load("builtin:tiny").adapt(SOURCES, TARGETS, task="generation", effort=effort)
+
+
+def test_an_option_without_effect_is_refused(adapted):
+    with pytest.raises(MetaglotError, match="max_new_tokens has no use"):
+        adapted.predict("the water", max_new_tokens=3)

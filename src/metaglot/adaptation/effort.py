@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from metaglot.algorithms import AnyAlgorithm, GradientBased, adapting, build_algorithm
-from metaglot.data.answer_columns import ANSWERING
 from metaglot.data.arguments import check_all, check_choice, check_number, check_switch, check_whole
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
@@ -191,15 +190,12 @@ WRITING_EFFORTS: dict[str, Effort] = {
 """By name, where texts are written: `instant` takes no step, and shows the nearest examples before each source."""
 
 
-READING_EFFORTS = {name: replace(one, lr=one.lr / 10, head_lr=one.head_lr / 10) for name, one in EFFORTS.items()}
-"""By name, where answers stand in passages: the rates of others unlearn how to read (docs/results/answers.md)."""
-
-
 def efforts_of(family: AnyFamily) -> Mapping[str, Effort]:
     """Return the efforts of a kind of task, by name."""
     if family.writes is not None:
         return {**WRITING_EFFORTS, WORDS: Effort(0, head=WORDS)}
-    return READING_EFFORTS if family.name == ANSWERING else EFFORTS
+    rate = 1.0 if family.shared is None else family.shared.rate
+    return {name: replace(one, lr=rate * one.lr, head_lr=rate * one.head_lr) for name, one in EFFORTS.items()}
 
 
 NO_WORDS = "the effort words writes texts word by word, and this task writes none; it is for --task generation"

@@ -102,6 +102,8 @@ class Fit:
             raise MetaglotError(
                 "texts are written by the examples, and this adaptation was loaded without them; adapt again"
             )
+        if by_words and max_new_tokens is not None:
+            raise MetaglotError("max_new_tokens has no use: the effort words writes a word for each word of a text")
         if by_words:
             return written_by_words(self.examples, self.schema, inputs)
         return written(

@@ -45,17 +45,7 @@ def fit_examples(
     single, schema = examples.inputs.pairs is None, family.schema(examples.targets)
     class_names = class_names_of(family, schema, effort, names if single else False)
     support = Support(family, schema, examples, class_names)
-    if isinstance(effort, AsTrained):
-        moved = _moved(encoder, support, effort, seed)
-        decided = decision_of(encoder, support, seed, learn=lambda part: _moved(encoder, part, effort, seed))
-        head = Headed({**moved, **decided}, None, "ridge")
-    elif family.writes is not None:
-        head = _writer(encoder, support, family.writes, effort, seed)
-    elif (tools := family.shared) is not None:
-        head = _from_shared(encoder, support, tools, effort, seed, before)
-    else:
-        moved = {} if effort.closed_form else _moved(encoder, support, effort, seed)
-        head = _headed(encoder, support, effort, moved, firmness, before)
+    head = _head_for(encoder, support, effort, seed, firmness, before)
     fit = Fit(
         encoder=encoder,
         family=family,
@@ -90,6 +80,28 @@ class Headed(NamedTuple):
     params: Params  # that changed, and head.*
     units: SupportUnits | None  # what a head in closed form was made of
     solver: str
+
+
+def _head_for(
+    encoder: Encoder,
+    support: Support,
+    effort: Effort | AsTrained,
+    seed: int,
+    firmness: float,
+    before: SupportUnits | None,
+) -> Headed:
+    """Return what the effort makes of the examples, in the way of their kind of task."""
+    family = support.family
+    if isinstance(effort, AsTrained):
+        moved = _moved(encoder, support, effort, seed)
+        decided = decision_of(encoder, support, seed, learn=lambda part: _moved(encoder, part, effort, seed))
+        return Headed({**moved, **decided}, None, "ridge")
+    if family.writes is not None:
+        return _writer(encoder, support, family.writes, effort, seed)
+    if (tools := family.shared) is not None:
+        return _from_shared(encoder, support, tools, effort, seed, before)
+    moved = {} if effort.closed_form else _moved(encoder, support, effort, seed)
+    return _headed(encoder, support, effort, moved, firmness, before)
 
 
 def _moved(encoder: Encoder, support: Support, effort: Effort | AsTrained, seed: int) -> Params:

@@ -31,6 +31,7 @@ class SharedChoices:
 
     outputs: tuple[str, ...] = (RIGHT,)
     unlearnt: str = "the model has learnt no score of candidates, and begins with their likeness to the text"
+    rate: float = 1.0
 
     def solve(self, units: SupportUnits, schema: Schema, learnt: Params) -> Solved:
         """Return the learnt head as far as the examples change it, calibrated on texts that are set aside."""

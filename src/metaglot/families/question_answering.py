@@ -36,6 +36,7 @@ class SharedAnswers:
         "the model has learnt no head of answers, so that the examples alone say what an answer is, and it takes "
         "hundreds of them; adapt a run that was meta-trained on answers, such as one of recipes/answers.yaml"
     )
+    rate: float = 0.1  # at the usual one a body unlearns how to read (docs/results/answers.md)
 
     def solve(self, units: SupportUnits, schema: Schema, learnt: Params) -> Solved:
         """Return the learnt head as far as the examples change it; without one, a head made of them alone."""

@@ -20,6 +20,11 @@ class SharedTools(Protocol):
         """The sentence that says what it means that a model has learnt no such head, and the way out."""
         ...
 
+    @property
+    def rate(self) -> float:
+        """The share of the usual rates that gradient steps have: less where they would unlearn how to read."""
+        ...
+
     def solve(self, units: SupportUnits, schema: Schema, learnt: Params) -> Solved:
         """Return the learnt head (`head.*`) as far as the units change it.
 
