@@ -15,11 +15,12 @@ from metaglot.families.candidate_tools import WHERE, CandidateTools
 from metaglot.families.choice import FIRST, START, Choosing
 from metaglot.families.choice_scores import CHOICE_MEASURES, scored_choices
 from metaglot.families.heads.candidates import CandidateUnits, candidate_head
-from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
+from metaglot.families.of_parts import OfParts
+from metaglot.families.records import Described, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures
-from metaglot.types import Params, Row
+from metaglot.types import Params
 
 RIGHT = "right"  # the one output
 LARGE = 300.0  # e to so much is a number still
@@ -42,9 +43,10 @@ class SharedChoices:
 
 
 @dataclass(frozen=True)
-class ChoiceFamily:
+class ChoiceFamily(OfParts[Choice]):
     """The kind of task in which one or several of the candidates of a text are right."""
 
+    parts = "choices are of the candidates of a text"
     name: str = "choice"
     exclusive: None = None
     tokens: CandidateTools = field(default_factory=CandidateTools)
@@ -116,34 +118,15 @@ class ChoiceFamily:
         """Return the name of the one output."""
         return tuple(map(str, schema.outputs))
 
-    def tensor(self, targets: Sequence[Choice], schema: Schema) -> Tensor:
-        """Raise MetaglotError: targets are those of candidates."""
-        del targets, schema
-        raise MetaglotError("choices are of the candidates of a text; Family.tokens gives them")
-
     def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:
         """Return the targets: they are the same in every schema."""
         del old, new
         return tensor
 
-    def row(self, target: Choice, schema: Schema) -> Row:
-        """Raise MetaglotError: a row needs its candidates."""
-        del target, schema
-        raise MetaglotError("choices are of the candidates of a text; Family.tokens gives the rows")
-
     def objective(self, schema: Schema, pad_token_id: int) -> Choosing:
         """Return the objective of candidates."""
         del schema
         return Choosing(pad_token_id)
-
-    def contrasted(self, schema: Schema, pad_token_id: int, weight: float) -> Choosing:
-        """Return the objective of candidates, which compares the candidates of a text as it is."""
-        del weight
-        return self.objective(schema, pad_token_id)
-
-    def alone(self, output: Label) -> None:
-        """Return None: the output has no name that is a text."""
-        del output
 
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
         """Return the head in closed form, calibrated on texts that are set aside."""
@@ -158,11 +141,6 @@ class ChoiceFamily:
         del schema, metric, steps, firmness
         given = _units(units)
         return _solved(candidate_head(given, _likeness(given.features), before=_units(before)))
-
-    def linear(self, features: Any, targets: Sequence[Choice], schema: Schema, *, c: float) -> Linear:
-        """Raise MetaglotError: features of whole texts say nothing of their candidates."""
-        del features, targets, schema, c
-        raise MetaglotError("a linear model of whole texts chooses no candidate; leave it out")
 
     def floor(self, targets: Sequence[Choice], schema: Schema) -> Params:
         """Return the head by which all candidates are equally likely."""

@@ -10,27 +10,29 @@ from torch import Tensor
 
 from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.errors import MetaglotError
-from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
+from metaglot.families.of_parts import OfParts
+from metaglot.families.records import Described, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
 from metaglot.families.text_scores import TEXTS, scored_texts
 from metaglot.families.write_tools import WriteTools
 from metaglot.families.writing import NAME, Writing
 from metaglot.metric import Measures
-from metaglot.types import Params, Row
+from metaglot.types import Params
 
 OUTPUT = "text"
 SOME_BYTES = 96.0  # of a text that is written, where no example tells
 
 
 @dataclass(frozen=True)
-class GenerationFamily:
+class GenerationFamily(OfParts[str]):
     """The kind of task in which each source has a target, a text that is written.
 
     Its value is the probability of a token: exp of the mean log-likelihood of the tokens that were written.  A schema
     has the mean length of the targets in bytes as `mean`, and that of the longest as `levels`.
     """
 
+    parts = "texts are written for their sources"
     name: str = NAME
     exclusive: None = None
     tokens: None = None
@@ -106,34 +108,15 @@ class GenerationFamily:
         """Return the name of the one value: the probability of a token."""
         return tuple(map(label_text, schema.outputs))
 
-    def tensor(self, targets: Sequence[str], schema: Schema) -> Tensor:
-        """Raise MetaglotError: texts are no numbers."""
-        del targets, schema
-        _no_head()
-
     def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:
         """Raise MetaglotError: texts are no numbers."""
         del tensor, old, new
         _no_head()
 
-    def row(self, target: str, schema: Schema) -> Row:
-        """Raise MetaglotError: a row needs its source."""
-        del target, schema
-        raise MetaglotError("a text is written for its source; Family.writes gives the rows of sources and targets")
-
     def objective(self, schema: Schema, pad_token_id: int) -> Writing:
         """Return the objective of the tokens of targets."""
         del schema
         return Writing(pad_token_id)
-
-    def contrasted(self, schema: Schema, pad_token_id: int, weight: float) -> Writing:
-        """Return the objective of the tokens of targets: whole texts are not compared."""
-        del weight
-        return self.objective(schema, pad_token_id)
-
-    def alone(self, output: Label) -> None:
-        """Return None: the name of an output is no text to write."""
-        del output
 
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
         """Raise MetaglotError: there is no head."""
@@ -145,11 +128,6 @@ class GenerationFamily:
     ) -> Solved:
         """Raise MetaglotError: there is no head."""
         del before, units, schema, metric, steps, firmness
-        _no_head()
-
-    def linear(self, features: Any, targets: Sequence[str], schema: Schema, *, c: float) -> Linear:
-        """Raise MetaglotError: there is no head."""
-        del features, targets, schema, c
         _no_head()
 
     def floor(self, targets: Sequence[str], schema: Schema) -> Params:

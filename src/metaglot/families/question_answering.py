@@ -16,11 +16,12 @@ from metaglot.families.answer_scores import ANSWER_MEASURES, scored_answers
 from metaglot.families.answer_windows import AnswerTools
 from metaglot.families.answering import NAME, Answering
 from metaglot.families.heads.answers import AnswerHead, answer_head
-from metaglot.families.records import Described, Linear, Name, Places, Predictions, Read, Schema, Solved
+from metaglot.families.of_parts import OfParts
+from metaglot.families.records import Described, Name, Places, Predictions, Read, Schema, Solved
 from metaglot.families.scoring import Scored
 from metaglot.families.support_units import SupportUnits
 from metaglot.metric import Measures
-from metaglot.types import Params, Row
+from metaglot.types import Params
 
 ANSWER = "answer"
 COLUMNS = ("first token", "last token")
@@ -49,9 +50,10 @@ class SharedAnswers:
 
 
 @dataclass(frozen=True)
-class AnswerFamily:
+class AnswerFamily(OfParts[Answer]):
     """The kind of task in which a question and a passage have one answer, a part of the passage, or none."""
 
+    parts = "answers are of the tokens of a passage"
     name: str = NAME
     exclusive: None = None
     tokens: AnswerTools = field(default_factory=AnswerTools)
@@ -126,34 +128,15 @@ class AnswerFamily:
         del schema
         return COLUMNS
 
-    def tensor(self, targets: Sequence[Answer], schema: Schema) -> Tensor:
-        """Raise MetaglotError: answers are of the tokens of a passage."""
-        del targets, schema
-        raise MetaglotError("answers are of the tokens of a passage; Family.tokens gives their places")
-
     def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:
         """Return the places as they are."""
         del old, new
         return tensor
 
-    def row(self, target: Answer, schema: Schema) -> Row:
-        """Raise MetaglotError: a row of places needs its tokens."""
-        del target, schema
-        raise MetaglotError("answers are of the tokens of a passage; Family.tokens gives the rows of its windows")
-
     def objective(self, schema: Schema, pad_token_id: int) -> Answering:
         """Return the objective of first and last tokens."""
         del schema
         return Answering(pad_token_id)
-
-    def contrasted(self, schema: Schema, pad_token_id: int, weight: float) -> Answering:
-        """Return the objective of first and last tokens: passages are not compared."""
-        del weight
-        return self.objective(schema, pad_token_id)
-
-    def alone(self, output: Label) -> None:
-        """Return None: the name of an output answers no question."""
-        del output
 
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
         """Return a head made of the examples alone."""
@@ -166,11 +149,6 @@ class AnswerFamily:
         """Return a head made of the examples alone, on features after gradient steps."""
         del before, steps, firmness
         return self.solve(units, schema, metric)
-
-    def linear(self, features: Any, targets: Sequence[Answer], schema: Schema, *, c: float) -> Linear:
-        """Raise MetaglotError: features of whole texts say nothing of where an answer is."""
-        del features, targets, schema, c
-        raise MetaglotError("a linear model of whole texts finds no answers; leave it out")
 
     def floor(self, targets: Sequence[Answer], schema: Schema) -> Params:
         """Return the head by which no question has an answer: the only answer that does not depend on the passage."""

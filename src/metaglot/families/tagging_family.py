@@ -13,10 +13,10 @@ from metaglot.data.spans import OUTSIDE, Span, Spans, as_cell, checked, plain_sp
 from metaglot.errors import MetaglotError
 from metaglot.families.family import Decision
 from metaglot.families.heads.tags import CONFIDENCE, TagHead, TagUnits, followed, link_of, offsets, sentences, tag_head
+from metaglot.families.of_parts import OfParts
 from metaglot.families.records import (
     Aside,
     Described,
-    Linear,
     Name,
     Places,
     Predictions,
@@ -31,7 +31,7 @@ from metaglot.families.tag_chain import chain_of, disjoint, likely_spans
 from metaglot.families.tag_words import WordTools
 from metaglot.families.tagging import Tagging
 from metaglot.metric import Measures
-from metaglot.types import Params, Row
+from metaglot.types import Params
 
 WAYS = "head.ways"  # [4, 3]: scores of kinds of tags beside each other
 SLOPE, OFFSET = "head.slope", "head.offset"  # [], [2]: of the scores of an algorithm's own head
@@ -40,9 +40,10 @@ TOGETHER = 64  # texts that are decided at once
 
 
 @dataclass(frozen=True)
-class TaggingFamily:
+class TaggingFamily(OfParts[Spans]):
     """The kind of task in which a text has any number of spans, each with one label."""
 
+    parts = "spans are of the words of a text"
     name: str = "tagging"
     exclusive: None = None
     tokens: WordTools = field(default_factory=WordTools)
@@ -128,35 +129,16 @@ class TaggingFamily:
         """Return the names of the tags: O, and B- and I- of each label."""
         return (OUTSIDE, *(f"{prefix}-{label_text(label)}" for label in schema.outputs for prefix in "BI"))
 
-    def tensor(self, targets: Sequence[Spans], schema: Schema) -> Tensor:
-        """Raise MetaglotError: tags are those of words."""
-        del targets, schema
-        raise MetaglotError("spans are of the words of a text; Family.tokens gives their tags")
-
     def moved(self, tensor: Tensor, old: Schema, new: Schema) -> Tensor:  # [M, K] -> [M, K']
         """Return the columns in the places of the new schema; earlier words have no label that is new."""
         moved = tensor.new_zeros(len(tensor), len(self.columns(new)))
         moved[:, [self.columns(new).index(column) for column in self.columns(old)]] = tensor
         return moved
 
-    def row(self, target: Spans, schema: Schema) -> Row:
-        """Raise MetaglotError: a row of tags needs its words."""
-        del target, schema
-        raise MetaglotError("spans are of the words of a text; Family.tokens gives the rows of its windows")
-
     def objective(self, schema: Schema, pad_token_id: int) -> Tagging:
         """Return the objective of tags."""
         del schema
         return Tagging(pad_token_id)
-
-    def contrasted(self, schema: Schema, pad_token_id: int, weight: float) -> Tagging:
-        """Return the objective of tags: words of a batch are not compared."""
-        del weight
-        return self.objective(schema, pad_token_id)
-
-    def alone(self, output: Label) -> None:
-        """Return None: the name of a label is no text with a span."""
-        del output
 
     def solve(self, units: SupportUnits, schema: Schema, metric: str) -> Solved:
         """Return the head in closed form, calibrated on sentences that are set aside."""
@@ -169,11 +151,6 @@ class TaggingFamily:
         """Return the head on features after gradient steps, calibrated on those from before them."""
         del metric, steps, firmness
         return _solved(tag_head(_tag_units(units), len(schema.outputs), before=_tag_units(before)))
-
-    def linear(self, features: Any, targets: Sequence[Spans], schema: Schema, *, c: float) -> Linear:
-        """Raise MetaglotError: features of whole texts say nothing of where a span is."""
-        del features, targets, schema, c
-        raise MetaglotError("a linear model of whole texts finds no spans; leave it out")
 
     def floor(self, targets: Sequence[Spans], schema: Schema) -> Params:
         """Return the head by which no word is of a span: the constant of best F1 that can be."""
