@@ -1,0 +1,142 @@
+"""A store: the database and the folders of weights of one server, and the steps that concern both."""
+
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from metaglot.data.locks import writing
+from metaglot.errors import MetaglotError
+from metaglot.serving.store import jobs, keys, tasks
+from metaglot.serving.store.database import Database, UnavailableError, open_database, sqlite_url
+from metaglot.serving.store.tables import Fact, Job, Task
+from metaglot.serving.store.weights import Weights
+
+T = TypeVar("T")
+PATIENCE = 120  # seconds that a finished adaptation waits for a database that is away
+MODEL = "model_sha256"
+MODEL_NAME = "model"
+
+
+class Recovered(NamedTuple):
+    """What a server found at its start."""
+
+    again: int  # jobs that run again
+    failed: int  # jobs that were given up
+    swept: int  # folders that no version has
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where a server keeps all that it must not lose."""
+
+    database: Database
+    weights: Weights
+    _folders: threading.Lock = field(default_factory=threading.Lock)  # so that no folder goes that a version gets
+
+    def recover(self) -> Recovered:
+        """Put right what a server that was killed left."""
+        self.weights.prepare()
+        with self.database.write() as session:
+            again, failed = jobs.recover(session)
+            keys.expire(session)
+            kept = tasks.digests(session)
+        return Recovered(again, failed, self.weights.sweep(kept))
+
+    def belong(self, model: str, sha256: str) -> None:
+        """Note the model of the store; raise MetaglotError where its tasks were adapted over another."""
+        with self.database.write() as session:
+            known, name = session.get(Fact, MODEL), session.get(Fact, MODEL_NAME)
+            if known is None or name is None or not tasks.digests(session):
+                session.merge(Fact(name=MODEL, value=sha256))
+                session.merge(Fact(name=MODEL_NAME, value=model))
+            elif known.value != sha256:
+                raise MetaglotError(
+                    f"the tasks of this store were adapted over other weights ({name.value}) than those of {model}; "
+                    "serve that model, or name another folder with --store"
+                )
+
+    def finish(self, job_id: str, part: Path, made: tasks.Made) -> Job | None:
+        """Keep what a job made: its folder, then its version, examples and outcome in one transaction.
+
+        None where the task was deleted meanwhile.
+        """
+        with self._folders:
+            made = made._replace(digest=self.weights.keep(part))
+            job = patiently(lambda: self._commit(job_id, made))
+            if job is None:
+                self._drop(made.digest)
+            return job
+
+    def _commit(self, job_id: str, made: tasks.Made) -> Job | None:
+        with self.database.write() as session:
+            job = session.get(Job, job_id)
+            task = None if job is None else session.get(Task, job.task_id)
+            if job is None or task is None:
+                return None
+            if job.state != jobs.DONE:  # else an earlier commit stood, and only its answer was lost
+                sent: Sequence[dict[str, Any]] = (job.request or {}).get("examples", [])
+                jobs.finish(job, tasks.add_version(session, task, made, sent).number)
+            return job
+
+    def _drop(self, digest: str) -> None:
+        with self.database.read() as session:
+            used = digest in tasks.digests(session)
+        if not used:
+            self.weights.remove(digest)
+
+    def remove(self, tenant: str, task_id: str) -> list[str] | None:
+        """Remove a task of a tenant, and return the hashes of weights that went with it; None where there is none."""
+        with self._folders:
+            with self.database.write() as session:
+                task = tasks.mine(session, tenant, task_id)
+                gone = None if task is None else tasks.remove(session, task)
+            for digest in gone or ():
+                self.weights.remove(digest)
+            return gone
+
+
+def patiently(step: Callable[[], T], *, seconds: float = PATIENCE) -> T:
+    """Return what a step returns, which is tried again while the database is away; then raise UnavailableError."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return step()
+        except UnavailableError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+@contextmanager
+def open_store(folder: Path, database: str | None = None) -> Generator[Store]:
+    """Give the store in a folder, which only one server holds at a time; raise MetaglotError where it cannot be had."""
+    with writing(folder):
+        _make(folder)
+        store = Store(open_database(database or sqlite_url(folder / "metaglot.sqlite")), Weights(folder / "weights"))
+        try:
+            yield store
+        finally:
+            store.database.close()
+
+
+@contextmanager
+def open_tokens(folder: Path, database: str | None = None) -> Generator[Database]:
+    """Give the database of a store alone, while a server may hold it."""
+    if database is None:
+        _make(folder)
+    opened = open_database(database or sqlite_url(folder / "metaglot.sqlite"))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise MetaglotError(f"--store {folder}: cannot be made: {error.strerror}; choose another folder") from error
