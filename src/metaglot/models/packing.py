@@ -9,7 +9,7 @@ https://arxiv.org/abs/2107.02027.
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ FIRST_POSITION: Mapping[str, int | None] = {
     "llama": 0,
     "qwen2": 0,
     "gpt_neox": 0,
+    "mpnet": None,  # its relative positions are differences within a row, the same wherever a text stands
     "roberta": None,
     "xlm-roberta": None,
 }
@@ -155,4 +156,10 @@ def _first_position(module: nn.Module) -> int | None:
     if kind not in FIRST_POSITION:
         return None
     first = FIRST_POSITION[kind]
-    return int(config.pad_token_id) + 1 if first is None else first
+    return _padding_of_positions(module) + 1 if first is None else first
+
+
+def _padding_of_positions(module: nn.Module) -> int:
+    """Return the row of the table of positions that stands for padding: MPNet's is 1, whatever its config says."""
+    tables = (one for name, one in module.named_modules() if name.endswith("position_embeddings"))
+    return int(cast("nn.Embedding", next(tables)).padding_idx or 0)
