@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 @overload
 def load(
     name: Literal[
-        "builtin:mini", "builtin:multilingual", "builtin:minilm", "builtin:e5", "builtin:smol", "builtin:tiny"
+        "builtin:mini",
+        "builtin:multilingual",
+        "builtin:minilm",
+        "builtin:e5",
+        "builtin:mpnet",
+        "builtin:smol",
+        "builtin:tiny",
     ],
     *,
     device: str = "auto",
@@ -30,8 +36,8 @@ def load(name: "str | Path", *, device: str = "auto", precision: "Precision" = "
     ----------
     name : str or Path
         `builtin:mini` (meta-pretrained), `builtin:multilingual` (of many languages), their bases `builtin:minilm` and
-        `builtin:e5`, the decoder `builtin:smol`, `builtin:tiny`, a Hugging Face folder, a hub id, a run directory, or
-        the folder of an adaptation.
+        `builtin:e5`, the larger English encoder `builtin:mpnet`, the decoder `builtin:smol`, `builtin:tiny`, a Hugging
+        Face folder, a hub id, a run directory, or the folder of an adaptation.
     device : str, default="auto"
         auto, cpu, cuda, cuda:N or mps.
     precision : {"auto", "bf16", "fp32"}, default="auto"

