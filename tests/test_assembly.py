@@ -8,7 +8,7 @@ import torch
 
 from metaglot.adaptation import load_model
 from metaglot.assembly import assemble, read_set, write_run_files
-from metaglot.config import dump_recipe, parse_recipe
+from metaglot.config import dump_recipe, load_recipe, parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.metric import ACCURACY, LOSS
 from metaglot.models import load_backbone
@@ -171,6 +171,11 @@ REFUSED = {
     ),
     "two sets of one name": (["one.csv", {"path": "two.csv", "name": "one"}], [], "two different sets are called one"),
     "two sets of one name, on two sides": (["one.csv"], [{"path": "two.csv", "name": "one"}], "are called one"),
+    "two weights of one set": (
+        [{"path": "domains.csv", "domains": ["shop"], "weight": 2}, {"path": "domains.csv", "domains": ["farm"]}],
+        [],
+        "domains stands twice, with the weights 2 and 1",
+    ),
     "no such file": (["oen.csv"], [], r"oen\.csv: no such file \(did you mean 'one\.csv'"),
     "no such class": (
         [{"path": "one.csv", "classes": ["fruit", "tools"]}],
@@ -216,6 +221,24 @@ def test_the_same_set_may_be_named_twice_on_one_side(recipe):
     side = {"path": "domains.csv", "group_by": ["domain"]}
     made = assemble(recipe([{**side, "domains": ["shop"]}, {**side, "domains": ["farm"]}], []))
     assert [source.info.name for source in made.train] == ["domains/shop", "domains/farm"]
+
+
+def test_a_run_with_weights_goes_on_bit_for_bit(recipe, tmp_path):
+    """The weights are those of the recipe in the folder of the run."""
+    settings = recipe(["one.csv", {"path": "two.csv", "weight": 5.0}], [], training={"steps": 6, "meta_batch": 1})
+    made = assemble(settings)
+    probabilities = dict(zip(("one", "two"), made.plan.train._probabilities, strict=True))
+    assert probabilities["two"] / probabilities["one"] == pytest.approx(5 * (12 / 18) ** 0.5)
+    ends = []
+    for name, asked in (("whole", []), ("half", [False, False, True, *[False] * 4])):
+        write_run_files(tmp_path / name, dump_recipe(settings), made.description)
+        stops = iter(asked)
+        for _ in range(2 if asked else 1):
+            plan = assemble(load_recipe(tmp_path / name / "config.yaml")).plan
+            *_, last = run(plan, tmp_path / name, stop=lambda stops=stops: next(stops, False))
+        ends.append(last.state)
+    assert ends[0].step == ends[1].step == 6
+    assert all(torch.equal(ends[0].params[key], ends[1].params[key]) for key in ends[0].params)
 
 
 def test_paths(recipe, files, monkeypatch):

@@ -162,7 +162,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("mixture", EXPECTED)
 def test_mixtures(three, mixture):
-    weights = mixture_weights(three, mixture)
+    weights = mixture_weights(three, mixture, {})
     expected = EXPECTED[mixture]
     names = ["small", "middle", "large/x", "large/y"]
     assert [s.info.name for s in three] == names
@@ -175,6 +175,23 @@ def test_mixtures(three, mixture):
     other = EXPECTED["uniform" if mixture != "uniform" else "size"]
     wrong = [other["small"], other["middle"], other["large"] / 2, other["large"] / 2]
     assert chisquare([counts[n] for n in names], 700 * np.array(wrong)).pvalue < 1e-6, "the test can fail"
+
+
+@pytest.mark.parametrize("mixture", EXPECTED)
+def test_sets_have_weights(three, mixture):
+    weights = {"small": 5.0, "large": 0.5}
+    factors = np.array([5.0, 1.0, 0.5, 0.5])
+    shares = mixture_weights(three, mixture, {}) * factors
+    shares /= shares.sum()
+    assert np.allclose(mixture_weights(three, mixture, weights), shares, atol=1e-15)
+    tasks = SupervisedTasks(tuple(three), Classification(), Shape((2, 2), (1, 1), 1), mixture, weights)
+    episodes = [tasks(1, n, {}) for n in range(700)]
+    counts = Counter(episode.task.name for episode in episodes)
+    assert chisquare([counts[n] for n in ("small", "middle", "large/x", "large/y")], 700 * shares).pvalue > 0.01
+    assert all(equal(tasks(1, n, {}), episodes[n]) for n in (699, 3, 350)), "pure in (seed, n)"
+    plain = SupervisedTasks(tuple(three), Classification(), Shape((2, 2), (1, 1), 1), mixture)
+    ones = SupervisedTasks(tuple(three), Classification(), plain.shape, mixture, {"small": 1.0, "middle": 1.0})
+    assert all(equal(plain(1, n, {}), ones(1, n, {})) for n in range(20)), "a weight of 1 changes nothing"
 
 
 class Learns:

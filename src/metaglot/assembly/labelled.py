@@ -43,7 +43,7 @@ def labelled_sources(
     tables: dict[str, pa.Table] = {}
     hashes: dict[str, str] = {}
     for settings in sets:
-        name = settings.name or settings.path.removeprefix("builtin:").rsplit("/", 1)[-1].split(".")[0]
+        name = set_name(settings)
         table = read_set(recipe, settings)
         progress.say(f"reading {name}: {table.num_rows} rows")
         examples = tokenise(
@@ -195,6 +195,24 @@ def read_set(recipe: Recipe, settings: SetSettings) -> Any:
     with encoding_in(path):
         table = read_table(path, mapping=settings.columns or None, encoding=settings.encoding, cells=settings.cells)
         return with_candidates(table, settings.candidates, source=path) if settings.candidates else table
+
+
+def set_name(settings: SetSettings) -> str:
+    """Return the name of a set: its own, or that of its file."""
+    return settings.name or settings.path.removeprefix("builtin:").rsplit("/", 1)[-1].split(".")[0]
+
+
+def weights_of(sets: Sequence[SetSettings]) -> dict[str, float]:
+    """Return the weight of each set by its name; raise MetaglotError where parts of one set have unlike weights."""
+    weights: dict[str, float] = {}
+    for settings in sets:
+        name = set_name(settings)
+        if weights.setdefault(name, settings.weight) != settings.weight:
+            raise MetaglotError(
+                f"data.train: the set {name} stands twice, with the weights {weights[name]:g} and {settings.weight:g}; "
+                "give both the same weight, or one of them a name of its own"
+            )
+    return weights
 
 
 def check_names(known: Mapping[str, str], more: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from metaglot.algorithms.build import full_options, has_dropout
 from metaglot.algorithms.hybrid import Hybrid
 from metaglot.assembly.episode_size import episode_size
 from metaglot.assembly.folder import BASE
-from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, parts_of, size_note
+from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, parts_of, size_note, weights_of
 from metaglot.assembly.measures import check_goal, check_learns, measures_of
 from metaglot.assembly.progress import Bar, Progress, no_bar, say_nothing
 from metaglot.assembly.scratch import scratch_model
@@ -69,7 +69,8 @@ def assemble(
         check_names({**hashes, **validation_hashes}, text.fingerprints)
     objective = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
     shape = shape_of(recipe.episodes)
-    supervised = SupervisedTasks(train, objective, shape, recipe.data.mixture) if train else None
+    weights = weights_of(recipe.data.train)
+    supervised = SupervisedTasks(train, objective, shape, recipe.data.mixture, weights) if train else None
     if note := size_note(train, shape):
         say(f"episodes: {note}")
     tasks = tasks_of(recipe, supervised, _text_source(recipe, text, backbone, progress))

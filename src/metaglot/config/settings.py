@@ -63,6 +63,7 @@ class SetSettings(Strict):
     classes: tuple[str, ...] = Field(default=(), strict=False)
     without: tuple[str, ...] = Field(default=(), strict=False)
     min_per_class: int = Field(default=10, ge=2, le=MOST)  # examples of a class or label, or of a task of numbers
+    weight: float = Field(default=1.0, gt=0, le=MOST)  # how often the set is drawn, times what `mixture` gives it
     candidates: int = Field(default=0, ge=0, le=1000)  # drawn for each text, where labels are right replies (choice)
 
     @property
@@ -107,6 +108,15 @@ class DataSettings(Strict):
     train: tuple[SetSettings, ...] = Field(default=(), strict=False)
     validation: tuple[SetSettings, ...] = Field(default=(), strict=False)
     mixture: Literal["uniform", "size", "sqrt"] = "sqrt"
+
+    @model_validator(mode="after")
+    def _weights_in_training(self) -> "DataSettings":
+        for number, one in enumerate(self.validation):
+            if one.weight != 1.0:
+                raise ValueError(
+                    f"validation.{number}.weight: all tasks of validation count alike; weights are for data.train"
+                )
+        return self
 
 
 class AlgorithmSettings(Strict):

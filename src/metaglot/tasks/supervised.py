@@ -1,7 +1,7 @@
 """N-way K-shot episodes from labelled sets, as a pure function of (seed, n)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -19,12 +19,16 @@ Mixture = Literal["uniform", "size", "sqrt"]
 
 @dataclass(frozen=True)
 class SupervisedTasks:
-    """A distribution over labelled tasks: the mixture draws a set; task, classes and examples are drawn evenly."""
+    """A distribution over labelled tasks: the mixture draws a set; task, classes and examples are drawn evenly.
+
+    `weights` multiplies the probability of a set, by its name, before all sum to 1 again; it is 1 if absent.
+    """
 
     sources: tuple[Source, ...]
     objective: Objective  # of sources whose examples have one class each
     shape: Shape
     mixture: Mixture = "sqrt"
+    weights: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property
     def tasks(self) -> Sequence[TaskInfo]:
@@ -35,7 +39,7 @@ class SupervisedTasks:
         """Return episode n: classes balanced, support and query disjoint."""
         del snapshot
         rng = generator(seed, "episode", n)
-        source = self.sources[rng.choice(len(self.sources), p=self._weights)]
+        source = self.sources[rng.choice(len(self.sources), p=self._probabilities)]
         return draw_episode(source, self.objective, self.shape, rng)
 
     def update(self, snapshot: Snapshot, records: Sequence[Record]) -> Snapshot:
@@ -44,8 +48,8 @@ class SupervisedTasks:
         return snapshot
 
     @cached_property
-    def _weights(self) -> np.ndarray:
-        return mixture_weights(self.sources, self.mixture)
+    def _probabilities(self) -> np.ndarray:
+        return mixture_weights(self.sources, self.mixture, self.weights)
 
 
 def draw_episode(source: Source, objective: Objective, shape: Shape, rng: np.random.Generator) -> Episode:
@@ -72,8 +76,11 @@ def draw_episode(source: Source, objective: Objective, shape: Shape, rng: np.ran
     return _episode(source, objective, [int(number) for number in chosen], support, query, names)
 
 
-def mixture_weights(sources: Sequence[Source], mixture: Mixture) -> np.ndarray:
-    """Return the probability of each source: that of a set is a power of its size; its tasks share it evenly."""
+def mixture_weights(sources: Sequence[Source], mixture: Mixture, weights: Mapping[str, float]) -> np.ndarray:
+    """Return the probability of each source: that of a set is w·size^a, and its tasks share it evenly.
+
+    w is the weight of the set, 1 where `weights` does not name it.
+    """
     power = {"uniform": 0.0, "sqrt": 0.5, "size": 1.0}[mixture]
     sizes: dict[str, int] = {}
     counts: dict[str, int] = {}
@@ -81,8 +88,9 @@ def mixture_weights(sources: Sequence[Source], mixture: Mixture) -> np.ndarray:
         key = source.info.dataset
         sizes[key] = sizes.get(key, 0) + len(source)
         counts[key] = counts.get(key, 0) + 1
-    weights = np.array([sizes[source.info.dataset] ** power / counts[source.info.dataset] for source in sources])
-    return weights / weights.sum()
+    shares = {key: weights.get(key, 1.0) * size**power / counts[key] for key, size in sizes.items()}
+    found = np.array([shares[source.info.dataset] for source in sources])
+    return found / found.sum()
 
 
 def _episode(
