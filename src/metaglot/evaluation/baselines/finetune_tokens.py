@@ -55,19 +55,9 @@ def token_trajectory(
     """
     learner, schema = start.backbone.learner, family.schema(support.targets)
     objective, cut = family.objective(schema, start.pad_token_id), windows_of(start, tools, support.inputs)
-    if head is None:
-        units = token_units(start, {}, family, tools, schema, support.inputs, support.targets).units
-        head = head_of(start, family, schema, EFFORTS["instant"], units).params
-    head = {
-        name: value.clone().requires_grad_() if name in LAYER else value
-        for name, value in head.items()
-        if name not in MEMORY  # which the steps would not know
-    }
-    rates = {"body": steps.lr, "head": steps.lr if steps.head_lr is None else steps.head_lr}
-    parts = {"body": list(body.values()), "head": [head[name] for name in LAYER]}
-    moved = [*parts["body"], *parts["head"]]
-    groups = [{"params": parts[name], "most": rate, "lr": rate} for name, rate in rates.items()]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=learner.device.type != "mps")
+    head = _free(_closed_form(start, family, tools, support) if head is None else head)
+    moved = [*body.values(), *(head[name] for name in LAYER)]
+    optimiser = _adamw(body, head, steps, fused=learner.device.type != "mps")
     batches, done = enumerate(shuffled_batches(len(cut), steps.batch_size, steps.seed)), 0
     for stop in stops:
         for step, rows in islice(batches, stop - done):
@@ -86,3 +76,28 @@ def token_trajectory(
         yield Fit(
             start, family, schema, params, Effort(steps=stop), steps.seed, paired=support.inputs.pairs is not None
         )
+
+
+def _closed_form(
+    start: Encoder, family: AnyFamily, tools: TokenTools[Any], support: Examples[Any]
+) -> Mapping[str, Tensor]:
+    schema = family.schema(support.targets)
+    units = token_units(start, {}, family, tools, schema, support.inputs, support.targets).units
+    return head_of(start, family, schema, EFFORTS["instant"], units).params
+
+
+def _free(head: Mapping[str, Tensor]) -> Params:
+    """Return a copy of a head whose layer can be moved, without a memory, which the steps would not know."""
+    return {
+        name: value.clone().requires_grad_() if name in LAYER else value
+        for name, value in head.items()
+        if name not in MEMORY
+    }
+
+
+def _adamw(body: Mapping[str, Tensor], head: Params, steps: Steps, *, fused: bool) -> torch.optim.AdamW:
+    """Return the optimiser; the rate of a group is warmed up to its `most`."""
+    rates = {"body": steps.lr, "head": steps.lr if steps.head_lr is None else steps.head_lr}
+    parts = {"body": list(body.values()), "head": [head[name] for name in LAYER]}
+    groups = [{"params": parts[name], "most": rate, "lr": rate} for name, rate in rates.items()]
+    return torch.optim.AdamW(groups, weight_decay=0.01, fused=fused)
