@@ -20,6 +20,7 @@ QUICK = ("smoke", "smlmt", "domain-lm", "scratch-decoder", "scratch-encoder")  #
 TINY = {
     "bert": "{hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 32}",
     "gpt2": "{n_embd: 16, n_layer: 1, n_head: 2, n_positions: 64}",
+    "t5": "{d_model: 16, d_kv: 8, d_ff: 16, num_layers: 1, num_heads: 2}",
 }
 SMALL = (
     "model.precision=fp32",

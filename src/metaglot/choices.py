@@ -126,6 +126,7 @@ OBJECTIVES: Choices[Any] = Choices(
         "masked-lm": "metaglot.families.language.masked_lm:MaskedLm",
         "causal-lm": "metaglot.families.language.causal_lm:CausalLm",
         "permutation-lm": "metaglot.families.language.permutation_lm:PermutationLm",
+        "span-denoising": "metaglot.families.language.span_denoising:SpanDenoising",
     }
 )
 """The objectives of language models; a model does not adapt to these."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metaglot.choices import OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
-from metaglot.families.language import CausalLm, MaskedLm, PermutationLm, of_language, perplexity
+from metaglot.families.language import CausalLm, MaskedLm, PermutationLm, SpanDenoising, of_language, perplexity
 from metaglot.seeds import generator
 from metaglot.types import VOCABULARY, Outputs, TaskInfo
 
@@ -168,6 +168,7 @@ def test_a_perplexity_is_a_finite_number():
 
 def test_the_dict_and_the_level():
     made = {"masked-lm": masked(), "causal-lm": CausalLm(0), "permutation-lm": PermutationLm(0, frozenset())}
+    made["span-denoising"] = SpanDenoising(0, 1, (2,))
     assert set(OBJECTIVES) == set(made)
     for name, objective in made.items():
         assert isinstance(objective, OBJECTIVES[name])

@@ -14,12 +14,12 @@ from metaglot.data.encode import Encoder
 from metaglot.data.fingerprint import fingerprint
 from metaglot.data.folders import root_of
 from metaglot.data.place import tokenizer_folder
-from metaglot.data.vocabulary import train_tokenizer
+from metaglot.data.vocabulary import train_tokenizer, with_sentinels
 from metaglot.errors import MetaglotError
 from metaglot.models.scratch import is_decoder, is_seq2seq, make_backbone
 from metaglot.models.tokenizer import load_tokenizer
 
-FORMAT = 2  # one more whenever the same settings give another model
+FORMAT = 3  # one more whenever the same settings give another model
 
 
 def scratch_model(settings: ScratchSettings, text: pa.Table | None, *, seed: int, progress: Progress) -> Path:
@@ -39,6 +39,8 @@ def scratch_model(settings: ScratchSettings, text: pa.Table | None, *, seed: int
     if not (folder / "config.json").is_file():
         if tokenizer is None:
             tokenizer = _trained_tokenizer(settings, cast("pa.Table", text), progress)
+        if is_seq2seq(settings.type):
+            tokenizer = with_sentinels(tokenizer)
         make_backbone(settings.type, settings.config, tokenizer, folder, seed=seed)
     return folder
 

@@ -94,7 +94,7 @@ def _held_out(recipe: Recipe, plain: kinds.Plain, text_source: TextSource) -> He
         return None
     if blocks is None:
         return None
-    objective = text_source.objective(masked=plain.masked, whole_words=plain.whole_words)
+    objective = text_source.objective(masked=plain.masked, whole_words=plain.whole_words, span=plain.span)
     return HeldOut(blocks, objective, plain.batch, recipe.validation.batches)
 
 
@@ -197,7 +197,7 @@ def _domain_text(context: _Context, task: kinds.DomainText) -> TaskDistribution:
 
 
 def _plain(context: _Context, task: kinds.Plain) -> TaskDistribution:
-    objective = context.text_source.objective(masked=task.masked, whole_words=task.whole_words)
+    objective = context.text_source.objective(masked=task.masked, whole_words=task.whole_words, span=task.span)
     return PlainText(context.text_source.blocks, objective, task.batch)
 
 

@@ -19,7 +19,7 @@ from metaglot.data.occurrences import WordIndex, continuations, index_words
 from metaglot.data.seen import Part
 from metaglot.data.sentences import Sentences, tokenise_sentences
 from metaglot.errors import MetaglotError
-from metaglot.families.language import CausalLm, MaskedLm, PermutationLm, objective_of
+from metaglot.families.language import CausalLm, MaskedLm, PermutationLm, SpanDenoising, objective_of
 from metaglot.models import Backbone
 from metaglot.tasks.masked import MaskedText
 
@@ -141,10 +141,18 @@ class TextSource:
         t = self.backbone.tokenizer
         return int(next(i for i in (t.mask_token_id, t.unk_token_id, t.eos_token_id, 0) if i is not None))
 
-    def objective(self, *, masked: float = 0.15, whole_words: bool = True) -> MaskedLm | CausalLm | PermutationLm:
-        """Return the language-model objective of the backbone: masked for an encoder, causal for a decoder."""
-        words = continuations(self.backbone.tokenizer) if whole_words and not self.backbone.learner.decoder else None
-        return objective_of(self.backbone, share=masked, continuation=words)
+    def objective(
+        self, *, masked: float = 0.15, whole_words: bool = True, span: float | None = None
+    ) -> MaskedLm | CausalLm | PermutationLm | SpanDenoising:
+        """Return the language-model objective of the backbone: masked for an encoder, causal for a decoder.
+
+        An encoder with a decoder has span denoising, and an XLNet permutation language modelling.
+        """
+        learner = self.backbone.learner
+        encodes = whole_words and not (learner.decoder or learner.seq2seq)
+        words = continuations(self.backbone.tokenizer) if encodes else None
+        length = self.settings.length
+        return objective_of(self.backbone, share=masked, continuation=words, span=span, length=length)
 
     def _pack(self, corpus: Corpus) -> Blocks:
         bar = self.progress.bar_of("packing text")

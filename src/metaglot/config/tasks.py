@@ -128,11 +128,15 @@ class DomainText(Weighted):
 
 
 class Plain(Weighted):
-    """The plain objective, without any adaptation: masked language modelling of an encoder, causal of a decoder."""
+    """The plain objective, without any adaptation: masked language modelling of an encoder, causal of a decoder.
+
+    An encoder with a decoder (T5, BART) learns by span denoising.
+    """
 
     kind: Literal["plain"] = "plain"
     batch: int = Field(default=16, ge=1, le=MOST)  # blocks of text
-    masked: float = Field(default=0.15, gt=0, lt=1)  # share of the tokens that a masked LM must find
+    masked: float = Field(default=0.15, gt=0, lt=1)  # share of the tokens that a masked LM must find, or a T5 write
+    span: float | None = Field(default=None, ge=1, le=MOST)  # tokens of a hidden part, on average (T5): 3 if absent
     whole_words: bool = True  # mask all tokens of a word, or none
     bound: float | None = Field(default=None, gt=0)  # nats; more of these episodes come while the loss is above it
 

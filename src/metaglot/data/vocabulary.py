@@ -21,6 +21,8 @@ END = "<|endoftext|>"
 PREFIX = "##"
 SMALLEST = {"wordpiece": 64, "bpe": 257}  # bpe: all bytes and END
 CHARACTERS = 0.4  # of a WordPiece vocabulary, the share that characters may take, those within words included
+SENTINEL = "<extra_id_{}>"  # stands for a part of a text that is to be written, as T5 calls it
+SENTINELS = 100
 LEAST = 2  # times that a pair is met before it becomes a token
 
 
@@ -44,6 +46,25 @@ def train_tokenizer(
     return (
         _wordpiece(texts, size, lowercase=lowercase) if kind == "wordpiece" else _bpe(texts, size, lowercase=lowercase)
     )
+
+
+def sentinels_of(tokenizer: Any) -> tuple[int, ...]:
+    """Return the tokens that stand for the first part to be written, the second one, … as far as there are any."""
+    vocabulary = cast("dict[str, int]", tokenizer.get_vocab())
+    found: list[int] = []
+    while (token := vocabulary.get(SENTINEL.format(len(found)))) is not None:
+        found.append(token)
+    return tuple(found)
+
+
+def with_sentinels(tokenizer: Any) -> Any:
+    """Return the tokenizer, which has SENTINELS sentinels from now on unless it had some."""
+    from tokenizers import AddedToken
+
+    if not sentinels_of(tokenizer):
+        names = (SENTINEL.format(n) for n in range(SENTINELS))
+        tokenizer.add_tokens([AddedToken(name, special=True, normalized=False) for name in names], special_tokens=True)
+    return tokenizer
 
 
 def _wordpiece(texts: Sequence[str], size: int, *, lowercase: bool) -> "PreTrainedTokenizerFast":

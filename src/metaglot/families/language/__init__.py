@@ -8,6 +8,7 @@ from metaglot.families.language.choice import objective_of
 from metaglot.families.language.judging import perplexity, with_perplexity
 from metaglot.families.language.masked_lm import MaskedLm
 from metaglot.families.language.permutation_lm import PermutationLm
+from metaglot.families.language.span_denoising import SpanDenoising
 from metaglot.types import TaskInfo
 
 
@@ -16,4 +17,13 @@ def of_language(infos: Sequence[TaskInfo]) -> bool:
     return any(FAMILIES.over_vocabulary(info.family) for info in infos)
 
 
-__all__ = ["CausalLm", "MaskedLm", "PermutationLm", "objective_of", "of_language", "perplexity", "with_perplexity"]
+__all__ = [
+    "CausalLm",
+    "MaskedLm",
+    "PermutationLm",
+    "SpanDenoising",
+    "objective_of",
+    "of_language",
+    "perplexity",
+    "with_perplexity",
+]
