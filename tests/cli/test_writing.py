@@ -102,3 +102,22 @@ def test_a_catalogue_is_learnt_from_and_filled(metaglot, folder, file, tmp_path)
     ):
         wrong = metaglot("predict", tmp_path / "m", *more)
         assert (wrong.code, why in wrong.err) == (2, True), wrong.err
+
+
+def test_words_are_judged_beside_baselines_and_refused_for_other_kinds(metaglot, folder, file, tmp_path):
+    asked = ("--shots", 2, "--draws", 1, "--queries", 4, "--efforts", "words", "--against", "copy", "--json")
+    said = metaglot("evaluate", folder, file, "--task", "generation", *asked, "--out", tmp_path / "r")
+    assert said.code == 0, said.err
+    assert {json.loads(line)["method"] for line in said.out.splitlines()} == {"ours-words", "copy", "prior"}
+    (tmp_path / "c.csv").write_text("text,label\n" + "".join(f"word {i},{'ab'[i % 2]}\n" for i in range(12)))
+    said = metaglot("evaluate", folder, tmp_path / "c.csv", *asked[:-3], "--against", "tfidf", "--out", tmp_path / "s")
+    assert "not judged: ours-words" in said.err
+
+
+def test_a_file_without_targets_is_told_of(metaglot, folder, tmp_path):
+    (tmp_path / "a.csv").write_text("source,target\na b,\nc d,\n")
+    said = metaglot("adapt", folder, tmp_path / "a.csv", "--task", "generation", "--out", tmp_path / "m")
+    assert (said.code, "no row has a target; fill the column" in said.err) == (2, True), said.err
+    (tmp_path / "a.po").write_text('msgid "a"\nmsgstr ""\n')
+    said = metaglot("adapt", folder, tmp_path / "a.po", "--task", "generation", "--out", tmp_path / "m")
+    assert (said.code, "no entry has a translation to learn from" in said.err) == (2, True), said.err

@@ -105,6 +105,55 @@ def test_what_is_no_catalogue_is_named(tmp_path):
     (tmp_path / "b.po").write_text('#, fuzzy\nmsgid "a"\nmsgstr "b"\n')
     with pytest.raises(MetaglotError, match="no entry that is not fuzzy"):
         read_table(tmp_path / "b.po", cells="texts")
+    (tmp_path / "c.po").write_text('msgid "a"\nmsgstr "b"\n\nmsgid "c\nmsgstr "d"\n')  # polib would leave it out
+    with pytest.raises(MetaglotError, match="line 4: not a text in quotation marks"):
+        read_table(tmp_path / "c.po", cells="texts")
+
+
+@needs_polib
+@pytest.mark.parametrize("form", ["as it is", "crlf", "latin-1", "utf-16", "mark", "template"])
+def test_only_what_is_translated_changes_whatever_the_file_is_written_in(tmp_path, form):
+    from metaglot.data.catalogues import filled, untranslated
+
+    more = '\n#, c-format\n#| msgid "old"\nmsgid "new"\nmsgstr ""\n\n#~ msgid'
+    text = PO.replace("sichern", "für").replace("\n#~ msgid", more)
+    raw = text.encode()
+    if form == "crlf":
+        raw = text.replace("\n", "\r\n").encode()
+    elif form == "latin-1":
+        raw = text.replace("UTF-8", "ISO-8859-1").encode("latin-1")
+    elif form == "utf-16":
+        raw = text.encode("utf-16")
+    elif form == "mark":
+        raw = b"\xef\xbb\xbf" + raw
+    elif form == "template":
+        raw = text.replace("UTF-8", "CHARSET").encode()
+    file = tmp_path / ("a.pot" if form == "template" else "a.po")
+    file.write_bytes(raw)
+    assert rows(file)[0] == ("Save %(name)s", "%(name)s für")
+    assert untranslated(file) == ["\nClose\n", "%d file", "%d files", "new"]
+    found = filled(file, ['Zu "\\', "%d Datei", "%d Dateien", "neu"], unsure=[False, False, False, True]).text
+    expected = text.replace('Close\\n"\nmsgstr ""', 'Close\\n"\nmsgstr ""\n"\\n"\n"Zu \\"\\\\\\n"')
+    expected = expected.replace('msgstr[0] ""\nmsgstr[1] ""', 'msgstr[0] "%d Datei"\nmsgstr[1] "%d Dateien"')
+    expected = expected.replace("#, c-format", "#, fuzzy, c-format").replace('"new"\nmsgstr ""', '"new"\nmsgstr "neu"')
+    assert found == (expected.replace("\n", "\r\n") if form == "crlf" else expected)
+
+
+@needs_polib
+def test_two_catalogues_stand_beside_each_other_by_context_and_form(tmp_path):
+    from metaglot.data.catalogues import beside
+
+    (tmp_path / "own.po").write_text(
+        'msgctxt "a"\nmsgid "x"\nmsgstr "own a"\n\nmsgctxt "b"\nmsgid "x"\nmsgstr ""\n\n'
+        'msgid "%d y"\nmsgid_plural "%d ys"\nmsgstr[0] ""\nmsgstr[1] ""\nmsgstr[2] ""\n\nmsgid "z"\nmsgstr "own z"\n'
+    )
+    (tmp_path / "near.po").write_text(
+        'msgctxt "b"\nmsgid "x"\nmsgstr "near b"\n\nmsgctxt "a"\nmsgid "x"\nmsgstr "near a"\n\n'
+        'msgid "%d y"\nmsgid_plural "%d ys"\nmsgstr[0] "%d near"\n\n#, fuzzy\nmsgid "z"\nmsgstr "near z"\n'
+    )
+    found = beside(tmp_path / "own.po", tmp_path / "near.po")
+    assert found.known == [("near a", "own a")]
+    assert found.open == ["near b", "%d near", "%d near"]
 
 
 def test_other_kinds_do_not_read_translations(po, tmp_path):
@@ -118,7 +167,9 @@ def test_a_memory_has_the_language_of_its_header_as_source(tmp_path):
     (tmp_path / "a.tmx").write_text(TMX)
     assert rows(tmp_path / "a.tmx") == [("a house", "ein Haus")]
     assert rows(tmp_path / "a.tmx", text="de", label="en") == [("ein Haus", "a house")]
-    assert rows(tmp_path / "a.tmx", label="en") == [("ein Haus", "a house")]
+    assert rows(tmp_path / "a.tmx", label="EN") == [("ein Haus", "a house")]
+    (tmp_path / "b.tmx").write_text(TMX.replace('xml:lang="de"', 'xml:lang="DE"').replace("alone", "a", 1))
+    assert rows(tmp_path / "b.tmx") == [("a house", "ein Haus")]  # codes differ in no letter but its case
     assert "1 units lack en or de" in table_notes(read_table(tmp_path / "a.tmx", cells="texts"))[0]
     with pytest.raises(MetaglotError, match="no language 'fr'; it has de, en"):
         rows(tmp_path / "a.tmx", text="fr")

@@ -77,7 +77,7 @@ def test_what_a_program_fills_in_stays():
 
 def test_nothing_is_made_of_nothing():
     lexicon = lexicon_of([], [])
-    assert lexicon.write("") == ("", 1.0)
+    assert lexicon.write("") == ("", 1.0, 1.0)
     assert lexicon.write("Remove!").text == "Remove!"
     assert lexicon_of(["", "…"], ["a", "b"]).words == {}
 

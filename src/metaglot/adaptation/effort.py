@@ -189,11 +189,14 @@ WRITING_EFFORTS: dict[str, Effort] = {
 }
 """By name, where texts are written: `instant` takes no step, and shows the nearest examples before each source."""
 
+BY_WORDS = Effort(0, head=WORDS)
+"""The effort `words`."""
+
 
 def efforts_of(family: AnyFamily) -> Mapping[str, Effort]:
     """Return the efforts of a kind of task, by name."""
     if family.writes is not None:
-        return {**WRITING_EFFORTS, WORDS: Effort(0, head=WORDS)}
+        return {**WRITING_EFFORTS, WORDS: BY_WORDS}
     rate = 1.0 if family.shared is None else family.shared.rate
     return {name: replace(one, lr=rate * one.lr, head_lr=rate * one.head_lr) for name, one in EFFORTS.items()}
 

@@ -18,6 +18,7 @@ from metaglot.cli.data import app as data
 from metaglot.cli.demo import demo
 from metaglot.cli.edit import edit
 from metaglot.cli.evaluate import evaluate
+from metaglot.cli.localise import localise
 from metaglot.cli.predict import predict
 from metaglot.cli.pretrain import pretrain
 from metaglot.cli.report import report
@@ -37,7 +38,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
-COMMANDS = (demo, pretrain, adapt, predict, chat, edit, evaluate, compare, bench, reproduce, average, shrink, report)
+COMMANDS = (
+    demo,
+    pretrain,
+    adapt,
+    predict,
+    chat,
+    localise,
+    edit,
+    evaluate,
+    compare,
+    bench,
+    reproduce,
+    average,
+    shrink,
+    report,
+)
 for command in COMMANDS:
     app.command(command.__name__, cls=Command)(command)
 app.command("algorithms", cls=Command)(algorithms)

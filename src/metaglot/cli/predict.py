@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, Json
+from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, FuzzyBelow, Json
 from metaglot.cli.shared.predicting import Prediction, Question, standard_input_lines, with_language_note
+from metaglot.cli.shared.prediction_lines import print_prediction
 from metaglot.cli.shared.predictions_file import check_out, is_text, parse_new_columns, with_new_columns, write_out
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import (
@@ -22,7 +23,7 @@ from metaglot.cli.shared.texts import (
     texts_of,
 )
 from metaglot.data.examples import Inputs
-from metaglot.errors import MetaglotError, printable
+from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
     from metaglot.adaptation.fit import Fit
@@ -58,6 +59,7 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    fuzzy_below: FuzzyBelow = None,
     precision: AdaptedPrecision = "auto",
     device: DeviceOption = "auto",
     columns: Columns = None,
@@ -101,8 +103,11 @@ def predict(
         from metaglot.cli.shared.catalogue import check_catalogue, fill_catalogue
 
         check_catalogue(folder, file, out, columns=columns, new_columns=new_columns, force=force)
-        fill_catalogue(_question(request), file or Path(), out, encoding, quiet=quiet, as_json=as_json)
+        options = {"quiet": quiet, "as_json": as_json}
+        fill_catalogue(_question(request), file or Path(), out, encoding, fuzzy_below=fuzzy_below, **options)
         return
+    if fuzzy_below is not None:
+        raise MetaglotError("--fuzzy-below has no use: it is for a catalogue, --out FILE.po")
     if out is not None:
         _check_out(out, file, explain=explain, force=force)
         names = parse_new_columns(new_columns)
@@ -121,7 +126,7 @@ def predict(
     question = _question(request)
     predictions = _predictions(question, inputs, quiet=quiet or as_json, no_notes=quiet)
     for row, prediction in zip(inputs.rows(), predictions, strict=True):
-        _print_prediction(row, prediction, question, as_json=as_json)
+        print_prediction(row, prediction, question, as_json=as_json)
 
 
 class Request(NamedTuple):
@@ -190,7 +195,7 @@ def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
             length = f"some texts are longer than {encoder.max_length} tokens"
             tell(f"note: {length}; the rest of them is not read", err=True)
         for text, prediction in zip(texts, question.predictions(Inputs.of(texts)), strict=True):
-            _print_prediction((text, None), prediction, question, as_json=as_json)
+            print_prediction((text, None), prediction, question, as_json=as_json)
 
 
 def _check_out(out: Path, file: Path | None, *, explain: bool, force: bool) -> None:
@@ -255,46 +260,3 @@ def _probability_cell(probability: float | list[float] | None, *, text: bool) ->
     if isinstance(probability, list):
         return SEPARATOR.join(f"{value:.6g}" for value in probability) if text else probability
     return None if probability is None else round(probability, 6)
-
-
-def _print_prediction(
-    row: tuple[str, str | None], prediction: Prediction, question: Question, *, as_json: bool
-) -> None:
-    from metaglot.data.label_lists import SEPARATOR
-
-    if as_json:
-        tell_json(_json(row, prediction, probable=question.probable, writes=question.writes))
-    elif prediction.blank:
-        tell("")
-    else:
-        probability = prediction.probability
-        values = probability if isinstance(probability, list) else [] if probability is None else [probability]
-        column = [] if probability is None else [SEPARATOR.join(f"{value:.3f}" for value in values)]
-        tell("\t".join([_on_one_line(prediction.text), *column, _on_one_line(question.shown_text(*row))]))
-        for evidence in () if prediction.explanation is None else prediction.explanation.evidence:
-            tell(f"\t{evidence.weight:+.2f}\t{_evidence_text(evidence)}")
-
-
-def _json(row: tuple[str, str | None], prediction: Prediction, *, probable: bool, writes: bool) -> dict[str, Any]:
-    text, second = row
-    second_text = {} if second is None else {"text_pair": second}
-    record: dict[str, Any] = {"text": text, **second_text, "label": prediction.label}
-    if writes:
-        record["probability"] = prediction.probability
-    elif probable:
-        record["probabilities"] = prediction.probabilities
-    record |= {} if prediction.in_scope is None else {"in_scope": round(prediction.in_scope, 6)}
-    if prediction.explanation is not None:
-        record["why"] = [evidence._asdict() for evidence in prediction.explanation.evidence]
-    return record
-
-
-def _on_one_line(text: str) -> str:
-    """Return a text without line breaks and tabs, so that it stays one field of one line."""
-    return printable(" ".join(text.split()))
-
-
-def _evidence_text(evidence: Any) -> str:
-    source = "name" if evidence.number is None else f"example {evidence.number + 1}"
-    text = f": {' '.join(evidence.text.split())}" if evidence.text else ""
-    return _on_one_line(f"{evidence.label} ({source}){text}")

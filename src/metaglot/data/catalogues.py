@@ -3,18 +3,19 @@
 An entry gives an example; one with plural forms gives two, the singular with the first form and the plural with the
 last.  Fuzzy entries, which a person is to look at, and obsolete ones are left out.  A translation that is written into
 a catalogue keeps line breaks at the edges of its source; where its placeholders are others than those of the source,
-the entry is marked fuzzy.  https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html
+the entry is marked fuzzy.  Of two catalogues of
+one program, a near language's and one's own, the texts stand beside each other by their contexts and msgids.  https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from metaglot.data.catalogue_text import Change, catalogue_text, changed
 from metaglot.data.columns import Pick, Raw
 from metaglot.data.placeholders import keeps_placeholders, placeholders_in
-from metaglot.data.textfiles import decode
 from metaglot.errors import MetaglotError
 
 
@@ -32,7 +33,19 @@ class Filled(NamedTuple):
 
     text: str
     written: int  # entries that were translated
-    fuzzy: int  # of these, those whose placeholders are not kept
+    fuzzy: int  # of these, those whose placeholders are not kept, and those that are not sure
+
+    def summary(self) -> str:
+        """Return how many entries were translated, and how many of them a person is to look at."""
+        marked = f"; {self.fuzzy} of them are marked fuzzy: unsure, with other placeholders, or with more plural forms"
+        return f"{self.written} entries translated{marked if self.fuzzy else ''}"
+
+
+class Beside(NamedTuple):
+    """Two catalogues of one program: what both have, and what one's own lacks."""
+
+    known: list[tuple[str, str]]  # a text in the near language and in one's own
+    open: list[str | None]  # in the near language, of each text of `untranslated`; None where it has none
 
 
 def read_po(path: Path, pick: Pick) -> Raw:
@@ -41,7 +54,7 @@ def read_po(path: Path, pick: Pick) -> Raw:
         raise MetaglotError(
             f"{path}: a catalogue of translations, which the task generation learns: --task generation."
         )
-    catalogue = _catalogue(path, decode(path, pick.encoding))
+    catalogue = _catalogue(path, catalogue_text(path, pick.encoding))
     parts = [part for entry in catalogue if _is_sure(entry) for part in _parts(entry)]
     if not parts:
         raise MetaglotError(f"{path}, line 1: no entry that is not fuzzy or obsolete.")
@@ -60,28 +73,85 @@ def read_po(path: Path, pick: Pick) -> Raw:
 
 def untranslated(path: Path, encoding: str | None = None) -> list[str]:
     """Return the sources of a catalogue that have no translation, in their order; fuzzy entries have one."""
-    return [part.source for part in _open_parts(_catalogue(path, decode(path, encoding)))]
+    return [part.source for part in _open_parts(_catalogue(path, catalogue_text(path, encoding)))]
 
 
-def filled(path: Path, translations: Sequence[str], encoding: str | None = None) -> Filled:
-    """Return the catalogue with a translation for each of `untranslated`."""
-    catalogue = _catalogue(path, decode(path, encoding))
-    written: dict[int, bool] = {}  # by entry, whether it is to be looked at
-    for part, text in zip(_open_parts(catalogue), translations, strict=True):
-        if not text.strip():
+def beside(own: Path, near: Path, encoding: str | None = None) -> Beside:
+    """Return the texts of two catalogues beside each other; an entry that one of them lacks is left out."""
+    theirs = {_key(part): part.target for part in _sure_parts(near, encoding) if part.target}
+    singular = {key[:3]: target for key, target in theirs.items()}  # the one form of a language without plurals
+
+    def text_of(part: Part) -> str | None:
+        return theirs.get(_key(part)) or singular.get(_key(part)[:3])
+
+    both = [(text_of(part), part.target) for part in _sure_parts(own, encoding)]
+    lacking = _open_parts(_catalogue(own, catalogue_text(own, encoding)))
+    return Beside([(text, target) for text, target in both if text and target], [text_of(part) for part in lacking])
+
+
+def _sure_parts(path: Path, encoding: str | None) -> list[Part]:
+    catalogue = _catalogue(path, catalogue_text(path, encoding))
+    return [part for entry in catalogue if _is_sure(entry) for part in _parts(entry)]
+
+
+def _key(part: Part) -> tuple[str | None, str, str, bool]:
+    entry = part.entry
+    return entry.msgctxt, entry.msgid, entry.msgid_plural, part.source == entry.msgid
+
+
+def filled(
+    path: Path, translations: Sequence[str], encoding: str | None = None, *, unsure: Sequence[bool] = ()
+) -> Filled:
+    """Return the catalogue with a translation for each of `untranslated`, to be written as UTF-8.
+
+    Those that are `unsure` are marked fuzzy.
+    """
+    text = catalogue_text(path, encoding)
+    catalogue = _catalogue(path, text)
+    written: dict[int, Change] = {}  # by the number of the entry
+    numbers = {id(entry): i for i, entry in enumerate(e for e in catalogue if e.msgid and not e.obsolete)}
+    doubts = unsure or [False] * len(translations)
+    for part, text_written, doubt in zip(_open_parts(catalogue), translations, doubts, strict=True):
+        if not text_written.strip():
             continue
-        target = _with_edges(part.source, text)
+        target = _with_edges(part.source, text_written)
         sources = [part.entry.msgid, part.entry.msgid_plural] if part.forms else [part.source]
-        doubtful = not any(keeps_placeholders(source, target) for source in sources) or len(part.forms) > 1
-        if part.forms:
-            part.entry.msgstr_plural |= dict.fromkeys(part.forms, target)
-        else:
-            part.entry.msgstr = target
-        written[id(part.entry)] = written.get(id(part.entry), False) or doubtful
-    for entry in catalogue:
-        if written.get(id(entry), False) and "fuzzy" not in entry.flags:
+        fuzzy = doubt or len(part.forms) > 1 or not any(keeps_placeholders(source, target) for source in sources)
+        number = numbers[id(part.entry)]
+        before = written.get(number, Change({}, fuzzy=False))
+        targets: dict[int | None, str] = dict.fromkeys(part.forms or (None,), target)
+        written[number] = Change({**before.targets, **targets}, fuzzy=before.fuzzy or fuzzy)
+    return Filled(_put(path, text, catalogue, written), len(written), sum(one.fuzzy for one in written.values()))
+
+
+def _put(path: Path, text: str, catalogue: Any, written: Mapping[int, Change]) -> str:
+    """Return the catalogue with changes: in the text that it has, or as polib writes it where that is read otherwise.
+
+    The first needs that both count the same entries, so that what came of it is read again and compared.
+    """
+    entries = [entry for entry in catalogue if entry.msgid and not entry.obsolete]
+    for number, change in written.items():
+        entry = entries[number]
+        for form, target in change.targets.items():
+            if form is None:
+                entry.msgstr = target
+            else:
+                entry.msgstr_plural[form] = target
+        if change.fuzzy and "fuzzy" not in entry.flags:
             entry.flags.append("fuzzy")
-    return Filled(str(catalogue), len(written), sum(written.values()))
+    in_place = changed(text, written)
+    if _content(_catalogue(path, in_place)) == _content(catalogue):
+        return in_place
+    if catalogue.metadata:
+        kind = catalogue.metadata.get("Content-Type", "text/plain")
+        catalogue.metadata["Content-Type"] = f"{kind.partition(';')[0]}; charset=UTF-8"
+    return str(catalogue)
+
+
+def _content(catalogue: Any) -> list[tuple[object, ...]]:
+    return [
+        (e.msgctxt, e.msgid, e.msgid_plural, e.msgstr, e.msgstr_plural, set(e.flags), e.obsolete) for e in catalogue
+    ]
 
 
 def _catalogue(path: Path, text: str) -> Any:

@@ -60,7 +60,7 @@ def _unit(element: ElementTree.Element) -> dict[str, str]:
     """Return the text of each language of a unit, the first one where there are several."""
     found: dict[str, str] = {}
     for variant in element:
-        language = variant.get(LANG) or variant.get("lang") or ""
+        language = (variant.get(LANG) or variant.get("lang") or "").lower()  # case says nothing (RFC 5646)
         segment = next((one for one in variant if _name(one) == "seg"), None)
         text = "" if segment is None else _text(segment)
         if _name(variant) == "tuv" and language and text.strip():
@@ -77,7 +77,7 @@ def _text(element: ElementTree.Element) -> str:
 
 def _languages(path: Path, units: list[dict[str, str]], pick: Pick, stated: str) -> tuple[str, str]:
     known = list(dict.fromkeys(language for unit in units for language in unit))
-    named = [pick.mapping.get(role, "") for role in ("text", "label")]
+    named = [pick.mapping.get(role, "").lower() for role in ("text", "label")]
     for language in filter(None, named):
         if language not in known:
             raise MetaglotError(f"{path}: no language {language!r}; it has {', '.join(known[:SHOWN])}.")

@@ -4,6 +4,8 @@ import pyarrow as pa
 
 from metaglot.data.columns import near_name
 from metaglot.data.form import form_of
+from metaglot.data.labels import table_notes
+from metaglot.data.written_columns import NO_TARGET
 
 SPAN_COLUMNS = ("spans", "entities")
 
@@ -17,5 +19,9 @@ def no_labels(table: pa.Table) -> str:
             f"no row has a span in the column {empty!r}; give examples with spans, such as "
             '[{"start": 0, "end": 3, "label": "PER"}], or name the column of labels: --columns label=COLUMN'
         )
+    if "msgstr" in columns:
+        return "no entry has a translation to learn from (fuzzy ones do not count); translate some first"
+    if any(note.endswith(NO_TARGET) for note in table_notes(table)):
+        return f"{NO_TARGET}; fill the column of targets, or name another: --columns label=COLUMN"
     listing = f"; it has {', '.join(map(repr, columns))}" if columns else ""
     return f"no column called label{near_name('label', columns)}{listing}; name it: --columns label=COLUMN"

@@ -42,6 +42,7 @@ ALIASES = {
     ".tab": ".tsv",
     ".pq": ".parquet",
     ".text": ".txt",
+    ".pot": ".po",
     **dict.fromkeys((".iob", ".iob2", ".bio"), ".conll"),
 }
 SPLITS = ("train", "valid", "validation", "val", "dev", "test")

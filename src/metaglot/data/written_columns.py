@@ -22,6 +22,8 @@ WRITING = "generation"
 """The kind of task that writes, as `choices.FAMILIES` names it."""
 WRITTEN_ROLES = ("messages",)
 """The column that is read where texts are written, beside the canonical ones."""
+NO_TARGET = "no row has a target"
+"""The note on a file whose column of targets is empty."""
 _PAIRS = (
     ("source", "target"),
     ("src", "tgt"),
@@ -86,7 +88,8 @@ def read_written(columns: Mapping[str, Values], where: Where) -> FoundTexts:
         return FoundTexts(rest)
     found = [_target(value, where(row)) for row, value in enumerate(_listed(columns["label"]))]
     missing = sum(one is None for one in found)
-    notes = (f"{missing} rows have no target",) if missing and missing < len(found) else ()
+    untold = NO_TARGET if missing == len(found) else f"{missing} rows have no target"
+    notes = (untold,) if missing else ()
     return FoundTexts(rest, found if missing < len(found) else None, notes)
 
 

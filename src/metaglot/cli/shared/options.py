@@ -80,6 +80,16 @@ RunToMake = Annotated[Path, typer.Option(help="The new folder.", show_default=Fa
 ReplaceRun = Annotated[bool, typer.Option("--force", help="Replace an existing shrunk or averaged run.")]
 
 # Printed output
+FuzzyBelow = Annotated[
+    float | None,
+    typer.Option(
+        help="Of a catalogue: translations with a lower probability are marked fuzzy, so that no program shows them "
+        "before a person has looked (0.5 if absent).",
+        show_default=False,
+        min=0.0,
+        max=1.0,
+    ),
+]
 ErrorsOnly = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Silent = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]

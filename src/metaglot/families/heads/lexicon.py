@@ -32,10 +32,11 @@ READ_BY_PROGRAMS = re.compile(r"</?\w[^<>]*>|&\w+;|\w+://\S+")
 
 
 class Written(NamedTuple):
-    """A text in the other language, and the mean chance of its words."""
+    """A text in the other language, and how sure its words are."""
 
     text: str
-    chance: float
+    chance: float  # the mean over its words
+    least: float = 1.0  # that of the word that is least sure
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ class Lexicon:
             written += text[done:begin], cased(self.words[word] if known else self.spelling.word(word), found)
             chances.append(self.chances[word] if known else SPELT)
             done = end
-        return Written("".join([*written, text[done:]]), float(np.mean(chances)) if chances else 1.0)
+        return Written(
+            "".join([*written, text[done:]]), float(np.mean(chances)) if chances else 1.0, min(chances, default=1.0)
+        )
 
 
 def lexicon_of(sources: Sequence[str], targets: Sequence[str]) -> Lexicon:
