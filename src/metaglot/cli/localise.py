@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from metaglot.cli.shared.options import Encoding, ErrorsOnly, FuzzyBelow, Json
+from metaglot.cli.shared.options import Encoding, ErrorsOnly, FuzzyBelow, Json, ReplaceFile
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import MetaglotError
 
@@ -24,7 +24,7 @@ def localise(
     out: Annotated[Path, typer.Option(help="The .po file to write.")],
     fuzzy_below: FuzzyBelow = None,
     encoding: Encoding = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
+    force: ReplaceFile = False,
     quiet: ErrorsOnly = False,
     as_json: Json = False,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, FuzzyBelow, Json
+from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, FuzzyBelow, Json, ReplaceFile
 from metaglot.cli.shared.predicting import Prediction, Question, standard_input_lines, with_language_note
 from metaglot.cli.shared.prediction_lines import print_prediction
 from metaglot.cli.shared.predictions_file import check_out, is_text, parse_new_columns, with_new_columns, write_out
@@ -47,7 +47,7 @@ def predict(
     new_columns: Annotated[
         str | None, typer.Option(help="Other names for the new columns: label=predicted,probability=chance.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")] = False,
+    force: ReplaceFile = False,
     unknown: Annotated[
         str | None, typer.Option(help="The label for texts that are probably of none of the classes, e.g. unknown.")
     ] = None,

@@ -90,6 +90,7 @@ FuzzyBelow = Annotated[
         max=1.0,
     ),
 ]
+ReplaceFile = Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")]
 ErrorsOnly = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Silent = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
