@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.serving.servers import Server, running
 
+from metaglot.adaptation import Model, load_model
 from metaglot.serving.store.store import Store, open_store
 
 
@@ -81,3 +83,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     with open_store(tmp_path / "store", url) as opened:
         opened.recover()
         yield opened
+
+
+@pytest.fixture(scope="session")
+def model(tiny: str) -> Model:
+    return load_model(tiny)
+
+
+@pytest.fixture(scope="session")
+def server(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that several tests share, each with tenants of its own."""
+    with running(model, tmp_path_factory.mktemp("server") / "store") as own:
+        yield own

@@ -23,6 +23,7 @@ from metaglot.cli.predict import predict
 from metaglot.cli.pretrain import pretrain
 from metaglot.cli.report import report
 from metaglot.cli.reproduce import reproduce
+from metaglot.cli.serve import app as serve
 from metaglot.cli.shared.usage import WIDTH, Command, SafeGroup
 from metaglot.cli.shrink import shrink
 from metaglot.errors import MetaglotError, printable
@@ -59,6 +60,7 @@ for command in COMMANDS:
 app.command("algorithms", cls=Command)(algorithms)
 app.command("check-gradient", cls=Command)(check_gradient)
 app.add_typer(data, name="data")
+app.add_typer(serve, name="serve")
 
 
 def _version(value: bool) -> None:

@@ -1,0 +1,1 @@
+"""HTTP: routers by resource, one form of errors, and the guard that every request passes."""

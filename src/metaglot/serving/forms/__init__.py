@@ -1,0 +1,1 @@
+"""The bodies of requests and answers, which server and client share; imports neither of them, and no torch."""

@@ -1,0 +1,121 @@
+"""A server from its parts: model, store, worker, application."""
+
+import ipaddress
+import logging
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from metaglot.adaptation import Model
+from metaglot.errors import MetaglotError
+from metaglot.serving.answering import Direct
+from metaglot.serving.api.app import make_app
+from metaglot.serving.api.context import Context
+from metaglot.serving.api.logs import set_up
+from metaglot.serving.api.meters import Meters
+from metaglot.serving.jobs.dispatcher import Dispatcher
+from metaglot.serving.jobs.work import Worker
+from metaglot.serving.limits import Limits
+from metaglot.serving.store import tokens
+from metaglot.serving.store.store import Store, open_store
+
+LOG = logging.getLogger("metaglot.serving")
+BACKLOG = 1024
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+@contextmanager
+def serving(
+    model: Model, store: Store, worker: Worker, *, limits: Limits = Limits(), local: bool = True
+) -> Generator[Context]:
+    """Give the parts of a server that runs; at the end of the block the worker has ended.
+
+    Raises MetaglotError where the store is another model's, and where an address that others reach has no token.
+    """
+    check_tokens(store, local=local)
+    store.belong(model.name, model.fingerprint())
+    found = store.recover()
+    if any(found):
+        LOG.info("recovered", extra=found._asdict())
+    meters = Meters()
+    dispatcher = Dispatcher(store, worker, seconds=limits.job_seconds, finished=meters.job)
+    dispatcher.start()
+    try:
+        yield Context(store, dispatcher, Direct(model, store.weights), limits, model.name, open=local, meters=meters)
+    finally:
+        dispatcher.close()
+
+
+def check_tokens(store: Store, *, local: bool) -> None:
+    """Raise MetaglotError where others would reach a server that has no token."""
+    if local:
+        return
+    with store.database.read() as session:
+        if not tokens.any_active(session):
+            raise MetaglotError(
+                "--host: an address that others reach needs a token; make one first with `metaglot serve token add "
+                "TENANT`, or leave --host out"
+            )
+
+
+def serve(
+    model: Model,
+    worker: Callable[[], Worker],
+    *,
+    folder: Path,
+    database: str | None = None,
+    address: Address = Address(),
+    limits: Limits = Limits(),
+    begun: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until an interrupt or SIGTERM; `begun` is called once requests are answered."""
+    set_up()
+    with (
+        open_store(folder, database) as store,
+        serving(model, store, worker(), limits=limits, local=address.local) as context,
+    ):
+        settings = uvicorn.Config(
+            make_app(context),
+            host=address.host,
+            port=address.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=30,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        _Server(settings, begun).run()
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it has begun."""
+
+    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._begun = begun
+
+    async def startup(self, sockets: "list[object] | None" = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Listen."""
+        await super().startup(sockets)  # pyright: ignore[reportArgumentType]
+        if self.started:
+            self._begun()
