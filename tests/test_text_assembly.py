@@ -74,7 +74,7 @@ def test_documents_are_kept_aside_only_to_measure_perplexity(assembled):
     made, said = assembled(documents=2, tasks=["plain"])
     assert sum(len(part.rows) for part in made.texts) == 150
     assert made.plan.text is not None
-    assert "kept aside to measure perplexity: 150 of 300 texts (text.held_out)" in said
+    assert "kept aside to be judged on: 150 of 300 texts (text.held_out)" in said
 
 
 def test_a_text_of_one_document(assembled):
@@ -87,7 +87,7 @@ def test_a_text_of_one_document(assembled):
 def test_too_little_kept_aside_costs_the_measurement_and_not_the_run(assembled):
     made, said = assembled(documents=300, domains=100, length=24, tasks=["plain"])
     assert made.plan.text is None
-    assert any(line.startswith("perplexity is not measured on the held-out documents") for line in said)
+    assert any(line.startswith("nothing is measured on the held-out documents") for line in said)
 
 
 def test_a_kind_that_begins_with_no_weight_is_counted_among_the_episodes(assembled):

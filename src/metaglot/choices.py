@@ -70,6 +70,10 @@ class Kinds(Choices[Any]):
 
     def over_vocabulary(self, name: str) -> bool:
         """Whether the language-model head scores the task: texts are written, or it is language modelling."""
+        return self.headless(name) and name not in COMPARING
+
+    def headless(self, name: str) -> bool:
+        """Whether tasks of a kind have no output layer of their own; imports nothing."""
         return name in OBJECTIVES or (name in self.kinds and self.kinds[name].writes)
 
 
@@ -127,9 +131,13 @@ OBJECTIVES: Choices[Any] = Choices(
         "causal-lm": "metaglot.families.language.causal_lm:CausalLm",
         "permutation-lm": "metaglot.families.language.permutation_lm:PermutationLm",
         "span-denoising": "metaglot.families.language.span_denoising:SpanDenoising",
+        "simcse": "metaglot.families.language.simcse:SimCse",
     }
 )
-"""The objectives of language models; a model does not adapt to these."""
+"""The objectives of raw text; a model does not adapt to these."""
+
+COMPARING = ("simcse",)
+"""The objectives that compare the features of texts, without the language-model head."""
 
 ALGORITHMS: Choices[Any] = Choices(
     {

@@ -41,6 +41,7 @@ class Outputs(NamedTuple):
 
 
 VOCABULARY = "vocabulary"  # the level of tasks that the learner's own language-model head scores
+FEATURES = "features"  # the level of tasks that compare the features of texts, without any output layer
 
 
 Targets = Literal["class", "labels", "numbers"]
@@ -50,14 +51,15 @@ Targets = Literal["class", "labels", "numbers"]
 class HeadSpec(NamedTuple):
     """The output layer that a task needs: a linear map from `inputs` features to `outputs` scores.
 
-    At the level "vocabulary" there is none to make: the learner's language-model head scores all tokens.  Where outputs
-    mean the same in every task, such as the first token of an answer, `shared` is the name of the head that all these
-    tasks begin from; it is meta-learnt (`models/heads/shared.py`).
+    At the level "vocabulary" there is none to make: the learner's language-model head scores all tokens; nor is there
+    at the level "features".  Where outputs mean the same in every task, such as the first token of an answer, `shared`
+    is the name of the head that all these tasks begin from; it is meta-learnt (`models/heads/shared.py`).
     """
 
     inputs: int
     outputs: int  # 0 at the level "vocabulary": as many as the learner has tokens
-    level: str = "pooled"  # "pooled" (a text), "token" (each token), or "vocabulary" (each token, over all tokens)
+    # "pooled" (a text), "token" (each token), "vocabulary" (each token, over all tokens), "features" (a text, no layer)
+    level: str = "pooled"
     targets: Targets = "class"
     shared: str = ""  # the head `shared.<name>.*` that is meta-learnt; empty where each task begins a head of its own
     begin: tuple[float, ...] = ()  # the weights of the first features of a shared head before it is learnt; then zeros
@@ -262,6 +264,11 @@ class Problem:
     def over_vocabulary(self) -> bool:
         """Whether the learner's own language-model head scores the task."""
         return self.head_spec.level == VOCABULARY
+
+    @property
+    def headless(self) -> bool:
+        """Whether the task has no output layer of its own to be made."""
+        return self.head_spec.level in (VOCABULARY, FEATURES)
 
     def outputs(self, params: Params, batch: Batch, *, seed: int | None = None) -> Outputs:
         """Return the learner's outputs with the task's scores as `logits`."""

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaglot.choices import OBJECTIVES
+from metaglot.choices import COMPARING, OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
-from metaglot.families.language import CausalLm, MaskedLm, PermutationLm, SpanDenoising, of_language, perplexity
+from metaglot.families.language import CausalLm, MaskedLm, PermutationLm, SimCse, SpanDenoising, of_language, perplexity
 from metaglot.seeds import generator
-from metaglot.types import VOCABULARY, Outputs, TaskInfo
+from metaglot.types import FEATURES, VOCABULARY, Outputs, TaskInfo
 
 SIZE, MASK, SPECIAL = 60, 3, frozenset({0, 1, 2, 3, 17})
 GOES_ON = np.arange(SIZE) >= 40  # these tokens go on a word
@@ -168,11 +168,11 @@ def test_a_perplexity_is_a_finite_number():
 
 def test_the_dict_and_the_level():
     made = {"masked-lm": masked(), "causal-lm": CausalLm(0), "permutation-lm": PermutationLm(0, frozenset())}
-    made["span-denoising"] = SpanDenoising(0, 1, (2,))
+    made |= {"span-denoising": SpanDenoising(0, 1, (2,)), "simcse": SimCse(0)}
     assert set(OBJECTIVES) == set(made)
     for name, objective in made.items():
         assert isinstance(objective, OBJECTIVES[name])
         assert objective.name == name
-        assert objective.head_spec(TASK, 16).level == VOCABULARY
+        assert objective.head_spec(TASK, 16).level == (FEATURES if name in COMPARING else VOCABULARY)
     assert of_language([TASK, TaskInfo("text", "text", (), (), family="causal-lm")])
-    assert not of_language([TASK])
+    assert not of_language([TASK, TaskInfo("text", "text", (), (), family="simcse")])

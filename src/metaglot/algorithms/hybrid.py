@@ -71,7 +71,7 @@ def plain_gradient(problem: Problem, meta: Params, batch: Batch, *, seed: int | 
 
     Raises MetaglotError for a task that needs a head of its own, which there is no support set to make from.
     """
-    if not problem.over_vocabulary:
+    if not problem.headless:
         raise MetaglotError(f"{problem.task.name}: an episode without a support set, and no language modelling")
     leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
     logits = problem.logits(leaves, batch, seed=seed)

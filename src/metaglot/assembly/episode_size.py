@@ -1,5 +1,6 @@
 """The size of the largest episode of a recipe, by which an estimator is chosen."""
 
+from metaglot.assembly.kinds import PLAIN
 from metaglot.config import Recipe
 from metaglot.config.tasks import DomainText, EpisodeSettings, TaskSettings
 from metaglot.training.need import EpisodeSize
@@ -7,7 +8,7 @@ from metaglot.training.need import EpisodeSize
 
 def episode_size(recipe: Recipe) -> EpisodeSize:
     """Return the size of the largest episode with a support set that a recipe allows, over its kinds of tasks."""
-    sizes = [_of_kind(task, recipe) for task in recipe.tasks if task.kind != "plain"]
+    sizes = [_of_kind(task, recipe) for task in recipe.tasks if task.kind not in PLAIN]
     return EpisodeSize(*map(max, zip(*(sizes or [_of_labels(recipe.episodes, recipe)]), strict=True)))
 
 

@@ -73,7 +73,7 @@ def assemble(
     supervised = SupervisedTasks(train, objective, shape, recipe.data.mixture, weights) if train else None
     if note := size_note(train, shape):
         say(f"episodes: {note}")
-    tasks = tasks_of(recipe, supervised, _text_source(recipe, text, backbone, progress))
+    tasks = tasks_of(recipe, supervised, _text_source(recipe, text, backbone, progress), dropout=has_dropout(algorithm))
     choice = _choice(recipe, algorithm, backbone, tasks, run)
     if choice.note:
         say(choice.note)

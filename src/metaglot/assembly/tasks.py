@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from metaglot.assembly.comparing import simcse, simcse_held_out
+from metaglot.assembly.kinds import LANGUAGE, PLAIN
 from metaglot.assembly.recurring import recurring_sources
 from metaglot.assembly.text import TextSource
 from metaglot.choices import FAMILIES
@@ -24,15 +26,13 @@ from metaglot.tasks.smlmt import MaskedWords
 from metaglot.tasks.words import Clusters, Curriculum, LogFrequency, Uniform, WordSampler
 from metaglot.types import TaskDistribution
 
-LANGUAGE = ("plain", "domain-lm")  # kinds that the language-model head scores
-
 
 class Tasks(NamedTuple):
     """The distributions that episodes come from."""
 
     all: TaskDistribution
     episodic: TaskDistribution | None  # those with a support set
-    held_out: HeldOut | None  # text for the loss of the plain objective
+    held_out: HeldOut | None  # text for the loss of the first objective without a support set
 
 
 def shape_of(settings: EpisodeSettings) -> Shape:
@@ -42,8 +42,8 @@ def shape_of(settings: EpisodeSettings) -> Shape:
 
 
 def has_plain(recipe: Recipe) -> bool:
-    """Whether the plain objective is among the tasks."""
-    return any(task.kind == "plain" for task in recipe.tasks)
+    """Whether any of the tasks has no support set."""
+    return any(task.kind in PLAIN for task in recipe.tasks)
 
 
 def needs_language(recipe: Recipe) -> bool:
@@ -52,17 +52,24 @@ def needs_language(recipe: Recipe) -> bool:
     return written or any(task.kind in LANGUAGE for task in recipe.tasks)
 
 
-def tasks_of(recipe: Recipe, supervised: SupervisedTasks | None, text_source: TextSource | None) -> Tasks:
-    """Return the tasks that a recipe lists; those of its labelled sets alone where it lists none."""
+def tasks_of(
+    recipe: Recipe, supervised: SupervisedTasks | None, text_source: TextSource | None, *, dropout: bool = True
+) -> Tasks:
+    """Return the tasks that a recipe lists; those of its labelled sets alone where it lists none.
+
+    `dropout` says whether the algorithm trains with it.
+    """
     if not recipe.tasks:
         assert supervised is not None
         return Tasks(supervised, supervised, None)
-    distributions = [_distribution(recipe, task, supervised, text_source, n) for n, task in enumerate(recipe.tasks)]
-    with_support = [i for i, task in enumerate(recipe.tasks) if task.kind != "plain" and (task.weight or task.until)]
+    distributions = [
+        _distribution(recipe, task, supervised, text_source, n, dropout) for n, task in enumerate(recipe.tasks)
+    ]
+    with_support = [i for i, task in enumerate(recipe.tasks) if task.kind not in PLAIN and (task.weight or task.until)]
     episodic = (
         MixtureOf(tuple(distributions[i] for i in with_support), (1.0,) * len(with_support)) if with_support else None
     )
-    plain = next((task for task in recipe.tasks if isinstance(task, kinds.Plain)), None)
+    plain = next((task for task in recipe.tasks if task.kind in PLAIN), None)
     held_out = _held_out(recipe, plain, text_source) if plain is not None and text_source is not None else None
     return Tasks(distributions[0] if len(distributions) == 1 else _mixture(recipe, distributions), episodic, held_out)
 
@@ -86,16 +93,20 @@ def _mixture(recipe: Recipe, parts: Sequence[TaskDistribution]) -> MixtureOf:
     return mixture
 
 
-def _held_out(recipe: Recipe, plain: kinds.Plain, text_source: TextSource) -> HeldOut | None:
+def _held_out(recipe: Recipe, task: kinds.TaskSettings, text_source: TextSource) -> HeldOut | None:
     try:
-        blocks = text_source.held_out
-    except MetaglotError as error:  # the training documents have been packed without an error
-        text_source.progress.say(f"perplexity is not measured on the held-out documents (text.held_out): {error}")
+        return HELD_OUT[task.kind](text_source, task, recipe.validation.batches)
+    except MetaglotError as error:  # the training documents have been read without an error
+        text_source.progress.say(f"nothing is measured on the held-out documents (text.held_out): {error}")
         return None
+
+
+def _plain_held_out(text_source: TextSource, plain: kinds.Plain, batches: int) -> HeldOut | None:
+    blocks = text_source.held_out
     if blocks is None:
         return None
     objective = text_source.objective(masked=plain.masked, whole_words=plain.whole_words, span=plain.span)
-    return HeldOut(blocks, objective, plain.batch, recipe.validation.batches)
+    return HeldOut(blocks, objective, plain.batch, batches)
 
 
 def _distribution(
@@ -104,13 +115,14 @@ def _distribution(
     supervised: SupervisedTasks | None,
     text_source: TextSource | None,
     number: int,
+    dropout: bool,
 ) -> TaskDistribution:
     if isinstance(task, kinds.Supervised):
         assert supervised is not None
         return supervised
     assert text_source is not None
     try:
-        return MAKERS[task.kind](_Context(recipe, text_source, number), task)
+        return MAKERS[task.kind](_Context(recipe, text_source, number, dropout), task)
     except MetaglotError as error:
         raise MetaglotError(f"tasks.{number} ({task.kind}): {error}") from error
 
@@ -119,6 +131,7 @@ class _Context(NamedTuple):
     recipe: Recipe
     text_source: TextSource
     number: int
+    dropout: bool  # whether the algorithm trains with it
 
     @property
     def seed(self) -> int:
@@ -201,6 +214,10 @@ def _plain(context: _Context, task: kinds.Plain) -> TaskDistribution:
     return PlainText(context.text_source.blocks, objective, task.batch)
 
 
+def _simcse(context: _Context, task: kinds.SimCse) -> TaskDistribution:
+    return simcse(context.text_source, task, dropout=context.dropout)
+
+
 MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {
     "smlmt": _masked_words,
     "sentence-clusters": _sentence_clusters,
@@ -210,4 +227,7 @@ MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {
     "recurring-spans": _recurring_spans,
     "domain-lm": _domain_text,
     "plain": _plain,
+    "simcse": _simcse,
 }
+
+HELD_OUT: Mapping[str, Callable[..., HeldOut | None]] = {"plain": _plain_held_out, "simcse": simcse_held_out}

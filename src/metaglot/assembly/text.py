@@ -12,7 +12,7 @@ import pyarrow as pa
 from metaglot.assembly.progress import Progress
 from metaglot.config import CorpusSettings, Recipe, TextSettings, text_path
 from metaglot.data.blocks import Blocks, pack
-from metaglot.data.corpus import Cleaning, Corpus, read_corpus, split_corpus
+from metaglot.data.corpus import PAIR, Cleaning, Corpus, read_corpus, split_corpus
 from metaglot.data.encodings import encoding_in
 from metaglot.data.fingerprint import fingerprint
 from metaglot.data.occurrences import WordIndex, continuations, index_words
@@ -36,7 +36,7 @@ class RawText(NamedTuple):
 
 
 def read_text(settings: TextSettings, progress: Progress = Progress(), *, hold_out: bool = True) -> RawText:
-    """Return the cleaned corpora as one; with `hold_out`, some documents are kept apart to measure perplexity on.
+    """Return the cleaned corpora as one; with `hold_out`, some documents are kept apart to be judged on.
 
     Raises MetaglotError for a corpus that is absent or empty after cleaning, and for two corpora of one name.
     """
@@ -50,8 +50,8 @@ def read_text(settings: TextSettings, progress: Progress = Progress(), *, hold_o
     train, held_out = [half for half, _ in halves], [half for _, half in halves if half is not None]
     if held_out:
         held_out_count, count = (sum(len(corpus.table) for corpus in half) for half in (held_out, corpora))
-        progress.say(f"kept aside to measure perplexity: {held_out_count:,} of {count:,} texts (text.held_out)")
-    parts = tuple(Part(c.name, c.table.select(["text", "row"]), np.arange(len(c.table)), ()) for c in train)
+        progress.say(f"kept aside to be judged on: {held_out_count:,} of {count:,} texts (text.held_out)")
+    parts = tuple(part for corpus in train for part in _parts(corpus))
     hashes = {corpus.name: fingerprint(corpus.table) for corpus in corpora}
     return RawText(_join(train), _join(held_out) if held_out else None, hashes, parts)
 
@@ -76,6 +76,16 @@ def _read(settings: TextSettings, source: CorpusSettings, progress: Progress) ->
     return corpus
 
 
+def _parts(corpus: Corpus) -> list[Part]:
+    """Return the texts of training; where texts have partners, these and the pairs too."""
+    tables, table = [corpus.table.select(["text", "row"])], corpus.table
+    if PAIR in table.column_names:
+        paired = table.filter(table[PAIR].is_valid())
+        tables += [pa.table({"text": paired[PAIR], "row": paired["row"]}), paired.select(["text", PAIR, "row"])]
+    names = (corpus.name, f"{corpus.name}/partners", f"{corpus.name}/pairs")
+    return [Part(name, one, np.arange(len(one)), ()) for name, one in zip(names, tables, strict=False)]
+
+
 def _join(corpora: list[Corpus]) -> Corpus:
     """Return the corpora as one; the numbers of documents go on from corpus to corpus."""
     if len(corpora) == 1:
@@ -87,7 +97,8 @@ def _join(corpora: list[Corpus]) -> Corpus:
         first = int(documents.max(initial=first - 1)) + 1
         place = corpus.table.schema.get_field_index("document")
         tables.append(corpus.table.set_column(place, "document", pa.array(documents.astype(np.int32))))
-    return Corpus("+".join(c.name for c in corpora), pa.concat_tables(tables), {})
+    whole = pa.concat_tables(tables, promote_options="default")  # some may have partners, and others none
+    return Corpus("+".join(c.name for c in corpora), whole, {})
 
 
 @dataclass(frozen=True)
@@ -103,8 +114,12 @@ class TextSource:
     @cached_property
     def sentences(self) -> Sentences:
         """The tokenised sentences."""
+        return self.sentences_of(self.text.train)
+
+    def sentences_of(self, corpus: Corpus) -> Sentences:
+        """Return the sentences of a corpus, tokenised."""
         return tokenise_sentences(
-            self.text.train,
+            corpus,
             self.backbone.tokenizer,
             max_length=self.recipe.model.max_length,
             min_words=self.settings.min_words,

@@ -141,12 +141,30 @@ class Plain(Weighted):
     bound: float | None = Field(default=None, gt=0)  # nats; more of these episodes come while the loss is above it
 
 
+class SimCse(Weighted):
+    """A text is nearer to its twin than to the other texts of a batch (Gao et al. 2021)."""
+
+    kind: Literal["simcse"] = "simcse"
+    batch: int = Field(default=64, ge=2, le=MOST)  # texts, each with its twin
+    temperature: float = Field(default=0.05, gt=0)  # that cosines are divided by
+    positives: Literal["dropout", "neighbours", "pairs"] = "dropout"  # pairs: of a corpus with a column text_pair
+
+
 def _kind_alone(value: Any) -> Any:
     return {"kind": value} if isinstance(value, str) else value
 
 
 TaskSettings = Annotated[
-    Supervised | MaskedWords | SentenceClusters | Documents | Domains | Pairs | RecurringSpans | DomainText | Plain,
+    Supervised
+    | MaskedWords
+    | SentenceClusters
+    | Documents
+    | Domains
+    | Pairs
+    | RecurringSpans
+    | DomainText
+    | Plain
+    | SimCse,
     Field(discriminator="kind"),
     BeforeValidator(_kind_alone),
 ]

@@ -17,6 +17,7 @@ from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 
 Duplicates = Literal["keep", "exact", "near"]
+PAIR = "text_pair"
 RUN = 32  # texts of one domain that count as a document where nothing says which it is
 FILTERS = ("short", "long", "language", "domain", "duplicate", "near-duplicate")
 
@@ -27,7 +28,8 @@ class Corpus(NamedTuple):
     """Texts in the order of their source."""
 
     name: str
-    table: pa.Table  # text, domain, lang (strings, the last two may be null), document int32, row int64
+    # text, domain, lang (strings, the last two may be null), document int32, row int64, text_pair if the source has it
+    table: pa.Table
     removed: Mapping[str, int]  # how many texts each of FILTERS took away
 
 
@@ -95,13 +97,23 @@ def _without_copies(
     """Return the table with the first of each text and its copies alone, and how many copies were of each kind."""
     if duplicates == "keep":
         return table, {}
+    texts = _whole(table)
     if duplicates == "exact":
-        table, same = _selection(table, ~repeats(table["text"], progress=progress))
+        table, same = _selection(table, ~repeats(texts, progress=progress))
         return table, {"duplicate": same}
-    copies, near = near_repeats(table["text"], progress=progress)
+    copies, near = near_repeats(texts, progress=progress)
     table, same = _selection(table, ~copies)
     table, alike = _selection(table, ~near[~copies])
     return table, {"duplicate": same, "near-duplicate": alike}
+
+
+def _whole(table: pa.Table) -> pa.ChunkedArray:
+    """Return each text, with its partner if it has one."""
+    if PAIR not in table.column_names:
+        return table["text"]
+    options = pc.JoinOptions(null_handling="replace", null_replacement="")
+    joined = pc.call_function("binary_join_element_wise", [table["text"], table[PAIR], pa.scalar("\0")], options)
+    return cast("pa.ChunkedArray", joined)
 
 
 def split_corpus(corpus: Corpus, share: float, *, seed: int) -> tuple[Corpus, Corpus]:
@@ -178,7 +190,8 @@ def _plain(table: pa.Table) -> pa.Table:
     text = pc.call_function("utf8_trim_whitespace", [table["text"]])
     named = table["document"] if "document" in table.column_names else none
     numbers = pa.array(_documents(codes_of(named)[0], codes_of(domain)[0]))
-    return pa.table({"text": text, "domain": domain, "lang": lang, "document": numbers, "row": table["row"]})
+    pair = {PAIR: table[PAIR]} if PAIR in table.column_names and table[PAIR].null_count < len(table) else {}
+    return pa.table({"text": text, "domain": domain, "lang": lang, "document": numbers, "row": table["row"], **pair})
 
 
 def _documents(named: np.ndarray, domain: np.ndarray) -> np.ndarray:  # [N] int32

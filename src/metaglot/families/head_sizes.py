@@ -23,7 +23,7 @@ def _every(task_infos: Sequence[TaskInfo], hidden_size: int) -> dict[str, HeadSp
     sizes: dict[str, int] = {}
     kinds: dict[str, str] = {}
     for info in task_infos:
-        if not FAMILIES.over_vocabulary(info.family):
+        if not FAMILIES.headless(info.family):
             sizes[info.dataset] = max(sizes.get(info.dataset, 0), max(info.classes) + 1)
             kinds[info.dataset] = info.family
     return {name: _spec(name, kinds[name], size, hidden_size) for name, size in sizes.items()}

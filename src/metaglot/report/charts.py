@@ -60,8 +60,9 @@ CURVES: Mapping[str, Curve] = MappingProxyType(
         ACCURACY.name: validation_curve(ACCURACY),
         "loss": Curve("Meta-training loss, nats", "step"),
         "domain_loss": Curve("Loss on other text of the domain, adapted, nats a token", "step"),
-        "plain_loss": Curve("Loss of the plain objective, nats a token", "step"),
+        "plain_loss": Curve("Loss without a support set, nats a token or text", "step"),
         "perplexity": Curve("Perplexity of held-out text", "validation"),
+        "twins_found": Curve("Held-out texts whose twin is the nearest, in %", "validation", 100.0),
     }
 )
 

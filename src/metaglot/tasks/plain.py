@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from metaglot.errors import MetaglotError
+from metaglot.metric import Measures
 from metaglot.seeds import generator
 from metaglot.tasks.passes import items_at
-from metaglot.tasks.text import Blocks, LanguageObjective
+from metaglot.tasks.text import LanguageObjective, RowsOfText
 from metaglot.types import Episode, Record, Snapshot, TaskInfo
 
 HELD_OUT_SEED = 20_001  # the same masks in every run, whatever its seed
@@ -21,7 +22,7 @@ class PlainText:
     A mixture numbers the episodes of each part, so that this holds there as well.
     """
 
-    blocks: Blocks
+    blocks: RowsOfText
     objective: LanguageObjective
     batch: int  # blocks
     name: str = "plain"
@@ -48,7 +49,7 @@ class PlainText:
 class HeldOut:
     """Batches 0 … `count` - 1 of held-out text, spread evenly over it, with fixed masks: the same for every seed."""
 
-    blocks: Blocks
+    blocks: RowsOfText
     objective: LanguageObjective
     batch: int  # blocks
     batches: int  # at most
@@ -58,6 +59,11 @@ class HeldOut:
     def count(self) -> int:
         """The number of batches: `batches`, or as many as the text fills."""
         return min(self.batches, -(-_count_blocks(self.blocks, self.name) // self.batch))
+
+    @property
+    def measures(self) -> Measures:
+        """What the metrics of a batch are."""
+        return self.objective.measures
 
     @property
     def tasks(self) -> Sequence[TaskInfo]:
@@ -83,14 +89,14 @@ def _task(name: str, objective: LanguageObjective) -> TaskInfo:
     return TaskInfo(name, name, (), (), family=objective.name)
 
 
-def _count_blocks(blocks: Blocks, name: str) -> int:
+def _count_blocks(blocks: RowsOfText, name: str) -> int:
     if not len(blocks):
         raise MetaglotError(f"{name}: the text fills no block; give more text, or make blocks shorter")
     return len(blocks)
 
 
 def _episode(
-    blocks: Blocks, indices: np.ndarray, objective: LanguageObjective, rng: np.random.Generator, name: str
+    blocks: RowsOfText, indices: np.ndarray, objective: LanguageObjective, rng: np.random.Generator, name: str
 ) -> Episode:
     return Episode(
         task=_task(name, objective),

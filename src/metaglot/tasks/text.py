@@ -33,15 +33,20 @@ class Words(Protocol):
     def spans(self, word: int, sentence: int) -> list[tuple[int, int]]: ...  # (start, stop) in tokens  # noqa: D102
 
 
-class Blocks(Protocol):
+class RowsOfText(Protocol):
+    """Text as rows that batches are drawn of."""
+
+    def __len__(self) -> int: ...
+    def rows(self, indices: Sequence[int] | np.ndarray) -> Sequence[Row]: ...  # noqa: D102
+
+
+class Blocks(RowsOfText, Protocol):
     """Packed text: pieces of one length."""
 
     @property
     def domain(self) -> np.ndarray: ...  # [n], -1 where there is none  # noqa: D102
     @property
     def domains(self) -> tuple[str, ...]: ...  # noqa: D102
-    def __len__(self) -> int: ...
-    def rows(self, indices: Sequence[int] | np.ndarray) -> Sequence[Row]: ...  # noqa: D102
 
 
 class LanguageObjective(Objective, Protocol):

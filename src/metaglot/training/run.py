@@ -22,6 +22,7 @@ from metaglot.training.state import State, initial_state
 from metaglot.training.validation import Goal, HeldOutText, Validation, held_out_text, validate
 from metaglot.types import Algorithm, Learner, Record, TaskDistribution
 
+OF_TOKENS = ("loss", "perplexity", "accuracy")  # of text, which are written by other names, or not at all
 _RECORD = TypeAdapter(dict[str, float | int | str])
 
 Kind = Literal["start", "step", "validation", "saved", "end"]
@@ -68,7 +69,8 @@ class Plan:
     def watched(self) -> tuple[Metric, ...]:
         """The metrics that whoever waits looks at: the primary one, and that of the goal if it is another."""
         goal = self.goal.metric if self.goal is not None else self.metric
-        return tuple(dict.fromkeys((self.metric, goal)))
+        own = () if self.text is None else [m for m in self.text.measures if m.name not in OF_TOKENS]
+        return tuple(dict.fromkeys((self.metric, goal, *own)))
 
 
 def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:

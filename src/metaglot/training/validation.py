@@ -9,7 +9,7 @@ import torch
 
 from metaglot.errors import MetaglotError
 from metaglot.families.language import perplexity, with_perplexity
-from metaglot.metric import ACCURACY, Metric
+from metaglot.metric import ACCURACY, Measures, Metric
 from metaglot.seeds import fold
 from metaglot.types import Algorithm, Learner, Params, Problem, Record, TaskDistribution
 
@@ -83,15 +83,27 @@ class HeldOutText(TaskDistribution, Protocol):
         """How many batches there are."""
         ...
 
+    @property
+    def measures(self) -> Measures:
+        """What its metrics are."""
+        ...
+
 
 def held_out_text(learner: Learner, meta: Params, text: HeldOutText) -> dict[str, float]:
-    """Return `text_loss` (nats a judged token) and `perplexity` of the plain objective on text kept aside."""
-    total, tokens = 0.0, 0
+    """Return `text_loss` (nats a judged token) and `perplexity` of the plain objective on text kept aside.
+
+    Of an objective that is not over the vocabulary: its metrics, the loss as `text_loss`, means by what is judged.
+    """
+    totals: dict[str, float] = {}
+    judged, over_vocabulary = 0, False
     for n in range(text.count):
         episode = text(VALIDATION_SEED, n, {}).to(learner.device)
+        problem = Problem(learner, episode.objective, episode.task)
         with torch.no_grad():
-            loss = float(Problem(learner, episode.objective, episode.task).loss(meta, episode.query))
-        judged = episode.objective.judged(episode.query)
-        total, tokens = total + loss * judged, tokens + judged
-    mean = total / max(tokens, 1)
-    return {"text_loss": mean, "perplexity": perplexity(mean)}
+            metrics = problem.objective.metrics(problem.logits(meta, episode.query), episode.query)
+        weight, over_vocabulary = problem.objective.judged(episode.query), problem.over_vocabulary
+        totals = {name: totals.get(name, 0.0) + weight * value for name, value in metrics.items()}
+        judged += weight
+    means = {name: total / max(judged, 1) for name, total in totals.items()}
+    loss = means.pop("loss")
+    return {"text_loss": loss, **({"perplexity": perplexity(loss)} if over_vocabulary else means)}
