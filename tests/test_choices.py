@@ -43,7 +43,7 @@ BESIDE = {
         *("answer_choice", "answer_windows", "answering", "label_scores", "number_scores", "shared_tools"),
         *("answer_scores", "candidate_tools", "choice", "choice_scores", "records", "tag_counts", "token_tools"),
         *("batches", "choose", "contrast", "family", "head_sizes", "other_kind", "quiet_sklearn", "scoring"),
-        *("chrf", "prompts", "text_scores", "write_tools", "writing"),
+        *("chrf", "of_parts", "prompts", "text_scores", "write_tools", "writing"),
         *("span_scores", "support_units", "tag_chain", "tag_words", "tagging", "targets"),
     },
     "families/language": {"judging", "choice"},
