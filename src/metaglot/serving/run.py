@@ -2,6 +2,8 @@
 
 import ipaddress
 import logging
+import signal
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,6 +90,7 @@ def serve(
 ) -> None:
     """Serve until an interrupt or SIGTERM; `begun` is called once requests are answered."""
     set_up()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # what uvicorn raises again once it has ended
     with (
         open_store(folder, database) as store,
         serving(model, store, worker(), limits=limits, local=address.local) as context,
