@@ -15,7 +15,7 @@ import metaglot
 from metaglot.errors import MetaglotError
 
 PUBLIC = [
-    *("Adapted", "Answer", "Candidates", "Choice", "Effort", "Evidence", "Expected", "Explanation"),
+    *("Adapted", "Answer", "Candidates", "Choice", "Decoding", "Effort", "Evidence", "Expected", "Explanation"),
     *("FewShotClassifier", "MetaglotError"),
     *("Model", "Pairs", "Predictions", "Span", "__version__", "adapt_until", "load"),
 ]

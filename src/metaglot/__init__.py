@@ -19,6 +19,7 @@ if _typing.TYPE_CHECKING:
     from metaglot.data.candidates import Candidates, Choice
     from metaglot.data.spans import Span
     from metaglot.data.texts import Pairs
+    from metaglot.decoding import Decoding
     from metaglot.families.records import Predictions
     from metaglot.sklearn import FewShotClassifier
 
@@ -27,6 +28,7 @@ __all__ = [
     "Answer",
     "Candidates",
     "Choice",
+    "Decoding",
     "Effort",
     "Evidence",
     "Expected",
@@ -48,6 +50,7 @@ _LAZY: _Choices[_typing.Any] = _Choices(
         "Answer": "metaglot.data.answers:Answer",
         "Candidates": "metaglot.data.candidates:Candidates",
         "Choice": "metaglot.data.candidates:Choice",
+        "Decoding": "metaglot.decoding:Decoding",
         "Effort": "metaglot.adaptation:Effort",
         "Evidence": "metaglot.adaptation:Evidence",
         "Expected": "metaglot.adaptation:Expected",

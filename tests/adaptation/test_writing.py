@@ -10,9 +10,10 @@ from tests.writers import SOURCES, TARGETS, decoder_folder
 
 import metaglot as mg
 from metaglot.adaptation.alike import nearest
+from metaglot.adaptation.continuing import chance_of, continued
 from metaglot.adaptation.crossval import joined
 from metaglot.adaptation.goal import fit_until
-from metaglot.adaptation.writing import chance_of, continued, loss_of
+from metaglot.adaptation.writing import loss_of, shown_examples
 from metaglot.data.examples import Examples, Inputs
 from metaglot.decoding import Continuations
 from metaglot.errors import MetaglotError
@@ -20,6 +21,7 @@ from metaglot.families.choose import family_called
 
 TASK = "generation"
 FEW = mg.Effort(2, 1e-3, 1e-3, 4, lora=2)
+FOUR, SIX = mg.Decoding(4, ends=(1,)), mg.Decoding(6, ends=(1,))
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +83,14 @@ def test_without_steps_the_nearest_examples_stand_in_the_prompt(writer, tmp_path
     assert adapted.fit.params == {}
     seen = []
     monkeypatch.setattr(
-        "metaglot.adaptation.writing.continued",
-        lambda encoder, params, prompts, count, end, heard: (
+        "metaglot.adaptation.continuing.continued",
+        lambda encoder, params, prompts, decoding, *_: (
             seen.extend(prompts),
-            Continuations(((5, end),) * len(prompts), 0.0, ((-1.0, -1.0),)),
+            Continuations(((5, decoding.ends[0]),) * len(prompts), 0.0, ((-1.0, -1.0),)),
         )[1],
     )
-    adapted.predict("red saw now", max_new_tokens=4)
+    nearest_three = writer.adapt(SOURCES, TARGETS, task=TASK, effort=mg.Effort(0, shown=3))
+    nearest_three.predict("red saw now", max_new_tokens=4)
     text = writer.backbone.tokenizer.decode(seen[0])
     assert text.endswith("red saw\n=> SAW\n\nred saw now\n=>")
     folder = adapted.save(tmp_path / "out")
@@ -101,7 +104,7 @@ def test_without_steps_the_nearest_examples_stand_in_the_prompt(writer, tmp_path
 
 
 def test_the_probability_is_that_of_the_written_tokens(writer):
-    found = continued(writer.encoder, {}, [[5, 6, 7], [9, 8]], 4, 1)
+    found = continued(writer.encoder, {}, [[5, 6, 7], [9, 8]], FOUR)
     for prompt, tokens, likelihoods in zip([[5, 6, 7], [9, 8]], found.tokens, found.likelihoods, strict=True):
         logits = writer.backbone.learner.module(torch.tensor([[*prompt, *tokens]])).logits[0].log_softmax(-1)
         exact = [float(logits[len(prompt) - 1 + place, token]) for place, token in enumerate(tokens)]
@@ -112,8 +115,8 @@ def test_the_probability_is_that_of_the_written_tokens(writer):
 
 def test_prompts_of_unlike_lengths_are_continued_as_each_alone(writer):
     prompts = [[5, 6, 7, 8], [9], [20, 21]]
-    together = continued(writer.encoder, {}, prompts, 6, 1)
-    assert list(together.tokens) == [continued(writer.encoder, {}, [prompt], 6, 1).tokens[0] for prompt in prompts]
+    together = continued(writer.encoder, {}, prompts, SIX)
+    assert list(together.tokens) == [continued(writer.encoder, {}, [prompt], SIX).tokens[0] for prompt in prompts]
 
 
 @pytest.mark.slow
@@ -179,3 +182,47 @@ def test_the_nearest_texts_share_most_letters():
     assert nearest(["red saw", ""], ["blue cap", "red saws", "old saw"], 2) == [[1, 2], [0, 1]]
     assert nearest(["a"], [], 2) == [[]]
     assert nearest(["a"], ["", " "], 1) == [[0]]
+
+
+def test_a_text_is_written_as_it_is_asked_for(learnt, writer):
+    fit, inputs = learnt.fit, Inputs(tuple(SOURCES[:3]))
+    plain = fit.write(inputs)
+    assert plain.texts == TARGETS[:3]
+    assert plain.chances == pytest.approx(
+        [math.exp(a / b) for a, b in zip(plain.likelihoods, plain.tokens, strict=True)]
+    )
+    beams = fit.write(inputs, decoding=mg.Decoding(beams=3))
+    assert beams.texts == TARGETS[:3]
+    assert beams.likelihoods == pytest.approx(plain.likelihoods, abs=1e-3)
+    assert learnt.predict("red saw", decoding=mg.Decoding(stop=("W",))) == "SA"
+    assert learnt.predict("red saw", decoding=mg.Decoding(max_new_tokens=3)) == "SA"
+    raw = writer.adapt(SOURCES, TARGETS, task=TASK, effort="instant")
+    draws = [raw.predict(SOURCES[:4], decoding=mg.Decoding(5, seed=seed)) for seed in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+    assert all(0 < value[0] < 1 for value in raw.predictions(SOURCES[:4], decoding=mg.Decoding(5, seed=1)).values)
+    with pytest.raises(MetaglotError, match="give it once"):
+        learnt.predict("red saw", max_new_tokens=2, decoding=mg.Decoding(3))
+    with pytest.raises(MetaglotError, match=r"expected mg\.Decoding"):
+        learnt.predict("red saw", decoding={"beams": 2})
+    words = writer.adapt(SOURCES, TARGETS, task=TASK, effort="words")
+    with pytest.raises(MetaglotError, match="decoding has no use: the effort words"):
+        words.predict("red saw", decoding=mg.Decoding(beams=2))
+
+
+def test_what_is_written_at_most_follows_the_tokens_of_the_examples(writer, tmp_path):
+    adapted = writer.adapt(SOURCES, ["é" * 4, *TARGETS[1:]], task=TASK, effort=FEW)
+    reading = adapted.fit.reading()
+    assert adapted.fit.longest_tokens() == 10  # a space, eight bytes and the end
+    assert reading.decoding.max_new_tokens == 10 + 5 + 8
+    back = mg.load(adapted.save(tmp_path / "m", keep_examples=False))
+    assert len(back.examples) == 0
+    assert back.fit.reading()[1:] == reading[1:]
+    assert adapted.fit.reading(mg.Decoding(3)).decoding.max_new_tokens == 3
+    assert adapted.fit.cut(Inputs(("x" * 30, "x" * 60))) == 1
+    assert adapted.fit.read_length() == 64 - 23
+
+
+def test_all_examples_that_fit_stand_in_one_order_which_is_read_once(writer):
+    few = writer.adapt(SOURCES[:3], TARGETS[:3], task=TASK, effort="instant").fit
+    shown = shown_examples(Inputs(("old box", "red pen")), few.examples, 16)
+    assert shown[0] == shown[1] == list(zip(SOURCES[2::-1], TARGETS[2::-1], strict=True))

@@ -1,6 +1,7 @@
 """`metaglot chat`: replies to lines, turns, and a clean end."""
 
 import io
+import json
 from itertools import pairwise
 
 import pytest
@@ -43,13 +44,13 @@ def test_the_end_of_the_input_ends_it_too(talk):
 
 @pytest.mark.slow
 def test_earlier_turns_stand_before_a_line_until_it_begins_anew(talk, monkeypatch):
-    sources, own = [], Fit.predict
+    sources, own = [], Fit.write
 
     def predict(fit: Fit, inputs: Inputs, **more):
         sources.append(inputs.texts[0])
         return own(fit, inputs, **more)
 
-    monkeypatch.setattr(Fit, "predict", predict)
+    monkeypatch.setattr(Fit, "write", predict)
     said = talk("red saw\nold box\n/new\nblue cap\n", "--turns", 1, "--max-new-tokens", 6)
     assert said.code == 0, said.err
     assert sources[:2] == ["red saw", "user: red saw\nassistant: SAW\nuser: old box"]
@@ -58,7 +59,7 @@ def test_earlier_turns_stand_before_a_line_until_it_begins_anew(talk, monkeypatc
 
 @pytest.mark.slow
 def test_an_interrupt_breaks_a_reply_off_and_the_chat_goes_on(talk, monkeypatch):
-    calls, own = [], Fit.predict
+    calls, own = [], Fit.write
 
     def predict(fit: Fit, inputs: Inputs, **more):
         calls.append(inputs)
@@ -67,7 +68,7 @@ def test_an_interrupt_breaks_a_reply_off_and_the_chat_goes_on(talk, monkeypatch)
             raise KeyboardInterrupt
         return own(fit, inputs, **more)
 
-    monkeypatch.setattr(Fit, "predict", predict)
+    monkeypatch.setattr(Fit, "write", predict)
     said = talk("red saw\nold box\n")
     assert (said.code, said.out) == (0, "SA …\nBOX\n")
 
@@ -103,6 +104,39 @@ def test_other_kinds_and_other_folders_are_refused(metaglot, tiny, tmp_path):
 def test_what_is_heard_grows_to_the_text(folder):
     heard: list[str] = []
     fit = mg.load(folder).fit
-    found = fit.predict(Inputs(("red saw",)), heard=heard.append)
-    assert heard[-1] == found.targets[0] == "SAW"
+    found = fit.write(Inputs(("red saw",)), heard=heard.append)
+    assert heard[-1] == found.texts[0] == "SAW"
     assert all(later.startswith(earlier) for earlier, later in pairwise(heard))
+
+
+def test_earlier_turns_without_room_are_left_out_and_the_line_stays(metaglot, tmp_path, monkeypatch):
+    model = mg.load(decoder_folder(tmp_path / "model"), precision="fp32")
+    chat = model.adapt(SOURCES, TARGETS, task="generation", effort="instant").save(tmp_path / "m")
+    sources, own = [], Fit.write
+
+    def write(fit: Fit, inputs: Inputs, **more):
+        sources.append(inputs.texts[0])
+        return own(fit, inputs, **more)
+
+    monkeypatch.setattr(Fit, "write", write)
+    monkeypatch.setattr("sys.stdin", io.StringIO("red saw\nblue cap\nold box\n" + "long " * 20 + "\n"))
+    said = metaglot("chat", chat, "--turns", 9, "--max-new-tokens", 3, "--json")
+    assert said.code == 0, said.err
+    assert all(source.endswith(line) for source, line in zip(sources, ("red saw", "blue cap", "old box"), strict=False))
+    assert sources[2].count("user:") < 3
+    assert "its end is not read" in said.err
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    assert set(rows[0]) == {"text", "label", "log_probability", "tokens", "tokens_per_second"}
+    assert [row["text"] for row in rows[:3]] == ["red saw", "blue cap", "old box"]
+
+
+def test_draws_differ_from_line_to_line_and_not_from_chat_to_chat(metaglot, tmp_path, monkeypatch):
+    model = mg.load(decoder_folder(tmp_path / "model"), precision="fp32")
+    chat = model.adapt(SOURCES, TARGETS, task="generation", effort="instant").save(tmp_path / "m")
+    outs = []
+    for _ in range(2):
+        monkeypatch.setattr("sys.stdin", io.StringIO("red saw\nred saw\n"))
+        outs.append(metaglot("chat", chat, "--sample", "--seed", 3, "--max-new-tokens", 6, "--json").out)
+    first, second = ([json.loads(line)["label"] for line in out.splitlines()] for out in outs)
+    assert first == second
+    assert first[0] != first[1]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,7 +45,8 @@ def test_what_python_writes_is_written(metaglot, folder, file, tmp_path):
     found = adapted.predictions(SOURCES, max_new_tokens=5)
     assert [row["label"] for row in rows] == found.targets
     assert [row["probability"] for row in rows] == pytest.approx(found.values[:, 0].tolist(), abs=1e-6)
-    assert set(rows[0]) == {"text", "label", "probability"}
+    assert set(rows[0]) == {"text", "label", "probability", "log_probability", "tokens", "tokens_per_second"}
+    assert rows[0]["probability"] == pytest.approx(math.exp(rows[0]["log_probability"] / rows[0]["tokens"]), rel=1e-3)
     said = metaglot("predict", out, file, "--out", tmp_path / "b.csv", "--max-new-tokens", 5)
     assert said.code == 0, said.err
     with (tmp_path / "b.csv").open() as written:
@@ -55,7 +57,7 @@ def test_what_python_writes_is_written(metaglot, folder, file, tmp_path):
     wrong = metaglot("predict", out, "--text", "red saw", "--unknown", "x")
     assert (wrong.code, "--unknown has no use: it needs classes" in wrong.err) == (2, True)
     wrong = metaglot("predict", out, "--text", "red saw", "--max-new-tokens", 0)
-    assert (wrong.code, "expected 1 or more" in wrong.err) == (2, True)
+    assert (wrong.code, "--max-new-tokens is 0; it must be at least 1" in wrong.err) == (2, True)
 
 
 def test_an_encoder_writes_nothing_and_says_so(metaglot, tiny, file, tmp_path):
@@ -121,3 +123,33 @@ def test_a_file_without_targets_is_told_of(metaglot, folder, tmp_path):
     (tmp_path / "a.po").write_text('msgid "a"\nmsgstr ""\n')
     said = metaglot("adapt", folder, tmp_path / "a.po", "--task", "generation", "--out", tmp_path / "m")
     assert (said.code, "no entry has a translation to learn from" in said.err) == (2, True), said.err
+
+
+def test_how_a_text_is_written_is_asked_for_by_options(metaglot, folder, file, tiny, tmp_path):
+    model = mg.load(folder, precision="fp32")
+    adapted = model.adapt(SOURCES, TARGETS, task="generation", effort="instant")
+    out = adapted.save(tmp_path / "m")
+
+    def texts(*options: object) -> list[str]:
+        said = metaglot("predict", out, file, "--json", "--max-new-tokens", 5, *options)
+        assert said.code == 0, said.err
+        return [json.loads(line)["label"] for line in said.out.splitlines()]
+
+    assert texts("--beams", 2) == adapted.predict(SOURCES, decoding=mg.Decoding(5, beams=2))
+    drawn = mg.Decoding(5, seed=4, temperature=0.7, top_p=0.8)
+    options = ("--sample", "--seed", 4, "--temperature", 0.7, "--top-p", 0.8)
+    assert texts(*options) == adapted.predict(SOURCES, decoding=drawn)
+    assert texts("--sample") == texts("--sample", "--seed", 0)
+    mg.load(tiny).adapt(["a b", "c d", "e f", "g h"], ["x", "y", "x", "y"], effort="instant").save(tmp_path / "c")
+    for folder_asked, wrong, why in (
+        (out, ("--temperature", 0.5), "--temperature has no use without --sample"),
+        (out, ("--seed", 1), "--seed has no use without --sample"),
+        (out, ("--sample", "--beams", 2), "--sample has no use beside --beams"),
+        (out, ("--sample", "--top-p", 2), "--top-p is 2.0; it must be above 0"),
+        (out, ("--beams", 0), "--beams is 0"),
+        (out, ("--stop", ""), "--stop is ('',)"),
+        (tmp_path / "c", ("--beams", 2), "--beams has no use"),
+        (tmp_path / "c", ("--sample",), "--sample has no use"),
+    ):
+        said = metaglot("predict", folder_asked, "--text", "red saw", *wrong)
+        assert (said.code, why in said.err) == (2, True), said.err

@@ -16,7 +16,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from metaglot.decoding import Continuations, Decoding
 from metaglot.errors import MetaglotError
 from metaglot.models import HfLearner
-from metaglot.models.generation import padded, texts_of
+from metaglot.models.beginning import padded, prefix_of
+from metaglot.models.generation import texts_of
 from metaglot.models.learner import OUTPUT
 from metaglot.models.lora import SCALE, lora_init
 from metaglot.seeds import generator
@@ -214,6 +215,8 @@ def test_what_cannot_be_written_is_said(learner):
 WRONG = (
     *({"max_new_tokens": 0}, {"min_new_tokens": 65}, {"beams": 0}, {"temperature": 0.0}, {"top_p": 0.0}),
     *({"top_k": -1}, {"no_repeat_ngram": -1}, {"stop": ("",)}, {"beams": 2, "seed": 1}),
+    *({"temperature": 0.5}, {"top_p": 0.5}, {"length_penalty": 2.0}, {"beams": 2.5}, {"beams": True}, {"stop": "x"}),
+    *({"seed": 1 << 64}, {"temperature": float("nan"), "seed": 1}, {"max_new_tokens": "3"}),
 )
 
 
@@ -235,3 +238,60 @@ def test_padding_moves_to_one_side_and_columns_without_tokens_go():
 
 def test_no_time_is_no_speed():
     assert Continuations((), 0.0).speed == 0.0
+
+
+PREFIX = list(range(20, 40))
+
+
+def with_prefix(*sizes: int) -> dict[str, Tensor]:
+    """Prompts that begin alike, with so many tokens of their own."""
+    batch = prompts(*sizes)
+    first = torch.tensor(PREFIX).expand(len(sizes), -1)
+    whole = torch.cat([first, batch["input_ids"]], dim=1)
+    mask = torch.cat([torch.ones_like(first), batch["attention_mask"]], dim=1)
+    return padded({"input_ids": whole, "attention_mask": mask}, left=True)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "qwen2", "gpt_neox", "mistral"])
+@pytest.mark.parametrize("setting", ["greedy", "beam", "drawn"])
+def test_what_prompts_begin_with_is_read_once_and_changes_no_token(kind, setting, monkeypatch):
+    heads = {"num_key_value_heads": 2} if kind in ("qwen2", "mistral") else {}
+    learner = in_fp32(decoder(kind, **heads))
+    chosen = SETTINGS.get(setting, GREEDY)
+    decoding = Decoding(max_new_tokens=8, seed=1) if setting == "drawn" else chosen
+    batch = with_prefix(3, 6, 1, 4)
+    found = learner.generate({}, batch, decoding)
+    assert (prefix_of(learner.module, batch) is None) == (kind == "mistral")  # which forgets what is far behind
+    monkeypatch.setattr("metaglot.models.generation.prefix_of", lambda *_: None)
+    apart = learner.generate({}, batch, decoding)
+    assert found.tokens == apart.tokens
+    assert len(set(found.tokens)) > 1
+    for one, other in zip(found.likelihoods, apart.likelihoods, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+
+
+def test_a_prefix_leaves_each_prompt_a_token_and_is_long_enough(learner):
+    same = {"input_ids": torch.tensor([PREFIX, PREFIX]), "attention_mask": torch.ones(2, 20, dtype=torch.int64)}
+    shared = prefix_of(learner.module, same)
+    assert shared is not None
+    assert shared.tokens.tolist() == PREFIX[:-1]
+    assert prefix_of(learner.module, {n: v[:1] for n, v in same.items()}) is None
+    assert prefix_of(learner.module, {n: v[:, :9] for n, v in same.items()}) is None
+    assert prefix_of(learner.module, prompts(30, 31)) is None
+
+
+def test_so_many_prompts_at_once_write_the_same(learner):
+    batch, counts = prompts(*LENGTHS), []
+    found = learner.generate({}, batch, GREEDY, at_once=2, done=counts.append)
+    assert found.tokens == learner.generate({}, batch, GREEDY).tokens
+    assert sum(counts) == len(LENGTHS)
+    assert max(counts) == 2
+
+
+def test_drawn_tokens_have_the_probability_that_the_network_gives_them(learner):
+    batch = prompts(*LENGTHS)
+    found = learner.generate({}, batch, Decoding(max_new_tokens=5, seed=3, temperature=2.0, top_p=0.9))
+    for ids, row, likelihoods in zip(alone(batch), found.tokens, found.likelihoods, strict=True):
+        logits = learner.module(torch.cat([ids, torch.tensor([row])], dim=1)).logits[0].log_softmax(-1)
+        exact = [float(logits[ids.shape[1] - 1 + at, token]) for at, token in enumerate(row)]
+        assert list(likelihoods) == pytest.approx(exact, abs=1e-4)

@@ -22,7 +22,7 @@ from transformers import (
 from metaglot.decoding import Decoding
 from metaglot.errors import MetaglotError
 from metaglot.models import HfLearner, Lora, Runtime, load_backbone
-from metaglot.models.generation import padded
+from metaglot.models.beginning import padded
 from metaglot.models.learner import OUTPUT
 from metaglot.models.quiet import quiet
 from metaglot.models.seq2seq import UNJUDGED

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from metaglot.adaptation.arguments import (
+    check_decoding,
     check_features,
     check_relabelled,
     check_rows,
@@ -29,6 +30,7 @@ from metaglot.data.candidates import Candidates
 from metaglot.data.examples import Examples
 from metaglot.data.labels import Label
 from metaglot.data.texts import Texts, inputs_of, is_one_pair
+from metaglot.decoding import Decoding
 from metaglot.errors import MetaglotError
 from metaglot.families.classes.expected import Expected
 from metaglot.families.classes.explanation import Explanation, Shares
@@ -103,7 +105,13 @@ class Adapted:
 
     @overload
     def predict(  # pyright: ignore[reportOverlappingOverload]  # a string is a sequence of strings too
-        self, texts: str, pairs: str | None = None, *, unknown: str | None = None, max_new_tokens: int | None = None
+        self,
+        texts: str,
+        pairs: str | None = None,
+        *,
+        unknown: str | None = None,
+        max_new_tokens: int | None = None,
+        decoding: Decoding | None = None,
     ) -> Any: ...
     @overload
     def predict(
@@ -113,6 +121,7 @@ class Adapted:
         *,
         unknown: str | None = None,
         max_new_tokens: int | None = None,
+        decoding: Decoding | None = None,
     ) -> list[Any]: ...
     def predict(
         self,
@@ -121,6 +130,7 @@ class Adapted:
         *,
         unknown: str | None = None,
         max_new_tokens: int | None = None,
+        decoding: Decoding | None = None,
     ) -> Any:
         """Return the prediction for each text: the most probable label, a set of labels, a number, or a text.
 
@@ -133,7 +143,9 @@ class Adapted:
         unknown : str, optional
             The prediction for a text that is likelier of none of the classes.
         max_new_tokens : int, optional
-            How many tokens a text that is written has at most; by default as many as the examples can have.
+            How many tokens a text that is written has at most; by default half as many again as the longest example.
+        decoding : Decoding, optional
+            How a text that is written is chosen; by default the likeliest token each time.
 
         Returns
         -------
@@ -152,17 +164,18 @@ class Adapted:
         >>> adapted.predict(["A fee?", "It does not start."])
         ['billing', 'technical']
         """
+        how: dict[str, Any] = {"max_new_tokens": max_new_tokens, "decoding": decoding}
         if unknown is not None:
             tools_of(self.fit, "unknown")
             check_target("unknown", unknown, self.fit.family)
         if self.fit.paired and pairs is None and is_one_pair(texts):
-            return self.predict([texts[0]], [texts[1]], unknown=unknown, max_new_tokens=max_new_tokens)[0]
+            return self.predict([texts[0]], [texts[1]], unknown=unknown, **how)[0]
         if isinstance(texts, str) and chooses(self.fit.family) and pairs is not None and not isinstance(pairs, str):
             return self.predict(Candidates([texts], [pairs]))[0]
         if isinstance(texts, str):
-            return self.predict([texts], _in_list(pairs), unknown=unknown, max_new_tokens=max_new_tokens)[0]
+            return self.predict([texts], _in_list(pairs), unknown=unknown, **how)[0]
         if unknown is None:
-            return list(self.predictions(texts, _many(pairs), max_new_tokens=max_new_tokens).targets)
+            return list(self.predictions(texts, _many(pairs), **how).targets)
         features = self.embed(texts, _many(pairs))
         likeliest, in_scope = self.proba_of_features(features).argmax(-1), self.in_scope_of_features(features)
         return [self.labels[i] if p >= 0.5 else unknown for i, p in zip(likeliest, in_scope, strict=True)]
@@ -203,7 +216,12 @@ class Adapted:
         return self.proba_of_features(self.embed(texts, _many(pairs)))
 
     def predictions(
-        self, texts: Texts, pairs: Sequence[str] | None = None, *, max_new_tokens: int | None = None
+        self,
+        texts: Texts,
+        pairs: Sequence[str] | None = None,
+        *,
+        max_new_tokens: int | None = None,
+        decoding: Decoding | None = None,
     ) -> Predictions:
         """Return all that is predicted: the names of the outputs, their values, and the target of each text.
 
@@ -214,6 +232,8 @@ class Adapted:
         pairs : list of str, optional
             The second text of each.
         max_new_tokens : int, optional
+            As in `predict`.
+        decoding : Decoding, optional
             As in `predict`.
 
         Returns
@@ -232,13 +252,10 @@ class Adapted:
         >>> predictions.outputs, predictions.values.shape, predictions.targets
         (('billing', 'technical'), (1, 2), ['billing'])
         """
-        if max_new_tokens is not None:
-            check_whole("max_new_tokens", max_new_tokens, least=1)
-            if self.fit.family.writes is None:
-                raise MetaglotError(f"max_new_tokens has no use: a task of {self.fit.family.name} writes no texts")
+        decoding = check_decoding(self.fit.family, max_new_tokens, decoding)
         if self.fit.family.tokens is not None or self.fit.family.writes is not None:
             check_candidates(self.fit.family, texts)
-            return self.fit.predict(inputs_of(texts, pairs), max_new_tokens=max_new_tokens)
+            return self.fit.predict(inputs_of(texts, pairs), decoding=decoding)
         return self.predictions_of_features(self.embed(texts, pairs))
 
     def score(self, texts: Texts, targets: Sequence[Any], pairs: Sequence[str] | None = None) -> Mapping[str, float]:

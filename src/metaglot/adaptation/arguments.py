@@ -5,12 +5,14 @@ Arguments of any function are checked in `data/arguments.py`, lists of texts and
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
 from metaglot.adaptation.checks import check_targets
-from metaglot.data.arguments import check_whole, shown
+from metaglot.data.arguments import check_is, check_whole, shown
+from metaglot.decoding import Decoding
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 
@@ -56,3 +58,21 @@ def check_features(value: object, width: int) -> np.ndarray:  # [n, D]
     if not np.isfinite(value).all():
         raise MetaglotError("features: expected finite numbers, got some that are not (NaN or infinite)")
     return value
+
+
+def check_decoding(family: AnyFamily, max_new_tokens: object, decoding: object) -> Decoding | None:
+    """Return how texts are written; raise MetaglotError for another kind of task, and for tokens that are given twice.
+
+    None where nothing is asked for.
+    """
+    if max_new_tokens is None and decoding is None:
+        return None
+    if family.writes is None:
+        what = "decoding" if max_new_tokens is None else "max_new_tokens"
+        raise MetaglotError(f"{what} has no use: a task of {family.name} writes no texts")
+    asked = Decoding() if decoding is None else check_is("decoding", decoding, Decoding, "mg.Decoding(…)")
+    if max_new_tokens is None:
+        return asked
+    if asked.max_new_tokens is not None:
+        raise MetaglotError("max_new_tokens stands in `decoding` too; give it once")
+    return replace(asked, max_new_tokens=check_whole("max_new_tokens", max_new_tokens, least=1))

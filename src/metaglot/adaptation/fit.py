@@ -13,18 +13,19 @@ from torch import Tensor
 
 from metaglot.adaptation.by_words import written_by_words
 from metaglot.adaptation.choice import Choice
+from metaglot.adaptation.continuing import Reading, Request, Texts, cut_rows, reading_of, written
 from metaglot.adaptation.effort import WORDS, AsTrained, Effort, effort_record
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.token_units import token_units
-from metaglot.adaptation.writing import cut_rows, loss_of, shown_examples, written
+from metaglot.adaptation.writing import form_of, longest_target, loss_of, shown_examples
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label
+from metaglot.decoding import Decoding
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 from metaglot.families.language import perplexity
 from metaglot.families.records import Places, Predictions, Schema
 from metaglot.families.support_units import SupportUnits
-from metaglot.families.write_tools import WriteTools
 from metaglot.models.heads import head_size, scores
 from metaglot.types import Params
 from metaglot.version import __version__
@@ -47,6 +48,7 @@ class Fit:
     paired: bool | None = None  # whether the examples were pairs of texts; None where it is not known
     examples: Examples[Any] = field(default_factory=Examples[Any])
     kept: bool = False  # whether the examples come from a folder that holds them
+    longest: int = 0  # tokens of the longest target, where a text is written and there are no examples to ask
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,16 +79,11 @@ class Fit:
         return self.encoder.features({**self.encoder.meta, **self.params}, inputs)
 
     def predict(
-        self, inputs: Inputs, *, max_new_tokens: int | None = None, heard: Callable[[str], None] | None = None
+        self, inputs: Inputs, *, decoding: Decoding | None = None, heard: Callable[[str], None] | None = None
     ) -> Predictions:
-        """Return what is predicted for inputs; raise MetaglotError as `check_inputs`.
-
-        A text that is written has at most `max_new_tokens` tokens, or as many as the examples had; `heard` gets the
-        text of a lone input as far as it is written.
-        """
+        """Return what is predicted for inputs; raise MetaglotError as `check_inputs`.  See `write` for texts."""
         if self.family.writes is not None:
-            self.check_inputs(inputs)
-            return self._written(self.family.writes, inputs, max_new_tokens, heard)
+            return self.write(inputs, decoding=decoding, heard=heard).predictions(self.schema)
         tools = self.family.tokens
         if tools is None:
             return self.predictions(self.features(inputs).cpu().numpy())
@@ -94,29 +91,53 @@ class Fit:
         found = token_units(self.encoder, self.params, self.family, tools, self.schema, inputs)
         return self.predictions(found.units.features.cpu().numpy(), found.places)
 
-    def _written(
-        self, tools: WriteTools, inputs: Inputs, max_new_tokens: int | None, heard: Callable[[str], None] | None
-    ) -> Predictions:
-        by_words = self.effort.head == WORDS
+    def write(
+        self,
+        inputs: Inputs,
+        *,
+        decoding: Decoding | None = None,
+        heard: Callable[[str], None] | None = None,
+        done: Callable[[int], None] = lambda _: None,
+    ) -> Texts:
+        """Return the texts that are written for inputs, by `decoding`; raise MetaglotError as `check_inputs`.
+
+        Where it names no number of tokens, a text has half as many again as the longest example at most.  `heard` gets
+        the text of a lone input as far as it is written, `done` how many more inputs have theirs.
+        """
+        tools, by_words = self.family.writes, self.effort.head == WORDS
+        if tools is None:
+            raise MetaglotError(f"a task of {self.family.name} writes no texts; use predict")
+        self.check_inputs(inputs)
         if (self.effort.shown or by_words) and not len(self.examples):
             raise MetaglotError(
                 "texts are written by the examples, and this adaptation was loaded without them; adapt again"
             )
-        if by_words and max_new_tokens is not None:
-            raise MetaglotError("max_new_tokens has no use: the effort words writes a word for each word of a text")
+        if by_words and decoding is not None:
+            what = "max_new_tokens" if decoding == Decoding(decoding.max_new_tokens) else "decoding"
+            raise MetaglotError(f"{what} has no use: the effort words writes a word for each word of a text")
         if by_words:
-            return written_by_words(self.examples, self.schema, inputs)
-        return written(
-            self.encoder,
-            self.params,
-            tools,
-            self.schema,
-            inputs,
-            examples=self.examples,
-            shown=self.effort.shown,
-            max_new_tokens=max_new_tokens,
-            heard=heard,
-        )
+            found = written_by_words(self.examples, self.schema, inputs)
+            done(len(inputs))
+            return Texts(list(found.targets), found.values[:, 0].tolist())
+        request = self._request(inputs, decoding)
+        return written(self.encoder, self.params, tools, self.schema, request, heard=heard, done=done)
+
+    def _request(self, inputs: Inputs, decoding: Decoding | None) -> Request:
+        return Request(inputs, self.examples, self.effort.shown, self.longest_tokens(), decoding)
+
+    def longest_tokens(self) -> int:
+        """Return how many tokens the longest target has that was learnt from; 0 where that is not known."""
+        tools = self.family.writes
+        if tools is None or self.effort.head == WORDS or not len(self.examples):
+            return self.longest
+        return longest_target(form_of(self.encoder, tools), self.examples.targets)
+
+    def reading(self, decoding: Decoding | None = None) -> Reading | None:
+        """Return how sources are read before a model writes; None where none does."""
+        tools = self.family.writes
+        if tools is None or self.effort.head == WORDS:
+            return None
+        return reading_of(self.encoder, tools, self.schema, self._request(Inputs(()), decoding))
 
     def perplexity(self, examples: Examples[str]) -> float | None:
         """Return exp of the loss a token of the targets of other examples; None where no model writes."""
@@ -141,13 +162,19 @@ class Fit:
                 f"this was adapted to pairs, of which it reads {what}; give `pairs` too (in a file: text_pair)"
             )
 
-    def cut(self, inputs: Inputs) -> int:
+    def cut(self, inputs: Inputs, decoding: Decoding | None = None) -> int:
         """Return how many inputs are longer than what is read of them; none where they are read in windows."""
         if self.effort.head == WORDS:
             return 0
         if self.family.writes is not None:
-            return cut_rows(self.encoder, self.family.writes, inputs)
+            request = self._request(inputs, decoding)
+            return cut_rows(self.encoder, self.family.writes, self.schema, request)
         return self.encoder.cut(inputs) if self.family.tokens is None else 0
+
+    def read_length(self, decoding: Decoding | None = None) -> int:
+        """Return how many tokens of a text are read."""
+        reading = self.reading(decoding)
+        return self.encoder.max_length if reading is None else reading.length
 
     def values(self, features: np.ndarray) -> np.ndarray:  # [n, D] -> [n, K]
         """Return the probabilities of the outputs, or numbers, for features of the adapted body."""

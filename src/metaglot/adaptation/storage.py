@@ -114,6 +114,7 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
         paired=stated.paired,
         examples=saved.examples,
         kept=len(saved.examples) > 0,
+        longest=stated.longest,
         provenance=saved.provenance,
     )
 
@@ -194,6 +195,7 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
         "class_names": fit.class_names if isinstance(fit.class_names, bool) else dict(fit.class_names),
         "choice": fit.choice and fit.choice.record(),
         "solver": fit.solver,
+        **({"longest": longest} if (longest := fit.longest_tokens()) else {}),
         **name_record("model_source", _source(fit.encoder), part),
         "model_sha256": fit.encoder.fingerprint(),
         "tensors": sorted(weights),

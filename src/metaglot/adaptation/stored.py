@@ -152,6 +152,7 @@ class StoredAdaptation(Written):
     class_names: bool | dict[str, str] = True
     choice: StoredChoice | None = None
     solver: str = "ridge"
+    longest: int = Field(default=0, ge=0, le=MOST)  # tokens of a target, where texts are written
     model_source: str = Field(min_length=1)
     model_source_relative: str | None = None
     model_sha256: str

@@ -1,31 +1,24 @@
-"""What an adaptation does where texts are written: rows to learn from, prompts with examples, and the texts.
+"""What an adaptation reads where texts are written: rows to learn from, examples in prompts, and the loss."""
 
-The value of a text is p = exp(1/n Σ_t log p(y_t | x, y_1 … y_{t−1})) over the n tokens that were written: the geometric
-mean of their probabilities, which says how sure the model was, not how good the text is.
-"""
-
-from collections.abc import Callable, Sequence
-from math import ceil, exp
-from statistics import mean
+from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
-import numpy as np
 import torch
 
 from metaglot.adaptation.alike import nearest
 from metaglot.adaptation.encoder import Encoder
 from metaglot.data.examples import Examples, Inputs
-from metaglot.decoding import Continuations, Decoding
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 from metaglot.families.prompts import Example
-from metaglot.families.records import Predictions, Schema
+from metaglot.families.records import Schema
 from metaglot.families.write_tools import Format, WriteTools, source_texts
 from metaglot.models.learner import HfLearner
 from metaglot.models.positions import positions_of
 from metaglot.types import Batch, Params
 
-BATCH = 16  # prompts at a time
+LONGEST = 32  # targets whose tokens are counted
 
 
 def form_of(encoder: Encoder, tools: WriteTools) -> Format:
@@ -54,93 +47,48 @@ def rows_to_learn(
     return {name: value.to(encoder.backbone.learner.device) for name, value in batch.items()}
 
 
-def cut_rows(encoder: Encoder, tools: WriteTools, inputs: Inputs) -> int:
-    """Return how many sources are longer than what is read of them."""
-    return tools.cut(form_of(encoder, tools), inputs)
-
-
 def shown_examples(inputs: Inputs, examples: Examples[str], count: int) -> list[list[Example]]:
-    """Return for each input the examples that are most like it, the nearest first; it is none of its own examples."""
+    """Return for each input the examples that are shown, the most useful first: those that are most like it.
+
+    Where there are no more than are shown, all inputs have them in one order, so that a model reads them once.
+    """
     pairs = list(zip(source_texts(examples.inputs), examples.targets, strict=True))
+    if len(pairs) <= count:
+        return [pairs[::-1]] * len(inputs)
     found = nearest(source_texts(inputs), [source for source, _ in pairs], count)
     return [[pairs[i] for i in own] for own in found]
 
 
-def most_tokens(learner: HfLearner, schema: Schema, tools: WriteTools, wish: int | None) -> int:
-    """Return how many tokens are written at most: as many as wanted, or as the longest example can have."""
-    longest = ceil(max(schema.levels, default=0.0)) + 4  # a token has a byte at least
-    return min(tools.new_tokens, longest, positions_of(learner.module) // 2) if wish is None else wish
+def longest_target(form: Format, targets: Sequence[str]) -> int:
+    """Return how many tokens the longest of the targets has, its end included; of many, the longest in bytes count."""
+    few = sorted(set(targets), key=lambda target: -len(target.encode("utf-8", "surrogatepass")))[:LONGEST]
+    return max((len(form.template.tokens(form.template.lead + target)) + 1 for target in few), default=0)
 
 
-def written(
-    encoder: Encoder,
-    params: Params,
-    tools: WriteTools,
-    schema: Schema,
-    inputs: Inputs,
-    *,
-    examples: Examples[str],
-    shown: int,
-    max_new_tokens: int | None,
-    heard: Callable[[str], None] | None = None,
-) -> Predictions:
-    """Return the texts that are written for inputs, each with the probability of a token of it.
+def most_tokens(learner: HfLearner, schema: Schema, tools: WriteTools, longest: int) -> int:
+    """Return how many tokens are written at most where nobody says: half as many again as the longest example has.
 
-    `shown` of the examples stand before each source, as far as there is room.  `heard` gets the text of a lone input as
-    far as it is written, after each token.
+    Where its tokens are not known, it has as many as it has bytes.
     """
-    whole, learner = {**encoder.meta, **params}, encoder.backbone.learner
-    form, count = form_of(encoder, tools), most_tokens(learner, schema, tools, max_new_tokens)
-    before = shown_examples(inputs, examples, shown)
-    room = _room(learner, tools, form, count, shown=shown)
-    prompts = [
-        tools.prompt(form, source, own, length=room).tokens
-        for source, own in zip(source_texts(inputs), before, strict=True)
-    ]
-    texts, chances = [""] * len(prompts), np.zeros((len(prompts), 1))
-    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
-    for rows in (order[at : at + BATCH] for at in range(0, len(order), BATCH)):
-        hears = None if heard is None else lambda tokens: heard(form.template.text(tokens))
-        found = continued(encoder, whole, [prompts[row] for row in rows], count, form.template.end, hears)
-        for row, tokens, likelihoods in zip(rows, found.tokens, found.likelihoods, strict=True):
-            texts[row], chances[row, 0] = form.template.text(tokens), chance_of(likelihoods)
-    return Predictions(tuple(map(str, schema.outputs)), chances, texts)
+    least = ceil(max(schema.levels, default=0.0)) + 4
+    count = longest + longest // 2 + 8 if longest else least
+    return min(tools.new_tokens, count, positions_of(learner.module) // 2)
 
 
-def continued(
-    encoder: Encoder,
-    params: Params,
-    prompts: Sequence[Sequence[int]],
-    count: int,
-    end: int,
-    heard: Callable[[Sequence[int]], None] | None = None,
-) -> Continuations:
-    """Return the tokens that are written after each prompt, at most `count`, the likeliest at each place."""
-    learner, width = encoder.backbone.learner, max(map(len, prompts))
-    ids = torch.full((len(prompts), width), encoder.pad_token_id, device=learner.device)
-    mask = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, width - len(prompt) :] = torch.tensor(prompt, device=learner.device)
-        mask[row, width - len(prompt) :] = 1
-    decoding = Decoding(max_new_tokens=count, ends=(end,))
-    return learner.generate(params, {"input_ids": ids, "attention_mask": mask}, decoding, heard=heard)
+def room_of(learner: HfLearner, tools: WriteTools, form: Format, count: int, *, shown: int) -> int:
+    """Return how many tokens a prompt may have: those of a source alone, or all that the model takes with examples.
 
-
-def chance_of(likelihoods: Sequence[float]) -> float:
-    """Return exp of the mean of log-probabilities of tokens; 0 where none was written."""
-    return exp(mean(likelihoods)) if likelihoods else 0.0
-
-
-def _room(learner: HfLearner, tools: WriteTools, form: Format, count: int, *, shown: int) -> int:
-    """Return how many tokens a prompt may have: those of a source alone, or all that the model takes with examples."""
+    Raises MetaglotError where `count` tokens that are to be written leave none.
+    """
     positions = positions_of(learner.module)
-    most = min(positions, tools.context + count) if shown else min(form.length + count, positions)
-    if most - count < 2:
+    free = positions if form.seq2seq and count <= positions else positions - count
+    most = min(free, tools.context if shown else form.length)
+    if most < 2:
         raise MetaglotError(
             f"{count} tokens are to be written, and the model takes {positions} in all, so that nothing of a text "
             "would be read; ask for fewer (max_new_tokens)"
         )
-    return most - count if shown else min(form.length, most - count)
+    return most
 
 
 def loss_of(

@@ -6,7 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, FuzzyBelow, Json, ReplaceFile
+from metaglot.cli.shared.decoding import check_writes, parse_decoding
+from metaglot.cli.shared.options import (
+    AdaptedPrecision,
+    Beams,
+    Columns,
+    DeviceOption,
+    DrawSeed,
+    Encoding,
+    FuzzyBelow,
+    Json,
+    MaxNewTokens,
+    ReplaceFile,
+    Sample,
+    Stop,
+    Temperature,
+    TopP,
+)
 from metaglot.cli.shared.predicting import Prediction, Question, standard_input_lines, with_language_note
 from metaglot.cli.shared.prediction_lines import print_prediction
 from metaglot.cli.shared.predictions_file import check_out, is_text, parse_new_columns, with_new_columns, write_out
@@ -26,7 +42,7 @@ from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
-    from metaglot.adaptation.fit import Fit
+    from metaglot.decoding import Decoding
     from metaglot.models.devices import Precision
 
 
@@ -52,13 +68,13 @@ def predict(
         str | None, typer.Option(help="The label for texts that are probably of none of the classes, e.g. unknown.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
-    max_new_tokens: Annotated[
-        int | None,
-        typer.Option(
-            help="How many tokens a text that is written has at most (as many as the examples can have, if absent).",
-            show_default=False,
-        ),
-    ] = None,
+    max_new_tokens: MaxNewTokens = None,
+    beams: Beams = None,
+    sample: Sample = False,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    seed: DrawSeed = None,
+    stop: Stop = None,
     fuzzy_below: FuzzyBelow = None,
     precision: AdaptedPrecision = "auto",
     device: DeviceOption = "auto",
@@ -70,7 +86,7 @@ def predict(
     """Predict with an adapted model; one line a text: label, probability, text.
 
     Several labels are joined by |, and so are their probabilities; a number has no probability.  That of a text that is
-    written is the geometric mean over its tokens.
+    written is the geometric mean over its tokens; --json has its log-probability, its tokens and the speed too.
 
     A blank text gets no label: its line is blank, so that line n of the output is for text n. A line from standard
     input is answered when it comes. The probability of --unknown is that the text is of none of the classes.
@@ -87,6 +103,8 @@ def predict(
 
       metaglot predict translator django.po --out filled.po
 
+      metaglot predict writer new.txt --sample --temperature 0.7 --seed 1 --stop "\\n"
+
       tail -f messages.log | metaglot predict my-model -
     """
     if (file is None) == (not text):
@@ -98,7 +116,16 @@ def predict(
         raise MetaglotError("--encoding has no use beside -, which is UTF-8; drop it, or name a file")
     from metaglot.data.folders import check_adapted
 
-    request = Request(folder, parse_precision(precision), check_device(device), unknown, explain, max_new_tokens)
+    decoding = parse_decoding(
+        max_new_tokens=max_new_tokens,
+        beams=beams,
+        sample=sample,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+        stop=stop,
+    )
+    request = Request(folder, parse_precision(precision), check_device(device), unknown, explain, decoding)
     if out is not None and out.suffix.lower() == ".po":
         from metaglot.cli.shared.catalogue import check_catalogue, fill_catalogue
 
@@ -137,7 +164,7 @@ class Request(NamedTuple):
     device: str
     unknown: str | None
     explain: bool
-    max_new_tokens: int | None = None
+    decoding: "Decoding | None" = None
 
 
 def _question(request: Request) -> Question:
@@ -146,15 +173,9 @@ def _question(request: Request) -> Question:
     for option, is_given in (("--unknown", request.unknown is not None), ("--explain", request.explain)):
         if is_given and not FAMILIES.exclusive(task):
             raise MetaglotError(f"{option} has no use: it needs classes, and {request.folder} is a task of {task}")
-    if request.max_new_tokens is not None:
-        if not (task in FAMILIES and FAMILIES.kinds[task].writes):
-            raise MetaglotError(
-                f"--max-new-tokens has no use: {request.folder} is a task of {task}, which writes no texts"
-            )
-        if request.max_new_tokens < 1:
-            raise MetaglotError(f"--max-new-tokens {request.max_new_tokens}: expected 1 or more")
+    check_writes(request.folder, task, request.decoding)
     adapted = load_adapted(request.folder, request.precision, request.device)
-    return Question(adapted, request.unknown, request.explain, request.max_new_tokens)
+    return Question(adapted, request.unknown, request.explain, request.decoding)
 
 
 def _predictions(question: Question, inputs: Inputs, *, quiet: bool, no_notes: bool) -> list[Prediction]:
@@ -162,7 +183,7 @@ def _predictions(question: Question, inputs: Inputs, *, quiet: bool, no_notes: b
     from metaglot.cli.shared.progress import bar
 
     if not no_notes:
-        _print_notes(question.adapted.fit, inputs)
+        _print_notes(question, inputs)
     if quiet:
         return question.predictions(inputs)
     with bar("predict", len(inputs)) as advance:
@@ -175,11 +196,12 @@ def _print_table_notes(table: Any, *, quiet: bool) -> None:
     tell_notes([] if table is None else table_notes(table), quiet=quiet)
 
 
-def _print_notes(fit: "Fit", inputs: Inputs) -> None:
+def _print_notes(question: Question, inputs: Inputs) -> None:
     from metaglot.adaptation.scripts import language_note
 
-    if cut := fit.cut(inputs):
-        tell(f"note: {cut_note(cut, len(inputs), fit.encoder.max_length)}", err=True)
+    fit, decoding = question.adapted.fit, question.decoding
+    if cut := fit.cut(inputs, decoding):
+        tell(f"note: {cut_note(cut, len(inputs), fit.read_length(decoding))}", err=True)
     if note := language_note(fit.encoder, inputs.texts):
         tell(f"note: {note}", err=True)
 
@@ -190,9 +212,10 @@ def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
     encoder = question.adapted.fit.encoder
     lines = with_language_note(encoder, standard_input_lines(), lambda note: tell_notes([note], quiet=quiet))
     for texts in lines:
-        if not has_note and question.adapted.fit.cut(Inputs.of(texts)):
+        fit, decoding = question.adapted.fit, question.decoding
+        if not has_note and fit.cut(Inputs.of(texts), decoding):
             has_note = True
-            length = f"some texts are longer than {encoder.max_length} tokens"
+            length = f"some texts are longer than {fit.read_length(decoding)} tokens"
             tell(f"note: {length}; the rest of them is not read", err=True)
         for text, prediction in zip(texts, question.predictions(Inputs.of(texts)), strict=True):
             print_prediction((text, None), prediction, question, as_json=as_json)

@@ -8,7 +8,7 @@ Settings of the network itself that `Decoding` does not name (tokens that must n
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, cast
 
@@ -18,11 +18,10 @@ from transformers import LogitsProcessor, StoppingCriteria
 
 from metaglot.decoding import Continuations, Decoding
 from metaglot.errors import MetaglotError
+from metaglot.models.beginning import Inputs, padded, prefix_of
 from metaglot.models.positions import positions_of
 from metaglot.models.quiet import quiet
 from metaglot.types import Batch
-
-Inputs = Mapping[str, Tensor]  # input_ids and attention_mask [B, T]
 
 
 def write(
@@ -33,11 +32,14 @@ def write(
     *,
     pads: bool,
     heard: Callable[[Sequence[int]], None] | None = None,
+    at_once: int | None = None,
+    done: Callable[[int], None] = lambda _: None,
 ) -> Continuations:
     """Return what the network writes behind each prompt; whoever calls substitutes parameters and seeds.
 
-    Without `pads`, prompts of one length are run at a time.  `heard` gets the new tokens of the first prompt of those
-    that are run together, after each of them.  Raises MetaglotError where the network cannot write, where
+    Without `pads`, prompts of one length are run at a time, and `at_once` prompts at most; `done` gets how many were.
+    `heard` gets the new tokens of the first prompt of those that are run together, after each of them.  What all
+    prompts begin with is read once.  Raises MetaglotError where the network cannot write, where
     a prompt is empty, where prompt and text have no room in its positions, and for stop strings without a tokenizer.
     """
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask")}
@@ -46,24 +48,31 @@ def write(
     begin = perf_counter()
     texts: list[tuple[int, ...]] = [()] * len(inputs["input_ids"])
     likelihoods: list[tuple[float, ...]] = [()] * len(texts)
-    greedy = decoding.seed is None and decoding.beams == 1
-    side_by_side = pads and not decoding.no_repeat_ngram and (_is_seq2seq(module) or _takes_positions(module))
+    seq2seq = _is_seq2seq(module)
+    side_by_side = pads and not decoding.no_repeat_ngram and (seq2seq or _takes_positions(module))
     with quiet(), torch.no_grad():
-        for rows in _groups(inputs["attention_mask"], side_by_side=side_by_side):
-            part = padded({name: value[rows] for name, value in inputs.items()}, left=not _is_seq2seq(module))
-            begin_at = 1 if _is_seq2seq(module) else part["input_ids"].shape[1]
-            criteria: list[StoppingCriteria] = []
+        shared = prefix_of(module, inputs) if side_by_side and not seq2seq else None
+        for rows in _groups(inputs["attention_mask"], side_by_side=side_by_side, most=at_once):
+            own = {name: value[rows] for name, value in inputs.items()}
+            part = padded(own, left=not seq2seq) if shared is None else shared.inputs(own)
+            cache = {} if shared is None else {"past_key_values": shared.cache_for(len(rows) * decoding.beams)}
+            begin_at = 1 if seq2seq else part["input_ids"].shape[1]
+            chosen = Chosen()
+            criteria: list[StoppingCriteria] = [ChosenTokens(chosen)]
             if decoding.stop:
                 criteria.append(StopStrings(tokenizer, decoding.stop, begin_at))
             if heard is not None:
                 criteria.append(Heard(heard, begin_at))
-            chosen = Chosen()
-            more = {"logits_processor": [chosen]} if greedy else {}
-            found = cast("Any", module).generate(**part, generation_config=config, stopping_criteria=criteria, **more)
+            more = {"logits_processor": [chosen]} if decoding.beams == 1 else {}
+            criteria = criteria if more else criteria[1:]
+            found = cast("Any", module).generate(
+                **part, **cache, generation_config=config, stopping_criteria=criteria, **more
+            )
             for place, (row, tokens) in enumerate(zip(rows.tolist(), found[:, begin_at:].tolist(), strict=True)):
                 texts[row] = _ended(tokens, config.eos_token_id or (), decoding.stop, tokenizer)
                 likelihoods[row] = tuple(float(step[place]) for step in chosen.steps[: len(texts[row])])
-    return Continuations(tuple(texts), perf_counter() - begin, tuple(likelihoods) if greedy else ())
+            done(len(rows))
+    return Continuations(tuple(texts), perf_counter() - begin, tuple(likelihoods) if decoding.beams == 1 else ())
 
 
 def texts_of(continuations: Continuations, tokenizer: Any, stop: Sequence[str] = ()) -> list[str]:
@@ -103,34 +112,42 @@ class Heard(StoppingCriteria):
 
 
 class Chosen(LogitsProcessor):
-    """Changes nothing: it keeps the log-probability of the likeliest token of each step, the one that is written."""
+    """Changes nothing: it keeps the log-probabilities of each step, of which `ChosenTokens` takes those written."""
 
     def __init__(self) -> None:
         self.steps: list[Tensor] = []  # of each step [B]
+        self.last: Tensor | None = None  # of the step that is under way [B, V]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Any:
-        """Return the scores [B, V] as they are."""
+        """Return the scores [B, V] as they are, before a temperature changes them."""
         del input_ids
-        self.steps.append(scores.float().log_softmax(-1).amax(-1))
+        self.last = scores.float().log_softmax(-1)
         return scores
 
 
-def padded(inputs: Inputs, *, left: bool) -> dict[str, Tensor]:
-    """Return the rows with their padding on one side, without columns that are padding in all rows."""
-    mask = inputs["attention_mask"].bool()
-    width = int(mask.sum(1).max())
-    order = mask.to(torch.int8).argsort(dim=1, stable=True, descending=not left)  # tokens keep their order
-    columns = order[:, -width:] if left else order[:, :width]
-    return {name: value.gather(1, columns) for name, value in inputs.items()}
+class ChosenTokens(StoppingCriteria):
+    """Stops nothing: it tells the log-probability of each token when it was chosen."""
+
+    def __init__(self, chosen: Chosen) -> None:
+        self._chosen = chosen
+
+    def __call__(self, input_ids: Tensor, *_: Any, **__: Any) -> Any:
+        """Return that no row is finished [B]."""
+        if self._chosen.last is not None:
+            self._chosen.steps.append(self._chosen.last.gather(1, input_ids[:, -1:])[:, 0])
+        return torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
 
 
-def _groups(mask: Tensor, *, side_by_side: bool) -> list[Tensor]:
-    """Return the rows that are run together: all, or those of one length at a time."""
+def _groups(mask: Tensor, *, side_by_side: bool, most: int | None = None) -> list[Tensor]:
+    """Return the rows that are run together: all, or those of one length at a time; `most` at once, of like length."""
     rows = torch.arange(len(mask), device=mask.device)
     lengths = mask.sum(1)
-    if side_by_side or not len(rows):
-        return [rows] if len(rows) else []
-    return [rows[lengths == length] for length in lengths.unique()]
+    if not len(rows):
+        return []
+    groups = [rows] if side_by_side else [rows[lengths == length] for length in lengths.unique()]
+    if most is None:
+        return groups
+    return [part for group in groups for part in group[lengths[group].argsort(stable=True)].split(most)]
 
 
 def _settings(module: nn.Module, decoding: Decoding) -> Any:
@@ -140,7 +157,7 @@ def _settings(module: nn.Module, decoding: Decoding) -> Any:
     ends = [*decoding.ends, *([] if own is None else own if isinstance(own, list) else [own])]
     drawn = decoding.seed is not None
     config.update(
-        max_new_tokens=decoding.max_new_tokens,
+        max_new_tokens=decoding.most,
         min_new_tokens=decoding.min_new_tokens,
         max_length=None,
         min_length=0,
@@ -176,9 +193,9 @@ def _check(module: nn.Module, inputs: Inputs, decoding: Decoding, tokenizer: Any
         raise MetaglotError(f"prompt {int(empty[0]) + 1} of {len(lengths)} has no token; give it at least one")
     positions, longest = positions_of(module), int(lengths.max()) if len(lengths) else 0
     behind = 0 if _is_seq2seq(module) else longest
-    if max(longest, behind + decoding.max_new_tokens) > positions:
+    if max(longest, behind + decoding.most) > positions:
         raise MetaglotError(
-            f"the longest prompt has {longest} tokens and up to {decoding.max_new_tokens} are to be written, but the "
+            f"the longest prompt has {longest} tokens and up to {decoding.most} are to be written, but the "
             f"model has {positions} positions; shorten the prompt or lower max_new_tokens"
         )
 

@@ -172,11 +172,13 @@ class HfLearner:
         *,
         tokenizer: Any = None,
         heard: Callable[[Sequence[int]], None] | None = None,
+        at_once: int | None = None,
+        done: Callable[[int], None] = lambda _: None,
     ) -> Continuations:
         """Return what is written behind each prompt (`input_ids`, `attention_mask` [B, T]), padded on either side.
 
-        See `Decoding`.  Stop strings need the tokenizer.  Where the learner runs in bf16, its weights are rounded once
-        for the whole text.  `models.generation.texts_of` gives the texts.
+        See `Decoding`, and `models.generation.write` for the last three.  Stop strings need the tokenizer.  In bf16
+        the weights are rounded once for the whole text.  `models.generation.texts_of` gives the texts.
 
         Raises MetaglotError where the backbone cannot write, a prompt is empty, or prompt and text have no room.
         """
@@ -189,7 +191,9 @@ class HfLearner:
             self._output_of(params, dtype),
             _dropout(decoding.seed, self.device),
         ):
-            return write(self.module, batch, decoding, tokenizer, pads=self.pads, heard=heard)
+            return write(
+                self.module, batch, decoding, tokenizer, pads=self.pads, heard=heard, at_once=at_once, done=done
+            )
 
     def _pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:  # [B, D]
         """Return the features of texts; layers on the pooled vector run in full precision, as they cost little."""

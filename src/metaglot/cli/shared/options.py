@@ -80,6 +80,30 @@ RunToMake = Annotated[Path, typer.Option(help="The new folder.", show_default=Fa
 ReplaceRun = Annotated[bool, typer.Option("--force", help="Replace an existing shrunk or averaged run.")]
 
 # Printed output
+MaxNewTokens = Annotated[
+    int | None,
+    typer.Option(
+        help="Tokens of a text that is written at most (half as many again as the longest example has, if absent).",
+        show_default=False,
+    ),
+]
+Beams = Annotated[
+    int | None,
+    typer.Option(help="Write by a beam search with so many beams (1, the likeliest token each time, if absent)."),
+]
+Sample = Annotated[bool, typer.Option("--sample", help="Draw tokens, in place of the likeliest ones.")]
+Temperature = Annotated[
+    float | None, typer.Option(help="Of --sample: below 1 is more careful, above 1 more daring (1 if absent).")
+]
+TopP = Annotated[
+    float | None,
+    typer.Option(help="Of --sample: draw from the fewest tokens that have so much probability (1, all, if absent)."),
+]
+DrawSeed = Annotated[int | None, typer.Option("--seed", help="Of --sample: same seed, same texts (0 if absent).")]
+Stop = Annotated[
+    list[str] | None,
+    typer.Option(help="A text ends before this string (\\n is a line break); may be given several times."),
+]
 FuzzyBelow = Annotated[
     float | None,
     typer.Option(

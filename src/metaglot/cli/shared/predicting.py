@@ -13,11 +13,20 @@ if TYPE_CHECKING:
     import numpy as np
 
     from metaglot.adaptation import Adapted, Encoder, Explanation
+    from metaglot.decoding import Decoding
     from metaglot.families.token_tools import TokenTools
 
 BLOCK = 256  # texts between two movements of the bar; a multiple of the texts of a batch
 FEW = 64  # texts between two movements where texts are written
 READ_BYTES = 1 << 16  # bytes at most that are read from standard input at once
+
+
+class Writing(NamedTuple):
+    """What is known of a text that a model wrote."""
+
+    likelihood: float  # its log-probability, in nats
+    tokens: int
+    speed: float  # tokens a second, of all texts that were written with it
 
 
 class Prediction(NamedTuple):
@@ -30,6 +39,7 @@ class Prediction(NamedTuple):
     probabilities: dict[str, float] | None = None  # the probability of each label
     in_scope: float | None = None  # the probability that the text is of one of the classes, with --unknown
     explanation: "Explanation | None" = None
+    writing: "Writing | None" = None
 
 
 class Question(NamedTuple):
@@ -38,7 +48,7 @@ class Question(NamedTuple):
     adapted: "Adapted"
     unknown: str | None  # the label of texts of none of the classes
     explain: bool
-    max_new_tokens: int | None = None  # of texts that are written
+    decoding: "Decoding | None" = None  # of texts that are written
 
     @property
     def writes(self) -> bool:
@@ -85,10 +95,14 @@ class Question(NamedTuple):
         """Yield one text that is written for each source."""
         for start in range(0, len(inputs), FEW):
             block = inputs.at(range(start, min(start + FEW, len(inputs))))
-            found = self.adapted.predictions(block.texts, block.pairs, max_new_tokens=self.max_new_tokens)
-            for text, value in zip(found.targets, found.values, strict=True):
-                yield Prediction(False, text, text, round(float(value[0]), 6))
-            advance(len(block))
+            found = self.adapted.fit.write(block, decoding=self.decoding, done=advance)
+            facts: list[Writing | None] = [None] * len(block)
+            if found.likelihoods is not None and found.tokens is not None:
+                speed = sum(found.tokens) / max(found.seconds, 1e-9)
+                pairs = zip(found.likelihoods, found.tokens, strict=True)
+                facts = [Writing(likelihood, tokens, speed) for likelihood, tokens in pairs]
+            for text, chance, fact in zip(found.texts, found.chances, facts, strict=True):
+                yield Prediction(False, text, text, round(float(chance), 6), writing=fact)
 
     def _features(self, inputs: Inputs, advance: Callable[[int], None]) -> "np.ndarray":
         import numpy as np

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from metaglot.cli.shared.predicting import Prediction, Question
+from metaglot.cli.shared.predicting import Prediction, Question, Writing
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import printable
 
@@ -30,12 +30,21 @@ def _json(row: tuple[str, str | None], prediction: Prediction, *, probable: bool
     record: dict[str, Any] = {"text": text, **second_text, "label": prediction.label}
     if writes:
         record["probability"] = prediction.probability
+        record |= writing_record(prediction.writing)
     elif probable:
         record["probabilities"] = prediction.probabilities
     record |= {} if prediction.in_scope is None else {"in_scope": round(prediction.in_scope, 6)}
     if prediction.explanation is not None:
         record["why"] = [evidence._asdict() for evidence in prediction.explanation.evidence]
     return record
+
+
+def writing_record(writing: Writing | None) -> dict[str, float]:
+    """Return what is known of a text that a model wrote, as JSON."""
+    if writing is None:
+        return {}
+    likelihood, speed = round(writing.likelihood, 4), round(writing.speed, 1)
+    return {"log_probability": likelihood, "tokens": writing.tokens, "tokens_per_second": speed}
 
 
 def _on_one_line(text: str) -> str:

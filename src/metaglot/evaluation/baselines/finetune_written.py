@@ -10,7 +10,7 @@ from torch import Tensor
 from metaglot.adaptation import Encoder
 from metaglot.adaptation.effort import Effort
 from metaglot.adaptation.fit import Fit
-from metaglot.adaptation.writing import rows_to_learn
+from metaglot.adaptation.writing import form_of, longest_target, rows_to_learn
 from metaglot.data.examples import Examples
 from metaglot.evaluation.baselines.batch_order import shuffled_batches
 from metaglot.evaluation.baselines.finetune_tokens import Steps
@@ -30,6 +30,7 @@ def written_trajectory(
 ) -> Iterator[Fit]:
     """Yield what is learnt after each number of steps in `stops`, ascending; `body` is moved in place."""
     schema, moved = family.schema(support.targets), list(body.values())
+    longest = longest_target(form_of(start, tools), support.targets)
     problem = start.problem(family, schema)
     optimiser = torch.optim.AdamW(
         moved, lr=steps.lr, weight_decay=0.01, fused=start.backbone.learner.device.type != "mps"
@@ -48,4 +49,4 @@ def written_trajectory(
         done = stop
         params = {name: value.detach() for name, value in body.items()}
         paired = support.inputs.pairs is not None
-        yield Fit(start, family, schema, params, Effort(steps=stop), steps.seed, paired=paired)
+        yield Fit(start, family, schema, params, Effort(steps=stop), steps.seed, paired=paired, longest=longest)
