@@ -20,8 +20,8 @@ from statistics import fmean
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import pyarrow as pa
 
+from benchmarks.answer_tasks import FORCED, task_sets
 from benchmarks.models import load
 from benchmarks.multilabel import interval
 from benchmarks.running import evaluated, write_table
@@ -32,28 +32,17 @@ from metaglot.adaptation.shared_head import learnt_head
 from metaglot.adaptation.token_units import token_units
 from metaglot.data.answers import Answer
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.readers import read_table
 from metaglot.data.splitting import split_sentences
 from metaglot.data.words import words
-from metaglot.evaluation import Plan, TaskSet
+from metaglot.evaluation import Plan
 from metaglot.evaluation.baselines import FineTune, FineTuneSettings, ours
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.baselines.ours import TextPredictor
-from metaglot.evaluation.kinds import draws_by
 from metaglot.evaluation.protocol import Limit
 from metaglot.evaluation.result import Result
-from metaglot.families.answer_scores import ANSWERABLE_F1, scored_answers
 from metaglot.families.family import AnyFamily
-from metaglot.families.question_answering import AnswerFamily
 from metaglot.families.records import Predictions
-from metaglot.families.scoring import Scored
-from metaglot.metric import share
-from metaglot.seeds import fold
 
-FORCED = share(
-    "forced_f1", "forced F1", meaning="answer F1 of questions that have an answer, where one is always given"
-)
-TRAINED = 0.6  # share of the articles that recipes/answers.yaml trains on, in `hashed`
 NEVER = -1e6  # the score of "no answer" where an answer is forced
 TUNED = {1: FineTuneSettings(1e-4, 20), 64: FineTuneSettings(1e-4, 40)}
 WINDOWS = 8  # of passages in a step of fine-tuning
@@ -63,22 +52,9 @@ COLUMNS = {
     "answerable": "answerable_f1",
     "forced": FORCED.name,
     "unanswerable": "unanswerable",
+    "characters": "character_f1",
     "ECE": "answer_ece",
 }
-
-
-@dataclass(frozen=True)
-class Answers(AnswerFamily):
-    """The kind of task, whose scores also tell of forced answers: a prediction has its forced answer in `also`."""
-
-    def score(self, predicted: Predictions, truth: Sequence[Answer]) -> Scored:
-        """Return the scores."""
-        found = super().score(predicted, truth)
-        rows = [(Answer(one.also[0]), real) for one, real in zip(predicted.targets, truth, strict=True) if real]
-        if not rows:
-            return found
-        forced = scored_answers(*zip(*rows, strict=True)).metrics[ANSWERABLE_F1.name]
-        return found._replace(metrics={**found.metrics, FORCED.name: forced}, measures=(*found.measures, FORCED))
 
 
 @dataclass(frozen=True)
@@ -209,37 +185,6 @@ class ForcedFit(NamedTuple):
         return plain._replace(targets=[replace(one, also=(other.text,)) for one, other in both])
 
 
-def task_sets(root: Path, names: Sequence[str]) -> list[TaskSet]:
-    """Return the tasks of these names: xquad-LANGUAGE, or a domain of subjqa."""
-    return [_articles(root, name.removeprefix("xquad-")) if name.startswith("xquad-") else _reviews(root, name)
-            for name in names]  # fmt: skip
-
-
-def _articles(root: Path, language: str) -> TaskSet:
-    """Return the articles of a language, half of whose titles are for examples and half for questions to judge."""
-    table = read_table(root / "qa" / "xquad.parquet", cells="answers")
-    titles = sorted(filter(is_aside, set(table["domain"].to_pylist())), key=lambda title: fold(0, "title", title))
-    rows = zip(table["lang"].to_pylist(), table["domain"].to_pylist(), strict=True)
-    table = table.filter(pa.array([lang == language and title in titles for lang, title in rows]))
-    test = set(titles[::2])
-    split = ["test" if title in test else "train" for title in table["domain"].to_pylist()]
-    return _task(f"xquad-{language}", table.append_column("split", pa.array(split)))
-
-
-def is_aside(title: str) -> bool:
-    """Whether an article is kept aside by `hashed` of the recipe."""
-    return fold(0, "group", title) / 2**63 >= TRAINED
-
-
-def _reviews(root: Path, domain: str) -> TaskSet:
-    table = read_table(root / "qa" / "subjqa.parquet", cells="answers")
-    return _task(domain, table.filter(pa.array([one == domain for one in table["domain"].to_pylist()])))
-
-
-def _task(name: str, table: pa.Table) -> TaskSet:
-    return TaskSet(name, table, draws_by(table, Answers()), family=Answers())
-
-
 def tables(results: Sequence[Result], best: str) -> Iterator[str]:
     """Yield a table for each task and number of shots: the metrics, and what `best` gains on the answerable."""
     cells = {(one.task, one.shot, one.draw, one.method): one for one in results}
@@ -247,13 +192,14 @@ def tables(results: Sequence[Result], best: str) -> Iterator[str]:
         for shot in sorted({one.shot for one in results if one.task == task}):
             mine = [one for one in results if (one.task, one.shot) == (task, shot)]
             yield f"\n**{task}, {shot} questions**\n"
-            yield f"| method | model | {' | '.join(COLUMNS)} | CPU-s | `{best}` gains in F1 | on the answerable |"
-            yield f"|---|---|{'---:|' * (len(COLUMNS) + 3)}"
+            columns = {head: name for head, name in COLUMNS.items() if any(name in one.metrics for one in mine)}
+            yield f"| method | model | {' | '.join(columns)} | CPU-s | `{best}` gains in F1 | on the answerable |"
+            yield f"|---|---|{'---:|' * (len(columns) + 3)}"
             for method in dict.fromkeys(one.method for one in mine):
                 own = [one for one in mine if one.method == method]
                 beside = [(cells[at], one) for one in own if (at := (task, shot, one.draw, best)) in cells]
                 gains = [_gain(beside, name) if method != best else "" for name in ("answer_f1", "answerable_f1")]
-                numbers = [_mean(own, name) for name in COLUMNS.values()]
+                numbers = [_mean(own, name) for name in columns.values()]
                 numbers.append(f"{fmean(one.cpu_seconds for one in own):.1f}")
                 yield f"| {method} | {Path(own[0].model).name} | {' | '.join([*numbers, *gains])} |"
 

@@ -110,7 +110,7 @@ def table(cells: Mapping[str, Sequence[Scores]], shots: Sequence[int]) -> Iterat
     """Yield the lines of a table, sets that lose the most by what is compared first; ± is 95 % over draws."""
     one = next(iter(cells.values()))[0]
     ways = [name for name in one if name != "shot" and not name.startswith("is ")]
-    new, old = ("chosen", "before") if "chosen" in ways else (ways[1], ways[0])
+    new, old = ("chosen", "before") if "chosen" in ways else (ways[-1], ways[1])  # apart: the most steps, and none
     yield f"| set | shots | {' | '.join(ways)} | {new} − {old} | what is chosen |"
     yield f"|---|---:|{'---:|' * len(ways)}---:|---|"
     gains: list[tuple[float, str]] = []

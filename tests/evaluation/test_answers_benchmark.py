@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from benchmarks import answers
-from benchmarks.answers import FORCED, NoAnswer, Sentence, is_aside, task_sets
+from benchmarks.answer_tasks import FORCED, TRAINED, Answers, is_aside, task_sets
+from benchmarks.answers import NoAnswer, Sentence
 from benchmarks.models import load
 
 from metaglot.adaptation import Model
@@ -40,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_articles_to_learn_from_and_to_judge_by_are_neither_of_the_training(root: Path):
     (recipe,) = (one for one in load_recipe(packaged_recipes()["answers"]).data.train if one.path == "xquad.parquet")
-    assert recipe.hashed == (0.0, answers.TRAINED)
+    assert recipe.hashed == (0.0, TRAINED)
     (task,) = task_sets(root, ["xquad-en"])
     titles = task.table["domain"].to_pylist()
     assert all(map(is_aside, titles))
@@ -50,9 +51,29 @@ def test_articles_to_learn_from_and_to_judge_by_are_neither_of_the_training(root
     assert all(parts[title] == part for title, part in zip(titles, task.table["split"].to_pylist(), strict=True))
 
 
+def test_chinese_passages_give_examples_or_questions(root: Path):
+    rows = [
+        {
+            "question": f"誰{i}？",
+            "context": f"{i // 2}號：王明在台北。",
+            "answer": "王明",
+            "answer_start": 3,
+            "split": "dev",
+        }
+        for i in range(40)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), root / "qa/drcd.parquet")
+    (task,) = task_sets(root, ["drcd"])
+    parts: dict[str, set[str]] = {"train": set(), "test": set()}
+    for part, passage in zip(task.table["split"].to_pylist(), task.table["text_pair"].to_pylist(), strict=True):
+        parts[part].add(passage)
+    assert (len(parts["train"] | parts["test"]), parts["train"] & parts["test"]) == (20, set())
+    assert all(parts.values())
+
+
 def test_the_floors_and_forced_answers_are_told(root: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("METAGLOT_DATA", str(root))
-    encoder, family = load(tiny).encoder, answers.Answers()
+    encoder, family = load(tiny).encoder, Answers()
     schema = family.schema([Answer()])
     size = encoder.problem(family, schema).head_spec.inputs
     rng = torch.Generator().manual_seed(0)
@@ -72,7 +93,7 @@ def test_the_floors_and_forced_answers_are_told(root: Path, tiny: Any, monkeypat
 
 
 def test_the_sentence_that_shares_most_words_is_a_floor():
-    inputs, family = Inputs(("What has Bob?",), (PASSAGE,)), answers.Answers()
+    inputs, family = Inputs(("What has Bob?",), (PASSAGE,)), Answers()
     support = Examples(inputs, (Answer(),))
     (found,) = Sentence().fit(support, family, shot=1, seed=0).predict(inputs).targets
     assert (found.text, found.also) == ("Bob has a red car!", (found.text,))
