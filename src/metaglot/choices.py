@@ -131,6 +131,7 @@ OBJECTIVES: Choices[Any] = Choices(
         "causal-lm": "metaglot.families.language.causal_lm:CausalLm",
         "permutation-lm": "metaglot.families.language.permutation_lm:PermutationLm",
         "span-denoising": "metaglot.families.language.span_denoising:SpanDenoising",
+        "replaced-tokens": "metaglot.families.language.replaced_tokens:ReplacedTokens",
         "simcse": "metaglot.families.language.simcse:SimCse",
     }
 )

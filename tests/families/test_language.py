@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from metaglot.choices import COMPARING, OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
-from metaglot.families.language import CausalLm, MaskedLm, PermutationLm, SimCse, SpanDenoising, of_language, perplexity
+from metaglot.families.language import (
+    CausalLm,
+    MaskedLm,
+    PermutationLm,
+    ReplacedTokens,
+    SimCse,
+    SpanDenoising,
+    of_language,
+    perplexity,
+)
 from metaglot.seeds import generator
 from metaglot.types import FEATURES, VOCABULARY, Outputs, TaskInfo
 
@@ -169,6 +178,7 @@ def test_a_perplexity_is_a_finite_number():
 def test_the_dict_and_the_level():
     made = {"masked-lm": masked(), "causal-lm": CausalLm(0), "permutation-lm": PermutationLm(0, frozenset())}
     made |= {"span-denoising": SpanDenoising(0, 1, (2,)), "simcse": SimCse(0)}
+    made["replaced-tokens"] = ReplacedTokens(0, MASK, SPECIAL)
     assert set(OBJECTIVES) == set(made)
     for name, objective in made.items():
         assert isinstance(objective, OBJECTIVES[name])

@@ -1,6 +1,6 @@
 """What sets some kinds of tasks of a recipe apart from the others."""
 
-PLAIN = ("plain", "simcse")
+PLAIN = ("plain", "replaced-tokens", "simcse")
 """Kinds without a support set."""
 
 LANGUAGE = ("plain", "domain-lm")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.build import full_options, has_dropout
 from metaglot.algorithms.hybrid import Hybrid
+from metaglot.assembly.detecting import learner_of
 from metaglot.assembly.episode_size import episode_size
 from metaglot.assembly.folder import BASE
 from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sources, parts_of, size_note, weights_of
@@ -160,7 +161,7 @@ def _plan(
     objective = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
     validation_shape = Shape(v.ways, (shots, shots), v.queries, v.ways[1] * shots, v.ways[1] * v.queries)
     return Plan(
-        learner=backbone.learner,
+        learner=learner_of(recipe, backbone),
         algorithm=algorithm,
         train=tasks.all,
         validation=SupervisedTasks(validation, objective, validation_shape, "uniform") if validation else None,

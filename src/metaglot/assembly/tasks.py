@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from metaglot.assembly.comparing import simcse, simcse_held_out
+from metaglot.assembly.detecting import replaced_tokens, replaced_tokens_held_out
 from metaglot.assembly.kinds import LANGUAGE, PLAIN
 from metaglot.assembly.recurring import recurring_sources
 from metaglot.assembly.text import TextSource
@@ -218,6 +219,10 @@ def _simcse(context: _Context, task: kinds.SimCse) -> TaskDistribution:
     return simcse(context.text_source, task, dropout=context.dropout)
 
 
+def _replaced_tokens(context: _Context, task: kinds.ReplacedTokens) -> TaskDistribution:
+    return replaced_tokens(context.text_source, task)
+
+
 MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {
     "smlmt": _masked_words,
     "sentence-clusters": _sentence_clusters,
@@ -227,7 +232,12 @@ MAKERS: Mapping[str, Callable[..., TaskDistribution]] = {
     "recurring-spans": _recurring_spans,
     "domain-lm": _domain_text,
     "plain": _plain,
+    "replaced-tokens": _replaced_tokens,
     "simcse": _simcse,
 }
 
-HELD_OUT: Mapping[str, Callable[..., HeldOut | None]] = {"plain": _plain_held_out, "simcse": simcse_held_out}
+HELD_OUT: Mapping[str, Callable[..., HeldOut | None]] = {
+    "plain": _plain_held_out,
+    "replaced-tokens": replaced_tokens_held_out,
+    "simcse": simcse_held_out,
+}

@@ -141,6 +141,16 @@ class Plain(Weighted):
     bound: float | None = Field(default=None, gt=0)  # nats; more of these episodes come while the loss is above it
 
 
+class ReplacedTokens(Weighted):
+    """Which tokens of a text are guesses of a small generator (Clark et al. 2020)."""
+
+    kind: Literal["replaced-tokens"] = "replaced-tokens"
+    batch: int = Field(default=16, ge=1, le=MOST)  # blocks of text
+    masked: float = Field(default=0.15, gt=0, lt=1)  # share of the tokens that the generator guesses
+    generator: float = Field(default=0.25, gt=0, le=1)  # its width, as a share of the model's
+    detection: float = Field(default=50.0, gt=0)  # the weight of detection beside the generator's loss
+
+
 class SimCse(Weighted):
     """A text is nearer to its twin than to the other texts of a batch (Gao et al. 2021)."""
 
@@ -164,6 +174,7 @@ TaskSettings = Annotated[
     | RecurringSpans
     | DomainText
     | Plain
+    | ReplacedTokens
     | SimCse,
     Field(discriminator="kind"),
     BeforeValidator(_kind_alone),

@@ -62,6 +62,7 @@ CURVES: Mapping[str, Curve] = MappingProxyType(
         "domain_loss": Curve("Loss on other text of the domain, adapted, nats a token", "step"),
         "plain_loss": Curve("Loss without a support set, nats a token or text", "step"),
         "perplexity": Curve("Perplexity of held-out text", "validation"),
+        "detection_auc": Curve("AUC of replaced tokens of held-out text", "validation"),
         "twins_found": Curve("Held-out texts whose twin is the nearest, in %", "validation", 100.0),
     }
 )

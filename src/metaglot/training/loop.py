@@ -11,6 +11,7 @@ from torch import Tensor
 from metaglot.choices import OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.language import with_perplexity
+from metaglot.models.detection import DETECTION
 from metaglot.models.heads.shared import SHARED
 from metaglot.seeds import fold
 from metaglot.tasks.learning import LearnsFromModel
@@ -31,7 +32,7 @@ from metaglot.types import (
     TaskDistribution,
 )
 
-HEADS = ("heads.", SHARED)
+HEADS = ("heads.", SHARED, DETECTION)
 IN_BODY = ("algorithm.lora.", "algorithm.warp.")
 """What the algorithm learns that multiplies or adds to weights of the body; at the rates of scalars it falls apart."""
 
@@ -43,7 +44,7 @@ class Optimisation:
     steps: int = 1000
     meta_batch: int = 4  # episodes a step
     lr: float = 5e-5  # of the body, and of matrices that act in it (IN_BODY)
-    head_lr: float = 1e-3  # of persistent heads, and of those that the tasks of a kind share
+    head_lr: float = 1e-3  # of persistent heads, of those that the tasks of a kind share, of generator and detector
     algorithm_lr: float = 1e-2  # of what the algorithm itself learns (scales, rates)
     warmup: int = 50  # steps
     schedule: Schedule = "cosine"

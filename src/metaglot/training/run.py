@@ -69,7 +69,7 @@ class Plan:
     def watched(self) -> tuple[Metric, ...]:
         """The metrics that whoever waits looks at: the primary one, and that of the goal if it is another."""
         goal = self.goal.metric if self.goal is not None else self.metric
-        own = () if self.text is None else [m for m in self.text.measures if m.name not in OF_TOKENS]
+        own = () if self.text is None else [m for m in self.text.measures if not m.name.endswith(OF_TOKENS)]
         return tuple(dict.fromkeys((self.metric, goal, *own)))
 
 

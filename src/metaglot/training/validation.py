@@ -92,18 +92,18 @@ class HeldOutText(TaskDistribution, Protocol):
 def held_out_text(learner: Learner, meta: Params, text: HeldOutText) -> dict[str, float]:
     """Return `text_loss` (nats a judged token) and `perplexity` of the plain objective on text kept aside.
 
-    Of an objective that is not over the vocabulary: its metrics, the loss as `text_loss`, means by what is judged.
+    Of an objective without a perplexity: its metrics, the loss as `text_loss`, means by what is judged.
     """
     totals: dict[str, float] = {}
-    judged, over_vocabulary = 0, False
+    judged = 0
     for n in range(text.count):
         episode = text(VALIDATION_SEED, n, {}).to(learner.device)
         problem = Problem(learner, episode.objective, episode.task)
         with torch.no_grad():
             metrics = problem.objective.metrics(problem.logits(meta, episode.query), episode.query)
-        weight, over_vocabulary = problem.objective.judged(episode.query), problem.over_vocabulary
+        weight = problem.objective.judged(episode.query)
         totals = {name: totals.get(name, 0.0) + weight * value for name, value in metrics.items()}
         judged += weight
     means = {name: total / max(judged, 1) for name, total in totals.items()}
     loss = means.pop("loss")
-    return {"text_loss": loss, **({"perplexity": perplexity(loss)} if over_vocabulary else means)}
+    return {"text_loss": loss, **({"perplexity": perplexity(loss)} if "perplexity" in means else means)}

@@ -8,6 +8,7 @@ from metaglot.families.language.choice import objective_of
 from metaglot.families.language.judging import perplexity, with_perplexity
 from metaglot.families.language.masked_lm import MaskedLm
 from metaglot.families.language.permutation_lm import PermutationLm
+from metaglot.families.language.replaced_tokens import ReplacedTokens
 from metaglot.families.language.simcse import SimCse
 from metaglot.families.language.span_denoising import SpanDenoising
 from metaglot.types import TaskInfo
@@ -22,6 +23,7 @@ __all__ = [
     "CausalLm",
     "MaskedLm",
     "PermutationLm",
+    "ReplacedTokens",
     "SimCse",
     "SpanDenoising",
     "objective_of",
