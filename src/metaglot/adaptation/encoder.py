@@ -114,17 +114,18 @@ class Encoder:
 
     def collate(self, inputs: Inputs) -> Batch:
         """Return the inputs as a batch, on the device of the backbone."""
-        return self._on_device(pad_rows(self._rows(inputs), pad_token_id=self.pad_token_id))
+        return self._on_device(pad_rows(self.rows(inputs), pad_token_id=self.pad_token_id))
 
     def batch(self, objective: Objective, inputs: Inputs, targets: Sequence[Row]) -> Batch:
         """Return the inputs as a batch with what an objective needs of their targets (`Family.row`)."""
-        rows = [{**row, **target} for row, target in zip(self._rows(inputs), targets, strict=True)]
+        rows = [{**row, **target} for row, target in zip(self.rows(inputs), targets, strict=True)]
         return self._on_device(objective.collate(rows))
 
     def _on_device(self, batch: Batch) -> Batch:
         return {name: value.to(self.backbone.learner.device) for name, value in batch.items()}
 
-    def _rows(self, inputs: Inputs) -> list[dict[str, Any]]:
+    def rows(self, inputs: Inputs) -> list[dict[str, Any]]:
+        """Return the tokens of each input: input_ids and, of some tokenizers for pairs, token_type_ids."""
         encoded = self._encoded(inputs)
         nothing = {"input_ids": [filler(self.backbone.tokenizer)]}  # a decoder's tokenizer: no token for an empty text
         return [
@@ -179,6 +180,15 @@ class Encoder:
             return inputs  # gradient steps read in one pass what features read apart
         return Inputs(inputs.texts if self.reads == "first" else inputs.pairs)
 
+    def readers(self, inputs: Inputs) -> "tuple[Encoder, ...]":
+        """Return what reads the inputs in one pass each: the encoder, or, of pairs that are read apart, three."""
+        apart = self.reads == "apart" and inputs.pairs is not None and len(inputs) > 0
+        return (replace(self, reads="both"), *self._parts()) if apart else (self,)
+
+    def joined(self, inputs: Inputs, parts: Sequence[Tensor]) -> Tensor:  # [n, D] each -> [n, D] or [n, width]
+        """Return the features of inputs from those of each of `readers`."""
+        return self.apart(inputs, *parts) if len(parts) > 1 else parts[0]
+
     def _parts(self) -> "tuple[Encoder, Encoder]":
         """Return what reads either text of a pair alone."""
         return replace(self, reads="first"), replace(self, reads="second")
@@ -220,9 +230,9 @@ class Encoder:
         return self._features(self.backbone.learner, params, inputs)
 
     def _features(self, learner: HfLearner, params: Params, inputs: Inputs) -> Tensor:  # [n, D] or [n, width]
-        if self.reads == "apart" and inputs.pairs is not None and len(inputs):
-            readers = replace(self, reads="both"), *self._parts()
-            return self.apart(inputs, *(reader._features(learner, params, inputs) for reader in readers))
+        readers = self.readers(inputs)
+        if len(readers) > 1:
+            return self.joined(inputs, [reader._features(learner, params, inputs) for reader in readers])
         features = torch.zeros(len(inputs), learner.hidden_size, device=learner.device)
         order = np.argsort(inputs.lengths(), kind="stable")
         with torch.no_grad():

@@ -189,7 +189,9 @@ class Fit:
 
     def head(self) -> dict[str, Tensor]:
         """Return the parameters of the head, float64, on the CPU."""
-        return {name: value.double().cpu() for name, value in self.params.items() if name.startswith("head.")}
+        # Contiguous, as they are after saving: a product of the same numbers may round otherwise where they are not.
+        own = {name: value for name, value in self.params.items() if name.startswith("head.")}
+        return {name: value.double().cpu().contiguous() for name, value in own.items()}
 
     @property
     def width(self) -> int:

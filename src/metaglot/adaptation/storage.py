@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from metaglot.adaptation.card import model_card
@@ -42,6 +42,7 @@ from metaglot.types import HeadSpec
 
 UNITS = {"features": "known.features", "targets": "known.numbers", "is_class_name": "known.spoken"}  # in the file
 OWNER = "known.owner"  # of units, where a text has many
+KNOWN = frozenset((*UNITS.values(), OWNER))
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
 
 
@@ -84,22 +85,32 @@ def _put(fit: Fit, folder: Path, *, keep_examples: bool) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime = Runtime()) -> Fit:
+def load_fit(
+    folder: Path,
+    *,
+    encoder: Encoder | None = None,
+    runtime: Runtime = Runtime(),
+    whole: bool = True,
+    fingerprint: str | None = None,
+) -> Fit:
     """Return the adaptation in `folder`, in the precision that it was made in unless `runtime` names one.
+
+    Without `whole` it has what predictions need alone: no examples, and none of their features.  The `fingerprint` of
+    the encoder spares reading all of its weights.
 
     Raises MetaglotError where it is absent, damaged or does not fit its base.
     """
     check_adapted(folder)
-    saved = _read(folder)
+    saved = _read(folder, whole=whole)
     stated = saved.stated
     check_finite(saved.weights, str(folder))
     precision = stated.precision if runtime.precision == "auto" else runtime.precision
     over = encoder or load_encoder(saved.source, runtime._replace(precision=precision))
-    _check(folder, saved, over)
+    _check(folder, saved, over, fingerprint, whole=whole)
     device, effort = over.backbone.learner.device, stated.effort.effort()
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.
     weights = {name: value.clone().to(device) for name, value in saved.weights.items()}
-    params = {name: value for name, value in weights.items() if name not in (*UNITS.values(), OWNER)}
+    params = {name: value for name, value in weights.items() if name not in KNOWN}
     return Fit(
         encoder=replace(over, reads=stated.reads),
         family=saved.family,
@@ -115,7 +126,7 @@ def load_fit(folder: Path, *, encoder: Encoder | None = None, runtime: Runtime =
         examples=saved.examples,
         kept=len(saved.examples) > 0,
         longest=stated.longest,
-        provenance=saved.provenance,
+        provenance=saved.provenance if whole else {},
     )
 
 
@@ -139,7 +150,7 @@ class _Saved(NamedTuple):
     examples: Examples[Any]
 
 
-def _read(folder: Path) -> _Saved:
+def _read(folder: Path, *, whole: bool) -> _Saved:
     stated, plain = read_adaptation(folder / ADAPTED)
     labels = stated.labels
     try:
@@ -147,8 +158,8 @@ def _read(folder: Path) -> _Saved:
     except MetaglotError as error:
         raise MetaglotError(f"{folder / ADAPTED}: family: {error}") from error
     try:
-        weights = load_file(folder / "weights.safetensors")
-        if missing := sorted(set(stated.tensors).difference(weights)):
+        weights = _weights(folder / "weights.safetensors", whole=whole)
+        if missing := sorted(set(stated.tensors).difference(weights, () if whole else KNOWN)):
             raise ValueError(f"weights.safetensors has no {', '.join(missing)}")
         if len({KINDS[type(label)] for label in labels}) > 1 or len(set(labels)) < len(labels):
             raise ValueError("labels that are not distinct and of one kind")
@@ -163,7 +174,15 @@ def _read(folder: Path) -> _Saved:
     except DAMAGE as error:
         raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
     source = name_in_record("model_source", plain, folder)
-    return _Saved(stated, family, source, plain["provenance"], weights, read_examples(folder, family))
+    examples = read_examples(folder, family) if whole or family.writes is not None else Examples[Any]()
+    return _Saved(stated, family, source, plain["provenance"], weights, examples)
+
+
+def _weights(file: Path, *, whole: bool) -> dict[str, torch.Tensor]:
+    if whole:
+        return load_file(file)
+    with safe_open(file, "pt") as tensors:
+        return {name: tensors.get_tensor(name) for name in tensors.keys() if name not in KNOWN}  # noqa: SIM118
 
 
 def _check_known(weights: Mapping[str, torch.Tensor], outputs: int) -> None:
@@ -208,8 +227,9 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
         write_examples(fit.family, fit.examples, part)
 
 
-def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
-    check_kept(folder, saved.examples, saved.stated.hash())
+def _check(folder: Path, saved: _Saved, encoder: Encoder, fingerprint: str | None, *, whole: bool) -> None:
+    if whole or len(saved.examples):
+        check_kept(folder, saved.examples, saved.stated.hash())
     if not _fits(saved, encoder):
         raise MetaglotError(f"{folder}: its head does not fit the model {encoder.name}")
     earlier = encoder.learnt_beside and saved.stated.model_sha256 == encoder.fingerprint(beside=False)
@@ -218,7 +238,7 @@ def _check(folder: Path, saved: _Saved, encoder: Encoder) -> None:
             f"{folder}: its head was made on features without the LoRA or warps that {saved.source} learnt, as earlier "
             "versions read them, and they are in use now; adapt again from the examples"
         )
-    if not earlier and saved.stated.model_sha256 != encoder.fingerprint():
+    if not earlier and saved.stated.model_sha256 != (fingerprint or encoder.fingerprint()):
         raise MetaglotError(
             f"{folder}: it was made over other weights of {saved.source} than are there now "
             "(was the run trained further?); adapt again"

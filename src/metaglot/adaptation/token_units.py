@@ -15,7 +15,7 @@ from metaglot.families.records import Places, Schema
 from metaglot.families.support_units import SupportUnits
 from metaglot.families.token_tools import TokenTools
 from metaglot.models.turns import turn
-from metaglot.types import Batch, Params
+from metaglot.types import Batch, Outputs, Params, Units
 
 
 class TokenUnits(NamedTuple):
@@ -73,17 +73,45 @@ def token_units(
     with torch.no_grad():
         for chosen in (order[at : at + BATCH].tolist() for at in range(0, len(order), BATCH)):
             batch = window_batch(encoder, family, tools, schema, [cut[i] for i in chosen], targets)
-            found = problem.objective.units(learner.forward(params, batch), batch, spec)
+            outputs = learner.forward(params, batch)
+            if learner.steady:
+                for place, i in enumerate(chosen):
+                    alone = window_units(encoder, family, tools, schema, cut[i], one_of(outputs, place), targets)
+                    features[i], numbers[i] = alone.features.float(), alone.targets.float()
+                continue
+            found = problem.objective.units(outputs, batch, spec)
             for place, i in enumerate(chosen):
                 mine = found.owner == place
                 features[i], numbers[i] = found.features[mine].float(), found.targets[mine].float()
-    places = _places(inputs, cut, tools)
+    places = places_of(inputs, cut, tools)
     owner = torch.as_tensor(places.owner, device=learner.device)
     every = SupportUnits(torch.cat(features), torch.cat(numbers), torch.zeros_like(owner, dtype=torch.bool), owner)
     return TokenUnits(every, places)
 
 
-def _places(inputs: Inputs, cut: Sequence[Window], tools: TokenTools[Any]) -> Places:
+def window_units(
+    encoder: Encoder,
+    family: AnyFamily,
+    tools: TokenTools[Any],
+    schema: Schema,
+    window: Window,
+    outputs: Outputs,
+    targets: Sequence[Any] | None = None,
+) -> Units:
+    """Return the units of one window from what a learner gave for it alone, so that no other window is in the sums."""
+    batch, problem = window_batch(encoder, family, tools, schema, [window], targets), encoder.problem(family, schema)
+    return problem.objective.units(outputs, batch, problem.head_spec)
+
+
+def one_of(outputs: Outputs, place: int) -> Outputs:
+    """Return what a learner gave for one row of a batch, without its padding."""
+    row = slice(place, place + 1)
+    length = int(outputs.mask[place].sum())
+    return Outputs(outputs.hidden[row, :length], outputs.pooled[row], outputs.mask[row, :length])
+
+
+def places_of(inputs: Inputs, cut: Sequence[Window], tools: TokenTools[Any]) -> Places:
+    """Return where the units of windows stand."""
     where = [tools.places(window).reshape(-1, 2) for window in cut]
     counts = [len(one) for one in where]
     start, end = np.concatenate([np.zeros((0, 2), np.int64), *where]).T

@@ -221,7 +221,7 @@ def _following(schema: Schema, more: Sequence[Spans]) -> list[str]:
 
 def _rows_of(owner: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:  # [M], [U] -> U arrays of rows
     """Return the rows of each owner, by owner, each in order."""
-    return np.split(owner.argsort(kind="stable"), counts.cumsum()[:-1])
+    return np.split(owner.argsort(kind="stable"), counts.cumsum()[:-1]) if len(counts) else []
 
 
 def _tag_units(units: SupportUnits) -> TagUnits:

@@ -25,6 +25,7 @@ from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
 from metaglot.models.seq2seq import UNJUDGED, logits_of
 from metaglot.models.several import of_several
+from metaglot.models.steady import pooled_steadily, steady_states
 from metaglot.models.tail import tail_of
 from metaglot.models.turns import turn
 from metaglot.models.two_streams import ORDER, query_states
@@ -58,6 +59,7 @@ class HfLearner:
     pads: bool = True  # texts of different lengths share a batch; if not, see `models/alike.py`
     renumbers: bool = True  # the network reads the vectors of tokens, not their numbers
     least: int = 1  # tokens that the network takes; shorter texts are widened
+    steady: bool = False  # without gradients, a text has the same bits whatever is beside it (`models/steady.py`)
 
     @property
     def hidden_size(self) -> int:
@@ -128,7 +130,8 @@ class HfLearner:
             return of_several(lambda texts: self.forward(params, texts, seed=seed), batch)
         inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
         ordered = logits and ORDER in batch  # tokens are predicted in an order of the batch
-        packs = self.packs and not ordered and self.device.type == "cpu"
+        steady = self.steady and seed is None and not (logits or torch.is_grad_enabled())
+        packs = self.packs and not (ordered or steady) and self.device.type == "cpu"
         rows = packed(self._base(), batch) if packs else None
         with (
             turn(self.module),
@@ -139,17 +142,20 @@ class HfLearner:
         ):
             if ordered:
                 states = query_states(self._base(), batch)
+            elif steady:
+                states = steady_states(self._base(), self._states, inputs)
             elif rows is not None:
                 states = rows.unpacked(self._states(rows.inputs))
             else:
                 states = self._states(inputs) if self.pads else by_length(self._states, inputs)
             scored = self._scored(params, states, batch) if logits else None
             hidden = _at_least_fp32(states)
-            pooled = self._pooled(hidden, batch["attention_mask"])
+            mask = batch["attention_mask"]
+            pooled = pooled_steadily(self._pooled, hidden, mask) if steady else self._pooled(hidden, mask)
         return Outputs(
             hidden=hidden,
             pooled=pooled,
-            mask=batch["attention_mask"],
+            mask=mask,
             logits=scored if scored is None else _at_least_fp32(scored),
         )
 

@@ -66,7 +66,7 @@ class Packed(NamedTuple):
 
 def packed(module: nn.Module, batch: Batch) -> Packed | None:
     """Return the batch packed; None where the network does not take it so, and where it would spare little."""
-    first = _first_position(module)
+    first = first_position(module)
     mask = batch["attention_mask"].bool()
     if first is None or len(mask) < 2 or bool(mask.all()) or not bool(mask.any()):
         return None
@@ -89,7 +89,7 @@ def packed(module: nn.Module, batch: Batch) -> Packed | None:
         return values.new_zeros(rows * width).index_copy(0, place, values).view(rows, width)
 
     inputs = {n: laid(batch[n][mask]) for n in ("input_ids", "token_type_ids") if n in batch}
-    inputs["position_ids"] = laid(_positions(module, batch["input_ids"], mask, within, first))
+    inputs["position_ids"] = laid(positions_in(module, batch["input_ids"], mask, within, first))
     text = laid(number)
     seen = text[:, :, None] == text[:, None, :]
     seen = seen.tril() if _is_causal(module) else seen
@@ -137,7 +137,7 @@ def _window(module: nn.Module) -> float:
     return window if isinstance(window, int) and getattr(config, "use_sliding_window", True) else math.inf
 
 
-def _positions(module: nn.Module, ids: Tensor, mask: Tensor, within: np.ndarray, first: int) -> Tensor:  # [N]
+def positions_in(module: nn.Module, ids: Tensor, mask: Tensor, within: np.ndarray, first: int) -> Tensor:  # [N]
     """Return the position of each token of the batch, counted from the first token of its text.
 
     Where the first is the one after the number of the padding token, a padding token that is written in a text keeps
@@ -150,7 +150,8 @@ def _positions(module: nn.Module, ids: Tensor, mask: Tensor, within: np.ndarray,
     return (counted.cumsum(1) * counted)[mask] + first - 1
 
 
-def _first_position(module: nn.Module) -> int | None:
+def first_position(module: nn.Module) -> int | None:
+    """Return the position of the first token of a text; None where the network takes none, or none is known."""
     config: Any = getattr(module, "config", None)
     kind = getattr(config, "model_type", "")
     if kind not in FIRST_POSITION:
