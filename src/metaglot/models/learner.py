@@ -23,7 +23,7 @@ from metaglot.models.lora import apply_lora
 from metaglot.models.mode import in_mode
 from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
-from metaglot.models.seq2seq import UNJUDGED, logits_of
+from metaglot.models.seq2seq import judged, logits_of
 from metaglot.models.several import of_several
 from metaglot.models.steady import pooled_steadily, steady_states
 from metaglot.models.tail import tail_of
@@ -225,7 +225,7 @@ class HfLearner:
         if self.seq2seq:
             with self._output_of(params, None):
                 return logits_of(self.module, states, batch)
-        hidden = _judged(states, batch)
+        hidden = judged(states, batch)
         if self.language is not None:
             return scores(self.language, hidden)
         layer = cast("Any", self.module).get_output_embeddings()
@@ -287,12 +287,6 @@ def _dropout(seed: int | None, device: torch.device) -> Generator[None]:
         return
     with seeded(seed, device):
         yield
-
-
-def _judged(hidden: Tensor, batch: Batch) -> Tensor:  # [B, T, D] -> [M, D]
-    """Return the hidden states of the positions to be judged, in row-major order; all where the batch names none."""
-    labels = batch.get("labels")
-    return hidden if labels is None or labels.shape != hidden.shape[:2] else hidden[labels != UNJUDGED]
 
 
 def _at_least_fp32(value: Tensor) -> Tensor:

@@ -64,3 +64,9 @@ def check_whole(module: nn.Module, name: str) -> None:
 
 def _config(module: nn.Module) -> Any:
     return cast("Any", module).config
+
+
+def judged(hidden: Tensor, batch: Batch) -> Tensor:  # [B, T, D] -> [M, D]
+    """Return the hidden states of the positions to be judged, in row-major order; all where the batch names none."""
+    labels = batch.get("labels")
+    return hidden if labels is None or labels.shape != hidden.shape[:2] else hidden[labels != UNJUDGED]

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from metaglot.adaptation.arguments import check_decoding
 from metaglot.adaptation.token_units import places_of, window_units, windows_of
 from metaglot.data.windows import Window
 from metaglot.families.records import Predictions
@@ -146,8 +147,9 @@ class Writing:
     def answer(self, reading: Reading) -> Answer:
         """Return the answer."""
         del reading
-        most = self.request.options.max_new_tokens
-        return plain_answer(self.request.task.fit.predict(self.request.inputs, max_new_tokens=most))
+        fit = self.request.task.fit
+        decoding = check_decoding(fit.family, self.request.options.max_new_tokens, None)
+        return plain_answer(fit.predict(self.request.inputs, decoding=decoding))
 
 
 def plain_answer(found: Predictions) -> Answer:

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 
 from metaglot.adaptation import Adapted, Explanation
-from metaglot.adaptation.arguments import check_target
+from metaglot.adaptation.arguments import check_decoding, check_target
 from metaglot.adaptation.evidence import tools_of, units_of
 from metaglot.data.arguments import check_whole
 from metaglot.data.examples import Inputs
-from metaglot.errors import MetaglotError
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,7 @@ class Request:
             units_of(fit, "the scope of the classes")
         if options.explain:
             units_of(fit, "an explanation")
-        if options.max_new_tokens is not None:
-            check_whole("max_new_tokens", options.max_new_tokens, least=1)
-            if fit.family.writes is None:
-                raise MetaglotError(f"max_new_tokens has no use: a task of {fit.family.name} writes no texts")
+        check_decoding(fit.family, options.max_new_tokens, None)
 
 
 @dataclass(frozen=True, eq=False)
