@@ -338,6 +338,7 @@ SMALL = Limits(
     classes=3,
     candidates=2,
     tasks=2,
+    versions=1,
     burst=60,
     requests_per_second=1,
 )
@@ -358,6 +359,8 @@ def test_limits_are_kept_and_said(model: Model, tmp_path: Path):
         assert flaw(client.post(f"{path}/predict", json={"inputs": ["x", long]}), 422)[0] == "inputs.1.text"
         more = [{"text": "y", "label": "billing"}] * 3
         assert "the task has 4" in flaw(client.post(f"{path}/examples", json={"examples": more}), 422)[1]
+        one_more = {"examples": [{"text": "y", "label": "billing"}]}
+        assert "1 versions" in flaw(client.post(f"{path}/examples", json=one_more), 422)[1]
         made(client)
         assert flaw(client.post("/v1/tasks", json=TASK), 422)[0] == "tasks"
         assert flaw(client.post("/v1/embed", content=b"x" * 3001), 413)[0] == "body"

@@ -222,3 +222,16 @@ def test_patience_ends():
 
     with pytest.raises(UnavailableError):
         patiently(away, seconds=0)
+
+
+def test_old_keys_and_jobs_are_forgotten(store: Store, monkeypatch: pytest.MonkeyPatch):
+    task, waits = done(store), asked(store)
+    with store.database.write() as session:
+        keys.remember(session, "acme", "k", "print", waits.id)
+    later = jobs.time.time() + 8 * 24 * 3600
+    monkeypatch.setattr(jobs.time, "time", lambda: later)
+    store.tidy()
+    with store.database.read() as session:
+        assert keys.job_of(session, "acme", "k", "print") is None
+        assert [job.id for job in jobs.page(session, "acme", after=None, limit=9)] == [waits.id]
+        assert tasks.mine(session, "acme", task.id) is not None

@@ -15,6 +15,7 @@ class Limits:
     characters: int = 20_000  # of a text with its second text or its candidates
     examples: int = 5_000  # of a task
     classes: int = 1_000  # or labels, of a task
+    versions: int = 200  # of a task
     candidates: int = 100  # of a text
     tasks: int = 1_000  # of a tenant
     waiting_jobs: int = 16  # of a tenant

@@ -42,6 +42,13 @@ def check_room(tasks: int, limits: Limits) -> None:
         raise ProblemError(422, f"you have {tasks:,} tasks, which is the most; delete some", field="tasks")
 
 
+def check_versions(versions: int, limits: Limits) -> None:
+    """Raise ProblemError where a task has as many versions as it may have."""
+    if versions >= limits.versions:
+        why = f"the task has {versions:,} versions, which is the most; make a new task of all examples, and delete it"
+        raise ProblemError(422, why, field="examples")
+
+
 def _check_input(one: Input, limits: Limits, field: str) -> None:
     if one.candidates is not None and len(one.candidates) > limits.candidates:
         why = f"are {len(one.candidates):,}, and a text has {limits.candidates:,} at most"

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from metaglot.serving.api.begin import accepted, begin, check, fingerprint, outcome
-from metaglot.serving.api.checks import check_examples, check_labels, check_room
+from metaglot.serving.api.checks import check_examples, check_labels, check_room, check_versions
 from metaglot.serving.api.context import After, Context, Ctx, IdempotencyKey, PageSize, TaskId, Tenant, checked_task
 from metaglot.serving.api.problems import ProblemError, not_found
 from metaglot.serving.api.told import ADAPTS, ERRORS, task_info
@@ -98,6 +98,7 @@ async def add(
         task = tasks.mine(session, tenant, task_id)
         if task is None:
             raise not_found("task", "id")
+        check_versions(len(tasks.versions(session, task)), context.limits)
         return jobs.submit(session, task, jobs.ADD, body.model_dump(include={"examples"}))
 
     job = await begin(context, tenant, key, fingerprint(request, body), step)

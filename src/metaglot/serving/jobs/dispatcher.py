@@ -17,6 +17,7 @@ from metaglot.serving.store.store import Store, patiently
 from metaglot.serving.store.tables import Job, Task
 
 LOG = logging.getLogger("metaglot.serving.jobs")
+TIDY = 3600.0  # seconds between two times that old keys and jobs are forgotten
 IDLE = 1.0  # seconds between two looks at the queue, where nobody says that there is something new
 
 
@@ -83,9 +84,13 @@ class Dispatcher:
     def _run(self) -> None:
         if not self._begun():
             return
+        tidied = time.monotonic()
         while not self._closed.is_set():
             try:
                 taken = self._take()
+                if time.monotonic() > tidied + TIDY:
+                    self._store.tidy()
+                    tidied = time.monotonic()
             except UnavailableError:
                 LOG.warning("database away")
                 self._closed.wait(IDLE)

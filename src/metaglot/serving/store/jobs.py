@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from metaglot.serving.store.ids import new_id
@@ -12,6 +12,7 @@ from metaglot.serving.store.tables import Job, Task
 
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 CREATE, ADD = "create", "add"
+DAYS = 7  # that a job which has ended is known
 ATTEMPTS = 3  # of a job during which the server ended
 
 
@@ -96,3 +97,8 @@ def recover(session: Session) -> tuple[int, int]:
     for job in hopeless:
         fail(session, job, f"the server ended {job.attempts} times while this ran; it was given up", "server")
     return len(interrupted) - len(hopeless), len(hopeless)
+
+
+def expire(session: Session) -> None:
+    """Forget jobs that ended long ago."""
+    session.execute(delete(Job).where(Job.state.in_((DONE, FAILED)), Job.finished < time.time() - DAYS * 24 * 3600))

@@ -42,9 +42,15 @@ class Store:
         self.weights.prepare()
         with self.database.write() as session:
             again, failed = jobs.recover(session)
-            keys.expire(session)
             kept = tasks.digests(session)
+        self.tidy()
         return Recovered(again, failed, self.weights.sweep(kept))
+
+    def tidy(self) -> None:
+        """Forget what is known for a time alone: idempotency keys, and jobs that have ended."""
+        with self.database.write() as session:
+            keys.expire(session)
+            jobs.expire(session)
 
     def belong(self, model: str, sha256: str) -> None:
         """Note the model of the store; raise MetaglotError where its tasks were adapted over another."""
