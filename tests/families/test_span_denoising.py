@@ -14,6 +14,7 @@ from tests.learners import random_module
 from tests.models.architectures import T5 as SHAPE
 from transformers import T5Config, T5ForConditionalGeneration
 
+from metaglot.adaptation import load_model
 from metaglot.data.vocabulary import SENTINELS, sentinels_of, train_tokenizer, with_sentinels
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
@@ -152,6 +153,10 @@ def test_a_tokenizer_gets_sentinels_once():
 
 
 WORDS = ("fox", "jumps", "over", "lazy", "dogs", "while", "rivers", "carry", "boats", "past", "old", "towns")
+HALVES = (
+    "encoder_layers: 1, decoder_layers: 1, encoder_attention_heads: 2, decoder_attention_heads: 2, "
+    "encoder_ffn_dim: 32, decoder_ffn_dim: 32"
+)
 RECIPE = """
 name: denoised
 model:
@@ -197,4 +202,21 @@ def test_pretrain_learns_it_from_random_weights_and_goes_on_bit_for_bit(metaglot
 def test_a_tokenizer_of_an_encoder_gets_sentinels_too(metaglot, folder):
     (folder / "mine.yaml").write_text(RECIPE.replace("vocabulary: 300", "tokenizer: builtin:tiny"), "utf-8")
     said = metaglot("pretrain", "mine.yaml", "--out", "run", "training.steps=2", "training.save_every=2")
+    assert said.code == 0, said.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["t5", "bart"])
+def test_a_run_is_a_model_that_reads_writes_and_is_trained_further(metaglot, folder, kind):
+    shape = {"t5": "d_kv: 16, d_ff: 64, num_layers: 1, num_heads: 2", "bart": HALVES}[kind]
+    scratch = f"model.scratch={{type: {kind}, vocabulary: 300, config: {{d_model: 32, {shape}}}}}"
+    said = metaglot("pretrain", "mine.yaml", "--out", "run", scratch, "training.steps=2", "training.save_every=2")
+    assert said.code == 0, said.err
+    model = load_model("run")
+    texts = [f"old boats {n}" for n in range(8)]
+    assert model.adapt(texts, ["a", "b"] * 4, effort="instant").predict("old boats") in ("a", "b")
+    written = model.adapt(texts, texts[::-1], task="generation", effort="instant").predict("old boats 3")
+    assert isinstance(written, str)
+    further = "model={name: run, max_length: 16, precision: fp32}"
+    said = metaglot("pretrain", "mine.yaml", "--out", "next", further, "training.steps=2", "training.save_every=2")
     assert said.code == 0, said.err

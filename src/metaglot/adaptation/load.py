@@ -9,6 +9,7 @@ from metaglot.data.shipped import shipped_folder
 from metaglot.data.trained import named_in
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.limits import check_least, check_length, longest
+from metaglot.models.load import whole_where_trained
 from metaglot.runs.weights import weights_of
 
 LONGEST = 512  # tokens, whatever the backbone's folder says
@@ -29,7 +30,7 @@ def load_encoder(name: str | Path, runtime: Runtime = Runtime()) -> Encoder:
         check_least(backbone, length, name)
         return Encoder(name, backbone, {}, length, source=source)
     run = read_run(folder)
-    backbone = load_backbone(run.base, runtime)
+    backbone = load_backbone(run.base, whole_where_trained(runtime, run.checkpoint))
     check_length(backbone, run.max_length, f"{folder / RUN}")
     meta = weights_of(run, backbone)
     kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}

@@ -1,8 +1,9 @@
 """A name becomes a backbone: builtin, local folder or hub id → learner and tokenizer, on the fastest safe path."""
 
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
@@ -22,6 +23,8 @@ from metaglot.models.probe import probed
 from metaglot.models.tail import TAIL, read_tail
 from metaglot.models.tokenizer import check_vocabulary, load_tokenizer, without_types
 from metaglot.models.trial import runnable_learner
+
+DECODER = ("body.decoder.", "body.model.decoder.")  # how the decoder's parameters of a T5 or BART begin
 
 
 class Backbone(NamedTuple):
@@ -74,10 +77,21 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     return Backbone(learner, tokenizer, name, notes, place.stated.prompt, place.stated.length, place.stated.unit)
 
 
+def whole_where_trained(runtime: Runtime, checkpoint: Path) -> Runtime:
+    """Return the runtime that loads a decoder beside an encoder where a run has trained both."""
+    try:
+        with safe_open(checkpoint / "params.safetensors", "pt") as file:
+            both = any(name.startswith(DECODER) for name in file.keys())  # noqa: SIM118  # it is no mapping
+    except (OSError, SafetensorError):  # whoever reads the parameters says what is wrong
+        return runtime
+    return runtime._replace(language=True) if both else runtime
+
+
 def _of_run(name: str, runtime: Runtime) -> Backbone:
     """Return the base model of a run with the parameters of its newest checkpoint put in."""
     root_of(name)  # told here, a run that is its own base is an error and no endless descent
     run = read_run(folder_of(name))
+    runtime = whole_where_trained(runtime, run.checkpoint)
     backbone = load_backbone(run.base, runtime)
     try:
         learnt = load_file(run.checkpoint / "params.safetensors")
