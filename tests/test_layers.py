@@ -12,7 +12,7 @@ ROOT = Path(metaglot.__file__).parent
 ORDER = (
     *("version", "errors", "seeds", "choices", "metric", "decoding", "types", "data", "models", "families", "tasks"),
     *("inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report"),
-    *("loading", "sklearn", "serving", "config", "assembly", "cli", "__main__"),
+    *("loading", "sklearn", "serving", "config", "assembly", "playground", "cli", "__main__"),
 )
 
 

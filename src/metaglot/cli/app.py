@@ -19,6 +19,7 @@ from metaglot.cli.demo import demo
 from metaglot.cli.edit import edit
 from metaglot.cli.evaluate import evaluate
 from metaglot.cli.localise import localise
+from metaglot.cli.playground import playground
 from metaglot.cli.predict import predict
 from metaglot.cli.pretrain import pretrain
 from metaglot.cli.report import report
@@ -45,6 +46,7 @@ COMMANDS = (
     adapt,
     predict,
     chat,
+    playground,
     localise,
     edit,
     evaluate,

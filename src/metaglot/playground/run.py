@@ -1,0 +1,106 @@
+"""The page as an application: mounted in that of a server, or alone at an address of this machine."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from gradio.themes import Soft
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from metaglot.errors import MetaglotError
+from metaglot.playground.desk import Desk
+from metaglot.playground.page import blocks, mount
+from metaglot.playground.style import STYLE
+from metaglot.playground.table import BYTES
+
+HOST = "127.0.0.1"
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'; "
+    "base-uri 'self'"
+)
+"""What a browser may fetch for the page: nothing from another host."""
+
+
+def check_port(port: int) -> None:
+    """Raise MetaglotError where another program listens at a port."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((HOST, port))
+        except OSError as error:
+            raise MetaglotError(
+                f"--port {port}: {error.strerror or error}; give another, such as {port + 1}"
+            ) from error
+
+
+def mounted(app: FastAPI, desk: Desk, path: str = "/", *, owner: Callable[[Any], str | None] | None = None) -> FastAPI:
+    """Return the application with the page at a path; `owner` names who asks, or refuses with None."""
+    theme = Soft(primary_hue="teal", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    return mount(
+        app,
+        blocks(desk),
+        path,
+        auth_dependency=owner,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        max_file_size=BYTES,
+        theme=theme,
+        css=STYLE,
+    )
+
+
+def application(desk: Desk) -> FastAPI:
+    """Return the page as an application of its own, which answers to names of this machine alone."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    mounted(app, desk)
+    app.add_middleware(Policy)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost", "[::1]"])
+    return app
+
+
+def serve(desk: Desk, port: int, begun: Callable[[], None]) -> None:
+    """Serve the page until an interrupt; `begun` is called before the first request."""
+    app = application(desk)
+    settings = uvicorn.Config(app, host=HOST, port=port, log_level="warning", server_header=False)
+    _Server(settings, begun).run()
+
+
+class Policy:
+    """Adds the policy of contents to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                head = (b"content-security-policy", POLICY.encode()), (b"referrer-policy", b"no-referrer")
+                message["headers"] = [*message.get("headers", ()), *head, (b"x-content-type-options", b"nosniff")]
+            await send(message)
+
+        await self._app(scope, receive, with_policy)
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it has begun."""
+
+    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._begun = begun
+
+    async def startup(self, sockets: "list[object] | None" = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Listen."""
+        await super().startup(sockets)  # pyright: ignore[reportArgumentType]
+        if self.started:
+            self._begun()
