@@ -57,14 +57,14 @@ class Events:
         return {**words, self.parts.language: gr.update(value=switch)}
 
     def translate(self, switch: str, key: str, request: gr.Request) -> Updates:
-        """Return the page in another language; what was predicted goes, and what was learnt is told anew."""
+        """Return the page in another language; what was learnt is told anew."""
         language = LANGUAGES[switch]
         words = named(self.parts, self.desk.model.name, language)
         try:
             work = self.desk.sessions.of(key, owner_of(request))
         except MetaglotError:
             return {**words, self.parts.message: "", self.parts.reply: ""}
-        return {**words, **self.told(work, language), **self._cleared()}
+        return merged(words, self.told(work, language), self._cleared(), self._fields(work, language))
 
     def show(self, name: str, switch: str) -> tuple[Updates, list[tuple[str, str]]]:
         """Return a ready-made set in the table, and the questions that go with it."""
@@ -89,20 +89,21 @@ class Events:
 
     def learn(
         self, frame: Any, kind: str, effort: str, key: str, switch: str, request: gr.Request
-    ) -> Iterator[tuple[Updates, str]]:
-        """Yield the bar while the examples are learnt, then what was learnt, with the key of the work."""
+    ) -> Iterator[tuple[Updates, str, bool]]:
+        """Yield the bar while the examples are learnt, then what was learnt; each with the key, and whether it is done."""
         language = LANGUAGES[switch]
         try:
             table = table_of(frame)
             labelled = examples_of(table, kind or None)
             future, guess = self.desk.learn(labelled, table.headers, effort), self.desk.estimate(labelled, effort)
             for bar in _watched(future, len(labelled.examples), guess, language):
-                yield {self.parts.message: bar, self.parts.learn: gr.update(interactive=False)}, key
+                yield {self.parts.message: bar, self.parts.learn: gr.update(interactive=False)}, key, False
             work = future.result()
             key = self.desk.sessions.keep(work, owner_of(request), key)
-            yield {**self.told(work, language), **self._cleared(), **self._fields(work, language)}, key
+            yield merged(self.told(work, language), self._cleared(), self._fields(work, language)), key, True
         except Exception as error:
-            yield {self.parts.message: message_of(error, language), self.parts.learn: gr.update(interactive=True)}, key
+            failed: Updates = {self.parts.learn: gr.update(interactive=True), self.parts.maps: ""}
+            yield {**failed, self.parts.message: message_of(error, language)}, key, False
 
     def told(self, work: Work, language: str) -> Updates:
         """Return what was learnt, and the pictures."""
@@ -161,13 +162,12 @@ class Events:
     def _answered(self, work: Work, text: str, second: str, language: str, note: str = "") -> Updates:
         found = shown(work.adapted, text, second or None)
         content = second if work.adapted.fit.paired and second else text
-        return {
-            **self._cleared(),
+        answer: Updates = {
             self.parts.reply: note + html.prediction(found, language),
             self.parts.marked: gr.update(value=_marked(found, language), visible=bool(found.parts)),
             self.parts.code: code_of(text, second if work.adapted.fit.paired else None, language),
-            **self._correctors(work, found, content),
         }
+        return merged(self._cleared(), answer, self._correctors(work, found, content))
 
     def _correctors(self, work: Work, found: Shown, content: str) -> Updates:
         """Return the field in which a prediction is corrected: a click where there are labels to choose from."""
@@ -196,8 +196,19 @@ class Events:
 
     def _cleared(self) -> Updates:
         """Return the answer of a question emptied."""
-        fields = (self.parts.marked, self.parts.right, self.parts.several, self.parts.mend, self.parts.mend_do)
-        return {self.parts.reply: "", **{part: gr.update(visible=False) for part in fields}}
+        fields = (self.parts.marked, self.parts.right, self.parts.several, self.parts.mend_do)
+        hidden: Updates = {part: gr.update(visible=False) for part in fields}
+        return {**hidden, self.parts.reply: "", self.parts.mend: gr.update(visible=False, value="")}
+
+
+def merged(*several: Updates) -> Updates:
+    """Return the updates of each component as one; what comes later counts."""
+    whole: Updates = {}
+    for updates in several:
+        for part, update in updates.items():
+            both = isinstance(update, dict) and isinstance(whole.get(part), dict)
+            whole[part] = {**whole[part], **update} if both else update
+    return whole
 
 
 def picks_of(parts: Parts, questions: Sequence[Sequence[str]]) -> Updates:

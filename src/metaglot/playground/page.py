@@ -7,6 +7,7 @@ import os
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported: nothing is sent anywhere
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,91 +22,121 @@ EMPTY = {"headers": ["text", "label"], "data": [["", ""]] * 3}
 FETCH = "() => { const a = document.querySelector('#mg-file'); (a.querySelector('a') || a).click(); }"
 mount = gr.mount_gradio_app
 QUIET: dict[str, Any] = {"api_visibility": "private"}
+HIDDEN: dict[str, Any] = {**QUIET, "show_progress": "hidden"}
 
 
 def blocks(desk: Desk) -> gr.Blocks:
     """Return the page over a desk, to be launched or mounted in an application."""
     with gr.Blocks(title="metaglot", analytics_enabled=False, delete_cache=(600, 3600)) as page:
         parts = laid_out(desk.model.name)
-        key, questions, asked = gr.State(""), gr.State([]), gr.State(("", ""))
-        events = Events(desk, parts)
-        whole = _components(parts)
-        page.load(events.greet, None, whole, **QUIET)
-        parts.language.input(events.translate, [parts.language, key], whole, **QUIET)
-        _examples(events, questions)
-        _asking(events, key, questions, asked, whole)
+        states = gr.State(""), gr.State([]), gr.State(("", "")), gr.State(False)
+        wires = Wires(Events(desk, parts), parts, _components(parts), *states)
+        page.load(wires.events.greet, None, wires.whole, **QUIET)
+        wires.examples()
+        wires.learning()
+        wires.questions_asked()
+        wires.corrections()
     page.queue(max_size=64, default_concurrency_limit=16)
     return page
 
 
-def _examples(events: Events, questions: gr.State) -> None:
-    """Connect what fills the table."""
-    parts = events.parts
+@dataclass(frozen=True)
+class Wires:
+    """What is connected with what: the components, and what the page remembers of a visitor."""
 
-    def show(name: str, switch: str) -> Any:
-        updates, new = events.show(name, switch)
-        return {**updates, questions: new}
+    events: Events
+    parts: Parts
+    whole: list[Any]  # all components
+    key: gr.State  # of the visitor's work
+    questions: gr.State  # to click, of the set in the table
+    asked: gr.State  # the text and second text of the last prediction
+    fresh: gr.State  # whether what was learnt last is to be asked at once
 
-    filled = [parts.table, parts.message]
-    for name, button in parts.samples.items():
-        button.click(partial(show, name), parts.language, [*filled, parts.kind, questions], **QUIET)
-    parts.paste_do.click(events.paste, [parts.paste, parts.kind, parts.language], filled, **QUIET)
-    parts.upload.upload(events.upload, [parts.upload, parts.kind, parts.language], filled, **QUIET)
-    parts.clear.click(lambda: (EMPTY, []), None, [parts.table, questions], **QUIET)
+    @property
+    def inputs(self) -> list[Any]:
+        """What a question is made of."""
+        return [self.parts.text, self.parts.second, self.key, self.parts.language]
 
+    @property
+    def outputs(self) -> list[Any]:
+        """All that an event may change."""
+        return [*self.whole, self.key, self.asked, self.fresh]
 
-def _asking(events: Events, key: gr.State, questions: gr.State, asked: gr.State, whole: list[Any]) -> None:
-    """Connect learning, questions, corrections and the download."""
-    parts = events.parts
+    def examples(self) -> None:
+        """Connect what fills the table."""
+        parts, filled = self.parts, [self.parts.table, self.parts.message, self.questions]
 
-    def learn(frame: Any, kind: str, effort: str, held: str, switch: str, request: gr.Request) -> Any:
-        for updates, new in events.learn(frame, kind, effort, held, switch, request):
-            yield {**updates, key: new}
+        def show(name: str, switch: str) -> Any:
+            updates, new = self.events.show(name, switch)
+            return {**updates, self.questions: new}
 
-    def first(new: list[tuple[str, str]]) -> Any:
-        updates: dict[Any, Any] = picks_of(parts, new)
-        return {**updates, **({parts.text: new[0][0], parts.second: new[0][1]} if new else {})}
+        def paste(text: str, kind: str, switch: str) -> Any:
+            return {**self.events.paste(text, kind, switch), self.questions: []}
 
-    def ask(text: str, second: str, held: str, switch: str, request: gr.Request) -> Any:
-        return {**events.ask(text, second, held, switch, request), asked: (text, second)}
+        def upload(path: str, kind: str, switch: str) -> Any:
+            return {**self.events.upload(path, kind, switch), self.questions: []}
 
-    outputs = [*whole, key, asked]
-    inputs = [parts.text, parts.second, key, parts.language]
-    learnt = [parts.table, parts.kind, parts.effort, key, parts.language]
-    hidden: dict[str, Any] = {**QUIET, "show_progress": "hidden"}
+        for name, button in parts.samples.items():
+            button.click(partial(show, name), parts.language, [*filled, parts.kind], **QUIET)
+        parts.paste_do.click(paste, [parts.paste, parts.kind, parts.language], filled, **QUIET)
+        parts.upload.upload(upload, [parts.upload, parts.kind, parts.language], filled, **QUIET)
+        parts.clear.click(lambda: (EMPTY, "", []), None, filled, **QUIET)
 
-    def begin(text: str, second: str, held: str, switch: str, request: gr.Request) -> Any:
-        return ask(text, second, held, switch, request) if text and held else {parts.reply: ""}
+    def learning(self) -> None:
+        """Connect learning; the first question is asked at once."""
+        parts = self.parts
 
-    done = parts.learn.click(learn, learnt, outputs, trigger_mode="once", **hidden)
-    asking = done.then(first, questions, [*parts.picks, parts.text, parts.second], **hidden)
-    asking.then(begin, inputs, outputs, **hidden)
-    for trigger in (parts.ask.click, parts.text.submit):
-        trigger(ask, inputs, outputs, **hidden)
-    for number, pick in enumerate(parts.picks):
-        chosen = pick.click(
-            lambda new, n=number: tuple(new[n]) if n < len(new) else ("", ""), questions, inputs[:2], **hidden
+        def learn(frame: Any, kind: str, effort: str, held: str, switch: str, request: gr.Request) -> Any:
+            for updates, new, done in self.events.learn(frame, kind, effort, held, switch, request):
+                yield {**updates, self.key: new, self.fresh: done}
+
+        def first(new: list[tuple[str, str]]) -> Any:
+            updates: dict[Any, Any] = picks_of(parts, new)
+            return {**updates, **({parts.text: new[0][0], parts.second: new[0][1]} if new else {})}
+
+        def begin(done: bool, text: str, second: str, held: str, switch: str, request: gr.Request) -> Any:
+            return self._ask(text, second, held, switch, request) if done and text else {parts.reply: ""}
+
+        inputs = [parts.table, parts.kind, parts.effort, self.key, parts.language]
+        learnt = parts.learn.click(learn, inputs, self.outputs, trigger_mode="once", **HIDDEN)
+        learnt = learnt.then(first, self.questions, [*parts.picks, parts.text, parts.second], **HIDDEN)
+        learnt.then(begin, [self.fresh, *self.inputs], self.outputs, **HIDDEN)
+        switched = parts.language.input(self.events.translate, [parts.language, self.key], self.whole, **HIDDEN)
+        switched.then(begin, [self.fresh, *self.inputs], self.outputs, **HIDDEN)
+
+    def questions_asked(self) -> None:
+        """Connect questions: those that are written, and those to click."""
+        parts = self.parts
+
+        def pick(number: int, new: list[tuple[str, str]]) -> Any:
+            return tuple(new[number]) if number < len(new) else ("", "")
+
+        for trigger in (parts.ask.click, parts.text.submit):
+            trigger(self._ask, self.inputs, self.outputs, **HIDDEN)
+        for number, button in enumerate(parts.picks):
+            chosen = button.click(partial(pick, number), self.questions, [parts.text, parts.second], **HIDDEN)
+            chosen.then(self._ask, self.inputs, self.outputs, **HIDDEN)
+
+    def corrections(self) -> None:
+        """Connect corrections, by a click or in writing, and the download."""
+        parts, correct = self.parts, self.events.correct
+
+        def mend(
+            cell: str, several: list[str], at: tuple[str, str], frame: Any, held: str, switch: str, request: gr.Request
+        ) -> Any:
+            yield from correct(cell or several, at, frame, held, switch, request)
+
+        more = [self.asked, parts.table, self.key, parts.language]
+        parts.right.input(correct, [parts.right, *more], self.whole, **HIDDEN)
+        for trigger in (parts.mend_do.click, parts.mend.submit):
+            trigger(mend, [parts.mend, parts.several, *more], self.whole, **HIDDEN)
+        packed = parts.download.click(
+            self.events.pack, [self.key, parts.language], [parts.file, parts.message], **QUIET
         )
-        chosen.then(ask, inputs, outputs, **hidden)
-    more = [asked, parts.table, key, parts.language]
-    parts.right.input(events.correct, [parts.right, *more], whole, **hidden)
-    _mending(events, more, whole, hidden)
-    packed = parts.download.click(events.pack, [key, parts.language], [parts.file, parts.message], **QUIET)
-    packed.success(None, None, None, js=FETCH, **QUIET)
+        packed.success(None, None, None, js=FETCH, **QUIET)
 
-
-def _mending(events: Events, more: list[Any], whole: list[Any], hidden: dict[str, Any]) -> None:
-    """Connect corrections that are written, or chosen from several labels."""
-    parts = events.parts
-
-    def mended(
-        cell: str, several: list[str], at: tuple[str, str], frame: Any, held: str, switch: str, request: gr.Request
-    ) -> Any:
-        yield from events.correct(cell or several, at, frame, held, switch, request)
-
-    inputs = [parts.mend, parts.several, *more]
-    parts.mend_do.click(mended, inputs, whole, **hidden)
-    parts.mend.submit(mended, inputs, whole, **hidden)
+    def _ask(self, text: str, second: str, held: str, switch: str, request: gr.Request) -> Any:
+        return {**self.events.ask(text, second, held, switch, request), self.asked: (text, second)}
 
 
 def _components(parts: Parts) -> list[Any]:

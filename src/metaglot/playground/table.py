@@ -19,12 +19,15 @@ from metaglot.data.readers import read_table
 from metaglot.data.target_facts import look_of
 from metaglot.data.task_kind import cells_of, task_of
 from metaglot.errors import MetaglotError
-from metaglot.playground.forms import header_of, row_of
+from metaglot.playground.forms import MARKED, header_of, row_of
 
 ROWS, CHARACTERS = 500, 10_000  # examples at most, and of each its letters
 BYTES = 5_000_000  # of a file
 NAMES = frozenset({"text", "label", "question", "context", "source", "target", "tokens", "sentence"})
 """Words in a first line that name columns."""
+
+SPANS = {kind.cells: name for name, kind in FAMILIES.kinds.items()}["spans"]
+"""The kind of task that marks are of."""
 
 
 class Table(NamedTuple):
@@ -50,6 +53,8 @@ def examples_of(table: Table, task: str | None = None) -> Labelled:
     rows = [row for row in table.rows if any(cell.strip() for cell in row)]
     if not rows:
         raise MetaglotError("there are no examples yet; click a ready-made set, or write some into the table")
+    if table.headers == MARKED and any("](" in row[0] for row in rows):
+        task = task or SPANS  # one mark is enough where there is no place for a label
     text = io.StringIO()
     csv.writer(text).writerows([table.headers, *rows])
     return _labelled(_read(text.getvalue(), ".csv", task), task)
@@ -67,6 +72,7 @@ def pasted(text: str, task: str | None = None) -> Table:
     else:
         ending = ".tsv" if "\t" in first else ".csv"
         text = with_header(text.strip("\r\n"), "\t" if ending == ".tsv" else ",")
+        task = task or (SPANS if text.splitlines()[0].strip() == "text" and "](" in text else None)
     return _table(_read(text, ending, task), task)
 
 
