@@ -90,7 +90,7 @@ class Events:
     def learn(
         self, frame: Any, kind: str, effort: str, key: str, switch: str, request: gr.Request
     ) -> Iterator[tuple[Updates, str, bool]]:
-        """Yield the bar while the examples are learnt, then what was learnt; each with the key, and whether it is done."""
+        """Yield the bar while the examples are learnt, then what was learnt; with the key, and whether it is done."""
         language = LANGUAGES[switch]
         try:
             table = table_of(frame)
