@@ -1,22 +1,24 @@
-"""Predictions as JSON, by any adaptation."""
+"""Predictions as JSON, by any adaptation; texts of different tasks are read in common batches (`serving/engine/`)."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from metaglot.adaptation import Adapted, Model
+from metaglot.adaptation import Adapted, Explanation, Model
 from metaglot.data.candidates import as_cell
 from metaglot.data.empty import empty_rows
-from metaglot.families.classes.explanation import Explanation
+from metaglot.data.texts import inputs_of
+from metaglot.serving import engine
+from metaglot.serving.engine import Answer, Batcher, Cache, Engine, Request
 from metaglot.serving.examples import FieldError, given
 from metaglot.serving.forms.texts import Input
+from metaglot.serving.limits import Limits
 from metaglot.serving.store.weights import Weights
 
-HOT = 256  # adaptations in memory
+REQUESTS = 2  # of the most texts, that one tenant has waiting at most
+TENANTS = 4  # that may have so much waiting at once
 
 
 class Options(NamedTuple):
@@ -38,6 +40,14 @@ class Ask(NamedTuple):
 class Answerer(Protocol):
     """What answers, and does not block the event loop."""
 
+    async def start(self) -> None:
+        """Make it ready."""
+        ...
+
+    async def stop(self) -> None:
+        """Answer what waits, and end."""
+        ...
+
     async def predict(self, tenant: str, asks: Sequence[Ask]) -> list[list[dict[str, Any]]]:
         """Return a prediction for each input of each ask; raise MetaglotError for inputs that do not fit a task."""
         ...
@@ -51,41 +61,61 @@ class Answerer(Protocol):
         ...
 
 
-class Direct:
-    """Answers ask by ask, by the adaptation itself."""
+class Batched:
+    """Answers the asks of all tenants in common batches, by adaptations of which as many are in memory as fit."""
 
-    def __init__(self, model: Model, weights: Weights) -> None:
-        self._model, self._weights = model, weights
-        self._hot: OrderedDict[str, Adapted] = OrderedDict()
-        self._one = ThreadPoolExecutor(1, "answers")
+    def __init__(self, model: Model, weights: Weights, limits: Limits) -> None:
+        self._engine = Engine(model)
+        self._cache = Cache[str](self._load, limit_bytes=limits.cache_megabytes << 20)
+        own = REQUESTS * limits.texts
+        waiting = engine.Limits(max_waiting=TENANTS * own, max_waiting_tenant=own)
+        self._batcher = Batcher(self._engine.outcomes, waiting)
+        self._weights = weights
+
+    async def start(self) -> None:
+        """Begin to gather batches."""
+        await self._batcher.start()
+
+    async def stop(self) -> None:
+        """Answer what waits, and end."""
+        await self._batcher.stop()
 
     async def predict(self, tenant: str, asks: Sequence[Ask]) -> list[list[dict[str, Any]]]:
         """Return a prediction for each input of each ask."""
-        del tenant
-        return await asyncio.get_running_loop().run_in_executor(self._one, self._predict, asks)
+        tasks = [await self._cache.fetch(ask.digest, whole=_wanted(ask).needs_examples) for ask in asks]
+        for task, ask in zip(tasks, asks, strict=True):
+            check_options(task, ask.options)
+        pairs = zip(tasks, asks, strict=True)
+        return list(await asyncio.gather(*(self._replies(tenant, task, ask) for task, ask in pairs)))
 
     async def embed(self, tenant: str, inputs: Sequence[Input]) -> np.ndarray:  # [n, D]
         """Return the features of texts."""
-        del tenant
-        texts, pairs = texts_alone(inputs)
-        return await asyncio.get_running_loop().run_in_executor(self._one, self._model.embed, texts, pairs)
+        texts = inputs_of(*texts_alone(inputs))
+        return await self._batcher.call(tenant, lambda: self._engine.embed(texts), texts=len(texts))
 
     def forget(self, digest: str) -> None:
         """Forget an adaptation."""
-        self._hot.pop(digest, None)
+        self._cache.drop(digest)
 
-    def _predict(self, asks: Sequence[Ask]) -> list[list[dict[str, Any]]]:
-        return [replies(self._adapted(ask.digest), ask.inputs, ask.options) for ask in asks]
+    def _load(self, digest: str, whole: bool) -> Adapted:
+        return self._engine.load(self._weights.path(digest), whole=whole)
 
-    def _adapted(self, digest: str) -> Adapted:
-        found = self._hot.get(digest)
-        if found is None:
-            found = Adapted.load(self._weights.path(digest), encoder=self._model.encoder)
-            self._hot[digest] = found
-        self._hot.move_to_end(digest)
-        while len(self._hot) > HOT:
-            self._hot.popitem(last=False)
-        return found
+    async def _replies(self, tenant: str, task: Adapted, ask: Ask) -> list[dict[str, Any]]:
+        """Return a prediction for each input; a blank one has the label null."""
+        pairs = given(ask.inputs, task.fit.family, "inputs").pairs
+        blank = set(empty_rows([one.text for one in ask.inputs], pairs))
+        read = [one for row, one in enumerate(ask.inputs) if row not in blank]
+        if not read:
+            return [{"label": None} for _ in ask.inputs]
+        texts, pairs = given(read, task.fit.family, "inputs")
+        request = Request(task, inputs_of(texts, pairs), _wanted(ask))
+        request.check()
+        found = iter(replies(task, read, await self._batcher.submit(tenant, request), ask.options))
+        return [{"label": None} if row in blank else next(found) for row in range(len(ask.inputs))]
+
+
+def _wanted(ask: Ask) -> engine.Options:
+    return engine.Options(top_k=ask.options.top_k, unknown=ask.options.unknown, explain=ask.options.explain)
 
 
 def texts_alone(inputs: Sequence[Input]) -> tuple[list[str], list[str] | None]:
@@ -99,85 +129,61 @@ def texts_alone(inputs: Sequence[Input]) -> tuple[list[str], list[str] | None]:
     return [one.text for one in inputs], [one.pair or "" for one in inputs] if any(paired) else None
 
 
-def replies(adapted: Adapted, inputs: Sequence[Input], options: Options) -> list[dict[str, Any]]:
-    """Return a prediction for each input; a blank one has the label null."""
-    family = adapted.fit.family
-    check_options(adapted, options)
-    pairs = given(inputs, family, "inputs").pairs
-    blank = set(empty_rows([one.text for one in inputs], pairs))
-    rows = [row for row in range(len(inputs)) if row not in blank]
-    read = [inputs[row] for row in rows]
-    found = iter(_replies(adapted, read, options) if read else ())
-    return [{"label": None} if row in blank else next(found) for row in range(len(inputs))]
+def check_options(task: Adapted, options: Options) -> None:
+    """Raise FieldError for an option that only classes have, or labels with probabilities."""
+    family = task.fit.family
+    for name, asked in (("unknown", options.unknown is not None), ("explain", options.explain > 0)):
+        if asked and family.exclusive is None:
+            raise FieldError(name, f"needs classes, and this is a task of {family.name}; leave it out")
+    if options.top_k is not None and not labelled(task):
+        why = f"needs labels with probabilities, which a task of {family.name} has not; leave it out"
+        raise FieldError("top_k", why)
 
 
-def check_options(adapted: Adapted, options: Options) -> None:
-    """Raise FieldError for an option that only classes have."""
-    family = adapted.fit.family
-    if family.exclusive is None:
-        for name, asked in (("unknown", options.unknown is not None), ("explain", options.explain > 0)):
-            if asked:
-                raise FieldError(name, f"needs classes, and this is a task of {family.name}; leave it out")
-    if options.top_k is not None and (not family.probable or family.tokens is not None or family.writes is not None):
-        raise FieldError(
-            "top_k", f"needs labels with probabilities, which a task of {family.name} has not; leave it out"
-        )
+def labelled(task: Adapted) -> bool:
+    """Whether each label of a task has a probability for a text."""
+    family = task.fit.family
+    return family.probable and family.tokens is None and family.writes is None
 
 
-def _replies(adapted: Adapted, inputs: Sequence[Input], options: Options) -> list[dict[str, Any]]:
-    family = adapted.fit.family
-    texts, pairs = given(inputs, family, "inputs")
-    if family.writes is not None:
-        found = adapted.predictions(texts, pairs)
-        return [
-            {"label": target, "probability": float(value[0])}
-            for target, value in zip(found.targets, found.values, strict=True)
-        ]
-    if family.tokens is not None:
-        targets = adapted.predictions(texts, pairs).targets
-        seconds = adapted_texts(inputs)
-        return [{"label": family.tokens.beside(target, text)[0]} for target, text in zip(targets, seconds, strict=True)]
-    return of_features(adapted, adapted.embed(texts, pairs), options)
-
-
-def adapted_texts(inputs: Sequence[Input]) -> list[str]:
-    """Return of each input the text in which a family looks for its targets."""
-    return [
-        as_cell(one.candidates) if one.candidates is not None else one.text if one.pair is None else one.pair
-        for one in inputs
-    ]
-
-
-def of_features(adapted: Adapted, features: np.ndarray, options: Options) -> list[dict[str, Any]]:  # [n, D]
-    """Return the predictions for features of whole texts."""
-    family = adapted.fit.family
-    outputs, values, targets = adapted.predictions_of_features(features)
-    scope = adapted.in_scope_of_features(features) if options.unknown is not None else None
-    reasons = adapted.explain_features(features, count=options.explain) if options.explain else None
-    found: list[dict[str, Any]] = []
-    for row, target in enumerate(targets):
-        reply: dict[str, Any] = {"label": family.plain(target)}
-        if family.probable:
-            reply |= _chances(adapted, values[row], reply["label"], options.top_k)
-        if scope is not None:
-            reply |= {"in_scope": float(scope[row])}
-            if scope[row] < 0.5:
-                reply |= {"label": options.unknown, "probability": 1 - float(scope[row])}
-        if reasons is not None:
-            reply["because"] = _because(reasons[row])
-        found.append(reply)
-    del outputs
+def replies(task: Adapted, inputs: Sequence[Input], answer: Answer, options: Options) -> list[dict[str, Any]]:
+    """Return an answer as JSON, input by input."""
+    family, found = task.fit.family, list[dict[str, Any]]()
+    for row, (one, target) in enumerate(zip(inputs, answer.targets, strict=True)):
+        if family.tokens is not None:
+            found.append({"label": family.tokens.beside(target, _read(one))[0]})
+        elif family.writes is not None:
+            found.append({"label": target, "probability": float(answer.values[row][0])})
+        else:
+            found.append(_reply(task, answer, row, options))
     return found
 
 
-def _chances(adapted: Adapted, values: np.ndarray, label: Any, top_k: int | None) -> dict[str, Any]:  # [K]
-    labels = adapted.labels
-    chances = [float(value) for value in values]
-    several = isinstance(label, list)
-    own = [chances[labels.index(one)] for one in label] if several else max(chances)
-    if top_k is None:
+def _read(one: Input) -> str:
+    """Return the text of an input in which targets stand."""
+    return as_cell(one.candidates) if one.candidates is not None else one.text if one.pair is None else one.pair
+
+
+def _reply(task: Adapted, answer: Answer, row: int, options: Options) -> dict[str, Any]:
+    target = answer.targets[row]
+    reply: dict[str, Any] = {"label": task.fit.family.plain(target)}
+    if labelled(task):
+        reply |= _chances(task, answer.values[row], reply["label"], options)
+    if answer.in_scope is not None:
+        reply["in_scope"] = float(answer.in_scope[row])
+        if answer.in_scope[row] < 0.5:
+            reply |= {"label": options.unknown, "probability": 1 - reply["in_scope"]}
+    if answer.explanations is not None:
+        reply["because"] = _because(answer.explanations[row])
+    return reply
+
+
+def _chances(task: Adapted, values: np.ndarray, label: Any, options: Options) -> dict[str, Any]:  # [K]
+    labels, chances = task.labels, [float(value) for value in values]
+    own = [chances[labels.index(one)] for one in label] if isinstance(label, list) else max(chances)
+    if options.top_k is None:
         return {"probability": own}
-    order = sorted(range(len(labels)), key=lambda number: -chances[number])[:top_k]
+    order = sorted(range(len(labels)), key=lambda number: -chances[number])[: options.top_k]
     return {"probability": own, "probabilities": [{"label": labels[i], "probability": chances[i]} for i in order]}
 
 

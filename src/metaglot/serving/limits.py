@@ -26,6 +26,7 @@ class Limits:
     followers: int = 32  # of a tenant that follow jobs at the same time
     request_seconds: int = 30  # that a request takes, to be read and to be answered
     job_seconds: int = 900  # that one adaptation takes
+    cache_megabytes: int = 256  # of adaptations in memory
 
 
 def limits_of(changes: Sequence[str]) -> Limits:

@@ -13,7 +13,7 @@ import uvicorn
 
 from metaglot.adaptation import Model
 from metaglot.errors import MetaglotError
-from metaglot.serving.answering import Direct
+from metaglot.serving.answering import Batched
 from metaglot.serving.api.app import make_app
 from metaglot.serving.api.context import Context
 from metaglot.serving.api.logs import set_up
@@ -61,7 +61,9 @@ def serving(
     dispatcher = Dispatcher(store, worker, seconds=limits.job_seconds, finished=meters.job)
     dispatcher.start()
     try:
-        yield Context(store, dispatcher, Direct(model, store.weights), limits, model.name, open=local, meters=meters)
+        yield Context(
+            store, dispatcher, Batched(model, store.weights, limits), limits, model.name, open=local, meters=meters
+        )
     finally:
         dispatcher.close()
 

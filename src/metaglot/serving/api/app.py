@@ -1,5 +1,8 @@
 """The application: routers, the form of errors, and the guard."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 from metaglot.serving.api import health, jobs, predict, tasks, versions
@@ -18,7 +21,17 @@ form (`application/problem+json`): `errors` says which field is wrong, and why. 
 
 def make_app(context: Context) -> FastAPI:
     """Return the application of a server."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncGenerator[None]:
+        await context.answerer.start()
+        try:
+            yield
+        finally:
+            await context.answerer.stop()
+
     app = FastAPI(
+        lifespan=life,
         title="metaglot",
         version=__version__,
         description=ABOUT,

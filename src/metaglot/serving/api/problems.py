@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from metaglot.errors import MetaglotError
+from metaglot.serving.engine import Overloaded
 from metaglot.serving.examples import FieldError
 from metaglot.serving.forms.answers import Flaw, Problem
 from metaglot.serving.store.database import UnavailableError
@@ -68,6 +69,9 @@ def as_problem(error: Exception) -> ProblemError | None:
     """Return the answer to an error that a request or the database is at fault for; None for any other."""
     if isinstance(error, ProblemError):
         return error
+    if isinstance(error, Overloaded):
+        status = HTTPStatus.SERVICE_UNAVAILABLE if error.closing else HTTPStatus.TOO_MANY_REQUESTS
+        return ProblemError(status, f"{error}; try again", retry_after=error.retry_after)
     if isinstance(error, MetaglotError):
         field = error.field if isinstance(error, FieldError) else "body"
         return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=field)
