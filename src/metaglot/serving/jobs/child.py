@@ -29,10 +29,10 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)  # what else is printed is for people
-        os.nice(NICE)
         if int(threads):
             torch.set_num_threads(int(threads))
         model = load_model(name, Runtime(cast("Precision", precision), device=device))
+        os.nice(NICE)  # from now on: a server is ready once this is
         _say(out, {"ready": model.fingerprint()})
         for line in sys.stdin:
             _say(out, _answer(model, Order(*json.loads(line))))
