@@ -1,22 +1,27 @@
 """A decoder is meta-trained to write from a recipe: it is saved, resumed bit for bit, and adapts better."""
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 from tests.writers import byte_tokenizer
 
+import metaglot as mg
 from metaglot.adaptation import load_model
 from metaglot.adaptation.writing import loss_of
 from metaglot.assembly import assemble, write_run_files
 from metaglot.config import dump_recipe, parse_recipe
 from metaglot.data.examples import Examples
+from metaglot.data.folders import read_run
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
 from metaglot.models import load_backbone
 from metaglot.models.scratch import make_backbone
+from metaglot.runs.shrinking import shrink
 from metaglot.training import run
+from metaglot.training.checkpoint import load_params
 
 WORDS = ["saw", "cap", "box", "pen", "map", "jar", "cup", "net"]
 WAYS = {"upper": str.upper, "twice": lambda word: f"{word} {word}", "back": lambda word: word[::-1]}
@@ -132,3 +137,16 @@ def test_an_encoder_with_a_decoder_learns_to_write(recipe, tmp_path):
     records = trained(chosen.model_copy(update={"model": model}), tmp_path / "run")
     losses = [float(one.record["loss"]) for one in records if one.kind == "step"]
     assert losses[-1] < losses[0]
+    loaded = load_model(tmp_path / "run")  # which has learnt weights of the decoder, and is loaded with it
+    learner = loaded.encoder.backbone.learner
+    assert learner.seq2seq
+    learnt = load_params(read_run(tmp_path / "run").checkpoint, device=learner.device)
+    name = next(name for name in learnt if "decoder." in name)
+    assert torch.equal(loaded.encoder.params[name], learnt[name])
+    sources = [f"{a} {b}" for a, b in pairwise(WORDS)]
+    adapted = loaded.adapt(sources, [one.upper() for one in sources], task="generation", effort="fast")
+    back = mg.load(adapted.save(tmp_path / "out"))
+    found = adapted.predictions(sources[:2], max_new_tokens=4)
+    assert back.predictions(sources[:2], max_new_tokens=4).targets == found.targets
+    shrink(tmp_path / "run", tmp_path / "small")
+    assert load_model(tmp_path / "small").encoder.backbone.learner.seq2seq

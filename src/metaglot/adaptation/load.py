@@ -1,5 +1,6 @@
 """A name becomes a model: a built-in one, a folder, a hub id, or a run with what it learnt."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from metaglot.adaptation.encoder import LENGTH, Encoder
@@ -9,7 +10,7 @@ from metaglot.data.shipped import shipped_folder
 from metaglot.data.trained import named_in
 from metaglot.models import Runtime, load_backbone
 from metaglot.models.limits import check_least, check_length, longest
-from metaglot.models.load import whole_where_trained
+from metaglot.models.load import is_half, load_base
 from metaglot.runs.weights import weights_of
 
 LONGEST = 512  # tokens, whatever the backbone's folder says
@@ -30,10 +31,19 @@ def load_encoder(name: str | Path, runtime: Runtime = Runtime()) -> Encoder:
         check_least(backbone, length, name)
         return Encoder(name, backbone, {}, length, source=source)
     run = read_run(folder)
-    backbone = load_backbone(run.base, whole_where_trained(runtime, run.checkpoint))
+    backbone = load_base(run, runtime)
     check_length(backbone, run.max_length, f"{folder / RUN}")
     meta = weights_of(run, backbone)
     kept = {name: value for name, value in meta.items() if not name.startswith("heads.")}
     provenance = {**run.described, "run": folder.name, "step": run.checkpoint.name}
     source = name if shipped_folder(name) else str(folder.resolve())
     return Encoder(folder.name, backbone, kept, run.max_length, provenance, source, named_in(run.described))
+
+
+def writer_of(encoder: Encoder) -> Encoder:
+    """Return the model with its decoder, where it has one that stayed away: T5 and its kin load without it."""
+    if not is_half(encoder.backbone):
+        return encoder
+    name = encoder.source if encoder.meta else encoder.backbone.name
+    loaded = load_encoder(name, Runtime(encoder.precision, device=str(encoder.backbone.learner.device), writes=True))
+    return replace(loaded, name=encoder.name, max_length=encoder.max_length, reads=encoder.reads)

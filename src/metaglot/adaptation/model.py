@@ -6,6 +6,7 @@ It imports all of its room, and nothing in the room imports it.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,24 @@ from metaglot.adaptation.auto import fit_auto
 from metaglot.adaptation.auto_writing import fit_auto_writing
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.choice import SECONDS
-from metaglot.adaptation.effort import AUTO, AsTrained, Effort, check_effort, check_suits, usual_effort
+from metaglot.adaptation.effort import AUTO, BY_WORDS, WORDS, AsTrained, Effort, check_effort, check_suits, usual_effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fitting import fit_examples
 from metaglot.adaptation.from_names import fit_names, fit_nothing
 from metaglot.adaptation.goal import GOAL_SECONDS, fit_until
-from metaglot.adaptation.load import load_encoder
+from metaglot.adaptation.load import load_encoder, writer_of
 from metaglot.adaptation.pair_choice import check_reads, reader_of
 from metaglot.adaptation.storage import load_fit
 from metaglot.adaptation.support import Names
 from metaglot.data.arguments import check_is, check_name, check_number, check_text, check_whole, check_words
+from metaglot.data.examples import Examples
 from metaglot.data.folders import ADAPTED, folder_of, is_file
 from metaglot.data.labels import Label
 from metaglot.data.texts import Texts, listed
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called, family_of
 from metaglot.families.family import AnyFamily
+from metaglot.families.write_tools import WriteTools
 from metaglot.models import Backbone, Runtime
 from metaglot.models.devices import Precision
 
@@ -166,9 +169,8 @@ class Model:
                 raise MetaglotError(
                     f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out"
                 )
-        if effort == AUTO and family.writes is not None:
-            budget = SECONDS if seconds is None else seconds
-            return Adapted(fit_auto_writing(self.encoder, family, family.writes, examples, seed=seed, seconds=budget))
+        if family.writes is not None and effort not in (WORDS, BY_WORDS):
+            return self._writer._adapted_to_write(family, family.writes, examples, effort, seed, seconds)
         if effort == AUTO:
             encoder, budget = (
                 reader_of(self.encoder, family, examples, reads=reads),
@@ -178,6 +180,27 @@ class Model:
         chosen = self.encoder.effort(effort, family) if isinstance(effort, str) else effort
         check_suits(chosen, family)
         return Adapted(fit_examples(self.encoder, family, examples, chosen, seed=seed, names=names, reads=reads))
+
+    @cached_property
+    def _writer(self) -> "Model":
+        """The model with its decoder, where it was loaded without."""
+        encoder = writer_of(self.encoder)
+        return self if encoder is self.encoder else Model(encoder)
+
+    def _adapted_to_write(
+        self,
+        family: AnyFamily,
+        tools: WriteTools,
+        examples: Examples[Any],
+        effort: str | Effort | AsTrained,
+        seed: int,
+        seconds: float | None,
+    ) -> Adapted:
+        if effort == AUTO:
+            budget = SECONDS if seconds is None else seconds
+            return Adapted(fit_auto_writing(self.encoder, family, tools, examples, seed=seed, seconds=budget))
+        chosen = self.encoder.effort(effort, family) if isinstance(effort, str) else effort
+        return Adapted(fit_examples(self.encoder, family, examples, chosen, seed=seed))
 
     def zero_shot(
         self,

@@ -21,7 +21,7 @@ from metaglot.adaptation.effort import WORDS, AsTrained, effort_record
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.kept import check_kept, read_examples, to_keep, write_examples
-from metaglot.adaptation.load import load_encoder
+from metaglot.adaptation.load import load_encoder, writer_of
 from metaglot.adaptation.pair_features import width_apart
 from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation, scale_of
 from metaglot.data.examples import Examples
@@ -105,7 +105,10 @@ def load_fit(
     stated = saved.stated
     check_finite(saved.weights, str(folder))
     precision = stated.precision if runtime.precision == "auto" else runtime.precision
-    over = encoder or load_encoder(saved.source, runtime._replace(precision=precision))
+    reads_model = saved.family.writes is not None and stated.effort.effort().head != WORDS
+    over = encoder or load_encoder(saved.source, runtime._replace(precision=precision, writes=reads_model))
+    if reads_model and (writer := writer_of(over)) is not over:
+        over, fingerprint = writer, None  # the fingerprint is that of the model without its decoder
     _check(folder, saved, over, fingerprint, whole=whole)
     device, effort = over.backbone.learner.device, stated.effort.effort()
     # A copy is aligned as a fresh tensor is, which a view into the file is not: sums may depend on it.

@@ -185,7 +185,8 @@ def _load_model(
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
 
-    loaded_model = load_model(model, Runtime(runtime[0], device=runtime[1]))
+    writes = FAMILIES.kinds[labelled.task].writes if labelled.task in FAMILIES else False
+    loaded_model = load_model(model, Runtime(runtime[0], device=runtime[1], writes=writes))
     if not (quiet or as_json):
         tell(f"{loaded_model.name}: {loaded_model.encoder.backbone.notes[0]}", err=True)
     tell_notes(loaded_model.encoder.backbone.notes[1:], quiet=quiet)

@@ -8,6 +8,7 @@ from typing import Any
 from metaglot.adaptation import Model
 from metaglot.adaptation.encoder import PairChoice
 from metaglot.adaptation.load import load_encoder
+from metaglot.choices import FAMILIES
 from metaglot.data.columns import parse_columns
 from metaglot.evaluation.baselines import Method, baselines, ours
 from metaglot.evaluation.protocol import TaskSet
@@ -60,7 +61,8 @@ class Job:
         return [task for tasks in by_path for task in tasks]
 
     def _load(self, name: str) -> Model:
-        encoder = load_encoder(name, Runtime(self.precision, device=self.device))
+        writes = self.task is not None and FAMILIES.kinds[self.task].writes
+        encoder = load_encoder(name, Runtime(self.precision, device=self.device, writes=writes))
         length = encoder.max_length if self.max_length is None else self.max_length
         if self.max_length is not None:
             check_length(encoder.backbone, length, "--max-length")

@@ -19,6 +19,7 @@ class Runtime(NamedTuple):
     second_order: bool = False  # whether an algorithm differentiates its inner gradients
     checkpointing: bool = False  # whether layers are recomputed on the way back
     language: bool = False  # whether the language-model head is loaded too
+    writes: bool = False  # whether a decoder behind an encoder is loaded too, which otherwise stays away
 
 
 def pick_device(name: str) -> torch.device:

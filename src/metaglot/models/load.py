@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from metaglot.data.folders import folder_of, is_run, read_run, root_of
+from metaglot.data.folders import Run, folder_of, is_run, read_run, root_of
 from metaglot.data.place import Place, place_of
 from metaglot.errors import MetaglotError
 from metaglot.models.adapter import add_adapter
@@ -18,13 +18,12 @@ from metaglot.models.devices import Runtime, pick_attention, pick_bf16, pick_dev
 from metaglot.models.finite import check_finite
 from metaglot.models.learner import HfLearner
 from metaglot.models.learnt import BESIDE, in_weights
-from metaglot.models.network import NEW_HEAD, Network, load_network, parts_of
+from metaglot.models.lora import LEARNT
+from metaglot.models.network import HALF, NEW_HEAD, Network, load_network, parts_of
 from metaglot.models.probe import probed
 from metaglot.models.tail import TAIL, read_tail
 from metaglot.models.tokenizer import check_vocabulary, load_tokenizer, without_types
 from metaglot.models.trial import runnable_learner
-
-DECODER = ("body.decoder.", "body.model.decoder.")  # how the decoder's parameters of a T5 or BART begin
 
 
 class Backbone(NamedTuple):
@@ -54,7 +53,8 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     device = pick_device(runtime.device)
     bf16 = pick_bf16(runtime.precision, device)
     place = place_of(name)
-    network = load_network(place.network, name, pick_attention(runtime, device, bf16=bf16), language=runtime.language)
+    attention = pick_attention(runtime, device, bf16=bf16)
+    network = load_network(place.network, name, attention, language=runtime.language, writes=runtime.writes)
     added = _with_adapters(network.module, place)
     module, language = _parts(network, place, runtime)
     check_finite(dict(module.named_parameters()), name)
@@ -77,22 +77,11 @@ def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
     return Backbone(learner, tokenizer, name, notes, place.stated.prompt, place.stated.length, place.stated.unit)
 
 
-def whole_where_trained(runtime: Runtime, checkpoint: Path) -> Runtime:
-    """Return the runtime that loads a decoder beside an encoder where a run has trained both."""
-    try:
-        with safe_open(checkpoint / "params.safetensors", "pt") as file:
-            both = any(name.startswith(DECODER) for name in file.keys())  # noqa: SIM118  # it is no mapping
-    except (OSError, SafetensorError):  # whoever reads the parameters says what is wrong
-        return runtime
-    return runtime._replace(language=True) if both else runtime
-
-
 def _of_run(name: str, runtime: Runtime) -> Backbone:
     """Return the base model of a run with the parameters of its newest checkpoint put in."""
     root_of(name)  # told here, a run that is its own base is an error and no endless descent
     run = read_run(folder_of(name))
-    runtime = whole_where_trained(runtime, run.checkpoint)
-    backbone = load_backbone(run.base, runtime)
+    backbone = load_base(run, runtime)
     try:
         learnt = load_file(run.checkpoint / "params.safetensors")
     except (OSError, SafetensorError) as error:
@@ -116,6 +105,36 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
     complete = all(key in learnt for key in own if key.startswith("lm."))
     notes = tuple(note for note in backbone.notes if not (complete and note.startswith(NEW_HEAD)))
     return backbone._replace(name=name, notes=notes)
+
+
+def load_base(run: Run, runtime: Runtime = Runtime()) -> Backbone:
+    """Return the base model of a run, with its decoder where the run has learnt something of it."""
+    backbone = load_backbone(run.base, runtime)
+    if is_half(backbone) and _learnt_more(run.checkpoint, backbone):
+        return load_backbone(run.base, runtime._replace(writes=True))
+    return backbone
+
+
+def is_half(backbone: Backbone) -> bool:
+    """Return whether a model has a decoder that stayed away when it was loaded."""
+    return any(note.startswith(HALF) for note in backbone.notes)
+
+
+def _learnt_more(checkpoint: Path, backbone: Backbone) -> bool:
+    """Return whether a checkpoint has weights that are none of the model; False if it cannot be read."""
+    own = tuple(name.removeprefix("body.") for name in backbone.learner.body())
+    try:
+        with safe_open(checkpoint / "params.safetensors", framework="pt") as file:
+            names = [_weight(name) for name in file.keys()]  # noqa: SIM118  # it is no mapping
+    except (OSError, SafetensorError):
+        return False  # whoever reads it says so
+    return any(name is not None and not name.startswith(own) for name in names)
+
+
+def _weight(name: str) -> str | None:
+    """Return the weight that a parameter of a checkpoint is of, with what may follow; None where it is of none."""
+    begin = next((mark for mark in ("body.", LEARNT) if mark in name), None)
+    return None if begin is None else name.split(begin, 1)[1]
 
 
 def _with_adapters(module: nn.Module, place: Place) -> tuple[str, ...]:

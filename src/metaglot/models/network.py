@@ -18,6 +18,8 @@ ENCODER = "EncoderModel"  # how the encoders of T5 and its kin are called
 WHOLE = ("ForConditionalGeneration", "MTModel", "EncoderDecoderModel")  # how classes with both halves end
 ALONE = ("marian", "encoder-decoder")  # types whose network takes no text without a target
 NEW_HEAD = "the language-model head is new"
+HALF = "an encoder with a decoder"
+"""How the note on a decoder that stays away begins."""
 NOWHERE = {"subfolder": "no-adapter"}  # adapters are read here: peft, where it is installed, is not to read them too
 
 
@@ -30,10 +32,11 @@ class Network(NamedTuple):
     seq2seq: bool = False  # an encoder with its decoder
 
 
-def load_network(folder: Path, name: str, attention: str | None, *, language: bool) -> Network:
+def load_network(folder: Path, name: str, attention: str | None, *, language: bool, writes: bool = False) -> Network:
     """Return the network in a folder, in fp32 on the CPU.
 
-    With `language`, an encoder has its language-model head, and an encoder with a decoder has its decoder.
+    With `language`, an encoder has its language-model head, and an encoder with a decoder has its decoder, as with
+    `writes`.
 
     Only safetensors are read; no code is run, fetched or compiled for it, whatever its config asks.  Raises
     MetaglotError where the folder is damaged, or where config and weights are of different models.
@@ -44,8 +47,8 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
         with quiet():
             config = cast("Any", AutoConfig.from_pretrained(str(folder), **OPTIONS))
             decoder = any(a.endswith(("ForCausalLM", "LMHeadModel")) for a in config.architectures or [])
-            seq2seq = _is_loaded_whole(config, language=language)
-            kind = _kind(config, decoder=decoder, language=language)
+            seq2seq = _is_loaded_whole(config, asked=language or writes)
+            kind = _kind(config, decoder=decoder, language=language, whole=seq2seq)
             # A config may name attention code on the hub: what is used is chosen here, fused where the model has it.
             config._attn_implementation = attention
             # Weights that the file lacks are drawn at random: the same each time.
@@ -68,9 +71,9 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
             f"{name}: the file lacks {len(lacking)} weights of the model, such as {lacking[0]}; its config.json "
             "belongs to another model"
         )
-    whole = [a for a in config.architectures or [] if not a.endswith(ENCODER)]
-    half = type(module).__name__.endswith(ENCODER) and bool(whole)
-    notes = ("an encoder with a decoder: the encoder alone is used",) if half else ()
+    half = type(module).__name__.endswith(ENCODER)
+    left = "the encoder alone is used" if half else "the head that writes stays away"
+    notes = (f"{HALF}: {left}",) if _is_whole(config) and not seq2seq else ()
     if seq2seq:
         check_whole(module, name)
     return Network(module, decoder, (*notes, *_new_head_notes(module, set(missing), name)), seq2seq)
@@ -89,12 +92,12 @@ def parts_of(network: Network, name: str) -> tuple[nn.Module, nn.Module | None]:
         raise MetaglotError(f"{name}: {error}") from error
 
 
-def _kind(config: Any, *, decoder: bool, language: bool) -> Any:
-    """Return the class that reads a model: of T5 and its kin the encoder alone, unless `language` asks for both."""
+def _kind(config: Any, *, decoder: bool, language: bool, whole: bool) -> Any:
+    """Return the class that reads a model: of T5 and its kin the encoder alone, unless it is to be whole."""
     from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 
-    if _is_loaded_whole(config, language=language):
+    if whole:
         return AutoModelForSeq2SeqLM
     if decoder:
         return AutoModelForCausalLM
@@ -110,9 +113,9 @@ def _is_whole(config: Any) -> bool:
     return bool(config.is_encoder_decoder) and any(a.endswith(WHOLE) for a in config.architectures or [])
 
 
-def _is_loaded_whole(config: Any, *, language: bool) -> bool:
+def _is_loaded_whole(config: Any, *, asked: bool) -> bool:
     """Return whether both halves are loaded: where they are asked for, and where there is no other way."""
-    return _is_whole(config) and (language or config.model_type in ALONE)
+    return _is_whole(config) and (asked or config.model_type in ALONE)
 
 
 def _new_head_notes(module: nn.Module, missing: set[str], name: str) -> tuple[str, ...]:

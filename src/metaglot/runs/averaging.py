@@ -19,9 +19,10 @@ from metaglot.data.modes import usual_mode
 from metaglot.data.naming import name_record
 from metaglot.data.seen import Seen, merged, read_seen, write_seen
 from metaglot.errors import MetaglotError
-from metaglot.models import Backbone, Runtime, load_backbone
+from metaglot.models import Backbone, Runtime
 from metaglot.models.learnt import BESIDE, in_weights, out_of_weights
 from metaglot.models.limits import check_length
+from metaglot.models.load import load_base
 from metaglot.runs.weights import weights_of
 
 NAMED = ("data", "validation")  # lists of sets in model.json
@@ -62,7 +63,7 @@ def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, 
             )
     if Path(first.run.base).parent == first.folder:
         raise MetaglotError(f"{first.folder}: its base model was made for it alone; begin runs from one model")
-    backbone = load_backbone(first.run.base, Runtime(device="cpu"))
+    backbone = load_base(first.run, Runtime(device="cpu"))
     if max_length is not None:
         check_length(backbone, max_length, out)
     weights = _mean([one.run for one in members], backbone)

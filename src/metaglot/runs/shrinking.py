@@ -13,9 +13,10 @@ from metaglot.data.modes import usual_mode
 from metaglot.data.naming import name_record
 from metaglot.data.seen import read_seen, whole_texts, write_seen
 from metaglot.errors import MetaglotError
-from metaglot.models import Runtime, load_backbone
+from metaglot.models import Runtime
 from metaglot.models.delta import shrunk
 from metaglot.models.limits import check_length
+from metaglot.models.load import load_base
 from metaglot.runs.weights import weights_of
 
 MEGABYTE = 10**6
@@ -51,7 +52,7 @@ def shrink(
 def _shrunk_into(target: Path, name: str, source: Path, run: Run, megabytes: float) -> Smaller:
     if Path(run.base).parent == source:
         raise MetaglotError(f"{name}: its base model was made for it alone, so a difference from it is of no use")
-    backbone = load_backbone(run.base, Runtime(device="cpu"))
+    backbone = load_base(run, Runtime(device="cpu"))
     check_length(backbone, run.max_length, name)
     base = {**backbone.learner.body(), **backbone.learner.language_head()}
     small = shrunk(base, weights_of(run, backbone), int(megabytes * MEGABYTE))
