@@ -50,6 +50,7 @@ def test_a_folder_that_loads_its_encoder_alone_writes_with_its_decoder(folder, t
     assert back.predict("red saw", decoding=mg.Decoding(4, beams=2)) is not None
     assert adapted.score(SOURCES[:2], TARGETS[:2])["perplexity"] > 1
     shown = model.adapt(SOURCES, TARGETS, task=TASK, effort="instant")
+    assert shown.fit.encoder is adapted.fit.encoder  # the decoder is read once
     assert len(shown.predict(SOURCES[:2], max_new_tokens=4)) == 2
 
 

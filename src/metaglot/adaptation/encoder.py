@@ -43,6 +43,7 @@ class Encoder:
     source: str = ""  # what `load_encoder` was given; absolute for a folder
     trained: Named | None = None  # the algorithm that meta-trained it, if one did
     reads: PairChoice | None = None  # what of pairs, once an adaptation has chosen it; both before
+    kept: dict[str, "Encoder"] = field(default_factory=dict[str, "Encoder"], compare=False)  # see `load.writer_of`
 
     def __repr__(self) -> str:
         """Return what it is, on one line: its tensors would fill pages."""

@@ -45,5 +45,9 @@ def writer_of(encoder: Encoder) -> Encoder:
     if not is_half(encoder.backbone):
         return encoder
     name = encoder.source if encoder.meta else encoder.backbone.name
+    key = repr((name, encoder.name, encoder.max_length, encoder.reads))
+    if key in encoder.kept:  # read once, however often it adapts
+        return encoder.kept[key]
     loaded = load_encoder(name, Runtime(encoder.precision, device=str(encoder.backbone.learner.device), writes=True))
-    return replace(loaded, name=encoder.name, max_length=encoder.max_length, reads=encoder.reads)
+    whole = replace(loaded, name=encoder.name, max_length=encoder.max_length, reads=encoder.reads)
+    return encoder.kept.setdefault(key, whole)

@@ -6,7 +6,6 @@ It imports all of its room, and nothing in the room imports it.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +27,12 @@ from metaglot.adaptation.pair_choice import check_reads, reader_of
 from metaglot.adaptation.storage import load_fit
 from metaglot.adaptation.support import Names
 from metaglot.data.arguments import check_is, check_name, check_number, check_text, check_whole, check_words
-from metaglot.data.examples import Examples
 from metaglot.data.folders import ADAPTED, folder_of, is_file
 from metaglot.data.labels import Label
 from metaglot.data.texts import Texts, listed
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called, family_of
 from metaglot.families.family import AnyFamily
-from metaglot.families.write_tools import WriteTools
 from metaglot.models import Backbone, Runtime
 from metaglot.models.devices import Precision
 
@@ -169,38 +166,20 @@ class Model:
                 raise MetaglotError(
                     f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out"
                 )
-        if family.writes is not None and effort not in (WORDS, BY_WORDS):
-            return self._writer._adapted_to_write(family, family.writes, examples, effort, seed, seconds)
+        writes = family.writes is not None and effort not in (WORDS, BY_WORDS)
+        base = writer_of(self.encoder) if writes else self.encoder
+        if effort == AUTO and family.writes is not None:
+            budget = SECONDS if seconds is None else seconds
+            return Adapted(fit_auto_writing(base, family, family.writes, examples, seed=seed, seconds=budget))
         if effort == AUTO:
             encoder, budget = (
                 reader_of(self.encoder, family, examples, reads=reads),
                 SECONDS if seconds is None else seconds,
             )
             return Adapted(fit_auto(encoder, family, examples, seed=seed, names=names, seconds=budget))
-        chosen = self.encoder.effort(effort, family) if isinstance(effort, str) else effort
+        chosen = base.effort(effort, family) if isinstance(effort, str) else effort
         check_suits(chosen, family)
-        return Adapted(fit_examples(self.encoder, family, examples, chosen, seed=seed, names=names, reads=reads))
-
-    @cached_property
-    def _writer(self) -> "Model":
-        """The model with its decoder, where it was loaded without."""
-        encoder = writer_of(self.encoder)
-        return self if encoder is self.encoder else Model(encoder)
-
-    def _adapted_to_write(
-        self,
-        family: AnyFamily,
-        tools: WriteTools,
-        examples: Examples[Any],
-        effort: str | Effort | AsTrained,
-        seed: int,
-        seconds: float | None,
-    ) -> Adapted:
-        if effort == AUTO:
-            budget = SECONDS if seconds is None else seconds
-            return Adapted(fit_auto_writing(self.encoder, family, tools, examples, seed=seed, seconds=budget))
-        chosen = self.encoder.effort(effort, family) if isinstance(effort, str) else effort
-        return Adapted(fit_examples(self.encoder, family, examples, chosen, seed=seed))
+        return Adapted(fit_examples(base, family, examples, chosen, seed=seed, names=names, reads=reads))
 
     def zero_shot(
         self,
