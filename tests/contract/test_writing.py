@@ -8,6 +8,7 @@ import torch
 from tests.contract.test_kinds import OPTIONS
 
 from metaglot.algorithms import build_algorithm
+from metaglot.algorithms.metanet import metanet_n
 from metaglot.assembly.measures import check_learns
 from metaglot.choices import ALGORITHMS, FAMILIES
 from metaglot.errors import MetaglotError
@@ -15,6 +16,7 @@ from metaglot.families.batches import concatenate
 from metaglot.families.language import of_language
 from metaglot.families.prompts import Whole
 from metaglot.families.writing import Writing, decoder_row
+from metaglot.models import Lora
 from metaglot.seeds import torch_generator
 from metaglot.types import Batch, Episode, Problem, TaskInfo
 
@@ -88,3 +90,28 @@ def test_joined_batches_and_chunks_weigh_what_is_judged(gpt2):
     both = concatenate(drawn.support, drawn.query)
     assert drawn.objective.judged(both) == drawn.objective.judged(drawn.support) + drawn.objective.judged(drawn.query)
     assert drawn.objective.of_data_set(both, TASK) is both
+
+
+def test_the_gradient_of_a_network_that_writes_lora_updates_is_that_of_finite_differences(gpt2):
+    """In one pass the support gradient does not depend on the network, so that the first order is exact for it."""
+    rule_net, drawn = metanet_n(scope=Lora(2), lr=1.0, dropout=False, estimator="first-order"), episode()
+    problem = Problem(gpt2, drawn.objective, TASK)
+    meta = {name: value.double() for name, value in rule_net.init(gpt2, (TASK,), seed=0).items()}
+    rng = torch_generator(0, "way")
+    ways = {
+        name: torch.randn(value.shape, generator=rng).double()
+        for name, value in meta.items()
+        if name.startswith("algorithm.rule.") and ".head" not in name
+    }
+    assert any(".net." in name for name in ways)
+    found = rule_net.meta_grad([problem], meta, [drawn], step=0, seed=0).grads
+    slope = sum(float((found[name] * way).sum()) for name, way in ways.items())
+
+    def loss(size: float) -> float:
+        there = {**meta, **{name: meta[name] + size * way for name, way in ways.items()}}
+        fast = rule_net.adapt(problem, there, drawn.support, seed=0)
+        with torch.no_grad():
+            return float(problem.loss({**there, **fast.params}, drawn.query))
+
+    assert abs(slope) > 1e-6
+    assert slope == pytest.approx((loss(1e-5) - loss(-1e-5)) / 2e-5, rel=1e-4)

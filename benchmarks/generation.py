@@ -1,0 +1,108 @@
+"""Texts that are written, on domains that nothing was trained on, from ten examples each.
+
+    METAGLOT_DATA=… python -m benchmarks.generation TABLE --out results/generation [--threads 1]
+
+TABLE is one of
+
+    replies     replies of seven services of Schema-Guided Dialogue, trained on twenty others
+    summaries   a sentence for abstracts of three fields (SciTLDR), trained on nine others
+    unlike      one meta-training over classes, answers, replies and translations; summaries are a kind kept aside
+
+on builtin:smol.  LoRA updates are meta-trained where FOLDER has none yet (`benchmarks/writing/learning.py`), then each
+domain is judged (`benchmarks/writing/cells.py`): what is done is not done again.  `rows-TABLE.jsonl`, `table.md` and
+pictures are written to the folder.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from benchmarks.running import write_table
+from benchmarks.writing.cells import Copies, Size, best_sentence, lead, of_nearest, place_of, rows_of
+from benchmarks.writing.domains import Domain, fields, services, split_fields, split_services
+from benchmarks.writing.learning import meta_trained, writer
+from benchmarks.writing.tables import append, pictures, read_rows, table_of
+from benchmarks.writing.unlike import domains as unlike_domains
+
+
+class Table(NamedTuple):
+    """What a table is made of."""
+
+    title: str
+    runs: Mapping[str, int]  # outer steps of each algorithm
+    size: Size
+    copies: Mapping[str, Copies]
+    metrics: Sequence[str]
+    beside: tuple[str, int]  # the method that gains are over
+    draws: int = 1
+
+
+TABLES = {
+    "replies": Table(
+        "Replies of a service never met, ten turns",
+        {"multitask": 12, "fomaml": 12, "metanet": 12},
+        Size(queries=16, written=8, most=24, written_after=()),
+        {"nearest": of_nearest},
+        ("loss", "chrf", "bleu"),
+        ("in context", 0),
+    ),
+    "summaries": Table(
+        "Summaries of a field never met, ten abstracts",
+        {"multitask": 12, "fomaml": 12},
+        Size(queries=20, losses=8, written=20, most=32, meta_stops=(5, 20)),
+        {"lead sentence": lead, "best sentence": best_sentence},
+        ("rouge1", "rouge2", "rougeL", "loss"),
+        ("lora", 20),
+    ),
+    "unlike": Table(
+        "Kinds and domains kept aside, ten examples",
+        {"multitask": 12, "fomaml": 12},
+        Size(queries=12, written=12, most=8, meta_stops=(5, 20), written_after=()),
+        {"nearest": of_nearest},
+        ("loss", "exact_match"),
+        ("lora", 20),
+    ),
+}
+
+
+def domains_of(name: str, tokenizer: Any) -> tuple[list[Domain], list[Domain]]:
+    """Return the domains of a table that are trained on, and those kept aside."""
+    if name == "unlike":
+        return unlike_domains(tokenizer)
+    return split_services(services(tokenizer)) if name == "replies" else split_fields(fields(tokenizer))
+
+
+def main() -> None:
+    """Train and judge what is left, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--runs", nargs="*", help="train these alone, if they are not there, and judge nothing")
+    parser.add_argument("--domains", nargs="*", help="judge these alone; all that are kept aside by default")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    made, plain = TABLES[options.table], writer()
+    trained_on, kept = domains_of(options.table, plain.backbone.tokenizer)
+    runs = {
+        name: meta_trained(plain, trained_on, name, steps, options.out / f"{options.table}-{name}.safetensors")
+        for name, steps in made.runs.items()
+        if options.runs is None or name in options.runs
+    }
+    if options.runs is not None:
+        return
+    file = options.out / f"rows-{options.table}.jsonl"
+    done = {(row["domain"], row["draw"]) for row in read_rows(file)}
+    for draw, domain in ((draw, domain) for draw in range(made.draws) for domain in kept):
+        if (domain.name, draw) not in done and domain.name in (options.domains or [domain.name]):
+            append(file, list(rows_of(plain, runs, place_of(domain, draw, made.size), made.copies)))
+    rows = read_rows(file)
+    write_table(options.out, table_of(rows, made.metrics, beside=made.beside))
+    pictures(options.out, rows, made.metrics[:2], title=made.title, stem=options.table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Rows of a domain: each method with its loss a token, and what it writes for a part of the queries."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from benchmarks.writing.domains import Domain, drawn
+from benchmarks.writing.learning import (
+    SHOWN,
+    Clock,
+    after_steps,
+    in_one_pass,
+    loss_on,
+    scores,
+    texts_for,
+    with_meta,
+)
+from metaglot.adaptation.alike import nearest
+from metaglot.adaptation.encoder import Encoder
+from metaglot.data.examples import Examples
+from metaglot.families.write_tools import source_texts
+from metaglot.types import Params
+
+Row = Mapping[str, Any]
+Copies = Callable[[Examples[str], Examples[str]], Sequence[str]]  # of support and queries
+
+
+class Size(NamedTuple):
+    """What is measured of a domain."""
+
+    shots: int = 10
+    queries: int = 24
+    losses: int = 16  # of them the loss is taken of
+    written: int = 10  # of them a text is written for
+    most: int = 28  # tokens of a text
+    stops: tuple[int, ...] = (5, 20)  # steps of plain LoRA after which the loss is taken
+    meta_stops: tuple[int, ...] = (5,)  # those of updates that were meta-trained
+    written_after: tuple[int, ...] = (0, 5, 20)  # steps after which texts are written; none if empty
+
+
+class Place(NamedTuple):
+    """A draw of a domain."""
+
+    domain: str
+    draw: int
+    support: Examples[str]
+    queries: Examples[str]
+    size: Size
+
+    @property
+    def few(self) -> Examples[str]:
+        """The queries that texts are written for."""
+        return self.queries.at(range(self.size.written))
+
+    @property
+    def judged(self) -> Examples[str]:
+        """The queries that the loss is of."""
+        return self.queries.at(range(min(self.size.losses, len(self.queries))))
+
+    def row(self, method: str, steps: int, **numbers: float) -> dict[str, Any]:
+        """Return a row of the results."""
+        return {"domain": self.domain, "draw": self.draw, "method": method, "steps": steps, **numbers}
+
+    def scores_of(self, encoder: Encoder, params: Params, *, shown: int = 0) -> Mapping[str, float]:
+        """Return how good the texts are that a model writes."""
+        texts = texts_for(encoder, params, self.few, self.support, shown=shown, most=self.size.most)
+        return scores(texts, self.few.targets)
+
+
+def place_of(domain: Domain, draw: int, size: Size) -> Place:
+    """Return a draw of a domain."""
+    support, queries = drawn(domain, size.shots, size.queries, draw)
+    return Place(domain.name, draw, support, queries, size)
+
+
+def rows_of(plain: Encoder, runs: Mapping[str, Params], place: Place, copies: Mapping[str, Copies]) -> Iterator[Row]:
+    """Yield the rows of a place: texts that are copied, the plain model, and LoRA updates from each start."""
+    for name, copied in copies.items():
+        yield place.row(name, 0, **scores(copied(place.support, place.few), place.few.targets))
+    for name, shown in (("zero-shot", 0), ("in context", SHOWN)):
+        clock = Clock()
+        loss = loss_on(plain, {}, place.judged, place.support if shown else None)
+        seconds = clock.seconds()
+        written = place.scores_of(plain, {}, shown=shown) if place.size.written_after else {}
+        yield place.row(name, 0, loss=loss, cpu=seconds, **written)
+    for name, meta in {"lora": {}, **runs}.items():
+        yield from _moved(with_meta(plain, meta), name, place)
+
+
+def _moved(encoder: Encoder, name: str, place: Place) -> Iterator[Row]:
+    """Yield rows of one start: before any step and after each of the stops."""
+    clock, size = Clock(), place.size
+    one_pass = name.startswith("metanet")
+    stops = size.stops if name == "lora" else size.meta_stops
+    after = {1: in_one_pass(encoder, place.support)} if one_pass else after_steps(encoder, place.support, stops, 0)
+    spent = clock.seconds()
+    found: dict[int, Params] = after if name == "lora" else {0: {}, **after}
+    for steps, params in found.items():
+        numbers = {"loss": loss_on(encoder, params, place.judged), "cpu": spent * steps / max(after)}
+        writes = steps in size.written_after or (one_pass and steps == 1 and bool(size.written_after))
+        yield place.row(name, steps, **numbers, **(place.scores_of(encoder, params) if writes else {}))
+
+
+def of_nearest(support: Examples[str], queries: Examples[str]) -> list[str]:
+    """Return the target of the nearest source of the support set for each query."""
+    known = source_texts(support.inputs)
+    return [support.targets[one] for (one,) in nearest(source_texts(queries.inputs), known, 1)]
+
+
+def lead(support: Examples[str], queries: Examples[str]) -> list[str]:
+    """Return the first sentence of each source."""
+    del support
+    return [sentences(source)[0] for source in source_texts(queries.inputs)]
+
+
+def best_sentence(support: Examples[str], queries: Examples[str]) -> list[str]:
+    """Return the sentence of each source with the most ROUGE-1, by the reference: no copy of a sentence has more."""
+    del support
+    return [
+        max(sentences(source), key=lambda one: scores([one], [target])["rouge1"])
+        for source, target in zip(source_texts(queries.inputs), queries.targets, strict=True)
+    ]
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text, which end with a point and a space."""
+    parts = text.replace("? ", "?. ").split(". ")
+    return [part.strip() for part in parts if part.strip()] or [text]

@@ -1,0 +1,167 @@
+"""LoRA updates on a decoder: where they begin is meta-trained, and what ten examples make of it.
+
+    multitask   the gradient of the loss on all examples of an episode (`Joint` over LoRA)
+    fomaml      that of the query loss after two of Adam's steps on the support set, a half of it each
+    metanet     that of the query loss after one pass of a meta-network over the support gradient (`metanet-n`)
+
+All have the same episodes, and as many outer steps.  The decoder itself stays as it is.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from benchmarks.models import load
+from benchmarks.writing.domains import FAMILY, Domain, WrittenTasks
+from metaglot.adaptation.encoder import Encoder
+from metaglot.adaptation.writing import form_of, rows_to_learn, shown_examples, written
+from metaglot.algorithms.gradient_based import GradientBased
+from metaglot.algorithms.joint import Joint
+from metaglot.algorithms.metanet import metanet_n
+from metaglot.data.examples import Examples
+from metaglot.families.text_scores import scored_texts
+from metaglot.families.write_tools import source_texts
+from metaglot.inner import Adam, first_order
+from metaglot.models import Lora, Zeros
+from metaglot.training.loop import Optimisation, train
+from metaglot.training.state import initial_state
+from metaglot.types import Batch, Params
+
+UPPER = ("*layers.1[5-9].*[qv]_proj*", "*layers.2?.*[qv]_proj*")  # queries and values of the upper half of 30 layers
+SCOPE = Lora(8, UPPER)
+LR, BATCH = 1e-3, 4  # of an adaptation: Adam's rate, and examples a step
+INNER = 2  # steps of an episode, of BATCH examples each: all of its support set once
+SHOWN = 4  # examples in a prompt
+
+
+def writer() -> Encoder:
+    """Return builtin:smol with its weights in bf16: they are rounded once, and not in every pass."""
+    encoder = load("builtin:smol").encoder
+    encoder.backbone.learner.module.to(torch.bfloat16)
+    return encoder
+
+
+def in_fp32(params: Params) -> dict[str, Tensor]:
+    """Return what is learnt in the precision that it is learnt in."""
+    return {name: value.float() for name, value in params.items()}
+
+
+def steps_of(steps: int, *, lr: float = LR) -> GradientBased:
+    """Return so many of Adam's steps on LoRA updates, first order."""
+    return GradientBased(SCOPE, Zeros(), Adam(lr=lr), steps, first_order, dropout=False, batch_size=BATCH)
+
+
+def algorithm_called(name: str) -> GradientBased | Joint:
+    """Return an algorithm of the table."""
+    return {
+        "multitask": Joint(dropout=False, fine_tune=steps_of(INNER)),
+        "fomaml": steps_of(INNER),
+        "metanet": metanet_n(scope=SCOPE, lr=1.0, dropout=False, estimator="first-order"),
+    }[name]
+
+
+def meta_trained(
+    encoder: Encoder, domains: Sequence[Domain], name: str, steps: int, file: Path, *, lr: float = 2e-3
+) -> Params:
+    """Return what an algorithm learns from the domains, from the file if it is there."""
+    if file.exists():
+        return load_file(file)
+    learner, algorithm = encoder.backbone.learner, algorithm_called(name)
+    tasks = WrittenTasks(tuple(domains), encoder)
+    state = initial_state(algorithm, learner, tasks.tasks, seed=0, freeze=["*body.*"])
+    state = replace(state, params=in_fp32(state.params))
+    outer = Optimisation(steps=steps, meta_batch=1, lr=lr, algorithm_lr=1e-2, warmup=3)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_suffix(".jsonl").open("w", encoding="utf-8") as log:
+        for after, record in train(state, tasks, algorithm, learner, outer):
+            state = after
+            print(json.dumps({"run": file.stem, **record}), file=log, flush=True)
+    params = {key: value.detach().contiguous() for key, value in state.params.items()}
+    save_file(params, file)
+    return params
+
+
+def after_steps(encoder: Encoder, support: Examples[str], stops: Sequence[int], seed: int) -> dict[int, Params]:
+    """Return the LoRA updates after each number of steps on the support set; those of `encoder.meta` are the start."""
+    learner, strategy = encoder.backbone.learner, steps_of(max(stops))
+    meta = encoder.meta or in_fp32(SCOPE.init(learner.body(), seed=seed))
+    schema = FAMILY.schema(support.targets)
+    problem = encoder.problem(FAMILY, schema)
+    batch = rows_to_learn(encoder, FAMILY, FAMILY.writes, schema, support)
+    inner = strategy.inner_of(problem)
+    loop = replace(inner.loop, batch_size=BATCH, order=seed)
+    start = inner.start(problem, meta, batch, seed=None)
+    found: dict[int, Params] = {}
+    for fast in loop.walk(problem, meta, start, batch, seed=None, create_graph=False):
+        if len(fast.trace) in stops:
+            found[len(fast.trace)] = {key: value.detach().clone() for key, value in fast.params.items()}
+    return found
+
+
+def in_one_pass(encoder: Encoder, support: Examples[str]) -> Params:
+    """Return the LoRA updates that the meta-network writes for the support set."""
+    schema = FAMILY.schema(support.targets)
+    problem = encoder.problem(FAMILY, schema)
+    batch = rows_to_learn(encoder, FAMILY, FAMILY.writes, schema, support)
+    return algorithm_called("metanet").adapt(problem, encoder.meta, batch, seed=0).params
+
+
+def loss_on(
+    encoder: Encoder, params: Params, queries: Examples[str], support: Examples[str] | None = None, *, size: int = 8
+) -> float:
+    """Return the loss a token of the targets of the queries, behind examples of the support set if it is given."""
+    form, tools = form_of(encoder, FAMILY.writes), FAMILY.writes
+    form = form._replace(length=tools.context)
+    shown = shown_examples(queries.inputs, support, SHOWN) if support else [[] for _ in queries.targets]
+    rows = [
+        tools.row(form, source, target, own)
+        for source, target, own in zip(source_texts(queries.inputs), queries.targets, shown, strict=True)
+    ]
+    rows.sort(key=lambda row: len(row["input_ids"]))
+    problem = encoder.problem(FAMILY, FAMILY.schema(queries.targets))
+    total = judged = 0.0
+    for at in range(0, len(rows), size):
+        batch: Batch = problem.objective.collate(rows[at : at + size])
+        with torch.no_grad():
+            loss = float(problem.loss({**encoder.meta, **params}, batch))
+        count = problem.objective.judged(batch)
+        total, judged = total + loss * count, judged + count
+    return total / judged
+
+
+def texts_for(
+    encoder: Encoder, params: Params, queries: Examples[str], support: Examples[str], *, shown: int, most: int
+) -> list[str]:
+    """Return what is written for the queries, greedily and at most so many tokens."""
+    schema = FAMILY.schema(support.targets)
+    found = written(
+        encoder, params, FAMILY.writes, schema, queries.inputs, examples=support, shown=shown, max_new_tokens=most
+    )
+    return [str(text) for text in found.targets]
+
+
+def scores(texts: Sequence[str], truth: Sequence[str]) -> Mapping[str, float]:
+    """Return chrF, BLEU and ROUGE of texts."""
+    return scored_texts(texts, truth).metrics
+
+
+def with_meta(encoder: Encoder, meta: Params) -> Encoder:
+    """Return the encoder with what was meta-trained."""
+    return replace(encoder, meta=meta)
+
+
+class Clock:
+    """CPU seconds since it was made."""
+
+    def __init__(self) -> None:
+        self.began = time.process_time()
+
+    def seconds(self) -> float:
+        """Return the seconds."""
+        return time.process_time() - self.began

@@ -1,0 +1,92 @@
+"""Tables and pictures of rows {domain, draw, method, steps, a number for each metric}."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from metaglot.evaluation.statistics import t_interval
+from metaglot.report.drawing import Series, line_chart
+
+Row = Mapping[str, Any]
+Cell = tuple[str, int]  # method and steps
+LOWER = ("loss",)
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file, none if it is not there."""
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+def append(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write more rows of results."""
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    with file.open("a", encoding="utf-8") as out:
+        out.write(text)
+    print(text, end="", flush=True)
+
+
+def by_place(rows: Sequence[Row], cell: Cell, metric: str) -> dict[tuple[str, int], float]:
+    """Return the metric of a method by domain and draw, where it has one."""
+    own = [row for row in rows if (row["method"], row["steps"]) == cell and metric in row]
+    return {(row["domain"], row["draw"]): float(row[metric]) for row in own}
+
+
+def cells_of(rows: Sequence[Row]) -> list[Cell]:
+    """Return methods with their steps, in the order in which they first come."""
+    return list(dict.fromkeys((row["method"], row["steps"]) for row in rows))
+
+
+def gain(rows: Sequence[Row], cell: Cell, other: Cell, metric: str) -> tuple[float, float] | None:
+    """Return the mean gain over another cell in the same places and half of its 95 % interval; None without both."""
+    own, its = by_place(rows, cell, metric), by_place(rows, other, metric)
+    both = [own[place] - its[place] for place in own if place in its]
+    if len(both) < 2:
+        return None
+    found = t_interval(both)
+    return found.mean, (found.high - found.low) / 2
+
+
+def table_of(rows: Sequence[Row], metrics: Sequence[str], *, beside: Cell) -> Iterator[str]:
+    """Yield a table: the mean of each metric, and the gain of the first over the cell `beside`."""
+    first = metrics[0]
+    yield f"| method | steps | CPU-s | {' | '.join(metrics)} | {first} over {beside[0]} |"
+    yield f"|---|---:|---:|{'---:|' * len(metrics)}---:|"
+    for cell in cells_of(rows):
+        means = [list(by_place(rows, cell, metric).values()) for metric in metrics]
+        if not any(means):
+            continue
+        seconds = list(by_place(rows, cell, "cpu").values())
+        shown = [_shown(fmean(one), metric) if one else "" for one, metric in zip(means, metrics, strict=True)]
+        found = gain(rows, cell, beside, first)
+        over = ""
+        if found is not None and cell != beside:
+            over = f"{_shown(found[0], first, sign='+')} ± {_shown(found[1], first)}"
+        cost = f"{fmean(seconds):.1f}" if seconds else ""
+        yield f"| {cell[0]} | {cell[1]} | {cost} | {' | '.join(shown)} | {over} |"
+
+
+def pictures(out: Path, rows: Sequence[Row], metrics: Sequence[str], *, title: str, stem: str) -> None:
+    """Write a picture for each metric: its mean over the steps of an adaptation, a line for each start."""
+    methods = [name for name in dict.fromkeys(row["method"] for row in rows) if _steps(rows, name, metrics[0])]
+    for metric in metrics:
+        lines: list[Series] = []
+        for style, name in enumerate(methods):
+            at = _steps(rows, name, metric)
+            means = [fmean(by_place(rows, (name, steps), metric).values()) for steps in at]
+            lines.append(Series(name, [float(steps) for steps in at], means, style=style))
+        picture = line_chart(lines, title=f"{title}: {metric}", x="steps of the adaptation")
+        (out / f"{stem}-{metric}.svg").write_text(picture, "utf-8")
+
+
+def _steps(rows: Sequence[Row], method: str, metric: str) -> list[int]:
+    found = sorted({row["steps"] for row in rows if row["method"] == method and metric in row})
+    return found if len(found) > 1 else []
+
+
+def _shown(value: float, metric: str, *, sign: str = "") -> str:
+    scaled = value if metric in LOWER else 100 * value
+    return f"{scaled:{sign}.{2 if metric in LOWER else 1}f}"
