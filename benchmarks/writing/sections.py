@@ -3,8 +3,8 @@
     METAGLOT_DATA=… python -m benchmarks.writing.sections --out results/sections
 
 Short descriptions of packages in English are translated into four languages.  Two large sections are kept aside one by
-one; 50 strings of it are the support, JUDGED others of it are judged (three draws).  `other` are OTHER strings of all other
-sections.
+one; 50 strings of it are the support, and JUDGED others are judged (three draws).  `other` are OTHER strings of the
+other sections.
 
     english            the English string is copied
     neighbour          the translation of the nearest English string, of other sections and the support
