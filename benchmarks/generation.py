@@ -15,6 +15,7 @@ pictures are written to the folder.
 
 import argparse
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ from benchmarks.writing.domains import Domain, fields, services, split_fields, s
 from benchmarks.writing.learning import meta_trained, writer
 from benchmarks.writing.tables import append, pictures, read_rows, table_of
 from benchmarks.writing.unlike import domains as unlike_domains
+
+PLAIN = ("zero-shot", "in context", "lora")  # methods that nothing was meta-trained for
 
 
 class Table(NamedTuple):
@@ -81,8 +84,9 @@ def main() -> None:
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--runs", nargs="*", help="train these alone, if they are not there, and judge nothing")
+    parser.add_argument("--train", nargs="*", help="train these alone, if they are not there, and judge nothing")
     parser.add_argument("--domains", nargs="*", help="judge these alone; all that are kept aside by default")
+    parser.add_argument("--methods", nargs="*", help="judge these alone; all by default")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     made, plain = TABLES[options.table], writer()
@@ -90,15 +94,18 @@ def main() -> None:
     runs = {
         name: meta_trained(plain, trained_on, name, steps, options.out / f"{options.table}-{name}.safetensors")
         for name, steps in made.runs.items()
-        if options.runs is None or name in options.runs
+        if options.train is None or name in options.train
     }
-    if options.runs is not None:
+    if options.train is not None:
         return
     file = options.out / f"rows-{options.table}.jsonl"
-    done = {(row["domain"], row["draw"]) for row in read_rows(file)}
-    for draw, domain in ((draw, domain) for draw in range(made.draws) for domain in kept):
-        if (domain.name, draw) not in done and domain.name in (options.domains or [domain.name]):
-            append(file, list(rows_of(plain, runs, place_of(domain, draw, made.size), made.copies)))
+    starts = {**{name: {} for name in (*made.copies, *PLAIN)}, **runs, "fomaml in context": runs["fomaml"]}
+    for draw, domain, name in product(range(made.draws), kept, starts):
+        done = {(row["domain"], row["draw"], row["method"]) for row in read_rows(file)}
+        wanted = domain.name in (options.domains or [domain.name]) and name in (options.methods or [name])
+        if wanted and (domain.name, draw, name) not in done:
+            place = place_of(domain, draw, made.size)
+            append(file, list(rows_of(plain, name, starts[name], place, made.copies.get(name))))
     rows = read_rows(file)
     write_table(options.out, table_of(rows, made.metrics, beside=made.beside))
     pictures(options.out, rows, made.metrics[:2], title=made.title, stem=options.table)

@@ -72,18 +72,23 @@ def place_of(domain: Domain, draw: int, size: Size) -> Place:
     return Place(domain.name, draw, support, queries, size)
 
 
-def rows_of(plain: Encoder, runs: Mapping[str, Params], place: Place, copies: Mapping[str, Copies]) -> Iterator[Row]:
-    """Yield the rows of a place: texts that are copied, the plain model, and LoRA updates from each start."""
-    for name, copied in copies.items():
+def rows_of(plain: Encoder, name: str, meta: Params, place: Place, copied: Copies | None = None) -> Iterator[Row]:
+    """Yield the rows of a method: texts that are copied, the plain model, or LoRA updates from where they start.
+
+    "… in context" has examples in the prompt, and takes no step.
+    """
+    encoder = with_meta(plain, meta)
+    if copied is not None:
         yield place.row(name, 0, **scores(copied(place.support, place.few), place.few.targets))
-    for name, shown in (("zero-shot", 0), ("in context", SHOWN)):
+    elif name == "zero-shot" or name.endswith("in context"):
+        shown = 0 if name == "zero-shot" else SHOWN
         clock = Clock()
-        loss = loss_on(plain, {}, place.judged, place.support if shown else None)
+        loss = loss_on(encoder, {}, place.judged, place.support if shown else None)
         seconds = clock.seconds()
-        written = place.scores_of(plain, {}, shown=shown) if place.size.written_after else {}
+        written = place.scores_of(encoder, {}, shown=shown) if place.size.written_after else {}
         yield place.row(name, 0, loss=loss, cpu=seconds, **written)
-    for name, meta in {"lora": {}, **runs}.items():
-        yield from _moved(with_meta(plain, meta), name, place)
+    else:
+        yield from _moved(encoder, name, place)
 
 
 def _moved(encoder: Encoder, name: str, place: Place) -> Iterator[Row]:
@@ -96,7 +101,7 @@ def _moved(encoder: Encoder, name: str, place: Place) -> Iterator[Row]:
     found: dict[int, Params] = after if name == "lora" else {0: {}, **after}
     for steps, params in found.items():
         numbers = {"loss": loss_on(encoder, params, place.judged), "cpu": spent * steps / max(after)}
-        writes = steps in size.written_after or (one_pass and steps == 1 and bool(size.written_after))
+        writes = bool(size.written_after) and (one_pass or steps in size.written_after)
         yield place.row(name, steps, **numbers, **(place.scores_of(encoder, params) if writes else {}))
 
 
