@@ -70,16 +70,22 @@ def table_of(rows: Sequence[Row], metrics: Sequence[str], *, beside: Cell) -> It
 
 
 def pictures(out: Path, rows: Sequence[Row], metrics: Sequence[str], *, title: str, stem: str) -> None:
-    """Write a picture for each metric: its mean over the steps of an adaptation, a line for each start."""
+    """Write a picture for each metric: its mean over the steps of an adaptation, a line for each start.
+
+    Plain LoRA begins as the model without examples; metrics that no method has over steps have no picture.
+    """
+    rows = [*rows, *({**row, "method": "lora"} for row in rows if row["method"] == "zero-shot")]
     methods = [name for name in dict.fromkeys(row["method"] for row in rows) if _steps(rows, name, metrics[0])]
     for metric in metrics:
         lines: list[Series] = []
         for style, name in enumerate(methods):
-            at = _steps(rows, name, metric)
+            if not (at := _steps(rows, name, metric)):
+                continue
             means = [fmean(by_place(rows, (name, steps), metric).values()) for steps in at]
             lines.append(Series(name, [float(steps) for steps in at], means, style=style))
         picture = line_chart(lines, title=f"{title}: {metric}", x="steps of the adaptation")
-        (out / f"{stem}-{metric}.svg").write_text(picture, "utf-8")
+        if picture:
+            (out / f"{stem}-{metric}.svg").write_text(picture, "utf-8")
 
 
 def _steps(rows: Sequence[Row], method: str, metric: str) -> list[int]:
