@@ -220,3 +220,15 @@ def test_a_run_is_a_model_that_reads_writes_and_is_trained_further(metaglot, fol
     further = "model={name: run, max_length: 16, precision: fp32}"
     said = metaglot("pretrain", "mine.yaml", "--out", "next", further, "training.steps=2", "training.save_every=2")
     assert said.code == 0, said.err
+
+
+def test_counted_tokens_by_hand():
+    from benchmarks.denoising import counted
+
+    from metaglot.types import Episode, TaskInfo
+
+    def episode(labels: list[int]) -> Episode:
+        return Episode(TaskInfo("t", "t", (), ()), objective(), {}, {"labels": torch.tensor([labels])})
+
+    found = counted([episode([2, 2, -100]), episode([0])], [episode([2, 1, -100])], 4)
+    assert found == pytest.approx(-(math.log(3 / 7) + math.log(1 / 7)) / 2)
