@@ -76,7 +76,9 @@ def test_examples_are_added_and_taken_back(client: httpx.Client):
     predict = {"inputs": ["The parcel is lost."], "top_k": 5}
     after = client.post(f"{path}/predict", json=predict).json()
     assert (after["version"], len(after["predictions"][0]["probabilities"])) == (2, 3)
+    assert [one["label"] for one in client.get(f"{path}/examples").json()["examples"]][-2:] == ["technical", "delivery"]
     back = client.post(f"{path}/rollback", json={"version": 1})
+    assert client.get(f"{path}/examples").json()["examples"] == EXAMPLES
     assert back.json()["version"]["number"] == 1
     assert len(client.post(f"{path}/predict", json=predict).json()["predictions"][0]["probabilities"]) == 2
     third = client.post(f"{path}/examples", json={"examples": [{"text": "A bill.", "label": "billing"}]}).json()
@@ -265,6 +267,7 @@ def test_tenants_see_their_own_alone(server: Server):
         ("POST", "/predict", {"inputs": ["x"]}),
         ("POST", "/examples", {"examples": EXAMPLES}),
         ("GET", "/versions", None),
+        ("GET", "/examples", None),
         ("POST", "/rollback", {"version": 1}),
     ]
     for method, rest, body in asks:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from metaglot.serving.api.context import Ctx, TaskId, Tenant
 from metaglot.serving.api.problems import ProblemError, not_found
 from metaglot.serving.api.told import ERRORS, task_info, version_info
-from metaglot.serving.forms.answers import TaskInfo, VersionList
+from metaglot.serving.forms.answers import ExampleList, TaskInfo, VersionList
 from metaglot.serving.forms.requests import Rollback
 from metaglot.serving.store import tasks
 from metaglot.serving.store.tasks import Answering
@@ -23,6 +23,19 @@ async def listed(context: Ctx, tenant: Tenant, task_id: TaskId) -> VersionList:
         if task is None:
             raise not_found("task", "id")
         return VersionList(versions=[version_info(one) for one in tasks.versions(session, task)], current=task.current)
+
+    return await context.reading(step)
+
+
+@router.get("/v1/tasks/{task_id}/examples", response_model_exclude_none=True)
+async def examples(context: Ctx, tenant: Tenant, task_id: TaskId) -> ExampleList:
+    """Return the examples that the version which answers has learnt, as they were sent."""
+
+    def step(session: Session) -> ExampleList:
+        task = tasks.mine(session, tenant, task_id)
+        if task is None:
+            raise not_found("task", "id")
+        return ExampleList.model_validate({"examples": tasks.examples(session, task, task.current)})
 
     return await context.reading(step)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from metaglot.serving.client.sending import Sender, ServerError, fault
 from metaglot.serving.forms.answers import (
     Embeddings,
+    ExampleList,
     JobInfo,
     JobPage,
     ManyPredictions,
@@ -23,6 +24,7 @@ from metaglot.serving.forms.answers import (
     TaskPage,
     VersionList,
 )
+from metaglot.serving.forms.texts import Example
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 Examples = Sequence[Mapping[str, Any] | tuple[str, Any]]
@@ -191,6 +193,14 @@ class Client:
     def delete(self, task: str) -> None:
         """Remove a task with its versions and examples."""
         self._sender.send("DELETE", f"/v1/tasks/{task}", gone_is_done=True)
+
+    def examples(self, task: str) -> list[Example]:
+        """Return the examples that a task has learnt.
+
+        >>> client.examples(task.id)[-1].label
+        'delivery'
+        """
+        return self._get(f"/v1/tasks/{task}/examples", ExampleList).examples
 
     def versions(self, task: str) -> VersionList:
         """Return the versions of a task.

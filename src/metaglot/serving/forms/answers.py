@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from metaglot.serving.forms.texts import Example
+
 
 class Expectation(BaseModel):
     """The accuracy to expect on other texts, with bounds that hold it in about 95 of 100 cases."""
@@ -51,6 +53,12 @@ class VersionList(BaseModel):
 
     versions: list[VersionInfo]
     current: int | None
+
+
+class ExampleList(BaseModel):
+    """The examples of a task."""
+
+    examples: list[Example]
 
 
 class Flaw(BaseModel):
