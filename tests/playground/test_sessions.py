@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from metaglot.errors import MetaglotError
-from metaglot.playground.sessions import Sessions, Work
+from metaglot.playground.sessions import OWN, Sessions, Work
 
 
 def work(name: str) -> Work:
@@ -47,3 +47,12 @@ def test_keys_are_not_guessed():
     keys = {Sessions().keep(work("a"), "") for _ in range(200)}
     assert len(keys) == 200
     assert min(map(len, keys)) >= 32
+
+
+def test_a_tenant_does_not_push_out_another():
+    sessions = Sessions(most=20)
+    other = sessions.keep(work("b"), "bob")
+    keys = [sessions.keep(work("a"), "ann") for _ in range(3 * OWN)]
+    assert len(sessions) == OWN + 1
+    assert sessions.of(other, "bob").adapted == cast("Any", "b")
+    assert sessions.of(keys[-1], "ann").adapted == cast("Any", "a")

@@ -78,6 +78,9 @@ def run(
     threads: Annotated[
         int, typer.Option(help="Threads of a prediction and of an adaptation; 0: one a core.", min=0)
     ] = 0,
+    playground: Annotated[
+        bool, typer.Option("--playground", help="Show the playground at /, behind the same tokens.")
+    ] = False,
     precision: PrecisionOption = "auto",
     device: DeviceOption = "auto",
     quiet: ErrorsOnly = False,
@@ -116,6 +119,7 @@ def run(
     from metaglot.serving.jobs.process import ProcessWorker
     from metaglot.serving.jobs.thread import ThreadWorker
 
+    page = _page() if playground else None
     if threads:
         torch.set_num_threads(threads)
     loaded = load_model(model, Runtime(runtime[0], device=runtime[1]))
@@ -130,7 +134,26 @@ def run(
         if not quiet:
             tell(f"{loaded.name} at http://{host}:{port}, tasks in {store}; try:\n{_curl(host, port)}", err=True)
 
-    serve(loaded, make, folder=store, database=database, address=address, limits=limits, begun=begun)
+    serve(
+        loaded,
+        make,
+        folder=store,
+        database=database,
+        address=address,
+        limits=limits,
+        begun=begun,
+        beside=page and page(loaded),
+    )
+
+
+def _page() -> Any:
+    """Return what makes the playground of a model; raise MetaglotError without the extra."""
+    try:
+        from metaglot.playground.beside import beside
+        from metaglot.playground.desk import Desk
+    except ModuleNotFoundError as error:
+        raise MetaglotError(f"--playground needs the extra: pip install 'metaglot[playground]' ({error})") from error
+    return lambda model: beside(Desk(model))
 
 
 def _curl(host: str, port: int) -> str:

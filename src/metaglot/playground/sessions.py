@@ -11,6 +11,7 @@ from metaglot.adaptation import Adapted
 from metaglot.errors import MetaglotError
 
 MOST, SECONDS = 64, 3600.0  # adaptations that are kept, and how long one is after its last use
+OWN = 8  # of one tenant of a server
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Sessions:
             key = key if known is not None and known.owner == owner else secrets.token_urlsafe(24)
             self._held[key] = Held(work, owner, self.clock())
             self._held.move_to_end(key)
+            own = [one for one, held in self._held.items() if owner and held.owner == owner]
+            for oldest in own[: max(0, len(own) - OWN)]:
+                del self._held[oldest]
             while len(self._held) > self.most:
                 self._held.popitem(last=False)
             return key

@@ -102,6 +102,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Something went wrong in the playground ({kind}). Nothing is lost; the terminal that started it says more.",
         "演示程序内部出错（{kind}）。没有丢失内容，启动它的终端里有详情。",
     ),
+    "sign_in": ("Sign in", "登录"),
+    "sign_in_hint": (
+        "Give a token of this server; `metaglot serve token add` makes one.",
+        "请输入本服务器的令牌；用 `metaglot serve token add` 创建。",
+    ),
+    "sign_in_wrong": ("This token opens nothing here.", "这个令牌无效。"),
     "busy": ("Waiting for others …", "正在等待其他人……"),
 }
 """Each word of the page: in English, in Chinese."""

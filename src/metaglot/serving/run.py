@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from metaglot.adaptation import Model
 from metaglot.errors import MetaglotError
@@ -89,16 +91,21 @@ def serve(
     address: Address = Address(),
     limits: Limits = Limits(),
     begun: Callable[[], None] = lambda: None,
+    beside: Callable[[Context, FastAPI], ASGIApp] | None = None,
 ) -> None:
-    """Serve until an interrupt or SIGTERM; `begun` is called once requests are answered."""
+    """Serve until an interrupt or SIGTERM; `begun` is called once requests are answered.
+
+    `beside` makes one application of ours and of another, such as the page of the playground.
+    """
     set_up()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # what uvicorn raises again once it has ended
     with (
         open_store(folder, database) as store,
         serving(model, store, worker(), limits=limits, local=address.local) as context,
     ):
+        app = make_app(context)
         settings = uvicorn.Config(
-            make_app(context),
+            app if beside is None else beside(context, app),
             host=address.host,
             port=address.port,
             log_config=None,
