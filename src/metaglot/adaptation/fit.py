@@ -196,7 +196,7 @@ class Fit:
     @property
     def width(self) -> int:
         """How many numbers a feature of the head has."""
-        return head_size(self.head())[1]
+        return head_size(self.params)[1]
 
 
 def record_of(encoder: Encoder, examples: Examples[Any], *, effort: Effort | AsTrained, seed: int) -> dict[str, Any]:
