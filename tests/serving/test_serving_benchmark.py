@@ -26,7 +26,7 @@ def test_it_runs(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(os.environ, "METAGLOT_DATA", str(tmp_path))
     few = ["--tasks", str(len(KINDS)), "--resident", "12", "--rows", "5", "--batches", "2", "--repeats", "1"]
     main([tiny, *few, "--precision", "fp32"])
-    found = json.loads(capsys.readouterr().out)
+    found = dict(item for line in capsys.readouterr().out.splitlines() for item in json.loads(line).items())
     for name in ("classes", "mixed"):
         assert found[name]["rows"] == 10
         assert found[name]["same_bits"] == 10
