@@ -19,12 +19,14 @@ from torch import Tensor
 
 from benchmarks.models import load
 from benchmarks.writing.domains import FAMILY, Domain, WrittenTasks
+from metaglot.adaptation.continuing import Request, written
 from metaglot.adaptation.encoder import Encoder
-from metaglot.adaptation.writing import form_of, rows_to_learn, shown_examples, written
+from metaglot.adaptation.writing import form_of, rows_to_learn, shown_examples
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
 from metaglot.algorithms.metanet import metanet_n
 from metaglot.data.examples import Examples
+from metaglot.decoding import Decoding
 from metaglot.families.text_scores import scored_texts
 from metaglot.families.write_tools import source_texts
 from metaglot.inner import Adam, first_order
@@ -140,10 +142,8 @@ def texts_for(
 ) -> list[str]:
     """Return what is written for the queries, greedily and at most so many tokens."""
     schema = FAMILY.schema(support.targets)
-    found = written(
-        encoder, params, FAMILY.writes, schema, queries.inputs, examples=support, shown=shown, max_new_tokens=most
-    )
-    return [str(text) for text in found.targets]
+    request = Request(queries.inputs, support, shown, most, Decoding(max_new_tokens=most))
+    return list(written(encoder, params, FAMILY.writes, schema, request).texts)
 
 
 def scores(texts: Sequence[str], truth: Sequence[str]) -> Mapping[str, float]:
