@@ -132,7 +132,8 @@ def run(
 
     def begun() -> None:
         if not quiet:
-            tell(f"{loaded.name} at http://{host}:{port}, tasks in {store}; try:\n{_curl(host, port)}", err=True)
+            shown = f", playground at http://{host}:{port}/" if playground else ""
+            tell(f"{loaded.name} at http://{host}:{port}, tasks in {store}{shown}; try:\n{_curl(host, port)}", err=True)
 
     serve(
         loaded,
