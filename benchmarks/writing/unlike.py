@@ -6,7 +6,6 @@ replies       the services of Schema-Guided Dialogue; as in `domains.py`
 translations  short descriptions of Debian's packages; Italian, and the section games, are kept aside
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.writing.domains import (
@@ -75,8 +74,3 @@ def _translations(tokenizer: Any) -> list[Domain]:
             source = f"Translate to {row['target_lang']}: {row['source']}"
             found.setdefault(f"{row['target_lang']} {row['domain']}", []).append((source, row["target"]))
     return [domain_of(name, "translations", own) for name, own in sorted(found.items()) if len(own) >= 40]
-
-
-def kinds_of(domains: Sequence[Domain]) -> dict[str, str]:
-    """Return the kind of each domain by its name."""
-    return {domain.name: domain.kind for domain in domains}
