@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from metaglot.evaluation.protocol import Cell
     from metaglot.evaluation.workers import Workers
 
+LONG = 20  # CPU seconds; a longer evaluation is told of before it begins
 SAMPLE_SIZE = 500  # texts of a task, at most, whose length is measured
 
 
@@ -120,7 +121,27 @@ def results_with_bar(out: Path, evaluation: Evaluation, options: JudgingOptions)
     say_damage(out, options)
     cells, missing = evaluation.planned_cells(), missing_cells(out, evaluation, options)
     results = missing_results(out, evaluation, options)
-    return progress(results, len(cells), show=not options.quiet, done=len(cells) - len(missing))
+    weights = written_seconds(evaluation, missing, options)
+    return progress(results, len(cells), show=not options.quiet, done=len(cells) - len(missing), weights=weights)
+
+
+def written_seconds(evaluation: Evaluation, cells: "set[Cell]", options: JudgingOptions) -> "dict[Cell, float]":
+    """Return an estimate of the CPU seconds of cells whose texts a model writes, and print it where it is long."""
+    from metaglot.cli.shared.cost import show_cost
+    from metaglot.evaluation.estimate_written import seconds_of_cells
+
+    if options.quiet or not any(task.family.writes for task in evaluation.task_sets):
+        return {}
+    tasks, methods = {task.name: task for task in evaluation.task_sets}, {one.name: one for one in evaluation.methods}
+    encoder, queries = evaluation.model.encoder, evaluation.plan.queries
+    queries = min(queries, max(len(task.table) for task in evaluation.task_sets))
+    found = seconds_of_cells(sorted(cells), tasks, methods, encoder, queries=queries)
+    totals: dict[str, float] = {}
+    for cell, seconds in found.items():
+        totals[cell.method] = totals.get(cell.method, 0.0) + seconds
+    if sum(totals.values()) > LONG:
+        show_cost(totals, options, as_json=False)
+    return found
 
 
 def say_damage(out: Path, options: JudgingOptions) -> None:
@@ -205,18 +226,35 @@ def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
     return notes
 
 
-def progress(results: "Iterable[Result]", total: int, *, show: bool, done: int = 0) -> "Iterable[Result]":
-    """Yield the results while a bar shows the progress and the time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def progress(
+    results: "Iterable[Result]",
+    total: int,
+    *,
+    show: bool,
+    done: int = 0,
+    weights: "Mapping[Cell, float]" = MappingProxyType({}),
+) -> "Iterable[Result]":
+    """Yield the results while a bar shows the progress and the time left.
 
-    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    A cell counts by its weight, the seconds that it is thought to take, where it has one.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    counted = TextColumn("{task.fields[count]}/{task.fields[cells]}")
+    columns = (TextColumn("evaluating"), BarColumn(), counted, TimeRemainingColumn())
+    light = 1.0 if not weights else sum(weights.values()) / (20 * len(weights))  # of a cell that no model writes for
+    already = min(done, total)
+    whole = already + light * (total - already - len(weights)) + sum(weights.values())
     with Progress(
         *columns, TextColumn("{task.fields[note]}", markup=False), console=Console(stderr=True), disable=not show
     ) as bar:
-        task = bar.add_task("", total=total, completed=min(done, total), note="")
-        for result in results:
-            bar.update(task, advance=1, note=printable(f"{result.task} {result.shot} shots: {result.method}"))
+        task = bar.add_task("", total=whole, completed=already, note="", count=already, cells=total)
+        for count, result in enumerate(results, start=already + 1):
+            step = weights.get(result.cell, light)
+            bar.update(
+                task, advance=step, count=count, note=printable(f"{result.task} {result.shot} shots: {result.method}")
+            )
             yield result
 
 
