@@ -31,7 +31,7 @@ def test_an_evaluation_tells_beforehand_how_long_it_takes(metaglot, tmp_path, mo
     folder = decoder_folder(tmp_path / "model")
     rows = zip(SOURCES, TARGETS, strict=True)
     (tmp_path / "a.csv").write_text("source,target\n" + "".join(f"{a},{b}\n" for a, b in rows))
-    monkeypatch.setattr("metaglot.cli.shared.judging.LONG", -1)
+    monkeypatch.setattr("metaglot.cli.shared.cost.LONG", -1)
     asked = ("--task", "generation", "--shots", 3, "--draws", 1, "--queries", 2)
     methods = ("--efforts", "instant,words", "--against", "lora,copy")
     said = metaglot("evaluate", folder, tmp_path / "a.csv", *asked, *methods, "--out", tmp_path / "r")

@@ -102,6 +102,7 @@ def evaluate(
       metaglot evaluate builtin:mini films.csv --columns domain=user --by-domain --task regression --out results/films
     """
     from metaglot.cli.shared.checks import check_reads, check_tasks
+    from metaglot.cli.shared.cost import written_seconds
     from metaglot.data.folders import check_model, check_results_target
 
     shot_counts = parse_shots(shots, draws=draws, queries=queries, threads=threads, jobs=jobs)
@@ -127,8 +128,9 @@ def evaluate(
     reading = columns, None, seed, encoding
     job = Job(model, tuple(tasks), *methods, *reading, *runtime, task=task, by_domain=by_domain)
     evaluation = prepare(job, Plan(shot_counts, draws, queries, seed), labelled, options)
+    shown = options._replace(quiet=quiet or as_json)
     judge_and_record(
-        results_with_bar(out, evaluation, options._replace(quiet=quiet or as_json)),
+        results_with_bar(out, evaluation, shown, written_seconds(out, evaluation, shown)),
         lambda: record_command(out, context, hashes, fresh=force),
     )
     results, leakage = results_and_leakage(out, evaluation, options)

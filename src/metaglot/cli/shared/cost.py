@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metaglot.cli.shared.judging import Evaluation, JudgingOptions, missing_cells
 from metaglot.cli.shared.printing import tell, tell_json
+
+if TYPE_CHECKING:
+    from metaglot.evaluation.protocol import Cell
+
+LONG = 20  # CPU seconds; a longer evaluation is told of before it begins
 
 
 def cost_of(out: Path, evaluations: Mapping[str, Evaluation], options: JudgingOptions) -> dict[str, float]:
@@ -32,6 +38,25 @@ def cost_of(out: Path, evaluations: Mapping[str, Evaluation], options: JudgingOp
         ).items():
             total[method] = total.get(method, 0.0) + cost
     return total
+
+
+def written_seconds(out: Path, evaluation: Evaluation, options: JudgingOptions) -> "dict[Cell, float]":
+    """Return an estimate of the CPU seconds of cells to come whose texts a model writes; it is printed where long."""
+    from metaglot.evaluation.estimate_written import seconds_of_cells
+
+    if options.quiet or not any(task.family.writes for task in evaluation.task_sets):
+        return {}
+    tasks, methods = {task.name: task for task in evaluation.task_sets}, {one.name: one for one in evaluation.methods}
+    encoder, queries = evaluation.model.encoder, evaluation.plan.queries
+    queries = min(queries, max(len(task.table) for task in evaluation.task_sets))
+    cells = sorted(missing_cells(out, evaluation, options))
+    found = seconds_of_cells(cells, tasks, methods, encoder, queries=queries)
+    totals: dict[str, float] = {}
+    for cell, seconds in found.items():
+        totals[cell.method] = totals.get(cell.method, 0.0) + seconds
+    if sum(totals.values()) > LONG:
+        show_cost(totals, options, as_json=False)
+    return found
 
 
 def show_cost(cost: Mapping[str, float], options: JudgingOptions, *, as_json: bool) -> None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from metaglot.evaluation.protocol import Cell
     from metaglot.evaluation.workers import Workers
 
-LONG = 20  # CPU seconds; a longer evaluation is told of before it begins
 SAMPLE_SIZE = 500  # texts of a task, at most, whose length is measured
 
 
@@ -116,32 +115,17 @@ def prepare(
     return Evaluation(job, loaded_model, list(task_sets), methods, plan, overlap)
 
 
-def results_with_bar(out: Path, evaluation: Evaluation, options: JudgingOptions) -> "Iterable[Result]":
-    """Yield the results that a folder does not have yet, while a bar shows the progress."""
+def results_with_bar(
+    out: Path,
+    evaluation: Evaluation,
+    options: JudgingOptions,
+    weights: "Mapping[Cell, float]" = MappingProxyType({}),
+) -> "Iterable[Result]":
+    """Yield the results that a folder does not have yet, while a bar shows the progress; `weights` as in `progress`."""
     say_damage(out, options)
     cells, missing = evaluation.planned_cells(), missing_cells(out, evaluation, options)
     results = missing_results(out, evaluation, options)
-    weights = written_seconds(evaluation, missing, options)
     return progress(results, len(cells), show=not options.quiet, done=len(cells) - len(missing), weights=weights)
-
-
-def written_seconds(evaluation: Evaluation, cells: "set[Cell]", options: JudgingOptions) -> "dict[Cell, float]":
-    """Return an estimate of the CPU seconds of cells whose texts a model writes, and print it where it is long."""
-    from metaglot.cli.shared.cost import show_cost
-    from metaglot.evaluation.estimate_written import seconds_of_cells
-
-    if options.quiet or not any(task.family.writes for task in evaluation.task_sets):
-        return {}
-    tasks, methods = {task.name: task for task in evaluation.task_sets}, {one.name: one for one in evaluation.methods}
-    encoder, queries = evaluation.model.encoder, evaluation.plan.queries
-    queries = min(queries, max(len(task.table) for task in evaluation.task_sets))
-    found = seconds_of_cells(sorted(cells), tasks, methods, encoder, queries=queries)
-    totals: dict[str, float] = {}
-    for cell, seconds in found.items():
-        totals[cell.method] = totals.get(cell.method, 0.0) + seconds
-    if sum(totals.values()) > LONG:
-        show_cost(totals, options, as_json=False)
-    return found
 
 
 def say_damage(out: Path, options: JudgingOptions) -> None:
