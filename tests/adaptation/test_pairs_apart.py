@@ -76,6 +76,19 @@ def test_how_texts_agree_is_learnt_from_a_few_examples(model, agreeing, tmp_path
     assert loaded.embed([], []).shape == (0, width)
 
 
+def test_steps_that_would_read_them_in_one_pass_are_taken_only_if_asked_for(model, agreeing):
+    first, second, same = agreeing
+    usual = model.adapt(first, same, pairs=second)
+    assert usual.fit.pair_choice == "apart"
+    assert usual.effort.closed_form
+    assert np.array_equal(
+        usual.predict_proba(first, second),
+        model.adapt(first, same, pairs=second, effort="instant").predict_proba(first, second),
+    )
+    assert model.adapt(first, same, pairs=second, reads="both").effort.steps
+    assert model.adapt(first, same).effort.steps, "single texts"
+
+
 def test_examples_are_added_to_texts_read_apart(model, agreeing):
     first, second, same = agreeing
     whole = model.adapt(first, same, pairs=second, effort="instant", reads="apart")

@@ -17,13 +17,13 @@ from metaglot.adaptation.auto import fit_auto
 from metaglot.adaptation.auto_writing import fit_auto_writing
 from metaglot.adaptation.checks import check_examples, check_texts
 from metaglot.adaptation.choice import SECONDS
-from metaglot.adaptation.effort import AUTO, BY_WORDS, WORDS, AsTrained, Effort, check_effort, check_suits, usual_effort
+from metaglot.adaptation.effort import AUTO, BY_WORDS, WORDS, AsTrained, Effort, check_effort, check_suits
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fitting import fit_examples
 from metaglot.adaptation.from_names import fit_names, fit_nothing
 from metaglot.adaptation.goal import GOAL_SECONDS, fit_until
 from metaglot.adaptation.load import load_encoder, writer_of
-from metaglot.adaptation.pair_choice import check_reads, reader_of
+from metaglot.adaptation.pair_choice import check_reads, reader_of, usual_reader
 from metaglot.adaptation.storage import load_fit
 from metaglot.adaptation.support import Names
 from metaglot.data.arguments import check_is, check_name, check_number, check_text, check_whole, check_words
@@ -118,7 +118,8 @@ class Model:
         effort : {"instant", "fast", "thorough", "auto", "as-trained"} or Effort, optional
             How much work it does: `instant` is a head in closed form, `fast` and `thorough` take gradient steps,
             `auto` finds out whether steps pay, `as-trained` does what the meta-trained algorithm does.  By default it
-            is `fast`, and `instant` for numbers, answers and choices, which few examples do not teach by steps.
+            is `fast`, and `instant` for numbers, answers, choices and pairs of which is learnt how they agree: few
+            examples do not teach these by steps.
         seed : int, default=0
             The seed of the gradient steps.
         names : bool or Mapping of label to str, default=True
@@ -157,7 +158,7 @@ class Model:
         """
         family, labels = check_task(task, labels, texts)
         examples = check_examples(family, texts, labels, pairs)
-        effort = check_effort(usual_effort(family) if effort is None else effort)
+        effort = None if effort is None else check_effort(effort)
         seed, seconds = check_whole("seed", seed), check_seconds("seconds", seconds)
         check_words("names", names, switch=True)
         if reads is not None:
@@ -166,20 +167,20 @@ class Model:
                 raise MetaglotError(
                     f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out"
                 )
-        writes = family.writes is not None and effort not in (WORDS, BY_WORDS)
-        base = writer_of(self.encoder) if writes else self.encoder
-        if effort == AUTO and family.writes is not None:
-            budget = SECONDS if seconds is None else seconds
-            return Adapted(fit_auto_writing(base, family, family.writes, examples, seed=seed, seconds=budget))
+        encoder = self.encoder
+        if effort is None:
+            encoder, effort = usual_reader(encoder, family, examples, reads=reads)
+        if family.writes is not None and effort not in (WORDS, BY_WORDS):
+            encoder = writer_of(encoder)
         if effort == AUTO:
-            encoder, budget = (
-                reader_of(self.encoder, family, examples, reads=reads),
-                SECONDS if seconds is None else seconds,
-            )
+            budget = SECONDS if seconds is None else seconds
+            if family.writes is not None:
+                return Adapted(fit_auto_writing(encoder, family, family.writes, examples, seed=seed, seconds=budget))
+            encoder = reader_of(encoder, family, examples, reads=reads)
             return Adapted(fit_auto(encoder, family, examples, seed=seed, names=names, seconds=budget))
-        chosen = base.effort(effort, family) if isinstance(effort, str) else effort
+        chosen = encoder.effort(effort, family) if isinstance(effort, str) else effort
         check_suits(chosen, family)
-        return Adapted(fit_examples(base, family, examples, chosen, seed=seed, names=names, reads=reads))
+        return Adapted(fit_examples(encoder, family, examples, chosen, seed=seed, names=names, reads=reads))
 
     def zero_shot(
         self,

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-from metaglot.adaptation.effort import AsTrained, Effort
+from metaglot.adaptation.effort import AsTrained, Effort, usual_effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.support import features_of
 from metaglot.data.examples import Examples, Inputs
@@ -63,6 +63,21 @@ def reader_of(
         tools = family.exclusive
         reads = "both" if tools is None else _best(encoder, family, tools, examples, effort)
     return replace(encoder, reads=reads)
+
+
+def usual_reader(
+    encoder: Encoder, family: AnyFamily, examples: Examples[Any], *, reads: PairChoice | None = None
+) -> tuple[Encoder, str]:
+    """Return what reads the examples, and the name of the effort that they get where none is named.
+
+    It has no steps where texts are read apart, since these read them in one pass and cost 4 points
+    (docs/results/pairs.md).
+    """
+    usual = usual_effort(family)
+    if examples.inputs.pairs is None or usual == "instant":
+        return encoder, usual
+    reader = reader_of(encoder, family, examples, reads=reads)
+    return reader, "instant" if reader.reads == "apart" else usual
 
 
 def _best(

@@ -68,7 +68,7 @@ def adapt(
         typer.Option(
             help="instant (closed form), fast or thorough (gradient steps), auto (chosen by a trial), as-trained (with "
             "the algorithm that trained the run), words (texts that are written, word by word).  By default fast, and "
-            "instant for numbers, answers and choices.",
+            "instant for numbers, answers, choices, and pairs that agree or do not.",
             show_default=False,
         ),
     ] = None,
