@@ -72,10 +72,14 @@ def calls(model: Model, adapted: Adapted, folder: Path) -> dict[str, Call]:
         "Model.cut": Call(model.cut, texts, lists),
         "Model.effort": Call(model.effort, {"name": "fast"}, {"name": ""}),
         "Adapted.predict": Call(
-            adapted.predict, texts, {**many, "unknown": "none, number, fraction, truth, text", "max_new_tokens": "none"}
+            adapted.predict,
+            texts,
+            {**many, "unknown": "none, number, fraction, truth, text", "max_new_tokens": "none", "decoding": "none"},
         ),
         "Adapted.predict_proba": Call(adapted.predict_proba, texts, many),
-        "Adapted.predictions": Call(adapted.predictions, texts, {**lists, "max_new_tokens": "none"}),
+        "Adapted.predictions": Call(
+            adapted.predictions, texts, {**lists, "max_new_tokens": "none", "decoding": "none"}
+        ),
         "Adapted.score": Call(adapted.score, {**texts, "targets": LABELS}, {**lists, "targets": ""}),
         "Adapted.predictions_of_features": Call(adapted.predictions_of_features, features, {"features": ""}),
         "Adapted.embed": Call(adapted.embed, texts, lists),

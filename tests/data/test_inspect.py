@@ -90,7 +90,7 @@ def test_list_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METAGLOT_CACHE", str(tmp_path / "cache"))
     found = json.loads(RUN.invoke(app, ["list", "--json"]).output)
     assert [one["name"] for one in found["builtin"]] == [
-        *("mini", "multilingual", "minilm", "e5", "smol", "tiny", "20newsgroups", "r52", "vader")
+        *("mini", "multilingual", "minilm", "e5", "mpnet", "smol", "tiny", "20newsgroups", "r52", "vader")
     ]
     assert not any(one["fetched"] for one in found["builtin"])
     assert found["files"] == [{"path": str(Path("set") / "a.csv"), "rows": None}]
