@@ -74,6 +74,8 @@ def load_network(folder: Path, name: str, attention: str | None, *, language: bo
     half = type(module).__name__.endswith(ENCODER)
     left = "the encoder alone is used" if half else "the head that writes stays away"
     notes = (f"{HALF}: {left}",) if _is_whole(config) and not seq2seq else ()
+    if notes and not half and config.pad_token_id is None:
+        module.config.pad_token_id = 0  # its decoder asks for one to fill gaps with, and texts have none
     if seq2seq:
         check_whole(module, name)
     return Network(module, decoder, (*notes, *_new_head_notes(module, set(missing), name)), seq2seq)
