@@ -15,6 +15,7 @@ from metaglot.playground.desk import Desk
 from metaglot.playground.page import blocks, mount
 from metaglot.playground.style import STYLE
 from metaglot.playground.table import BYTES
+from metaglot.serving.listening import Server
 
 HOST = "127.0.0.1"
 POLICY = (
@@ -71,7 +72,7 @@ def serve(desk: Desk, port: int, begun: Callable[[], None]) -> None:
     """Serve the page until an interrupt; `begun` is called before the first request."""
     app = application(desk)
     settings = uvicorn.Config(app, host=HOST, port=port, log_level="warning", server_header=False)
-    _Server(settings, begun).run()
+    Server(settings, begun).run()
 
 
 class Policy:
@@ -90,17 +91,3 @@ class Policy:
             await send(message)
 
         await self._app(scope, receive, with_policy)
-
-
-class _Server(uvicorn.Server):
-    """A server that says when it has begun."""
-
-    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._begun = begun
-
-    async def startup(self, sockets: "list[object] | None" = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Listen."""
-        await super().startup(sockets)  # pyright: ignore[reportArgumentType]
-        if self.started:
-            self._begun()

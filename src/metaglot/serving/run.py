@@ -23,6 +23,7 @@ from metaglot.serving.api.meters import Meters
 from metaglot.serving.jobs.dispatcher import Dispatcher
 from metaglot.serving.jobs.work import Worker
 from metaglot.serving.limits import Limits
+from metaglot.serving.listening import Server
 from metaglot.serving.store import tokens
 from metaglot.serving.store.store import Store, open_store
 
@@ -116,18 +117,4 @@ def serve(
             timeout_graceful_shutdown=30,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        _Server(settings, begun).run()
-
-
-class _Server(uvicorn.Server):
-    """A server that says when it has begun."""
-
-    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._begun = begun
-
-    async def startup(self, sockets: "list[object] | None" = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Listen."""
-        await super().startup(sockets)  # pyright: ignore[reportArgumentType]
-        if self.started:
-            self._begun()
+        Server(settings, begun).run()
