@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.serving.servers import Server, running
 
@@ -95,3 +96,9 @@ def server(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     """A server that several tests share, each with tenants of its own."""
     with running(model, tmp_path_factory.mktemp("server") / "store") as own:
         yield own
+
+
+@pytest.fixture
+def client(server: Server, request: pytest.FixtureRequest) -> httpx.Client:
+    """A client of a tenant that this test has alone."""
+    return server.client(f"t{abs(hash(request.node.nodeid)):x}")

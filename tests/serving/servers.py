@@ -81,3 +81,19 @@ def running(
             own.close()
             server.should_exit = True
             thread.join(timeout=30)
+
+
+def made(client: httpx.Client, **changes: Any) -> dict[str, Any]:
+    response = client.post("/v1/tasks", json=TASK | changes)
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+def flaw(response: httpx.Response, status: int) -> tuple[str, str]:
+    """The first field that an answer finds wrong, and why."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert (body["status"], body["request_id"]) == (status, response.headers["x-request-id"])
+    assert body["detail"]
+    return body["errors"][0]["field"], body["errors"][0]["why"]

@@ -73,7 +73,7 @@ def test_examples_are_those_of_the_line_of_versions(store: Store):
     task = done(store)
     for number in range(2):
         job = asked(store, task=task, rows=1)
-        store.finish(job.id, part(store, str(number)), MADE)
+        store.finish(job.id, part(store, str(number)), MADE._replace(parent=1))
         with store.database.write() as session:
             mine = session.get_one(Task, task.id)
             assert len(tasks.examples(session, mine, number + 2)) == 3

@@ -69,7 +69,7 @@ def run(
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another limit, such as texts=200; docs/howto/serving.md lists them. May be given several times."
+            help="Another limit, such as texts=200; docs/serving.md lists them. May be given several times."
         ),
     ] = None,
     worker: Annotated[

@@ -2,39 +2,33 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 
 from metaglot.adaptation import Adapted, Explanation, Model
 from metaglot.data.candidates import as_cell
-from metaglot.data.empty import empty_rows
 from metaglot.data.texts import inputs_of
+from metaglot.errors import MetaglotError
 from metaglot.serving import engine
-from metaglot.serving.engine import Answer, Batcher, Cache, Engine, Request
-from metaglot.serving.examples import FieldError, given
+from metaglot.serving.engine import Answer, Batcher, Cache, Engine, Options, Request
+from metaglot.serving.examples import FieldError
 from metaglot.serving.forms.texts import Input
 from metaglot.serving.limits import Limits
+from metaglot.serving.pieces import A_TOKEN, MOST, Ask, Piece, cut, is_blank, pieces_of, short_texts
 from metaglot.serving.store.weights import Weights
 
 REQUESTS = 2  # of the most texts, that one tenant has waiting at most
 TENANTS = 4  # that may have so much waiting at once
 
 
-class Options(NamedTuple):
-    """What predictions say beside the label."""
+class UnreadableError(Exception):
+    """The weights of a version cannot be read: its task was removed, or a file is damaged."""
 
-    top_k: int | None = None
-    unknown: str | None = None
-    explain: int = 0
-
-
-class Ask(NamedTuple):
-    """Texts for one adaptation."""
-
-    digest: str
-    inputs: Sequence[Input]
-    options: Options
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest)
+        self.digest = digest
 
 
 class Answerer(Protocol):
@@ -70,7 +64,7 @@ class Batched:
         own = REQUESTS * limits.texts
         waiting = engine.Limits(max_waiting=TENANTS * own, max_waiting_tenant=own)
         self._batcher = Batcher(self._engine.outcomes, waiting)
-        self._weights = weights
+        self._weights, self._limits = weights, limits
 
     async def start(self) -> None:
         """Begin to gather batches."""
@@ -82,40 +76,54 @@ class Batched:
 
     async def predict(self, tenant: str, asks: Sequence[Ask]) -> list[list[dict[str, Any]]]:
         """Return a prediction for each input of each ask."""
-        tasks = [await self._cache.fetch(ask.digest, whole=_wanted(ask).needs_examples) for ask in asks]
-        for task, ask in zip(tasks, asks, strict=True):
+        found: list[list[dict[str, Any]]] = [[] for _ in asks]
+        wave: list[Piece] = []
+        chances = 0
+        for number, ask in enumerate(asks):
+            task = await self._cache.fetch(ask.digest, whole=ask.options.needs_examples)
             check_options(task, ask.options)
-        pairs = zip(tasks, asks, strict=True)
-        return list(await asyncio.gather(*(self._replies(tenant, task, ask) for task, ask in pairs)))
+            chances += len(ask.inputs) * min(ask.options.top_k or 0, len(task.labels))
+            check_chances(chances, self._limits)
+            for piece in pieces_of(task, ask, number):
+                if wave and sum(one.size for one in wave) + piece.size > MOST:
+                    await self._answer(tenant, wave, found)
+                    wave = []
+                wave.append(piece)
+        await self._answer(tenant, wave, found)
+        return [with_blanks(ask.inputs, replies) for ask, replies in zip(asks, found, strict=True)]
 
     async def embed(self, tenant: str, inputs: Sequence[Input]) -> np.ndarray:  # [n, D]
         """Return the features of texts."""
         texts = inputs_of(*texts_alone(inputs))
-        return await self._batcher.call(tenant, lambda: self._engine.embed(texts), texts=len(texts))
+        read = A_TOKEN * self._engine.encoder.max_length
+        sizes = [short_texts(min(read, length)) for length in texts.lengths()]
+        found = [
+            await self._batcher.call(tenant, partial(self._engine.embed, texts.at(rows)), texts=size)
+            for rows, size in cut(range(len(texts)), sizes, MOST)
+        ]
+        return np.concatenate(found)
 
     def forget(self, digest: str) -> None:
         """Forget an adaptation."""
         self._cache.drop(digest)
 
     def _load(self, digest: str, whole: bool) -> Adapted:
-        return self._engine.load(self._weights.path(digest), whole=whole)
+        try:
+            return self._engine.load(self._weights.path(digest), whole=whole)
+        except (MetaglotError, OSError) as error:
+            raise UnreadableError(digest) from error
 
-    async def _replies(self, tenant: str, task: Adapted, ask: Ask) -> list[dict[str, Any]]:
-        """Return a prediction for each input; a blank one has the label null."""
-        pairs = given(ask.inputs, task.fit.family, "inputs").pairs
-        blank = set(empty_rows([one.text for one in ask.inputs], pairs))
-        read = [one for row, one in enumerate(ask.inputs) if row not in blank]
-        if not read:
-            return [{"label": None} for _ in ask.inputs]
-        texts, pairs = given(read, task.fit.family, "inputs")
-        request = Request(task, inputs_of(texts, pairs), _wanted(ask))
-        request.check()
-        found = iter(replies(task, read, await self._batcher.submit(tenant, request), ask.options))
-        return [{"label": None} if row in blank else next(found) for row in range(len(ask.inputs))]
+    async def _answer(self, tenant: str, wave: Sequence[Piece], found: Sequence[list[dict[str, Any]]]) -> None:
+        """Answer pieces together, and add what they reply to that of their asks."""
+        asked = (self._batcher.submit(tenant, piece.request, texts=piece.size) for piece in wave)
+        for piece, answer in zip(wave, await asyncio.gather(*asked), strict=True):
+            found[piece.ask].extend(replies(piece.request, piece.inputs, answer))
 
 
-def _wanted(ask: Ask) -> engine.Options:
-    return engine.Options(top_k=ask.options.top_k, unknown=ask.options.unknown, explain=ask.options.explain)
+def with_blanks(inputs: Sequence[Input], replies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a reply for each input; a blank one, of which there is none, has the label null."""
+    rest = iter(replies)
+    return [{"label": None} if is_blank(one) else next(rest) for one in inputs]
 
 
 def texts_alone(inputs: Sequence[Input]) -> tuple[list[str], list[str] | None]:
@@ -140,22 +148,29 @@ def check_options(task: Adapted, options: Options) -> None:
         raise FieldError("top_k", why)
 
 
+def check_chances(count: int, limits: Limits) -> None:
+    """Raise FieldError where one answer would have too many probabilities."""
+    if count > limits.probabilities:
+        why = f"asks for {count:,} probabilities, and an answer has {limits.probabilities:,} at most; send fewer texts"
+        raise FieldError("top_k", why)
+
+
 def labelled(task: Adapted) -> bool:
     """Whether each label of a task has a probability for a text."""
     family = task.fit.family
     return family.probable and family.tokens is None and family.writes is None
 
 
-def replies(task: Adapted, inputs: Sequence[Input], answer: Answer, options: Options) -> list[dict[str, Any]]:
+def replies(request: Request, inputs: Sequence[Input], answer: Answer) -> list[dict[str, Any]]:
     """Return an answer as JSON, input by input."""
-    family, found = task.fit.family, list[dict[str, Any]]()
+    task, family, found = request.task, request.task.fit.family, list[dict[str, Any]]()
     for row, (one, target) in enumerate(zip(inputs, answer.targets, strict=True)):
         if family.tokens is not None:
             found.append({"label": family.tokens.beside(target, _read(one))[0]})
         elif family.writes is not None:
             found.append({"label": target, "probability": float(answer.values[row][0])})
         else:
-            found.append(_reply(task, answer, row, options))
+            found.append(_reply(task, answer, row, request.options))
     return found
 
 

@@ -1,6 +1,6 @@
 """Examples as they are sent, and as a model learns them; for every kind of task, by its family alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from metaglot.adaptation.checks import check_examples, check_targeted, chooses
@@ -40,38 +40,51 @@ def family_name(examples: Sequence[Example]) -> str:
     return family_of([one.label for one in examples]).name
 
 
-def given(inputs: Sequence[Input], family: AnyFamily, field: str) -> Given:
-    """Return inputs as a family reads them; raise FieldError where second texts or candidates do not fit."""
+def numbered(name: str, count: int) -> list[str]:
+    """Return the names of the items of a list: inputs.0, inputs.1 and so on."""
+    return [f"{name}.{row}" for row in range(count)]
+
+
+def given(inputs: Sequence[Input], family: AnyFamily, fields: Sequence[str]) -> Given:
+    """Return inputs as a family reads them; raise FieldError where second texts or candidates do not fit.
+
+    `fields` are the names of the inputs in the request.
+    """
     with_candidates = [row for row, one in enumerate(inputs) if one.candidates is not None]
     if chooses(family):
         for row, one in enumerate(inputs):
             if not one.candidates:
-                raise FieldError(f"{field}.{row}.candidates", "is missing: this task chooses among candidates")
+                raise FieldError(f"{fields[row]}.candidates", "is missing: this task chooses among candidates")
             if one.pair is not None:
-                raise FieldError(f"{field}.{row}.pair", "has no use beside candidates; leave it out")
+                raise FieldError(f"{fields[row]}.pair", "has no use beside candidates; leave it out")
         return Given(Candidates([one.text for one in inputs], [one.candidates or () for one in inputs]), None)
     if with_candidates:
         why = f"has no use: a task of {family.name} chooses among none; leave it out"
-        raise FieldError(f"{field}.{with_candidates[0]}.candidates", why)
+        raise FieldError(f"{fields[with_candidates[0]]}.candidates", why)
     paired = [row for row, one in enumerate(inputs) if one.pair is not None]
     if paired and len(paired) < len(inputs):
         first = next(row for row, one in enumerate(inputs) if one.pair is None)
-        raise FieldError(f"{field}.{first}.pair", "is missing: other rows have a second text; give one to all or none")
+        raise FieldError(f"{fields[first]}.pair", "is missing: other rows have a second text; give one to all or none")
     return Given([one.text for one in inputs], [one.pair or "" for one in inputs] if paired else None)
 
 
 def check_new(examples: Sequence[Example], family: AnyFamily) -> None:
-    """Raise MetaglotError where a task cannot be learnt from examples alone; no model is needed to tell."""
-    texts, pairs = given(examples, family, "examples")
-    _check_each(examples, family)
-    check_examples(family, texts, [one.label for one in examples], pairs)
+    """Raise FieldError where a task cannot be learnt from examples alone; no model is needed to tell."""
+    _check_whole(examples, family, check_examples)
 
 
 def check_more(examples: Sequence[Example], family: AnyFamily) -> None:
-    """Raise MetaglotError where examples cannot be added to those of a task."""
-    texts, pairs = given(examples, family, "examples")
+    """Raise FieldError where examples cannot be added to those of a task."""
+    _check_whole(examples, family, check_targeted)
+
+
+def _check_whole(examples: Sequence[Example], family: AnyFamily, check: Callable[..., object]) -> None:
+    texts, pairs = given(examples, family, numbered("examples", len(examples)))
     _check_each(examples, family)
-    check_targeted(family, texts, [one.label for one in examples], pairs)
+    try:
+        check(family, texts, [one.label for one in examples], pairs)
+    except MetaglotError as error:
+        raise FieldError("examples", str(error)) from error
 
 
 def labels_among(examples: Sequence[Example], family: AnyFamily) -> set[Any]:

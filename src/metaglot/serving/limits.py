@@ -13,11 +13,15 @@ class Limits:
     body_bytes: int = 4_000_000  # of a request
     texts: int = 1_000  # that one request asks about
     characters: int = 20_000  # of a text with its second text or its candidates
+    probabilities: int = 50_000  # of one answer
     examples: int = 5_000  # of a task
+    marked_characters: int = 500_000  # of a task that reads all of a text: spans, answers, choices
     classes: int = 1_000  # or labels, of a task
+    label_characters: int = 1_000  # of a class, or of the label of a span
     versions: int = 200  # of a task
     candidates: int = 100  # of a text
     tasks: int = 1_000  # of a tenant
+    tenant_megabytes: int = 10_000  # on the disk: weights of all versions, and their examples
     waiting_jobs: int = 16  # of a tenant
     all_waiting_jobs: int = 256
     requests_per_second: int = 100  # of a tenant, on average

@@ -61,7 +61,7 @@ def serving(
     if any(found):
         LOG.info("recovered", extra=found._asdict())
     meters = Meters()
-    dispatcher = Dispatcher(store, worker, seconds=limits.job_seconds, finished=meters.job)
+    dispatcher = Dispatcher(store, worker, limits, finished=meters.job)
     dispatcher.start()
     try:
         yield Context(

@@ -30,10 +30,30 @@ def check_examples(examples: Sequence[Example], limits: Limits, *, count: int = 
 
 
 def check_labels(examples: Sequence[Example], family: AnyFamily, limits: Limits, labels: Collection[Any] = ()) -> None:
-    """Raise FieldError where examples, with the labels that a task has, have too many labels."""
-    total = len(labels_among(examples, family) | set(labels))
+    """Raise FieldError where labels, with those that a task has, are too many, or one is too long."""
+    new = labels_among(examples, family)
+    total = len(new | set(labels))
     if total > limits.classes:
         raise FieldError("examples", f"have {total:,} labels, and a task has {limits.classes:,} at most")
+    longest = max((len(str(label)) for label in new), default=0)
+    if longest > limits.label_characters:
+        why = f"have a label of {longest:,} characters, and a label has {limits.label_characters:,} at most"
+        raise FieldError("examples", why)
+
+
+def check_marked(examples: Sequence[Example], family: AnyFamily, limits: Limits) -> None:
+    """Raise FieldError where texts that are read whole, window by window, are too long in all."""
+    whole = sum(map(length_of, examples))
+    if family.tokens is not None and whole > limits.marked_characters:
+        why = f"have {whole:,} characters, and the most of this kind is {limits.marked_characters:,}; cut texts"
+        raise FieldError("examples", why)
+
+
+def check_bytes(count: int, limits: Limits) -> None:
+    """Raise ProblemError where the tasks of a tenant fill the disk that they may."""
+    if count >= limits.tenant_megabytes << 20:
+        why = f"your tasks have {limits.tenant_megabytes:,} MB on the disk, which is the most; delete some"
+        raise ProblemError(422, why, field="tasks")
 
 
 def check_room(tasks: int, limits: Limits) -> None:
@@ -53,9 +73,14 @@ def _check_input(one: Input, limits: Limits, field: str) -> None:
     if one.candidates is not None and len(one.candidates) > limits.candidates:
         why = f"are {len(one.candidates):,}, and a text has {limits.candidates:,} at most"
         raise FieldError(f"{field}.candidates", why)
-    length = len(one.text) + len(one.pair or "") + sum(map(len, one.candidates or ()))
+    length = length_of(one)
     if length > limits.characters:
         raise FieldError(f"{field}.text", f"has {length:,} characters in all; {limits.characters:,} are the most")
+
+
+def length_of(one: Input) -> int:
+    """Return the characters of an input in all."""
+    return len(one.text) + len(one.pair or "") + sum(map(len, one.candidates or ()))
 
 
 def _length(value: Any) -> int:

@@ -29,8 +29,7 @@ async def listed(context: Ctx, tenant: Tenant, after: After = None, limit: PageS
     """Return the jobs of the tenant, the oldest first; those of deleted tasks are gone."""
 
     def step(session: Session) -> list[Job]:
-        known = after is not None and JOB_ID.fullmatch(after) is not None
-        last = jobs.mine(session, tenant, after) if known and after is not None else None
+        last = None if after is None or not JOB_ID.fullmatch(after) else jobs.mine(session, tenant, after)
         if after is not None and last is None:
             raise not_found("job", "after")
         return jobs.page(session, tenant, after=last, limit=limit)

@@ -1,6 +1,6 @@
 """One form of errors, after RFC 9457: https://www.rfc-editor.org/rfc/rfc9457
 
-What was sent is never repeated: it may be a text.
+A text that was sent is never repeated; a label may be, to say which is meant.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ from metaglot.serving.store.keys import KeyReusedError
 
 SHOWN = 20  # flaws in an answer
 MEDIA = "application/problem+json"
+OURS = "Value error, "  # what pydantic writes before a message that is ours
 
 
 class ProblemError(Exception):
@@ -91,9 +92,14 @@ async def _own(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    flaws = [Flaw(field=_field(one["loc"]), why=str(one["msg"])) for one in error.errors()]
-    if any(one["type"] == "json_invalid" for one in error.errors()):
+    if request.method == "POST" and not _is_json(request.headers.get("content-type", "")):
+        flaws = [Flaw(field="Content-Type", why="must be application/json")]
+        return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type: must be application/json", flaws, _id(request))
+    broken = next((one for one in error.errors() if one["type"] == "json_invalid"), None)
+    if broken is not None:
+        flaws = [Flaw(field="body", why=f"{broken['msg']} at character {broken['loc'][-1]}")]
         return problem(HTTPStatus.BAD_REQUEST, "the body is no JSON", flaws, _id(request))
+    flaws = [Flaw(field=_field(one["loc"]), why=str(one["msg"]).removeprefix(OURS)) for one in error.errors()]
     first = flaws[0]
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{first.field}: {first.why}", flaws, _id(request))
 
@@ -102,6 +108,11 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     flaws = [Flaw(field="body", why=str(error.detail))] if error.status_code == HTTPStatus.BAD_REQUEST else []
     return problem(error.status_code, str(error.detail), flaws, _id(request), error.headers)
+
+
+def _is_json(content_type: str) -> bool:
+    media = content_type.partition(";")[0].strip().lower()
+    return media == "application/json" or (media.startswith("application/") and media.endswith("+json"))
 
 
 def _field(place: Sequence[Any]) -> str:

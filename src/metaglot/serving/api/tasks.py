@@ -6,8 +6,15 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from metaglot.serving.api.begin import accepted, begin, check, fingerprint, outcome
-from metaglot.serving.api.checks import check_examples, check_labels, check_room, check_versions
-from metaglot.serving.api.context import After, Context, Ctx, IdempotencyKey, PageSize, TaskId, Tenant, checked_task
+from metaglot.serving.api.checks import (
+    check_bytes,
+    check_examples,
+    check_labels,
+    check_marked,
+    check_room,
+    check_versions,
+)
+from metaglot.serving.api.context import TASK_ID, After, Context, Ctx, IdempotencyKey, PageSize, TaskId, Tenant
 from metaglot.serving.api.problems import ProblemError, not_found
 from metaglot.serving.api.told import ADAPTS, ERRORS, task_info
 from metaglot.serving.examples import check_more, check_new, family_name, named
@@ -30,6 +37,7 @@ async def create(
 
     def step(session: Session) -> Job:
         check_room(tasks.count(session, tenant), context.limits)
+        check_bytes(tasks.size(session, tenant), context.limits)
         task = tasks.create(session, tenant, body.name, family, body.effort)
         return jobs.submit(session, task, jobs.CREATE, body.model_dump(include={"examples", "seed"}))
 
@@ -46,6 +54,7 @@ def _check_new(context: Context, body: NewTask, family: str) -> None:
     check_examples(body.examples, context.limits)
     check_new(body.examples, named(family))
     check_labels(body.examples, named(family), context.limits)
+    check_marked(body.examples, named(family), context.limits)
 
 
 @router.get("/v1/tasks")
@@ -53,7 +62,7 @@ async def listed(context: Ctx, tenant: Tenant, after: After = None, limit: PageS
     """Return the tasks of the tenant, the oldest first."""
 
     def step(session: Session) -> list[Answering]:
-        last = None if after is None else tasks.mine(session, tenant, checked_task(after))
+        last = None if after is None or not TASK_ID.fullmatch(after) else tasks.mine(session, tenant, after)
         if after is not None and last is None:
             raise not_found("task", "after")
         return tasks.page(session, tenant, after=last, limit=limit)
@@ -98,7 +107,8 @@ async def add(
         task = tasks.mine(session, tenant, task_id)
         if task is None:
             raise not_found("task", "id")
-        check_versions(len(tasks.versions(session, task)), context.limits)
+        check_versions(tasks.count_versions(session, task) + jobs.adding(session, task), context.limits)
+        check_bytes(tasks.size(session, tenant), context.limits)
         return jobs.submit(session, task, jobs.ADD, body.model_dump(include={"examples"}))
 
     job = await begin(context, tenant, key, fingerprint(request, body), step)
@@ -115,6 +125,7 @@ def _check_more(context: Context, body: MoreExamples, before: Answering) -> None
     check_examples(body.examples, context.limits, count=version.examples)
     check_more(body.examples, family)
     check_labels(body.examples, family, context.limits, version.labels)
+    check_marked(body.examples, family, context.limits)
 
 
 async def found(context: Context, tenant: str, task_id: str) -> Answering:

@@ -14,9 +14,11 @@ CAUSES = {
     408: "The body did not come in time.",
     409: "The task is still being learnt.",
     413: "The body is too long.",
+    415: "The body is not said to be application/json.",
     421: "Another name of the host than a server without tokens answers to.",
     422: "A field is wrong; `errors` says which and why.",
     429: "Too many requests or jobs; Retry-After says when to come back.",
+    500: "The server is at fault; its log says more.",
     503: "Too many requests of all tenants, or no database; Retry-After says when to come back.",
 }
 ERRORS: dict[int | str, dict[str, Any]] = {

@@ -144,12 +144,13 @@ class Batcher:
             await self._loop
         self._worker.shutdown(wait=True)
 
-    async def submit(self, tenant: str, request: Request) -> Answer:
+    async def submit(self, tenant: str, request: Request, *, texts: int | None = None) -> Answer:
         """Return the answer of a request; a caller that is cancelled leaves the queue.
 
-        Raises MetaglotError where it cannot be answered, and Overloaded where too much waits.
+        `texts` says as how many it counts where they are longer than most.  Raises MetaglotError where it cannot be
+        answered, and Overloaded where too much waits.
         """
-        return await self._enqueued(tenant, request, max(1, len(request.inputs)))
+        return await self._enqueued(tenant, request, max(1, len(request.inputs) if texts is None else texts))
 
     async def call(self, tenant: str, function: Callable[[], T], *, texts: int = 1) -> T:
         """Return what a function returns that needs the model, in the thread and the turn of a request of that size."""

@@ -17,7 +17,7 @@ from metaglot.adaptation import Model, load_model
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
 from metaglot.models.devices import Precision
-from metaglot.serving.jobs.work import REQUEST, SERVER, Order, carry_out
+from metaglot.serving.jobs.work import REQUEST, SERVER, Order, OrderError, carry_out
 
 NICE = 5
 
@@ -43,6 +43,8 @@ def _answer(model: Model, order: Order) -> dict[str, Any]:
         return {"done": carry_out(model, order)}
     except MetaglotError as error:
         return {"reason": str(error), "fault": REQUEST}
+    except OrderError as error:
+        return {"reason": error.reason, "fault": error.fault}
     except Exception as error:  # whatever it is: the next order may be carried out
         return {"reason": f"{type(error).__name__} while adapting", "fault": SERVER}
 

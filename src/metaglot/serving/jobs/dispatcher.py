@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from metaglot.serving.jobs.work import SERVER, Order, OrderError, Worker
+from metaglot.serving.jobs.work import REQUEST, SERVER, Order, OrderError, Worker
+from metaglot.serving.limits import Limits
 from metaglot.serving.store import jobs, tasks
 from metaglot.serving.store.database import UnavailableError
-from metaglot.serving.store.store import Store, patiently
+from metaglot.serving.store.store import FullError, Store, patiently
 from metaglot.serving.store.tables import Job, Task
 
 LOG = logging.getLogger("metaglot.serving.jobs")
@@ -25,13 +27,15 @@ class _Taken(NamedTuple):
     job: str
     tenant: str
     order: Order
+    parent: int | None  # the version to which examples are added
+    examples: int  # that it has
 
 
 class Dispatcher:
     """A thread that takes jobs from the store and lets a worker do them."""
 
-    def __init__(self, store: Store, worker: Worker, *, seconds: float, finished: Callable[[Job], None]) -> None:
-        self._store, self._worker, self._seconds, self._finished = store, worker, seconds, finished
+    def __init__(self, store: Store, worker: Worker, limits: Limits, *, finished: Callable[[Job], None]) -> None:
+        self._store, self._worker, self._limits, self._finished = store, worker, limits, finished
         self._new = threading.Event()
         self._closed = threading.Event()
         self._served: list[str] = []  # tenants, the one served last at the end
@@ -117,16 +121,19 @@ class Dispatcher:
             job = jobs.next_queued(session, self._served)
             if job is None:
                 return None
-            task = session.get_one(Task, job.task_id)
             jobs.start(job)
-            taken = _Taken(job.id, job.tenant, self._order(job, task, self._before(session, task)))
+            taken = self._taken(session, job)
         self._served = [*(one for one in self._served if one != taken.tenant), taken.tenant][-1000:]
         self._tell(taken.job)
         return taken
 
-    def _before(self, session: Session, task: Task) -> Path | None:
+    def _taken(self, session: Session, job: Job) -> _Taken:
+        task = session.get_one(Task, job.task_id)
         version = tasks.version(session, task, task.current)
-        return None if version is None else self._store.weights.path(version.digest)
+        before = None if version is None else self._store.weights.path(version.digest)
+        return _Taken(
+            job.id, job.tenant, self._order(job, task, before), task.current, 0 if version is None else version.examples
+        )
 
     def _order(self, job: Job, task: Task, before: Path | None) -> Order:
         request = job.request or {}
@@ -154,16 +161,23 @@ class Dispatcher:
     def _made(self, taken: _Taken) -> Job | None:
         """Return the job with what came of it; None where it was deleted meanwhile, or the server closes."""
         try:
-            done = self._worker.run(taken.order, self._seconds)
-            made = tasks.Made("", done.labels, done.examples, done.expected, done.seconds)
-            return self._store.finish(taken.job, Path(taken.order.part), made)
+            if taken.examples + len(taken.order.examples) > self._limits.examples:  # others were added while it waited
+                raise OrderError(f"a task has {self._limits.examples:,} examples at most", REQUEST)
+            done = self._worker.run(taken.order, self._limits.job_seconds)
+            made = tasks.Made("", done.labels, done.examples, done.expected, done.seconds, taken.parent)
+            most = self._limits.tenant_megabytes << 20
+            return self._store.finish(taken.job, Path(taken.order.part), made, most=most)
         except OrderError as error:
             reason, fault = error.reason, error.fault
+        except FullError:
+            most = self._limits.tenant_megabytes
+            reason, fault = f"your tasks would have more than {most:,} MB on the disk; delete some", REQUEST
         except UnavailableError:
             raise
         except Exception as error:
             LOG.exception("job failed", extra={"job": taken.job})
             reason, fault = f"{type(error).__name__} in the server", SERVER
+        shutil.rmtree(taken.order.part, ignore_errors=True)  # what was written before it failed
         if self._closed.is_set():
             return None
         return patiently(lambda: self._failed(taken.job, reason, fault))

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 from metaglot.adaptation import Adapted, Expected, Model
 from metaglot.adaptation.fit import Fit
-from metaglot.serving.examples import given, named
+from metaglot.errors import MetaglotError
+from metaglot.serving.examples import given, named, numbered
 from metaglot.serving.forms.texts import Example
 
 
@@ -59,11 +60,11 @@ class Worker(Protocol):
 
 
 def carry_out(model: Model, order: Order) -> Done:
-    """Write the folder of an order; raise MetaglotError where the examples are at fault."""
+    """Write the folder of an order; raise MetaglotError where the examples are at fault, else OrderError."""
     begin = time.monotonic()
     family = named(order.family)
     examples = [Example.model_validate(one) for one in order.examples]
-    texts, pairs = given(examples, family, "examples")
+    texts, pairs = given(examples, family, numbered("examples", len(examples)))
     labels = [one.label for one in examples]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # notes on labels that are written alike
@@ -71,10 +72,17 @@ def carry_out(model: Model, order: Order) -> Done:
             kind = {"task": order.family, "effort": order.effort, "seed": order.seed}
             adapted = model.adapt(texts, labels, pairs=pairs, **kind)  # pyright: ignore[reportArgumentType]
         else:
-            before = Adapted.load(order.before, encoder=model.encoder)
+            before = _before(model, order.before)
             adapted = before.add_examples(texts, labels, pairs=pairs)
     adapted.save(Path(order.part), keep_examples=True)
     return Done(list(adapted.labels), adapted.fit.count, _expected(adapted), time.monotonic() - begin)
+
+
+def _before(model: Model, folder: str) -> Adapted:
+    try:
+        return Adapted.load(folder, encoder=model.encoder)
+    except MetaglotError as error:
+        raise OrderError("the weights of the version before cannot be read", SERVER) from error
 
 
 def _expected(adapted: Adapted) -> dict[str, Any] | None:

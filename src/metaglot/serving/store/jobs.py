@@ -51,6 +51,13 @@ def waiting(session: Session, tenant: str) -> int:
     return session.scalar(query) or 0
 
 
+def adding(session: Session, task: Task) -> int:
+    """Return how many jobs that are not finished add examples to a task."""
+    unfinished = Job.state.in_((QUEUED, RUNNING))
+    query = select(func.count()).select_from(Job).where(Job.task_id == task.id, Job.kind == ADD, unfinished)
+    return session.scalar(query) or 0
+
+
 def waiting_of_all(session: Session) -> int:
     """Return how many jobs are queued."""
     return session.scalar(select(func.count()).select_from(Job).where(Job.state == QUEUED)) or 0

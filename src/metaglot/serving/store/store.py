@@ -1,5 +1,6 @@
 """A store: the database and the folders of weights of one server, and the steps that concern both."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -19,6 +20,10 @@ T = TypeVar("T")
 PATIENCE = 120  # seconds that a finished adaptation waits for a database that is away
 MODEL = "model_sha256"
 MODEL_NAME = "model"
+
+
+class FullError(Exception):
+    """The versions of a tenant would have more bytes than they may."""
 
 
 class Recovered(NamedTuple):
@@ -43,6 +48,8 @@ class Store:
         with self.database.write() as session:
             again, failed = jobs.recover(session)
             kept = tasks.digests(session)
+            for one in tasks.uncounted(session):
+                one.bytes = self.weights.size(one.digest)
         self.tidy()
         return Recovered(again, failed, self.weights.sweep(kept))
 
@@ -65,19 +72,24 @@ class Store:
                     "serve that model, or name another folder with --store"
                 )
 
-    def finish(self, job_id: str, part: Path, made: tasks.Made) -> Job | None:
+    def finish(self, job_id: str, part: Path, made: tasks.Made, *, most: int | None = None) -> Job | None:
         """Keep what a job made: its folder, then its version, examples and outcome in one transaction.
 
-        None where the task was deleted meanwhile.
+        None where the task was deleted meanwhile; raises FullError where its tenant would have more than `most` bytes.
         """
         with self._folders:
-            made = made._replace(digest=self.weights.keep(part))
-            job = patiently(lambda: self._commit(job_id, made))
+            digest = self.weights.keep(part)
+            made = made._replace(digest=digest, bytes=self.weights.size(digest))
+            try:
+                job = patiently(lambda: self._commit(job_id, made, most))
+            except FullError:
+                self._drop(digest)
+                raise
             if job is None:
-                self._drop(made.digest)
+                self._drop(digest)
             return job
 
-    def _commit(self, job_id: str, made: tasks.Made) -> Job | None:
+    def _commit(self, job_id: str, made: tasks.Made, most: int | None) -> Job | None:
         with self.database.write() as session:
             job = session.get(Job, job_id)
             task = None if job is None else session.get(Task, job.task_id)
@@ -85,6 +97,9 @@ class Store:
                 return None
             if job.state != jobs.DONE:  # else an earlier commit stood, and only its answer was lost
                 sent: Sequence[dict[str, Any]] = (job.request or {}).get("examples", [])
+                made = made._replace(bytes=made.bytes + sum(len(json.dumps(one)) for one in sent))
+                if most is not None and tasks.size(session, task.tenant) + made.bytes > most:
+                    raise FullError
                 jobs.finish(job, tasks.add_version(session, task, made, sent).number)
             return job
 

@@ -6,7 +6,7 @@ that a task never points at what is not there.
 
 from typing import Any
 
-from sqlalchemy import JSON, Double, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAME = 200  # characters of the name of a task or token, at most
@@ -60,6 +60,7 @@ class Version(Base):
     expected: Mapped[dict[str, Any] | None]  # accuracy, low, high
     seconds: Mapped[float]  # that adapting took
     created: Mapped[float]
+    bytes: Mapped[int] = mapped_column(BigInteger)  # of its weights and of the examples that are new in it
 
 
 class Example(Base):

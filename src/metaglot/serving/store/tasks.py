@@ -22,6 +22,8 @@ class Made(NamedTuple):
     examples: int
     expected: dict[str, Any] | None
     seconds: float
+    parent: int | None = None  # the version to which the examples were added
+    bytes: int = 0  # of weights and examples
 
 
 class Answering(NamedTuple):
@@ -73,6 +75,12 @@ def count(session: Session, tenant: str) -> int:
     return session.scalar(select(func.count()).select_from(Task).where(Task.tenant == tenant)) or 0
 
 
+def size(session: Session, tenant: str) -> int:
+    """Return how many bytes the versions of the tenant have."""
+    query = select(func.sum(Version.bytes)).join(Task, Version.task_id == Task.id).where(Task.tenant == tenant)
+    return int(session.scalar(query) or 0)
+
+
 def remove(session: Session, task: Task) -> list[str]:
     """Remove a task with all that belongs to it, and return the hashes of weights that nothing has any more."""
     own = set(session.scalars(select(Version.digest).where(Version.task_id == task.id)))
@@ -89,6 +97,11 @@ def versions(session: Session, task: Task) -> list[Version]:
     return list(session.scalars(select(Version).where(Version.task_id == task.id).order_by(Version.number)))
 
 
+def count_versions(session: Session, task: Task) -> int:
+    """Return how many versions a task has."""
+    return session.scalar(select(func.count()).select_from(Version).where(Version.task_id == task.id)) or 0
+
+
 def version(session: Session, task: Task, number: int | None) -> Version | None:
     """Return the version of this number."""
     return session.scalar(select(Version).where(Version.task_id == task.id, Version.number == number))
@@ -98,7 +111,7 @@ def add_version(session: Session, task: Task, made: Made, examples: Sequence[dic
     """Add what adapting gave as the version that answers, with the examples that are new in it."""
     numbers = session.scalars(select(Version.number).where(Version.task_id == task.id))
     number = max(numbers, default=0) + 1
-    new = Version(task_id=task.id, number=number, parent=task.current, created=time.time(), **made._asdict())
+    new = Version(task_id=task.id, number=number, created=time.time(), **made._asdict())
     rows = [
         Example(task_id=task.id, version=number, position=position, content=content)
         for position, content in enumerate(examples)
@@ -118,6 +131,16 @@ def examples(session: Session, task: Task, number: int | None) -> list[dict[str,
         number = parents[number]
     query = select(Example).where(Example.task_id == task.id, Example.version.in_(line))
     return [one.content for one in session.scalars(query.order_by(Example.version, Example.position))]
+
+
+def is_kept(session: Session, digest: str) -> bool:
+    """Return whether some version has weights of this hash."""
+    return session.scalar(select(Version.id).where(Version.digest == digest).limit(1)) is not None
+
+
+def uncounted(session: Session) -> list[Version]:
+    """Return the versions whose bytes were not counted when they were made."""
+    return list(session.scalars(select(Version).where(Version.bytes == 0)))
 
 
 def digests(session: Session) -> set[str]:

@@ -64,6 +64,10 @@ class Weights:
             raise ValueError("no hash")
         return self.folder / digest
 
+    def size(self, digest: str) -> int:
+        """Return how many bytes the files of a hash have; 0 where there is none."""
+        return sum(path.stat().st_size for path in self.path(digest).rglob("*") if path.is_file())
+
     def remove(self, digest: str) -> None:
         """Remove a folder, if it is there: its name goes first, so that none is there in part."""
         gone = self.part()
