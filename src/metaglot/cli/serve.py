@@ -68,9 +68,7 @@ def run(
     database: DatabaseOption = None,
     limit: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Another limit, such as texts=200; docs/serving.md lists them. May be given several times."
-        ),
+        typer.Option(help="Another limit, such as texts=200; docs/serving.md lists them. May be given several times."),
     ] = None,
     worker: Annotated[
         str, typer.Option(help="What adapts: a process of its own, or a thread, which needs less memory.")
