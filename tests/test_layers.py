@@ -10,8 +10,8 @@ import metaglot
 
 ROOT = Path(metaglot.__file__).parent
 ORDER = (
-    *("version", "errors", "seeds", "choices", "metric", "decoding", "types", "data", "models", "families", "tasks"),
-    *("inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report"),
+    *("version", "errors", "cluster", "seeds", "choices", "metric", "decoding", "types", "data", "models", "families"),
+    *("tasks", "inner", "algorithms", "training", "runs", "adaptation", "evaluation", "report"),
     *("loading", "sklearn", "serving", "config", "assembly", "playground", "cli", "__main__"),
 )
 

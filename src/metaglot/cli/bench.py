@@ -13,6 +13,7 @@ from metaglot.cli.shared.groups import MANY_CLASSES, group_files, prepare_groups
 from metaglot.cli.shared.judging import (
     Evaluation,
     JudgingOptions,
+    hold_cluster,
     judge_and_record,
     results_with_bar,
     words_of,
@@ -25,6 +26,7 @@ from metaglot.cli.shared.options import (
     LeaveOut,
     Multitask,
     NoTable,
+    On,
     PrecisionOption,
     Queries,
     ReadsOption,
@@ -82,8 +84,10 @@ def bench(
     reads: ReadsOption = None,
     seed: JudgingSeed = 0,
     jobs: Annotated[
-        int | None, typer.Option(help=f"Processes of one thread. Default: one a processor, at most {MOST_JOBS}.")
+        int | None,
+        typer.Option(help=f"Processes of one thread. Default: one a processor, at most {MOST_JOBS}; on Ray one a CPU."),
     ] = None,
+    on: On = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cost and stop.")] = False,
     force: RestartFolder = False,
     quiet: NoTable = False,
@@ -110,9 +114,11 @@ def bench(
     check_target(out)
     if not dry_run:
         context.with_resource(writing(out))
+        hold_cluster(context, on)
     files = group_files(tasks)
-    processes = jobs or min(MOST_JOBS, os.cpu_count() or 1)
-    options = JudgingOptions(processes, threads=processes, force=force, quiet=quiet or as_json)  # one thread a process
+    processes = jobs or (min(MOST_JOBS, os.cpu_count() or 1) if on is None else 0)
+    threads = processes if on is None else 1  # one thread a process
+    options = JudgingOptions(processes, threads=threads, force=force, quiet=quiet or as_json, on=on)
     from metaglot.evaluation.protocol import Plan
 
     plan = Plan(shot_counts, draws, queries, seed)

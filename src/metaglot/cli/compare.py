@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaglot.cli.shared.comparing import prepare_comparison, results_of
-from metaglot.cli.shared.judging import JudgingOptions, judge_and_record, words_of
+from metaglot.cli.shared.judging import JudgingOptions, hold_cluster, judge_and_record, words_of
 from metaglot.cli.shared.options import (
     ByDomain,
     ByTask,
@@ -20,6 +20,7 @@ from metaglot.cli.shared.options import (
     LeaveOut,
     NoTable,
     NumbersAsJson,
+    On,
     PrecisionOption,
     Queries,
     ReadsOption,
@@ -79,7 +80,8 @@ def compare(
     by_domain: ByDomain = False,
     reads: ReadsOption = None,
     seed: JudgingSeed = 0,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    on: On = None,
     threads: Threads = None,
     exclude_overlap: Annotated[
         bool,
@@ -111,6 +113,7 @@ def compare(
     check_task(task)
     check_results_target(out)
     context.with_resource(writing(out))
+    hold_cluster(context, on)
     labelled = read_tasks(files, columns, encoding, seed=seed, task=task, by_domain=by_domain)
     check_reads(reads, labelled)
     notes += check_tasks(labelled, shot_counts, draws)
@@ -119,7 +122,7 @@ def compare(
     from metaglot.evaluation.job import Job
 
     hashes, left_out = hashes_of(files), parse_left_out(leave_out, labelled)
-    options = JudgingOptions(jobs, threads, exclude_overlap, force, quiet, left_out)
+    options = JudgingOptions(jobs or int(on is None), threads, exclude_overlap, force, quiet, left_out, on)
     for note in notes:
         options.say(note)
     common = tuple(files), efforts_for(efforts, labelled), (), None, columns, None, seed, encoding

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaglot.cli.shared.judging import JudgingOptions, judge_and_record, prepare, results_with_bar, words_of
+from metaglot.cli.shared.judging import (
+    JudgingOptions,
+    hold_cluster,
+    judge_and_record,
+    prepare,
+    results_with_bar,
+    words_of,
+)
 from metaglot.cli.shared.options import (
     ByDomain,
     ByTask,
@@ -19,6 +26,7 @@ from metaglot.cli.shared.options import (
     LeaveOut,
     Multitask,
     NoTable,
+    On,
     PrecisionOption,
     Queries,
     ReadsOption,
@@ -77,7 +85,8 @@ def evaluate(
     by_domain: ByDomain = False,
     reads: ReadsOption = None,
     seed: JudgingSeed = 0,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
+    on: On = None,
     threads: Threads = None,
     exclude_overlap: Annotated[
         bool, typer.Option("--exclude-overlap", help="Leave out queries that are training texts of the run.")
@@ -111,10 +120,13 @@ def evaluate(
     check_task(task)
     check_results_target(out)
     context.with_resource(writing(out))
+    hold_cluster(context, on)
     labelled = read_tasks(tasks, columns, encoding, seed=seed, task=task, by_domain=by_domain)
     notes = check_tasks(labelled, shot_counts, draws)
     check_reads(reads, labelled)
-    options = JudgingOptions(jobs, threads, exclude_overlap, force, quiet, parse_left_out(leave_out, labelled))
+    options = JudgingOptions(
+        jobs or int(on is None), threads, exclude_overlap, force, quiet, parse_left_out(leave_out, labelled), on
+    )
     for name in (model, multitask) if multitask else (model,):
         check_model(name)
     for note in notes:

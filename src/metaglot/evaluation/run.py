@@ -8,6 +8,7 @@ from metaglot.data.arguments import check_is, check_path, check_switch
 from metaglot.data.locks import writing
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.judge import Judge, refusals
+from metaglot.evaluation.on_ray import judge_on_ray
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.store import NOT_JUDGED, OVERLAP, append, resume
@@ -43,7 +44,7 @@ def evaluate_into(
 ) -> Iterator[Result]:
     """Yield the results that `out` does not have yet, each after it was written to `out/results.jsonl`.
 
-    With `workers` several processes make them; they must make the same tasks and methods.
+    With `workers` several processes make them, here or on a Ray cluster; they must make the same tasks and methods.
     `extra` are settings besides tasks, methods and plan on which results depend; they are recorded.
     A killed evaluation goes on where it stopped.  More methods, tasks, shots or draws may be added to a directory
     later; another seed, number of queries, version of a task or setting of a method is refused unless `force`
@@ -58,10 +59,15 @@ def evaluate_into(
     with writing(out):
         saved = resume(Path(out), {**settings_of(task_sets, methods, plan), **extra}, force=force)
         cells = list(judge.cells({result.cell for result in saved}))
-        results = map(judge, cells) if workers is None else judge_in_processes(workers, plan, cells)
-        for result in results:
+        for result in _results(judge, workers, cells):
             append(Path(out), result)
             yield result
+
+
+def _results(judge: Judge, workers: Workers | None, cells: Sequence[Cell]) -> Iterator[Result]:
+    if workers is None or not cells:
+        return map(judge, cells)
+    return (judge_in_processes if workers.on is None else judge_on_ray)(workers, judge.plan, cells)
 
 
 def settings_of(task_sets: Sequence[TaskSet], methods: Sequence[Method], plan: Plan) -> dict[str, object]:

@@ -25,11 +25,16 @@ _judges: list[Judge] = []  # of this process
 
 
 class Workers(NamedTuple):
-    """The number of processes, and the function that makes tasks and methods in each: of a module, or a partial."""
+    """The number of processes, and the function that makes tasks and methods in each: of a module, or a partial.
+
+    On a Ray cluster (`on`, as `--on` of commands) 0 processes are as many as it has CPUs.
+    """
 
     processes: int
     make: Make
     threads: int = 1  # of each
+    on: str | None = None  # processes of this machine if None
+    gpus: int = 0  # of each, on Ray
 
 
 def judge_in_processes(workers: Workers, plan: Plan, cells: Sequence[Cell]) -> Iterator[Result]:

@@ -12,6 +12,7 @@ from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import typer
 
     from metaglot.adaptation import Model
     from metaglot.data.draws import Draws
@@ -43,12 +44,13 @@ class LabelledTask(NamedTuple):
 class JudgingOptions(NamedTuple):
     """Options of an evaluation that do not depend on models and tasks."""
 
-    jobs: int = 1  # processes
-    threads: int | None = None  # of all of them; all of the machine if None
+    jobs: int = 1  # processes; 0 on Ray: as many as it has CPUs
+    threads: int | None = None  # of all of them; all of the machine if None; on Ray of each
     exclude_overlap: bool = False
     force: bool = False
     quiet: bool = False
     leave_out: tuple[str, ...] = ()
+    on: str | None = None  # a Ray cluster
 
     def say(self, note: str) -> None:
         """Print a note, unless quiet."""
@@ -167,11 +169,22 @@ def _workers(evaluation: Evaluation, options: JudgingOptions) -> "Workers | None
     from metaglot.evaluation.job import tasks_and_methods
     from metaglot.evaluation.workers import Workers
 
-    if options.jobs < 2:
+    if options.on is None and options.jobs < 2:
         return None
-    threads = options.threads or os.cpu_count() or 1
     left_out = tuple(task.left_out for task in evaluation.task_sets)
-    return Workers(options.jobs, partial(tasks_and_methods, evaluation.job, left_out), max(1, threads // options.jobs))
+    make = partial(tasks_and_methods, evaluation.job, left_out)
+    if options.on is not None:
+        gpus = int(evaluation.job.device.startswith("cuda"))
+        return Workers(options.jobs, make, options.threads or 1, options.on, gpus)
+    return Workers(options.jobs, make, max(1, (options.threads or os.cpu_count() or 1) // options.jobs))
+
+
+def hold_cluster(context: "typer.Context", on: str | None) -> None:
+    """Connect to the Ray cluster of `--on`, if any, until the command ends; raise MetaglotError where there is none."""
+    if on is not None:
+        from metaglot.cluster import connected
+
+        context.with_resource(connected(on))
 
 
 def find_overlap(

@@ -64,8 +64,22 @@ Queries = Annotated[int, typer.Option(help="Query texts for each task, at most; 
 JudgingSeed = Annotated[int, typer.Option(help="Seed of queries, random draws and fits.")]
 Multitask = Annotated[str | None, typer.Option(help="A run of the algorithm joint, for the baseline multitask.")]
 LeaveOut = Annotated[str, typer.Option(help="Tasks to leave out of a second macro mean, with commas.")]
-Jobs = Annotated[int, typer.Option(help="Processes; with several, each has its share of the threads.")]
-Threads = Annotated[int | None, typer.Option(help="CPU threads; all if absent.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes, each with its share of the threads; 1 if absent, on Ray one a CPU.", show_default=False
+    ),
+]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="PLACE",
+        help="A Ray cluster: ray (RAY_ADDRESS, or one of this machine), ray:HOST:PORT, ray://HOST:PORT.",
+        show_default=False,
+    ),
+]
+Threads = Annotated[int | None, typer.Option(help="CPU threads; all if absent. On Ray: of each process, else 1.")]
 ResultsFolder = Annotated[
     Path, typer.Option(help="Folder for results.jsonl, table.md and report.html; an unfinished one is resumed.")
 ]
