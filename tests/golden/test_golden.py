@@ -10,6 +10,7 @@ from tests.golden.make import QUESTIONS
 
 import metaglot
 from metaglot.adaptation import Adapted, Model
+from metaglot.data.manifest import write_manifest
 
 HERE = Path(__file__).resolve().parent
 FOLDERS = ("base", "run", "adapted", "adapted-of-run")
@@ -48,3 +49,18 @@ def test_a_run_is_adapted_from(folder):
     adapted = model.adapt(list(texts), list(labels), effort="as-trained")
     expected = json.loads((HERE / "expected.json").read_text("utf-8"))["adapted-of-run"]
     np.testing.assert_allclose(adapted.predict_proba(list(QUESTIONS)), expected["proba"], atol=1e-5)
+
+
+def test_a_run_with_one_changed_bit_is_not_loaded(folder, tmp_path):
+    """Of a run that has hashes; the one from before there were any is read as it was then."""
+    shutil.copytree(folder / "run", tmp_path / "run")
+    checkpoint = tmp_path / "run" / "checkpoints" / "step-2"
+    write_manifest(checkpoint)
+    weights = bytearray((checkpoint / "params.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (checkpoint / "params.safetensors").write_bytes(weights)
+    shutil.copytree(folder / "base", tmp_path / "base")
+    with pytest.raises(
+        metaglot.MetaglotError, match=r"step-2: the checkpoint is damaged .*params.*metaglot runs clean"
+    ):
+        metaglot.load(tmp_path / "run", device="cpu")

@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from metaglot.data.checkpoints import damage_of_checkpoint, newest_whole, put_aside
 from metaglot.errors import MetaglotError
 from metaglot.training import State
 from metaglot.training.checkpoint import clean, latest, list_steps, load, load_params, save
@@ -137,3 +139,52 @@ def test_damaged_parameters(tmp_path, kind):
     DAMAGE[kind](folder)
     with pytest.raises(MetaglotError, match="step-3: the checkpoint is damaged"):
         load_params(folder, device=CPU)
+
+
+def test_the_manifest_names_every_file_and_any_changed_byte_is_found(tmp_path):
+    folder = save(a_state(), tmp_path)
+    hashes = json.loads((folder / "manifest.json").read_text())["sha256"]
+    assert set(hashes) == {path.name for path in folder.iterdir()} - {"manifest.json"}
+    for file in sorted(folder.iterdir()):
+        content = file.read_bytes()
+        for place in range(0, len(content), max(1, len(content) // 40)):
+            file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            damage = damage_of_checkpoint(folder)
+            if file.name != "manifest.json":  # of which white space may change
+                assert damage is not None, (file.name, place)
+                assert file.name in damage
+        file.write_bytes(content)
+    assert damage_of_checkpoint(folder) is None
+
+
+def test_a_checkpoint_without_a_manifest_is_read_as_before(tmp_path):
+    folder = save(a_state(), tmp_path)
+    (folder / "manifest.json").unlink()
+    assert newest_whole(tmp_path) == (folder, [])
+    assert load(folder, device=CPU).step == 3
+    (folder / "params.safetensors").write_bytes(b"short")
+    assert newest_whole(tmp_path)[0] is None
+
+
+def test_a_write_that_reads_back_otherwise_keeps_what_was_there(tmp_path, monkeypatch):
+    """As of a disk or a memory that errs: the checkpoint before is not dropped for one that is not proved."""
+    save(a_state(1), tmp_path, keep=1)
+    real = save_file
+
+    def erring(tensors, file):
+        real({name: value + 1 if name == "seen" else value for name, value in tensors.items()}, file)
+
+    monkeypatch.setattr("metaglot.training.checkpoint.save_file", erring)
+    with pytest.raises(MetaglotError, match=r"step-2: .*snapshot.safetensors reads back otherwise"):
+        save(a_state(2), tmp_path, keep=1)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-1"]
+
+
+def test_a_damaged_checkpoint_of_the_same_step_is_replaced(tmp_path):
+    folder = save(a_state(), tmp_path)
+    (folder / "params.safetensors").write_bytes(b"short")
+    save(a_state(), tmp_path)
+    assert damage_of_checkpoint(folder) is None
+    assert (tmp_path / "checkpoints/damaged-3").is_dir()
+    put_aside(folder)  # the earlier one that was put aside gives way
+    assert list_steps(tmp_path) == []

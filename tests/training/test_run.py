@@ -251,11 +251,36 @@ def test_a_checkpoint_of_another_algorithm(make_plan, tmp_path):
         finish(make_plan("joint", steps=4), tmp_path)
 
 
-def test_a_damaged_checkpoint_is_not_passed_over_in_silence(make_plan, whole_run, tmp_path):
+def flipped(file: Path) -> None:
+    """Change one bit in the middle of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["moments.safetensors", "params.safetensors", "state.json", "manifest.json"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_it_used(make_plan, whole_run, tmp_path, name):
+    """One bit is enough, in any file; the run goes on from step 10 and ends as the one that nobody disturbed."""
     plan = make_plan()
     shutil.copytree(whole_run(), tmp_path, dirs_exist_ok=True)
-    (tmp_path / "checkpoints/step-12/moments.safetensors").write_bytes(b"")
-    with pytest.raises(MetaglotError, match=r"step-12.*remove the checkpoint"):
+    flipped(tmp_path / "checkpoints/step-12" / name)
+    events = finish(plan, tmp_path)
+    assert kinds(events)[:2] == ["damaged", "start"]
+    assert "step-12" in events[0].record["checkpoint"]
+    assert name == "manifest.json" or name in events[0].record["why"]  # a hash that is wrong says nothing of itself
+    assert events[1].state.step == 10
+    assert (tmp_path / "checkpoints/damaged-12").is_dir()
+    for file in ("params", "moments"):
+        one, other = (folder / f"checkpoints/step-12/{file}.safetensors" for folder in (tmp_path, whole_run()))
+        assert one.read_bytes() == other.read_bytes()
+    assert metrics_of(tmp_path) == metrics_of(whole_run())
+
+
+def test_no_checkpoint_is_whole(make_plan, whole_run, tmp_path):
+    plan = make_plan()
+    shutil.copytree(whole_run(), tmp_path, dirs_exist_ok=True)
+    assert list_steps(tmp_path) == [10, 12]
+    for step in (10, 12):
+        flipped(tmp_path / f"checkpoints/step-{step}/params.safetensors")
+    with pytest.raises(MetaglotError, match=r"no checkpoint is whole .*step-12.*step-10.*--force"):
         finish(plan, tmp_path)
-    shutil.rmtree(tmp_path / "checkpoints/step-12")
-    assert finish(plan, tmp_path)[0].state.step == 10

@@ -226,7 +226,9 @@ def watch(events: "Iterator[Event]", steps: int, *, metrics: Sequence[Metric], q
         task = progress.add_task("", total=steps, note="")
         notes, has_warnedote = {"step": "", "validation": ""}, False
         for last_event in events:
-            if last_event.kind == "step":
+            if last_event.kind == "damaged":
+                tell(_damaged_note(last_event.record), err=True)
+            elif last_event.kind == "step":
                 notes["step"] = _step_note(last_event.record)
                 if not has_warnedote and (warning := unsolved_note(last_event.record)):
                     progress.console.print(warning, highlight=False)
@@ -237,6 +239,14 @@ def watch(events: "Iterator[Event]", steps: int, *, metrics: Sequence[Metric], q
                     progress.console.print(f"step {last_event.state.step}: {notes['validation']}")
             progress.update(task, completed=last_event.state.step, note=" · ".join(n for n in notes.values() if n))
     return last_event
+
+
+def _damaged_note(record: "Record") -> str:
+    """Return a warning of a checkpoint that was put aside; it is said with --quiet too."""
+    return (
+        f"warning: the checkpoint {record['checkpoint']} is damaged ({record['why']}); it was put aside as "
+        f"{record['now']}, and the run goes on from step {record['step']}"
+    )
 
 
 def _step_note(record: "Record") -> str:

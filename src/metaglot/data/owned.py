@@ -65,7 +65,7 @@ def _row(line: bytes) -> bool:
 
 
 HIDDEN = r"(.*/)?\.[^/]*part[^/]*(/.*)?"  # of a writer that was killed
-STEP = r"checkpoints/step-\d+/"
+STEP = r"checkpoints/(step|damaged)-\d+/"
 SEEN = r"seen/(hashes\.safetensors|sets\.json)?"
 PAGES = r"(command|environment|leakage)\.json|table\.md|report\.html"
 RESULTS_FILES = rf"(results(\.damaged)?\.jsonl|settings\.json(\.tmp)?|{PAGES})"
@@ -79,14 +79,14 @@ RUN = Kind(
     "a run",
     re.compile(
         r"config\.yaml|(model|environment|command)\.json|metrics\.jsonl|checkpoints/"
-        rf"|{STEP}((params|moments|snapshot|combine)\.safetensors|state\.json)?|{SEEN}|base/[^/]*"
+        rf"|{STEP}((params|moments|snapshot|combine)\.safetensors|(state|manifest)\.json)?|{SEEN}|base/[^/]*"
         rf"|(tensorboard|trackio|wandb)/.*|{HIDDEN}"
     ),
     {"config.yaml": _recipe, "model.json": _holds("base", "max_length")},
 )
 WEIGHTS = Kind(
     "a shrunk or averaged run",
-    re.compile(rf"model\.json|checkpoints/|{STEP}(params\.safetensors)?|{SEEN}|{HIDDEN}"),
+    re.compile(rf"model\.json|checkpoints/|{STEP}(params\.safetensors|manifest\.json)?|{SEEN}|{HIDDEN}"),
     {"model.json": _holds("base", "max_length")},
 )
 RESULTS = Kind(

@@ -7,6 +7,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
+from metaglot.data.checkpoints import PARAMS, TO_USE, check_params
 from metaglot.data.folders import Run, folder_of, is_run, read_run, root_of
 from metaglot.data.place import Place, place_of
 from metaglot.errors import MetaglotError
@@ -81,11 +82,12 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
     """Return the base model of a run with the parameters of its newest checkpoint put in."""
     root_of(name)  # told here, a run that is its own base is an error and no endless descent
     run = read_run(folder_of(name))
+    check_params(run.checkpoint)
     backbone = load_base(run, runtime)
     try:
-        learnt = load_file(run.checkpoint / "params.safetensors")
+        learnt = load_file(run.checkpoint / PARAMS)
     except (OSError, SafetensorError) as error:
-        raise MetaglotError(f"{run.checkpoint}: the checkpoint is damaged ({error})") from error
+        raise MetaglotError(f"{run.checkpoint}: the checkpoint is damaged ({error}); {TO_USE}") from error
     check_finite(learnt, str(run.checkpoint))
     own = {**backbone.learner.body(), **backbone.learner.language_head()}
     learnt = restored(own, learnt)

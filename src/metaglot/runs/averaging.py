@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
+from metaglot.data.manifest import write_manifest
 from metaglot.data.modes import usual_mode
 from metaglot.data.naming import name_record
 from metaglot.data.seen import Seen, merged, read_seen, write_seen
@@ -72,6 +73,7 @@ def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, 
         file.parent.mkdir(parents=True)
         with usual_mode(file):
             save_file(weights, file)
+        write_manifest(file.parent)
         described = _described(members, max_length) | name_record("base", first.run.base, target)
         (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
         marks = [one.seen for one in members if one.seen]

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from metaglot.data.cache import atomic_folder
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
+from metaglot.data.manifest import write_manifest
 from metaglot.data.modes import usual_mode
 from metaglot.data.naming import name_record
 from metaglot.data.seen import read_seen, whole_texts, write_seen
@@ -64,6 +65,7 @@ def _shrunk_into(target: Path, name: str, source: Path, run: Run, megabytes: flo
         weights.parent.mkdir(parents=True)
         with usual_mode(weights):
             save_file(small.tensors, weights)
+        write_manifest(weights.parent)
         (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
         if seen := read_seen(source):
             write_seen(part, whole_texts(seen))

@@ -5,55 +5,58 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from errno import EIO
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from metaglot.data.checked import Stored, read_stored
+from metaglot.data.checkpoints import (
+    PARAMS,
+    STATE,
+    TO_USE,
+    WAY_OUT,
+    Damaged,
+    check_params,
+    damage_of_checkpoint,
+    newest_whole,
+    put_aside,
+    read_state,
+    weights_alone,
+)
+from metaglot.data.flushing import flush, flush_all
 from metaglot.data.folders import latest, list_steps
+from metaglot.data.manifest import write_manifest
 from metaglot.data.modes import usual_mode
-from metaglot.data.rawfiles import is_there
-from metaglot.data.weightfiles import check_entries
 from metaglot.errors import MetaglotError
 from metaglot.training.state import State
 from metaglot.types import Params
 
-__all__ = ["clean", "latest", "list_steps", "load", "load_params", "save"]
+__all__ = ["clean", "latest", "list_steps", "load", "load_newest", "load_params", "save"]
 
 PARTS = ("params", "moments", "snapshot", "combine")
-WAY_OUT = "remove the checkpoint, and the run continues from the one before"
-
-
-class _Plain(Stored):
-    """What `state.json` holds."""
-
-    step: int = Field(ge=0, lt=1 << 63)
-    seed: int
-    cpu_seconds: float = Field(ge=0)
-    goal: dict[str, Annotated[float, Field(allow_inf_nan=True)]]
-    parts: list[Literal["params", "moments", "snapshot", "combine"]]
 
 
 def save(state: State, run: Path, *, keep: int = 2) -> Path:
     """Write the state to `run/checkpoints/step-N`, drop all but the newest `keep`, and return the folder.
 
-    The folder is written under another name, flushed to the disk and renamed, so that a crash at any moment
-    leaves the earlier checkpoints whole.  Raises MetaglotError where it cannot be written, with those untouched.
+    The folder is written under another name, flushed to the disk, read back and compared, and renamed, so that a crash
+    at any moment leaves the earlier checkpoints whole; those go only after it.  `manifest.json` has the SHA-256 of each
+    of its files.  Raises MetaglotError where it cannot be written, with the earlier ones untouched.
     """
     folder = run / "checkpoints"
     target, part = folder / f"step-{state.step}", folder / f".part-{state.step}-{os.getpid()}"
     try:
         _write(state, folder, part)
+        if target.exists() and damage_of_checkpoint(target):
+            put_aside(target)
         if target.exists():  # the same step again after a resume: the same bytes, so either will do
             shutil.rmtree(part)
         else:
             part.rename(target)
-        _flush(folder)
+        flush(folder)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(part, ignore_errors=True)
         raise MetaglotError(
@@ -62,6 +65,7 @@ def save(state: State, run: Path, *, keep: int = 2) -> Path:
         ) from error
     for old in list_steps(run)[: -max(1, keep)]:
         gone = folder / f".part-old-{old}"
+        shutil.rmtree(gone, ignore_errors=True)
         (folder / f"step-{old}").rename(gone)
         shutil.rmtree(gone)
     return target
@@ -69,31 +73,40 @@ def save(state: State, run: Path, *, keep: int = 2) -> Path:
 
 def load(folder: Path, *, device: torch.device) -> State:
     """Return the state saved in a checkpoint folder; raise MetaglotError if it is damaged, or holds weights alone."""
-    if [file.name for file in folder.glob("*")] == ["params.safetensors"]:
+    if weights_alone(folder):
         raise MetaglotError(
             f"{folder}: a shrunk or averaged run, which holds weights alone and cannot go on; begin another run from "
             "it, with model.name in a recipe"
         )
-    check_entries(folder)
-    if not is_there(folder / "state.json"):
-        raise MetaglotError(f"{folder}: the checkpoint is damaged (there is no state.json); {WAY_OUT}")
-    plain = read_stored(folder / "state.json", _Plain, WAY_OUT)
-    try:
-        parts: dict[str, Params] = {
-            name: _load_part(folder / f"{name}.safetensors", device) for name in PARTS if name in plain.parts
-        }
-    except (OSError, SafetensorError) as error:
-        raise MetaglotError(f"{folder}: the checkpoint is damaged ({error}); {WAY_OUT}") from error
-    state = State(step=plain.step, params={}, seed=plain.seed, cpu_seconds=plain.cpu_seconds)
-    return replace(state, goal=plain.goal, **parts)
+    if why := damage_of_checkpoint(folder):
+        raise MetaglotError(f"{folder}: the checkpoint is damaged ({why}); {WAY_OUT}")
+    return _read(folder, device)
+
+
+def load_newest(run: Path, *, device: torch.device) -> tuple[State | None, list[Damaged]]:
+    """Return the state of the newest checkpoint that is whole, None where there is none, and the damaged ones after it.
+
+    Raises MetaglotError where there are checkpoints and none is whole.
+    """
+    whole, damaged = newest_whole(run)
+    if whole is not None:
+        return load(whole, device=device) if weights_alone(whole) else _read(whole, device), damaged
+    if damaged:
+        listed = "; ".join(f"{one.folder.name}: {one.why}" for one in damaged)
+        raise MetaglotError(
+            f"{run}: the run cannot go on, since no checkpoint is whole ({listed}). Put back a copy of one of them, or "
+            "start over with --force"
+        )
+    return None, []
 
 
 def load_params(folder: Path, *, device: torch.device) -> Params:
-    """Return only the meta-parameters of a checkpoint."""
+    """Return only the meta-parameters of a checkpoint; raise MetaglotError where they are damaged."""
+    check_params(folder)
     try:
-        return _load_part(folder / "params.safetensors", device)
+        return _load_part(folder / PARAMS, device)
     except (OSError, SafetensorError) as error:
-        raise MetaglotError(f"{folder}: the checkpoint is damaged ({error})") from error
+        raise MetaglotError(f"{folder}: the checkpoint is damaged ({error}); {TO_USE}") from error
 
 
 def clean(run: Path) -> None:
@@ -119,9 +132,35 @@ def _write(state: State, folder: Path, part: Path) -> None:
         "goal": dict(state.goal),
         "parts": list(parts),
     }
-    (part / "state.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
-    for file in part.iterdir():
-        _flush(file)
+    (part / STATE).write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
+    for name, tensors in parts.items():
+        _check_written(part / f"{name}.safetensors", tensors)
+    write_manifest(part)
+    flush_all(part)
+
+
+def _read(folder: Path, device: torch.device) -> State:
+    plain = read_state(folder)
+    try:
+        parts: dict[str, Params] = {
+            name: _load_part(folder / f"{name}.safetensors", device) for name in PARTS if name in plain.parts
+        }
+    except (OSError, SafetensorError) as error:
+        raise MetaglotError(f"{folder}: the checkpoint is damaged ({error}); {WAY_OUT}") from error
+    state = State(step=plain.step, params={}, seed=plain.seed, cpu_seconds=plain.cpu_seconds)
+    return replace(state, goal=plain.goal, **parts)
+
+
+def _check_written(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise OSError unless a file reads back as the tensors in memory, bit for bit."""
+    with safe_open(file, "pt") as opened:
+        for name, value in tensors.items():
+            if not torch.equal(_bits(opened.get_tensor(name)), _bits(value.detach().cpu())):
+                raise OSError(EIO, f"{file.name} reads back otherwise than it was written ({name}); check the disk")
+
+
+def _bits(value: Tensor) -> Tensor:
+    return value.contiguous().reshape(-1).view(torch.uint8)
 
 
 def _load_part(file: Path, device: torch.device) -> dict[str, Tensor]:
@@ -129,11 +168,3 @@ def _load_part(file: Path, device: torch.device) -> dict[str, Tensor]:
     loaded = {name: value.clone() for name, value in load_file(file).items()}
     # Adam's step counters stay on the CPU; an optimiser that wants them elsewhere moves them (`make_optimiser`).
     return {name: value if name.startswith("step.") else value.to(device) for name, value in loaded.items()}
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

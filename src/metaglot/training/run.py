@@ -10,12 +10,13 @@ from typing import Literal, NamedTuple
 from pydantic import TypeAdapter
 
 from metaglot.data.cache import write_whole
+from metaglot.data.checkpoints import Damaged, put_aside
 from metaglot.data.locks import writing
 from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
 from metaglot.metric import ACCURACY, Metric
 from metaglot.models.averaging import averaged
-from metaglot.training.checkpoint import clean, latest, load, save
+from metaglot.training.checkpoint import clean, latest, load_newest, save
 from metaglot.training.combine import Combine, mean
 from metaglot.training.loop import Optimisation, train
 from metaglot.training.state import State, initial_state
@@ -25,7 +26,7 @@ from metaglot.types import Algorithm, Learner, Record, TaskDistribution
 OF_TOKENS = ("loss", "perplexity", "accuracy")  # of text, which are written by other names, or not at all
 _RECORD = TypeAdapter(dict[str, float | int | str])
 
-Kind = Literal["start", "step", "validation", "saved", "end"]
+Kind = Literal["damaged", "start", "step", "validation", "saved", "end"]
 Reason = Literal["done", "goal", "budget", "interrupted"]
 
 
@@ -85,7 +86,12 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
 
 def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
     clean(folder)
-    state = _begin(plan, folder)
+    state, damaged = _begin(plan, folder)
+    for one in damaged:
+        aside = put_aside(one.folder)
+        yield Event(
+            "damaged", state, {"step": state.step, "checkpoint": str(one.folder), "why": one.why, "now": str(aside)}
+        )
     spent = _Spent(plan, state.cpu_seconds)
     metrics = Metrics(folder / "metrics.jsonl", upto=state.step)
     yield Event("start", state, {"step": state.step})
@@ -166,18 +172,17 @@ def _record(line: bytes) -> dict[str, float | int | str] | None:
     return record if isinstance(record.get("step", 0), int) else None
 
 
-def _begin(plan: Plan, folder: Path) -> State:
-    newest = latest(folder)
+def _begin(plan: Plan, folder: Path) -> tuple[State, list[Damaged]]:
+    """Return the state to go on from, and the checkpoints after it that are damaged."""
+    saved, damaged = load_newest(folder, device=plan.learner.device)
     state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
-    if newest is None:
-        return state
-    saved = load(newest, device=plan.learner.device)
+    if saved is None:
+        return state, []
     if {n: v.shape for n, v in saved.params.items()} != {n: v.shape for n, v in state.params.items()}:
-        raise MetaglotError(
-            f"{newest}: the checkpoint is of another model, algorithm or set of data; use another --out"
-        )
+        found = folder / "checkpoints" / f"step-{saved.step}"
+        raise MetaglotError(f"{found}: the checkpoint is of another model, algorithm or set of data; use another --out")
     # In the order of a fresh run: the order of sums is part of what makes a resume exact.
-    return replace(saved, params={name: saved.params[name] for name in state.params})
+    return replace(saved, params={name: saved.params[name] for name in state.params}), damaged
 
 
 class _Spent:
