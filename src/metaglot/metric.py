@@ -112,6 +112,14 @@ class Metric:
         defaults = asdict(Metric(self.name))
         return {"name": self.name} | {key: value for key, value in asdict(self).items() if value != defaults[key]}
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Metric":
+        """Return the metric of `to_json`, after a way through JSON text too, which makes a list of its span."""
+        values: dict[str, Any] = dict(fields)
+        if values.get("span") is not None:
+            values["span"] = tuple(values["span"])
+        return cls(**values)
+
 
 Measures = tuple[Metric, ...]
 """The metrics of a kind of task; the first one is the primary metric."""

@@ -15,11 +15,9 @@ from metaglot.training.balance import FIRST, LEAST, after_step, weight_of
 from metaglot.training.combine import mean
 from metaglot.training.loop import train
 from metaglot.training.state import initial_state
-from metaglot.types import Episode, TaskInfo
 
-TASK = TaskInfo("t", "t", ("a", "b"), (0, 1))
-CLASSES = Episode(TASK, Classification(), {}, {})
-LABELS = Episode(TASK, family_called("multilabel").objective(Schema(("a", "b"), (1, 1)), 0), {}, {})
+CLASSES = Classification().name
+LABELS = family_called("multilabel").objective(Schema(("a", "b"), (1, 1)), 0).name
 
 
 def test_a_kind_counts_in_units_of_its_first_losses():
@@ -42,9 +40,9 @@ def test_the_gradient_of_an_episode_is_divided_and_no_other_number_changes(make_
     for balance, kept in parts.items():
         plan = make_plan("fomaml", optimisation={"balance": balance})
 
-        def combine(grads, state, kept=kept):
+        def combine(grads, state, among, kept=kept):
             kept += list(grads)
-            return mean(iter(kept), state)
+            return mean(iter(kept), state, among)
 
         state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed)
         next(train(state, plan.train, plan.algorithm, plan.learner, plan.optimisation, combine=combine))

@@ -96,7 +96,7 @@ def test_clipping_is_of_the_joint_norm(make_plan):
     given = {"body.a": torch.tensor([3.0, 0.0]), "body.b": torch.tensor([[4.0]])}
     clipped = []
 
-    def combine(grads, state):
+    def combine(grads, state, among):
         return MetaGrad({**zeros, **{n: g.clone() for n, g in given.items()}}, ()), state
 
     for clip in (None, 1.0, 100.0):
@@ -163,7 +163,7 @@ def test_a_frozen_pattern_that_matches_nothing(make_plan):
 def test_a_gradient_that_is_not_finite_stops_the_run(make_plan):
     plan = make_plan()
 
-    def broken(grads, state):
+    def broken(grads, state, among):
         merged = next(iter(grads))
         return MetaGrad({n: g * float("nan") for n, g in merged.grads.items()}, merged.records), state
 

@@ -13,6 +13,8 @@ from metaglot.assembly import assemble
 from metaglot.config import TrainingSettings, load_recipe
 from metaglot.errors import MetaglotError
 from metaglot.training import COMBINES, run
+from metaglot.training.among import Among
+from metaglot.training.ranks import ALONE
 from metaglot.training.surgery import layer_of
 from metaglot.types import MetaGrad
 
@@ -26,7 +28,7 @@ def grad(*parts, task="t"):
 
 
 def merged(name, grads, state=None):
-    found, after = COMBINES[name](iter(grads), state or {})
+    found, after = COMBINES[name](iter(grads), state or {}, Among(ALONE, len(grads), grads[0].grads))
     return torch.cat([v.flatten() for v in found.grads.values()]), found.records, after
 
 

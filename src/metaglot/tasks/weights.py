@@ -11,9 +11,18 @@ from metaglot.types import Episode
 
 def episode_weights(episodes: Sequence[Episode]) -> list[float]:
     """Return the weight of each episode; their mean is 1."""
-    plain = [0 if episode.support else episode.objective.judged(episode.query) for episode in episodes]
-    parts = sum(not episode.support for episode in episodes)
-    judged = sum(plain)
+    return weights_of([plain_size(episode) for episode in episodes])
+
+
+def plain_size(episode: Episode) -> int | None:
+    """Return the judged tokens of a part of plain text; None of a task."""
+    return None if episode.support else episode.objective.judged(episode.query)
+
+
+def weights_of(plain: Sequence[int | None]) -> list[float]:
+    """Return the weight of each episode from its `plain_size`; their mean is 1."""
+    counts = [count for count in plain if count is not None]
+    judged = sum(counts)
     if judged == 0:
-        return [1.0] * len(episodes)
-    return [1.0 if e.support else parts * count / judged for e, count in zip(episodes, plain, strict=True)]
+        return [1.0] * len(plain)
+    return [1.0 if count is None else len(counts) * count / judged for count in plain]

@@ -13,25 +13,28 @@ from collections.abc import Sequence
 
 import torch
 
-from metaglot.types import Episode, Params, Record
+from metaglot.types import Params, Record
 
 FIRST = 8  # episodes of a kind that its scale is the mean of, N
 LEAST = 1e-3  # of a scale: a kind whose loss is next to nothing must not drown the others
 SCALE = "scale."  # in the state: sum of the losses, and how many
 
 
-def weight_of(state: Params, episode: Episode, record: Record) -> float:
-    """Return 1 / s_k of an episode, from the state before the step and the record of the episode."""
-    known = state.get(SCALE + episode.objective.name)
+def weight_of(state: Params, kind: str, record: Record) -> float:
+    """Return 1 / s_k of an episode of a kind, from the state before the step and the record of the episode."""
+    known = state.get(SCALE + kind)
     scale = _loss(record) if known is None else float(known[0] / known[1])
     return 1 / max(scale, LEAST)
 
 
-def after_step(state: Params, episodes: Sequence[Episode], records: Sequence[Record]) -> Params:
-    """Return the state with the losses of kinds that have had fewer than N episodes; whole steps are taken."""
+def after_step(state: Params, kinds: Sequence[str], records: Sequence[Record]) -> Params:
+    """Return the state with the losses of kinds that have had fewer than N episodes; whole steps are taken.
+
+    `kinds` and `records` are of the episodes of the step.
+    """
     sums: dict[str, torch.Tensor] = {}
-    for episode, record in zip(episodes, records, strict=True):
-        name = SCALE + episode.objective.name
+    for kind, record in zip(kinds, records, strict=True):
+        name = SCALE + kind
         if name in state and float(state[name][1]) >= FIRST:
             continue
         before = sums.get(name, state.get(name, torch.zeros(2, dtype=torch.float64)))

@@ -1,7 +1,7 @@
 """Episodes ahead of time: those of the next step are drawn by a thread while this one is learnt from."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -17,16 +17,19 @@ class Feed:
     sampler's snapshot stays as it is; for one that learns at every step, episodes are drawn when they are asked for.
     """
 
-    def __init__(self, distribution: TaskDistribution, seed: int, count: int, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, distribution: TaskDistribution, seed: int, count: int, own: Sequence[int], pool: ThreadPoolExecutor
+    ) -> None:
         self._distribution = distribution
         self._seed = seed
         self._count = count  # episodes a step
+        self._own = own  # which of them this process draws
         self._pool = pool
         self._ahead: tuple[int, Snapshot, Future[list[Episode]]] | None = None
         self._last: Snapshot | None = None
 
     def step(self, number: int, snapshot: Snapshot) -> tuple[list[Episode], float]:
-        """Return the episodes of a step and the seconds waited for them; begin to draw those of the next."""
+        """Return its episodes of a step and the seconds waited for them; begin to draw those of the next."""
         began = time.perf_counter()
         episodes = self._taken(number, snapshot)
         waited = time.perf_counter() - began
@@ -44,7 +47,7 @@ class Feed:
 
     def _drawn(self, step: int, snapshot: Snapshot) -> list[Episode]:
         first = step * self._count
-        return [self._distribution(self._seed, first + i, snapshot) for i in range(self._count)]
+        return [self._distribution(self._seed, first + i, snapshot) for i in self._own]
 
 
 def _same(first: Snapshot, second: Snapshot) -> bool:
@@ -54,10 +57,10 @@ def _same(first: Snapshot, second: Snapshot) -> bool:
 
 
 @contextmanager
-def feed(distribution: TaskDistribution, seed: int, count: int) -> Generator[Feed]:
-    """Give a feed of `count` episodes a step; its thread ends with the block."""
+def feed(distribution: TaskDistribution, seed: int, count: int, *, own: Sequence[int] | None = None) -> Generator[Feed]:
+    """Give a feed of a step's `count` episodes, or of those with the numbers `own`; its thread ends with the block."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="episodes")
     try:
-        yield Feed(distribution, seed, count, pool)
+        yield Feed(distribution, seed, count, range(count) if own is None else own, pool)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

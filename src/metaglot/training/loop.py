@@ -15,11 +15,14 @@ from metaglot.models.detection import DETECTION
 from metaglot.models.heads.shared import SHARED
 from metaglot.seeds import fold
 from metaglot.tasks.learning import LearnsFromModel
-from metaglot.tasks.weights import episode_weights
+from metaglot.tasks.weights import weights_of
+from metaglot.training.among import Among
 from metaglot.training.balance import after_step, weight_of
 from metaglot.training.combine import Combine, mean
 from metaglot.training.feed import feed
+from metaglot.training.ranks import ALONE, Ranks
 from metaglot.training.schedule import Schedule, factor
+from metaglot.training.shares import Shares, facts_of, shares
 from metaglot.training.state import State
 from metaglot.types import (
     Algorithm,
@@ -61,22 +64,27 @@ def train(
     optimisation: Optimisation,
     *,
     combine: Combine = mean,
+    ranks: Ranks = ALONE,
 ) -> Iterator[tuple[State, Record]]:
     """Yield the state and a record after each step, from `state` on until `optimisation.steps` are done.
 
     Every draw is a function of (state.seed, step), so that a run continued from a saved state is the same run.
+    Each of several `ranks` yields the same, but for the times.
     Raises MetaglotError where a gradient is not finite, before it spoils the parameters.
     """
     optimiser = make_optimiser(state, optimisation)
-    with feed(distribution, fold(state.seed, "train"), optimisation.meta_batch) as source:
+    plan = shares(ranks, optimisation.meta_batch, together=algorithm.together)
+    with feed(distribution, fold(state.seed, "train"), optimisation.meta_batch, own=plan.own) as source:
         while state.step < optimisation.steps:
             began, wall = time.process_time(), time.perf_counter()
             state = _refreshed(state, distribution, learner)
             episodes, waited = source.step(state.step, state.snapshot)
-            found = _meta_grads(state, episodes, algorithm, learner, balance=optimisation.balance)
-            merged, combined = combine(found, state.combine)
+            facts = plan.every([facts_of(episode) for episode in episodes])
+            weights = weights_of([fact.plain for fact in facts])
+            found = _meta_grads(state, episodes, algorithm, learner, plan, weights, balance=optimisation.balance)
+            merged, combined = combine(found, state.combine, Among(ranks, plan.gradients, state.params))
             if optimisation.balance:
-                combined = after_step(combined, episodes, merged.records)
+                combined = after_step(combined, [fact.kind for fact in facts], merged.records)
             norm = _apply(optimiser, state, merged, optimisation)
             spent = time.process_time() - began
             state = replace(
@@ -87,10 +95,14 @@ def train(
                 combine=combined,
                 cpu_seconds=state.cpu_seconds + spent,
             )
-            numbers = {"grad_norm": norm, "lr": optimiser.param_groups[0]["lr"], "tokens": _tokens(episodes)}
+            numbers = {
+                "grad_norm": norm,
+                "lr": optimiser.param_groups[0]["lr"],
+                "tokens": sum(fact.tokens for fact in facts),
+            }
             passed = {"cpu_seconds": spent, "seconds": time.perf_counter() - wall, "waited_seconds": waited}
             timing = {name: round(value, 4) for name, value in passed.items()}
-            yield state, {"step": state.step, **_means(merged.records, episode_weights(episodes)), **numbers, **timing}
+            yield state, {"step": state.step, **_means(merged.records, weights), **numbers, **timing}
 
 
 def make_optimiser(state: State, optimisation: Optimisation) -> torch.optim.AdamW:
@@ -135,16 +147,25 @@ def _refreshed(state: State, distribution: TaskDistribution, learner: Learner) -
 
 
 def _meta_grads(
-    state: State, episodes: Sequence[Episode], algorithm: Algorithm, learner: Learner, *, balance: bool
+    state: State,
+    episodes: Sequence[Episode],
+    algorithm: Algorithm,
+    learner: Learner,
+    plan: Shares,
+    weights: Sequence[float],
+    *,
+    balance: bool,
 ) -> Iterator[MetaGrad]:
-    size, weights = len(episodes) if algorithm.together else 1, episode_weights(episodes)
-    for at in range(0, len(episodes), size):
-        here = [episode.to(learner.device) for episode in episodes[at : at + size]]
+    """Yield the gradients that are this rank's; `weights` are of all episodes of the step."""
+    for at in range(0, len(episodes), plan.size):
+        here = [episode.to(learner.device) for episode in episodes[at : at + plan.size]]
         problems = [Problem(learner, episode.objective, episode.task) for episode in here]
-        n = state.step * len(episodes) + at
+        number = plan.own[at]  # of the first of them, in the step
+        n = state.step * plan.episodes + number
         meta_grad = algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
-        scale = weight_of(state.combine, episodes[at], meta_grad.records[0]) if balance else 1.0
-        yield meta_grad if algorithm.together else _scaled(meta_grad, weights[at] * scale)
+        kind = here[0].objective.name
+        scale = weight_of(state.combine, kind, meta_grad.records[0]) if balance else 1.0
+        yield meta_grad if algorithm.together else _scaled(meta_grad, weights[number] * scale)
 
 
 def _scaled(meta_grad: MetaGrad, weight: float) -> MetaGrad:
@@ -152,12 +173,6 @@ def _scaled(meta_grad: MetaGrad, weight: float) -> MetaGrad:
     if weight == 1:
         return meta_grad
     return meta_grad._replace(grads={name: weight * grad for name, grad in meta_grad.grads.items()})
-
-
-def _tokens(episodes: Sequence[Episode]) -> int:
-    """Return the tokens of the episodes, without padding."""
-    batches = [batch for episode in episodes for batch in (episode.support, episode.query) if batch]
-    return sum(int(batch["attention_mask"].sum()) for batch in batches)
 
 
 def _apply(optimiser: torch.optim.AdamW, state: State, merged: MetaGrad, optimisation: Optimisation) -> float:

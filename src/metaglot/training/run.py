@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -19,6 +20,7 @@ from metaglot.models.averaging import averaged
 from metaglot.training.checkpoint import clean, latest, load_newest, save
 from metaglot.training.combine import Combine, mean
 from metaglot.training.loop import Optimisation, train
+from metaglot.training.ranks import ALONE, Ranks, state_of_first
 from metaglot.training.state import State, initial_state
 from metaglot.training.validation import Goal, HeldOutText, Validation, held_out_text, validate
 from metaglot.types import Algorithm, Learner, Record, TaskDistribution
@@ -60,6 +62,7 @@ class Plan:
     metric: Metric = ACCURACY  # the primary one of the validation tasks
     text: HeldOutText | None = None  # held-out text, for the loss of the plain objective
     average_with_base: float = 0.0  # share of the base model in the weights that are tested, and later loaded
+    ranks: Ranks = ALONE  # the processes that train together; all are given the same plan, but for their place
 
     @property
     def judged(self) -> bool:
@@ -78,14 +81,15 @@ def run(plan: Plan, folder: Path, *, stop: Callable[[], bool] = lambda: False) -
     """Train in `folder`, from its newest checkpoint if it has one, and yield events; the last one is `end`.
 
     `stop()` is asked after every step; once true, the state is saved and the run ends as interrupted.
+    Of several ranks rank 0 reads and writes the folder, all yield the same events, and a stop asked of one stops all.
     Raises MetaglotError where another process trains there.
     """
-    with writing(folder):
-        yield from _run(plan, folder, stop)
+    ranks = plan.ranks
+    with ranks.guard(), writing(folder) if ranks.first else nullcontext():
+        yield from _run(plan, folder, lambda: any(ranks.exchange(stop())))
 
 
 def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
-    clean(folder)
     state, damaged = _begin(plan, folder)
     for one in damaged:
         aside = put_aside(one.folder)
@@ -93,20 +97,19 @@ def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
             "damaged", state, {"step": state.step, "checkpoint": str(one.folder), "why": one.why, "now": str(aside)}
         )
     spent = _Spent(plan, state.cpu_seconds)
-    metrics = Metrics(folder / "metrics.jsonl", upto=state.step)
+    metrics = Metrics(folder / "metrics.jsonl", upto=state.step) if plan.ranks.first else Unwritten()
     yield Event("start", state, {"step": state.step})
     if state.step == 0 and plan.judged:
         state, event = _validate(plan, state, metrics, spent)
         yield event
     if reason := _ends(plan, state, stop(), over=spent.over(state)):
-        if latest(folder) is None:
-            save(state, folder, keep=plan.keep)
-            yield Event("saved", state, {"step": state.step})
+        if plan.ranks.of_first(latest(folder) is None):
+            yield _saved(plan, state, folder)
         yield Event("end", state, {"step": state.step}, reason)
         return
     goal = state.goal
     for after, record in train(
-        state, plan.train, plan.algorithm, plan.learner, plan.optimisation, combine=plan.combine
+        state, plan.train, plan.algorithm, plan.learner, plan.optimisation, combine=plan.combine, ranks=plan.ranks
     ):
         state = replace(after, goal=goal, cpu_seconds=spent.seconds())
         metrics.write({"kind": "step", **record})
@@ -118,11 +121,24 @@ def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
             yield event
         reason = _ends(plan, state, stop(), over=over)
         if reason or state.step % plan.save_every == 0:
-            save(state, folder, keep=plan.keep)
-            yield Event("saved", state, {"step": state.step})
+            yield _saved(plan, state, folder)
         if reason:
             yield Event("end", state, record, reason)
             return
+
+
+def _saved(plan: Plan, state: State, folder: Path) -> Event:
+    """Save the state, on rank 0."""
+    if plan.ranks.first:
+        save(state, folder, keep=plan.keep)
+    return Event("saved", state, {"step": state.step})
+
+
+class Unwritten:
+    """The metrics of a rank that writes none, because rank 0 does."""
+
+    def write(self, record: Mapping[str, float | int | str]) -> None:
+        """Do nothing."""
 
 
 class Metrics:
@@ -173,9 +189,18 @@ def _record(line: bytes) -> dict[str, float | int | str] | None:
 
 
 def _begin(plan: Plan, folder: Path) -> tuple[State, list[Damaged]]:
-    """Return the state to go on from, and the checkpoints after it that are damaged."""
+    """Return the state to go on from, which rank 0 reads, and the checkpoints after it that are damaged."""
+    if plan.ranks.first:
+        clean(folder)
+        state, damaged = _newest(plan, folder)
+    else:
+        state, damaged = _fresh(plan), []
+    return state_of_first(state, plan.ranks, plan.learner.device), damaged
+
+
+def _newest(plan: Plan, folder: Path) -> tuple[State, list[Damaged]]:
     saved, damaged = load_newest(folder, device=plan.learner.device)
-    state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
+    state = _fresh(plan)
     if saved is None:
         return state, []
     if {n: v.shape for n, v in saved.params.items()} != {n: v.shape for n, v in state.params.items()}:
@@ -185,8 +210,12 @@ def _begin(plan: Plan, folder: Path) -> tuple[State, list[Damaged]]:
     return replace(saved, params={name: saved.params[name] for name in state.params}), damaged
 
 
+def _fresh(plan: Plan) -> State:
+    return initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
+
+
 class _Spent:
-    """The CPU seconds of a run: those of earlier calls, and of this process since `plan.began`."""
+    """The CPU seconds of a run: those of earlier calls, and of all ranks since `plan.began`."""
 
     def __init__(self, plan: Plan, earlier: float) -> None:
         self._plan, self._earlier = plan, earlier
@@ -195,11 +224,14 @@ class _Spent:
 
     def seconds(self) -> float:
         """Return all that was spent so far: loading, tokenising and validation are in it."""
-        return self._earlier + time.process_time() - self._began
+        return self._earlier + self._of_all(time.process_time() - self._began)
 
     def validated(self, seconds: float) -> None:
-        """Take note of what a validation cost."""
-        self._validation = seconds
+        """Take note of what a validation cost this rank."""
+        self._validation = self._of_all(seconds)
+
+    def _of_all(self, own: float) -> float:
+        return sum(self._plan.ranks.exchange(own))
 
     def over(self, state: State) -> bool:
         """Return whether the steps are done, or the budget but for a last validation."""
@@ -208,15 +240,17 @@ class _Spent:
         return state.step >= self._plan.optimisation.steps or state.cpu_seconds + reserve >= 60 * minutes
 
 
-def _validate(plan: Plan, state: State, metrics: Metrics, spent: _Spent) -> tuple[State, Event]:
+def _validate(plan: Plan, state: State, metrics: Metrics | Unwritten, spent: _Spent) -> tuple[State, Event]:
     began = time.process_time()
     scores: dict[str, float] = {}
     learner = plan.learner
     meta = averaged({**learner.body(), **learner.language_head()}, state.params, plan.average_with_base)
     if plan.validation is not None:
-        scores |= validate(plan.algorithm, learner, meta, plan.validation, episodes=plan.validate.episodes)
+        scores |= validate(
+            plan.algorithm, learner, meta, plan.validation, episodes=plan.validate.episodes, ranks=plan.ranks
+        )
     if plan.text is not None:
-        scores |= held_out_text(learner, meta, plan.text)
+        scores |= held_out_text(learner, meta, plan.text, ranks=plan.ranks)
     spent.validated(time.process_time() - began)
     # Before the first step nothing counts yet: a run takes one step, whatever loading took.
     state = replace(state, cpu_seconds=spent.seconds()) if state.step else state

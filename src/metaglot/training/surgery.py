@@ -7,7 +7,8 @@ For each task i, and the others j in random order, with φ the cosine of g′_i 
               φ̂_ij ← (1−β) φ̂_ij + β φ, from 0, for each ordered pair of tasks and each layer
 
 and the mean of all g′_i is the step's gradient: PCGrad is GradVac whose targets stay at 0, over the whole model.
-Every g′_i is a weighted sum of the g_j, so that only their inner products are needed.
+Every g′_i is a weighted sum of the g_j, so that only their inner products are needed.  Ranks meet each gradient once
+for these, and then add up what they weighed of their own.
 
 Yu et al. 2020, https://arxiv.org/abs/2001.06782; Wang et al. 2021, https://arxiv.org/abs/2010.05874
 """
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from metaglot.seeds import generator
+from metaglot.training.among import Among
 from metaglot.types import MetaGrad, Params, Record
 
 DRAWS = "draws"  # how often gradients were combined: what the random order is a function of
@@ -35,31 +37,35 @@ class Turned(NamedTuple):
     targets: dict[tuple[int, int], Tensor]  # (i, j) -> [K], after this step
 
 
-def pcgrad(meta_grads: Iterable[MetaGrad], state: Params) -> tuple[MetaGrad, Params]:
+def pcgrad(meta_grads: Iterable[MetaGrad], state: Params, among: Among) -> tuple[MetaGrad, Params]:
     """Return the mean after each gradient lost what points against another; the records tell of conflicts."""
-    grads = list(meta_grads)
-    parts = dict.fromkeys(grads[0].grads, "model")
-    products = inner_products(grads, parts)
-    turned = turn(products, _orders(len(grads), state), _right_angle, decay=0.0)
-    return _merged(grads, parts, turned.weights, products), _counted(state)
+    own = list(meta_grads)
+    records = among.gathered([one.records for one in own])
+    parts = dict.fromkeys(among.like, "model")
+    products = _products(own, parts, among)
+    turned = turn(products, _orders(among.gradients, state), _right_angle, decay=0.0)
+    grads = _merged(own, parts, turned.weights, among)
+    return MetaGrad(grads, _with_cosines(records, products.sum(0))), _counted(state)
 
 
-def gradvac(meta_grads: Iterable[MetaGrad], state: Params) -> tuple[MetaGrad, Params]:
+def gradvac(meta_grads: Iterable[MetaGrad], state: Params, among: Among) -> tuple[MetaGrad, Params]:
     """Return the mean after each gradient was turned towards the others, to the cosine usual for the pair."""
-    grads = list(meta_grads)
-    parts = {name: layer_of(name) for name in grads[0].grads}
-    products = inner_products(grads, parts)
-    tasks = ["+".join(str(record.get("task")) for record in one.records) for one in grads]
+    own = list(meta_grads)
+    records = among.gathered([one.records for one in own])
+    parts = {name: layer_of(name) for name in among.like}
+    products = _products(own, parts, among)
+    tasks = ["+".join(str(record.get("task")) for record in of_one) for of_one in records]
     targets = {key: value.cpu().double() for key, value in state.items() if key != DRAWS}
     none = torch.zeros(products.shape[0], dtype=torch.float64)
 
     def target(i: int, j: int) -> Tensor:
         return targets.get(_pair(tasks[i], tasks[j]), none)
 
-    turned = turn(products, _orders(len(grads), state), target, decay=DECAY)
+    turned = turn(products, _orders(among.gradients, state), target, decay=DECAY)
     # In float32, which every device and file can hold.
     after = {_pair(tasks[i], tasks[j]): value.float() for (i, j), value in turned.targets.items()}
-    return _merged(grads, parts, turned.weights, products), {**_counted(state), **after}
+    grads = _merged(own, parts, turned.weights, among)
+    return MetaGrad(grads, _with_cosines(records, products.sum(0))), {**_counted(state), **after}
 
 
 def turn(
@@ -105,28 +111,47 @@ def layer_of(name: str) -> str:
     return numbered[1] if numbered else ".".join(name.split(".")[:2])
 
 
-def _merged(meta_grads: Sequence[MetaGrad], parts: dict[str, str], weights: Tensor, products: Tensor) -> MetaGrad:
+def _products(own: Sequence[MetaGrad], parts: dict[str, str], among: Among) -> Tensor:  # [K, n, n]
+    """Return `inner_products` of the gradients of all ranks: each rank finds the rows of its own gradients."""
+    if among.ranks.alone:
+        return inner_products(own, parts)
+    names = list(dict.fromkeys(parts.values()))
+    products = torch.zeros(len(names), among.gradients, among.gradients, dtype=torch.float64)
+
+    def meet(number: int, grads: Params) -> None:
+        for row, one in zip(among.ranks.share(among.gradients), own, strict=True):
+            for name, part in parts.items():
+                dot = one.grads[name].flatten() @ grads[name].flatten()
+                products[names.index(part), row, number] += dot.cpu().double()
+
+    among.each(own, meet)
+    among.ranks.sum_(products)
+    return products
+
+
+def _merged(own: Sequence[MetaGrad], parts: dict[str, str], weights: Tensor, among: Among) -> dict[str, Tensor]:
+    """Return the weighted sum of the gradients of all ranks."""
     shares = dict(zip(dict.fromkeys(parts.values()), weights.mean(0), strict=True))  # part -> [n]
-    grads = {
-        name: sum(
-            (float(share) * one.grads[name] for share, one in zip(shares[part], meta_grads, strict=True)), start=ZERO
-        )
-        for name, part in parts.items()
-    }
-    return MetaGrad(grads, _records(meta_grads, products.sum(0)))
+    numbers = among.ranks.share(among.gradients)
+    total, add_up = among.total()
+    for name, part in parts.items():
+        weighted = (float(shares[part][n]) * one.grads[name] for n, one in zip(numbers, own, strict=True))
+        total[name] = sum(weighted, start=ZERO) if among.ranks.alone else total[name].add_(sum(weighted, start=ZERO))
+    add_up()
+    return total
 
 
-def _records(grads: Sequence[MetaGrad], products: Tensor) -> tuple[Record, ...]:
+def _with_cosines(every: Sequence[Sequence[Record]], products: Tensor) -> tuple[Record, ...]:
     """Return the records, each with its gradient's mean cosine with the others and the share that it conflicts with."""
     lengths = products.diagonal().clamp(min=0).sqrt()
     cosines = products / (lengths[:, None] * lengths[None]).clamp(min=1e-300)
     records: list[Record] = []
-    for i, one in enumerate(grads):
+    for i, of_one in enumerate(every):
         others = torch.cat([cosines[i, :i], cosines[i, i + 1 :]])
         facts = (
             {"cosine": float(others.mean()), "conflicts": float((others < 0).double().mean())} if len(others) else {}
         )
-        records += [{**record, **facts} for record in one.records]
+        records += [{**record, **facts} for record in of_one]
     return tuple(records)
 
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -11,6 +11,7 @@ from metaglot.errors import MetaglotError
 from metaglot.families.language import perplexity, with_perplexity
 from metaglot.metric import ACCURACY, Measures, Metric
 from metaglot.seeds import fold
+from metaglot.training.ranks import ALONE, Ranks
 from metaglot.types import Algorithm, Learner, Params, Problem, Record, TaskDistribution
 
 VALIDATION_SEED = 20_000  # the same held-out episodes in every run, whatever its seed
@@ -38,31 +39,46 @@ class Goal:
 
 
 def validate(
-    algorithm: Algorithm, learner: Learner, meta: Params, distribution: TaskDistribution, *, episodes: int
+    algorithm: Algorithm,
+    learner: Learner,
+    meta: Params,
+    distribution: TaskDistribution,
+    *,
+    episodes: int,
+    ranks: Ranks = ALONE,
 ) -> dict[str, float]:
     """Return the mean of each query metric over the episodes and `ci95`, the half-width for the primary one.
 
     Each task counts the same; in language modelling an episode counts by the tokens judged in it.  Raises MetaglotError
-    where episodes have unlike primary metrics.
+    where episodes have unlike primary metrics.  Ranks take the episodes by stride, and all return the same numbers.
     """
+    own = [_judged(algorithm, learner, meta, distribution, n) for n in ranks.share(episodes)]
+    judged_episodes = ranks.in_order(own, episodes)
     primary: Metric | None = None
-    rows: list[dict[str, float]] = []
-    weights: list[int] = []
-    for n in range(episodes):
-        episode = distribution(VALIDATION_SEED, n, {}).to(learner.device)
-        problem = Problem(learner, episode.objective, episode.task)
-        fast = algorithm.adapt(problem, meta, episode.support, seed=fold(VALIDATION_SEED, "adapt", n))
-        with torch.no_grad():
-            logits = problem.logits({**meta, **fast.params}, episode.query)
-        primary = _same(primary, episode.objective.measures[0])
-        rows.append(dict(episode.objective.metrics(logits, episode.query)))
-        weights.append(episode.objective.judged(episode.query) if problem.over_vocabulary else 1)
+    for _, _, metric in judged_episodes:
+        primary = _same(primary, Metric.from_json(metric))
+    rows = [row for row, _, _ in judged_episodes]
+    weights = [weight for _, weight, _ in judged_episodes]
     judged = weights if any(weights) else None
     means = with_perplexity({name: fmean((f[name] for f in rows), judged) for name in rows[0]})
     if primary is not None and len(rows) > 1:
         scores = [f[primary.name] for f in rows]
         means["ci95"] = 1.96 * stdev(scores) / math.sqrt(len(scores))
     return means
+
+
+def _judged(
+    algorithm: Algorithm, learner: Learner, meta: Params, distribution: TaskDistribution, n: int
+) -> tuple[dict[str, float], int, dict[str, Any]]:
+    """Return the metrics of an episode, its weight, and the primary metric."""
+    episode = distribution(VALIDATION_SEED, n, {}).to(learner.device)
+    problem = Problem(learner, episode.objective, episode.task)
+    fast = algorithm.adapt(problem, meta, episode.support, seed=fold(VALIDATION_SEED, "adapt", n))
+    with torch.no_grad():
+        logits = problem.logits({**meta, **fast.params}, episode.query)
+    row = {name: float(value) for name, value in episode.objective.metrics(logits, episode.query).items()}
+    weight = episode.objective.judged(episode.query) if problem.over_vocabulary else 1
+    return row, weight, episode.objective.measures[0].to_json()
 
 
 def _same(before: Metric | None, now: Metric) -> Metric:
@@ -89,21 +105,27 @@ class HeldOutText(TaskDistribution, Protocol):
         ...
 
 
-def held_out_text(learner: Learner, meta: Params, text: HeldOutText) -> dict[str, float]:
+def held_out_text(learner: Learner, meta: Params, text: HeldOutText, *, ranks: Ranks = ALONE) -> dict[str, float]:
     """Return `text_loss` (nats a judged token) and `perplexity` of the plain objective on text kept aside.
 
-    Of an objective without a perplexity: its metrics, the loss as `text_loss`, means by what is judged.
+    Of an objective without a perplexity: its metrics, the loss as `text_loss`, means by what is judged.  Ranks take
+    the batches by stride, and all return the same numbers.
     """
     totals: dict[str, float] = {}
     judged = 0
-    for n in range(text.count):
-        episode = text(VALIDATION_SEED, n, {}).to(learner.device)
-        problem = Problem(learner, episode.objective, episode.task)
-        with torch.no_grad():
-            metrics = problem.objective.metrics(problem.logits(meta, episode.query), episode.query)
-        weight = problem.objective.judged(episode.query)
+    own = [_batch_of_text(learner, meta, text, n) for n in ranks.share(text.count)]
+    for metrics, weight in ranks.in_order(own, text.count):
         totals = {name: totals.get(name, 0.0) + weight * value for name, value in metrics.items()}
         judged += weight
     means = {name: total / max(judged, 1) for name, total in totals.items()}
     loss = means.pop("loss")
     return {"text_loss": loss, **({"perplexity": perplexity(loss)} if "perplexity" in means else means)}
+
+
+def _batch_of_text(learner: Learner, meta: Params, text: HeldOutText, n: int) -> tuple[dict[str, float], int]:
+    """Return the metrics of a batch of text and how much is judged in it."""
+    episode = text(VALIDATION_SEED, n, {}).to(learner.device)
+    problem = Problem(learner, episode.objective, episode.task)
+    with torch.no_grad():
+        metrics = problem.objective.metrics(problem.logits(meta, episode.query), episode.query)
+    return {name: float(value) for name, value in metrics.items()}, problem.objective.judged(episode.query)
