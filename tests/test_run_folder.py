@@ -9,6 +9,7 @@ import torch
 
 from metaglot.assembly import write_run_files
 from metaglot.config import dump_recipe, parse_recipe
+from metaglot.data.checked import sealed
 from metaglot.errors import MetaglotError
 
 ONE, TWO = (dump_recipe(parse_recipe({"data": {"train": ["x"]}, "seed": seed})) for seed in (1, 2))
@@ -43,7 +44,7 @@ def test_other_data(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(MetaglotError, match="data differ from those that the run began with"):
         write_run_files(tmp_path, ONE, DESCRIPTION)
-    assert json.loads((tmp_path / "model.json").read_text()) == other
+    assert json.loads((tmp_path / "model.json").read_text()) == sealed(other)
 
 
 def test_a_torn_model_json_is_written_anew(tmp_path):
@@ -51,7 +52,7 @@ def test_a_torn_model_json_is_written_anew(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "model.json").write_text('{"form')
     write_run_files(tmp_path, ONE, DESCRIPTION)
-    assert json.loads((tmp_path / "model.json").read_text()) == DESCRIPTION
+    assert json.loads((tmp_path / "model.json").read_text()) == sealed(DESCRIPTION)
 
 
 def test_two_that_begin_at_once_do_not_disturb_each_other(tmp_path):

@@ -37,7 +37,13 @@ def fewer_labels(folder):
 def edit(folder, change):
     plain = json.loads((folder / "adapted.json").read_text("utf-8"))
     change(plain)
+    plain.pop("seal", None)
     (folder / "adapted.json").write_text(json.dumps(plain), "utf-8")
+
+
+def forget(plain):
+    """Leave out the hash of the weights, as in files of earlier versions: what is checked beside it is tested."""
+    del plain["weights_sha256"]
 
 
 DAMAGE = {
@@ -64,6 +70,7 @@ DAMAGE = {
 def test_a_damaged_folder(model, sentences, tmp_path, kind):
     folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out", keep_examples=True)
     Adapted.load(folder, encoder=model.encoder)
+    edit(folder, forget)
     DAMAGE[kind](folder)
     with pytest.raises(MetaglotError, match=r"out[^ ]*: damaged .*adapt again|examples\.jsonl, line 1: damaged"):
         Adapted.load(folder, encoder=model.encoder)
@@ -94,6 +101,26 @@ def test_a_tensor_that_is_missing_is_named(model, tmp_path):
     spans = [[(0, 3, "PER")], [(0, 2, "PER")]]
     folder = model.adapt(["Ann left", "Bo left"], spans, effort="instant").save(tmp_path / "out")
     assert Adapted.load(folder, encoder=model.encoder).labels == ("PER",)
+    edit(folder, forget)
     without_ways(folder)
     with pytest.raises(MetaglotError, match=r"out: damaged .*weights.safetensors has no head\.ways.*adapt again"):
         Adapted.load(folder, encoder=model.encoder)
+
+
+@pytest.mark.parametrize("name", ["adapted.json", "weights.safetensors", "examples.jsonl"])
+def test_any_changed_byte_is_found(model, sentences, tmp_path, name):
+    """Within a value that is as good as the one before, too: a count, a digit of a rate, a weight, a letter."""
+    folder = model.adapt(*sentences(2), effort="instant").save(tmp_path / "out", keep_examples=True)
+    content = (folder / name).read_bytes()
+    places = range(0, len(content), max(1, len(content) // 25))
+    for place in places:
+        byte = content[place : place + 1]
+        other = b"7" if byte.isdigit() and byte != b"7" else bytes([byte[0] ^ 1])
+        if byte.isspace():  # which JSON may have or not
+            continue
+        (folder / name).write_bytes(content[:place] + other + content[place + 1 :])
+        with pytest.raises(MetaglotError, match="out"):
+            Adapted.load(folder, encoder=model.encoder)
+    (folder / name).write_bytes(content)
+    Adapted.load(folder, encoder=model.encoder)
+    assert len(places) >= 25

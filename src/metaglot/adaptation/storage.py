@@ -24,10 +24,13 @@ from metaglot.adaptation.kept import check_kept, read_examples, to_keep, write_e
 from metaglot.adaptation.load import load_encoder, writer_of
 from metaglot.adaptation.pair_features import width_apart
 from metaglot.adaptation.stored import FORMAT, StoredAdaptation, read_adaptation, scale_of
+from metaglot.data.checked import sealed
 from metaglot.data.examples import Examples
+from metaglot.data.flushing import flush, flush_all
 from metaglot.data.folders import ADAPTED, check_adapted, check_target, is_dir
 from metaglot.data.labels import KINDS
 from metaglot.data.locks import writing
+from metaglot.data.manifest import sha256_of
 from metaglot.data.modes import usual_mode
 from metaglot.data.naming import name_in_record, name_record
 from metaglot.data.replacing import replace_folder
@@ -41,6 +44,7 @@ from metaglot.models.heads import head_size
 from metaglot.types import HeadSpec
 
 UNITS = {"features": "known.features", "targets": "known.numbers", "is_class_name": "known.spoken"}  # in the file
+WEIGHTS = "weights.safetensors"
 OWNER = "known.owner"  # of units, where a text has many
 KNOWN = frozenset((*UNITS.values(), OWNER))
 DAMAGE = (OSError, SafetensorError, ValueError, LookupError)
@@ -77,7 +81,9 @@ def _put(fit: Fit, folder: Path, *, keep_examples: bool) -> None:
     try:
         part.mkdir(parents=True)
         _write(fit, part, keep_examples=keep_examples)
+        flush_all(part)
         replace_folder(part, folder)
+        flush(folder.parent)
     except (OSError, SafetensorError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise MetaglotError(f"{folder}: cannot be written: {reason}; what was there before is untouched") from error
@@ -161,7 +167,9 @@ def _read(folder: Path, *, whole: bool) -> _Saved:
     except MetaglotError as error:
         raise MetaglotError(f"{folder / ADAPTED}: family: {error}") from error
     try:
-        weights = _weights(folder / "weights.safetensors", whole=whole)
+        if stated.weights_sha256 and sha256_of(folder / WEIGHTS) != stated.weights_sha256:
+            raise ValueError(f"{WEIGHTS} is not what was written with the adaptation: its SHA-256 does not fit")
+        weights = _weights(folder / WEIGHTS, whole=whole)
         if missing := sorted(set(stated.tensors).difference(weights, () if whole else KNOWN)):
             raise ValueError(f"weights.safetensors has no {', '.join(missing)}")
         if len({KINDS[type(label)] for label in labels}) > 1 or len(set(labels)) < len(labels):
@@ -201,7 +209,7 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
     if fit.units is not None:
         weights |= {name: getattr(fit.units, part).cpu().contiguous() for part, name in UNITS.items()}
         weights |= {OWNER: fit.units.owner.cpu().contiguous()} if fit.family.tokens is not None else {}
-    with usual_mode(part / "weights.safetensors") as file:
+    with usual_mode(part / WEIGHTS) as file:
         save_file(weights, file)
     plain = {
         "format": FORMAT,
@@ -221,10 +229,11 @@ def _write(fit: Fit, part: Path, *, keep_examples: bool) -> None:
         **name_record("model_source", _source(fit.encoder), part),
         "model_sha256": fit.encoder.fingerprint(),
         "tensors": sorted(weights),
+        "weights_sha256": sha256_of(part / WEIGHTS),
         "provenance": dict(fit.provenance),
         "examples_sha256": fit.examples.sha256() if keep_examples else "",
     }
-    (part / ADAPTED).write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (part / ADAPTED).write_text(json.dumps(sealed(plain), indent=1, ensure_ascii=False) + "\n", "utf-8")
     (part / "README.md").write_text(model_card(fit), "utf-8")
     if keep_examples:
         write_examples(fit.family, fit.examples, part)

@@ -158,6 +158,7 @@ class StoredAdaptation(Written):
     model_sha256: str
     examples_sha256: str | None = None
     tensors: list[str] = Field(default=[])  # the names that weights.safetensors has; absent in earlier versions
+    weights_sha256: str = ""  # of weights.safetensors; absent in earlier versions
     provenance: Provenance
 
     def as_schema(self) -> Schema:

@@ -9,6 +9,7 @@ from typing import Any
 
 from metaglot.config import dump_recipe, load_recipe
 from metaglot.data.cache import atomic_folder, write_whole
+from metaglot.data.checked import sealed
 from metaglot.data.naming import name_record
 from metaglot.data.runfile import description_in
 from metaglot.errors import MetaglotError
@@ -44,7 +45,7 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any],
     environment = {"metaglot": __version__, "python": platform.python_version(), "machine": platform.machine()}
     environment |= _versions()
     for name, text in (
-        ("model.json", json.dumps(description, indent=1, ensure_ascii=False) + "\n"),
+        ("model.json", json.dumps(sealed(description), indent=1, ensure_ascii=False) + "\n"),
         ("environment.json", json.dumps(environment, indent=1) + "\n"),
         ("config.yaml", recipe_text),
     ):

@@ -1,8 +1,10 @@
 """Values that came from a file, checked against a pydantic model: errors name the file and the field."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -11,6 +13,7 @@ from metaglot.data.yamltext import shown
 from metaglot.errors import MetaglotError
 
 SHOWN = 3  # faults in a message
+SEAL = "seal"  # the name of the digest of all other names and values; files of earlier versions have none
 
 
 class Stored(BaseModel):
@@ -27,13 +30,23 @@ def read_stored(file: Path, model: type[StoredT], way_out: str) -> StoredT:
 
     Raises MetaglotError that names the file, the field, what was expected and what came, and ends with `way_out`.
     """
-    return parse_stored(read_raw(file), model, str(file), way_out)
+    raw = read_raw(file)
+    value = parse_stored(raw, model, str(file), way_out)
+    _check_seal(json.loads(raw.decode("utf-8")), file, way_out)
+    return value
 
 
 def read_plain(file: Path, model: type[StoredT], way_out: str) -> tuple[StoredT, dict[str, Any]]:
     """Return what `read_stored` does, and the names and values as they stand in the file."""
     raw = read_raw(file)
-    return parse_stored(raw, model, str(file), way_out), json.loads(raw.decode("utf-8"))
+    value, plain = parse_stored(raw, model, str(file), way_out), json.loads(raw.decode("utf-8"))
+    _check_seal(plain, file, way_out)
+    return value, plain
+
+
+def sealed(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return names and values with a seal, by which a change of any of them is noticed when they are read."""
+    return {**plain, SEAL: _seal_of(plain)}
 
 
 def parse_stored(raw: bytes, model: type[StoredT], where: str, way_out: str) -> StoredT:
@@ -42,6 +55,20 @@ def parse_stored(raw: bytes, model: type[StoredT], where: str, way_out: str) -> 
         return model.model_validate_json(raw)
     except FAULTS as error:
         raise MetaglotError(f"{where}: damaged ({faults(error)}); {way_out}") from error
+
+
+def _seal_of(plain: Mapping[str, Any]) -> str:
+    text = json.dumps({name: value for name, value in plain.items() if name != SEAL}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_seal(plain: object, file: Path, way_out: str) -> None:
+    content = cast("dict[str, Any]", plain) if isinstance(plain, dict) else {}
+    if SEAL in content and content[SEAL] != _seal_of(content):
+        raise MetaglotError(
+            f"{file}: damaged (it is not what was written: its seal does not fit; if you changed it yourself, remove "
+            f'the line "{SEAL}"); {way_out}'
+        )
 
 
 def faults(error: Exception) -> str:

@@ -17,9 +17,10 @@ from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from metaglot.data.cache import atomic_file
-from metaglot.data.checked import Stored, read_stored
+from metaglot.data.cache import atomic_file, write_whole
+from metaglot.data.checked import Stored, read_stored, sealed
 from metaglot.data.folding import folded_rows
+from metaglot.data.manifest import sha256_of
 from metaglot.data.minhash import (
     FUNCTIONS,
     U64,
@@ -62,6 +63,7 @@ class _Plain(_Written):
 
     near: bool = True
     sets: list[_Set]
+    hashes_sha256: str = ""  # of the other file; absent in earlier versions
 
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -150,12 +152,12 @@ def whole_texts(seen: Seen) -> Seen:
 def write_seen(run: Path, seen: Seen) -> None:
     """Write `seen/` into a run directory, whole or not at all; what stood there is replaced."""
     folder = run / FOLDER
-    plain = {"format": FORMAT, "near": seen.near, "sets": [one._asdict() for one in seen.sets]}
+    plain: dict[str, Any] = {"format": FORMAT, "near": seen.near, "sets": [one._asdict() for one in seen.sets]}
     (folder / SETS).unlink(missing_ok=True)
     with atomic_file(folder / HASHES) as part, usual_mode(part):
         save_file(_arrays(seen.marks) if seen.near else {"exact": seen.marks.exact}, part)
-    with atomic_file(folder / SETS) as part:
-        part.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    plain["hashes_sha256"] = sha256_of(folder / HASHES)
+    write_whole(folder / SETS, json.dumps(sealed(plain), indent=1, ensure_ascii=False) + "\n")
 
 
 def read_seen(run: str | Path) -> Seen | None:
@@ -173,6 +175,8 @@ def read_seen(run: str | Path) -> Seen | None:
     plain = read_stored(folder / SETS, _Plain, WAY_OUT)
     sets = tuple(SeenSet(one.name, one.texts, tuple(one.labels)) for one in plain.sets)
     try:
+        if plain.hashes_sha256 and sha256_of(folder / HASHES) != plain.hashes_sha256:
+            raise ValueError(f"{HASHES} is not what was written with {SETS}: its SHA-256 does not fit")
         arrays = load_file(folder / HASHES)
         _check_arrays(arrays, sum(one.texts for one in sets), near=plain.near)
     except (OSError, ValueError, SafetensorError) as error:

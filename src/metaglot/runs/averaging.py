@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from metaglot.data.cache import atomic_folder
+from metaglot.data.checked import sealed
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
 from metaglot.data.manifest import write_manifest
@@ -75,7 +76,7 @@ def _mean_into(target: Path, members: Sequence[Member], max_length: int | None, 
             save_file(weights, file)
         write_manifest(file.parent)
         described = _described(members, max_length) | name_record("base", first.run.base, target)
-        (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        (part / RUN).write_text(json.dumps(sealed(described), indent=1, ensure_ascii=False) + "\n", "utf-8")
         marks = [one.seen for one in members if one.seen]
         if len(marks) == len(members):  # else not all that they saw is known
             write_seen(part, merged(marks))

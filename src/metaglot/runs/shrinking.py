@@ -7,6 +7,7 @@ from typing import NamedTuple
 from safetensors.torch import save_file
 
 from metaglot.data.cache import atomic_folder
+from metaglot.data.checked import sealed
 from metaglot.data.folders import RUN, Run, new_folder, run_at
 from metaglot.data.locks import writing
 from metaglot.data.manifest import write_manifest
@@ -66,7 +67,7 @@ def _shrunk_into(target: Path, name: str, source: Path, run: Run, megabytes: flo
         with usual_mode(weights):
             save_file(small.tensors, weights)
         write_manifest(weights.parent)
-        (part / RUN).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        (part / RUN).write_text(json.dumps(sealed(described), indent=1, ensure_ascii=False) + "\n", "utf-8")
         if seen := read_seen(source):
             write_seen(part, whole_texts(seen))
         size = weights.stat().st_size

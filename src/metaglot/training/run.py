@@ -147,7 +147,7 @@ class Metrics:
     def __init__(self, path: Path, *, upto: int) -> None:
         self._path = path
         kept = [line for line in read_metrics(path) if upto > 0 and int(line.get("step", 0)) <= upto]
-        write_whole(path, "".join(json.dumps(line) + "\n" for line in kept))
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in kept), lasting=len(kept) > 0)
 
     def write(self, record: Mapping[str, float | int | str]) -> None:
         """Append a record."""
