@@ -23,8 +23,8 @@ import torch
 
 from benchmarks.running import write_table
 from benchmarks.writing.cells import Copies, Size, best_sentence, lead, of_nearest, place_of, rows_of
-from benchmarks.writing.domains import Domain, fields, services, split_fields, split_services
-from benchmarks.writing.learning import meta_trained, writer
+from benchmarks.writing.domains import Domain, Shape, fields, services, split_fields, split_services
+from benchmarks.writing.learning import Training, meta_trained, writer
 from benchmarks.writing.tables import append, pictures, read_rows, table_of
 from benchmarks.writing.unlike import domains as unlike_domains
 
@@ -35,18 +35,19 @@ class Table(NamedTuple):
     """What a table is made of."""
 
     title: str
-    runs: Mapping[str, int]  # outer steps of each algorithm
+    runs: Mapping[str, Training]  # of each algorithm
     size: Size
     copies: Mapping[str, Copies]
     metrics: Sequence[str]
     beside: tuple[str, int]  # the method that gains are over
     draws: int = 1
+    once: tuple[str, ...] = ()  # methods that are judged on the first draw alone, since they cost much
 
 
 TABLES = {
     "replies": Table(
         "Replies of a service never met, ten turns",
-        {"multitask": 12, "fomaml": 12, "metanet": 12},
+        dict.fromkeys(("multitask", "fomaml", "metanet"), Training(12)),
         Size(queries=16, written=8, most=24, written_after=()),
         {"nearest": of_nearest},
         ("loss",),
@@ -54,15 +55,17 @@ TABLES = {
     ),
     "summaries": Table(
         "Summaries of a field never met, ten abstracts",
-        {"multitask": 12, "fomaml": 12},
-        Size(queries=20, losses=8, written=20, most=32, meta_stops=(5, 20)),
+        dict.fromkeys(("multitask", "fomaml"), Training(64, Shape(4, 4))),
+        Size(queries=24, losses=8, written=24, most=40, stops=(20,), meta_stops=(5,)),
         {"lead sentence": lead, "best sentence": best_sentence},
         ("rouge1", "rouge2", "rougeL", "loss"),
         ("lora", 20),
+        draws=3,
+        once=("in context", "fomaml in context"),
     ),
     "unlike": Table(
         "Kinds and domains kept aside, ten examples",
-        {"multitask": 12, "fomaml": 12},
+        dict.fromkeys(("multitask", "fomaml"), Training(48, Shape(4, 4))),
         Size(queries=12, written=12, most=8, meta_stops=(5, 20), written_after=()),
         {"nearest": of_nearest},
         ("loss", "exact_match"),
@@ -86,14 +89,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--train", nargs="*", help="train these alone, if they are not there, and judge nothing")
     parser.add_argument("--domains", nargs="*", help="judge these alone; all that are kept aside by default")
+    parser.add_argument("--draws", nargs="*", type=int, help="judge these alone; all by default")
     parser.add_argument("--methods", nargs="*", help="judge these alone; all by default")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     made, plain = TABLES[options.table], writer()
     trained_on, kept = domains_of(options.table, plain.backbone.tokenizer)
     runs = {
-        name: meta_trained(plain, trained_on, name, steps, options.out / f"{options.table}-{name}.safetensors")
-        for name, steps in made.runs.items()
+        name: meta_trained(plain, trained_on, name, training, options.out / f"{options.table}-{name}.safetensors")
+        for name, training in made.runs.items()
         if options.train is None or name in options.train
     }
     if options.train is not None:
@@ -101,11 +105,12 @@ def main() -> None:
     file = options.out / f"rows-{options.table}.jsonl"
     starts = {**{name: {} for name in (*made.copies, *PLAIN)}, **runs, "fomaml in context": runs["fomaml"]}
     for draw, domain, name in product(range(made.draws), kept, starts):
-        done = {(row["domain"], row["draw"], row["method"]) for row in read_rows(file)}
-        wanted = domain.name in (options.domains or [domain.name]) and name in (options.methods or [name])
-        if wanted and (domain.name, draw, name) not in done:
-            place = place_of(domain, draw, made.size)
-            append(file, list(rows_of(plain, name, starts[name], place, made.copies.get(name))))
+        own = [row for row in read_rows(file) if (row["domain"], row["method"]) == (domain.name, name)]
+        asked = domain.name in (options.domains or [domain.name]) and name in (options.methods or [name])
+        wanted = asked and draw in (options.draws or [draw]) and not (draw and name in made.once)
+        if wanted and draw not in {row["draw"] for row in own}:
+            place, known = place_of(domain, draw, made.size), [row for row in own if row["draw"] == 0]
+            append(file, list(rows_of(plain, name, starts[name], place, made.copies.get(name), known)))
     rows = read_rows(file)
     write_table(options.out, table_of(rows, made.metrics, beside=made.beside))
     pictures(options.out, rows, made.metrics[:2], title=made.title, stem=options.table)

@@ -38,7 +38,7 @@ class Size(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A draw of a domain."""
+    """A draw of a domain; all its draws have the same queries."""
 
     domain: str
     draw: int
@@ -56,14 +56,22 @@ class Place(NamedTuple):
         """The queries that the loss is of."""
         return self.queries.at(range(min(self.size.losses, len(self.queries))))
 
-    def row(self, method: str, steps: int, **numbers: float) -> dict[str, Any]:
+    def row(self, method: str, steps: int, **numbers: Any) -> dict[str, Any]:
         """Return a row of the results."""
         return {"domain": self.domain, "draw": self.draw, "method": method, "steps": steps, **numbers}
 
-    def scores_of(self, encoder: Encoder, params: Params, *, shown: int = 0) -> Mapping[str, float]:
-        """Return how good the texts are that a model writes."""
-        texts = texts_for(encoder, params, self.few, self.support, shown=shown, most=self.size.most)
-        return scores(texts, self.few.targets)
+    def scores_of(self, encoder: Encoder, params: Params, *, shown: int = 0) -> Row:
+        """Return how good the texts are that a model writes; `shown` examples, the first, stand before all sources.
+
+        They are the same for all sources, so that they are read once.
+        """
+        support = self.support.at(range(shown)) if shown else self.support
+        return self.judged_texts(texts_for(encoder, params, self.few, support, shown=shown, most=self.size.most))
+
+    def judged_texts(self, texts: Sequence[str]) -> dict[str, Any]:
+        """Return scores of texts for the first queries, and the ROUGE-1 of each."""
+        each = [scores([one], [target])["rouge1"] for one, target in zip(texts, self.few.targets, strict=True)]
+        return {**scores(texts, self.few.targets), "each": each, "texts": list(texts)}
 
 
 def place_of(domain: Domain, draw: int, size: Size) -> Place:
@@ -72,14 +80,21 @@ def place_of(domain: Domain, draw: int, size: Size) -> Place:
     return Place(domain.name, draw, support, queries, size)
 
 
-def rows_of(plain: Encoder, name: str, meta: Params, place: Place, copied: Copies | None = None) -> Iterator[Row]:
+def rows_of(
+    plain: Encoder, name: str, meta: Params, place: Place, copied: Copies | None = None, known: Sequence[Row] = ()
+) -> Iterator[Row]:
     """Yield the rows of a method: texts that are copied, the plain model, or LoRA updates from where they start.
 
-    "… in context" has examples in the prompt, and takes no step.
+    "… in context" has examples in the prompt, and takes no step.  Rows of the first draw that no support set changes
+    stand for the other draws too.
     """
     encoder = with_meta(plain, meta)
+    same = [] if name.endswith("in context") else [{**row, "draw": place.draw} for row in known if not row["steps"]]
+    yield from same
+    if same and (copied is not None or name == "zero-shot"):
+        return
     if copied is not None:
-        yield place.row(name, 0, **scores(copied(place.support, place.few), place.few.targets))
+        yield place.row(name, 0, **place.judged_texts(copied(place.support, place.few)))
     elif name == "zero-shot" or name.endswith("in context"):
         shown = 0 if name == "zero-shot" else SHOWN
         clock = Clock()
@@ -88,17 +103,17 @@ def rows_of(plain: Encoder, name: str, meta: Params, place: Place, copied: Copie
         written = place.scores_of(encoder, {}, shown=shown) if place.size.written_after else {}
         yield place.row(name, 0, loss=loss, cpu=seconds, **written)
     else:
-        yield from _moved(encoder, name, place)
+        yield from _moved(encoder, name, place, before=not same)
 
 
-def _moved(encoder: Encoder, name: str, place: Place) -> Iterator[Row]:
-    """Yield rows of one start: before any step and after each of the stops."""
+def _moved(encoder: Encoder, name: str, place: Place, *, before: bool) -> Iterator[Row]:
+    """Yield rows of one start: after each of the stops and, with `before`, before any step."""
     clock, size = Clock(), place.size
     one_pass = name.startswith("metanet")
     stops = size.stops if name == "lora" else size.meta_stops
     after = {1: in_one_pass(encoder, place.support)} if one_pass else after_steps(encoder, place.support, stops, 0)
     spent = clock.seconds()
-    found: dict[int, Params] = after if name == "lora" else {0: {}, **after}
+    found: dict[int, Params] = after if name == "lora" or not before else {0: {}, **after}
     for steps, params in found.items():
         numbers = {"loss": loss_on(encoder, params, place.judged), "cpu": spent * steps / max(after)}
         writes = bool(size.written_after) and (one_pass or steps in size.written_after)

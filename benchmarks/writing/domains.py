@@ -29,7 +29,7 @@ from metaglot.types import Episode, Record, Snapshot, TaskInfo
 FAMILY = GenerationFamily()
 KEPT_SERVICES = ("Banks_1", "Calendar_1", "Movies_1", "Movies_2", "Movies_3", "RideSharing_1", "RideSharing_2")
 FIELDS, TOPICS = 12, 50  # clusters of abstracts, and numbers that the words of each become
-DIALOGUE, ABSTRACT, SHORT = 48, 112, 48  # tokens of a source
+DIALOGUE, ABSTRACT, SHORT = 48, 144, 48  # tokens of a source
 
 
 class Domain(NamedTuple):
@@ -92,13 +92,20 @@ def info_of(domain: Domain) -> TaskInfo:
 
 
 def drawn(domain: Domain, shots: int, queries: int, draw: int) -> tuple[Examples[str], Examples[str]]:
-    """Return support and queries of one draw; no source is in both."""
-    order = generator(fold(0, domain.name, draw), "draw").permutation(len(domain.sources))
+    """Return support and queries of one draw; no source is in both, and all draws have the queries of the first."""
+    order = _shuffled(domain, list(range(len(domain.sources))), 0)
+    judged, others = order[shots : shots + queries], order[:shots] + order[shots + queries :]
+    support = order if draw == 0 else _shuffled(domain, others, draw)
+    return examples_at(domain, support[:shots]), examples_at(domain, judged)
+
+
+def _shuffled(domain: Domain, rows: Sequence[int], draw: int) -> list[int]:
+    """Return rows in an order of their own for each draw; of those with one source, the first."""
+    order = generator(fold(0, domain.name, draw), "draw").permutation(len(rows))
     unlike: dict[str, int] = {}
     for i in order:
-        unlike.setdefault(domain.sources[int(i)], int(i))
-    chosen = list(unlike.values())
-    return examples_at(domain, chosen[:shots]), examples_at(domain, chosen[shots : shots + queries])
+        unlike.setdefault(domain.sources[rows[int(i)]], rows[int(i)])
+    return list(unlike.values())
 
 
 def examples_at(domain: Domain, rows: Sequence[int]) -> Examples[str]:

@@ -1,7 +1,7 @@
 """LoRA updates on a decoder: where they begin is meta-trained, and what ten examples make of it.
 
     multitask   the gradient of the loss on all examples of an episode (`Joint` over LoRA)
-    fomaml      that of the query loss after two of Adam's steps on the support set, a half of it each
+    fomaml      that of the query loss after Adam's steps on the support set, four examples each
     metanet     that of the query loss after one pass of a meta-network over the support gradient (`metanet-n`)
 
 All have the same episodes, and as many outer steps.  The decoder itself stays as it is.
@@ -12,13 +12,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmarks.models import load
-from benchmarks.writing.domains import FAMILY, Domain, WrittenTasks
+from benchmarks.writing.domains import FAMILY, HALVES, Domain, Shape, WrittenTasks
 from metaglot.adaptation.continuing import Request, written
 from metaglot.adaptation.encoder import Encoder
 from metaglot.adaptation.writing import form_of, rows_to_learn, shown_examples
@@ -31,6 +32,8 @@ from metaglot.families.text_scores import scored_texts
 from metaglot.families.write_tools import source_texts
 from metaglot.inner import Adam, first_order
 from metaglot.models import Lora, Zeros
+from metaglot.training.checkpoint import latest, save
+from metaglot.training.checkpoint import load as load_state
 from metaglot.training.loop import Optimisation, train
 from metaglot.training.state import initial_state
 from metaglot.types import Batch, Params
@@ -38,7 +41,7 @@ from metaglot.types import Batch, Params
 UPPER = ("*layers.1[5-9].*[qv]_proj*", "*layers.2?.*[qv]_proj*")  # queries and values of the upper half of 30 layers
 SCOPE = Lora(8, UPPER)
 LR, BATCH = 1e-3, 4  # of an adaptation: Adam's rate, and examples a step
-INNER = 2  # steps of an episode, of BATCH examples each: all of its support set once
+EVERY = 15  # outer steps after which the state is saved
 SHOWN = 4  # examples in a prompt
 
 
@@ -59,31 +62,47 @@ def steps_of(steps: int, *, lr: float = LR) -> GradientBased:
     return GradientBased(SCOPE, Zeros(), Adam(lr=lr), steps, first_order, dropout=False, batch_size=BATCH)
 
 
-def algorithm_called(name: str) -> GradientBased | Joint:
-    """Return an algorithm of the table."""
+def algorithm_called(name: str, inner: int) -> GradientBased | Joint:
+    """Return an algorithm of the table, with so many steps in an episode."""
     return {
-        "multitask": Joint(dropout=False, fine_tune=steps_of(INNER)),
-        "fomaml": steps_of(INNER),
+        "multitask": Joint(dropout=False, fine_tune=steps_of(inner)),
+        "fomaml": steps_of(inner),
         "metanet": metanet_n(scope=SCOPE, lr=1.0, dropout=False, estimator="first-order"),
     }[name]
 
 
-def meta_trained(
-    encoder: Encoder, domains: Sequence[Domain], name: str, steps: int, file: Path, *, lr: float = 2e-3
-) -> Params:
-    """Return what an algorithm learns from the domains, from the file if it is there."""
+class Training(NamedTuple):
+    """How LoRA updates are meta-trained."""
+
+    steps: int  # outer ones
+    shape: Shape = HALVES
+    lr: float = 2e-3
+
+    @property
+    def inner(self) -> int:
+        """Steps of an episode, of BATCH examples each: all of its support set once."""
+        return self.shape.support // BATCH
+
+
+def meta_trained(encoder: Encoder, domains: Sequence[Domain], name: str, training: Training, file: Path) -> Params:
+    """Return what an algorithm learns from the domains, from the file if it is there; it goes on from a checkpoint."""
     if file.exists():
         return load_file(file)
-    learner, algorithm = encoder.backbone.learner, algorithm_called(name)
-    tasks = WrittenTasks(tuple(domains), encoder)
-    state = initial_state(algorithm, learner, tasks.tasks, seed=0, freeze=["*body.*"])
-    state = replace(state, params=in_fp32(state.params))
-    outer = Optimisation(steps=steps, meta_batch=1, lr=lr, algorithm_lr=1e-2, warmup=3)
+    learner, algorithm = encoder.backbone.learner, algorithm_called(name, training.inner)
+    tasks, run = WrittenTasks(tuple(domains), encoder, training.shape), file.with_suffix("")
+    if (found := latest(run)) is not None:
+        state = load_state(found, device=learner.device)
+    else:
+        state = initial_state(algorithm, learner, tasks.tasks, seed=0, freeze=["*body.*"])
+        state = replace(state, params=in_fp32(state.params))
+    outer = Optimisation(steps=training.steps, meta_batch=1, lr=training.lr, algorithm_lr=1e-2, warmup=3)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.with_suffix(".jsonl").open("w", encoding="utf-8") as log:
+    with file.with_suffix(".jsonl").open("a", encoding="utf-8") as log:
         for after, record in train(state, tasks, algorithm, learner, outer):
             state = after
             print(json.dumps({"run": file.stem, **record}), file=log, flush=True)
+            if state.step % EVERY == 0:
+                save(state, run)
     params = {key: value.detach().contiguous() for key, value in state.params.items()}
     save_file(params, file)
     return params
@@ -111,7 +130,7 @@ def in_one_pass(encoder: Encoder, support: Examples[str]) -> Params:
     schema = FAMILY.schema(support.targets)
     problem = encoder.problem(FAMILY, schema)
     batch = rows_to_learn(encoder, FAMILY, FAMILY.writes, schema, support)
-    return algorithm_called("metanet").adapt(problem, encoder.meta, batch, seed=0).params
+    return algorithm_called("metanet", 1).adapt(problem, encoder.meta, batch, seed=0).params
 
 
 def loss_on(

@@ -12,6 +12,7 @@ from metaglot.report.drawing import Series, line_chart
 Row = Mapping[str, Any]
 Cell = tuple[str, int]  # method and steps
 LOWER = ("loss",)
+EACH = "rouge1"  # the metric that rows may have for each text, as `each`
 
 
 def read_rows(file: Path) -> list[dict[str, Any]]:
@@ -26,7 +27,7 @@ def append(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     text = "".join(json.dumps(row) + "\n" for row in rows)
     with file.open("a", encoding="utf-8") as out:
         out.write(text)
-    print(text, end="", flush=True)
+    print(f"{len(rows)} rows more in {file}", flush=True)
 
 
 def by_place(rows: Sequence[Row], cell: Cell, metric: str) -> dict[tuple[str, int], float]:
@@ -40,13 +41,28 @@ def cells_of(rows: Sequence[Row]) -> list[Cell]:
     return list(dict.fromkeys((row["method"], row["steps"]) for row in rows))
 
 
+def by_text(rows: Sequence[Row], cell: Cell, metric: str) -> dict[tuple[str, int, int], float]:
+    """Return the metric by domain, draw and number of the text, or of all texts where rows have none of each."""
+    own = [row for row in rows if (row["method"], row["steps"]) == cell and metric in row]
+    found: dict[tuple[str, int, int], float] = {}
+    for row in own:
+        each = row["each"] if metric == EACH and "each" in row else [row[metric]]
+        found |= {(row["domain"], row["draw"], n): float(value) for n, value in enumerate(each)}
+    return found
+
+
 def gain(rows: Sequence[Row], cell: Cell, other: Cell, metric: str) -> tuple[float, float] | None:
-    """Return the mean gain over another cell in the same places and half of its 95 % interval; None without both."""
-    own, its = by_place(rows, cell, metric), by_place(rows, other, metric)
-    both = [own[place] - its[place] for place in own if place in its]
-    if len(both) < 2:
+    """Return the mean gain over another cell in the same places and half of its 95 % interval; None without both.
+
+    Draws are averaged; the interval is over texts where rows have the metric of each, and else over domains.
+    """
+    own, its = by_text(rows, cell, metric), by_text(rows, other, metric)
+    differences: dict[tuple[str, int], list[float]] = {}
+    for place in own.keys() & its.keys():
+        differences.setdefault((place[0], place[2]), []).append(own[place] - its[place])
+    if len(differences) < 2:
         return None
-    found = t_interval(both)
+    found = t_interval([fmean(one) for one in differences.values()])
     return found.mean, (found.high - found.low) / 2
 
 
