@@ -179,6 +179,7 @@ SCOPES: Choices[Any] = Choices(
         "all-but": "metaglot.models.scopes:AllBut",
         "bias-norm": "metaglot.models.scopes:BiasNorm",
         "lora": "metaglot.models.scopes:Lora",
+        "prefix": "metaglot.models.scopes:Prefix",
         "context": "metaglot.models.scopes:Context",
         "warp": "metaglot.models.scopes:Warp",
     }
@@ -260,5 +261,5 @@ TRACKERS: Choices[Any] = Choices(
 )
 """Where the records of a training run can go beside its folder."""
 
-EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained", "words")
+EFFORTS = ("instant", "fast", "thorough", "auto", "as-trained", "words", "prefix")
 """How much work an adaptation may do."""

@@ -19,8 +19,8 @@ Batch = Mapping[str, Tensor]
 """Tensors of some examples: input_ids [B, T], attention_mask [B, T], labels [B], …"""
 
 Params = Mapping[str, Tensor]
-"""Parameters by name: `body.*`, `algorithm.*`, `heads.<data set>.*`, `shared.<kind>.*`; in an inner loop also `head.*`
-and `lora.*`."""
+"""Parameters by name: `body.*`, `algorithm.*`, `heads.<data set>.*`, `shared.<kind>.*`; in an inner loop also `head.*`,
+`lora.*` and `prefix.*`."""
 
 Row = Mapping[str, Any]
 """One tokenised example: input_ids (list of int), label (int), and what else its objective needs."""

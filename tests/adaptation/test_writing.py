@@ -13,6 +13,8 @@ from metaglot.adaptation.alike import nearest
 from metaglot.adaptation.continuing import chance_of, continued
 from metaglot.adaptation.crossval import joined
 from metaglot.adaptation.goal import fit_until
+from metaglot.adaptation.prefix_start import prefix_start
+from metaglot.adaptation.support import Support
 from metaglot.adaptation.writing import loss_of, shown_examples
 from metaglot.data.examples import Examples, Inputs
 from metaglot.decoding import Continuations
@@ -226,3 +228,26 @@ def test_all_examples_that_fit_stand_in_one_order_which_is_read_once(writer):
     few = writer.adapt(SOURCES[:3], TARGETS[:3], task=TASK, effort="instant").fit
     shown = shown_examples(Inputs(("old box", "red pen")), few.examples, 16)
     assert shown[0] == shown[1] == list(zip(SOURCES[2::-1], TARGETS[2::-1], strict=True))
+
+
+def test_a_prefix_of_every_text_begins_as_examples_and_is_learnt_saved_and_edited(writer, tmp_path):
+    few = mg.Effort(12, 1e-1, 1e-1, 12, prefix=6)
+    adapted = writer.adapt(SOURCES, TARGETS, task=TASK, effort=few)
+    assert {name.partition(".")[0] for name in adapted.fit.params} == {"prefix"}
+    assert {len(value) for value in adapted.fit.params.values()} == {6}
+    fit, tools = adapted.fit, adapted.fit.family.writes
+    args = (fit.family, tools, fit.schema, fit.examples, [[]] * 12)
+    assert loss_of(fit.encoder, fit.params, *args) < 0.97 * loss_of(fit.encoder, {}, *args)
+    still = writer.adapt(SOURCES, TARGETS, task=TASK, effort=mg.Effort(1, 0.0, 0.0, 12, prefix=6)).fit.params
+    begun = prefix_start(fit.encoder, Support(fit.family, fit.schema, fit.examples, []), 6, seed=0)
+    assert all(torch.equal(begun[f"algorithm.{name}"], value) for name, value in still.items())
+    back = mg.load(adapted.save(tmp_path / "out"))
+    assert back.effort == few
+    assert back.predict(SOURCES[:2]) == adapted.predict(SOURCES[:2])
+    assert back.without([0]).add_examples(["new saw"], ["SAW"]).fit.count == 12
+    named = writer.adapt(SOURCES[:2], TARGETS[:2], task=TASK, effort="prefix")
+    assert named.effort == mg.Effort(20, 1e-2, 1e-2, 8, prefix=32)
+    with pytest.raises(MetaglotError, match=r"effort\.lora and effort\.prefix are 2 answers"):
+        writer.adapt(SOURCES, TARGETS, task=TASK, effort=mg.Effort(2, lora=2, prefix=2))
+    with pytest.raises(MetaglotError, match="effort prefix is for texts that are written"):
+        writer.adapt(SOURCES[:8], ["a", "b"] * 4, effort="prefix")

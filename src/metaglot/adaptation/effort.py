@@ -9,13 +9,16 @@ from metaglot.data.arguments import check_all, check_choice, check_number, check
 from metaglot.errors import MetaglotError
 from metaglot.families.family import AnyFamily
 from metaglot.inner import Adam, first_order
-from metaglot.models import All, HeadOnly, Lora, Named, Prototypes, Scope
+from metaglot.models import All, HeadOnly, Lora, Named, Prefix, Prototypes, Scope
 from metaglot.types import Budget, Params
 
 HeadName = Literal["prototypes", "blend", "own", "words"]
 
 WORDS = "words"
 """Word by word, by a lexicon of the examples (`by_words.py`): the effort, and what writes in place of a head."""
+
+PREFIX = "prefix"
+"""Steps that move keys and values before those of every text (`models/prefix.py`), which begin as those of examples."""
 
 AUTO = "auto"
 """As far as the first steps tell, inside the support set, that it pays to adapt (`auto.py`)."""
@@ -51,6 +54,9 @@ class Effort:
         The rank of the LoRA updates that steps move in place of the parameters of the body; 0 moves these themselves.
     layers : tuple of str, default=()
         Shell patterns of the parameters that steps move, such as "*layers.29.*"; all where there is none.
+    prefix : int, default=0
+        How many keys and values before those of every text, in each attention, steps move in place of the body's
+        parameters; 0 moves these themselves.
     shown : int, default=0
         How many examples, those most like a source, stand before it while a text is written for it, at most.
 
@@ -74,6 +80,7 @@ class Effort:
     lora: int = 0
     layers: tuple[str, ...] = ()
     shown: int = 0
+    prefix: int = 0
 
     def budget(self) -> Budget:
         """Return the steps and batch size.
@@ -125,6 +132,8 @@ class Effort:
             return HeadOnly()
         if self.lora:
             return Lora(self.lora)
+        if self.prefix:
+            return Prefix(self.prefix)
         if self.layers:
             return Named(self.layers)
         moved = tuple(name for name in body if not any(part in name for part in self.freeze))
@@ -192,16 +201,26 @@ WRITING_EFFORTS: dict[str, Effort] = {
 BY_WORDS = Effort(0, head=WORDS)
 """The effort `words`."""
 
+BY_PREFIX = Effort(20, 1e-2, 1e-2, 8, prefix=32)
+"""The effort `prefix`."""
+
+WRITING_ONLY: Mapping[str, Effort] = {WORDS: BY_WORDS, PREFIX: BY_PREFIX}
+"""Those that no other kind of task has."""
+
 
 def efforts_of(family: AnyFamily) -> Mapping[str, Effort]:
     """Return the efforts of a kind of task, by name."""
     if family.writes is not None:
-        return {**WRITING_EFFORTS, WORDS: BY_WORDS}
+        return {**WRITING_EFFORTS, **WRITING_ONLY}
     rate = 1.0 if family.shared is None else family.shared.rate
     return {name: replace(one, lr=rate * one.lr, head_lr=rate * one.head_lr) for name, one in EFFORTS.items()}
 
 
-NO_WORDS = "the effort words writes texts word by word, and this task writes none; it is for --task generation"
+NO_TEXTS: Mapping[str, str] = {
+    WORDS: "the effort words writes texts word by word, and this task writes none; it is for --task generation",
+    PREFIX: "the effort prefix is for texts that are written (--task generation), and this task writes none",
+}
+"""Why an effort of that name is of no use to other kinds of tasks."""
 
 
 def usual_effort(family: AnyFamily) -> str:
@@ -228,16 +247,19 @@ def _with_checked_values(effort: Effort) -> Effort:
     if effort.head == WORDS and effort.steps:
         raise MetaglotError(f"effort.head words asks no model, so that {effort.steps} steps teach nothing; set steps=0")
     check_whole("effort.lora", effort.lora, least=0)
+    check_whole("effort.prefix", effort.prefix, least=0)
     check_whole("effort.shown", effort.shown, least=0)
     layers = check_all("effort.layers", effort.layers, str, "patterns of names of parameters")
-    if effort.lora and layers:
-        raise MetaglotError("effort.lora and effort.layers are two answers to what moves; give one of them")
+    moved = [name for name, asked in (("lora", effort.lora), ("prefix", effort.prefix), ("layers", layers)) if asked]
+    if len(moved) > 1:
+        both = " and ".join(f"effort.{name}" for name in moved)
+        raise MetaglotError(f"{both} are {len(moved)} answers to what moves; give one of them")
     return replace(effort, freeze=tuple(freeze), layers=tuple(layers))
 
 
 def effort_record(effort: Effort | AsTrained) -> dict[str, Any]:
     """Return the settings of an effort, without those of writing that say nothing, as JSON."""
-    whole, silent = asdict(effort), {"lora": 0, "layers": (), "shown": 0}
+    whole, silent = asdict(effort), {"lora": 0, "layers": (), "shown": 0, "prefix": 0}
     return {name: value for name, value in whole.items() if name not in silent or value != silent[name]}
 
 
@@ -245,8 +267,8 @@ def effort_called(name: str, efforts: Mapping[str, Effort] = EFFORTS) -> Effort:
     """Return the effort of that name; raise MetaglotError for another, and for one that is chosen or learnt."""
     if name in (AUTO, AS_TRAINED):
         raise MetaglotError(f"the effort {name} has no steps of its own; name one of {', '.join(EFFORTS)}")
-    if name == WORDS and name not in efforts:
-        raise MetaglotError(NO_WORDS)
+    if name in NO_TEXTS and name not in efforts:
+        raise MetaglotError(NO_TEXTS[name])
     if name not in efforts:
         raise MetaglotError(f"unknown effort {name!r}; choose from {', '.join((*efforts, AUTO, AS_TRAINED))}")
     return efforts[name]
@@ -255,7 +277,7 @@ def effort_called(name: str, efforts: Mapping[str, Effort] = EFFORTS) -> Effort:
 def check_suits(effort: "Effort | AsTrained", family: AnyFamily) -> None:
     """Raise MetaglotError for an effort that is of another kind of task."""
     if effort.head == WORDS and family.writes is None:
-        raise MetaglotError(NO_WORDS)
+        raise MetaglotError(NO_TEXTS[WORDS])
 
 
 def longer(effort: Effort, times: int) -> Effort:

@@ -8,6 +8,7 @@ from metaglot.adaptation.effort import WORDS, AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
 from metaglot.adaptation.fit import Fit, record_of
 from metaglot.adaptation.pair_choice import reader_of
+from metaglot.adaptation.prefix_start import prefix_start
 from metaglot.adaptation.shared_head import begun_from, solved_head
 from metaglot.adaptation.support import Names, Support, class_names_of, head_of, words_by_label
 from metaglot.adaptation.writing import form_of
@@ -19,6 +20,7 @@ from metaglot.families.write_tools import WriteTools
 from metaglot.models.averaging import averaged
 from metaglot.models.heads.memory import MEMORY
 from metaglot.models.lora import LEARNT
+from metaglot.models.prefix import LEARNT as PREFIX_LEARNT
 from metaglot.models.trainable import check_trains
 from metaglot.types import Params
 
@@ -112,6 +114,8 @@ def _moved(encoder: Encoder, support: Support, effort: Effort | AsTrained, seed:
     check_trains(encoder.backbone.learner, encoder.name, dropout=False)
     body = encoder.params
     strategy = effort.strategy(body, encoder.metric)
+    if effort.prefix and not any(name.startswith(PREFIX_LEARNT) for name in encoder.meta):
+        body = {**body, **prefix_start(encoder, support, effort.prefix, seed=seed)}
     if (effort.lora or effort.layers) and not any(name.startswith(LEARNT) for name in encoder.meta):
         body = {**body, **strategy.scope.init(body, seed=seed)}
     if effort.contrast:

@@ -22,7 +22,7 @@ GOAL_SECONDS = 120.0  # of CPU
 
 def ladder(efforts: Mapping[str, Effort]) -> tuple[Effort, ...]:
     """Return the efforts that are tried, one after the other: those that a model learns by, then longer ones."""
-    learning = [effort for effort in efforts.values() if effort.head != WORDS]
+    learning = [effort for effort in efforts.values() if effort.head != WORDS and not effort.prefix]
     return *learning, longer(efforts["thorough"], 3), longer(efforts["thorough"], 10)
 
 

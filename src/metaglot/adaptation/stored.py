@@ -37,9 +37,10 @@ class StoredEffort(Stored):
     names: bool
     kept: float = Field(default=0.0, ge=0, le=1)  # absent in earlier versions, as the next
     contrast: Rate = 0.0
-    lora: int = Field(default=0, ge=0, le=MOST)  # of writing, as the next two; absent where they say nothing
+    lora: int = Field(default=0, ge=0, le=MOST)  # of writing, as the next three; absent where they say nothing
     layers: list[str] = Field(default=[])
     shown: int = Field(default=0, ge=0, le=MOST)
+    prefix: int = Field(default=0, ge=0, le=MOST)
 
     def effort(self) -> Effort:
         """Return the effort."""
@@ -56,6 +57,7 @@ class StoredEffort(Stored):
             lora=self.lora,
             layers=tuple(self.layers),
             shown=self.shown,
+            prefix=self.prefix,
         )
 
 

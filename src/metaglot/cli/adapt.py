@@ -67,8 +67,9 @@ def adapt(
         str | None,
         typer.Option(
             help="instant (closed form), fast or thorough (gradient steps), auto (chosen by a trial), as-trained (with "
-            "the algorithm that trained the run), words (texts that are written, word by word).  By default fast, and "
-            "instant for numbers, answers, choices, and pairs that agree or do not.",
+            "the algorithm that trained the run); where texts are written also words (word by word) and prefix (steps "
+            "that move a prefix of every text).  By default fast, and instant for numbers, answers, choices, and pairs "
+            "that agree or do not.",
             show_default=False,
         ),
     ] = None,

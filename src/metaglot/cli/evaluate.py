@@ -64,8 +64,8 @@ def evaluate(
     efforts: Annotated[
         str | None,
         typer.Option(
-            help="Efforts of the model: instant, fast, thorough, auto, as-trained, words, with commas. By default as "
-            "`metaglot adapt`: fast, and instant for numbers, answers and choices.",
+            help="Efforts of the model: instant, fast, thorough, auto, as-trained, words, prefix, with commas. By "
+            "default as `metaglot adapt`: fast, and instant for numbers, answers and choices.",
             show_default=False,
         ),
     ] = None,

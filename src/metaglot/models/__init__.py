@@ -4,7 +4,7 @@ from metaglot.models.devices import Runtime
 from metaglot.models.heads import Generated, Head, Latent, Matching, Prototypes, Ridge, Svm, Zeros
 from metaglot.models.learner import HfLearner
 from metaglot.models.load import Backbone, load_backbone
-from metaglot.models.scopes import All, AllBut, BiasNorm, Context, HeadOnly, Lora, Named, Scope, Warp
+from metaglot.models.scopes import All, AllBut, BiasNorm, Context, HeadOnly, Lora, Named, Prefix, Scope, Warp
 
 __all__ = [
     "All",
@@ -20,6 +20,7 @@ __all__ = [
     "Lora",
     "Matching",
     "Named",
+    "Prefix",
     "Prototypes",
     "Ridge",
     "Runtime",

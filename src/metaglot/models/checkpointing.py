@@ -20,6 +20,7 @@ from torch.nn.utils.stateless import (
 from torch.utils.checkpoint import checkpoint
 
 from metaglot.models.mode import in_mode
+from metaglot.models.prefix import Held, held_in, holding
 from metaglot.models.turns import turn
 
 Forward = Callable[..., Any]
@@ -55,9 +56,10 @@ def layers_of(module: nn.Module) -> list[nn.Module]:
 def _recomputed(layer: nn.Module, forward: Forward, whole: nn.Module, *, training: bool) -> Forward:
     def run(*args: Any, **kwargs: Any) -> Any:
         held = dict(layer.named_parameters(remove_duplicate=False))  # what is substituted now
+        prefixes = held_in(layer)
 
         def again(*args: Any) -> Any:
-            with turn(whole), _as_it_was(layer, held, training=training):
+            with turn(whole), _as_it_was(layer, held, prefixes, training=training):
                 return forward(*args, **kwargs)
 
         return checkpoint(again, *args, use_reentrant=False)
@@ -66,6 +68,8 @@ def _recomputed(layer: nn.Module, forward: Forward, whole: nn.Module, *, trainin
 
 
 @contextmanager
-def _as_it_was(layer: nn.Module, held: Mapping[str, Tensor], *, training: bool) -> Generator[None]:
-    with in_mode(layer, training=training), _reparametrize_module(layer, dict(held)):
+def _as_it_was(
+    layer: nn.Module, held: Mapping[str, Tensor], prefixes: Mapping[nn.Module, Held], *, training: bool
+) -> Generator[None]:
+    with in_mode(layer, training=training), _reparametrize_module(layer, dict(held)), holding(prefixes):
         yield

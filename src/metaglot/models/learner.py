@@ -23,6 +23,7 @@ from metaglot.models.lora import apply_lora
 from metaglot.models.mode import in_mode
 from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
+from metaglot.models.prefix import begun, reading, with_prefix
 from metaglot.models.seq2seq import judged, logits_of
 from metaglot.models.several import of_several
 from metaglot.models.steady import pooled_steadily, steady_states
@@ -34,6 +35,7 @@ from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
 
 BODY = "body."
+TAKEN = ("input_ids", "attention_mask", "token_type_ids", "position_ids")  # of a batch, where it has them
 OUTPUT = LM + "weight"
 """The output embedding of a decoder where an inner loop moves it apart from the input embedding."""
 
@@ -128,7 +130,7 @@ class HfLearner:
             self._check_head()
         if batch["input_ids"].ndim == 3:
             return of_several(lambda texts: self.forward(params, texts, seed=seed), batch)
-        inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids") if name in batch}
+        inputs = {name: batch[name] for name in TAKEN if name in batch}
         ordered = logits and ORDER in batch  # tokens are predicted in an order of the batch
         steady = self.steady and seed is None and not (logits or torch.is_grad_enabled())
         packs = self.packs and not (ordered or steady) and self.device.type == "cpu"
@@ -201,6 +203,18 @@ class HfLearner:
                 self.module, batch, decoding, tokenizer, pads=self.pads, heard=heard, at_once=at_once, done=done
             )
 
+    def read(self, params: Params, batch: Batch) -> Params:
+        """Return the keys and values that each attention has of the first row, as `prefix.*`.
+
+        Where keys turn with their positions, the row is read as if it ended before the first token of a text.
+        """
+        ids = batch["input_ids"]
+        turns = any(name.endswith("rotary_emb") for name, _ in self.module.named_modules())
+        before = {"position_ids": (torch.arange(ids.shape[1], device=ids.device) - ids.shape[1])[None]} if turns else {}
+        with turn(self.module), torch.no_grad(), reading(self.module, self.body()) as held:
+            self.forward(params, {**batch, **before}, logits=True)
+        return begun(held)
+
     def _pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:  # [B, D]
         """Return the features of texts; layers on the pooled vector run in full precision, as they cost little."""
         tail = tail_of(self.module)
@@ -260,6 +274,7 @@ class HfLearner:
             in_mode(self.module, training=training),
             _reparametrize_module(self.module, given, tie_weights=True),
             in_context(self.module, params),
+            with_prefix(self.module, params),
             substituted(self.language, params, given, frozen, training=training)
             if logits and self.language is not None
             else nullcontext(),

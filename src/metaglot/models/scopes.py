@@ -12,6 +12,8 @@ from metaglot.errors import MetaglotError
 from metaglot.models.context import context_init, context_start
 from metaglot.models.language import LM
 from metaglot.models.lora import PREFIX, lora_init
+from metaglot.models.prefix import PREFIX as BEFORE
+from metaglot.models.prefix import prefix_init
 from metaglot.models.warp import PREFIX as WARP
 from metaglot.models.warp import bias_of, warp_init
 from metaglot.types import Params
@@ -143,6 +145,22 @@ class Lora:
         """Return `lora.*`."""
         prefix = OWN + PREFIX
         return {name.removeprefix(OWN): value for name, value in meta.items() if name.startswith(prefix)}
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """So many keys and values before those of a text, in each attention; where they start is meta-learnt."""
+
+    size: int = 32
+
+    def init(self, body: Params, *, seed: int) -> Params:
+        """Return `algorithm.prefix.*`."""
+        return {OWN + name: value for name, value in prefix_init(body, size=self.size, seed=seed).items()}
+
+    def start(self, meta: Params) -> Params:
+        """Return `prefix.*`."""
+        start = OWN + BEFORE
+        return {name.removeprefix(OWN): value for name, value in meta.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from torch.nn.functional import pad
 from transformers import AttentionInterface
 
 from metaglot.models.packing import NEVER, first_position, positions_in
+from metaglot.models.prefix import NAME as PREFIXED
 
 NAME = "metaglot_steady"
 STEP = 8  # tokens; widths are multiples of it
@@ -43,7 +44,8 @@ def steady_states(module: nn.Module, run: Run, inputs: Mapping[str, Tensor]) -> 
     mask = inputs["attention_mask"].bool()
     lengths = mask.sum(1)
     on_right = torch.equal(mask, torch.arange(mask.shape[1], device=mask.device) < lengths[:, None])
-    plain = config.model_type in PLAIN and not getattr(config, "is_decoder", False)
+    prefixed = config._attn_implementation == PREFIXED  # its attention has a way of its own
+    plain = config.model_type in PLAIN and not getattr(config, "is_decoder", False) and not prefixed
     if not (plain and on_right and bool(lengths.min() > 0)):
         return _padded(run, inputs, mask)
     row = _row(module, inputs, mask, lengths.cpu().numpy())

@@ -6,7 +6,7 @@ from typing import Any
 
 from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.choice import auto_settings
-from metaglot.adaptation.effort import AUTO, BY_WORDS, NO_WORDS, WORDS, AsTrained, check_effort, effort_record
+from metaglot.adaptation.effort import AUTO, NO_TEXTS, WRITING_ONLY, AsTrained, check_effort, effort_record
 from metaglot.data.arguments import check_all, check_is
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
@@ -62,8 +62,8 @@ class Ours:
         }
 
     def why_not(self, family: AnyFamily) -> str | None:
-        """Return the reason where words are to be written and no text is; else it learns every kind of task."""
-        return NO_WORDS if self.effort == WORDS and family.writes is None else None
+        """Return the reason where the effort is for texts that are written and none is; else it learns every task."""
+        return NO_TEXTS.get(str(self.effort)) if family.writes is None else None
 
     def fit(self, support: Examples[Any], family: AnyFamily, *, shot: int, seed: int) -> Fitted:
         """Return the adapted model; where all examples have the same number or labels, a constant."""
@@ -117,6 +117,6 @@ def settings_of(effort: str | Effort | AsTrained, model: Model) -> Mapping[str, 
     """Return the settings of an effort; raise MetaglotError for an unknown one."""
     if effort == AUTO:
         return auto_settings()
-    if effort == WORDS:
-        return effort_record(BY_WORDS)
+    if isinstance(effort, str) and effort in WRITING_ONLY:
+        return effort_record(WRITING_ONLY[effort])
     return effort_record(model.encoder.effort(effort) if isinstance(effort, str) else effort)
