@@ -246,7 +246,7 @@ def test_a_prefix_of_every_text_begins_as_examples_and_is_learnt_saved_and_edite
     assert back.predict(SOURCES[:2]) == adapted.predict(SOURCES[:2])
     assert back.without([0]).add_examples(["new saw"], ["SAW"]).fit.count == 12
     named = writer.adapt(SOURCES[:2], TARGETS[:2], task=TASK, effort="prefix")
-    assert named.effort == mg.Effort(20, 1e-2, 1e-2, 8, prefix=32)
+    assert named.effort == mg.Effort(20, 3e-3, 3e-3, 8, prefix=64)
     with pytest.raises(MetaglotError, match=r"effort\.lora and effort\.prefix are 2 answers"):
         writer.adapt(SOURCES, TARGETS, task=TASK, effort=mg.Effort(2, lora=2, prefix=2))
     with pytest.raises(MetaglotError, match="effort prefix is for texts that are written"):

@@ -6,11 +6,13 @@ import pytest
 from tests.writers import SOURCES, TARGETS, decoder_folder
 
 import metaglot as mg
+from metaglot.adaptation.effort import BY_PREFIX
 from metaglot.choices import BASELINES
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
 from metaglot.evaluation.baselines import FineTune, baselines
 from metaglot.evaluation.baselines.copy import Copy
+from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.baselines.prior import Prior
 from metaglot.evaluation.baselines.tfidf import Tfidf
 from metaglot.families.choose import family_called
@@ -85,3 +87,11 @@ def test_a_number_of_texts_that_is_wrong_is_an_error():
     found = Copy().fit(SUPPORT, FAMILY, shot=1, seed=0).predict(Inputs(("a",)))
     with pytest.raises(MetaglotError, match="must write one for each query"):
         FAMILY.score(found, ["a", "b"])
+
+
+def test_settings_say_what_an_effort_does_where_texts_are_written(folder):
+    fast, prefix = (one.settings for one in ours(mg.load(folder), ["fast", "prefix"]))
+    assert fast["effort_where_texts_are_written"]["lora"] == 8
+    assert fast["effort_where_texts_are_written"]["steps"] == 20
+    assert prefix["effort"]["prefix"] == BY_PREFIX.prefix
+    assert ours(mg.load(folder), ["prefix"])[0].why_not(family_called("classification")) is not None

@@ -201,7 +201,7 @@ WRITING_EFFORTS: dict[str, Effort] = {
 BY_WORDS = Effort(0, head=WORDS)
 """The effort `words`."""
 
-BY_PREFIX = Effort(20, 1e-2, 1e-2, 8, prefix=32)
+BY_PREFIX = Effort(20, 3e-3, 3e-3, 8, prefix=64)
 """The effort `prefix`."""
 
 WRITING_ONLY: Mapping[str, Effort] = {WORDS: BY_WORDS, PREFIX: BY_PREFIX}

@@ -6,7 +6,15 @@ from typing import Any
 
 from metaglot.adaptation import Adapted, Effort, Model
 from metaglot.adaptation.choice import auto_settings
-from metaglot.adaptation.effort import AUTO, NO_TEXTS, WRITING_ONLY, AsTrained, check_effort, effort_record
+from metaglot.adaptation.effort import (
+    AUTO,
+    NO_TEXTS,
+    WRITING_EFFORTS,
+    WRITING_ONLY,
+    AsTrained,
+    check_effort,
+    effort_record,
+)
 from metaglot.data.arguments import check_all, check_is
 from metaglot.data.examples import Examples, Inputs
 from metaglot.errors import MetaglotError
@@ -57,6 +65,7 @@ class Ours:
         name_setting = {} if self.names else {"names": False}
         return {
             "effort": settings_of(self.effort, self.meta_model),
+            **_written(self.effort, self.meta_model),
             "weights": self.meta_model.fingerprint(),
             **name_setting,
         }
@@ -111,6 +120,15 @@ def _is_learnable(family: AnyFamily, targets: Sequence[Any]) -> bool:
     except MetaglotError:
         return False
     return True
+
+
+def _written(effort: str | Effort | AsTrained, model: Model) -> Mapping[str, object]:
+    """Return what an effort of that name does where texts are written, if the model writes any."""
+    learner = model.encoder.backbone.learner
+    writes = learner.decoder or bool(getattr(learner.module.config, "is_encoder_decoder", False))
+    if not (writes and isinstance(effort, str) and effort in WRITING_EFFORTS):
+        return {}
+    return {"effort_where_texts_are_written": effort_record(WRITING_EFFORTS[effort])}
 
 
 def settings_of(effort: str | Effort | AsTrained, model: Model) -> Mapping[str, object]:
