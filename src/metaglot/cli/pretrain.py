@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli.shared.options import On
 from metaglot.cli.shared.printing import tell, tell_json
+from metaglot.cli.shared.workers import NumberOfWorkers, check_workers, with_workers
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError, printable
 from metaglot.metric import Metric
@@ -40,6 +42,8 @@ def pretrain(
     track: Annotated[
         list[str] | None, typer.Option("--track", help="Also log to tensorboard, trackio or wandb; may be given twice.")
     ] = None,
+    on: On = None,
+    workers: NumberOfWorkers = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -56,6 +60,7 @@ def pretrain(
       metaglot pretrain english --out runs/short --resume
     """
     start = time.process_time()
+    check_workers(on, workers)
     settings = _settings(recipe, overrides or [])
     folder = out or Path("runs") / settings.name
     prepare_folder(folder, resume=resume, force=force)
@@ -82,7 +87,7 @@ def pretrain(
         say(f"note: {printable(note)}")
     run_facts = Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
     with stop_flag() as stop, open_trackers(trackers, run_facts) as tracker_list:
-        plan = replace(assembled.plan, began=start)
+        plan = with_workers(context, replace(assembled.plan, began=start), settings, folder, on=on, workers=workers)
         events = tracked(run(plan, folder, stop=stop), tracker_list)
         last_event = watch(events, plan.optimisation.steps, quiet=quiet or as_json, metrics=plan.watched)
     outcome = _outcome(folder, last_event)

@@ -151,6 +151,7 @@ class TrainingSettings(Strict):
     average_with_base: float = Field(default=0.0, ge=0, lt=1)  # share of the base model in the weights for validation
     combine: Literal["mean", "pcgrad", "gradvac"] = "mean"  # how the gradients of a meta-batch become one
     balance: Literal["none", "kinds"] = "none"  # kinds: the loss of each kind of task in units of its first values
+    staleness: int = Field(default=4, ge=0, le=1000)  # with --on ray: steps that a gradient may be old
     save_every: int = Field(default=200, ge=1, le=MOST)
     keep: int = Field(default=2, ge=1, le=MOST)
     trackers: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = Field(default=(), strict=False)

@@ -32,6 +32,7 @@ class StoredState(Stored):
     cpu_seconds: float = Field(ge=0)
     goal: dict[str, Annotated[float, Field(allow_inf_nan=True)]]
     parts: list[Literal["params", "moments", "snapshot", "combine"]]
+    pending: tuple[Annotated[int, Field(ge=0, lt=1 << 63)], ...] = ()  # of an asynchronous run
 
 
 class Damaged(NamedTuple):

@@ -131,6 +131,7 @@ def _write(state: State, folder: Path, part: Path) -> None:
         "cpu_seconds": state.cpu_seconds,
         "goal": dict(state.goal),
         "parts": list(parts),
+        **({"pending": list(state.pending)} if state.pending else {}),
     }
     (part / STATE).write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
     for name, tensors in parts.items():
@@ -147,7 +148,7 @@ def _read(folder: Path, device: torch.device) -> State:
         }
     except (OSError, SafetensorError) as error:
         raise MetaglotError(f"{folder}: the checkpoint is damaged ({error}); {WAY_OUT}") from error
-    state = State(step=plain.step, params={}, seed=plain.seed, cpu_seconds=plain.cpu_seconds)
+    state = State(step=plain.step, params={}, seed=plain.seed, cpu_seconds=plain.cpu_seconds, pending=plain.pending)
     return replace(state, goal=plain.goal, **parts)
 
 

@@ -60,15 +60,13 @@ class Ledger:
         del self.asked[number]
         self.again = sorted([*self.again, number])
 
-    def use(self, step: int) -> list[int] | None:
-        """Return the numbers that this step uses, in order; None where it has to wait."""
+    def use(self, step: int) -> dict[int, int] | None:
+        """Return the numbers that this step uses, in order, each with its age in steps; None where it has to wait."""
         oldest = sorted(self.here, key=lambda number: (self.asked[number], number))[: self.a_step]
         if len(oldest) < self.a_step or not self._in_time(self.asked.keys() - set(oldest), step):
             return None
-        for number in oldest:
-            del self.asked[number]
-            self.here.remove(number)
-        return sorted(oldest)
+        self.here -= set(oldest)
+        return {number: step - self.asked.pop(number) for number in sorted(oldest)}
 
     def _in_time(self, others: Iterable[int], step: int) -> bool:
         """Whether these can be used after this step, none of them too late."""

@@ -1,7 +1,7 @@
 """The training loop, as a generator: episodes → meta-gradients → one optimiser step."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -22,7 +22,7 @@ from metaglot.training.combine import Combine, mean
 from metaglot.training.feed import feed
 from metaglot.training.ranks import ALONE, Ranks
 from metaglot.training.schedule import Schedule, factor
-from metaglot.training.shares import Shares, facts_of, shares
+from metaglot.training.shares import Facts, Shares, facts_of, shares
 from metaglot.training.state import State
 from metaglot.types import (
     Algorithm,
@@ -70,39 +70,66 @@ def train(
 
     Every draw is a function of (state.seed, step), so that a run continued from a saved state is the same run.
     Each of several `ranks` yields the same, but for the times.
-    Raises MetaglotError where a gradient is not finite, before it spoils the parameters.
+    Raises MetaglotError where a gradient is not finite, before it spoils the parameters, and for the state of an
+    asynchronous run that has gradients left to find.
     """
+    if state.pending:
+        raise MetaglotError(
+            f"the checkpoint of step {state.step} is of an asynchronous run, with {len(state.pending)} gradients that "
+            "no step has used; go on with --on ray"
+        )
     optimiser = make_optimiser(state, optimisation)
     plan = shares(ranks, optimisation.meta_batch, together=algorithm.together)
     with feed(distribution, fold(state.seed, "train"), optimisation.meta_batch, own=plan.own) as source:
         while state.step < optimisation.steps:
             began, wall = time.process_time(), time.perf_counter()
-            state = _refreshed(state, distribution, learner)
+            state = refreshed(state, distribution, learner)
             episodes, waited = source.step(state.step, state.snapshot)
             facts = plan.every([facts_of(episode) for episode in episodes])
             weights = weights_of([fact.plain for fact in facts])
             found = _meta_grads(state, episodes, algorithm, learner, plan, weights, balance=optimisation.balance)
-            merged, combined = combine(found, state.combine, Among(ranks, plan.gradients, state.params))
-            if optimisation.balance:
-                combined = after_step(combined, [fact.kind for fact in facts], merged.records)
-            norm = _apply(optimiser, state, merged, optimisation)
+            among = Among(ranks, plan.gradients, state.params)
+            state, numbers = take_step(state, found, facts, distribution, optimiser, optimisation, combine, among)
             spent = time.process_time() - began
-            state = replace(
-                state,
-                step=state.step + 1,
-                moments=moments_of(optimiser, state.params),
-                snapshot=distribution.update(state.snapshot, merged.records),
-                combine=combined,
-                cpu_seconds=state.cpu_seconds + spent,
-            )
-            numbers = {
-                "grad_norm": norm,
-                "lr": optimiser.param_groups[0]["lr"],
-                "tokens": sum(fact.tokens for fact in facts),
-            }
+            state = replace(state, cpu_seconds=state.cpu_seconds + spent)
             passed = {"cpu_seconds": spent, "seconds": time.perf_counter() - wall, "waited_seconds": waited}
-            timing = {name: round(value, 4) for name, value in passed.items()}
-            yield state, {"step": state.step, **_means(merged.records, weights), **numbers, **timing}
+            yield state, {**numbers, **{name: round(value, 4) for name, value in passed.items()}}
+
+
+def take_step(
+    state: State,
+    found: Iterable[MetaGrad],
+    facts: Sequence[Facts],
+    distribution: TaskDistribution,
+    optimiser: torch.optim.AdamW,
+    optimisation: Optimisation,
+    combine: Combine,
+    among: Among,
+) -> tuple[State, Record]:
+    """Return the state after the step that weighted gradients make, and what is worth logging; the optimiser moves.
+
+    `facts` are of all episodes of the step.
+    """
+    merged, combined = combine(found, state.combine, among)
+    if optimisation.balance:
+        combined = after_step(combined, [fact.kind for fact in facts], merged.records)
+    norm = _apply(optimiser, state, merged, optimisation)
+    after = replace(
+        state,
+        step=state.step + 1,
+        moments=moments_of(optimiser, state.params),
+        snapshot=distribution.update(state.snapshot, merged.records),
+        combine=combined,
+    )
+    means = _means(merged.records, weights_of([fact.plain for fact in facts]))
+    tokens = sum(fact.tokens for fact in facts)
+    return after, {
+        "step": after.step,
+        **means,
+        "grad_norm": norm,
+        "lr": optimiser.param_groups[0]["lr"],
+        "tokens": tokens,
+    }
 
 
 def make_optimiser(state: State, optimisation: Optimisation) -> torch.optim.AdamW:
@@ -136,7 +163,7 @@ def moments_of(optimiser: torch.optim.AdamW, params: Params) -> dict[str, Tensor
     }
 
 
-def _refreshed(state: State, distribution: TaskDistribution, learner: Learner) -> State:
+def refreshed(state: State, distribution: TaskDistribution, learner: Learner) -> State:
     """Return the state with the snapshot of a sampler that reads the model, where its time has come.
 
     The snapshot is a function of the parameters and the step: a run that goes on from here makes the same again.
@@ -158,14 +185,27 @@ def _meta_grads(
 ) -> Iterator[MetaGrad]:
     """Yield the gradients that are this rank's; `weights` are of all episodes of the step."""
     for at in range(0, len(episodes), plan.size):
-        here = [episode.to(learner.device) for episode in episodes[at : at + plan.size]]
-        problems = [Problem(learner, episode.objective, episode.task) for episode in here]
+        here = episodes[at : at + plan.size]
         number = plan.own[at]  # of the first of them, in the step
-        n = state.step * plan.episodes + number
-        meta_grad = algorithm.meta_grad(problems, state.params, here, step=n, seed=fold(state.seed, "dropout"))
+        meta_grad = gradient(
+            algorithm, learner, state.params, here, n=state.step * plan.episodes + number, seed=state.seed
+        )
         kind = here[0].objective.name
-        scale = weight_of(state.combine, kind, meta_grad.records[0]) if balance else 1.0
-        yield meta_grad if algorithm.together else _scaled(meta_grad, weights[number] * scale)
+        yield meta_grad if algorithm.together else weighted(meta_grad, state, kind, weights[number], balance=balance)
+
+
+def gradient(
+    algorithm: Algorithm, learner: Learner, params: Params, episodes: Sequence[Episode], *, n: int, seed: int
+) -> MetaGrad:
+    """Return the meta-gradient of these episodes, of which the first is number `n` of a run with this seed."""
+    here = [episode.to(learner.device) for episode in episodes]
+    problems = [Problem(learner, episode.objective, episode.task) for episode in here]
+    return algorithm.meta_grad(problems, params, here, step=n, seed=fold(seed, "dropout"))
+
+
+def weighted(meta_grad: MetaGrad, state: State, kind: str, weight: float, *, balance: bool) -> MetaGrad:
+    """Return the gradient of an episode of a kind as it counts in the mean over the step, in which it has a weight."""
+    return _scaled(meta_grad, weight * (weight_of(state.combine, kind, meta_grad.records[0]) if balance else 1.0))
 
 
 def _scaled(meta_grad: MetaGrad, weight: float) -> MetaGrad:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -28,6 +29,7 @@ from metaglot.types import Algorithm, Learner, Record, TaskDistribution
 OF_TOKENS = ("loss", "perplexity", "accuracy")  # of text, which are written by other names, or not at all
 _RECORD = TypeAdapter(dict[str, float | int | str])
 
+Loop = Callable[..., Iterator[tuple[State, Record]]]
 Kind = Literal["damaged", "start", "step", "validation", "saved", "end"]
 Reason = Literal["done", "goal", "budget", "interrupted"]
 
@@ -63,6 +65,7 @@ class Plan:
     text: HeldOutText | None = None  # held-out text, for the loss of the plain objective
     average_with_base: float = 0.0  # share of the base model in the weights that are tested, and later loaded
     ranks: Ranks = ALONE  # the processes that train together; all are given the same plan, but for their place
+    loop: Loop | None = None  # in the place of `train`, with its arguments but for `ranks`
 
     @property
     def judged(self) -> bool:
@@ -108,9 +111,11 @@ def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
         yield Event("end", state, {"step": state.step}, reason)
         return
     goal = state.goal
-    for after, record in train(
-        state, plan.train, plan.algorithm, plan.learner, plan.optimisation, combine=plan.combine, ranks=plan.ranks
+    steps = plan.loop or partial(train, ranks=plan.ranks)
+    for after, record in steps(
+        state, plan.train, plan.algorithm, plan.learner, plan.optimisation, combine=plan.combine
     ):
+        spent.elsewhere(float(record.get("workers_cpu_seconds", 0.0)))
         state = replace(after, goal=goal, cpu_seconds=spent.seconds())
         metrics.write({"kind": "step", **record})
         yield Event("step", state, record)
@@ -225,6 +230,10 @@ class _Spent:
     def seconds(self) -> float:
         """Return all that was spent so far: loading, tokenising and validation are in it."""
         return self._earlier + self._of_all(time.process_time() - self._began)
+
+    def elsewhere(self, seconds: float) -> None:
+        """Take note of what workers spent that are no ranks."""
+        self._earlier += seconds
 
     def validated(self, seconds: float) -> None:
         """Take note of what a validation cost this rank."""

@@ -20,6 +20,7 @@ class State:
     goal: Mapping[str, float] = field(default_factory=dict)  # the last validation
     seed: int = 0
     cpu_seconds: float = 0.0  # of the run so far: loading, steps and validation
+    pending: tuple[int, ...] = ()  # gradients that were asked for and no step has used (`asynchronous.py`)
 
 
 def initial_state(
