@@ -126,3 +126,28 @@ def test_the_page_of_a_server_is_behind_its_tokens(tmp_path):
         held = list(desk.sessions._held.values())
         assert [one.owner for one in held] == ["ann", "bob"]
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "foreign"),
+    [
+        ({}, False),
+        ({"origin": "http://localhost:8000"}, False),
+        ({"origin": "https://play.example", "x-forwarded-host": "play.example"}, False),
+        ({"origin": "https://play.example", "sec-fetch-site": "same-origin"}, False),
+        ({"origin": "https://evil.example"}, True),
+        ({"origin": "null"}, True),
+        ({"origin": "http://localhost:8000", "sec-fetch-site": "cross-site"}, True),
+        ({"sec-fetch-site": "same-site"}, True),
+    ],
+)
+def test_what_a_page_of_another_site_sends_is_refused(headers: dict[str, str], foreign: bool):
+    pytest.importorskip("gradio", reason="the extra `playground` is not installed")
+    from metaglot.playground.run import Policy
+
+    async def ask() -> list[int]:
+        transport = httpx.ASGITransport(Policy(PlainTextResponse("in")))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+            return [(await client.request(way, "/upload", headers=headers)).status_code for way in ("POST", "GET")]
+
+    assert asyncio.run(ask()) == [403 if foreign else 200, 200]

@@ -37,7 +37,7 @@ def playground(
         raise MetaglotError(f"{model} is adapted already; give the model that adapts, such as builtin:mini")
     check_model(model)
     try:
-        from metaglot.playground.run import HOST, check_port, serve
+        from metaglot.playground.run import HOST, serve
     except ModuleNotFoundError as error:
         raise MetaglotError(
             f"`metaglot playground` needs the extra: pip install 'metaglot[playground]' ({error})"
@@ -45,8 +45,9 @@ def playground(
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
     from metaglot.playground.desk import Desk
+    from metaglot.serving.listening import check_address
 
-    check_port(port)
+    check_address(HOST, port)
     loaded = load_model(model, Runtime(runtime[0], device=runtime[1]))
     address = f"http://{HOST}:{port}"
 

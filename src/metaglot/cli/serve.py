@@ -107,6 +107,7 @@ def run(
     limits = limits_of(limit or ())
     check_model(model)
     try:
+        from metaglot.serving.listening import check_address
         from metaglot.serving.run import Address, serve
     except ModuleNotFoundError as error:
         raise MetaglotError(MISSING.format(error=error)) from error
@@ -118,6 +119,7 @@ def run(
     from metaglot.serving.jobs.thread import ThreadWorker
 
     page = _page() if playground else None
+    check_address(host, port)
     if threads:
         torch.set_num_threads(threads)
     loaded = load_model(model, Runtime(runtime[0], device=runtime[1]))

@@ -4,9 +4,14 @@ https://www.gradio.app/docs/gradio/blocks
 """
 
 import os
+import tempfile
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported: nothing is sent anywhere
+# Both are read when gradio is imported: nothing is sent anywhere, and uploads lie where no other user reads them.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="metaglot-page-")
 
+import atexit
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +23,7 @@ from metaglot.playground.desk import Desk
 from metaglot.playground.events import Events, picks_of
 from metaglot.playground.layout import Parts, laid_out
 
+atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 EMPTY = {"headers": ["text", "label"], "data": [["", ""]] * 3}
 FETCH = "() => { const a = document.querySelector('#mg-file'); (a.querySelector('a') || a).click(); }"
 mount = gr.mount_gradio_app

@@ -1,21 +1,22 @@
 """The page as an application: mounted in that of a server, or alone at an address of this machine."""
 
-import socket
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
 from gradio.themes import Soft
+from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from metaglot.errors import MetaglotError
 from metaglot.playground.desk import Desk
 from metaglot.playground.page import blocks, mount
 from metaglot.playground.style import STYLE
 from metaglot.playground.table import BYTES
-from metaglot.serving.listening import Server
+from metaglot.serving.listening import Protocol, Server
 
 HOST = "127.0.0.1"
 POLICY = (
@@ -24,18 +25,6 @@ POLICY = (
     "base-uri 'self'"
 )
 """What a browser may fetch for the page: nothing from another host."""
-
-
-def check_port(port: int) -> None:
-    """Raise MetaglotError where another program listens at a port."""
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind((HOST, port))
-        except OSError as error:
-            raise MetaglotError(
-                f"--port {port}: {error.strerror or error}; give another, such as {port + 1}"
-            ) from error
 
 
 def mounted(app: FastAPI, desk: Desk, path: str = "/", *, owner: Callable[[Any], str | None] | None = None) -> FastAPI:
@@ -71,12 +60,12 @@ def application(desk: Desk) -> FastAPI:
 def serve(desk: Desk, port: int, begun: Callable[[], None]) -> None:
     """Serve the page until an interrupt; `begun` is called before the first request."""
     app = application(desk)
-    settings = uvicorn.Config(app, host=HOST, port=port, log_level="warning", server_header=False)
+    settings = uvicorn.Config(app, host=HOST, port=port, http=Protocol, log_level="warning", server_header=False)
     Server(settings, begun).run()
 
 
 class Policy:
-    """Adds the policy of contents to every answer."""
+    """Adds the policy of contents to every answer, and refuses what a page of another site sends."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -90,4 +79,20 @@ class Policy:
                 message["headers"] = [*message.get("headers", ()), *head, (b"x-content-type-options", b"nosniff")]
             await send(message)
 
-        await self._app(scope, receive, with_policy)
+        refused = (
+            scope["type"] == "http" and scope["method"] not in ("GET", "HEAD") and is_foreign(Headers(scope=scope))
+        )
+        app = PlainTextResponse("another site sent this", 403) if refused else self._app
+        await app(scope, receive, with_policy)
+
+
+def is_foreign(headers: Headers) -> bool:
+    """Whether a browser says that a page of another site sends a request, as a form may, unasked.
+
+    https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    hosts = (headers.get("host"), headers.get("x-forwarded-host"))
+    return origin is not None and urlsplit(origin).netloc not in hosts

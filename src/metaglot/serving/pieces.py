@@ -16,7 +16,7 @@ from metaglot.serving.examples import FieldError, given, numbered
 from metaglot.serving.forms.texts import Input
 
 MOST = 64  # short texts of a piece; a longer text is a piece of its own
-LETTERS = 256  # characters of a short text
+LETTERS = 128  # characters of a short text
 A_TOKEN = 4  # characters, about
 MOVED = 8  # short texts that a pass of a body of its own costs (docs/serving.md)
 WRITTEN = 16  # short texts that a text costs which is written

@@ -23,7 +23,7 @@ from metaglot.serving.api.meters import Meters
 from metaglot.serving.jobs.dispatcher import Dispatcher
 from metaglot.serving.jobs.work import Worker
 from metaglot.serving.limits import Limits
-from metaglot.serving.listening import Server
+from metaglot.serving.listening import Protocol, Server
 from metaglot.serving.store import tokens
 from metaglot.serving.store.store import Store, open_store
 
@@ -109,6 +109,7 @@ def serve(
             app if beside is None else beside(context, app),
             host=address.host,
             port=address.port,
+            http=Protocol,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -117,4 +118,4 @@ def serve(
             timeout_graceful_shutdown=30,
             h11_max_incomplete_event_size=64 * 1024,
         )
-        Server(settings, begun).run()
+        Server(settings, begun, context.dispatcher.leave).run()

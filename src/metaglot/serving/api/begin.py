@@ -63,7 +63,8 @@ async def outcome(context: Context, tenant: str, job: Job, seconds: float) -> Jo
         future = context.dispatcher.watch(job.id)
         try:
             job = await find(context, tenant, job.id)
-            if job.state in ENDED or (left := end - time.monotonic()) <= 0:
+            left = end - time.monotonic()
+            if job.state in ENDED or left <= 0 or context.dispatcher.leaving:
                 return job
             await context.dispatcher.wait(future, left)
         finally:

@@ -68,7 +68,7 @@ async def _events(context: Context, tenant: str, job: Job, followers: Counter[st
                     yield f"event: state\ndata: {job_info(job).model_dump_json()}\n\n"
                 else:
                     yield ": still there\n\n"
-                if job.state in ENDED or time.monotonic() > end:
+                if job.state in ENDED or time.monotonic() > end or context.dispatcher.leaving:
                     return
                 await context.dispatcher.wait(future, BEAT)
             finally:

@@ -41,6 +41,7 @@ class Dispatcher:
         self._served: list[str] = []  # tenants, the one served last at the end
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
         self.ready = False  # whether the worker can begin at once
+        self.leaving = False  # whether nobody is to wait for a job any more
         self._watched: dict[str, set[asyncio.Future[None]]] = {}
         self._watching = threading.Lock()
 
@@ -58,6 +59,14 @@ class Dispatcher:
         self._new.set()
         self._worker.close()
         self._thread.join(timeout=30)
+
+    def leave(self) -> None:
+        """Let go all who wait for jobs: the server ends."""
+        self.leaving = True
+        with self._watching:
+            watched = list(self._watched)
+        for job_id in watched:
+            self._tell(job_id)
 
     async def wait(self, future: "asyncio.Future[None]", seconds: float) -> None:
         """Wait for a future of `watch`, for so many seconds at most."""
