@@ -92,6 +92,17 @@ def test_a_vocabulary_of_two_scripts_reads_both_and_no_third(
         assert fit_of(model.encoder.backbone.tokenizer, texts).unread > 0.8
 
 
+@pytest.mark.parametrize(("count", "noted"), [(3500, False), (250, True)])
+def test_a_chinese_character_is_a_word_where_a_vocabulary_has_most_of_them(tiny: Model, count: int, noted: bool):
+    """Vocabularies of Chinese have a piece for each character; those of English have the few that came in."""
+    own = {char for text in FOREIGN["Chinese"] for char in text}
+    pieces = [(char, -9.0) for char in sorted(own | {chr(0x4E00 + number) for number in range(count)})]
+    made = Tokenizer(models.Unigram([("<pad>", 0.0), ("<unk>", -20.0), *pieces], unk_id=1))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", pad_token="<pad>")
+    model = Model(replace(tiny.encoder, backbone=tiny.encoder.backbone._replace(tokenizer=tokenizer)))
+    assert (language_note(model.encoder, FOREIGN["Chinese"] * 5) is not None) == noted
+
+
 def test_commands_note_it(metaglot, mini, tmp_path):
     texts = FOREIGN["Chinese"] * 5
     file, out = tmp_path / "a.csv", tmp_path / "m"

@@ -1,5 +1,6 @@
 """`metaglot playground`: mistakes are one line, and help is quick."""
 
+import importlib
 import socket
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def test_uploads_lie_where_no_other_user_reads_them():
 
     from metaglot.playground import page
 
+    importlib.reload(page)
     assert page.os.environ["GRADIO_TEMP_DIR"] == get_upload_folder()
     assert Path(get_upload_folder()).stat().st_mode & 0o777 == 0o700
 

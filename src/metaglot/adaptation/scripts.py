@@ -1,6 +1,7 @@
 """Whether a model was made for texts like these, as its tokenizer tells.
 
     unread = pieces that are unknown or one letter alone / all pieces with letters
+             (a Chinese character alone is a word, to a vocabulary that has most of them)
     split  = pieces that go on within a word / all pieces with letters
 
 Of English by an English vocabulary a tenth is unread and a tenth split; of a script that the vocabulary lacks nearly
@@ -19,6 +20,7 @@ from metaglot.data.inspect import script
 
 UNREAD, SPLIT = 0.40, 0.30  # shares, less a standard error, from which on it is noted
 PLAIN = 0.80  # share of the pieces of a vocabulary that are in plain Latin letters, from which on `split` counts
+CHARACTERS = 3000  # Chinese ones of a vocabulary, from which on it was made for them: 3500 are common
 PIECES = 60  # with letters; fewer give no note
 MANY, ITS_BASE = "builtin:multilingual", "builtin:e5"  # the built-in model of many languages
 TEXTS, LETTERS = 300, 400  # that are looked at: texts, and characters of each
@@ -37,6 +39,7 @@ def fit_of(tokenizer: Any, texts: Sequence[str]) -> Fit:
     chosen = [text[:LETTERS] for text in texts[:: max(1, -(-len(texts) // TEXTS))] if text.strip()]
     if not chosen:
         return Fit(0.0, 0.0, 0)
+    words = _chinese(tokenizer)
     unread = split = pieces = 0
     for one in tokenizer(chosen, add_special_tokens=False, truncation=False).encodings or ():
         before = None
@@ -46,7 +49,8 @@ def fit_of(tokenizer: Any, texts: Sequence[str]) -> Fit:
             letters = piece.removeprefix("##").strip("Ġ▁")
             if unknown or any(map(str.isalpha, letters)):
                 pieces += 1
-                unread += unknown or len(letters) == 1 or end - begin == 1  # a byte has the place of its letter
+                alone = len(letters) == 1 or end - begin == 1  # a byte has the place of its letter
+                unread += unknown or (alone and letters not in words)
                 split += word is not None and word == before
             before = word
     return Fit(unread / max(1, pieces), split / max(1, pieces), pieces)
@@ -80,3 +84,11 @@ def _is_plain(tokenizer: Any) -> bool:
     pieces = [piece.removeprefix("##").strip("Ġ▁") for piece in tokenizer.get_vocab()]
     words = [piece for piece in pieces if len(piece) > 2 and piece.isalpha()]
     return sum(map(str.isascii, words)) >= PLAIN * max(1, len(words))
+
+
+@lru_cache(maxsize=8)
+def _chinese(tokenizer: Any) -> frozenset[str]:
+    """Return the Chinese characters of a vocabulary; none where it has few, which came in with other languages."""
+    pieces = {piece.removeprefix("##").strip("Ġ▁") for piece in tokenizer.get_vocab()}
+    found = frozenset(piece for piece in pieces if len(piece) == 1 and script(piece) == "Chinese")
+    return found if len(found) >= CHARACTERS else frozenset()
