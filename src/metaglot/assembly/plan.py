@@ -30,7 +30,8 @@ from metaglot.models.limits import check_length
 from metaglot.models.trainable import check_trains
 from metaglot.tasks import Shape, Source, SupervisedTasks
 from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
-from metaglot.training.estimator import Choice, earlier, settled
+from metaglot.training.estimator import Choice, earlier, settled, settled_by_first
+from metaglot.training.ranks import ALONE, Ranks
 from metaglot.types import Algorithm
 
 
@@ -47,12 +48,17 @@ class Assembled(NamedTuple):
 
 
 def assemble(
-    recipe: Recipe, say: Callable[[str], None] = say_nothing, *, run: Path | None = None, bar: Bar = no_bar
+    recipe: Recipe,
+    say: Callable[[str], None] = say_nothing,
+    *,
+    run: Path | None = None,
+    bar: Bar = no_bar,
+    ranks: Ranks = ALONE,
 ) -> Assembled:
     """Return the plan of a recipe; raise MetaglotError where data, model or algorithm do not fit the recipe.
 
     `run` is the folder of a run that may go on, or be repeated: its first choices are kept.  `say` takes
-    messages, `bar` takes the progress of long work.
+    messages, `bar` takes the progress of long work.  What memory decides is decided by the first of the `ranks`.
     """
     progress = Progress(say, bar)
     check_goal(recipe)
@@ -75,7 +81,7 @@ def assemble(
     if note := size_note(train, shape):
         say(f"episodes: {note}")
     tasks = tasks_of(recipe, supervised, _text_source(recipe, text, backbone, progress), dropout=has_dropout(algorithm))
-    choice = _choice(recipe, algorithm, backbone, tasks, run)
+    choice = _choice(recipe, algorithm, backbone, tasks, run, ranks)
     if choice.note:
         say(choice.note)
     measures = measures_of(validation, train)
@@ -132,18 +138,17 @@ def _backbone(
     return backbone, base
 
 
-def _choice(recipe: Recipe, algorithm: Any, backbone: Backbone, tasks: Tasks, run: Path | None) -> Choice:
+def _choice(recipe: Recipe, algorithm: Any, backbone: Backbone, tasks: Tasks, run: Path | None, ranks: Ranks) -> Choice:
     """Return the algorithm with its estimator; a hybrid where the plain objective is among the tasks."""
     choice = Choice(algorithm)
-    if tasks.episodic is not None:
-        choice = settled(
-            algorithm,
-            backbone.learner,
-            tasks.episodic,
-            episode_size(recipe),
-            record=_recorded_estimator(run),
-            freeze=recipe.training.freeze,
-        )
+    if (episodic := tasks.episodic) is not None:
+        size, freeze = episode_size(recipe), recipe.training.freeze
+
+        def settle(record: Mapping[str, Any] | None) -> Choice:
+            options: dict[str, Any] = {"freeze": freeze, "processes": ranks.on_machine}
+            return settled(algorithm, backbone.learner, episodic, size, record=record, **options)
+
+        choice = settled_by_first(settle, _recorded_estimator(run), ranks)
     hybrid = Hybrid(choice.algorithm, dropout=has_dropout(algorithm))
     return choice._replace(algorithm=hybrid) if has_plain(recipe) else choice
 

@@ -25,9 +25,10 @@ from metaglot.cli.pretrain import pretrain
 from metaglot.cli.report import report
 from metaglot.cli.reproduce import reproduce
 from metaglot.cli.serve import app as serve
+from metaglot.cli.shared.printing import error_text
 from metaglot.cli.shared.usage import WIDTH, Command, SafeGroup
 from metaglot.cli.shrink import shrink
-from metaglot.errors import MetaglotError, printable
+from metaglot.errors import MetaglotError
 from metaglot.version import __version__
 
 app = typer.Typer(
@@ -98,7 +99,7 @@ def main() -> None:
             if own:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
     except MetaglotError as error:
-        typer.echo(f"metaglot: {printable(str(error))}", err=True)
+        typer.echo(f"metaglot: {error_text(error)}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("metaglot: interrupted", err=True)
@@ -106,10 +107,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OSError as error:  # a full disk, a folder that vanished
-        where = f"{error.filename}: " if error.filename else ""
-        reason = printable(f"{where}{error.strerror or error}")
-        typer.echo(f"metaglot: {reason}. Files saved before are whole; free some space or mend the path", err=True)
+    except OSError as error:
+        typer.echo(f"metaglot: {error_text(error)}", err=True)
         sys.exit(2)
 
 

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from metaglot.adaptation import Model, load_model
 from metaglot.assembly import assemble, write_run_files
-from metaglot.cli.pretrain import stop_flag, watch
+from metaglot.cli.pretrain import watch
 from metaglot.cli.shared.judging import progress
 from metaglot.cli.shared.printing import tell_json
+from metaglot.cli.shared.stopping import stop_flag
 from metaglot.cli.shared.tables import with_metrics
 from metaglot.config import Recipe, dump_recipe, load_recipe, packaged_recipes
 from metaglot.data.builtin import load_builtin

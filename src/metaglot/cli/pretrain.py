@@ -1,19 +1,21 @@
 """`metaglot pretrain`: meta-trains from a recipe, into a run directory."""
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli.shared.bars import bars
+from metaglot.cli.shared.call import Call
 from metaglot.cli.shared.options import On
 from metaglot.cli.shared.printing import tell, tell_json
+from metaglot.cli.shared.ranks import Place, as_rank, is_rank, launch
+from metaglot.cli.shared.run_folder import prepare_folder
+from metaglot.cli.shared.stopping import stop_flag
 from metaglot.cli.shared.workers import NumberOfWorkers, check_workers, with_workers
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError, printable
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from metaglot.assembly.plan import Assembled
     from metaglot.config import Recipe
     from metaglot.training import Event
+    from metaglot.training.trackers import Tracked
     from metaglot.types import Record
 
 LOSSES = ("loss", "domain_loss", "plain_loss")
@@ -44,6 +47,10 @@ def pretrain(
     ] = None,
     on: On = None,
     workers: NumberOfWorkers = None,
+    ranks: Annotated[
+        int, typer.Option(min=1, max=1024, help="Processes that train together, each with a part of the episodes.")
+    ] = 1,
+    restarts: Annotated[int, typer.Option(min=0, help="How often all ranks are started again after one was lost.")] = 3,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -58,52 +65,84 @@ def pretrain(
       metaglot pretrain english training.steps=50 seed=1 --out runs/short
 
       metaglot pretrain english --out runs/short --resume
+
+      metaglot pretrain english --ranks 4
     """
-    start = time.process_time()
     check_workers(on, workers)
-    settings = _settings(recipe, overrides or [])
-    folder = out or Path("runs") / settings.name
-    prepare_folder(folder, resume=resume, force=force)
-    context.with_resource(writing(folder))
+    if on is not None and (ranks > 1 or is_rank()):
+        raise MetaglotError("--ranks takes steps together and --on ray does not wait for workers; give one of them")
+    call = Call(
+        recipe, tuple(overrides or ()), out, resume, force, tuple(track or ()), quiet or as_json, as_json, on, workers
+    )
+    if ranks > 1 and not is_rank():
+        settings, folder = call.settings(), call.folder()
+        prepare_folder(folder, resume=resume, force=force)
+        with writing(folder):  # refused here if another process trains there; rank 0 holds it from now on
+            _check(settings)
+        sys.exit(launch(ranks, sys.argv[1:], restarts=restarts))
+    with as_rank() as place:
+        code = place.end(_train(context, call, place))
+    sys.exit(code)
+
+
+def _train(context: typer.Context, call: Call, place: Place) -> int:
+    """Train, print the outcome, and return the exit code."""
+    start = time.process_time()
+    call, settings, folder = call.of(place), call.settings(), call.folder()
+    if place.first:
+        prepare_folder(folder, resume=call.resume, force=call.force)
+        context.with_resource(writing(folder))
     _check(settings)
     import torch
 
     from metaglot.assembly import assemble
     from metaglot.training import run
-    from metaglot.training.checkpoint import list_steps
-    from metaglot.training.run import metrics_note
-    from metaglot.training.trackers import Tracked, check_trackers, open_trackers, tracked
+    from metaglot.training.ranks import ALONE
+    from metaglot.training.trackers import check_trackers, open_trackers, tracked
 
-    trackers = [*settings.training.trackers, *(track or [])]
+    trackers = [*settings.training.trackers, *call.track] if place.first else []
     check_trackers(trackers)
-
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    say = (lambda _: None) if quiet or as_json else (lambda text: tell(text, err=True))
-    with bars(quiet=quiet or as_json) as bar:
-        assembled = assemble(settings, say, run=None if force else folder, bar=bar)
-    _write_description(context, folder, settings, assembled, force=force)  # after all checks: a mistake deletes no run
+    say = (lambda _: None) if call.quiet else (lambda text: tell(text, err=True))
+    ranks = place.ranks or ALONE
+    with bars(quiet=call.quiet) as bar:
+        assembled = assemble(settings, say, run=None if call.force else folder, bar=bar, ranks=ranks)
+    ranks.exchange("assembled")  # no rank reads the folder from here on, and none has failed so far
+    if place.first:  # after all checks: a mistake deletes no run
+        _write_description(context, folder, settings, assembled, force=call.force)
+        place.begin()
+        _say_what_is_there(folder, place, say)
+    facts = _facts(folder, settings)
+    with stop_flag(once=place.ranks is None) as stop, open_trackers(trackers, facts) as tracker_list:
+        plan = replace(assembled.plan, began=start, ranks=ranks)
+        plan = with_workers(context, plan, settings, folder, on=call.on, workers=call.workers)
+        events = tracked(run(plan, folder, stop=lambda: stop() or place.left()), tracker_list)
+        last_event = watch(events, plan.optimisation.steps, quiet=call.quiet, metrics=plan.watched)
+    outcome = _outcome(folder, last_event)
+    if call.as_json and place.first:
+        tell_json(outcome)
+    elif not call.quiet:
+        tell(_summary(outcome, plan.watched))
+    return EXIT_CODES[last_event.reason or "done"]
+
+
+def _facts(folder: Path, settings: "Recipe") -> "Tracked":
+    """Return what trackers are told of the run."""
+    from metaglot.training.checkpoint import list_steps
+    from metaglot.training.trackers import Tracked
+
+    return Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
+
+
+def _say_what_is_there(folder: Path, place: Place, say: "Callable[[str], None]") -> None:
+    from metaglot.training.checkpoint import list_steps
+    from metaglot.training.run import metrics_note
+
     if note := metrics_note(folder / "metrics.jsonl"):
         say(f"note: {printable(note)}")
-    run_facts = Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
-    with stop_flag() as stop, open_trackers(trackers, run_facts) as tracker_list:
-        plan = with_workers(context, replace(assembled.plan, began=start), settings, folder, on=on, workers=workers)
-        events = tracked(run(plan, folder, stop=stop), tracker_list)
-        last_event = watch(events, plan.optimisation.steps, quiet=quiet or as_json, metrics=plan.watched)
-    outcome = _outcome(folder, last_event)
-    if as_json:
-        tell_json(outcome)
-    elif not quiet:
-        tell(_summary(outcome, plan.watched))
-    sys.exit(EXIT_CODES[last_event.reason or "done"])
-
-
-def _settings(recipe: str, overrides: list[str]) -> "Recipe":
-    """Return a recipe with its overrides; a name without an ending is a recipe of the package."""
-    from metaglot.config import load_recipe, packaged_recipes
-
-    path = recipe if Path(recipe).suffix in {".yaml", ".yml"} else str(packaged_recipes().get(recipe, recipe))
-    return load_recipe(path, overrides)
+    if place.restarted:
+        tell(f"note: a rank was lost; all go on from step {(list_steps(folder) or [0])[-1]}", err=True)
 
 
 def _check(settings: "Recipe") -> None:
@@ -143,75 +182,6 @@ def _outcome(folder: Path, last: "Event") -> dict[str, Any]:
         "validation": dict(last.state.goal),
         "cpu_seconds": round(last.state.cpu_seconds, 1),
     }
-
-
-def prepare_folder(folder: Path, *, resume: bool, force: bool) -> None:
-    """Refuse a folder with another run, unless that is resumed, or deleted after all other checks."""
-    from metaglot.data.folders import is_dir
-    from metaglot.data.rawfiles import is_there
-
-    if resume and force:
-        raise MetaglotError("--resume goes on with the run and --force deletes it; give one of them")
-    if is_there(folder) and not is_dir(folder):
-        raise MetaglotError(f"--out {folder}: that is a file; name a folder")
-    # A .part is a file that a killed run did not finish.
-    names = {path.name for path in folder.iterdir() if path.suffix != ".part"} if folder.is_dir() else set[str]()
-    if names and (force or resume):
-        _check_run(folder, whole=force)
-    if names and not (resume or force):
-        raise MetaglotError(
-            f"--out {folder}: it is not empty; use --resume to go on with the run there, --force to delete it"
-        )
-
-
-def _check_run(folder: Path, *, whole: bool) -> None:
-    from metaglot.data.owned import RUN, check_kind, check_owned
-
-    try:
-        (check_owned if whole else check_kind)(folder, RUN)
-    except MetaglotError as error:
-        raise MetaglotError(f"--out {folder}: it is not a run, or it has other files too. {error}") from error
-
-
-@contextmanager
-def stop_flag() -> Generator[Callable[[], bool]]:
-    """Yield a function that returns whether Ctrl-C or SIGTERM came; a second Ctrl-C interrupts at once."""
-    signals: list[int] = []
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        if signals:
-            raise KeyboardInterrupt
-        signals.append(number)
-
-    handlers = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(signals)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def bars(*, quiet: bool) -> "Generator[Callable[[str, int, int], None]]":
-    """Yield a function of (work, steps done, all steps) that shows a bar for each work, with the time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
-        task_ids: dict[str, TaskID] = {}
-
-        def bar(what: str, done: int, total: int) -> None:
-            if what not in task_ids:
-                task_ids[what] = progress.add_task(printable(what), total=total)
-            progress.update(task_ids[what], completed=done, total=total)
-
-        yield bar
 
 
 def watch(events: "Iterator[Event]", steps: int, *, metrics: Sequence[Metric], quiet: bool) -> "Event":

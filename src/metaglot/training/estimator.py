@@ -4,7 +4,7 @@ All are exact, and the more graphs are kept the quicker.  They differ by roundin
 run the same run: it is recorded in the run folder, and a run that goes on keeps it whatever memory is free by then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from metaglot.inner import Adjoint, Auto, Estimator, unrolled
 from metaglot.models.scopes import HeadOnly
 from metaglot.training.memory import free_memory
 from metaglot.training.need import EpisodeSize, Need, measured
+from metaglot.training.ranks import Ranks
 from metaglot.types import Algorithm, Episode, Learner, TaskDistribution
 
 SHARE = 0.7  # of the free memory that a choice may fill; the rest is for what is not counted, and for others
@@ -36,10 +37,12 @@ def settled(
     record: Mapping[str, Any] | None = None,
     freeze: Sequence[str] = (),
     free: int | None = None,
+    processes: int = 1,
 ) -> Choice:
     """Return the algorithm with its estimator chosen, where it is `auto`; by an earlier choice if `record` holds one.
 
-    `freeze` are the patterns of the body that are not meta-learnt; `free` is in bytes, and measured if absent.
+    `freeze` are the patterns of the body that are not meta-learnt; `free` is in bytes, and measured if absent; so
+    many `processes` share it.
     """
     if not isinstance(algorithm, GradientBased) or not isinstance(algorithm.estimator, Auto):
         return Choice(algorithm)
@@ -52,6 +55,7 @@ def settled(
         )
     need = measured(algorithm, learner, _episode(tasks, learner), episode_size, freeze=freeze)
     free = free_memory(learner.device) if free is None else free
+    free = None if free is None else free // (processes if learner.device.type == "cpu" else 1)
     estimator, note = choose(need, free)
     choice_record: dict[str, Any] = {
         "name": estimator.name,
@@ -59,6 +63,15 @@ def settled(
     }
     choice_record |= {"unrolled_bytes": need.kept(need.steps) + need.held, "free_bytes": free}
     return Choice(replace(algorithm, estimator=estimator), f"estimator: {note}", choice_record)
+
+
+def settled_by_first(
+    settle: Callable[[Mapping[str, Any] | None], Choice], record: Mapping[str, Any] | None, ranks: Ranks
+) -> Choice:
+    """Return what `settle` makes of an earlier choice, or of that of rank 0: memory may look otherwise to each rank."""
+    choice = settle(record) if ranks.first else None
+    first = ranks.of_first(None if choice is None or choice.record is None else dict(choice.record))
+    return settle(first) if choice is None else choice
 
 
 def choose(need: Need, free: int | None) -> tuple[Estimator, str]:

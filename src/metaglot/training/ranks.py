@@ -214,4 +214,5 @@ def state_of_first(state: State, ranks: Ranks, device: torch.device) -> State:
     params, moments, snapshot, combine = (
         of_first(tensors, ranks, device) for tensors in (state.params, state.moments, state.snapshot, state.combine)
     )
-    return State(step, params, moments, snapshot, combine, goal, seed, seconds)
+    pending = tuple(ranks.of_first(list(state.pending)))
+    return State(step, params, moments, snapshot, combine, goal, seed, seconds, pending)

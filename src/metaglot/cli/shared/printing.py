@@ -13,3 +13,12 @@ def tell(text: object, *, err: bool = False) -> None:
 def tell_json(value: object, *, indent: int | None = None) -> None:
     """Print a value as JSON; such characters are escapes of JSON."""
     typer.echo(printable_json(value, indent=indent))
+
+
+def error_text(error: Exception) -> str:
+    """Return the words of an error that the user can mend; of one of the system, also the way out."""
+    if not isinstance(error, OSError):
+        return printable(str(error))
+    where = f"{error.filename}: " if error.filename else ""  # a full disk, a folder that vanished
+    reason = printable(f"{where}{error.strerror or error}")
+    return f"{reason}. Files saved before are whole; free some space or mend the path"

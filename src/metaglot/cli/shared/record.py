@@ -17,7 +17,7 @@ from metaglot.version import __version__
 
 RECORD_FILE = "command.json"
 FORMAT = 1
-UNRECORDED = frozenset({"out", "force", "quiet", "as_json", "by_task", "resume", "track", "help"})
+UNRECORDED = frozenset({"out", "force", "quiet", "as_json", "by_task", "resume", "track", "help", "ranks", "restarts"})
 PACKAGES = ("numpy", "scikit-learn", "tokenizers", "transformers", "setfit", "sentence-transformers")
 
 

@@ -1,0 +1,157 @@
+"""Ranks of a command: started on this machine by torch's elastic agent, all of them again where one is lost.
+
+The agent is that of torchrun (https://docs.pytorch.org/docs/stable/elastic/run.html), within this process.  A rank that
+ends by an exit code would be started again, so that ranks end with 0 and tell the code of the command by a file.
+"""
+
+import os
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+from metaglot.cli.shared.printing import error_text, tell
+from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    from metaglot.training.ranks import Ranks
+
+OUTCOME = "METAGLOT_OUTCOME"  # the file by which a rank tells `launch` the exit code of the command
+LAUNCHER = "METAGLOT_LAUNCHER"  # the process of `launch`
+PATIENCE = 120  # seconds that ranks have to save and end
+LOST, INTERRUPTED = 1, 130  # exit codes
+
+
+class Place(NamedTuple):
+    """Where this process stands among ranks; without arguments it is alone."""
+
+    first: bool = True  # whether it writes and speaks
+    restarted: bool = False  # whether the ranks were started again: they go on from the newest checkpoint
+    ranks: "Ranks | None" = None  # None where it is alone
+
+    def left(self) -> bool:
+        """Whether the process that started the ranks is gone."""
+        return LAUNCHER in os.environ and self.ranks is not None and os.getppid() != int(os.environ[LAUNCHER])
+
+    def begin(self) -> None:
+        """Note that the folder is that of this run."""
+        if OUTCOME in os.environ:
+            _begun().touch()
+
+    def begun(self) -> bool:
+        """Whether `begin` was called, before all ranks were started again too; False under torchrun."""
+        return OUTCOME in os.environ and _begun().is_file()
+
+    def end(self, code: int) -> int:
+        """Return the code to exit with, once the command has its own; `launch` is told that one."""
+        if self.ranks is None:
+            return code
+        if self.first:
+            _note(code)
+        return 0
+
+
+def is_rank() -> bool:
+    """Return whether torchrun, or `launch`, started this process."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+@contextmanager
+def as_rank() -> Generator[Place]:
+    """Give the place of this process; an error that a user can mend ends all ranks, and one of them says it.
+
+    Under `launch` nothing is started again after such an error.  A rank that lost another one exits with 1.
+    """
+    if not is_rank():
+        yield Place()
+        return
+    from metaglot.training.joining import joined, starts_before
+    from metaglot.training.ranks import LostRankError, OtherRankError
+
+    first = os.environ["RANK"] == "0"
+    try:
+        with joined(os.environ) as ranks, ranks.guard():
+            yield Place(first, starts_before(os.environ) > 0, ranks)
+    except LostRankError:
+        tell(f"metaglot: rank {os.environ['RANK']} cannot reach another rank any more, and ends", err=True)
+        sys.exit(LOST)
+    except OtherRankError:  # the rank that met it says it
+        sys.exit(0 if OUTCOME in os.environ else 2)
+    except (MetaglotError, OSError) as error:
+        if OUTCOME not in os.environ:
+            raise
+        tell(f"metaglot: {error_text(error)}", err=True)
+        _note(2)
+        sys.exit(0)
+    except KeyboardInterrupt:
+        if first:
+            raise
+        sys.exit(INTERRUPTED)
+
+
+def launch(count: int, arguments: Sequence[str], *, restarts: int) -> int:
+    """Run the command in `count` ranks and return its exit code; where a rank is lost, start all again.
+
+    Raises MetaglotError where that happened more than `restarts` times.
+    """
+    import logging
+    import uuid
+
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.disable(logging.CRITICAL)  # the agent's own words; ranks are other processes
+    with TemporaryDirectory(prefix="metaglot-") as folder:
+        outcome = Path(folder) / "outcome"
+        _set_environment(count, outcome)
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=count,
+            run_id=uuid.uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint="127.0.0.1:0",
+            local_addr="127.0.0.1",
+            max_restarts=restarts,
+        )
+        try:
+            elastic_launch(config, sys.executable)("-m", "metaglot", *arguments)
+        except SignalException:
+            return _noted(outcome, INTERRUPTED)
+        except ChildFailedError as error:
+            rank, failure = error.get_first_failure()
+            raise MetaglotError(
+                f"rank {rank} ended with {_words(failure.exitcode)}, and the ranks were started again "
+                f"{restarts} times already; what was saved is whole: mend what stands above, or lack of memory, and "
+                "go on with --resume"
+            ) from error
+        return _noted(outcome, 0)
+
+
+def _set_environment(count: int, outcome: Path) -> None:
+    """Set what the ranks inherit: where they find one another, how long they may take to end, and their threads."""
+    os.environ |= {OUTCOME: str(outcome), LAUNCHER: str(os.getpid())}
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(PATIENCE))
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // count)))
+
+
+def _begun() -> Path:
+    return Path(os.environ[OUTCOME]).with_name("begun")
+
+
+def _note(code: int) -> None:
+    if OUTCOME in os.environ:
+        Path(os.environ[OUTCOME]).write_text(str(code), "utf-8")
+
+
+def _noted(outcome: Path, otherwise: int) -> int:
+    return int(outcome.read_text("utf-8")) if outcome.is_file() else otherwise
+
+
+def _words(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,55 @@
+"""Options of ranks, and what a rank makes of a call, without starting one."""
+
+import pytest
+
+from metaglot.cli.shared.call import Call
+from metaglot.cli.shared.ranks import LAUNCHER, OUTCOME, Place
+from metaglot.training.ranks import Ranks
+
+CALL = Call("smoke", (), None, False, True, ("trackio",), False, False, None, None)
+
+
+@pytest.mark.parametrize("arguments", [["--ranks", "0"], ["--ranks", "two"], ["--restarts", "-1"]])
+def test_numbers_that_are_none(metaglot, small_recipe, arguments):
+    said = metaglot("pretrain", small_recipe, *arguments)
+    assert said.code == 2
+    assert arguments[0] in said.err
+
+
+def test_mistakes_are_told_before_a_rank_is_started(metaglot, small_recipe, tmp_path):
+    said = metaglot("pretrain", small_recipe, "training.stepps=3", "--ranks", "2")
+    assert (said.code, said.err.count("metaglot:")) == (2, 1)
+    assert "stepps" in said.err
+    said = metaglot("pretrain", small_recipe, "algorithm.name=nothing", "--ranks", "2", "--out", tmp_path / "run")
+    assert (said.code, said.err.count("metaglot:")) == (2, 1)
+    assert not (tmp_path / "run").exists()
+    said = metaglot("pretrain", small_recipe, "--ranks", "2", "--on", "ray")
+    assert (said.code, "give one of them" in said.err) == (2, True)
+
+
+def test_a_rank_that_was_started_again_goes_on_and_deletes_no_run_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv(OUTCOME, str(tmp_path / "outcome"))
+    again = Place(True, True, Ranks(0, 2))
+    assert CALL.of(Place(True, False, Ranks(0, 2))) == CALL
+    assert CALL.of(again)[3:5] == (False, True)  # the run that was there is not deleted yet: it begins anew
+    again.begin()
+    assert CALL.of(again)[3:5] == (True, False)
+    assert CALL.of(Place(False, False, Ranks(1, 2)))._asdict() == {**CALL._asdict(), "quiet": True, "track": ()}
+    monkeypatch.delenv(OUTCOME)
+    assert CALL.of(again)[3:5] == (False, True)  # under torchrun nobody notes it
+
+
+def test_a_rank_ends_with_0_and_tells_the_code_of_the_command(tmp_path, monkeypatch):
+    monkeypatch.setenv(OUTCOME, str(tmp_path / "outcome"))
+    assert Place().end(3) == 3
+    assert Place(False, False, Ranks(1, 2)).end(3) == 0
+    assert not (tmp_path / "outcome").exists()
+    assert Place(True, False, Ranks(0, 2)).end(3) == 0
+    assert (tmp_path / "outcome").read_text() == "3"
+
+
+def test_a_rank_sees_that_its_launcher_is_gone(monkeypatch):
+    assert not Place(True, False, Ranks(0, 2)).left()
+    monkeypatch.setenv(LAUNCHER, "1")
+    assert Place(True, False, Ranks(0, 2)).left()
+    assert not Place().left()

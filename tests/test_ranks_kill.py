@@ -1,0 +1,143 @@
+"""The real command in ranks: lost ones are started again and the parameters are those of an undisturbed run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+SHORT = (
+    "training.steps=24",
+    "training.save_every=4",
+    "training.warmup=4",
+    "training.meta_batch=3",
+    "validation.every=12",
+    "validation.episodes=3",
+    "episodes.max_support=8",
+    "episodes.max_query=8",
+    "model.max_length=16",
+)
+PATIENCE = 220.0  # seconds until a test gives up
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ingredients(tiny) -> None:
+    if not os.environ.get("METAGLOT_DATA"):
+        pytest.skip("METAGLOT_DATA is not set: recipes/smoke.yaml reads its sets from there")
+
+
+def started(out: Path, *arguments: str, ranks: int = 2) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "metaglot", "pretrain", "smoke", *SHORT, *arguments, "--out", str(out), "--json"]
+    return subprocess.Popen(
+        [*command, "--ranks", str(ranks)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def steps_done(out: Path) -> int:
+    """Return the last step in the metrics; a line that is being written does not count."""
+    file = out / "metrics.jsonl"
+    lines = file.read_text("utf-8").split("\n")[:-1] if file.is_file() else []
+    return max((json.loads(line)["step"] for line in lines), default=0)
+
+
+def wait_for(process: subprocess.Popen[str], out: Path, step: int) -> None:
+    began = time.monotonic()
+    while steps_done(out) < step:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.01)
+
+
+def workers(process: subprocess.Popen[str]) -> dict[int, int]:
+    """Return the processes of the ranks, by rank."""
+    children = Path(f"/proc/{process.pid}/task").glob("*/children")
+    found = {}
+    for child in (int(number) for file in children for number in file.read_text().split()):
+        variables = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+        ranks = [int(one.partition(b"=")[2]) for one in variables if one.startswith(b"RANK=")]
+        found |= dict.fromkeys(ranks, child)
+    return found
+
+
+def parameters(out: Path) -> dict[str, bytes]:
+    return {file: (out / f"checkpoints/step-24/{file}.safetensors").read_bytes() for file in ("params", "moments")}
+
+
+def records(out: Path) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text("utf-8").splitlines()]
+    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds", "waited_seconds"}} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A run that nobody disturbed."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    code, said, err = ended(started(out))
+    assert code == 0, err
+    assert json.loads(said)["step"] == 24
+    return out
+
+
+@pytest.mark.slow
+def test_ranks_are_killed_and_started_again(whole, tmp_path):
+    """Rank 1 and then rank 0 are killed; the launcher starts all again, and the run is that of nobody disturbed."""
+    out = tmp_path / "run"
+    process = started(out)
+    for rank, step in ((1, 6), (0, 14)):
+        wait_for(process, out, step)
+        os.kill(workers(process)[rank], signal.SIGKILL)
+    code, said, err = ended(process)
+    assert code == 0, err
+    assert "Traceback" not in err
+    assert err.count("a rank was lost; all go on from step") == 2
+    assert json.loads(said)["outcome"] == "done"
+    assert parameters(out) == parameters(whole)
+    assert records(out) == records(whole)
+
+
+@pytest.mark.slow
+def test_asked_to_stop_and_resumed_by_another_number_of_ranks(whole, tmp_path):
+    out = tmp_path / "run"
+    process = started(out)
+    wait_for(process, out, 7)
+    process.send_signal(signal.SIGTERM)
+    code, said, err = ended(process)
+    assert code == 130, err
+    assert "Traceback" not in err
+    outcome = json.loads(said)
+    assert outcome["outcome"] == "interrupted"
+    assert 7 <= outcome["step"] < 24
+    assert (out / f"checkpoints/step-{outcome['step']}/params.safetensors").is_file()
+    code, said, err = ended(started(out, "--resume", ranks=1))
+    assert (code, json.loads(said)["outcome"]) == (0, "done"), err
+    one, two = (load_file(folder / "checkpoints/step-24/params.safetensors") for folder in (out, whole))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        assert torch.allclose(value, two[name], atol=2e-4, rtol=0), name
+
+
+@pytest.mark.slow
+def test_an_error_of_the_data_is_said_once(tmp_path):
+    """It is found by the ranks, which read the files: one line, exit code 2, and nothing is started again."""
+    (tmp_path / "one.csv").write_text("text,label\n" + "a text,red\n" * 9)
+    recipe = f"data={{train: ['{tmp_path}/one.csv']}}"
+    code, _, err = ended(started(tmp_path / "run", recipe, "validation.every=1000"))
+    assert code == 2, err
+    assert err.count("metaglot:") == 1, err
+    assert "Traceback" not in err
+    assert not (tmp_path / "run").exists()
