@@ -27,6 +27,7 @@ from metaglot.serving.forms.answers import (
 from metaglot.serving.forms.texts import Example
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
+PageT = TypeVar("PageT", TaskPage, JobPage)
 Examples = Sequence[Mapping[str, Any] | tuple[str, Any]]
 Inputs = Sequence[str | Mapping[str, Any]]
 WAIT = 20  # seconds that one request waits for an adaptation
@@ -178,13 +179,8 @@ class Client:
         >>> [task.name for task in client.tasks()]
         ['tickets']
         """
-        after: dict[str, str] = {}
-        while True:
-            page = self._get("/v1/tasks", TaskPage, after)
+        for page in self._pages("/v1/tasks", TaskPage):
             yield from page.tasks
-            if page.next is None:
-                return
-            after = {"after": page.next}
 
     def task(self, task: str) -> TaskInfo:
         """Return the task of this id."""
@@ -220,13 +216,8 @@ class Client:
 
     def jobs(self) -> Iterator[JobInfo]:
         """Yield the jobs, the oldest first."""
-        after: dict[str, str] = {}
-        while True:
-            page = self._get("/v1/jobs", JobPage, after)
+        for page in self._pages("/v1/jobs", JobPage):
             yield from page.jobs
-            if page.next is None:
-                return
-            after = {"after": page.next}
 
     def job(self, job: str) -> JobInfo:
         """Return the job of this id."""
@@ -259,6 +250,13 @@ class Client:
 
     def _get(self, path: str, kind: type[AnswerT], query: Mapping[str, str] | None = None) -> AnswerT:
         return kind.model_validate_json(self._sender.send("GET", path, params=query).content)
+
+    def _pages(self, path: str, kind: type[PageT]) -> Iterator[PageT]:
+        page = self._get(path, kind)
+        yield page
+        while page.next is not None:
+            page = self._get(path, kind, {"after": page.next})
+            yield page
 
     def _ask(self, method: str, path: str, kind: type[AnswerT], body: Mapping[str, Any]) -> AnswerT:
         return kind.model_validate_json(self._sender.send(method, path, json=_given(body)).content)
