@@ -34,6 +34,7 @@ class Size(NamedTuple):
     most: int = 28  # tokens of a text
     stops: tuple[int, ...] = (5, 20)  # steps of plain LoRA after which the loss is taken
     meta_stops: tuple[int, ...] = (5,)  # those of updates that were meta-trained
+    shown_loss: bool = True  # whether the loss behind examples is taken, which costs much where they are long
     written_after: tuple[int, ...] = (0, 5, 20)  # steps after which texts are written; none if empty
 
 
@@ -97,11 +98,13 @@ def rows_of(
         yield place.row(name, 0, **place.judged_texts(copied(place.support, place.few)))
     elif name == "zero-shot" or name.endswith("in context"):
         shown = 0 if name == "zero-shot" else SHOWN
+        writes = bool(place.size.written_after)
         clock = Clock()
-        loss = loss_on(encoder, {}, place.judged, place.support if shown else None)
-        seconds = clock.seconds()
-        written = place.scores_of(encoder, {}, shown=shown) if place.size.written_after else {}
-        yield place.row(name, 0, loss=loss, cpu=seconds, **written)
+        numbers: dict[str, Any] = {}
+        if not shown or place.size.shown_loss:
+            numbers = {"loss": loss_on(encoder, {}, place.judged, place.support if shown else None)}
+            numbers["cpu"] = clock.seconds()
+        yield place.row(name, 0, **numbers, **(place.scores_of(encoder, {}, shown=shown) if writes else {}))
     else:
         yield from _moved(encoder, name, place, before=not same)
 

@@ -1,6 +1,7 @@
 """The commands where texts are written: inspect, adapt, predict, evaluate and edit."""
 
 import csv
+import io
 import json
 import math
 from importlib.util import find_spec
@@ -153,3 +154,30 @@ def test_how_a_text_is_written_is_asked_for_by_options(metaglot, folder, file, t
     ):
         said = metaglot("predict", folder_asked, "--text", "red saw", *wrong)
         assert (said.code, why in said.err) == (2, True), said.err
+
+
+def test_broken_letters_and_places_that_are_taken_are_refused_before_anything_is_learnt(
+    metaglot, folder, tmp_path, monkeypatch
+):
+    model = mg.load(folder, precision="fp32")
+    out = model.adapt(SOURCES, TARGETS, task="generation", effort="instant").save(tmp_path / "m")
+    monkeypatch.setattr("sys.stdin", io.StringIO("bad \udcff\nred saw\n"))
+    said = metaglot("chat", out, "--max-new-tokens", 2, "--json")
+    assert (said.code, [json.loads(line)["text"] for line in said.out.splitlines()]) == (0, ["red saw"])
+    assert "a line that is not UTF-8 is left out" in said.err
+    monkeypatch.setattr("metaglot.adaptation.editing.edited", None)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("text")
+    every = [one for row in range(1, 13) for one in ("--remove", row)]
+    for command, why in (
+        (("predict", out, "--text", "bad \udcff"), "holds half a character"),
+        (("edit", out, "--relabel", "2=\ud800"), "holds half a character"),
+        (("edit", out, "--remove", 1, "--out", out), "or replace it with --force"),
+        (("edit", out, "--remove", 1, "--out", tmp_path / "other", "--force"), "something else than an adaptation"),
+    ):
+        said = metaglot(*command)
+        assert (said.code, why in said.err) == (2, True), said.err
+    monkeypatch.undo()
+    assert "leave one at least" in metaglot("edit", out, *every, "--out", tmp_path / "m2").err
+    said = metaglot("edit", out, "--remove", 1, "--out", out, "--force", "--json")
+    assert (said.code, json.loads(said.out)["examples"]) == (0, 11), said.err

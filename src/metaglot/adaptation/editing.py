@@ -49,7 +49,8 @@ def edited(
     _check_kind(fit, add)
     examples = kept.plus(_of_kind(add, fit))
     if not len(examples):
-        raise MetaglotError("no example would be left; leave two of different classes at least")
+        least = "two of different classes" if family.exclusive else "one"
+        raise MetaglotError(f"no example would be left; leave {least} at least")
     check_not_all_empty(examples.inputs.texts, examples.inputs.pairs)
     family.check(examples.targets)
     return _solved(fit, examples, left) if _adds_up(fit) else _again(fit, examples)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -98,6 +99,10 @@ def chat(
 
 def _lines() -> Iterator[str]:
     """Yield the lines that have a text, to /quit or the end of the input; Ctrl-C ends it too."""
+    from metaglot.data.candidates import check_characters
+
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
     while True:
         try:
             if sys.stdin.isatty():
@@ -108,8 +113,14 @@ def _lines() -> Iterator[str]:
             return
         if not line or line.strip() == QUIT:
             return
-        if line.strip():
-            yield line.strip()
+        if not line.strip():
+            continue
+        try:
+            check_characters(line, "the line")
+        except MetaglotError:
+            tell("note: a line that is not UTF-8 is left out", err=True)
+            continue
+        yield line.strip()
 
 
 def _source(said: list[tuple[str, str]], line: str) -> str:

@@ -45,6 +45,7 @@ def edit(
     out: Annotated[
         Path | None, typer.Option(help="Where the result is saved. Default: in place.", show_default=False)
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")] = False,
     precision: AdaptedPrecision = "auto",
     device: DeviceOption = "auto",
     columns: Columns = None,
@@ -67,9 +68,11 @@ def edit(
         raise MetaglotError("nothing to do: give --add FILE, --remove ROW or --relabel ROW=LABEL")
     labels = _parse_relabel(relabel or [])
     runtime = parse_precision(precision), check_device(device)
-    from metaglot.data.folders import check_adapted
+    from metaglot.data.folders import check_adapted, check_target
 
     check_adapted(folder)
+    target = folder if out is None else out
+    check_target(target, force=force or out is None)  # before anything is learnt
     task = task_of_folder(folder)
     files = [_read_additions(file, columns, encoding, task) for file in add or []]
     from metaglot.adaptation import Adapted
@@ -81,8 +84,7 @@ def edit(
         fit.family.like(file.examples.targets, fit.schema, file.name)
     new_targets = _targets(labels, fit.family, fit.schema)
     adapted = Adapted(edited(fit, remove=[row - 1 for row in remove or []], relabel=new_targets, add=additions))
-    target = folder if out is None else out
-    adapted.save(target, force=out is None)
+    adapted.save(target, force=force or out is None)
     if as_json:
         labels_entry = {"labels": list(adapted.labels)} if adapted.fit.family.probable else {}
         outcome = {"out": str(target), **labels_entry, "examples": adapted.fit.count}

@@ -146,8 +146,10 @@ def predict(
         check_adapted(folder)
         _stream(_question(request), quiet=quiet, as_json=as_json)
         return
+    from metaglot.data.texts import inputs_of
+
     table = None if file is None else read_file(file, columns, encoding, task=reading_task(folder))
-    inputs = Inputs.of(text or []) if table is None else texts_of(table)
+    inputs = inputs_of(text or []) if table is None else texts_of(table)
     check_adapted(folder)
     _print_table_notes(table, quiet=quiet)
     question = _question(request)

@@ -100,7 +100,7 @@ class Candidates(Sequence[tuple[str, tuple[str, ...]]]):
         for i, text in enumerate(texts):
             if not isinstance(text, str):
                 raise MetaglotError(f"text number {i + 1} is not a string but {type(text).__name__}: {text!r:.60}")
-            _check_characters(text, f"text number {i + 1}")
+            check_characters(text, f"text number {i + 1}")
         own = tuple(checked(one, f"the candidates of text number {i + 1}") for i, one in enumerate(lists))
         object.__setattr__(self, "texts", tuple(cast("list[str]", texts)))
         object.__setattr__(self, "candidates", own)
@@ -134,7 +134,7 @@ def checked(values: object, where: str) -> tuple[str, ...]:
         if not isinstance(item, str):
             kind = type(item).__name__
             raise MetaglotError(f"{where}: candidate number {number} is {item!r:.60}, a {kind}; give a string")
-        _check_characters(item, f"{where}: candidate number {number}")
+        check_characters(item, f"{where}: candidate number {number}")
     return tuple(cast("list[str]", items))
 
 
@@ -226,7 +226,8 @@ def _number(value: object, where: str) -> int:
     return plain
 
 
-def _check_characters(text: str, what: str) -> None:
+def check_characters(text: str, what: str) -> None:
+    """Raise MetaglotError for a text with half of a surrogate pair, or with a byte of an argument that is not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

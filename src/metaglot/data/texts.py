@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeGuard, cast, overload
 
-from metaglot.data.candidates import Candidates, as_cell
+from metaglot.data.candidates import Candidates, as_cell, check_characters
 from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError
 
@@ -97,10 +97,7 @@ def strings(what: str, values: Iterable[str]) -> list[str]:
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise MetaglotError(f"{what} number {i + 1} is not a string but {type(text).__name__}: {text!r}")
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise MetaglotError(f"{what} number {i + 1} holds half a character: {error}") from error
+        check_characters(text, f"{what} number {i + 1}")
     return texts
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from torch import Tensor
 
+from metaglot.data.candidates import check_characters
 from metaglot.data.labels import Label, is_absent, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.of_parts import OfParts
@@ -166,6 +167,7 @@ def _text(value: object, name: str) -> str | None:
         value = label_text(value)
     if not isinstance(value, str):
         raise MetaglotError(f"{name} is {value!r:.60}, which is no text to write; give a string")
+    check_characters(value, name)
     return value.strip() or None
 
 
