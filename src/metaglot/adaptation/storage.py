@@ -5,8 +5,6 @@ model card) and, only if asked, `examples.jsonl`.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +31,7 @@ from metaglot.data.locks import writing
 from metaglot.data.manifest import sha256_of
 from metaglot.data.modes import usual_mode
 from metaglot.data.naming import name_in_record, name_record
+from metaglot.data.parts import part_beside
 from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called
@@ -77,18 +76,16 @@ def _needed(fit: Fit, wish: bool | None) -> bool | None:
 
 
 def _put(fit: Fit, folder: Path, *, keep_examples: bool) -> None:
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
-        part.mkdir(parents=True)
-        _write(fit, part, keep_examples=keep_examples)
-        flush_all(part)
-        replace_folder(part, folder)
-        flush(folder.parent)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with part_beside(folder, folder=True) as part:
+            _write(fit, part, keep_examples=keep_examples)
+            flush_all(part)
+            replace_folder(part, folder)
+            flush(folder.parent)
     except (OSError, SafetensorError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise MetaglotError(f"{folder}: cannot be written: {reason}; what was there before is untouched") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_fit(

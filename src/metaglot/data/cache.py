@@ -4,20 +4,16 @@ The one place outside `cli.py` and `config.py` that reads environment variables.
 """
 
 import os
-import shutil
 import sys
-import time
-import uuid
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from metaglot.data.flushing import flush, flush_all
+from metaglot.data.parts import part_beside
 from metaglot.data.rawfiles import expanded
 from metaglot.data.replacing import replace_folder
 from metaglot.errors import MetaglotError
-
-STALE = 24 * 3600  # seconds after which a temporary file has no writer any more
 
 
 def cache_dir() -> Path:
@@ -47,16 +43,14 @@ def atomic_file(target: Path) -> Generator[Path]:
     where the system refuses, on a full disk for one; `target` is then what it was.
     """
     make_folder(target.parent)
-    part = _beside(target)
     try:
-        yield part
-        os.replace(part, target)
+        with part_beside(target) as part:
+            yield part
+            os.replace(part, target)
     except OSError as error:
         raise MetaglotError(
             f"{target}: cannot be written: {error.strerror or error}. Free some space, or choose another place."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_whole(target: Path, text: str, *, lasting: bool = False) -> None:
@@ -78,24 +72,21 @@ def atomic_folder(target: Path, *, replace: bool = False) -> Generator[Path]:
     MetaglotError where the system refuses, on a full disk for one; nothing half-written stays.
     """
     make_folder(target.parent)
-    part = _beside(target)
     try:
-        part.mkdir()
-        yield part
-        _share(part)
-        flush_all(part)
-        try:
-            replace_folder(part, target) if replace else part.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise
-        flush(target.parent)
+        with part_beside(target, folder=True) as part:
+            yield part
+            _share(part)
+            flush_all(part)
+            try:
+                replace_folder(part, target) if replace else part.rename(target)
+            except OSError:
+                if not target.is_dir():
+                    raise
+            flush(target.parent)
     except OSError as error:
         raise MetaglotError(
             f"{target}: cannot be written: {error.strerror or error}. Free some space, or choose another place."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def make_folder(path: Path) -> None:
@@ -117,12 +108,3 @@ def _share(folder: Path) -> None:
     for file in folder.rglob("*"):
         if file.is_file():
             file.chmod(mode)
-
-
-def _beside(target: Path) -> Path:
-    """Return a new temporary path; what writers killed more than a day ago left beside it is removed."""
-    for stale in target.parent.glob(f".{target.name}.*.part"):
-        with suppress(OSError):
-            if time.time() - stale.stat().st_mtime > STALE:
-                shutil.rmtree(stale) if stale.is_dir() else stale.unlink()
-    return target.parent / f".{target.name}.{uuid.uuid4().hex[:12]}.part"
