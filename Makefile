@@ -11,7 +11,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests of one file stay in one process as far as they can, since they share what was made for them.
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup demo serve soak check format test test-slow test-all docs mini multilingual mini-research bench clean
+.PHONY: help setup demo serve soak faults check format test test-slow test-all docs mini multilingual mini-research bench clean
 
 help:  ## What each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -33,6 +33,9 @@ serve: $(STAMP)  ## Serve builtin:mini at http://127.0.0.1:8000, and print a cur
 
 soak: $(STAMP)  ## A server under the load of 500 clients, and killed 50 times (15 minutes)
 	$(BIN)/python -m benchmarks.soak
+
+faults: $(STAMP)  ## Kills, full disks and changed bytes, 500 of them: is what is saved whole? (20 minutes)
+	$(BIN)/python -m benchmarks.faults
 
 check: $(STAMP)  ## Formatting, lint, types
 	$(BIN)/ruff format --check .

@@ -1,7 +1,6 @@
 """The token store: tokenised once, mapped afterwards, rebuilt when damaged, safe with two writers."""
 
 import copy
-import os
 import threading
 import time
 from collections.abc import Callable
