@@ -1,6 +1,7 @@
 """The page on a server: behind its tokens, each tenant apart, and the routes of the server as they are."""
 
 import asyncio
+import re
 from typing import Any
 
 import httpx
@@ -121,7 +122,16 @@ def test_the_page_of_a_server_is_behind_its_tokens(tmp_path):
             visitor = Visitor(browser, address, width=1000, token=tenant.headers["authorization"].split()[1])
             visitor.learn("moods")
             assert visitor.said() in ("pleased", "disappointed")
+            if tenant is ann:
+                visitor.page.click("#mg-keep")
+                visitor.page.wait_for_selector("#mg-kept code")
+                (task,) = re.findall(r"task_[0-9a-f]{32}", visitor.page.inner_text("#mg-kept p"))[:1]
             visitor.closed()
+        found = ann.post(f"/v1/tasks/{task}/predict", json={"inputs": ["I loved it."]}).json()["predictions"]
+        assert found[0]["label"] in ("pleased", "disappointed")
+        more = ann.post(f"/v1/tasks/{task}/examples", json={"examples": [{"text": "So, so.", "label": "neither"}]})
+        assert more.json()["version"]["labels"][-1] == "neither"
+        assert bob.get("/v1/tasks").json()["tasks"] == []
         browser.close()
         held = list(desk.sessions._held.values())
         assert [one.owner for one in held] == ["ann", "bob"]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from metaglot.playground.desk import Desk
 from metaglot.playground.door import Door
+from metaglot.playground.keeping import keep
 from metaglot.playground.run import Policy, mounted
+from metaglot.playground.sessions import Work
 from metaglot.serving.api.context import Context
 from metaglot.serving.api.guard import LOCAL, METRICS, OPEN
 from metaglot.serving.store import tokens
@@ -22,7 +24,11 @@ def beside(desk: Desk) -> Callable[[Context, FastAPI], ASGIApp]:
 
     def both(context: Context, server: FastAPI) -> ASGIApp:
         page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-        mounted(page, desk, owner=_tenant)
+
+        def kept(work: Work, tenant: str) -> str:
+            return keep(context, tenant, work.adapted, work.seconds)
+
+        mounted(page, replace(desk, keep=kept), owner=_tenant)
         return Both(server, page, Policy(Door(page, Keeper(context))))
 
     return both

@@ -28,9 +28,10 @@ KEPT = 600  # seconds that a zip waits to be fetched
 
 @dataclass(frozen=True)
 class Desk:
-    """A model, and the works of visitors."""
+    """A model, and the works of visitors; on a server also what keeps a work of a tenant, and returns its name."""
 
     model: Model
+    keep: Callable[[Work, str], str] | None = None
     sessions: Sessions = field(default_factory=Sessions)
     _shelf: "tempfile.TemporaryDirectory[str]" = field(
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="metaglot-", ignore_cleanup_errors=True)

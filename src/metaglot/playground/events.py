@@ -115,6 +115,7 @@ class Events:
             self.parts.message: summary,
             self.parts.maps: html.maps(map_of(adapted), language),
             self.parts.learn: gr.update(interactive=True),
+            self.parts.kept: "",
             self.parts.trying: gr.update(visible=True),
         }
 
@@ -158,6 +159,16 @@ class Events:
             return {self.parts.file: gr.update(value=str(self.desk.packed(work.adapted)))}
         except Exception as error:
             return {self.parts.message: message_of(error, LANGUAGES[switch]), self.parts.file: gr.update(value=None)}
+
+    def keep(self, key: str, switch: str, request: gr.Request) -> Updates:
+        """Return the name of the task that what was learnt becomes on the server."""
+        language = LANGUAGES[switch]
+        try:
+            work = self.desk.sessions.of(key, owner_of(request))
+            assert self.desk.keep is not None, "a page without a server"
+            return {self.parts.kept: html.kept(self.desk.keep(work, owner_of(request)), language)}
+        except Exception as error:
+            return {self.parts.kept: message_of(error, language)}
 
     def _answered(self, work: Work, text: str, second: str, language: str, note: str = "") -> Updates:
         found = shown(work.adapted, text, second or None)

@@ -69,6 +69,12 @@ def maps(known: Map | None, language: str) -> str:
     return f'<div class="mg-maps">{pictures}</div><p class="mg-note">{escape(note)}</p>'
 
 
+def kept(task: str, language: str) -> str:
+    """Return under which name the server has what was learnt, and how it is asked."""
+    words = escape(say("kept", language, task=task))
+    return f"<p>{words}<br><code>POST /v1/tasks/{escape(task)}/predict</code></p>"
+
+
 def prediction(one: Shown, language: str) -> str:
     """Return what is predicted, the probabilities, and the examples that decided."""
     decided = say("none_but", language, label=one.decided) if one.outside else one.decided

@@ -48,11 +48,16 @@ class Parts:
     mend_do: gr.Button
     download: gr.Button
     file: gr.DownloadButton
+    keep: gr.Button
+    kept: gr.HTML
     code: gr.Code
 
 
-def laid_out(name: str) -> Parts:
-    """Return the components, laid out in the Blocks that are open; `name` is that of the model."""
+def laid_out(name: str, *, keeps: bool = False) -> Parts:
+    """Return the components, laid out in the Blocks that are open; `name` is that of the model.
+
+    `keeps`: there is a button to keep what was learnt as a task of the server.
+    """
     with gr.Row(elem_id="mg-top"):
         top = gr.HTML(html.top(name, "en"), min_width=200, padding=False)
         names = list(LANGUAGES)
@@ -98,11 +103,13 @@ def laid_out(name: str) -> Parts:
         fourth = _head(4)
         download = gr.Button(say("download", "en"), elem_id="mg-download")
         file = gr.DownloadButton("zip", elem_id="mg-file", visible=True)
+        keep = gr.Button(say("keep", "en"), elem_id="mg-keep", visible=keeps)
+        kept = gr.HTML(elem_id="mg-kept", padding=False)
         code = gr.Code(language="python", interactive=False, label="Python", wrap_lines=True, elem_id="mg-code")
     return Parts(
         top, language, (first, second_head, third, fourth), samples, table, own, paste, paste_do, upload, clear,
         kind, effort, learn, message, maps, trying, text, second, ask, picks, reply, marked, right, several, mend,
-        mend_do, download, file, code,
+        mend_do, download, file, keep, kept, code,
     )  # fmt: skip
 
 
@@ -145,7 +152,7 @@ def _head(number: int) -> gr.HTML:
 
 def _buttons(parts: Parts) -> dict[str, Any]:
     single = {"paste_do": parts.paste_do, "clear": parts.clear, "learn": parts.learn, "ask": parts.ask}
-    return {**parts.samples, **single, "wrong_do": parts.mend_do, "download": parts.download}
+    return {**parts.samples, **single, "wrong_do": parts.mend_do, "download": parts.download, "keep": parts.keep}
 
 
 def _labels(parts: Parts) -> dict[str, Any]:

@@ -34,7 +34,7 @@ HIDDEN: dict[str, Any] = {**QUIET, "show_progress": "hidden"}
 def blocks(desk: Desk) -> gr.Blocks:
     """Return the page over a desk, to be launched or mounted in an application."""
     with gr.Blocks(title="metaglot", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        parts = laid_out(desk.model.name)
+        parts = laid_out(desk.model.name, keeps=desk.keep is not None)
         states = gr.State(""), gr.State([]), gr.State(("", "")), gr.State(False)
         wires = Wires(Events(desk, parts), parts, _components(parts), *states)
         page.load(wires.events.greet, None, wires.whole, **QUIET)
@@ -124,7 +124,7 @@ class Wires:
             chosen.then(self._ask, self.inputs, self.outputs, **HIDDEN)
 
     def corrections(self) -> None:
-        """Connect corrections, by a click or in writing, and the download."""
+        """Connect corrections, by a click or in writing, and what is taken along or kept."""
         parts, correct = self.parts, self.events.correct
 
         def mend(
@@ -140,6 +140,14 @@ class Wires:
             self.events.pack, [self.key, parts.language], [parts.file, parts.message], **QUIET
         )
         packed.success(None, None, None, js=FETCH, **QUIET)
+        parts.keep.click(
+            self.events.keep,
+            [self.key, parts.language],
+            [parts.kept],
+            trigger_mode="once",
+            show_progress="hidden",
+            **QUIET,
+        )
 
     def _ask(self, text: str, second: str, held: str, switch: str, request: gr.Request) -> Any:
         return {**self.events.ask(text, second, held, switch, request), self.asked: (text, second)}

@@ -92,6 +92,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     # 4
     "step_4": ("Take it with you", "带走模型"),
     "download": ("Download the adapted model (zip)", "下载学好的模型（zip）"),
+    "keep": ("Keep it as a task of this server", "保存为本服务器的任务"),
+    "kept": ("The server has it now, as {task}:", "服务器已保存，任务是 {task}："),
     "help_4": (
         "Unpack the zip, and use it from Python with three lines. It holds your examples too.",
         "解压 zip，用三行 Python 就能使用。里面也有你的例子。",

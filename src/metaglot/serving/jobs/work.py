@@ -75,7 +75,12 @@ def carry_out(model: Model, order: Order) -> Done:
             before = _before(model, order.before)
             adapted = before.add_examples(texts, labels, pairs=pairs)
     adapted.save(Path(order.part), keep_examples=True)
-    return Done(list(adapted.labels), adapted.fit.count, _expected(adapted), time.monotonic() - begin)
+    return done_of(adapted, time.monotonic() - begin)
+
+
+def done_of(adapted: Adapted, seconds: float) -> Done:
+    """Return what is told of an adaptation that took so many seconds."""
+    return Done(list(adapted.labels), adapted.fit.count, _expected(adapted), seconds)
 
 
 def _before(model: Model, folder: str) -> Adapted:

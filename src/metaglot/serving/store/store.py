@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from sqlalchemy.orm import Session
+
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 from metaglot.serving.store import jobs, keys, tasks
 from metaglot.serving.store.database import Database, UnavailableError, open_database, sqlite_url
-from metaglot.serving.store.tables import Fact, Job, Task
+from metaglot.serving.store.tables import Fact, Job, Task, Version
 from metaglot.serving.store.weights import Weights
 
 T = TypeVar("T")
@@ -97,11 +99,34 @@ class Store:
                 return None
             if job.state != jobs.DONE:  # else an earlier commit stood, and only its answer was lost
                 sent: Sequence[dict[str, Any]] = (job.request or {}).get("examples", [])
-                made = made._replace(bytes=made.bytes + sum(len(json.dumps(one)) for one in sent))
-                if most is not None and tasks.size(session, task.tenant) + made.bytes > most:
-                    raise FullError
-                jobs.finish(job, tasks.add_version(session, task, made, sent).number)
+                jobs.finish(job, _add(session, task, made, sent, most).number)
             return job
+
+    def adopt(
+        self,
+        step: Callable[[Session], Task],
+        part: Path,
+        made: tasks.Made,
+        examples: Sequence[dict[str, Any]],
+        *,
+        most: int | None = None,
+    ) -> str:
+        """Keep what was adapted elsewhere as the first version of a task that a step makes, and return its id.
+
+        Raises FullError as `finish` does, and what the step raises.
+        """
+        with self._folders:
+            digest = self.weights.keep(part)
+            made = made._replace(digest=digest, bytes=self.weights.size(digest))
+            try:
+                with self.database.write() as session:
+                    task = step(session)
+                    session.flush()
+                    _add(session, task, made, examples, most)
+                    return task.id
+            except BaseException:
+                self._drop(digest)
+                raise
 
     def _drop(self, digest: str) -> None:
         with self.database.read() as session:
@@ -118,6 +143,16 @@ class Store:
             for digest in gone or ():
                 self.weights.remove(digest)
             return gone
+
+
+def _add(
+    session: Session, task: Task, made: tasks.Made, examples: Sequence[dict[str, Any]], most: int | None
+) -> Version:
+    """Return a new version; raise FullError where the tenant would have more than so many bytes."""
+    made = made._replace(bytes=made.bytes + sum(len(json.dumps(one)) for one in examples))
+    if most is not None and tasks.size(session, task.tenant) + made.bytes > most:
+        raise FullError
+    return tasks.add_version(session, task, made, examples)
 
 
 def patiently(step: Callable[[], T], *, seconds: float = PATIENCE) -> T:
