@@ -1,0 +1,147 @@
+"""Steps of meta-training in one rank and in two: CPU seconds, wall, shares; and what more ranks would take.
+
+    python -m benchmarks.scaling measure --out runs/scaling       # some minutes on two cores
+    python -m benchmarks.scaling predict --out runs/scaling       # fit, check, table, plot
+
+Each rank is a process of one thread.  A step's compute is the time in gradients, data the time that it waited for
+episodes, all-reduce the time in collectives; CPU seconds are of the process.  Sizes are measured in the order of their
+memory in one process, so that its peak so far is that of the size.  The machine's load stands beside each number.
+"""
+
+import argparse
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from benchmarks.scaling_model import Fitted, Point, Size, fit
+
+FITTED = (
+    Size(2, 128, 8000, 20, 20, 32, 2, 4),
+    Size(4, 128, 8000, 20, 20, 32, 2, 2),
+    Size(2, 256, 8000, 10, 20, 32, 2, 4),
+    Size(2, 256, 30522, 20, 10, 32, 2, 2),
+    Size(4, 256, 8000, 20, 20, 16, 2, 2),
+    Size(4, 256, 30522, 20, 20, 32, 2, 2),
+)
+CHECKED = (
+    Size(4, 192, 16000, 16, 24, 24, 2, 3),
+    Size(6, 256, 16000, 20, 20, 32, 2, 2),
+    Size(6, 384, 30522, 20, 20, 32, 2, 2),
+)
+TWO = (
+    Size(2, 256, 8000, 10, 20, 32, 2, 4),
+    Size(4, 192, 16000, 16, 24, 24, 2, 4),
+    Size(4, 256, 30522, 20, 20, 32, 2, 4),
+)
+STEPS = 5  # measured, after one that is not
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", choices=["measure", "predict", "rank"])
+    parser.add_argument("--out", type=Path, default=Path("runs/scaling"))
+    parser.add_argument("--sizes", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.work == "rank":
+        rank([Size(*one) for one in json.loads(arguments.sizes)])
+    elif arguments.work == "measure":
+        measure(arguments.out)
+    else:
+        from benchmarks.scaling_page import predict
+
+        predict(arguments.out)
+
+
+def measure(out: Path) -> None:
+    """Measure all sizes in one rank, and a few in one and in two by turns; append what was found to `steps.jsonl`."""
+    out.mkdir(parents=True, exist_ok=True)
+    by_memory = sorted({*FITTED, *CHECKED}, key=lambda size: 8 * size.parameters + size.kept)
+    with (out / "steps.jsonl").open("a") as file:
+        for count, sizes in ((1, by_memory), (2, TWO), (1, TWO), (2, TWO)):
+            for line in started(count, sizes):
+                file.write(json.dumps(line) + "\n")
+                file.flush()
+                print({k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()}, flush=True)
+
+
+def started(count: int, sizes: Iterable[Size]) -> list[dict[str, Any]]:
+    """Run ranks of this file and return what each found of each size."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
+    command = [sys.executable, "-m", "benchmarks.scaling", "rank", "--sizes", json.dumps(list(sizes))]
+    processes = [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **place, "RANK": str(number), "GLOO_SOCKET_IFNAME": "lo"},
+        )
+        for number in range(count)
+    ]
+    found = [process.communicate()[0] for process in processes]
+    return [json.loads(line) for text in found for line in text.splitlines()]
+
+
+def rank(sizes: list[Size]) -> None:
+    """Train each size for a few steps as one of the ranks that the environment names; print a line for each."""
+    from benchmarks.scaling_world import Times, world
+    from metaglot.training.joining import joined
+    from metaglot.training.loop import train
+
+    before = peak()
+    with joined(os.environ) as ranks:
+        for size in sizes:
+            state, distribution, algorithm, learner, optimisation = world(size, STEPS + 1)
+            times = Times()
+            steps = []
+            for _, record in train(
+                state, distribution, algorithm, learner, optimisation, combine=times.combine, ranks=ranks
+            ):
+                steps.append({**times.taken(), **{n: record[n] for n in ("cpu_seconds", "seconds", "waited_seconds")}})
+            line = {name: median(step[name] for step in steps[1:]) for name in steps[0]}
+            line |= {"least_seconds": min(step["seconds"] for step in steps[1:]), "peak": peak(), "before": before}
+            line |= {"size": size, "rank": ranks.rank, "ranks": ranks.count, "load": os.getloadavg()[0]}
+            print(json.dumps(line), flush=True)
+
+
+def peak() -> int:
+    """Return the most resident memory so far, in bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def read(out: Path) -> Iterator[dict[str, Any]]:
+    """Yield what was measured."""
+    for line in (out / "steps.jsonl").read_text().splitlines():
+        yield json.loads(line)
+
+
+def points(out: Path) -> dict[Size, Point]:
+    """Return the points of one rank: the least CPU seconds and the first peak of memory."""
+    found: dict[Size, Point] = {}
+    for line in read(out):
+        size = Size(*line["size"])
+        if line["ranks"] == 1:
+            before = found.get(size, Point(size, float("inf"), line["peak"]))
+            found[size] = before._replace(seconds=min(before.seconds, line["cpu_seconds"]))
+    return found
+
+
+def fitted(out: Path) -> Fitted:
+    """Return the model, fitted to the sizes that are for that."""
+    known = points(out)
+    return fit([known[size] for size in FITTED])
+
+
+if __name__ == "__main__":
+    main()
