@@ -5,12 +5,15 @@
 
 `--effort` is one of fast, some, many (the 6 and 20 steps that auto tries and takes) and thorough; `--vary` names a
 field of it (`adaptation/effort.py`) and its values, of which the others are compared with the first.  Accuracy in %,
-and the mean with its paired 95 % interval over draws.  Killed, the same command goes on where it stopped.
+and the mean with its paired 95 % interval over draws.  Killed, the same command goes on where it
+stopped.  With --on ray the cells are spread over a cluster.
 """
 
+import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -25,8 +28,9 @@ from metaglot.adaptation.effort import EFFORTS
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
 from metaglot.evaluation.baselines.ours import Ours, ours
-from metaglot.evaluation.protocol import Plan
+from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import Scores, differences, macro_interval
+from metaglot.evaluation.workers import Workers
 
 STEPPED: Mapping[str, Effort] = {"fast": EFFORTS["fast"], "some": SOME, "many": MANY, "thorough": EFFORTS["thorough"]}
 VARIED = {field.name for field in fields(Effort) if isinstance(getattr(SOME, field.name), float | int)} - {"names"}
@@ -62,6 +66,13 @@ def table(found: Mapping[str, Scores], groups: Mapping[str, Sequence[str]], shot
     return "\n".join(lines)
 
 
+def tasks_and_methods(args: argparse.Namespace) -> tuple[list[TaskSet], list[Ours]]:
+    """Return what is judged, and on what, for a process of its own."""
+    model = Model(replace(load_model(args.model).encoder, max_length=args.length))
+    tasks = [task for sets in task_sets(args.groups, args.leave_out).values() for task in sets]
+    return tasks, variations(model, STEPPED[args.effort], args.vary)
+
+
 def main(given: Sequence[str] | None = None) -> None:
     parser = parser_of(__doc__, shots=[8], draws=3)
     parser.set_defaults(leave_out=["banking77"])
@@ -69,13 +80,14 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--effort", choices=STEPPED, default="many")
     parser.add_argument("--vary", required=True, help="FIELD=VALUE,VALUE")
+    parser.add_argument("--on", help="a Ray cluster: ray, ray:local, ray:HOST:PORT")
     args = parser.parse_args(given)
     torch.set_num_threads(1)
-    model = Model(replace(load_model(args.model).encoder, max_length=args.length))
     groups = task_sets(args.groups, args.leave_out)
-    methods = variations(model, STEPPED[args.effort], args.vary)
-    tasks = [task for sets in groups.values() for task in sets]
-    for one in evaluate_into(args.out, tasks, methods, Plan(args.shots, args.draws, args.queries, 0)):
+    tasks, methods = tasks_and_methods(args)
+    plan = Plan(args.shots, args.draws, args.queries, 0)
+    workers = Workers(0, partial(tasks_and_methods, args), on=args.on) if args.on else None
+    for one in evaluate_into(args.out, tasks, methods, plan, workers=workers):
         print(f"{one.method}: {one.task} {one.shot} shots, draw {one.draw}: {one.score:.3f}", file=sys.stderr)
     found: dict[str, dict[tuple[str, int, int], float]] = {method.name: {} for method in methods}
     for one in read_results(args.out):

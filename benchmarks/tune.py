@@ -5,8 +5,8 @@
     METAGLOT_DATA=… python -m benchmarks.tune builtin:minilm --method knn --ks 1,4,8,16,1000 --out tuning-knn.jsonl
     METAGLOT_DATA=… python -m benchmarks.tune runs/english --out tuning-ours.jsonl
 
-The last tunes our own efforts; all use the same sets and draws.  One line for each (set, shot, draw, setting), and a
-table of means at the end; docs/tuning.md keeps them.
+The last tunes our own efforts; all use the same sets and draws.  With --on ray the draws are spread over a
+cluster.  One line for each (set, shot, draw, setting), and a table of means at the end; docs/tuning.md keeps them.
 """
 
 import argparse
@@ -15,6 +15,8 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import chain, product
 from pathlib import Path
 from statistics import fmean
 from typing import TypeVar
@@ -23,6 +25,7 @@ import pyarrow as pa
 import torch
 
 from metaglot.adaptation import Encoder, Model, load_model
+from metaglot.cluster import Share, spread
 from metaglot.data.draws import draws_of
 from metaglot.data.examples import Examples
 from metaglot.data.readers import read_table
@@ -41,6 +44,7 @@ SETS = (
 )
 TRAINED: dict[str, Callable[[Encoder], FineTune]] = {"finetune": FineTune, "lora": lora, "bitfit": bitfit}
 Setting = tuple[tuple[str, float], ...]  # e.g. (("lr", 1e-4), ("steps", 20))
+Trial = tuple[int, int, int]  # draw, number of the set, shot
 Fits = Callable[[Examples[str], int, int], Iterator[tuple[Setting, Fitted]]]  # support, shot, seed
 Number = TypeVar("Number", int, float)
 
@@ -79,17 +83,26 @@ def neighbours(queries: FeatureCache, ks: Sequence[int]) -> Fits:
     return fits
 
 
-def rows(fits: Fits, shots: Sequence[int], *, draws: int, queries: int) -> Iterator[dict[str, object]]:
-    """Yield the accuracy of each setting on each draw of each set."""
-    for draw in range(draws):
-        for task in task_sets():
-            asked = task.examples(task.draws.queries(queries, fold(0, "tune", task.name)))
-            for shot in shots:
-                support = task.examples(task.draws.support(shot, draw))
-                for setting, fitted in fits(support, shot, fold(0, "tune", task.name, shot, draw)):
-                    scored = CLASSES.score(fitted.predict(asked.inputs), asked.targets)
-                    row = {"task": task.name, "shot": shot, "draw": draw, **dict(setting)}
-                    yield {**row, "accuracy": scored.metrics["accuracy"]}
+def rows(fits: Fits, task: TaskSet, draw: int, shot: int, queries: int) -> Iterator[dict[str, object]]:
+    """Yield the accuracy of each setting on a draw of a set."""
+    asked = task.examples(task.draws.queries(queries, fold(0, "tune", task.name)))
+    support = task.examples(task.draws.support(shot, draw))
+    for setting, fitted in fits(support, shot, fold(0, "tune", task.name, shot, draw)):
+        scored = CLASSES.score(fitted.predict(asked.inputs), asked.targets)
+        row = {"task": task.name, "shot": shot, "draw": draw, **dict(setting)}
+        yield {**row, "accuracy": scored.metrics["accuracy"]}
+
+
+def tuned(args: argparse.Namespace) -> Callable[[Trial], list[dict[str, object]]]:
+    """Return a function that tries all settings on a draw of a set, for a process of its own."""
+    torch.set_num_threads(1)
+    model = Model(replace(load_model(args.model).encoder, max_length=args.max_length))
+    if args.method == "knn":
+        fits = neighbours(FeatureCache(model.encoder), args.ks)
+    else:
+        fits = trained(replace(TRAINED[args.method](model.encoder), scale=args.scale), args.rates, args.steps)
+    tasks = task_sets()
+    return lambda trial: list(rows(fits, tasks[trial[1]], trial[0], trial[2], args.queries))
 
 
 def numbers(kind: Callable[[str], Number]) -> Callable[[str], list[Number]]:
@@ -109,16 +122,14 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=150)
     parser.add_argument("--scale", type=float, default=5.0)
     parser.add_argument("--max-length", type=int, default=96)
+    parser.add_argument("--on", help="a Ray cluster: ray, ray:local, ray:HOST:PORT")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    model = Model(replace(load_model(args.model).encoder, max_length=args.max_length))
-    if args.method == "knn":
-        fits = neighbours(FeatureCache(model.encoder), args.ks)
-    else:
-        fits = trained(replace(TRAINED[args.method](model.encoder), scale=args.scale), args.rates, args.steps)
+    trials = list(product(range(args.draws), range(len(SETS)), args.shots))
+    make = partial(tuned, args)
+    found = spread(make, trials, Share(args.on)) if args.on else map(make(), trials)
     means: dict[tuple[object, ...], list[float]] = defaultdict(list)
     with args.out.open("w") as file:
-        for row in rows(fits, args.shots, draws=args.draws, queries=args.queries):
+        for row in chain.from_iterable(found):
             file.write(json.dumps(row) + "\n")
             file.flush()
             setting = tuple((name, value) for name, value in row.items() if name in {"shot", "lr", "steps", "k"})

@@ -1,20 +1,108 @@
-"""A connection to a Ray cluster: one that exists, or one of this machine alone.
+"""Work on a Ray cluster: one that exists, or one of this machine alone.
 
-Ray is the extra `ray`, and imported when a connection is asked for.  https://docs.ray.io/en/latest/ray-core/starting-ray.html
+Each piece of work is a task, which Ray tries again elsewhere when its node dies.  Ray is the extra `ray`, and imported
+when a connection is asked for.
+
+Moritz et al. 2018, https://arxiv.org/abs/1712.05889; https://docs.ray.io/en/latest/ray-core/fault_tolerance/tasks.html
 """
 
 import logging
 import os
 import platform
 import socket
-from collections.abc import Generator
+import uuid
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 from metaglot.errors import MetaglotError
 
+RETRIES = 5  # of work whose process or node died: what kills its process each time must end
+AHEAD = 16  # pieces of work for each process that may be finished before an earlier one
 FORMS = "ray, ray:HOST:PORT or ray://HOST:PORT"
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_works: dict[str, Callable[[Any], Any]] = {}  # of this process: what it works at
+
+
+class Share(NamedTuple):
+    """How much of a cluster is taken."""
+
+    on: str  # as `address_of` reads it
+    processes: int = 0  # at work at once; 0: one for each CPU
+    threads: int = 1  # of each, and CPUs
+    gpus: int = 0  # of each
+
+
+def spread(make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], share: Share) -> Iterator[Result]:
+    """Yield what the function that `make` returns makes of each item, in their order.
+
+    A process calls `make` once, and stands in the folder that this one stands in.  A result is yielded once, however
+    often its work was tried.  Raises the MetaglotError of an item, and one where its processes die again and again.
+
+    Examples
+    --------
+    >>> from metaglot.cluster import Share, spread
+    >>> results = spread(lambda: abs, [-1, -2], Share("ray:local"))  # doctest: +SKIP
+    """
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    with connected(share.on):
+        work: Any = ray.remote(num_cpus=share.threads, num_gpus=share.gpus, max_retries=RETRIES)(_work)
+        setup = ray.put((uuid.uuid4().hex, os.getcwd(), make, share.threads))
+        order: deque[Any] = deque()  # of the results that are not yielded yet
+        try:
+            yield from _in_order(lambda item: work.remote(setup, item), iter(items), order, share.processes)
+        except RayTaskError as error:
+            raise error.cause if isinstance(error.cause, MetaglotError) else error from None
+        except RayError as error:
+            raise MetaglotError(
+                f"a part of the work could not be done: {' '.join(str(error).split())[:300]} The results so far are "
+                "saved: give the command again, with fewer --jobs if memory ran out"
+            ) from error
+        finally:
+            for result in order:
+                ray.cancel(result, force=True)  # it may take minutes
+
+
+def _in_order(submit: Callable[[Item], Any], items: Iterator[Item], order: deque[Any], at_once: int) -> Iterator[Any]:
+    """Yield the results in the order of the items, `at_once` of them at work: if 0, two for each CPU there is then."""
+    import ray
+
+    working: list[Any] = []
+    while True:
+        most = at_once or 2 * int(ray.cluster_resources().get("CPU", 1))  # the second waits at its node
+        while len(working) < most and len(order) < most * AHEAD:
+            try:
+                working.append(submit(next(items)))
+            except StopIteration:
+                break
+            order.append(working[-1])
+        if not order:
+            return
+        _, working = ray.wait(working) if working else ([], [])
+        while order and order[0] not in working:
+            yield ray.get(order[0])
+            order.popleft()
+
+
+def _work(setup: tuple[str, str, Callable[[], Callable[[Any], Any]], int], item: Any) -> Any:
+    """Do the work of an item, as a task of Ray."""
+    name, folder, make, threads = setup
+    if name not in _works:
+        import torch
+
+        enter(folder)
+        torch.set_num_threads(threads)
+        _works.clear()  # what earlier work needed need not stay in memory
+        _works[name] = make()
+    return _works[name](item)
 
 
 def address_of(on: str) -> str | None:

@@ -52,7 +52,7 @@ def killing(nodes: Cluster, out: Path, rows: int) -> threading.Thread:
     """A thread that kills a node at its work as soon as there are so many rows."""
 
     def kill():
-        wait_until(lambda: len(lines(out)) >= rows and nodes.busy(NODE, "_judge_cell"))
+        wait_until(lambda: len(lines(out)) >= rows and nodes.busy(NODE, "_work"))
         os.kill(nodes.nodes[NODE], signal.SIGKILL)
         (out.parent / "killed").write_text(str(len(lines(out))))
 
