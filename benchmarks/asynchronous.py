@@ -115,7 +115,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     found.append("|---|---|---|---|---|---|---|")
     for arm, runs in rows_of.items():
         ends = [row["curve"][-1] for row in runs]
-        times = [next((s for _, score, s in row["curve"] if score >= goals[row["seed"]]), None) for row in runs]
+        times = [next((s for _, score, s in row["curve"] if score >= goals.get(row["seed"], 1)), None) for row in runs]
         cells = [
             " ".join(f"{100 * score:.1f}" for _, score, _ in ends),
             " ".join(f"{seconds:.0f}" for _, _, seconds in ends),

@@ -134,6 +134,7 @@ def connected(on: str) -> Generator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # of later versions; else a warning
     import ray
+    from ray.exceptions import RayError
 
     if ray.is_initialized():
         yield
@@ -141,7 +142,7 @@ def connected(on: str) -> Generator[None]:
     try:
         _knock(address or os.environ.get("RAY_ADDRESS", ""))
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, RayError) as error:
         reason = " ".join(str(error).split())[:300]
         raise MetaglotError(
             f"--on {on}: no Ray cluster could be reached ({reason}). Begin one with `ray start --head`, and give "
