@@ -1,14 +1,13 @@
 """Replaced-token detection: transformers' own losses on the same ids, what is drawn, who learns from what."""
 
-import json
 import re
-import shutil
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
+from tests.corpus_runs import check_resume, records, sentence, write_corpus
 from tests.language import MASK, SHAPE, encoder, whole_encoder
 from tests.learners import VOCAB, random_module
 from transformers import ElectraConfig, ElectraForPreTraining, ElectraModel
@@ -154,7 +153,6 @@ def test_a_generator_of_a_share_of_the_width():
     assert torch.equal(made.forward({}, plain).pooled, base.forward({}, plain).pooled)
 
 
-WORDS = ("fox", "jumps", "over", "lazy", "dogs", "while", "rivers", "carry", "boats", "past", "old", "towns")
 RECIPE = """
 name: replaced
 model: {name: "builtin:tiny", max_length: 24, precision: fp32}
@@ -169,29 +167,18 @@ validation: {every: 24, batches: 2}
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    lines = [" ".join(WORDS[(i * 7 + j * (1 + i % 5)) % len(WORDS)] for j in range(12)) for i in range(240)]
-    rows = "\n".join(f"{line} {i},{i % 20}" for i, line in enumerate(lines))
-    (tmp_path / "notes.csv").write_text(f"text,document\n{rows}\n", "utf-8")
-    (tmp_path / "mine.yaml").write_text(RECIPE, "utf-8")
-    return tmp_path
+    return write_corpus(tmp_path, RECIPE, [f"{sentence(i)} {i},{i % 20}" for i in range(240)])
 
 
 @pytest.mark.slow
 def test_pretrain_learns_to_detect_and_goes_on_bit_for_bit(metaglot, folder):
     said = metaglot("pretrain", "mine.yaml", "--out", "run")
     assert said.code == 0, said.err
-    records = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text("utf-8").splitlines()]
-    first, last = [record for record in records if record["kind"] == "validation"]
+    first, last = records(folder / "run", "validation")
     assert last["detection_auc"] > max(0.7, first["detection_auc"])
     assert last["detection_loss"] < 0.8 * first["detection_loss"]
     assert "held-out AUC of replaced tokens" in said.out + said.err
-    shutil.copytree("run", "other")
-    shutil.rmtree("other/checkpoints/step-24")
-    assert metaglot("pretrain", "mine.yaml", "--out", "other", "--resume").code == 0
-    ends = [
-        (folder / name / "checkpoints" / "step-24" / "params.safetensors").read_bytes() for name in ("run", "other")
-    ]
-    assert ends[0] == ends[1]
+    check_resume(metaglot, folder, 24)
     shown = metaglot(
         "adapt", "run", "notes.csv", "--columns", "label=document", "--out", "adapted", "--effort", "instant"
     )

@@ -1,13 +1,12 @@
 """SimCSE: its loss by hand, what is no negative, twins out of text, and that they come nearer in training."""
 
-import json
 import math
 import re
-import shutil
 
 import numpy as np
 import pytest
 import torch
+from tests.corpus_runs import check_resume, records, sentence, write_corpus
 from tests.learners import toy_set
 
 from metaglot.algorithms.hybrid import Hybrid
@@ -127,7 +126,6 @@ def test_each_pass_draws_every_text_once():
     assert sorted(place for draw in draws for place in draw) == [*range(12)]
 
 
-WORDS = ("fox", "jumps", "over", "lazy", "dogs", "while", "rivers", "carry", "boats", "past", "old", "towns")
 RECIPE = """
 name: twins
 model: {name: "builtin:tiny", max_length: 24, precision: fp32}
@@ -142,20 +140,12 @@ validation: {every: 12, batches: 2}
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rows = []
+    rows: list[str] = []
     for i in range(160):
-        words = [WORDS[(i * 7 + j * (1 + i % 5)) % len(WORDS)] for j in range(7)]
-        rows.append(
-            f"In year {i} {' '.join(words)}. Then {' '.join(words[::-1])} of {i}.,{i // 4},about {i} {words[0]}"
-        )
-    (tmp_path / "notes.csv").write_text("text,document,other\n" + "\n".join(rows) + "\n", "utf-8")
-    (tmp_path / "mine.yaml").write_text(RECIPE, "utf-8")
-    return tmp_path
-
-
-def records(folder, kind):
-    lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+        words = sentence(i, 7).split()
+        then = " ".join(words[::-1])
+        rows.append(f"In year {i} {' '.join(words)}. Then {then} of {i}.,{i // 4},about {i} {words[0]}")
+    return write_corpus(tmp_path, RECIPE, rows, "text,document,other")
 
 
 @pytest.mark.slow
@@ -171,13 +161,7 @@ def test_pretrain_brings_twins_nearer_and_goes_on_bit_for_bit(metaglot, folder, 
     assert 0 <= first["twins_found"] <= 1
     assert "perplexity" not in last
     assert positives == "dropout" or last["text_loss"] < first["text_loss"]
-    shutil.copytree("run", "other")
-    shutil.rmtree("other/checkpoints/step-12")
-    assert metaglot("pretrain", "mine.yaml", "--out", "other", tasks, "--resume").code == 0
-    ends = [
-        (folder / name / "checkpoints" / "step-12" / "params.safetensors").read_bytes() for name in ("run", "other")
-    ]
-    assert ends[0] == ends[1]
+    check_resume(metaglot, folder, 12, tasks)
 
 
 @pytest.mark.parametrize(

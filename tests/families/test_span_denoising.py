@@ -1,8 +1,6 @@
 """Span denoising: what is hidden and where, that it can be put back, and transformers' own loss on the same ids."""
 
-import json
 import math
-import shutil
 from typing import Any
 
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.corpus_runs import check_resume, records, sentence, write_corpus
 from tests.learners import random_module
 from tests.models.architectures import T5 as SHAPE
 from transformers import T5Config, T5ForConditionalGeneration
@@ -152,7 +151,6 @@ def test_a_tokenizer_gets_sentinels_once():
     assert tokenizer.decode([*tokenizer("old").input_ids, marks[0]], skip_special_tokens=True) == "old"
 
 
-WORDS = ("fox", "jumps", "over", "lazy", "dogs", "while", "rivers", "carry", "boats", "past", "old", "towns")
 HALVES = (
     "encoder_layers: 1, decoder_layers: 1, encoder_attention_heads: 2, decoder_attention_heads: 2, "
     "encoder_ffn_dim: 32, decoder_ffn_dim: 32"
@@ -175,27 +173,16 @@ validation: {every: 40, batches: 2}
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("METAGLOT_CACHE", str(tmp_path / "cache"))
-    lines = [" ".join(WORDS[(i * 7 + j * (1 + i % 5)) % len(WORDS)] for j in range(12)) for i in range(200)]
-    rows = "\n".join(f"{line},{i % 20}" for i, line in enumerate(lines))
-    (tmp_path / "notes.csv").write_text(f"text,document\n{rows}\n", "utf-8")
-    (tmp_path / "mine.yaml").write_text(RECIPE, "utf-8")
-    return tmp_path
+    return write_corpus(tmp_path, RECIPE, [f"{sentence(i)},{i % 20}" for i in range(200)])
 
 
 @pytest.mark.slow
 def test_pretrain_learns_it_from_random_weights_and_goes_on_bit_for_bit(metaglot, folder):
     said = metaglot("pretrain", "mine.yaml", "--out", "run")
     assert said.code == 0, said.err
-    records = [json.loads(line) for line in (folder / "run" / "metrics.jsonl").read_text("utf-8").splitlines()]
-    losses = [record["text_loss"] for record in records if record["kind"] == "validation"]
+    losses = [record["text_loss"] for record in records(folder / "run", "validation")]
     assert losses[-1] < 0.8 * losses[0]
-    shutil.copytree("run", "other")
-    shutil.rmtree("other/checkpoints/step-40")
-    assert metaglot("pretrain", "mine.yaml", "--out", "other", "--resume").code == 0
-    ends = [
-        (folder / name / "checkpoints" / "step-40" / "params.safetensors").read_bytes() for name in ("run", "other")
-    ]
-    assert ends[0] == ends[1]
+    check_resume(metaglot, folder, 40)
 
 
 @pytest.mark.slow
