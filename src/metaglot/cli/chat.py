@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.decoding import parse_decoding
+from metaglot.cli.shared.decoding import with_decoding
 from metaglot.cli.shared.options import (
     AdaptedPrecision,
-    Beams,
     DeviceOption,
-    DrawSeed,
     Json,
-    MaxNewTokens,
-    Sample,
-    Stop,
-    Temperature,
-    TopP,
 )
 from metaglot.cli.shared.predicting import Writing
 from metaglot.cli.shared.prediction_lines import writing_record
@@ -39,6 +32,7 @@ QUIT, NEW = "/quit", "/new"
 HALF = "\ufffd"  # stands for a letter whose bytes are not all written yet
 
 
+@with_decoding
 def chat(
     folder: Annotated[Path, typer.Argument(help="A folder that metaglot adapt --task generation made.")],
     *,
@@ -46,13 +40,7 @@ def chat(
         int,
         typer.Option(help="How many earlier lines and replies stand before each line, as in files of chats.", min=0),
     ] = 0,
-    max_new_tokens: MaxNewTokens = None,
-    beams: Beams = None,
-    sample: Sample = False,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    seed: DrawSeed = None,
-    stop: Stop = None,
+    decoding: "Decoding | None",
     precision: AdaptedPrecision = "auto",
     device: DeviceOption = "auto",
     as_json: Json = False,
@@ -72,15 +60,6 @@ def chat(
     """
     from metaglot.data.folders import check_adapted
 
-    decoding = parse_decoding(
-        max_new_tokens=max_new_tokens,
-        beams=beams,
-        sample=sample,
-        temperature=temperature,
-        top_p=top_p,
-        seed=seed,
-        stop=stop,
-    )
     check_adapted(folder)
     task = task_of_folder(folder)
     if not (task in FAMILIES and FAMILIES.kinds[task].writes):

@@ -6,22 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from metaglot.choices import FAMILIES
-from metaglot.cli.shared.decoding import check_writes, parse_decoding
+from metaglot.cli.shared.decoding import check_writes, with_decoding
 from metaglot.cli.shared.options import (
     AdaptedPrecision,
-    Beams,
     Columns,
     DeviceOption,
-    DrawSeed,
     Encoding,
     FuzzyBelow,
     Json,
-    MaxNewTokens,
     ReplaceFile,
-    Sample,
-    Stop,
-    Temperature,
-    TopP,
 )
 from metaglot.cli.shared.predicting import Prediction, Question, standard_input_lines, with_language_note
 from metaglot.cli.shared.prediction_lines import print_prediction
@@ -46,6 +39,7 @@ if TYPE_CHECKING:
     from metaglot.models.devices import Precision
 
 
+@with_decoding
 def predict(
     folder: Annotated[Path, typer.Argument(help="A folder that metaglot adapt made.")],
     file: Annotated[
@@ -68,13 +62,7 @@ def predict(
         str | None, typer.Option(help="The label for texts that are probably of none of the classes, e.g. unknown.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show the examples that decided.")] = False,
-    max_new_tokens: MaxNewTokens = None,
-    beams: Beams = None,
-    sample: Sample = False,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    seed: DrawSeed = None,
-    stop: Stop = None,
+    decoding: "Decoding | None",
     fuzzy_below: FuzzyBelow = None,
     precision: AdaptedPrecision = "auto",
     device: DeviceOption = "auto",
@@ -116,15 +104,6 @@ def predict(
         raise MetaglotError("--encoding has no use beside -, which is UTF-8; drop it, or name a file")
     from metaglot.data.folders import check_adapted
 
-    decoding = parse_decoding(
-        max_new_tokens=max_new_tokens,
-        beams=beams,
-        sample=sample,
-        temperature=temperature,
-        top_p=top_p,
-        seed=seed,
-        stop=stop,
-    )
     request = Request(folder, parse_precision(precision), check_device(device), unknown, explain, decoding)
     if out is not None and out.suffix.lower() == ".po":
         from metaglot.cli.shared.catalogue import check_catalogue, fill_catalogue

@@ -1,22 +1,43 @@
 """The options of the command line that say how texts are written."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
+from typing import Any
 
 from metaglot.choices import FAMILIES
+from metaglot.cli.shared.options import Beams, DrawSeed, MaxNewTokens, Sample, Stop, Temperature, TopP
 from metaglot.decoding import Decoding
 from metaglot.errors import MetaglotError
 
 
+def with_decoding(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has the options of `parse_decoding` in place of its parameter `decoding`."""
+    asked = signature(parse_decoding).parameters
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        decoding = parse_decoding(**{name: given.pop(name) for name in asked})
+        command(**given, decoding=decoding)
+
+    parameters: list[Parameter] = []
+    for one in signature(command).parameters.values():
+        parameters += asked.values() if one.name == "decoding" else [one]
+    run.__dict__["__signature__"] = signature(command).replace(parameters=parameters)
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
 def parse_decoding(
     *,
-    max_new_tokens: int | None = None,
-    beams: int | None = None,
-    sample: bool = False,
-    temperature: float | None = None,
-    top_p: float | None = None,
-    seed: int | None = None,
-    stop: Sequence[str] | None = None,
+    max_new_tokens: MaxNewTokens = None,
+    beams: Beams = None,
+    sample: Sample = False,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    seed: DrawSeed = None,
+    stop: Stop = None,
 ) -> Decoding | None:
     """Return how texts are written, None where no option is given.
 
