@@ -28,7 +28,7 @@ from benchmarks.writing.learning import Training, meta_trained, writer
 from benchmarks.writing.tables import append, pictures, read_rows, table_of
 from benchmarks.writing.unlike import domains as unlike_domains
 
-PLAIN = ("zero-shot", "in context", "lora")  # methods that nothing was meta-trained for
+PLAIN = ("zero-shot", "in context", "lora", "prefix")  # methods that nothing was meta-trained for
 
 
 class Table(NamedTuple):
@@ -102,15 +102,17 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     made, plain = TABLES[options.table], writer()
     trained_on, kept = domains_of(options.table, plain.backbone.tokenizer)
+    asked_for = options.methods if options.train is None else options.train
     runs = {
         name: meta_trained(plain, trained_on, name, training, options.out / f"{options.table}-{name}.safetensors")
         for name, training in made.runs.items()
-        if options.train is None or name in options.train
+        if asked_for is None or name in {one.removesuffix(" in context") for one in asked_for}
     }
     if options.train is not None:
         return
     file = options.out / f"rows-{options.table}.jsonl"
-    starts = {**{name: {} for name in (*made.copies, *PLAIN)}, **runs, "fomaml in context": runs["fomaml"]}
+    starts = {**{name: {} for name in (*made.copies, *PLAIN)}, **runs}
+    starts |= {"fomaml in context": runs["fomaml"]} if "fomaml" in runs else {}
     for draw, domain, name in product(range(made.draws), kept, starts):
         own = [row for row in read_rows(file) if (row["domain"], row["method"]) == (domain.name, name)]
         asked = domain.name in (options.domains or [domain.name]) and name in (options.methods or [name])

@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 
 from benchmarks.writing.domains import Domain, drawn
 from benchmarks.writing.learning import (
+    AS_PREFIX,
     SHOWN,
     Clock,
+    Manner,
     after_steps,
+    begun_prefix,
     in_one_pass,
     loss_on,
     scores,
@@ -112,9 +115,13 @@ def rows_of(
 def _moved(encoder: Encoder, name: str, place: Place, *, before: bool) -> Iterator[Row]:
     """Yield rows of one start: after each of the stops and, with `before`, before any step."""
     clock, size = Clock(), place.size
-    one_pass = name.startswith("metanet")
-    stops = size.stops if name == "lora" else size.meta_stops
-    after = {1: in_one_pass(encoder, place.support)} if one_pass else after_steps(encoder, place.support, stops, 0)
+    one_pass, as_prefix = name.startswith("metanet"), name == "prefix"
+    encoder = with_meta(encoder, begun_prefix(encoder, place.support)) if as_prefix else encoder
+    manner = AS_PREFIX if as_prefix else Manner()
+    stops = size.stops if name in ("lora", "prefix") else size.meta_stops
+    after = (
+        {1: in_one_pass(encoder, place.support)} if one_pass else after_steps(encoder, place.support, stops, 0, manner)
+    )
     spent = clock.seconds()
     found: dict[int, Params] = after if name == "lora" or not before else {0: {}, **after}
     for steps, params in found.items():

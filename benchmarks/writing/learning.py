@@ -21,7 +21,10 @@ from torch import Tensor
 from benchmarks.models import load
 from benchmarks.writing.domains import FAMILY, HALVES, Domain, Shape, WrittenTasks
 from metaglot.adaptation.continuing import Request, written
+from metaglot.adaptation.effort import BY_PREFIX
 from metaglot.adaptation.encoder import Encoder
+from metaglot.adaptation.prefix_start import prefix_start
+from metaglot.adaptation.support import Support
 from metaglot.adaptation.writing import form_of, rows_to_learn, shown_examples
 from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.algorithms.joint import Joint
@@ -31,7 +34,7 @@ from metaglot.decoding import Decoding
 from metaglot.families.text_scores import scored_texts
 from metaglot.families.write_tools import source_texts
 from metaglot.inner import Adam, first_order
-from metaglot.models import Lora, Zeros
+from metaglot.models import Lora, Prefix, Zeros
 from metaglot.training.checkpoint import latest, save
 from metaglot.training.checkpoint import load as load_state
 from metaglot.training.loop import Optimisation, train
@@ -57,9 +60,20 @@ def in_fp32(params: Params) -> dict[str, Tensor]:
     return {name: value.float() for name, value in params.items()}
 
 
-def steps_of(steps: int, *, lr: float = LR) -> GradientBased:
-    """Return so many of Adam's steps on LoRA updates, first order."""
-    return GradientBased(SCOPE, Zeros(), Adam(lr=lr), steps, first_order, dropout=False, batch_size=BATCH)
+class Manner(NamedTuple):
+    """What an adaptation moves, and Adam's rate."""
+
+    scope: Lora | Prefix = SCOPE
+    lr: float = LR
+
+
+AS_PREFIX = Manner(Prefix(BY_PREFIX.prefix), BY_PREFIX.lr)  # as the effort `prefix`
+
+
+def steps_of(steps: int, manner: Manner = Manner()) -> GradientBased:
+    """Return so many of Adam's steps, first order."""
+    scope, lr = manner
+    return GradientBased(scope, Zeros(), Adam(lr=lr), steps, first_order, dropout=False, batch_size=BATCH)
 
 
 def algorithm_called(name: str, inner: int) -> GradientBased | Joint:
@@ -108,9 +122,17 @@ def meta_trained(encoder: Encoder, domains: Sequence[Domain], name: str, trainin
     return params
 
 
-def after_steps(encoder: Encoder, support: Examples[str], stops: Sequence[int], seed: int) -> dict[int, Params]:
-    """Return the LoRA updates after each number of steps on the support set; those of `encoder.meta` are the start."""
-    learner, strategy = encoder.backbone.learner, steps_of(max(stops))
+def begun_prefix(encoder: Encoder, support: Examples[str]) -> Params:
+    """Return where a prefix begins: as the keys and values of examples."""
+    own = Support(FAMILY, FAMILY.schema(support.targets), support, {})
+    return in_fp32(prefix_start(encoder, own, BY_PREFIX.prefix, seed=0))
+
+
+def after_steps(
+    encoder: Encoder, support: Examples[str], stops: Sequence[int], seed: int, manner: Manner = Manner()
+) -> dict[int, Params]:
+    """Return what is moved after each number of steps on the support set; that of `encoder.meta` is the start."""
+    learner, strategy = encoder.backbone.learner, steps_of(max(stops), manner)
     meta = encoder.meta or in_fp32(SCOPE.init(learner.body(), seed=seed))
     schema = FAMILY.schema(support.targets)
     problem = encoder.problem(FAMILY, schema)

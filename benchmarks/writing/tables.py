@@ -25,6 +25,7 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 def append(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write more rows of results."""
     text = "".join(json.dumps(row) + "\n" for row in rows)
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as out:
         out.write(text)
     print(f"{len(rows)} rows more in {file}", flush=True)
