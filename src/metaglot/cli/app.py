@@ -24,6 +24,7 @@ from metaglot.cli.predict import predict
 from metaglot.cli.pretrain import pretrain
 from metaglot.cli.report import report
 from metaglot.cli.reproduce import reproduce
+from metaglot.cli.runs import app as runs
 from metaglot.cli.serve import app as serve
 from metaglot.cli.shared.printing import error_text
 from metaglot.cli.shared.usage import WIDTH, Command, SafeGroup
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
+TERMINATED = b"metaglot: ended by SIGTERM; what was saved is whole\n"
 COMMANDS = (
     demo,
     pretrain,
@@ -63,6 +65,7 @@ for command in COMMANDS:
 app.command("algorithms", cls=Command)(algorithms)
 app.command("check-gradient", cls=Command)(check_gradient)
 app.add_typer(data, name="data")
+app.add_typer(runs, name="runs")
 app.add_typer(serve, name="serve")
 
 
@@ -92,10 +95,14 @@ def main() -> None:
     own = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not, say, ignored by a background job
     if own:
         signal.signal(signal.SIGINT, _interrupt)
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_DFL:  # as batch systems end a job: what is half-written goes, and what is saved is told of
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
             app()
         finally:  # the outcome is final: an interrupt from now on, until the interpreter ends, changes nothing
+            signal.signal(signal.SIGTERM, before)
             if own:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
     except MetaglotError as error:
@@ -114,9 +121,20 @@ def main() -> None:
 
 def _interrupt(_: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt; end at once within an import, where C++ extensions would abort on an exception."""
+    _end_within_import(frame, b"metaglot: interrupted\n", 130)
+    raise KeyboardInterrupt
+
+
+def _terminate(_: int, frame: FrameType | None) -> None:
+    """Exit as a shell says that SIGTERM ended a command, once what is half-written is removed."""
+    _end_within_import(frame, TERMINATED, 143)
+    os.write(2, TERMINATED)
+    sys.exit(143)
+
+
+def _end_within_import(frame: FrameType | None, words: bytes, code: int) -> None:
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            os.write(2, b"metaglot: interrupted\n")
-            os._exit(130)
+            os.write(2, words)
+            os._exit(code)
         frame = frame.f_back
-    raise KeyboardInterrupt

@@ -49,6 +49,21 @@ def writing(folder: str | Path) -> Generator[None]:
                 parent.rmdir()
 
 
+def holder_of(folder: Path) -> str | None:
+    """Return in words who holds the lock of an output folder; None if nobody does, or the system knows no locks."""
+    target = Path(os.path.realpath(folder))
+    name = f".{target.name[:200]}.lock"
+    for file in (target.with_name(name), target / name):
+        with suppress(OSError):
+            descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+            try:
+                if not _flocked(descriptor):
+                    return _holder(descriptor)
+            finally:
+                os.close(descriptor)
+    return None
+
+
 def _parents(target: Path) -> list[Path]:
     """Make the folders above `target`, and return those that were not there, the deepest first."""
     absent = [parent for parent in target.parents if not parent.exists()]
@@ -115,6 +130,10 @@ def _sign(descriptor: int) -> None:
 
 
 def _taken(folder: Path, descriptor: int) -> str:
+    return f"{folder}: {_holder(descriptor)} is writing there; wait until it has ended, or choose another folder"
+
+
+def _holder(descriptor: int) -> str:
     from metaglot.data.checked import Stored
 
     class Holder(Stored):
@@ -124,7 +143,6 @@ def _taken(folder: Path, descriptor: int) -> str:
 
     try:
         holder = Holder.model_validate_json(os.pread(descriptor, 4096, 0))
-        who = f"process {holder.pid} (`{holder.command}`), since {holder.since},"
+        return f"process {holder.pid} (`{holder.command}`), since {holder.since},"
     except (OSError, ValueError):
-        who = "another process"
-    return f"{folder}: {who} is writing there; wait until it has ended, or choose another folder"
+        return "another process"

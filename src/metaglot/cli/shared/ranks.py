@@ -5,6 +5,7 @@ ends by an exit code would be started again, so that ranks end with 0 and tell t
 """
 
 import os
+import signal
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -117,6 +118,8 @@ def launch(count: int, arguments: Sequence[str], *, restarts: int) -> int:
             local_addr="127.0.0.1",
             max_restarts=restarts,
         )
+        if hasattr(signal, "SIGUSR1"):  # by which Slurm warns; the agent knows SIGTERM, and passes it on
+            signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         try:
             elastic_launch(config, sys.executable)("-m", "metaglot", *arguments)
         except SignalException:

@@ -1,0 +1,90 @@
+"""`metaglot runs`: what is there, what is damaged, and that only what is no use any more goes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from metaglot.data.locks import writing
+from metaglot.training import State
+from metaglot.training.checkpoint import list_steps, save
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "run"
+
+
+@pytest.fixture
+def runs(tmp_path) -> Path:
+    """Two runs at different depths: one with four checkpoints, the newest damaged, and leftovers; one as it was."""
+    shutil.copytree(GOLDEN, tmp_path / "runs" / "deep" / "old")
+    run = shutil.copytree(GOLDEN, tmp_path / "runs" / "new")
+    for step in (4, 6, 8):
+        save(State(step=step, params={"body.x": torch.ones(3)}, seed=0), run, keep=9)
+    weights = run / "checkpoints" / "step-8" / "params.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    (run / "checkpoints" / ".part-9-77").mkdir()
+    (run / "checkpoints" / ".part-9-77" / "params.safetensors").write_bytes(bytes(100))
+    (run.parent / ".new.0123456789ab.part").write_text("half")
+    return tmp_path / "runs"
+
+
+def test_list(metaglot, runs):
+    said = metaglot("runs", "list", runs)
+    named = {line.split("  ")[0].strip() for line in said.out.splitlines()}
+    assert named == {"run", str(runs / "deep" / "old"), str(runs / "new")}
+    assert "fomaml" in said.out
+    assert "2 of 2" in said.out
+    assert "step-2 is whole" in said.out
+    assert "step-8 is damaged (params.safetensors" in said.out
+    found = {Path(one["run"]).name: one for one in json.loads(metaglot("runs", "list", runs, "--json").out)}
+    assert found["old"]["newest"]["whole"]
+    assert not found["new"]["newest"]["whole"]
+    assert found["old"]["validation"]["accuracy"] == 0.5
+    with writing(runs / "new"):
+        assert "writing there" in metaglot("runs", "list", runs).out
+
+
+def test_show(metaglot, runs):
+    said = metaglot("runs", "show", runs / "new")
+    assert [line.split()[0] for line in said.out.splitlines()[-4:]] == ["step-2", "step-4", "step-6", "step-8"]
+    assert said.out.count("whole") == 3
+    facts = json.loads(metaglot("runs", "show", runs / "new", "--json").out)
+    assert [one["whole"] for one in facts["checkpoints"]] == [True, True, True, False]
+    assert {one["why"] for one in facts["removable"]} == {"left of an interrupted write", "damaged", "old"}
+    assert metaglot("runs", "show", runs).code == 2
+
+
+def test_clean_tells_first_and_removes_when_told(metaglot, runs):
+    before = sorted(runs.rglob("*"))
+    told = metaglot("runs", "clean", runs)
+    assert "would be freed" in told.out
+    assert sorted(runs.rglob("*")) == before
+    paths = [Path(one["path"]).name for one in json.loads(metaglot("runs", "clean", runs, "--json").out)["paths"]]
+    assert sorted(paths) == [".new.0123456789ab.part", ".part-9-77", "step-2", "step-8"]
+    said = metaglot("runs", "clean", runs, "--yes", "--json")
+    assert json.loads(said.out)["removed"]
+    assert list_steps(runs / "new") == [4, 6]
+    assert list_steps(runs / "deep" / "old") == [2]
+    assert not [path for path in runs.rglob(".*") if path.name.endswith(".part") or ".part-" in path.name]
+    assert "nothing to remove" in metaglot("runs", "clean", runs).out
+    assert metaglot("runs", "clean", runs / "new", "--keep", 1, "--yes", "--quiet").out == ""
+    assert list_steps(runs / "new") == [6]
+
+
+def test_what_may_be_needed_stays(metaglot, runs):
+    """Of a run that somebody trains nothing goes; damaged checkpoints stay where they are all that there is."""
+    with writing(runs / "new"):
+        said = metaglot("runs", "clean", runs / "new", "--yes")
+        assert "is writing there" in said.err
+        assert list_steps(runs / "new") == [2, 4, 6, 8]
+    for step in (2, 4, 6):
+        (runs / "new" / "checkpoints" / f"step-{step}" / "params.safetensors").write_bytes(b"short")
+    said = metaglot("runs", "clean", runs / "new", "--yes")
+    assert "no checkpoint is whole" in said.err
+    assert list_steps(runs / "new") == [2, 4, 6, 8]
+
+
+def test_a_folder_without_runs(metaglot, tmp_path):
+    assert "no run there" in metaglot("runs", "list", tmp_path).out
+    assert metaglot("runs", "list", tmp_path / "nowhere").code == 2
