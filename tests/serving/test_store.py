@@ -96,6 +96,24 @@ def test_a_job_of_a_task_that_was_deleted_leaves_nothing(store: Store):
     assert store.weights.sweep(set()) == 0
 
 
+def test_tasks_are_removed_while_a_job_waits_for_the_database(store: Store, monkeypatch: pytest.MonkeyPatch):
+    """As where the disk is full: a removal makes room."""
+    other, job, commit, full = done(store, "other"), asked(store), Store._commit, [True]
+
+    def tried(*arguments):
+        if full:
+            raise UnavailableError("database or disk is full")
+        return commit(*arguments)
+
+    monkeypatch.setattr(Store, "_commit", tried)
+    with ThreadPoolExecutor(1) as pool:
+        finished = pool.submit(store.finish, job.id, part(store, "new"), MADE)
+        assert len(store.remove("acme", other.id) or ()) == 1
+        assert not finished.done()
+        full.clear()
+        assert finished.result(30).state == jobs.DONE
+
+
 def test_interrupted_jobs_run_again_and_are_given_up_in_the_end(store: Store):
     job = asked(store)
     for attempt in range(1, jobs.ATTEMPTS + 1):

@@ -82,17 +82,18 @@ class Store:
         with self._folders:
             digest = self.weights.keep(part)
             made = made._replace(digest=digest, bytes=self.weights.size(digest))
-            try:
-                job = patiently(lambda: self._commit(job_id, made, most))
-            except FullError:
-                self._drop(digest)
-                raise
-            if job is None:
-                self._drop(digest)
-            return job
+        try:  # the lock is free between two tries, so that tasks can be removed where the disk is full
+            job = patiently(lambda: self._commit(job_id, made, most))
+        except FullError:
+            self._drop(digest)
+            raise
+        if job is None:
+            self._drop(digest)
+        return job
 
     def _commit(self, job_id: str, made: tasks.Made, most: int | None) -> Job | None:
-        with self.database.write() as session:
+        with self._folders, self.database.write() as session:
+            self._check_there(made.digest)
             job = session.get(Job, job_id)
             task = None if job is None else session.get(Task, job.task_id)
             if job is None or task is None:
@@ -118,21 +119,29 @@ class Store:
         with self._folders:
             digest = self.weights.keep(part)
             made = made._replace(digest=digest, bytes=self.weights.size(digest))
-            try:
-                with self.database.write() as session:
-                    task = step(session)
-                    session.flush()
-                    _add(session, task, made, examples, most)
-                    return task.id
-            except BaseException:
-                self._drop(digest)
-                raise
+        try:
+            with self._folders, self.database.write() as session:
+                self._check_there(digest)
+                task = step(session)
+                session.flush()
+                _add(session, task, made, examples, most)
+                return task.id
+        except BaseException:
+            self._drop(digest)
+            raise
+
+    def _check_there(self, digest: str) -> None:
+        """Raise FileNotFoundError where weights went, since a task of equal ones was removed meanwhile."""
+        if not self.weights.path(digest).is_dir():
+            raise FileNotFoundError(digest)
 
     def _drop(self, digest: str) -> None:
-        with self.database.read() as session:
-            used = digest in tasks.digests(session)
-        if not used:
-            self.weights.remove(digest)
+        """Remove weights that no version has."""
+        with self._folders:
+            with self.database.read() as session:
+                used = tasks.is_kept(session, digest)
+            if not used:
+                self.weights.remove(digest)
 
     def remove(self, tenant: str, task_id: str) -> list[str] | None:
         """Remove a task of a tenant, and return the hashes of weights that went with it; None where there is none."""
