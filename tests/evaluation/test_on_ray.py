@@ -87,6 +87,7 @@ def test_an_evaluation_survives_a_stop_and_a_node_that_dies_and_has_each_row_onc
     assert 60 <= int((tmp_path / "killed").read_text()) < 160
     assert len(lines(there)) == 2 * 2 * 10 * 4
     assert lines(there) == lines(here)
+    assert "--on" not in (there / "command.json").read_text()  # it changes no number
 
 
 def test_an_address_where_nothing_answers_is_told():
