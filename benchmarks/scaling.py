@@ -1,6 +1,7 @@
 """Steps of meta-training in one rank and in two: CPU seconds, wall, shares; and what more ranks would take.
 
-    python -m benchmarks.scaling measure --out runs/scaling       # some minutes on two cores
+    python -m benchmarks.scaling measure --out runs/scaling            # some minutes on two cores, or in parts:
+    python -m benchmarks.scaling measure --out runs/scaling --part 2   # 0, 3: sizes; 1, 2: so many ranks
     python -m benchmarks.scaling predict --out runs/scaling       # fit, check, table, plot
 
 Each rank is a process of one thread.  A step's compute is the time in gradients, data the time that it waited for
@@ -15,7 +16,7 @@ import resource
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -36,38 +37,43 @@ CHECKED = (
     Size(4, 192, 16000, 16, 24, 24, 2, 3),
     Size(6, 256, 16000, 20, 20, 32, 2, 2),
     Size(6, 384, 30522, 20, 20, 32, 2, 2),
+    Size(3, 320, 20000, 15, 15, 40, 2, 3),
+    Size(8, 384, 8000, 10, 10, 48, 2, 1),
 )
 TWO = (
     Size(2, 256, 8000, 10, 20, 32, 2, 4),
     Size(4, 192, 16000, 16, 24, 24, 2, 4),
     Size(4, 256, 30522, 20, 20, 32, 2, 4),
 )
-STEPS = 5  # measured, after one that is not
+LATER = CHECKED[-2:]  # measured when the form of the model stood
+STEPS = 3  # measured, after one that is not
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", choices=["measure", "predict", "rank"])
     parser.add_argument("--out", type=Path, default=Path("runs/scaling"))
+    parser.add_argument("--part", type=int, choices=[0, 1, 2, 3], help="all if absent")
     parser.add_argument("--sizes", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work == "rank":
         rank([Size(*one) for one in json.loads(arguments.sizes)])
     elif arguments.work == "measure":
-        measure(arguments.out)
+        measure(arguments.out, (0, 3, 2, 1, 2) if arguments.part is None else (arguments.part,))
     else:
         from benchmarks.scaling_page import predict
 
         predict(arguments.out)
 
 
-def measure(out: Path) -> None:
-    """Measure all sizes in one rank, and a few in one and in two by turns; append what was found to `steps.jsonl`."""
+def measure(out: Path, parts: Sequence[int]) -> None:
+    """Measure sizes in one rank (parts 0 and 3), and a few in one or two; append what was found to `steps.jsonl`."""
     out.mkdir(parents=True, exist_ok=True)
-    by_memory = sorted({*FITTED, *CHECKED}, key=lambda size: 8 * size.parameters + size.kept)
+    by_memory = sorted({*FITTED, *CHECKED} - {*LATER}, key=lambda size: 36 * size.parameters + 15 * size.kept)
     with (out / "steps.jsonl").open("a") as file:
-        for count, sizes in ((1, by_memory), (2, TWO), (1, TWO), (2, TWO)):
-            for line in started(count, sizes):
+        for part in parts:
+            sizes = {0: by_memory, 3: LATER}.get(part, TWO)
+            for line in started(2 if part == 2 else 1, sizes):
                 file.write(json.dumps(line) + "\n")
                 file.flush()
                 print({k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()}, flush=True)
@@ -132,8 +138,9 @@ def points(out: Path) -> dict[Size, Point]:
     for line in read(out):
         size = Size(*line["size"])
         if line["ranks"] == 1:
-            before = found.get(size, Point(size, float("inf"), line["peak"]))
-            found[size] = before._replace(seconds=min(before.seconds, line["cpu_seconds"]))
+            rest = line["cpu_seconds"] - line["compute_cpu"]
+            point = found.get(size, Point(size, line["compute_cpu"], rest, line["peak"]))
+            found[size] = point._replace(compute=min(point.compute, line["compute_cpu"]), rest=min(point.rest, rest))
     return found
 
 

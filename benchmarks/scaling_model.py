@@ -1,11 +1,12 @@
 """What a step of meta-training in ranks takes, in time and memory: a model of few numbers, fitted to measurements.
 
-    t(N) = ⌈n/N⌉ (a F + b P) + c P + 2 (N−1)/N · 4P/B + 2 (N−1) λ + 4 (N−1)(λ + 4 kB/B)
+    t(N) = ⌈n/N⌉ (a F + h E + b P) + c P + 2 (N−1)/N · 4P/B + 2 (N−1) λ + 4 (N−1)(λ + 4 kB/B)
 
-with n episodes a step, F multiply-adds of an episode (forward and backward, all passes), P meta-parameters in float32,
-a ring all-reduce of them over links of B bytes a second and a latency of λ, and four exchanges of 4 kB a rank.  a, b
-and c are fitted on one rank; B and λ are those of a network.  Memory: m = m₀ + d · 4P + e A, with A the numbers that an
-episode's largest pass keeps for its way back.
+with n episodes a step, F multiply-adds of matrices in an episode (forward and backward, all passes), E numbers that
+other operations pass over (a width for each token and layer), P meta-parameters in float32, a ring all-reduce of them
+over links of B bytes a second and a latency of λ, and four exchanges of 4 kB a rank.  a, h and b are fitted to the
+time of gradients, c to the rest of a step, all on one rank; B and λ are those of a network.  Memory:
+m = m₀ + d · 4P + e A, with A the numbers that an episode's largest pass keeps for its way back.
 
 Ring all-reduce: Patarasuk and Yuan 2009, https://doi.org/10.1016/j.jpdc.2008.09.002
 """
@@ -45,11 +46,19 @@ class Size(NamedTuple):
         return self.matrix + (self.vocabulary + 512 + 2 + 2) * self.width + self.width**2 + self.width
 
     @property
+    def read(self) -> int:
+        """Tokens that an episode reads: each inner step and the prototypes read the support set, one pass the query."""
+        return (self.support * (self.steps + 1) + self.query) * self.tokens
+
+    @property
     def work(self) -> float:
-        """F: multiply-adds of an episode: each inner step reads the support set, then the query set is read once."""
-        read = self.support * self.steps + self.support + self.query  # prototypes read the support set once more
-        attention = 2 * self.layers * self.width * self.tokens
-        return PASSES * read * self.tokens * (self.matrix + attention)
+        """F: multiply-adds of matrices in an episode."""
+        return PASSES * self.read * self.layers * 12 * self.width**2
+
+    @property
+    def passed(self) -> float:
+        """E: a number for each token, layer and column."""
+        return PASSES * self.read * self.layers * self.width
 
     @property
     def kept(self) -> float:
@@ -76,16 +85,26 @@ class Fitted(NamedTuple):
     """The numbers of the model."""
 
     work: float  # a: seconds a multiply-add
+    passed: float  # h: seconds for each number of E
     touched: float  # b: seconds a parameter and episode
     updated: float  # c: seconds a parameter and step
     base: float  # m₀: bytes
     held: float  # d: copies of the parameters
     kept: float  # e: bytes for each number of A
 
+    def faster(self, times: float) -> "Fitted":
+        """Return the same for a processor that does everything so many times as fast."""
+        slow = (self.work, self.passed, self.touched, self.updated)
+        return Fitted(*(one / times for one in slow), self.base, self.held, self.kept)
+
     def seconds(self, size: Size, ranks: int, network: Network) -> float:
         """Return the seconds of a step, each rank on a core of its own."""
-        episodes = ceil(size.episodes / ranks) * (self.work * size.work + self.touched * size.parameters)
-        return episodes + self.updated * size.parameters + network.step(size.parameters, ranks)
+        episode = self.work * size.work + self.passed * size.passed + self.touched * size.parameters
+        return (
+            ceil(size.episodes / ranks) * episode
+            + self.updated * size.parameters
+            + network.step(size.parameters, ranks)
+        )
 
     def bytes(self, size: Size) -> float:
         """Return the memory of a rank at its peak."""
@@ -96,16 +115,23 @@ class Point(NamedTuple):
     """What was measured of a size, on one rank."""
 
     size: Size
-    seconds: float  # CPU seconds a step
+    compute: float  # CPU seconds of the gradients of a step
+    rest: float  # CPU seconds of the rest of a step
     bytes: float  # peak of resident memory
+
+    @property
+    def seconds(self) -> float:
+        """CPU seconds of a step."""
+        return self.compute + self.rest
 
 
 def fit(points: Sequence[Point]) -> Fitted:
     """Return the numbers, none below zero, that make the sum of squared relative errors least."""
-    rows = [(p.size.episodes * p.size.work, p.size.episodes * p.size.parameters, p.size.parameters) for p in points]
-    time = _relative(rows, [p.seconds for p in points])
+    rows = [[p.size.episodes * each for each in (p.size.work, p.size.passed, p.size.parameters)] for p in points]
+    compute = _relative(rows, [p.compute for p in points])
+    rest = _relative([[float(p.size.parameters)] for p in points], [p.rest for p in points])
     memory = _relative([(1.0, 4.0 * p.size.parameters, p.size.kept) for p in points], [p.bytes for p in points])
-    return Fitted(*time, *memory)
+    return Fitted(*compute, *rest, *memory)
 
 
 def _relative(rows: Sequence[Sequence[float]], measured: Sequence[float]) -> list[float]:
