@@ -11,7 +11,7 @@ from tests.algorithms.quadratic import EYE, META, ONLY_A, THETA, Case, D, Point,
 
 from metaglot.algorithms.imaml import imaml
 from metaglot.algorithms.maml import maml
-from metaglot.cli.pretrain import unsolved_note
+from metaglot.cli.shared.live import unsolved_note
 from metaglot.errors import MetaglotError
 from metaglot.inner import Implicit
 from metaglot.models import All, HeadOnly, Named, Prototypes

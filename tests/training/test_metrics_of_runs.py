@@ -6,7 +6,7 @@ from statistics import stdev
 
 import pytest
 
-from metaglot.cli.pretrain import held_out_note
+from metaglot.cli.shared.live import held_out_note
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification
 from metaglot.families.language.judging import TOKENS

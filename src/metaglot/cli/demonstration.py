@@ -12,8 +12,8 @@ from rich.console import Console
 
 from metaglot.adaptation import Model, load_model
 from metaglot.assembly import assemble, write_run_files
-from metaglot.cli.pretrain import watch
 from metaglot.cli.shared.judging import progress
+from metaglot.cli.shared.live import watch
 from metaglot.cli.shared.printing import tell_json
 from metaglot.cli.shared.stopping import stop_flag
 from metaglot.cli.shared.tables import with_metrics
@@ -122,7 +122,7 @@ def _train(recipe: Recipe, folder: Path, say: Messages) -> None:
     with stop_flag() as stop:
         plan = assembled.plan
         events = run(plan, folder, stop=stop)
-        last_event = watch(events, plan.optimisation.steps, metrics=plan.watched, quiet=say.quiet)
+        last_event = watch(events, plan.optimisation, metrics=plan.watched, quiet=say.quiet)
     if last_event.reason == "interrupted":
         say("interrupted and saved; call the demo again to go on")
         sys.exit(130)

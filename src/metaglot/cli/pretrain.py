@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ import typer
 
 from metaglot.cli.shared.bars import bars
 from metaglot.cli.shared.call import Call
+from metaglot.cli.shared.live import held_out_note, watch
 from metaglot.cli.shared.options import On
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.ranks import Place, as_rank, is_rank, launch
@@ -26,11 +27,7 @@ if TYPE_CHECKING:
     from metaglot.config import Recipe
     from metaglot.training import Event
     from metaglot.training.trackers import Tracked
-    from metaglot.types import Record
 
-LOSSES = ("loss", "domain_loss", "plain_loss")
-MOST_RESIDUAL = 0.1  # of an inner problem, relative to its start; above it a note is printed
-LEAST_WAITING = 0.02  # share of a step's time; a larger one is printed
 EXIT_CODES = {"done": 0, "goal": 0, "budget": 3, "interrupted": 130}
 
 
@@ -51,6 +48,9 @@ def pretrain(
         int, typer.Option(min=1, max=1024, help="Processes that train together, each with a part of the episodes.")
     ] = 1,
     restarts: Annotated[int, typer.Option(min=0, help="How often all ranks are started again after one was lost.")] = 3,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Lines for a log in place of the live view, as where there is no terminal.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
@@ -72,7 +72,17 @@ def pretrain(
     if on is not None and (ranks > 1 or is_rank()):
         raise MetaglotError("--ranks takes steps together and --on ray does not wait for workers; give one of them")
     call = Call(
-        recipe, tuple(overrides or ()), out, resume, force, tuple(track or ()), quiet or as_json, as_json, on, workers
+        recipe,
+        tuple(overrides or ()),
+        out,
+        resume,
+        force,
+        tuple(track or ()),
+        quiet or as_json,
+        as_json,
+        on,
+        workers,
+        plain,
     )
     if ranks > 1 and not is_rank():
         settings, folder = call.settings(), call.folder()
@@ -118,7 +128,7 @@ def _train(context: typer.Context, call: Call, place: Place) -> int:
         plan = replace(assembled.plan, began=start, ranks=ranks)
         plan = with_workers(context, plan, settings, folder, on=call.on, workers=call.workers)
         events = tracked(run(plan, folder, stop=lambda: stop() or place.left()), tracker_list)
-        last_event = watch(events, plan.optimisation.steps, quiet=call.quiet, metrics=plan.watched)
+        last_event = watch(events, plan.optimisation, quiet=call.quiet, metrics=plan.watched, plain=call.plain)
     outcome = _outcome(folder, last_event)
     if call.as_json and place.first:
         tell_json(outcome)
@@ -182,77 +192,6 @@ def _outcome(folder: Path, last: "Event") -> dict[str, Any]:
         "validation": dict(last.state.goal),
         "cpu_seconds": round(last.state.cpu_seconds, 1),
     }
-
-
-def watch(events: "Iterator[Event]", steps: int, *, metrics: Sequence[Metric], quiet: bool) -> "Event":
-    """Show a progress bar with time left, and return the last event."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    last_event: Any = None
-    columns = (
-        TextColumn("meta-training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
-        task = progress.add_task("", total=steps, note="")
-        notes, has_warnedote = {"step": "", "validation": ""}, False
-        for last_event in events:
-            if last_event.kind == "damaged":
-                tell(_damaged_note(last_event.record), err=True)
-            elif last_event.kind == "step":
-                notes["step"] = _step_note(last_event.record)
-                if not has_warnedote and (warning := unsolved_note(last_event.record)):
-                    progress.console.print(warning, highlight=False)
-                    has_warnedote = True
-            elif last_event.kind == "validation":
-                notes["validation"] = held_out_note(last_event.record, metrics)
-                if not progress.console.is_terminal and not quiet:
-                    progress.console.print(f"step {last_event.state.step}: {notes['validation']}")
-            progress.update(task, completed=last_event.state.step, note=" · ".join(n for n in notes.values() if n))
-    return last_event
-
-
-def _damaged_note(record: "Record") -> str:
-    """Return a warning of a checkpoint that was put aside; it is said with --quiet too."""
-    return (
-        f"warning: the checkpoint {record['checkpoint']} is damaged ({record['why']}); it was put aside as "
-        f"{record['now']}, and the run goes on from step {record['step']}"
-    )
-
-
-def _step_note(record: "Record") -> str:
-    """Return the loss of a step, the tokens a second and, if it is large, the share of time waiting for episodes."""
-    seconds = float(record["seconds"])
-    losses = [f"{name.replace('_', ' ')} {record[name]:.3f}" for name in LOSSES if name in record]
-    speed = f"{float(record['tokens']) / seconds:,.0f} tokens/s" if seconds else ""
-    waiting_share = float(record["waited_seconds"]) / seconds if seconds else 0.0
-    waiting_note = f"waiting {waiting_share:.0%}" if waiting_share > LEAST_WAITING else ""
-    return " · ".join(note for note in (*losses, speed, waiting_note) if note)
-
-
-def unsolved_note(record: "Record") -> str:
-    """Return a warning where the inner problem of an implicit gradient ended far from its solution."""
-    residual = float(record.get("residual", 0.0))
-    if residual <= MOST_RESIDUAL:
-        return ""
-    return (
-        f"note: the inner loop ends far from its solution (its gradient is {100 * residual:.0f} % of that at the "
-        "start), so the implicit gradient is not that of the query loss; raise algorithm.steps or algorithm.proximal, "
-        "or choose another lr or a smaller scope"
-    )
-
-
-def held_out_note(record: "Record", metrics: Sequence[Metric]) -> str:
-    """Return the outcome of a validation: the metrics on held-out tasks, the perplexity of held-out text."""
-    recorded = [metric for metric in metrics if metric.name in record]
-    notes = [f"held-out {metric.words} {metric.format_with_unit(float(record[metric.name]))}" for metric in recorded]
-    if "perplexity" in record:
-        notes.append(f"held-out perplexity {float(record['perplexity']):.1f}")
-    return ", ".join(notes)
 
 
 def _summary(outcome: dict[str, Any], metrics: Sequence[Metric]) -> str:

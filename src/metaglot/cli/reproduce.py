@@ -14,7 +14,8 @@ import typer
 from metaglot.cli.bench import bench
 from metaglot.cli.compare import compare
 from metaglot.cli.evaluate import evaluate
-from metaglot.cli.pretrain import pretrain, watch
+from metaglot.cli.pretrain import pretrain
+from metaglot.cli.shared.live import watch
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.record import RECORD_FILE, CommandRecord, environment, hashes_of, read_command
 from metaglot.cli.shared.replay import MOST_THREADS, check_most, checked_arguments, command_of
@@ -141,7 +142,8 @@ def _repeat_pretrain(repetition: Repetition) -> Verdict:
     write_run_files(repetition.folder, dump_recipe(recipe), assembled.description, base=assembled.base)
     plan = replace(assembled.plan, cpu_minutes=None)  # a budget of time may end at another step
     step = int(newest.name.removeprefix("step-"))
-    watch(_until(step, plan, repetition.folder), step, metrics=plan.watched, quiet=repetition.quiet)
+    shown = replace(plan.optimisation, steps=step)
+    watch(_until(step, plan, repetition.folder), shown, metrics=plan.watched, quiet=repetition.quiet)
     second_folder = repetition.folder / "checkpoints" / newest.name
     if not second_folder.is_dir():
         return [

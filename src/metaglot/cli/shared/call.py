@@ -22,6 +22,7 @@ class Call(NamedTuple):
     as_json: bool
     on: str | None
     workers: int | None
+    plain: bool = False
 
     def settings(self) -> "Recipe":
         """Return the recipe with its overrides; a name without an ending is a recipe of the package."""

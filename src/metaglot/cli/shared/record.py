@@ -18,7 +18,8 @@ from metaglot.version import __version__
 RECORD_FILE = "command.json"
 FORMAT = 1
 UNRECORDED = frozenset(
-    {"out", "force", "quiet", "as_json", "by_task", "resume", "track", "help", "ranks", "restarts", "on", "workers"}
+    {"out", "force", "quiet", "as_json", "by_task", "resume", "track", "plain", "help", "ranks", "restarts", "on"}
+    | {"workers"}
 )
 PACKAGES = ("numpy", "scikit-learn", "tokenizers", "transformers", "setfit", "sentence-transformers")
 
