@@ -70,6 +70,14 @@ def test_a_table_that_nothing_is_learnt_from_is_refused_in_our_words(table, part
     assert "/tmp" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text", ["x" * 200_000, '"' + "a\n" * 100_000 + '", b', '{"text": "' + "x" * 200_000 + '", "label": "a"}']
+)
+def test_a_paste_that_is_one_huge_text_is_refused_in_our_words(text):
+    with pytest.raises(MetaglotError, match="10,000 characters"):
+        pasted(text)
+
+
 def test_an_answer_that_stands_later_keeps_its_place():
     header = header_of("answers", ("text", "text_pair", "label"))
     row = {"text": "Who?", "text_pair": "Ann saw Ann", "label": json.dumps({"text": "Ann", "start": 8, "end": 11})}

@@ -15,6 +15,7 @@ from tests.serving.test_bounds import Slow
 from metaglot.adaptation import Model
 from metaglot.errors import MetaglotError
 from metaglot.serving.listening import Protocol, Server, check_address
+from metaglot.serving.store import tokens
 
 
 class Hasty(Protocol):
@@ -72,3 +73,19 @@ def test_who_waits_for_a_job_is_let_go_when_the_server_ends(model: Model, tmp_pa
         assert client.post("/v1/tasks", json=TASK | {"wait": 60}).status_code == 202
         assert time.monotonic() - begin < 8
         worker.may.set()
+
+
+def test_who_follows_a_job_with_a_token_that_is_revoked_hears_no_more(model: Model, tmp_path: Path):
+    worker = Slow(model)
+    with running(model, tmp_path / "store", worker=worker) as server:
+        client = server.client("acme")
+        worker.may.clear()
+        job = client.post("/v1/tasks", json=TASK | {"wait": 0}).json()["id"]
+        assert worker.began.wait(30)
+        with client.stream("GET", f"/v1/jobs/{job}/events") as events:
+            lines = events.iter_lines()
+            assert next(lines) == "event: state"
+            with server.context.store.database.write() as session:
+                tokens.revoke(session, tokens.listed(session)[0].id)
+            worker.may.set()  # a change, which is not told
+            assert [line for line in lines if line.startswith("event")] == []

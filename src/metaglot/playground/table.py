@@ -89,7 +89,10 @@ def with_header(text: str, separator: str) -> str:
 
     Lines with marks are texts.  Where commas stand within texts too, the label is behind the last one.
     """
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if row]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if row]
+    except csv.Error as error:
+        raise MetaglotError(f"no table of lines: {error}; a text has {CHARACTERS:,} characters at most") from error
     if {cell.strip().lower() for cell in rows[0]} & NAMES:
         return text
     lines = [line for line in text.splitlines() if line.strip()]

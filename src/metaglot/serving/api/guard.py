@@ -16,6 +16,7 @@ from metaglot.serving.api.context import Context
 from metaglot.serving.api.problems import ProblemError, as_problem
 from metaglot.serving.api.rates import Rates
 from metaglot.serving.store import tokens
+from metaglot.serving.store.tables import Token
 
 LOG = logging.getLogger("metaglot.serving.requests")
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})  # they tell nothing of a tenant
@@ -69,25 +70,26 @@ class Guard:
         """Note the tenant of a request; raise ProblemError where it is not let in."""
         if self._inside > self._context.limits.concurrent_requests:
             raise ProblemError(503, "the server has too many requests at once; try again", retry_after=1)
-        tenant, scope = await self._holder(passage.headers)
+        token = await self._holder(passage.headers)
+        tenant, scope = (LOCAL, None) if token is None else (token.tenant, token.scope)
         wanted = tokens.METRICS if passage.scope["path"] == METRICS else tokens.TASKS
         if scope not in (wanted, None):
             raise ProblemError(403, f"this token is for {scope}, and not for {wanted}", field="Authorization")
         if wait := self._rates.wait(tenant):
             raise ProblemError(429, "too many requests; try again later", retry_after=wait)
-        passage.scope["state"]["tenant"] = tenant
+        passage.scope["state"] |= {"tenant": tenant, "token": None if token is None else token.id}
         await passage.read()
 
-    async def _holder(self, headers: Headers) -> tuple[str, str | None]:
-        """Return the tenant of a token, and what the token is for; None for everything."""
+    async def _holder(self, headers: Headers) -> Token | None:
+        """Return the token of a request; None where none is needed, which is then good for everything."""
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and secret.strip():
             token = await self._context.reading(lambda session: tokens.holder(session, secret.strip()))
             if token is not None:
-                return token.tenant, token.scope
+                return token
         elif self._context.open and not await self._context.reading(tokens.required):
             _check_host(headers)
-            return LOCAL, None
+            return None
         raise ProblemError(401, "give a token that is valid: Authorization: Bearer mg_…", field="Authorization")
 
 

@@ -4,10 +4,10 @@ Events: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 import time
-from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from metaglot.serving.api.context import JOB_ID, After, Context, Ctx, JobId, Pag
 from metaglot.serving.api.problems import ProblemError, not_found
 from metaglot.serving.api.told import ERRORS
 from metaglot.serving.forms.answers import JobInfo, JobPage
-from metaglot.serving.store import jobs
+from metaglot.serving.store import jobs, tokens
 from metaglot.serving.store.tables import Job
 
 BEAT = 10.0  # seconds between two signs of life
@@ -45,16 +45,17 @@ async def one(context: Ctx, tenant: Tenant, job_id: JobId) -> JobInfo:
 
 
 @router.get("/v1/jobs/{job_id}/events", response_class=StreamingResponse)
-async def follow(context: Ctx, tenant: Tenant, job_id: JobId) -> StreamingResponse:
+async def follow(request: Request, context: Ctx, tenant: Tenant, job_id: JobId) -> StreamingResponse:
     """Follow a job as server-sent events: `state` with the job at each change, until it has ended."""
     job = await find(context, tenant, job_id)
     if context.followers[tenant] >= context.limits.followers:
         raise ProblemError(429, "you follow too many jobs at once; ask for them instead", retry_after=5)
-    events = _events(context, tenant, job, context.followers)
+    events = _events(context, tenant, job, request.state.token)
     return StreamingResponse(events, media_type="text/event-stream")
 
 
-async def _events(context: Context, tenant: str, job: Job, followers: Counter[str]) -> AsyncIterator[str]:
+async def _events(context: Context, tenant: str, job: Job, token: str | None) -> AsyncIterator[str]:
+    followers = context.followers
     followers[tenant] += 1
     end = time.monotonic() + LONGEST
     told = ""
@@ -63,6 +64,8 @@ async def _events(context: Context, tenant: str, job: Job, followers: Counter[st
             future = context.dispatcher.watch(job.id)
             try:
                 job = await find(context, tenant, job.id)
+                if token is not None and not await context.reading(partial(tokens.is_active, token_id=token)):
+                    return  # it was revoked
                 if job.state != told:
                     told = job.state
                     yield f"event: state\ndata: {job_info(job).model_dump_json()}\n\n"

@@ -63,6 +63,11 @@ def revoke(session: Session, token_id: str) -> Token:
     return token
 
 
+def is_active(session: Session, token_id: str) -> bool:
+    """Return whether there is a token of this id that was not revoked."""
+    return session.scalar(select(Token.id).where(Token.id == token_id, Token.revoked.is_(None))) is not None
+
+
 def required(session: Session) -> bool:
     """Return whether a token was ever made: from then on each request needs one."""
     return session.scalar(select(Token.id).limit(1)) is not None
