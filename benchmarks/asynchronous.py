@@ -2,6 +2,7 @@
 
     python -m benchmarks.asynchronous --out asynchronous.jsonl            # 10 CPU-minutes
     python -m benchmarks.asynchronous --out asynchronous.jsonl --table
+    … --out tiny.jsonl --seeds 1 'model.name="builtin:tiny"' training.lr=5e-4 training.steps=60 validation.every=20
 
 The recipe is the demo's with four episodes a step and 24 steps.  The slow worker sleeps after each gradient, four times
 as long as that took.  Arms: `by-stride`, each worker has its half of the episodes of a step, as ranks do; `as-free`,
