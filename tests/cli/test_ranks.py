@@ -3,7 +3,7 @@
 import pytest
 
 from metaglot.cli.shared.call import Call
-from metaglot.cli.shared.ranks import LAUNCHER, OUTCOME, Place
+from metaglot.cli.shared.ranks import LAUNCHER, OUTCOME, PLACE, Place, as_rank, is_rank
 from metaglot.training.ranks import Ranks
 
 CALL = Call("smoke", (), None, False, True, ("trackio",), False, False, None, None)
@@ -46,6 +46,14 @@ def test_a_rank_ends_with_0_and_tells_the_code_of_the_command(tmp_path, monkeypa
     assert not (tmp_path / "outcome").exists()
     assert Place(True, False, Ranks(0, 2)).end(3) == 0
     assert (tmp_path / "outcome").read_text() == "3"
+
+
+def test_some_variables_of_a_job_make_no_rank(monkeypatch):
+    for name in PLACE[:2]:
+        monkeypatch.setenv(name, "2")
+    assert not is_rank()
+    with as_rank() as place:
+        assert place == Place()
 
 
 def test_a_rank_sees_that_its_launcher_is_gone(monkeypatch):

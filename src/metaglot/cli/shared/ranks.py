@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OUTCOME = "METAGLOT_OUTCOME"  # the file by which a rank tells `launch` the exit code of the command
 LAUNCHER = "METAGLOT_LAUNCHER"  # the process of `launch`
+PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what torchrun sets
 PATIENCE = 120  # seconds that ranks have to save and end
 LOST, INTERRUPTED = 1, 130  # exit codes
 
@@ -56,7 +57,7 @@ class Place(NamedTuple):
 
 def is_rank() -> bool:
     """Return whether torchrun, or `launch`, started this process."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+    return all(name in os.environ for name in PLACE)
 
 
 @contextmanager
