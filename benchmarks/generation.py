@@ -10,7 +10,7 @@ TABLE is one of
 
 on builtin:smol.  LoRA updates are meta-trained where FOLDER has none yet (`benchmarks/writing/learning.py`), then each
 domain is judged (`benchmarks/writing/cells.py`): what is done is not done again.  `rows-TABLE.jsonl`, `table.md` and
-pictures are written to the folder.  Only `replies` was measured (docs/results/generation.md).
+pictures are written to the folder.  Numbers: docs/results/generation.md.
 """
 
 import argparse
