@@ -9,6 +9,7 @@ import torch
 from metaglot.adaptation import load_model
 from metaglot.assembly import assemble, read_set, write_run_files
 from metaglot.config import dump_recipe, load_recipe, parse_recipe
+from metaglot.data.checked import sealed
 from metaglot.errors import MetaglotError
 from metaglot.metric import ACCURACY, LOSS
 from metaglot.models import load_backbone
@@ -299,7 +300,7 @@ def test_a_run_goes_on_with_the_defaults_that_it_began_with(recipe, tmp_path, re
     described = json.loads(file.read_text("utf-8"))
     assert described["algorithm"]["options"].keys() >= {"lr", "steps", "scope", "head"}
     options = {**described["algorithm"]["options"], **recorded} if recorded else recorded
-    file.write_text(json.dumps({**described, "algorithm": {"name": "fomaml", "options": options}}), "utf-8")
+    file.write_text(json.dumps(sealed({**described, "algorithm": {"name": "fomaml", "options": options}})), "utf-8")
     again = assemble(settings, run=folder).plan.algorithm
     assert again.steps == 2  # what the recipe says stands
     assert again.rule.lr == (0.5 if recorded else begun.plan.algorithm.rule.lr)
