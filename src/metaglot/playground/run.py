@@ -1,5 +1,7 @@
 """The page as an application: mounted in that of a server, or alone at an address of this machine."""
 
+import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,6 +61,7 @@ def application(desk: Desk) -> FastAPI:
 
 def serve(desk: Desk, port: int, begun: Callable[[], None]) -> None:
     """Serve the page until an interrupt; `begun` is called before the first request."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that folders of uploads go then too
     app = application(desk)
     settings = uvicorn.Config(app, host=HOST, port=port, http=Protocol, log_level="warning", server_header=False)
     Server(settings, begun).run()
