@@ -28,7 +28,7 @@ def test_what_is_told():
     rows = dict(seen.rows())
     assert rows["step"] == "6 of 10"
     assert rows["learning"] == "loss 0.500"
-    assert rows["held out"] == "held-out accuracy 60.0 % (step 6)"
+    assert rows["held out"] == "accuracy 60.0 % (step 6)"
     assert rows["speed"] == "8.0 tasks/s, 800 tokens/s"
     assert rows["saved"] == "step 6"
     assert rows["time"].endswith(" left")

@@ -76,7 +76,9 @@ class Seen:
         elif event.kind == "step":
             self._recent.append(event.record)
         elif event.kind == "validation":
-            self._validation = f"{held_out_note(event.record, self._metrics)} (step {self.step})"
+            self._validation = (
+                f"{held_out_note(event.record, self._metrics).replace('held-out ', '')} (step {self.step})"
+            )
         elif event.kind == "saved":
             self._saved = f"step {self.step}"
 
