@@ -23,7 +23,7 @@ CLASSES_ALONE: Mapping[str, str] = {
 """Files outside the family of classes that know what a class is, each with its reason."""
 
 OF_CLASSES = {"labels_of", "in_order", "of_kind"}  # of data/labels.py: what makes classes of labels
-RUN = 122  # files of which `adapt` calls a function, at most
+RUN = 123  # files of which `adapt` calls a function, at most
 
 
 def knows_classes(tree: ast.AST) -> bool:

@@ -54,11 +54,11 @@ class Effort:
         The rank of the LoRA updates that steps move in place of the parameters of the body; 0 moves these themselves.
     layers : tuple of str, default=()
         Shell patterns of the parameters that steps move, such as "*layers.29.*"; all where there is none.
+    shown : int, default=0
+        How many examples, those most like a source, stand before it while a text is written for it, at most.
     prefix : int, default=0
         How many keys and values before those of every text, in each attention, steps move in place of the body's
         parameters; 0 moves these themselves.
-    shown : int, default=0
-        How many examples, those most like a source, stand before it while a text is written for it, at most.
 
     Examples
     --------
