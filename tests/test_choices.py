@@ -8,7 +8,7 @@ import pytest
 
 import metaglot
 from metaglot import choices
-from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS, WORDS
+from metaglot.adaptation.effort import AS_TRAINED, AUTO, EFFORTS, PREFIX, WORDS
 from metaglot.choices import Choices
 
 LISTS = {name: value for name, value in vars(choices).items() if isinstance(value, Choices)}
@@ -87,4 +87,4 @@ def test_an_absent_name_is_a_key_error_and_the_efforts_are_those_of_adaptation()
     with pytest.raises(KeyError):
         choices.ALGORITHMS["none"]
     assert choices.ALGORITHMS.get("none") is None
-    assert (*EFFORTS, AUTO, AS_TRAINED, WORDS) == choices.EFFORTS
+    assert (*EFFORTS, AUTO, AS_TRAINED, WORDS, PREFIX) == choices.EFFORTS

@@ -16,6 +16,7 @@ from metaglot.algorithms.build import full_options
 from metaglot.assembly import assemble, write_run_files
 from metaglot.choices import ALGORITHMS
 from metaglot.config import dump_recipe, parse_recipe
+from metaglot.data.checked import sealed
 from metaglot.data.examples import Inputs
 from metaglot.data.spans import Span
 from metaglot.data.trained import check_trained, trained_by
@@ -134,7 +135,7 @@ def test_it_is_not_the_other_efforts(trained):
     folder = trained("maml")
     described = json.loads((folder / "model.json").read_text("utf-8"))
     described["algorithm"]["options"] = {"lr": 0.0, "steps": 1, "head": "zeros"}
-    (folder / "model.json").write_text(json.dumps(described), "utf-8")
+    (folder / "model.json").write_text(json.dumps(sealed(described)), "utf-8")
     model = load_model(folder)
     texts, labels = examples(folder.parent)
     assert np.allclose(model.adapt(texts, labels, effort=AS_TRAINED).predict_proba(TEXTS), 1 / 3)

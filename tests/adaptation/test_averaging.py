@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from metaglot.adaptation import load_model
 from metaglot.cli.app import app
+from metaglot.data.manifest import write_manifest
 from metaglot.data.seen import Part, read_seen, seen_of, write_seen
 from metaglot.errors import MetaglotError
 from metaglot.models import Runtime
@@ -61,6 +62,7 @@ def test_what_one_run_froze_counts_as_its_base(two, tmp_path, model):
     kept = load_file(file)
     del kept[EMBEDDINGS]
     save_file(kept, file)
+    write_manifest(file.parent)
     mean = weights(average(two, tmp_path / "mean"))[EMBEDDINGS]
     base = model.encoder.backbone.learner.body()[EMBEDDINGS]
     torch.testing.assert_close(mean, (weights(two[0])[EMBEDDINGS] + base) / 2)

@@ -29,7 +29,7 @@ def earlier(folder):
     """Rewrite what a folder holds as format 2 had it, in its earliest form."""
     file = folder / "adapted.json"
     plain = json.loads(file.read_text("utf-8"))
-    for name in ("family", "class_names", "choice", "reads", "paired"):
+    for name in ("family", "class_names", "choice", "reads", "paired", "seal", "weights_sha256"):
         del plain[name]
     file.write_text(json.dumps({**plain, "format": 2}), "utf-8")
 

@@ -26,6 +26,7 @@ from transformers import (
 
 from metaglot.adaptation import load_model
 from metaglot.data.folders import latest
+from metaglot.data.manifest import write_manifest
 from metaglot.errors import MetaglotError
 from metaglot.models import load_backbone
 from metaglot.seeds import seeded
@@ -136,6 +137,9 @@ def test_an_adaptation_that_holds_no_numbers(copy, tmp_path):
 
     load_model(str(copy), PLAIN).adapt(TEXTS, LABELS, effort="instant").save(str(tmp_path / "a"))
     spoil(tmp_path / "a" / "weights.safetensors", "head.weight", float("nan"))
+    stated = json.loads((tmp_path / "a" / "adapted.json").read_text("utf-8"))
+    del stated["seal"], stated["weights_sha256"]  # as earlier versions wrote it
+    (tmp_path / "a" / "adapted.json").write_text(json.dumps(stated), "utf-8")
     with pytest.raises(MetaglotError, match=r"the weight head\.weight holds 1 of"):
         Adapted.load(str(tmp_path / "a"))
 
@@ -147,6 +151,7 @@ def test_a_run_that_holds_no_numbers(small_recipe, metaglot):
     file = checkpoint / "params.safetensors"
     name = next(name for name in load_file(file) if name.endswith("query.weight"))
     spoil(file, name, float("inf"))
+    write_manifest(checkpoint)
     with pytest.raises(MetaglotError, match=rf"{checkpoint}: the weight {name} holds 1 of"):
         load_model("run", PLAIN)
     with pytest.raises(MetaglotError, match=rf"the weight {name} holds"):

@@ -17,6 +17,7 @@ from metaglot.cli.shared.options import (
     Json,
     PrecisionOption,
     ReadsOption,
+    ReplaceAdapted,
     TaskOption,
 )
 from metaglot.cli.shared.printing import tell, tell_json
@@ -94,7 +95,7 @@ def adapt(
     names: Annotated[bool, typer.Option(help="Let the names of the classes help, where all of them are words.")] = True,
     reads: ReadsOption = None,
     keep_examples: Annotated[bool, typer.Option(help="Save the texts too, to add classes later.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")] = False,
+    force: ReplaceAdapted = False,
     quiet: ErrorsOnly = False,
     as_json: Json = False,
 ) -> None:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from metaglot.cli.shared.labelled import facts_of, names_of_rows
-from metaglot.cli.shared.options import AdaptedPrecision, Columns, DeviceOption, Encoding, ErrorsOnly, Json
+from metaglot.cli.shared.options import (
+    AdaptedPrecision,
+    Columns,
+    DeviceOption,
+    Encoding,
+    ErrorsOnly,
+    Json,
+    ReplaceAdapted,
+)
 from metaglot.cli.shared.texts import (
     check_device,
     check_label_column,
@@ -45,7 +53,7 @@ def edit(
     out: Annotated[
         Path | None, typer.Option(help="Where the result is saved. Default: in place.", show_default=False)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")] = False,
+    force: ReplaceAdapted = False,
     precision: AdaptedPrecision = "auto",
     device: DeviceOption = "auto",
     columns: Columns = None,

@@ -89,6 +89,8 @@ NoTable = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no
 NumbersAsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 ResultsAsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines.")]
 
+ReplaceAdapted = Annotated[bool, typer.Option("--force", help="Replace the adapted model that --out holds.")]
+
 # Runs made from other runs
 RunToMake = Annotated[Path, typer.Option(help="The new folder.", show_default=False)]
 ReplaceRun = Annotated[bool, typer.Option("--force", help="Replace an existing shrunk or averaged run.")]
