@@ -9,11 +9,12 @@ Moritz et al. 2018, https://arxiv.org/abs/1712.05889; https://docs.ray.io/en/lat
 import logging
 import os
 import platform
+import signal
 import socket
 import uuid
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -67,8 +68,9 @@ def spread(make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], 
                 "saved: give the command again, with fewer --jobs if memory ran out"
             ) from error
         finally:
-            for result in order:
-                ray.cancel(result, force=True)  # it may take minutes
+            with suppress(RayError):  # of a cluster that is gone: what went wrong is raised, and not this
+                for result in order:
+                    ray.cancel(result, force=True)  # it may take minutes
 
 
 def _in_order(submit: Callable[[Item], Any], items: Iterator[Item], order: deque[Any], at_once: int) -> Iterator[Any]:
@@ -141,7 +143,8 @@ def connected(on: str) -> Generator[None]:
         return
     try:
         _knock(address or os.environ.get("RAY_ADDRESS", ""))
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+        with _own_handler():
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     except (OSError, RuntimeError, ValueError, RayError) as error:
         reason = " ".join(str(error).split())[:300]
         raise MetaglotError(
@@ -152,6 +155,17 @@ def connected(on: str) -> Generator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _own_handler() -> Generator[None]:
+    """Put back what was to be done at SIGTERM before the block: Ray would end the process, and training saves first."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and signal.getsignal(signal.SIGTERM) is not before:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _knock(address: str) -> None:

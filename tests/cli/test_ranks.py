@@ -1,9 +1,15 @@
 """Options of ranks, and what a rank makes of a call, without starting one."""
 
+import errno
+import os
+from contextlib import nullcontext
+
 import pytest
+from tests.training.ranked import Found, in_ranks
 
 from metaglot.cli.shared.call import Call
 from metaglot.cli.shared.ranks import LAUNCHER, OUTCOME, PLACE, Place, as_rank, is_rank
+from metaglot.training import joining
 from metaglot.training.ranks import Ranks
 
 CALL = Call("smoke", (), None, False, True, ("trackio",), False, False, None, None)
@@ -61,3 +67,26 @@ def test_a_rank_sees_that_its_launcher_is_gone(monkeypatch):
     monkeypatch.setenv(LAUNCHER, "1")
     assert Place(True, False, Ranks(0, 2)).left()
     assert not Place().left()
+
+
+def test_an_error_at_the_very_end_of_rank_0_reaches_the_others_and_starts_nothing_again(tmp_path, monkeypatch):
+    """Rank 1 has nothing more to do by then, and waits; both end with 0, so that `launch` starts nothing again."""
+    monkeypatch.setenv(OUTCOME, str(tmp_path / "outcome"))
+    for name in PLACE:
+        monkeypatch.setenv(name, "2")
+
+    def as_a_rank() -> None:
+        with as_rank() as place:
+            if place.first:
+                place.end(0)
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    def ending(ranks: Ranks) -> Found:
+        os.environ["RANK"] = str(ranks.rank)
+        joining.joined = lambda _: nullcontext(ranks)  # in this process, which ends with the test
+        with pytest.raises(SystemExit) as ended:
+            as_a_rank()
+        return {}, {"code": ended.value.code}
+
+    assert [facts["code"] for _, facts in in_ranks(2, ending, tmp_path / "ranks")] == [0, 0]
+    assert (tmp_path / "outcome").read_text() == "2"

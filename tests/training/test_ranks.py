@@ -246,6 +246,20 @@ def test_an_error_of_one_rank_ends_all(plan_of, tmp_path):
     assert [facts["other"] for _, facts in in_ranks(2, failing, tmp_path / "ranks")] == [True, False]
 
 
+def test_an_error_of_the_last_save_reaches_all_once_through_a_guard_within_another(plan_of, tmp_path):
+    """Nothing is exchanged after it by those who save nothing; the command has a guard around that of the run."""
+    plan, out = plan_of("protonet", 2), tmp_path / "run"
+    out.mkdir()
+    (out / "checkpoints").write_text("a file where the folder should be")
+
+    def failing(ranks: Ranks) -> Found:
+        with pytest.raises(MetaglotError, match="cannot be written") as raised, ranks.guard():
+            list(run(replace(plan, ranks=ranks), out))
+        return {}, {"other": isinstance(raised.value, OtherRankError)}
+
+    assert [facts["other"] for _, facts in in_ranks(2, failing, tmp_path / "ranks")] == [False, True]
+
+
 def test_what_ranks_tell_one_another_has_any_length(tmp_path):
     def telling(ranks: Ranks) -> Found:
         long = {"text": "ä" * (5000 * ranks.rank), "number": 0.1 + ranks.rank}

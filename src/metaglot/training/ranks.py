@@ -92,10 +92,13 @@ class Ranks:
 
     @contextmanager
     def guard(self) -> Generator[None]:
-        """Within the block an error of one rank is raised by the next `exchange` of all others."""
+        """Within the block an error of one rank is raised by the next `exchange` of all others, which there must be.
+
+        A guard within another one tells the error, and the outer one lets it pass.
+        """
         try:
             yield
-        except OtherRankError:
+        except ToldError:
             raise
         except (MetaglotError, OSError) as error:
             if not self.alone:
@@ -116,7 +119,7 @@ class Ranks:
         told = [json.loads(part) for part in self._bytes(json.dumps(message).encode())]
         for rank, part in enumerate(told):
             if "error" in part:
-                raise OtherRankError(part["error"]) if rank != self.rank else MetaglotError(part["error"])
+                raise (OtherRankError if rank != self.rank else ToldError)(part["error"])
         return [part["value"] for part in told]
 
     def _bytes(self, own: bytes) -> list[bytes]:
@@ -139,7 +142,11 @@ ALONE = Ranks()
 """One process."""
 
 
-class OtherRankError(MetaglotError):
+class ToldError(MetaglotError):
+    """An error that all ranks know of: it is not told again, since nobody listens any more."""
+
+
+class OtherRankError(ToldError):
     """An error that another rank met first."""
 
 

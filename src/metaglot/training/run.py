@@ -133,9 +133,10 @@ def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
 
 
 def _saved(plan: Plan, state: State, folder: Path) -> Event:
-    """Save the state, on rank 0."""
+    """Save the state, on rank 0; the others wait, so that an error of the last save reaches them too."""
     if plan.ranks.first:
         save(state, folder, keep=plan.keep)
+    plan.ranks.exchange("saved")
     return Event("saved", state, {"step": state.step})
 
 

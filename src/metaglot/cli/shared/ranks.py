@@ -76,6 +76,7 @@ def as_rank() -> Generator[Place]:
     try:
         with joined(os.environ) as ranks, ranks.guard():
             yield Place(first, starts_before(os.environ) > 0, ranks)
+            ranks.exchange("ended")  # rank 0 may fail to the last, on a full disk or a closed pipe
     except LostRankError:
         tell(f"metaglot: rank {os.environ['RANK']} cannot reach another rank any more, and ends", err=True)
         sys.exit(LOST)
@@ -132,7 +133,7 @@ def launch(count: int, arguments: Sequence[str], *, restarts: int) -> int:
                 f"{restarts} times already; what was saved is whole: mend what stands above, or lack of memory, and "
                 "go on with --resume"
             ) from error
-        return _noted(outcome, 0)
+        return _noted(outcome, LOST)  # a rank that ends with 0 has noted its code, or another one has
 
 
 def _set_environment(count: int, outcome: Path) -> None:
