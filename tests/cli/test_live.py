@@ -69,3 +69,16 @@ def test_a_terminal(monkeypatch, capsys, plain, quiet):
 
 def test_hours_and_minutes():
     assert [live._clock(s) for s in (5, 65, 3600 * 2 + 180)] == ["5 s", "1 min", "2 h 03 min"]
+
+
+def test_a_step_may_end_while_the_view_is_drawn():
+    """The view is drawn by another thread, which must not stumble over what is noted meanwhile."""
+
+    class During(dict[str, float]):
+        def __contains__(self, name: object) -> bool:
+            seen.take(Event("step", State(step=2, params={}, seed=0), STEP))
+            return super().__contains__(name)
+
+    seen = live.Seen(10, 4, [ACCURACY])
+    seen.take(Event("step", State(step=1, params={}, seed=0), During(STEP)))
+    assert dict(seen.rows())["learning"] == "loss 0.500"

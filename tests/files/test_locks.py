@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from metaglot.data.cache import atomic_folder
-from metaglot.data.locks import writing
+from metaglot.data.locks import holder_of, writing
 from metaglot.errors import MetaglotError
 
 HOLD = """
@@ -151,3 +151,18 @@ def test_who_may_read_is_as_the_umask_has_it(umask, tmp_path):
         os.umask(before)
     for file in (tmp_path / "folder" / "x.safetensors", tmp_path / "y.safetensors"):
         assert file.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such locks")
+def test_who_looks_is_no_writer_and_holds_no_writer_up(tmp_path):
+    """`metaglot runs list` has the lock for a moment: neither another look nor a run that begins takes it for a run."""
+    import fcntl
+
+    file = tmp_path / ".out.lock"
+    file.write_text('{"pid": 1, "command": "long ago", "since": "then"}')
+    descriptor = os.open(file, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    assert holder_of(tmp_path / "out") is None
+    threading.Timer(0.01, os.close, [descriptor]).start()
+    with writing(tmp_path / "out"):
+        assert str(os.getpid()) in (holder_of(tmp_path / "out") or "")

@@ -72,17 +72,17 @@ def pretrain(
     if on is not None and (ranks > 1 or is_rank()):
         raise MetaglotError("--ranks takes steps together and --on ray does not wait for workers; give one of them")
     call = Call(
-        recipe,
-        tuple(overrides or ()),
-        out,
-        resume,
-        force,
-        tuple(track or ()),
-        quiet or as_json,
-        as_json,
-        on,
-        workers,
-        plain,
+        recipe=recipe,
+        overrides=tuple(overrides or ()),
+        out=out,
+        resume=resume,
+        force=force,
+        track=tuple(track or ()),
+        quiet=quiet or as_json,
+        as_json=as_json,
+        on=on,
+        workers=workers,
+        plain=plain,
     )
     if ranks > 1 and not is_rank():
         settings, folder = call.settings(), call.folder()

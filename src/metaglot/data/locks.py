@@ -18,6 +18,7 @@ from metaglot.data.rawfiles import utf8_path
 from metaglot.errors import MetaglotError
 
 SHOWN = 160  # characters of the holder's command
+PAUSE = 0.05  # seconds until a writer tries again: who only looks (`holder_of`) has the lock for a moment
 _held: ContextVar[frozenset[Path]] = ContextVar("_held", default=frozenset())  # by this thread
 
 
@@ -57,7 +58,7 @@ def holder_of(folder: Path) -> str | None:
         with suppress(OSError):
             descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
             try:
-                if not _flocked(descriptor):
+                if not _flocked(descriptor, shared=True):  # those who look at once do not take one another for writers
                     return _holder(descriptor)
             finally:
                 os.close(descriptor)
@@ -80,7 +81,9 @@ def _locked(target: Path, shown: Path) -> tuple[Path, int]:
         file, descriptor = _opened(target)
         try:
             if not _flocked(descriptor):
-                raise MetaglotError(_taken(shown, descriptor))
+                time.sleep(PAUSE)
+                if not _flocked(descriptor):
+                    raise MetaglotError(_taken(shown, descriptor))
             if file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):
                 _sign(descriptor)
                 return file, descriptor
@@ -105,14 +108,14 @@ def _opened(target: Path) -> tuple[Path, int]:
         raise MetaglotError(f"{target}: cannot be written: {error.strerror}; choose another folder") from error
 
 
-def _flocked(descriptor: int) -> bool:
+def _flocked(descriptor: int, *, shared: bool = False) -> bool:
     """Take the lock, and return whether it is held; a system without such locks counts as held."""
     if sys.platform == "win32":
         return True
     import fcntl
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # some network file systems

@@ -117,10 +117,10 @@ class Seen:
         return f"{self._meta_batch / seconds:,.1f} tasks/s, {self._mean('tokens') / seconds:,.0f} tokens/s"
 
     def _known(self, name: str) -> bool:
-        return any(name in record for record in self._recent)
+        return any(name in record for record in tuple(self._recent))  # the view is drawn by a thread of its own
 
     def _mean(self, name: str) -> float:
-        values = [float(record[name]) for record in self._recent if name in record]
+        values = [float(record[name]) for record in tuple(self._recent) if name in record]
         return sum(values) / len(values) if values else 0.0
 
     def _left(self) -> str:
