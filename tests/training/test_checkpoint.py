@@ -52,6 +52,20 @@ def test_round_trip_to_the_bit(tmp_path):
     assert (back.step, back.seed, back.cpu_seconds, back.goal) == (3, 2**62 + 1, 1 / 3, state.goal)
 
 
+def test_a_loss_of_power_after_the_first_save_leaves_it_where_it_is_looked_for(tmp_path, monkeypatch):
+    """All files are flushed before the folder has its name, and so is each name on the way to it."""
+    flushed: list[str] = []
+
+    def noting(path):
+        assert path != tmp_path / "checkpoints" or latest(tmp_path)
+        flushed.append(path.name)
+
+    monkeypatch.setattr("metaglot.training.checkpoint.flush", noting)
+    for step in (1, 2):
+        save(a_state(step), tmp_path)
+    assert flushed == [tmp_path.name, "checkpoints", "checkpoints"]
+
+
 def test_parameters_alone(tmp_path):
     state = a_state()
     params = load_params(save(state, tmp_path), device=CPU)

@@ -117,7 +117,9 @@ def clean(run: Path) -> None:
 
 
 def _write(state: State, folder: Path, part: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        flush(folder.parent)  # where the name of the folder stands
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     parts: dict[str, Mapping[str, Tensor]] = {name: getattr(state, name) for name in PARTS if getattr(state, name)}
