@@ -85,8 +85,11 @@ class Load:
         self.server, self.tenants, self.count = server, tenants, Count()
         self.stop = asyncio.Event()
         self.seed = seed
-        limits = httpx.Limits(max_connections=1000, max_keepalive_connections=1000)
-        self.http = httpx.AsyncClient(base_url=server.url, timeout=90, limits=limits)
+        self.http = [self._client() for _ in tenants]  # a pool looks at all of its connections at each request
+
+    def _client(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        return httpx.AsyncClient(base_url=self.server.url, timeout=90, limits=limits)
 
     async def run(self, clients: int, seconds: float) -> None:
         """Let so many clients ask for so many seconds."""
@@ -122,7 +125,7 @@ class Load:
         for attempt in range(1000):
             begin = time.monotonic()
             try:
-                response = await self.http.request(method, path, json=body, headers=headers)
+                response = await self.http[tenant.number].request(method, path, json=body, headers=headers)
             except httpx.TransportError as error:  # the server was killed
                 self.count.statuses[type(error).__name__] += 1
                 await asyncio.sleep(0.2 + random.random() * min(2, 0.1 * 2 ** min(attempt, 6)))
@@ -270,7 +273,8 @@ async def soak(options: argparse.Namespace, folder: Path) -> Count:
         await load.verify()
         versions = [len(one.versions) for tenant in load.tenants for one in tenant.tasks.values()]
         print(f"in all; {len(versions)} tasks and {sum(versions)} versions verified\n{report(load.count)}")
-        await load.http.aclose()
+        for http in load.http:
+            await http.aclose()
         return load.count
     finally:
         await asyncio.to_thread(server.kill)

@@ -184,3 +184,31 @@ def test_versions_from_before_are_counted_when_a_server_begins(model: Model, tmp
                 with server.context.store.database.write() as session:
                     session.query(Version).one().bytes = 0
     assert counted[0] > 1000
+
+
+class Held(ThreadWorker):
+    """A worker that begins nothing before it may."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self.may = threading.Event()
+
+    def run(self, order: Order, seconds: float) -> Done:
+        assert self.may.wait(60)
+        return super().run(order, seconds)
+
+
+def test_a_full_queue_refuses_what_is_new_before_all_else_and_knows_what_it_has(model: Model, tmp_path: Path):
+    worker, key = Held(model), {"Idempotency-Key": "first"}
+    with running(model, tmp_path / "store", worker=worker, limits=Limits(waiting_jobs=1)) as server:
+        client = server.client("one")
+        begun = client.post("/v1/tasks", json=TASK | {"wait": 0}, headers=key)
+        assert begun.status_code == 202
+        mixed = [{"text": "one", "label": "a"}, {"text": "two", "label": 2.5}]  # no kind of task has such examples
+        refused = client.post("/v1/tasks", json={"name": "new", "examples": mixed})
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+        again = client.post("/v1/tasks", json=TASK | {"wait": 0}, headers=key)
+        assert (again.status_code, again.json()["id"]) == (202, begun.json()["id"])
+        worker.may.set()
+        assert client.post("/v1/tasks", json=TASK, headers=key).status_code == 201
+        assert client.post("/v1/tasks", json={"name": "new", "examples": mixed}).status_code == 422

@@ -24,6 +24,16 @@ def fingerprint(request: Request, body: Form) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+async def check_queue(context: Context, tenant: str, key: str | None, print_of_request: str) -> None:
+    """Raise ProblemError where a new job would not be taken, before anything is done for it; `begin` asks again."""
+
+    def step(session: Session) -> None:
+        if key is None or keys.job_of(session, tenant, key, print_of_request) is None:
+            _check_queue(session, context, tenant)
+
+    await context.reading(step)
+
+
 async def begin(
     context: Context, tenant: str, key: str | None, print_of_request: str, step: Callable[[Session], Job]
 ) -> Job:

@@ -5,7 +5,7 @@ from functools import partial
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
-from metaglot.serving.api.begin import accepted, begin, check, fingerprint, outcome
+from metaglot.serving.api.begin import accepted, begin, check, check_queue, fingerprint, outcome
 from metaglot.serving.api.checks import (
     check_bytes,
     check_examples,
@@ -32,6 +32,8 @@ async def create(
     request: Request, response: Response, body: NewTask, context: Ctx, tenant: Tenant, key: IdempotencyKey = None
 ) -> TaskInfo | JobInfo:
     """Learn a new task from examples; 201 and the task, or 202 and a job where that takes longer than `wait`."""
+    asked = fingerprint(request, body)
+    await check_queue(context, tenant, key, asked)
     family = body.family or await context.aside(family_name, body.examples)
     await context.aside(partial(_check_new, context, body, family))
 
@@ -41,7 +43,7 @@ async def create(
         task = tasks.create(session, tenant, body.name, family, body.effort)
         return jobs.submit(session, task, jobs.CREATE, body.model_dump(include={"examples", "seed"}))
 
-    job = await begin(context, tenant, key, fingerprint(request, body), step)
+    job = await begin(context, tenant, key, asked, step)
     job = await outcome(context, tenant, job, body.wait)
     check(job)
     if job.state != jobs.DONE:
@@ -101,6 +103,8 @@ async def add(
     before = await found(context, tenant, task_id)
     if before.version is None:
         raise still_adapting()
+    asked = fingerprint(request, body)
+    await check_queue(context, tenant, key, asked)
     await context.aside(partial(_check_more, context, body, before))
 
     def step(session: Session) -> Job:
@@ -111,7 +115,7 @@ async def add(
         check_bytes(tasks.size(session, tenant), context.limits)
         return jobs.submit(session, task, jobs.ADD, body.model_dump(include={"examples"}))
 
-    job = await begin(context, tenant, key, fingerprint(request, body), step)
+    job = await begin(context, tenant, key, asked, step)
     job = await outcome(context, tenant, job, body.wait)
     check(job)
     if job.state != jobs.DONE:
