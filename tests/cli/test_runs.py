@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ def test_list(metaglot, runs):
     assert found["old"]["validation"]["accuracy"] == 0.5
     with writing(runs / "new"):
         assert "writing there" in metaglot("runs", "list", runs).out
+
+
+def test_a_bar_shows_how_many_are_checked(metaglot, runs, monkeypatch):
+    shown: list[tuple[str, int, int]] = []
+
+    @contextmanager
+    def bars(*, quiet: bool):
+        yield lambda *step: None if quiet else shown.append(step)
+
+    monkeypatch.setattr("metaglot.cli.runs.bars", bars)
+    assert metaglot("runs", "list", runs).code == 0
+    assert metaglot("runs", "list", runs, "--json").code == 0
+    assert shown == [("checking runs", 0, 2), ("checking runs", 1, 2)]
 
 
 def test_show(metaglot, runs):

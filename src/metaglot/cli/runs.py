@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaglot.cli.shared.bars import bars
 from metaglot.cli.shared.options import Json, Silent
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.usage import Command, SafeGroup
@@ -30,9 +31,7 @@ def list_(path: Under = Path("runs"), *, as_json: Json = False) -> None:
 
     Example: metaglot runs list runs
     """
-    from metaglot.runs.folders import facts_of, run_folders
-
-    runs = [facts_of(folder) for folder in run_folders(path)]
+    runs = _runs_in(path, quiet=as_json)
     if as_json:
         tell_json([_record(run) for run in runs], indent=1)
         return
@@ -110,17 +109,15 @@ def clean(
       metaglot runs clean runs/english --keep 1 --yes
     """
     from metaglot.runs.cleaning import clean_run, removable
-    from metaglot.runs.folders import facts_of, run_folders
 
     going: list[Removable] = []
-    for folder in run_folders(path):
-        run = facts_of(folder, every=True)
+    for run in _runs_in(path, every=True, quiet=quiet or as_json):
         if run.writer is not None and not quiet:
-            tell(f"note: {folder}: left as it is, since {run.writer} is writing there", err=True)
+            tell(f"note: {run.folder}: left as it is, since {run.writer} is writing there", err=True)
         elif run.newest is not None and all(one.damage for one in run.checkpoints) and not quiet:
-            tell(f"note: {folder}: no checkpoint is whole, so that the damaged ones stay", err=True)
+            tell(f"note: {run.folder}: no checkpoint is whole, so that the damaged ones stay", err=True)
         found = removable(run, keep=keep)
-        going += clean_run(folder, keep=keep) if yes and found else found
+        going += clean_run(run.folder, keep=keep) if yes and found else found
     freed = sum(one.bytes for one in going)
     if as_json:
         tell_json({"removed": yes, "bytes": freed, "paths": [_of_removable(one) for one in going]}, indent=1)
@@ -128,6 +125,18 @@ def clean(
         _grid([(str(one.path), one.why, _size(one.bytes)) for one in going])
         told = f"{_size(freed)} freed" if yes else f"{_size(freed)} would be freed; add --yes to remove them"
         tell(told if going else f"{path}: there is nothing to remove")
+
+
+def _runs_in(path: Path, *, every: bool = False, quiet: bool) -> list["RunFacts"]:
+    """Return what runs hold, with a bar on a terminal: hashing many checkpoints takes a while."""
+    from metaglot.runs.folders import facts_of, run_folders
+
+    folders, found = list(run_folders(path)), list["RunFacts"]()
+    with bars(quiet=quiet) as bar:
+        for number, folder in enumerate(folders):
+            bar("checking runs", number, len(folders))
+            found.append(facts_of(folder, every=every))
+    return found
 
 
 def _record(run: "RunFacts") -> dict[str, Any]:
