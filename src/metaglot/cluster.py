@@ -23,7 +23,8 @@ from metaglot.errors import MetaglotError
 
 RETRIES = 5  # of work whose process or node died: what kills its process each time must end
 AHEAD = 16  # pieces of work for each process that may be finished before an earlier one
-FORMS = "ray, ray:HOST:PORT or ray://HOST:PORT"
+FORMS = "ray, ray:local, ray:HOST:PORT or ray://HOST:PORT"
+NAMES = frozenset({"ray:local", "ray:auto"})  # places that are no HOST:PORT
 
 
 Item = TypeVar("Item")
@@ -118,7 +119,8 @@ def address_of(on: str) -> str | None:
     >>> address_of("ray:10.0.0.1:6379")
     '10.0.0.1:6379'
     """
-    if on != "ray" and not (on.startswith("ray:") and on.removeprefix("ray:").strip("/ ")):
+    host, _, port = on.removeprefix("ray:").removeprefix("//").rpartition(":")
+    if on not in {"ray", *NAMES} and not (on.startswith("ray:") and host.strip() and port.isdecimal()):
         raise MetaglotError(f"--on {on}: expected {FORMS}; leave it out for processes of this machine")
     if find_spec("ray") is None:
         raise MetaglotError(f"--on {on}: it needs Ray: pip install 'metaglot[ray]'")
@@ -141,16 +143,12 @@ def connected(on: str) -> Generator[None]:
     if ray.is_initialized():
         yield
         return
+    check_reachable(on)
     try:
-        _knock(address or os.environ.get("RAY_ADDRESS", ""))
         with _own_handler():
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     except (OSError, RuntimeError, ValueError, RayError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise MetaglotError(
-            f"--on {on}: no Ray cluster could be reached ({reason}). Begin one with `ray start --head`, and give "
-            "ray:HOST:PORT; or ray:local for this machine alone"
-        ) from error
+        raise _unreachable(on, error) from error
     try:
         yield
     finally:
@@ -168,11 +166,23 @@ def _own_handler() -> Generator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _knock(address: str) -> None:
-    """Raise OSError at once where nothing listens at HOST:PORT; Ray itself waits for minutes."""
+def check_reachable(on: str) -> None:
+    """Raise MetaglotError where nothing listens at HOST:PORT, within ten seconds; Ray itself waits for minutes."""
+    address = address_of(on) or os.environ.get("RAY_ADDRESS", "")
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except (OSError, OverflowError) as error:
+            raise _unreachable(on, error) from error
+
+
+def _unreachable(on: str, error: Exception) -> MetaglotError:
+    reason = " ".join(str(error).split())[:300]
+    return MetaglotError(
+        f"--on {on}: no Ray cluster could be reached ({reason}). Begin one with `ray start --head`, and give "
+        "ray:HOST:PORT; or ray:local for this machine alone"
+    )
 
 
 def enter(folder: str) -> None:

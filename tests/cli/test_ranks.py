@@ -2,13 +2,16 @@
 
 import errno
 import os
+import signal
+import time
 from contextlib import nullcontext
 
 import pytest
 from tests.training.ranked import Found, in_ranks
 
 from metaglot.cli.shared.call import Call
-from metaglot.cli.shared.ranks import LAUNCHER, OUTCOME, PLACE, Place, as_rank, is_rank
+from metaglot.cli.shared.ranks import LAUNCHER, OUTCOME, PLACE, Place, _waiting, as_rank, is_rank
+from metaglot.errors import MetaglotError
 from metaglot.training import joining
 from metaglot.training.ranks import Ranks
 
@@ -60,6 +63,33 @@ def test_some_variables_of_a_job_make_no_rank(monkeypatch):
     assert not is_rank()
     with as_rank() as place:
         assert place == Place()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RANK", "two"), ("RANK", "2"), ("WORLD_SIZE", "0"), ("LOCAL_RANK", "-1"), ("MASTER_PORT", "99999")],
+)
+def test_variables_that_name_no_rank_are_told(monkeypatch, name, value):
+    place = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for variable, text in {**place, name: value}.items():
+        monkeypatch.setenv(variable, text)
+    with pytest.raises(MetaglotError, match=f"{name}={value}: expected"), as_rank():
+        pass
+
+
+def test_a_rank_that_waits_says_so_and_ends_by_a_signal(monkeypatch, capsys):
+    for variable, text in zip(PLACE, ("1", "2", "127.0.0.1", "1"), strict=True):
+        monkeypatch.setenv(variable, text)
+    monkeypatch.setattr("metaglot.cli.shared.ranks.SILENCE", 0.01)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with _waiting():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            time.sleep(0.2)
+        assert signal.getsignal(signal.SIGTERM) not in {signal.SIG_DFL, None}
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "rank 1 of 2 waits for the others, at 127.0.0.1:1" in capsys.readouterr().err
 
 
 def test_a_rank_sees_that_its_launcher_is_gone(monkeypatch):

@@ -14,6 +14,7 @@ import pytest
 from tests.clusters import Cluster, two_nodes, wait_until
 
 from metaglot import cluster
+from metaglot.cli.shared.workers import check_workers
 from metaglot.cluster import address_of, connected, enter
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Plan, evaluate_into
@@ -24,9 +25,9 @@ NODE = pytest.importorskip("ray", reason="the extra ray is not installed") and 1
 COSTS = re.compile(rb'"(cpu_seconds|peak_mb)": [\d.]+(, )?')
 
 
-@pytest.mark.parametrize("place", ["rays", "ray:", "ray://", "local", ""])
+@pytest.mark.parametrize("place", ["rays", "ray:", "ray://", "ray:head", "ray:head:x", "local", ""])
 def test_another_place_is_refused(place):
-    with pytest.raises(MetaglotError, match="expected ray, ray:HOST:PORT"):
+    with pytest.raises(MetaglotError, match="expected ray, ray:local, ray:HOST:PORT"):
         address_of(place)
 
 
@@ -36,6 +37,12 @@ def test_addresses_are_those_of_ray(monkeypatch):
     monkeypatch.setattr(cluster, "find_spec", lambda name: None)
     with pytest.raises(MetaglotError, match=r"pip install 'metaglot\[ray\]'"):
         address_of("ray")
+
+
+def test_a_closed_port_is_told_before_a_model_is_loaded():
+    for number in (None, 2):
+        with pytest.raises(MetaglotError, match=r"no Ray cluster could be reached .*refused"):
+            check_workers("ray:127.0.0.1:1", number)
 
 
 def test_a_node_without_the_files_says_so(tmp_path):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 
+from metaglot.errors import MetaglotError
 from metaglot.training.ranks import ALONE, LostRankError, Ranks
 
 
@@ -16,16 +17,21 @@ def joined(environment: Mapping[str, str]) -> Generator[Ranks]:
     Reads RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR and MASTER_PORT, as torchrun sets them
     (https://docs.pytorch.org/docs/stable/elastic/run.html).  Without them, and with one rank, there is one process.
     Gradients go through nccl on GPUs, of which each rank of a machine has one, and through gloo elsewhere.
-    Raises LostRankError where another rank does not come.
+    Raises MetaglotError for variables that name no place, and LostRankError where another rank does not come.
     """
-    count = int(environment.get("WORLD_SIZE", "1"))
+    count = _number(environment, "WORLD_SIZE", least=1, otherwise=1)
     if count == 1 or "RANK" not in environment:
         yield ALONE
         return
+    rank = _number(environment, "RANK", most=count - 1)
+    local, of_machine = (
+        _number(environment, "LOCAL_RANK"),
+        _number(environment, "LOCAL_WORLD_SIZE", least=1, otherwise=1),
+    )
+    _number(environment, "MASTER_PORT", most=65535)
     cuda = torch.cuda.is_available()
     if cuda:
-        torch.cuda.set_device(int(environment.get("LOCAL_RANK", "0")))
-    rank = int(environment["RANK"])
+        torch.cuda.set_device(local)
     try:
         store, *_ = next(dist.rendezvous("env://"))  # pyright: ignore[reportPrivateImportUsage]
         # The store outlives ranks that are started again, and has the addresses of those before.
@@ -36,11 +42,25 @@ def joined(environment: Mapping[str, str]) -> Generator[Ranks]:
     except RuntimeError as error:
         raise LostRankError(str(error)) from error
     try:
-        yield Ranks(rank, count, int(environment.get("LOCAL_WORLD_SIZE", "1")))
+        yield Ranks(rank, count, of_machine)
     finally:
         dist.destroy_process_group()
 
 
 def starts_before(environment: Mapping[str, str]) -> int:
     """Return how often the ranks were started before, because one was lost."""
-    return int(environment.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    return _number(environment, "TORCHELASTIC_RESTART_COUNT")
+
+
+def _number(
+    environment: Mapping[str, str], name: str, *, least: int = 0, most: int | None = None, otherwise: int = 0
+) -> int:
+    """Return a variable as a number; raises MetaglotError where it is none, or beyond its bounds."""
+    text = environment.get(name, str(otherwise))
+    value = int(text) if text.isdecimal() else -1
+    if value < least or (most is not None and value > most):
+        expected = f"{least} or more" if most is None else f"{least} to {most}"
+        raise MetaglotError(
+            f"{name}={text}: expected {expected}, as torchrun sets it; unset RANK to train in one process"
+        )
+    return value

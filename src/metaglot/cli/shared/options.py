@@ -75,7 +75,7 @@ On = Annotated[
     typer.Option(
         "--on",
         metavar="PLACE",
-        help="A Ray cluster: ray (RAY_ADDRESS, or one of this machine), ray:HOST:PORT, ray://HOST:PORT.",
+        help="A Ray cluster: ray (RAY_ADDRESS, or one of this machine), ray:local, ray:HOST:PORT, ray://HOST:PORT.",
         show_default=False,
     ),
 ]

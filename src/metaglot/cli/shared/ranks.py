@@ -7,8 +7,9 @@ ends by an exit code would be started again, so that ranks end with 0 and tell t
 import os
 import signal
 import sys
+import threading
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +24,7 @@ OUTCOME = "METAGLOT_OUTCOME"  # the file by which a rank tells `launch` the exit
 LAUNCHER = "METAGLOT_LAUNCHER"  # the process of `launch`
 PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what torchrun sets
 PATIENCE = 120  # seconds that ranks have to save and end
+SILENCE = 20.0  # seconds after which a rank says that it waits for the others
 LOST, INTERRUPTED = 1, 130  # exit codes
 
 
@@ -74,7 +76,10 @@ def as_rank() -> Generator[Place]:
 
     first = os.environ["RANK"] == "0"
     try:
-        with joined(os.environ) as ranks, ranks.guard():
+        with ExitStack() as stack:
+            with _waiting():
+                ranks = stack.enter_context(joined(os.environ))
+            stack.enter_context(ranks.guard())
             yield Place(first, starts_before(os.environ) > 0, ranks)
             ranks.exchange("ended")  # rank 0 may fail to the last, on a full disk or a closed pipe
     except LostRankError:
@@ -92,6 +97,26 @@ def as_rank() -> Generator[Place]:
         if first:
             raise
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def _waiting() -> Generator[None]:
+    """Say that this rank waits if that takes long; signals end it at once, though torch waits outside of Python."""
+    where = "{RANK} of {WORLD_SIZE} waits for the others, at {MASTER_ADDR}:{MASTER_PORT}".format_map(os.environ)
+    timer = threading.Timer(SILENCE, lambda: tell(f"note: rank {where}", err=True))
+    timer.daemon = True
+    timer.start()
+    main = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    mine = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number in mine:
+            signal.signal(number, signal.SIG_DFL)
+        yield
+    finally:
+        timer.cancel()
+        for number, handler in mine.items():
+            signal.signal(number, handler)
 
 
 def launch(count: int, arguments: Sequence[str], *, restarts: int) -> int:

@@ -19,15 +19,15 @@ NumberOfWorkers = Annotated[
 
 
 def check_workers(on: str | None, workers: int | None) -> None:
-    """Raise MetaglotError for workers without a cluster, a place that is none, and an impossible number."""
+    """Raise MetaglotError for workers without a cluster, one that does not answer, and an impossible number."""
     from metaglot.cli.shared.checks import check_count
-    from metaglot.cluster import address_of
+    from metaglot.cluster import check_reachable
 
     if workers is not None and on is None:
         raise MetaglotError("--workers: they are of a Ray cluster; give --on ray too")
     check_count("--workers", workers, most=MOST_WORKERS)
     if on is not None:
-        address_of(on)
+        check_reachable(on)
 
 
 def with_workers(
