@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,26 @@ def test_who_looks_is_no_writer_and_holds_no_writer_up(tmp_path):
     threading.Timer(0.01, os.close, [descriptor]).start()
     with writing(tmp_path / "out"):
         assert str(os.getpid()) in (holder_of(tmp_path / "out") or "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such locks")
+def test_files_of_locks_that_come_and_go_are_no_error(tmp_path, monkeypatch):
+    """The file of the lock goes between two looks at it; half a second of three writers had met that."""
+    monkeypatch.setattr("metaglot.data.locks.PAUSE", 0.0)
+    end, held, others = time.monotonic() + 0.7, [0], list[str]()
+
+    def write() -> None:
+        while time.monotonic() < end:
+            try:
+                with writing(tmp_path / "a" / "b" / "out"):
+                    held[0] += 1
+            except (MetaglotError, OSError) as error:
+                others.append(str(error))
+
+    threads = [threading.Thread(target=write) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert held[0] > 3
+    assert [error for error in others if "is writing there" not in error] == []

@@ -18,6 +18,7 @@ from metaglot.data.rawfiles import utf8_path
 from metaglot.errors import MetaglotError
 
 SHOWN = 160  # characters of the holder's command
+TRIES = 9  # where another writer takes away the empty folders that it had made
 PAUSE = 0.05  # seconds until a writer tries again: who only looks (`holder_of`) has the lock for a moment
 _held: ContextVar[frozenset[Path]] = ContextVar("_held", default=frozenset())  # by this thread
 
@@ -69,10 +70,19 @@ def _parents(target: Path) -> list[Path]:
     """Make the folders above `target`, and return those that were not there, the deepest first."""
     absent = [parent for parent in target.parents if not parent.exists()]
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make(target.parent)
     except OSError as error:
         raise MetaglotError(f"{target}: cannot be written: {error.strerror}; choose another folder") from error
     return absent
+
+
+def _make(folder: Path, tries: int = TRIES) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError:
+        if not tries:
+            raise
+        _make(folder, tries - 1)
 
 
 def _locked(target: Path, shown: Path) -> tuple[Path, int]:
@@ -84,22 +94,26 @@ def _locked(target: Path, shown: Path) -> tuple[Path, int]:
                 time.sleep(PAUSE)
                 if not _flocked(descriptor):
                     raise MetaglotError(_taken(shown, descriptor))
-            if file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):
-                _sign(descriptor)
-                return file, descriptor
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), file.stat()):
+                    _sign(descriptor)
+                    return file, descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)  # the holder before took its file away meanwhile
 
 
-def _opened(target: Path) -> tuple[Path, int]:
+def _opened(target: Path, tries: int = TRIES) -> tuple[Path, int]:
     """Open the lock's file: beside the folder or, where nothing may be made there, in it."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     name = f".{target.name[:200]}.lock"
     try:
         return target.with_name(name), os.open(target.with_name(name), flags, 0o666)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and tries:  # who made the folders above took them away meanwhile
+            _make(target.parent)
+            return _opened(target, tries - 1)
         if not target.is_dir():
             raise MetaglotError(f"{target}: cannot be written: {error.strerror}; choose another folder") from error
     try:
