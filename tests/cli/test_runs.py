@@ -102,3 +102,23 @@ def test_what_may_be_needed_stays(metaglot, runs):
 def test_a_folder_without_runs(metaglot, tmp_path):
     assert "no run there" in metaglot("runs", "list", tmp_path).out
     assert metaglot("runs", "list", tmp_path / "nowhere").code == 2
+
+
+def test_a_checkpoint_that_goes_while_it_is_looked_at_is_none(metaglot, runs, monkeypatch):
+    def look(folder: Path) -> str | None:
+        if folder.name == "step-4":
+            shutil.rmtree(folder)  # as a run does that saves a newer one
+            return "state.json: no such file"
+        return None
+
+    monkeypatch.setattr("metaglot.runs.folders.damage_of_checkpoint", look)
+    said = metaglot("runs", "show", runs / "new")
+    assert said.code == 0
+    assert [line.split()[0] for line in said.out.splitlines()[-3:]] == ["step-2", "step-6", "step-8"]
+
+
+def test_a_run_that_a_link_names_too_is_there_once(metaglot, runs):
+    (runs / "again").symlink_to(runs / "new")
+    (runs / "gone").symlink_to(runs / "nowhere")
+    named = [Path(one["run"]).name for one in json.loads(metaglot("runs", "list", runs, "--json").out)]
+    assert named == ["new", "old"]

@@ -52,16 +52,22 @@ class RunFacts(NamedTuple):
 
 
 def run_folders(path: Path) -> Iterator[Path]:
-    """Yield the runs in a folder and in folders within it, or the folder itself if it is a run; sorted by name."""
+    """Yield the runs in a folder and in folders within it, or the folder itself if it is a run; sorted by name, each once."""
     if is_run(path):
         yield path
         return
     if not path.is_dir():
         raise MetaglotError(f"{path}: no such folder; name one that holds runs")
+    places: set[Path] = set()  # of runs that were yielded: by a link one would be there twice
     for above, names, _ in os.walk(path):
         here = Path(above)
-        found = sorted(name for name in names if is_run(here / name))
-        yield from (here / name for name in found)
+        found = sorted(
+            (name for name in names if is_run(here / name)), key=lambda name: ((here / name).is_symlink(), name)
+        )
+        for folder in (here / name for name in found):
+            if folder.resolve() not in places:
+                places.add(folder.resolve())
+                yield folder
         names[:] = sorted(name for name in names if name not in {*found, *PRUNED} and not name.startswith("."))
 
 
@@ -130,7 +136,9 @@ def _checkpoints(folder: Path, *, every: bool) -> Iterator[Checkpoint]:
     for step in steps:
         one = place / f"step-{step}"
         damage = damage_of_checkpoint(one) if every or step == steps[-1] else None
-        yield Checkpoint(one, step, size_of(one), damage)
+        size = _size_and_age(one)[0]
+        if one.is_dir():  # else whoever trains there removed it meanwhile, since there are newer ones
+            yield Checkpoint(one, step, size, damage)
     for one in sorted(place.glob(f"{ASIDE}*")) if place.is_dir() else ():
         number = one.name.removeprefix(ASIDE)
         if number.isdecimal():
