@@ -180,7 +180,8 @@ def _read(folder: Path, *, whole: bool) -> _Saved:
             raise ValueError(f"labels or a head that are none of a task of {family.name}")
         _check_known(weights, columns)
     except DAMAGE as error:
-        raise MetaglotError(f"{folder}: damaged ({error!r:.200}); adapt again") from error
+        why = str(error) if type(error) is ValueError else repr(error)
+        raise MetaglotError(f"{folder}: damaged ({why:.200}); adapt again") from error
     source = name_in_record("model_source", plain, folder)
     examples = read_examples(folder, family) if whole or family.writes is not None else Examples[Any]()
     return _Saved(stated, family, source, plain["provenance"], weights, examples)

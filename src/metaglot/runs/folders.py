@@ -52,7 +52,7 @@ class RunFacts(NamedTuple):
 
 
 def run_folders(path: Path) -> Iterator[Path]:
-    """Yield the runs in a folder and in folders within it, or the folder itself if it is a run; sorted by name, each once."""
+    """Yield the runs in a folder and in folders within it, or the folder itself if it is one; sorted, each once."""
     if is_run(path):
         yield path
         return
