@@ -85,11 +85,8 @@ class Load:
         self.server, self.tenants, self.count = server, tenants, Count()
         self.stop = asyncio.Event()
         self.seed = seed
-        self.http = [self._client() for _ in tenants]  # a pool looks at all of its connections at each request
-
-    def _client(self) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        return httpx.AsyncClient(base_url=self.server.url, timeout=90, limits=limits)
+        # A pool looks at all of its connections at each request, so that each tenant has its own, without a limit.
+        self.http = [httpx.AsyncClient(base_url=server.url, timeout=90, limits=httpx.Limits()) for _ in tenants]
 
     async def run(self, clients: int, seconds: float) -> None:
         """Let so many clients ask for so many seconds."""
@@ -214,7 +211,7 @@ class Load:
             there = Counter(one["id"] for one in page["tasks"])
             names = Counter(one["name"] for one in page["tasks"])
             self.count.lost += len(set(tenant.tasks) - set(there))
-            self.count.double += sum(count - 1 for name, count in names.items())
+            self.count.double += sum(count - 1 for count in names.values())
             self.count.mixed += len(set(names) - set(tenant.names))
             self.count.lost += len(set(there) & tenant.gone)  # what was deleted came back
             for key, known in tenant.tasks.items():
