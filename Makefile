@@ -31,7 +31,7 @@ demo: $(STAMP)  ## Meta-train a small model on real data and show it learning un
 serve: $(STAMP)  ## Serve builtin:mini at http://127.0.0.1:8000, and print a curl that makes a task
 	$(BIN)/metaglot serve builtin:mini
 
-soak: $(STAMP)  ## A server under the load of 500 clients, and killed 50 times (15 minutes)
+soak: $(STAMP)  ## A server under the load of 500 clients, and killed 50 times (20 minutes)
 	$(BIN)/python -m benchmarks.soak
 
 faults: $(STAMP)  ## Kills, full disks and changed bytes, 500 of them: is what is saved whole? (20 minutes)
