@@ -58,7 +58,7 @@ def check_most(file: Path, what: str, count: Any, most: int) -> None:
 
 
 def _parse(function: Callable[..., Any], arguments: Sequence[str], file: Path) -> Mapping[str, Any]:
-    """Return the values of a command's parameters without running it; a record does not have `out`."""
+    """Return the values that a call gives, without running it; a record does not have `out`."""
     command = command_of(function)
     known_options = {option for param in command.params for option in param.opts}
     options = arguments[: list(arguments).index("--")]
@@ -70,4 +70,6 @@ def _parse(function: Callable[..., Any], arguments: Sequence[str], file: Path) -
     except Exception as error:  # click's own, of several kinds
         message = " ".join(str(getattr(error, "message", error)).split())[:200]
         raise MetaglotError(f"{file}: not a command that `metaglot {command.name}` takes: {message}") from error
-    return {name: value for name, value in context.params.items() if name != "out" or value != Path()}
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    return {name: context.params[name] for name in given if name != "out" or context.params[name] != Path()}
