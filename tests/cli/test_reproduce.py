@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from metaglot.cli.shared.record import environment
+from metaglot.data.manifest import write_manifest
 from metaglot.evaluation.store import COSTS
 
 RECIPE = """
@@ -162,6 +163,7 @@ def test_other_weights_are_said_before_the_rows(call, here):
     file = Path("run/checkpoints/step-5/params.safetensors")
     tensors = {name: value + 0.1 * torch.ones_like(value) for name, value in load_file(file).items()}
     save_file(tensors, file)
+    write_manifest(file.parent)
     code, found = verdict(call, "results")
     assert code == 1
     assert str(found["differences"][0]).startswith("settings.json: method ours-")
