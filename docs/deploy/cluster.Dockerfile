@@ -5,4 +5,4 @@ FROM rayproject/ray:2.60.0-py312
 
 COPY --chown=ray:users . /home/ray/source
 RUN pip install --no-cache-dir --constraint /home/ray/source/constraints.txt '/home/ray/source[ray]'
-WORKDIR /work
+WORKDIR /shared
