@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.watched_runs import ended, records, smoke_run, wait_for, weights_at
 
 SHORT = (
     "training.steps=24",
@@ -23,7 +22,6 @@ SHORT = (
     "episodes.max_query=8",
     "model.max_length=16",
 )
-PATIENCE = 220.0  # seconds until a test gives up
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,34 +31,7 @@ def _ingredients(tiny) -> None:
 
 
 def started(out: Path, *arguments: str, ranks: int = 2) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "metaglot", "pretrain", "smoke", *SHORT, *arguments, "--out", str(out), "--json"]
-    return subprocess.Popen(
-        [*command, "--ranks", str(ranks)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=PATIENCE)
-    return process.returncode, out, err
-
-
-def steps_done(out: Path) -> int:
-    """Return the last step in the metrics; a line that is being written does not count."""
-    file = out / "metrics.jsonl"
-    lines = file.read_text("utf-8").split("\n")[:-1] if file.is_file() else []
-    return max((json.loads(line)["step"] for line in lines), default=0)
-
-
-def wait_for(process: subprocess.Popen[str], out: Path, step: int) -> None:
-    began = time.monotonic()
-    while steps_done(out) < step:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() - began < PATIENCE
-        time.sleep(0.01)
+    return smoke_run(out, [*SHORT, *arguments, "--ranks", str(ranks)])
 
 
 def workers(process: subprocess.Popen[str]) -> dict[int, int]:
@@ -72,15 +43,6 @@ def workers(process: subprocess.Popen[str]) -> dict[int, int]:
         ranks = [int(one.partition(b"=")[2]) for one in variables if one.startswith(b"RANK=")]
         found |= dict.fromkeys(ranks, child)
     return found
-
-
-def parameters(out: Path) -> dict[str, bytes]:
-    return {file: (out / f"checkpoints/step-24/{file}.safetensors").read_bytes() for file in ("params", "moments")}
-
-
-def records(out: Path) -> list[dict[str, object]]:
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds", "waited_seconds"}} for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +68,7 @@ def test_ranks_are_killed_and_started_again(whole, tmp_path):
     assert "Traceback" not in err
     assert err.count("a rank was lost; all go on from step") == 2
     assert json.loads(said)["outcome"] == "done"
-    assert parameters(out) == parameters(whole)
+    assert weights_at(out, 24) == weights_at(whole, 24)
     assert records(out) == records(whole)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.watched_runs import PATIENCE, ended, records, smoke_run, steps_done, wait_for, weights_at
 
 SHORT = (
     "training.steps=30",
@@ -22,7 +23,6 @@ SHORT = (
     "episodes.max_query=8",
     "model.max_length=16",
 )
-PATIENCE = 200.0  # seconds until a test gives up
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,55 +32,7 @@ def _ingredients(tiny) -> None:
 
 
 def started(out: Path, *overrides: str, resume: bool = False) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "metaglot",
-        "pretrain",
-        "smoke",
-        *SHORT,
-        *overrides,
-        "--out",
-        str(out),
-        "--json",
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*command, "--resume"] if resume else command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=PATIENCE)
-    return process.returncode, out, err
-
-
-def steps_done(out: Path) -> int:
-    """Return the last step in the metrics; a line that is being written does not count."""
-    file = out / "metrics.jsonl"
-    lines = file.read_text("utf-8").split("\n")[:-1] if file.is_file() else []
-    return max((json.loads(line)["step"] for line in lines), default=0)
-
-
-def wait_for(process: subprocess.Popen[str], out: Path, step: int) -> None:
-    began = time.monotonic()
-    while steps_done(out) < step:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() - began < PATIENCE
-        time.sleep(0.01)
-
-
-def parameters(out: Path) -> dict[str, bytes]:
-    return {file: (out / f"checkpoints/step-30/{file}.safetensors").read_bytes() for file in ("params", "moments")}
-
-
-def records(out: Path) -> list[dict[str, object]]:
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds", "waited_seconds"}} for line in lines]
+    return smoke_run(out, [*SHORT, *overrides, *(["--resume"] if resume else [])])
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +61,7 @@ def test_killed_twice(whole, tmp_path):
         reached = steps_done(out)
     code, _, err = ended(started(out, resume=True))
     assert code == 0, err
-    assert parameters(out) == parameters(whole)
+    assert weights_at(out, 30) == weights_at(whole, 30)
     assert records(out) == records(whole)
 
 
@@ -128,7 +80,7 @@ def test_asked_to_stop(whole, tmp_path, number):
     assert (out / f"checkpoints/step-{outcome['step']}/params.safetensors").is_file()
     code, said, err = ended(started(out, resume=True))
     assert (code, json.loads(said)["outcome"]) == (0, "done"), err
-    assert parameters(out) == parameters(whole)
+    assert weights_at(out, 30) == weights_at(whole, 30)
     assert records(out) == records(whole)
 
 
