@@ -21,7 +21,8 @@ class Decoding:
     min_new_tokens : int, default=0
         No end is written before so many tokens.
     beams : int, default=1
-        How many beginnings are kept at each step.
+        How many beginnings are kept at each step, at most 64: each takes a row of the batch, and with very many the
+        texts get worse (Koehn and Knowles 2017, https://aclanthology.org/W17-3204).
     length_penalty : float, default=1.0
         Of a beam search: log-probabilities are divided by the length to this power.
     seed : int, optional
@@ -76,7 +77,7 @@ class Decoding:
         checks = {
             "max_new_tokens": (self.max_new_tokens, self.most >= 1, "at least 1"),
             "min_new_tokens": (self.min_new_tokens, 0 <= self.min_new_tokens <= self.most, _MIN),
-            "beams": (self.beams, self.beams >= 1, "at least 1"),
+            "beams": (self.beams, 1 <= self.beams <= MOST_BEAMS, f"at least 1 and at most {MOST_BEAMS}"),
             "length_penalty": (self.length_penalty, abs(self.length_penalty) < inf, "finite"),
             "seed": (self.seed, self.seed is None or abs(self.seed) < 1 << 63, "a number of 64 bits"),
             "temperature": (self.temperature, 0 < self.temperature < inf, "above 0; without a seed nothing is drawn"),
@@ -105,6 +106,7 @@ class Decoding:
 
 
 USUAL_TOKENS = 64
+MOST_BEAMS = 64
 _FRACTIONS = ("length_penalty", "temperature", "top_p")
 _KINDS = {**dict.fromkeys(_FRACTIONS, "a number"), "stop": "a list of strings", "ends": "a list of whole numbers"}
 _OF_DRAWS = {"temperature": 1.0, "top_p": 1.0, "top_k": 0}

@@ -93,3 +93,15 @@ def test_python_says_which_label_it_is(folders):
     assert "1999" in adapted.add_examples(["a lamp"], [{"x", "1999"}]).labels  # beside a label that is known
     with pytest.raises(MetaglotError, match="label number 1 is '4', a number"):
         edited(load_fit(folders["words"]), relabel={0: 4})
+
+
+def test_a_text_without_words_is_told_of_and_a_file_of_them_is_refused(metaglot, folders, tmp_path):
+    more = tmp_path / "more.csv"
+    more.write_text("text,label\na lamp,x\n  ,y\n")
+    said = metaglot("edit", folders["words"], "--add", more, "--out", tmp_path / "m", "--json")
+    note = f"{more}: 1 texts are empty, such as example 2; nothing is learnt from them"
+    assert (said.code, json.loads(said.out)["notes"], note in " ".join(said.err.split())) == (0, [note], True), said.err
+    more.write_text("text,label\n  ,x\n ,y\n")
+    said = metaglot("edit", folders["words"], "--add", more, "--out", tmp_path / "n")
+    assert (said.code, f"{more}: all 2 texts are empty" in " ".join(said.err.split())) == (2, True), said.err
+    assert not (tmp_path / "n").exists()

@@ -213,7 +213,7 @@ def test_what_cannot_be_written_is_said(learner):
 
 
 WRONG = (
-    *({"max_new_tokens": 0}, {"min_new_tokens": 65}, {"beams": 0}, {"temperature": 0.0}, {"top_p": 0.0}),
+    *({"max_new_tokens": 0}, {"min_new_tokens": 65}, {"beams": 0}, {"beams": 65}, {"temperature": 0.0}, {"top_p": 0.0}),
     *({"top_k": -1}, {"no_repeat_ngram": -1}, {"stop": ("",)}, {"beams": 2, "seed": 1}),
     *({"temperature": 0.5}, {"top_p": 0.5}, {"length_penalty": 2.0}, {"beams": 2.5}, {"beams": True}, {"stop": "x"}),
     *({"seed": 1 << 64}, {"temperature": float("nan"), "seed": 1}, {"max_new_tokens": "3"}),

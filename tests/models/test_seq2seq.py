@@ -24,6 +24,7 @@ from metaglot.errors import MetaglotError
 from metaglot.models import HfLearner, Lora, Runtime, load_backbone
 from metaglot.models.beginning import padded
 from metaglot.models.learner import OUTPUT
+from metaglot.models.positions import WRITTEN
 from metaglot.models.quiet import quiet
 from metaglot.models.seq2seq import UNJUDGED
 
@@ -146,6 +147,13 @@ def test_a_saved_folder_is_loaded_with_its_decoder(kind, tmp_path: Path):
     assert half.seq2seq == (kind in ("marian", "encoder-decoder"))
     if kind == "t5":
         assert isinstance(half.module, T5EncoderModel)
+
+
+def test_without_a_limit_of_positions_so_many_tokens_are_written_and_no_more():
+    learner, batch = HfLearner(module_of("t5"), seq2seq=True), batch_of(labels=False)
+    with pytest.raises(MetaglotError, match=r"4,097 tokens are to be written; .* 4,096 at most"):
+        learner.generate({}, batch, Decoding(max_new_tokens=WRITTEN + 1))
+    assert learner.generate({}, batch, Decoding(max_new_tokens=WRITTEN, ends=tuple(range(VOCAB)))).tokens
 
 
 def test_what_is_missing_is_said(tmp_path: Path):

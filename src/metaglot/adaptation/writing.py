@@ -15,7 +15,7 @@ from metaglot.families.prompts import Example
 from metaglot.families.records import Schema
 from metaglot.families.write_tools import Format, WriteTools, source_texts
 from metaglot.models.learner import HfLearner
-from metaglot.models.positions import positions_of
+from metaglot.models.positions import check_written, positions_of
 from metaglot.types import Batch, Params
 
 LONGEST = 32  # targets whose tokens are counted
@@ -78,8 +78,9 @@ def most_tokens(learner: HfLearner, schema: Schema, tools: WriteTools, longest: 
 def room_of(learner: HfLearner, tools: WriteTools, form: Format, count: int, *, shown: int) -> int:
     """Return how many tokens a prompt may have: those of a source alone, or all that the model takes with examples.
 
-    Raises MetaglotError where `count` tokens that are to be written leave none.
+    Raises MetaglotError where `count` tokens that are to be written leave none, or are too many.
     """
+    check_written(learner.module, count)
     positions = positions_of(learner.module)
     free = positions if form.seq2seq and count <= positions else positions - count
     most = min(free, tools.context if shown else form.length)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from metaglot.cli.shared.checks import empty_notes
 from metaglot.cli.shared.labelled import facts_of, names_of_rows
 from metaglot.cli.shared.options import (
     AdaptedPrecision,
@@ -27,6 +28,7 @@ from metaglot.cli.shared.texts import (
     read_file,
     summary_of,
     task_of_folder,
+    tell_notes,
     texts_of,
 )
 from metaglot.data.examples import Examples
@@ -90,12 +92,14 @@ def edit(
     fit = load_adapted(folder, *runtime).fit
     for file in files:
         fit.family.like(file.examples.targets, fit.schema, file.name)
+    notes = [note for file in files for note in file.notes]
+    tell_notes(notes, quiet=quiet)
     new_targets = _targets(labels, fit.family, fit.schema)
     adapted = Adapted(edited(fit, remove=[row - 1 for row in remove or []], relabel=new_targets, add=additions))
     adapted.save(target, force=force or out is None)
     if as_json:
         labels_entry = {"labels": list(adapted.labels)} if adapted.fit.family.probable else {}
-        outcome = {"out": str(target), **labels_entry, "examples": adapted.fit.count}
+        outcome = {"out": str(target), **labels_entry, "examples": adapted.fit.count, "notes": notes}
         typer.echo(json.dumps(outcome, ensure_ascii=False))
     elif not quiet:
         typer.echo(printable(f"{summary_of(adapted)} → {target}"))
@@ -133,9 +137,11 @@ class _Additions(NamedTuple):
 
     examples: Examples[Any]
     name: Callable[[int], str]  # what an error calls the label of one
+    notes: list[str]
 
 
 def _read_additions(file: Path, columns: str | None, encoding: str | None, task: str) -> _Additions:
+    from metaglot.data.empty import check_not_all_empty
     from metaglot.data.form import answered
     from metaglot.data.labels import typed_labels
 
@@ -144,4 +150,9 @@ def _read_additions(file: Path, columns: str | None, encoding: str | None, task:
     facts = facts_of(table, file, task)
     labels = typed_labels(table) if facts is None else facts.targets
     examples = Examples(texts_of(table), tuple(complete_targets(labels, table, file)))
-    return _Additions(examples, names_of_rows(table, file))
+    texts, pairs = examples.inputs.texts, examples.inputs.pairs
+    try:
+        check_not_all_empty(texts, pairs)
+    except MetaglotError as error:
+        raise MetaglotError(f"{file}: {error}") from error
+    return _Additions(examples, names_of_rows(table, file), [f"{file}: {one}" for one in empty_notes(texts, pairs)])

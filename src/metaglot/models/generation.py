@@ -19,7 +19,7 @@ from transformers import LogitsProcessor, StoppingCriteria
 from metaglot.decoding import Continuations, Decoding
 from metaglot.errors import MetaglotError
 from metaglot.models.beginning import Inputs, padded, prefix_of
-from metaglot.models.positions import positions_of
+from metaglot.models.positions import check_written, positions_of
 from metaglot.models.quiet import quiet
 from metaglot.types import Batch
 
@@ -191,6 +191,7 @@ def _check(module: nn.Module, inputs: Inputs, decoding: Decoding, tokenizer: Any
     empty = (lengths == 0).nonzero()
     if len(empty):
         raise MetaglotError(f"prompt {int(empty[0]) + 1} of {len(lengths)} has no token; give it at least one")
+    check_written(module, decoding.most)
     positions, longest = positions_of(module), int(lengths.max()) if len(lengths) else 0
     behind = 0 if _is_seq2seq(module) else longest
     if max(longest, behind + decoding.most) > positions:

@@ -195,7 +195,6 @@ def text_notes(
 
     `targets` are compared in place of labels where different labels can mean the same target.
     """
-    from metaglot.data.empty import empty_rows
     from metaglot.data.repeats import again
 
     notes: list[str] = []
@@ -205,10 +204,17 @@ def text_notes(
             f"{len({keys[number] for number, _ in clashes})} texts appear {conflict}, such as examples "
             f"{first + 1} ({labels[first]!r}) and {second + 1} ({labels[second]!r})"
         )
+    return [*notes, *empty_notes(texts, pairs)]
+
+
+def empty_notes(texts: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
+    """Return a note on texts that are empty, with the number of the first of them; none where there are none."""
+    from metaglot.data.empty import empty_rows
+
     empty = empty_rows(texts, pairs)
-    if empty:
-        notes.append(f"{len(empty)} texts are empty, such as example {empty[0] + 1}; nothing is learnt from them")
-    return notes
+    if not empty:
+        return []
+    return [f"{len(empty)} texts are empty, such as example {empty[0] + 1}; nothing is learnt from them"]
 
 
 def _listing(items: Sequence[str]) -> str:
