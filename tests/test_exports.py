@@ -46,13 +46,15 @@ def test_importing_the_package_alone_is_light():
 
 
 def public() -> Iterator[tuple[str, object]]:
-    """Yield each public name but the version, and each method that a public class defines, by its full name."""
+    """Yield each public name but the version, and each method that a public class of ours has, by its full name."""
     for name in PUBLIC:
         value = getattr(metaglot, name)
         if name != "__version__":
             yield name, value
         if isinstance(value, type):
-            for own, member in vars(value).items():
+            parts = [part for part in reversed(value.__mro__) if part.__module__.startswith("metaglot.")]
+            members = {own: member for part in parts for own, member in vars(part).items()}
+            for own, member in members.items():
                 member = member.__func__ if isinstance(member, staticmethod) else member
                 if not own.startswith("_") and inspect.isfunction(member):
                     yield f"{name}.{own}", member

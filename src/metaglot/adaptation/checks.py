@@ -88,3 +88,17 @@ def check_examples(
     examples = check_targeted(family, texts, targets, pairs)
     family.check(examples.targets)
     return examples
+
+
+def one_second(pair: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Return the second text that goes with one text as a list of one; raise MetaglotError for a list of them."""
+    if pair is None or isinstance(pair, str):
+        return None if pair is None else [pair]
+    raise MetaglotError("one text was given, and a list of second texts; give one second text, or a list of texts too")
+
+
+def many_seconds(pairs: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Return the second texts that go with a list of texts; raise MetaglotError for one alone."""
+    if isinstance(pairs, str):
+        raise MetaglotError("a list of texts was given, and one second text; give a list with one for each text")
+    return pairs

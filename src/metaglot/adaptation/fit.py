@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from metaglot.adaptation.by_words import written_by_words
+from metaglot.adaptation.checks import numbered
 from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.continuing import Reading, Request, Texts, cut_rows, reading_of, written
 from metaglot.adaptation.effort import WORDS, AsTrained, Effort, effort_record
@@ -138,6 +139,16 @@ class Fit:
         if tools is None or self.effort.head == WORDS:
             return None
         return reading_of(self.encoder, tools, self.schema, self._request(Inputs(()), decoding))
+
+    def score(self, examples: Examples[Any]) -> dict[str, float]:
+        """Return how good predictions for other examples are, by the name of each metric.
+
+        Raises MetaglotError for targets of another kind than those that were learnt, and as `check_inputs`.
+        """
+        truth = self.family.like(examples.targets, self.schema, numbered)
+        found = dict(self.family.score(self.predict(examples.inputs), truth).metrics)
+        perplexity = self.perplexity(examples)
+        return found if perplexity is None else {**found, "perplexity": perplexity}
 
     def perplexity(self, examples: Examples[str]) -> float | None:
         """Return exp of the loss a token of the targets of other examples; None where no model writes."""
