@@ -122,3 +122,23 @@ def test_a_run_that_a_link_names_too_is_there_once(metaglot, runs):
     (runs / "gone").symlink_to(runs / "nowhere")
     named = [Path(one["run"]).name for one in json.loads(metaglot("runs", "list", runs, "--json").out)]
     assert named == ["new", "old"]
+
+
+def test_nothing_goes_outside_of_the_folder(metaglot, runs, tmp_path):
+    """A link to a run elsewhere, to checkpoints elsewhere, and to one checkpoint: only the link itself may go."""
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(runs / "new", elsewhere / "run")
+    shutil.move(runs / "new" / "checkpoints", elsewhere / "checkpoints")
+    (runs / "new" / "checkpoints").symlink_to(elsewhere / "checkpoints")
+    (runs / "linked").symlink_to(elsewhere / "run")
+    shutil.move(runs / "deep" / "old" / "checkpoints" / "step-2", elsewhere / "step-2")
+    (runs / "deep" / "old" / "checkpoints" / "step-2").symlink_to(elsewhere / "step-2")
+    save(State(step=4, params={"body.x": torch.ones(3)}, seed=0), runs / "deep" / "old", keep=9)
+    before = sorted(elsewhere.rglob("*"))
+    said = metaglot("runs", "clean", runs, "--keep", 1, "--yes")
+    assert said.code == 0
+    assert sorted(elsewhere.rglob("*")) == before
+    assert said.err.count(f"outside of {runs}") == 2
+    assert list_steps(runs / "deep" / "old") == [4]
+    assert metaglot("runs", "clean", runs / "linked", "--yes").code == 0  # named itself, it is the folder
+    assert list_steps(elsewhere / "run") == [4, 6]

@@ -10,7 +10,7 @@ import typer
 from metaglot.cli.shared.options import Encoding, Json, TaskOption
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import check_task
-from metaglot.cli.shared.usage import Command, SafeGroup
+from metaglot.cli.shared.usage import Command, group
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
     from metaglot.data.inspect import Summary, Words
 
-app = typer.Typer(
-    cls=SafeGroup,
-    help="See, fetch and check text data.",
-    epilog="Example: metaglot data inspect examples.csv",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+app = group(
+    "See, fetch and check text data.",
+    end="Example: metaglot data inspect examples.csv",
 )
 
 SHOWN_CLASSES = 20  # classes in the table of `inspect`

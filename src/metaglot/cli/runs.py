@@ -8,19 +8,16 @@ import typer
 from metaglot.cli.shared.bars import bars
 from metaglot.cli.shared.options import Json, Silent
 from metaglot.cli.shared.printing import tell, tell_json
-from metaglot.cli.shared.usage import Command, SafeGroup
+from metaglot.cli.shared.usage import Command, group
 from metaglot.errors import printable_line
 
 if TYPE_CHECKING:
     from metaglot.runs.cleaning import Removable
     from metaglot.runs.folders import Checkpoint, RunFacts
 
-app = typer.Typer(
-    cls=SafeGroup,
-    help="See the runs in a folder, whether they are whole, and remove what is no use any more.",
-    epilog="Example: metaglot runs list runs",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+app = group(
+    "See the runs in a folder, whether they are whole, and remove what is no use any more.",
+    end="Example: metaglot runs list runs",
 )
 Under = Annotated[Path, typer.Argument(help="A run, or a folder that holds runs at any depth.")]
 
@@ -60,7 +57,7 @@ def show(
     if not (run / RUN).is_file():
         run_at(run)
     facts = facts_of(run, every=True)
-    going = removable(facts, keep=2)
+    going = removable(facts, keep=2, under=run)
     if as_json:
         checkpoints = [_of_checkpoint(one) for one in facts.checkpoints]
         tell_json(
@@ -100,7 +97,8 @@ def clean(
 ) -> None:
     """Tell what is no use any more in runs, or remove it: leftovers of interrupted writes, damaged and old checkpoints.
 
-    Of a run that somebody trains nothing goes, nor where no checkpoint is whole.
+    Of a run that somebody trains nothing goes, nor where no checkpoint is whole, nor what a link leads to outside of
+    the folder.
 
     Examples:
 
@@ -112,12 +110,10 @@ def clean(
 
     going: list[Removable] = []
     for run in _runs_in(path, every=True, quiet=quiet or as_json):
-        if run.writer is not None and not quiet:
-            tell(f"note: {run.folder}: left as it is, since {run.writer} is writing there", err=True)
-        elif run.newest is not None and all(one.damage for one in run.checkpoints) and not quiet:
-            tell(f"note: {run.folder}: no checkpoint is whole, so that the damaged ones stay", err=True)
-        found = removable(run, keep=keep)
-        going += clean_run(run.folder, keep=keep) if yes and found else found
+        if not quiet and (note := _what_stays(run, path)):
+            tell(f"note: {run.folder}: {note}", err=True)
+        found = removable(run, keep=keep, under=path)
+        going += clean_run(run.folder, keep=keep, under=path) if yes and found else found
     freed = sum(one.bytes for one in going)
     if as_json:
         tell_json({"removed": yes, "bytes": freed, "paths": [_of_removable(one) for one in going]}, indent=1)
@@ -125,6 +121,19 @@ def clean(
         _grid([(str(one.path), one.why, _size(one.bytes)) for one in going])
         told = f"{_size(freed)} freed" if yes else f"{_size(freed)} would be freed; add --yes to remove them"
         tell(told if going else f"{path}: there is nothing to remove")
+
+
+def _what_stays(run: "RunFacts", under: Path) -> str:
+    """Return why something of a run is not removed that looks as if it could be; "" if nothing is."""
+    from metaglot.runs.cleaning import led_out
+
+    if run.writer is not None:
+        return f"left as it is, since {run.writer} is writing there"
+    if (link := led_out(run.folder, under)) is not None:
+        return f"left as it is, since a link leads from {link} to {link.resolve()}, outside of {under}"
+    if run.newest is not None and all(one.damage for one in run.checkpoints):
+        return "no checkpoint is whole, so that the damaged ones stay"
+    return ""
 
 
 def _runs_in(path: Path, *, every: bool = False, quiet: bool) -> list["RunFacts"]:

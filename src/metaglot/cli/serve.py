@@ -8,7 +8,7 @@ import typer
 from metaglot.cli.shared.options import DeviceOption, ErrorsOnly, Json, PrecisionOption
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import check_device, parse_precision
-from metaglot.cli.shared.usage import Command, SafeGroup
+from metaglot.cli.shared.usage import Command, SafeGroup, group
 from metaglot.errors import MetaglotError
 
 StoreOption = Annotated[
@@ -40,19 +40,14 @@ class ServeGroup(SafeGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
+app = group(
+    "Serve a model over HTTP: it learns tasks from examples, and predicts by them.",
+    end="Example: metaglot serve builtin:mini   ·   the same as: metaglot serve run builtin:mini",
     cls=ServeGroup,
-    help="Serve a model over HTTP: it learns tasks from examples, and predicts by them.",
-    epilog="Example: metaglot serve builtin:mini   ·   the same as: metaglot serve run builtin:mini",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
-token = typer.Typer(
-    cls=SafeGroup,
-    help="The tokens of those who may ask.",
-    epilog="Example: metaglot serve token add acme",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+token = group(
+    "The tokens of those who may ask.",
+    end="Example: metaglot serve token add acme",
 )
 
 

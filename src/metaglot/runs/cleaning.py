@@ -20,12 +20,13 @@ class Removable(NamedTuple):
     bytes: int
 
 
-def removable(run: RunFacts, *, keep: int) -> list[Removable]:
+def removable(run: RunFacts, *, keep: int, under: Path) -> list[Removable]:
     """Return what can go from a run: all but the newest `keep` of its whole checkpoints, and what is no use any more.
 
-    Nothing of a run that somebody trains, and no damaged checkpoint where none is whole: it may be all that there is.
+    Nothing of a run that somebody trains, nothing outside of the folder `under`, where a link may lead, and no damaged
+    checkpoint where none is whole: it may be all that there is.
     """
-    if run.writer is not None:
+    if run.writer is not None or led_out(run.folder, under) is not None:
         return []
     found = [Removable(path, "left of an interrupted write", size_of(path)) for path in _leftovers(run.folder)]
     whole = [one for one in run.checkpoints if one.damage is None]
@@ -35,14 +36,20 @@ def removable(run: RunFacts, *, keep: int) -> list[Removable]:
     return found
 
 
-def clean_run(folder: Path, *, keep: int) -> list[Removable]:
-    """Remove what can go from a run, and return what went.
+def led_out(run: Path, under: Path) -> Path | None:
+    """Return the folder of a run, or that of its checkpoints, if a link puts it outside of the folder `under`."""
+    root = under.resolve()
+    return next((one for one in (run, run / "checkpoints") if not one.resolve().is_relative_to(root)), None)
+
+
+def clean_run(folder: Path, *, keep: int, under: Path) -> list[Removable]:
+    """Remove what `removable` says of a run, and return what went.
 
     Raises MetaglotError where somebody trains there.
     """
     with writing(folder):
         run = facts_of(folder, every=True)._replace(writer=None)  # the writer is this process
-        found = removable(run, keep=keep)
+        found = removable(run, keep=keep, under=under)
         for one in found:
             _remove(one.path)
     return found

@@ -56,6 +56,11 @@ class Command(TyperCommand):
                 formatter.write(f"{' ' * formatter.current_indent}{line}\n")
 
 
+def group(words: str, *, end: str, cls: type[SafeGroup] = SafeGroup) -> typer.Typer:
+    """Return a group of commands without any; its help says what they are for, and ends with an example."""
+    return typer.Typer(cls=cls, help=words, epilog=end, no_args_is_help=True, rich_markup_mode=None)
+
+
 def help_parts(text: str | None) -> tuple[list[str], list[str]]:
     """Return the paragraphs of a help text, and the commands that are its examples."""
     before, _, after = re.sub(r"\bExamples?:", "\0", (text or "").replace("\f", ""), count=1).partition("\0")
