@@ -1,7 +1,7 @@
 """Steps of meta-training in one rank and in two: CPU seconds, wall, shares; and what more ranks would take.
 
     python -m benchmarks.scaling measure --out runs/scaling            # some minutes on two cores, or in parts:
-    python -m benchmarks.scaling measure --out runs/scaling --part 2   # 0, 3: sizes; 1, 2: so many ranks
+    python -m benchmarks.scaling measure --out runs/scaling --part 2   # 0, 3, 4: sizes; 1, 2: so many ranks
     python -m benchmarks.scaling predict --out runs/scaling       # fit, check, table, plot
 
 Each rank is a process of one thread.  A step's compute is the time in gradients, data the time that it waited for
@@ -40,26 +40,27 @@ CHECKED = (
     Size(3, 320, 20000, 15, 15, 40, 2, 3),
     Size(8, 384, 8000, 10, 10, 48, 2, 1),
 )
-TWO = (
-    Size(2, 256, 8000, 10, 20, 32, 2, 4),
-    Size(4, 192, 16000, 16, 24, 24, 2, 4),
-    Size(4, 256, 30522, 20, 20, 32, 2, 4),
-)
+TWO = tuple(size._replace(episodes=4) for size in (FITTED[2], CHECKED[0], FITTED[5]))
 LATER = CHECKED[-2:]  # measured when the form of the model stood
-STEPS = 3  # measured, after one that is not
+LARGE = (  # models people use, for the extrapolation; an episode a step
+    Size(6, 384, 30522, 25, 25, 64, 2, 1),
+    Size(12, 768, 30522, 25, 25, 64, 2, 1),
+)
+STEPS = 3  # measured, after one that is not; one of the large models
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", choices=["measure", "predict", "rank"])
     parser.add_argument("--out", type=Path, default=Path("runs/scaling"))
-    parser.add_argument("--part", type=int, choices=[0, 1, 2, 3], help="all if absent")
+    parser.add_argument("--part", type=int, choices=range(5), help="all if absent")
     parser.add_argument("--sizes", help=argparse.SUPPRESS)
+    parser.add_argument("--steps", type=int, default=STEPS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work == "rank":
-        rank([Size(*one) for one in json.loads(arguments.sizes)])
+        rank([Size(*one) for one in json.loads(arguments.sizes)], arguments.steps)
     elif arguments.work == "measure":
-        measure(arguments.out, (0, 3, 2, 1, 2) if arguments.part is None else (arguments.part,))
+        measure(arguments.out, (0, 3, 2, 1, 2, 4) if arguments.part is None else (arguments.part,))
     else:
         from benchmarks.scaling_page import predict
 
@@ -67,25 +68,26 @@ def main() -> None:
 
 
 def measure(out: Path, parts: Sequence[int]) -> None:
-    """Measure sizes in one rank (parts 0 and 3), and a few in one or two; append what was found to `steps.jsonl`."""
+    """Measure sizes in one rank (parts 0, 3 and 4), and a few in one or two; append what was found to `steps.jsonl`."""
     out.mkdir(parents=True, exist_ok=True)
     by_memory = sorted({*FITTED, *CHECKED} - {*LATER}, key=lambda size: 36 * size.parameters + 15 * size.kept)
     with (out / "steps.jsonl").open("a") as file:
         for part in parts:
-            sizes = {0: by_memory, 3: LATER}.get(part, TWO)
-            for line in started(2 if part == 2 else 1, sizes):
+            sizes = {0: by_memory, 3: LATER, 4: LARGE}.get(part, TWO)
+            for line in started(2 if part == 2 else 1, sizes, 1 if part == 4 else STEPS):
                 file.write(json.dumps(line) + "\n")
                 file.flush()
                 print({k: round(v, 3) if isinstance(v, float) else v for k, v in line.items()}, flush=True)
 
 
-def started(count: int, sizes: Iterable[Size]) -> list[dict[str, Any]]:
+def started(count: int, sizes: Iterable[Size], steps: int) -> list[dict[str, Any]]:
     """Run ranks of this file and return what each found of each size."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
     command = [sys.executable, "-m", "benchmarks.scaling", "rank", "--sizes", json.dumps(list(sizes))]
+    command += ["--steps", str(steps)]
     processes = [
         subprocess.Popen(
             command,
@@ -99,8 +101,8 @@ def started(count: int, sizes: Iterable[Size]) -> list[dict[str, Any]]:
     return [json.loads(line) for text in found for line in text.splitlines()]
 
 
-def rank(sizes: list[Size]) -> None:
-    """Train each size for a few steps as one of the ranks that the environment names; print a line for each."""
+def rank(sizes: list[Size], measured: int) -> None:
+    """Train each size for a step and the measured ones, as a rank that the environment names; print a line for each."""
     from benchmarks.scaling_world import Times, world
     from metaglot.training.joining import joined
     from metaglot.training.loop import train
@@ -108,7 +110,7 @@ def rank(sizes: list[Size]) -> None:
     before = peak()
     with joined(os.environ) as ranks:
         for size in sizes:
-            state, distribution, algorithm, learner, optimisation = world(size, STEPS + 1)
+            state, distribution, algorithm, learner, optimisation = world(size, measured + 1)
             times = Times()
             steps = []
             for _, record in train(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.scaling import CHECKED, FITTED, TWO, fitted, points, read
+from benchmarks.scaling import CHECKED, FITTED, LARGE, TWO, fitted, points, read
 from benchmarks.scaling_model import Fitted, Network, Size
 from metaglot.report.drawing.lines import Series, line_chart
 
@@ -61,8 +61,8 @@ def checks(out: Path, model: Fitted) -> list[str]:
     """Return the rows of measured and predicted numbers, of sizes fitted and not."""
     lines = ["| size | | seconds | predicted | error | MB | predicted | error |", "|---|---|---|---|---|---|---|---|"]
     known = points(out)
-    for use, sizes in (("fitted", FITTED), ("checked", CHECKED)):
-        for size in sizes:
+    for use, sizes in (("fitted", FITTED), ("checked", CHECKED), ("extrapolated", LARGE)):
+        for size in [one for one in sizes if one in known]:
             point, seconds, held = known[size], model.seconds(size, 1, Network(1e9, 1e-5)), model.bytes(size)
             times = f"{point.seconds:.3f} | {seconds:.3f} | {seconds / point.seconds - 1:+.0%}"
             memory = f"{point.bytes / 1e6:.0f} | {held / 1e6:.0f} | {held / point.bytes - 1:+.0%}"
