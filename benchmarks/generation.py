@@ -10,7 +10,8 @@ TABLE is one of
 
 on builtin:smol.  LoRA updates are meta-trained where FOLDER has none yet (`benchmarks/writing/learning.py`), then each
 domain is judged (`benchmarks/writing/cells.py`): what is done is not done again.  `rows-TABLE.jsonl`, `table.md` and
-pictures are written to the folder.  Numbers: docs/results/generation.md.
+pictures are written to the folder; with `--samples 3` also `samples-TABLE.md`: what is written for the first three
+texts of each domain, next to sources and references.  Numbers: docs/results/generation.md.
 """
 
 import argparse
@@ -22,13 +23,15 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.running import write_table
-from benchmarks.writing.cells import Copies, Size, best_sentence, lead, of_nearest, place_of, rows_of
+from benchmarks.writing.cells import Copies, Size, best_sentence, lead, of_nearest, of_nearest_in, place_of, rows_of
 from benchmarks.writing.domains import Domain, Shape, fields, services, split_fields, split_services
-from benchmarks.writing.learning import Training, meta_trained, writer
-from benchmarks.writing.tables import append, pictures, read_rows, table_of
+from benchmarks.writing.learning import Training, meta_trained, signature, writer
+from benchmarks.writing.samples import samples
+from benchmarks.writing.tables import Row, append, pictures, read_rows, table_of
 from benchmarks.writing.unlike import domains as unlike_domains
 
-PLAIN = ("zero-shot", "in context", "lora", "prefix")  # methods that nothing was meta-trained for
+PLAIN = ("zero-shot", "in context", "in context, ten", "lora", "prefix")  # methods that nothing was meta-trained for
+POOL = "nearest in the pool"
 
 
 class Table(NamedTuple):
@@ -40,7 +43,9 @@ class Table(NamedTuple):
     copies: Mapping[str, Copies]
     metrics: Sequence[str]
     beside: tuple[str, int]  # the method that gains are over
-    draws: int = 1
+    over: Sequence[str]  # metrics whose gains are shown
+    pooled: bool = False  # whether the nearest source of the domains that are trained on is a baseline
+    draws: int = 3
     once: tuple[str, ...] = ()  # methods that are judged on the first draw alone, since they cost much
     short: tuple[str, ...] = ()  # kinds that texts are written of; of all where none is named
 
@@ -54,19 +59,21 @@ TABLES = {
     "replies": Table(
         "Replies of a service never met, ten turns",
         dict.fromkeys(("multitask", "fomaml", "metanet"), Training(12)),
-        Size(queries=16, written=8, most=24, written_after=()),
+        Size(queries=16, written=16, most=24),
         {"nearest": of_nearest},
-        ("loss",),
+        ("chrf", "bleu", "loss"),
         ("in context", 0),
+        ("chrf", "bleu", "loss"),
+        pooled=True,
     ),
     "summaries": Table(
         "Summaries of a field never met, ten abstracts",
         dict.fromkeys(("multitask", "fomaml"), Training(64, Shape(4, 4))),
         Size(queries=24, losses=8, written=24, most=40, stops=(20,), meta_stops=(5,), shown_loss=False),
         {"lead sentence": lead, "best sentence": best_sentence},
-        ("rouge1", "rouge2", "rougeL", "loss"),
+        ("rouge1", "rouge2", "rougeL", "chrf", "loss"),
         ("lora", 20),
-        draws=3,
+        ("rouge1",),
         once=("in context", "fomaml in context"),
     ),
     "unlike": Table(
@@ -76,6 +83,7 @@ TABLES = {
         {"nearest": of_nearest},
         ("loss", "exact_match"),
         ("lora", 20),
+        ("loss",),
         short=("classes", "answers"),
     ),
 }
@@ -98,6 +106,7 @@ def main() -> None:
     parser.add_argument("--domains", nargs="*", help="judge these alone; all that are kept aside by default")
     parser.add_argument("--draws", nargs="*", type=int, help="judge these alone; all by default")
     parser.add_argument("--methods", nargs="*", help="judge these alone; all by default")
+    parser.add_argument("--samples", type=int, default=0, help="so many texts of each domain go to samples-TABLE.md")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     made, plain = TABLES[options.table], writer()
@@ -110,8 +119,9 @@ def main() -> None:
     }
     if options.train is not None:
         return
+    copies = {**made.copies, **({POOL: of_nearest_in(trained_on)} if made.pooled else {})}
     file = options.out / f"rows-{options.table}.jsonl"
-    starts = {**{name: {} for name in (*made.copies, *PLAIN)}, **runs}
+    starts = {**{name: {} for name in (*copies, *PLAIN)}, **runs}
     starts |= {"fomaml in context": runs["fomaml"]} if "fomaml" in runs else {}
     for draw, domain, name in product(range(made.draws), kept, starts):
         own = [row for row in read_rows(file) if (row["domain"], row["method"]) == (domain.name, name)]
@@ -119,10 +129,19 @@ def main() -> None:
         wanted = asked and draw in (options.draws or [draw]) and not (draw and name in made.once)
         if wanted and draw not in {row["draw"] for row in own}:
             place, known = place_of(domain, draw, made.size_of(domain)), [row for row in own if row["draw"] == 0]
-            append(file, list(rows_of(plain, name, starts[name], place, made.copies.get(name), known)))
-    rows = read_rows(file)
-    write_table(options.out, table_of(rows, made.metrics, beside=made.beside))
-    pictures(options.out, rows, made.metrics[:2], title=made.title, stem=options.table)
+            append(file, list(rows_of(plain, name, starts[name], place, copies.get(name), known)))
+    show(options.table, kept, options.out, read_rows(file), options.samples)
+
+
+def show(name: str, kept: Sequence[Domain], out: Path, rows: Sequence[Row], count: int) -> None:
+    """Write table and pictures, and so many texts of each domain next to their references."""
+    made = TABLES[name]
+    write_table(out, table_of(rows, made.metrics, beside=made.beside, over=made.over))
+    print(f"BLEU: {signature()}")
+    pictures(out, rows, made.metrics, title=made.title, stem=name)
+    if count:
+        lines = samples(rows, [place_of(domain, 0, made.size_of(domain)) for domain in kept], count)
+        (out / f"samples-{name}.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

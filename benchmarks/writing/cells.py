@@ -24,6 +24,8 @@ from metaglot.families.write_tools import source_texts
 from metaglot.types import Params
 
 Row = Mapping[str, Any]
+BY_SUPPORT = ("nearest", "prefix")  # what they say before any step is of their support set
+ALL_SHOWN = ", ten"  # how a method ends that has all examples of ten in its prompt
 Copies = Callable[[Examples[str], Examples[str]], Sequence[str]]  # of support and queries
 
 
@@ -93,23 +95,37 @@ def rows_of(
     stand for the other draws too.
     """
     encoder = with_meta(plain, meta)
-    same = [] if name.endswith("in context") else [{**row, "draw": place.draw} for row in known if not row["steps"]]
+    same = [] if by_support(name) else [{**row, "draw": place.draw} for row in known if not row["steps"]]
     yield from same
     if same and (copied is not None or name == "zero-shot"):
         return
     if copied is not None:
         yield place.row(name, 0, **place.judged_texts(copied(place.support, place.few)))
-    elif name == "zero-shot" or name.endswith("in context"):
-        shown = 0 if name == "zero-shot" else SHOWN
-        writes = bool(place.size.written_after)
-        clock = Clock()
-        numbers: dict[str, Any] = {}
-        if not shown or place.size.shown_loss:
-            numbers = {"loss": loss_on(encoder, {}, place.judged, place.support if shown else None)}
-            numbers["cpu"] = clock.seconds()
-        yield place.row(name, 0, **numbers, **(place.scores_of(encoder, {}, shown=shown) if writes else {}))
+    elif name == "zero-shot" or shown_in(name):
+        yield _unmoved(encoder, name, place)
     else:
         yield from _moved(encoder, name, place, before=not same)
+
+
+def shown_in(name: str) -> int:
+    """Return how many examples a method has in its prompt."""
+    return 0 if "in context" not in name else 10 if name.endswith(ALL_SHOWN) else SHOWN
+
+
+def by_support(name: str) -> bool:
+    """Return whether a method says something else for another support set before any step."""
+    return name in BY_SUPPORT or bool(shown_in(name))
+
+
+def _unmoved(encoder: Encoder, name: str, place: Place) -> Row:
+    """Return the row of a model that takes no step, with or without examples in its prompt."""
+    shown, clock = shown_in(name), Clock()
+    numbers: dict[str, Any] = {}
+    if not shown or place.size.shown_loss:
+        numbers["loss"] = loss_on(encoder, {}, place.judged, place.support, shown=shown)
+        numbers["cpu"] = clock.seconds()
+    writes = bool(place.size.written_after)
+    return place.row(name, 0, **numbers, **(place.scores_of(encoder, {}, shown=shown) if writes else {}))
 
 
 def _moved(encoder: Encoder, name: str, place: Place, *, before: bool) -> Iterator[Row]:
@@ -125,7 +141,7 @@ def _moved(encoder: Encoder, name: str, place: Place, *, before: bool) -> Iterat
     spent = clock.seconds()
     found: dict[int, Params] = after if name == "lora" or not before else {0: {}, **after}
     for steps, params in found.items():
-        numbers = {"loss": loss_on(encoder, params, place.judged), "cpu": spent * steps / max(after)}
+        numbers = {"loss": loss_on(encoder, params, place.judged, place.support), "cpu": spent * steps / max(after)}
         writes = bool(size.written_after) and (one_pass or steps in size.written_after)
         yield place.row(name, steps, **numbers, **(place.scores_of(encoder, params) if writes else {}))
 
@@ -134,6 +150,18 @@ def of_nearest(support: Examples[str], queries: Examples[str]) -> list[str]:
     """Return the target of the nearest source of the support set for each query."""
     known = source_texts(support.inputs)
     return [support.targets[one] for (one,) in nearest(source_texts(queries.inputs), known, 1)]
+
+
+def of_nearest_in(pool: Sequence[Domain]) -> Copies:
+    """Return what copies the target of the nearest source of other domains."""
+
+    def copied(support: Examples[str], queries: Examples[str]) -> list[str]:
+        del support
+        sources = [source for domain in pool for source in domain.sources]
+        targets = [target for domain in pool for target in domain.targets]
+        return of_nearest(Examples.of(sources, targets), queries)
+
+    return copied
 
 
 def lead(support: Examples[str], queries: Examples[str]) -> list[str]:

@@ -32,7 +32,7 @@ from metaglot.algorithms.metanet import metanet_n
 from metaglot.data.examples import Examples
 from metaglot.decoding import Decoding
 from metaglot.families.text_scores import scored_texts
-from metaglot.families.write_tools import source_texts
+from metaglot.families.write_tools import WriteTools, source_texts
 from metaglot.inner import Adam, first_order
 from metaglot.models import Lora, Prefix, Zeros
 from metaglot.training.checkpoint import latest, save
@@ -46,6 +46,7 @@ SCOPE = Lora(8, UPPER)
 LR, BATCH = 1e-3, 4  # of an adaptation: Adam's rate, and examples a step
 EVERY = 15  # outer steps after which the state is saved
 SHOWN = 4  # examples in a prompt
+WIDE = replace(FAMILY.writes, context=2048)  # with room for ten abstracts; the model has learnt from so many tokens
 
 
 def writer() -> Encoder:
@@ -155,16 +156,21 @@ def in_one_pass(encoder: Encoder, support: Examples[str]) -> Params:
     return algorithm_called("metanet", 1).adapt(problem, encoder.meta, batch, seed=0).params
 
 
+def tools_for(shown: int) -> WriteTools:
+    """Return what is read with so many examples in a prompt."""
+    return WIDE if shown > SHOWN else FAMILY.writes
+
+
 def loss_on(
-    encoder: Encoder, params: Params, queries: Examples[str], support: Examples[str] | None = None, *, size: int = 8
+    encoder: Encoder, params: Params, queries: Examples[str], support: Examples[str], *, shown: int = 0, size: int = 8
 ) -> float:
-    """Return the loss a token of the targets of the queries, behind examples of the support set if it is given."""
-    form, tools = form_of(encoder, FAMILY.writes), FAMILY.writes
-    form = form._replace(length=tools.context)
-    shown = shown_examples(queries.inputs, support, SHOWN) if support else [[] for _ in queries.targets]
+    """Return the loss a token of the targets of the queries, behind so many examples, those most like each query."""
+    tools = tools_for(shown)
+    form = form_of(encoder, tools)._replace(length=tools.context)
+    before = shown_examples(queries.inputs, support, shown) if shown else [[] for _ in queries.targets]
     rows = [
         tools.row(form, source, target, own)
-        for source, target, own in zip(source_texts(queries.inputs), queries.targets, shown, strict=True)
+        for source, target, own in zip(source_texts(queries.inputs), queries.targets, before, strict=True)
     ]
     rows.sort(key=lambda row: len(row["input_ids"]))
     problem = encoder.problem(FAMILY, FAMILY.schema(queries.targets))
@@ -184,12 +190,17 @@ def texts_for(
     """Return what is written for the queries, greedily and at most so many tokens."""
     schema = FAMILY.schema(support.targets)
     request = Request(queries.inputs, support, shown, most, Decoding(max_new_tokens=most))
-    return list(written(encoder, params, FAMILY.writes, schema, request).texts)
+    return list(written(encoder, params, tools_for(shown), schema, request).texts)
 
 
 def scores(texts: Sequence[str], truth: Sequence[str]) -> Mapping[str, float]:
     """Return chrF, BLEU and ROUGE of texts."""
     return scored_texts(texts, truth).metrics
+
+
+def signature() -> str:
+    """Return how BLEU is counted."""
+    return next(one.meaning for one in scored_texts(["a"], ["a"]).measures if one.name == "bleu")
 
 
 def with_meta(encoder: Encoder, meta: Params) -> Encoder:
