@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file
 from tests.watched_runs import ended, records, smoke_run, wait_for, weights_at
 
+from metaglot.models import load_backbone
+
 SHORT = (
     "training.steps=24",
     "training.save_every=4",
@@ -91,6 +93,22 @@ def test_asked_to_stop_and_resumed_by_another_number_of_ranks(whole, tmp_path):
     assert one.keys() == two.keys()
     for name, value in one.items():
         assert torch.allclose(value, two[name], atol=2e-4, rtol=0), name
+
+
+@pytest.mark.slow
+def test_a_divided_body_is_asked_to_stop_resumed_whole_and_loaded(tmp_path):
+    out = tmp_path / "run"
+    learner = "algorithm={name: fomaml, options: {scope: lora, steps: 2, head: prototypes}}"
+    short = (learner, "training.freeze=['*']", "training.meta_batch=2", "training.steps=12")
+    process = started(out, *short, "training.shard=true")
+    wait_for(process, out, 6)
+    process.send_signal(signal.SIGTERM)
+    code, said, err = ended(process)
+    assert (code, json.loads(said)["outcome"]) == (130, "interrupted"), err
+    assert "Traceback" not in err
+    code, said, err = ended(started(out, *short, "--resume", ranks=1))
+    assert (code, json.loads(said)["step"]) == (0, 12), err
+    assert load_backbone(str(out)).name == str(out)
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ def plan_of(make_bert, make_plan):
 
 def looped(plan: Plan, ranks: Ranks = ALONE) -> Found:
     """Return the parameters after the steps, and the records without their times."""
-    state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed)
+    state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
     dtype = next(iter(plan.learner.body().values())).dtype
     state = replace(state, params={name: value.to(dtype) for name, value in state.params.items()})
     options: dict[str, Any] = {"combine": plan.combine, "ranks": ranks}

@@ -12,6 +12,7 @@ from metaglot.data.cache import atomic_folder, write_whole
 from metaglot.data.checked import sealed
 from metaglot.data.naming import name_record
 from metaglot.data.runfile import description_in
+from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 from metaglot.version import __version__
 
@@ -26,7 +27,8 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any],
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yaml"
-    if config.is_file() and dump_recipe(load_recipe(config)) != recipe_text:  # keys of later versions have defaults
+    # Keys of later versions have defaults.
+    if config.is_file() and _what(dump_recipe(load_recipe(config))) != _what(recipe_text):
         raise MetaglotError(f"{folder} holds a run of another recipe; use another --out, or --force to start over")
     recorded = description_in(folder / "model.json")
     different = [
@@ -50,6 +52,12 @@ def write_run_files(folder: Path, recipe_text: str, description: dict[str, Any],
         ("config.yaml", recipe_text),
     ):
         write_whole(folder / name, text)
+
+
+def _what(recipe_text: str) -> dict[str, Any]:
+    """Return what a recipe learns; whether ranks divide the body of it is how."""
+    values = parse_yaml(recipe_text, "config.yaml")
+    return {**values, "training": {k: v for k, v in values["training"].items() if k != "shard"}}
 
 
 def _versions() -> dict[str, str]:

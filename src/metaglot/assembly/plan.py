@@ -14,6 +14,7 @@ from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sou
 from metaglot.assembly.measures import check_goal, check_learns, measures_of
 from metaglot.assembly.progress import Bar, Progress, no_bar, say_nothing
 from metaglot.assembly.scratch import scratch_model
+from metaglot.assembly.sharding import check_sharding, divided, in_turn
 from metaglot.assembly.tasks import Tasks, has_plain, needs_language, shape_of, tasks_of
 from metaglot.assembly.text import RawText, TextSource, read_text
 from metaglot.config import Recipe
@@ -27,12 +28,13 @@ from metaglot.families.classification import Classification
 from metaglot.metric import ACCURACY_AND_LOSS, Measures
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.limits import check_length
+from metaglot.models.sharded import Sharded
 from metaglot.models.trainable import check_trains
 from metaglot.tasks import Shape, Source, SupervisedTasks
 from metaglot.training import COMBINES, Goal, Optimisation, Plan, Validation
 from metaglot.training.estimator import Choice, earlier, settled, settled_by_first
 from metaglot.training.ranks import ALONE, Ranks
-from metaglot.types import Algorithm
+from metaglot.types import Algorithm, Learner
 
 
 class Assembled(NamedTuple):
@@ -65,8 +67,9 @@ def assemble(
     algorithm_settings = _algorithm_settings(recipe, run)
     algorithm = build_algorithm(**algorithm_settings)
     _check_combine(recipe, together=algorithm.together)
+    check_sharding(recipe, algorithm, ranks)
     text = None if recipe.text is None else read_text(recipe.text, progress, hold_out=has_plain(recipe))
-    backbone, base = _backbone(recipe, text, progress, second_order=algorithm.second_order)
+    backbone, base, body = _backbone(recipe, text, progress, ranks, second_order=algorithm.second_order)
     train, hashes, tables = labelled_sources(recipe, recipe.data.train, backbone, progress)
     validation, validation_hashes, _ = labelled_sources(recipe, recipe.data.validation, backbone, progress)
     check_names(hashes, validation_hashes)
@@ -85,7 +88,8 @@ def assemble(
     if choice.note:
         say(choice.note)
     measures = measures_of(validation, train)
-    plan = _plan(recipe, backbone, choice.algorithm, tasks, validation, measures)
+    learner = body or learner_of(recipe, backbone)
+    plan = _plan(recipe, backbone, learner, choice.algorithm, tasks, validation, measures)
     description = _description(recipe, algorithm_settings, choice, base)
     hashes |= text.fingerprints if text else {}
     description |= {"data": sorted(hashes), "fingerprints": hashes}
@@ -118,11 +122,29 @@ def _description(recipe: Recipe, algorithm: Mapping[str, Any], choice: Choice, b
 
 
 def _backbone(
-    recipe: Recipe, text: RawText | None, progress: Progress, *, second_order: bool
+    recipe: Recipe, text: RawText | None, progress: Progress, ranks: Ranks, *, second_order: bool
+) -> tuple[Backbone, Path | None, Sharded | None]:
+    """Return the backbone, its folder if it was made for this run, and its learner where ranks divide the body.
+
+    What is to be divided is read whole on the CPU, by one rank of a machine at a time.
+    """
+
+    def load(device: str) -> tuple[Backbone, Path | None]:
+        return _loaded(recipe, text, progress, device, second_order=second_order)
+
+    def load_and_divide() -> tuple[Backbone, Path | None, Sharded]:
+        backbone, base = load("cpu")
+        return backbone, base, divided(backbone, recipe, ranks)
+
+    return in_turn(ranks, load_and_divide) if recipe.training.shard else (*load(recipe.model.device), None)
+
+
+def _loaded(
+    recipe: Recipe, text: RawText | None, progress: Progress, device: str, *, second_order: bool
 ) -> tuple[Backbone, Path | None]:
-    """Return the backbone, and its folder if it was made for this run."""
+    """Return the backbone on a device, and its folder if it was made for this run."""
     m = recipe.model
-    runtime = Runtime(m.precision, m.attention, m.device, second_order, m.checkpointing, needs_language(recipe))
+    runtime = Runtime(m.precision, m.attention, device, second_order, m.checkpointing, needs_language(recipe))
     name, base = m.name, None
     if m.scratch is not None:
         base = scratch_model(m.scratch, text.train.table if text else None, seed=recipe.seed, progress=progress)
@@ -156,6 +178,7 @@ def _choice(recipe: Recipe, algorithm: Any, backbone: Backbone, tasks: Tasks, ru
 def _plan(
     recipe: Recipe,
     backbone: Backbone,
+    learner: Learner,
     algorithm: Algorithm,
     tasks: Tasks,
     validation: tuple[Source, ...],
@@ -166,7 +189,7 @@ def _plan(
     objective = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
     validation_shape = Shape(v.ways, (shots, shots), v.queries, v.ways[1] * shots, v.ways[1] * v.queries)
     return Plan(
-        learner=learner_of(recipe, backbone),
+        learner=learner,
         algorithm=algorithm,
         train=tasks.all,
         validation=SupervisedTasks(validation, objective, validation_shape, "uniform") if validation else None,

@@ -132,7 +132,8 @@ def _repeat_pretrain(repetition: Repetition) -> Verdict:
     from metaglot.config import dump_recipe, load_recipe
     from metaglot.training.checkpoint import latest
 
-    newest, recipe = latest(repetition.run), load_recipe(repetition.run / "config.yaml")
+    newest = latest(repetition.run)
+    recipe = load_recipe(repetition.run / "config.yaml", ["training.shard=false"])  # one process repeats it
     if newest is None:
         raise MetaglotError(f"{repetition.run}: no checkpoint there yet, so nothing to compare with; resume the run")
     assembled = assemble(recipe, repetition.say, run=repetition.run)

@@ -148,6 +148,7 @@ class TrainingSettings(Strict):
     weight_decay: float = Field(default=0.01, ge=0)
     clip: float | None = Field(default=1.0, gt=0)
     freeze: tuple[str, ...] = Field(default=(), strict=False)
+    shard: bool = False  # each of several ranks keeps its part of the body, and gathers a layer for its pass (FSDP2)
     average_with_base: float = Field(default=0.0, ge=0, lt=1)  # share of the base model in the weights for validation
     combine: Literal["mean", "pcgrad", "gradvac"] = "mean"  # how the gradients of a meta-batch become one
     balance: Literal["none", "kinds"] = "none"  # kinds: the loss of each kind of task in units of its first values
@@ -221,6 +222,15 @@ class Recipe(Strict):
             raise ValueError("text: no task uses it; list some under `tasks`, such as smlmt or plain")
         if self.tasks and not any(task.weight for task in self.tasks):
             raise ValueError("tasks: at least one needs a weight above zero")
+        return self
+
+    @model_validator(mode="after")
+    def _divided_body(self) -> "Recipe":
+        if self.training.shard and self.tasks:
+            raise ValueError(
+                "training.shard: ranks run a divided body equally often, which parts of text do not; leave out `tasks` "
+                "and `text`, or shard"
+            )
         return self
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ from metaglot.training.among import Among
 from metaglot.training.balance import after_step, weight_of
 from metaglot.training.combine import Combine, mean
 from metaglot.training.feed import feed
-from metaglot.training.ranks import ALONE, Ranks
+from metaglot.training.ranks import ALONE, Ranks, gathering
 from metaglot.training.schedule import Schedule, factor
 from metaglot.training.shares import Facts, Shares, facts_of, shares
 from metaglot.training.state import State
@@ -200,7 +200,8 @@ def gradient(
     """Return the meta-gradient of these episodes, of which the first is number `n` of a run with this seed."""
     here = [episode.to(learner.device) for episode in episodes]
     problems = [Problem(learner, episode.objective, episode.task) for episode in here]
-    return algorithm.meta_grad(problems, params, here, step=n, seed=fold(seed, "dropout"))
+    with gathering(learner):
+        return algorithm.meta_grad(problems, params, here, step=n, seed=fold(seed, "dropout"))
 
 
 def weighted(meta_grad: MetaGrad, state: State, kind: str, weight: float, *, balance: bool) -> MetaGrad:

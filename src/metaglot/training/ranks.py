@@ -24,8 +24,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from metaglot.errors import MetaglotError
+from metaglot.models.sharded import Sharded
 from metaglot.training.state import State
-from metaglot.types import Params
+from metaglot.types import Learner, Params
 
 T = TypeVar("T")
 FIRST_BYTES = 4096  # of what a rank tells that go in the first collective; a longer message takes a second one
@@ -74,6 +75,17 @@ class Ranks:
         """Return the numbers below `total` that this rank takes."""
         return range(self.rank, total, self.count)
 
+    def rounds(self, total: int) -> list[int]:
+        """Return the numbers of `share`, then 0 where another rank has one more: all ranks have equally many.
+
+        Examples
+        --------
+        >>> Ranks(0, 2).rounds(3), Ranks(1, 2).rounds(3)
+        ([0, 2], [1, 0])
+        """
+        own = list(self.share(total))
+        return own + [0] * (-(-total // self.count) - len(own))
+
     def exchange(self, value: T) -> list[T]:
         """Return what every rank gave, in their order; values are what JSON can hold.
 
@@ -98,7 +110,7 @@ class Ranks:
         """
         try:
             yield
-        except ToldError:
+        except (ToldError, UntoldError):
             raise
         except (MetaglotError, OSError) as error:
             if not self.alone:
@@ -148,6 +160,29 @@ class ToldError(MetaglotError):
 
 class OtherRankError(ToldError):
     """An error that another rank met first."""
+
+
+class UntoldError(MetaglotError):
+    """An error of a rank on whose part of a layer the others wait: they learn of it when its connection closes."""
+
+
+@contextmanager
+def gathering(learner: Learner) -> Generator[None]:
+    """Within the block a divided body may be run, which ranks do together: no other message may come between.
+
+    Raises UntoldError for an error of this rank, and LostRankError where another one has left.
+    """
+    if not isinstance(learner, Sharded):
+        yield
+        return
+    try:
+        yield
+    except MetaglotError as error:
+        raise UntoldError(str(error)) from error
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            raise LostRankError(str(error)) from error
+        raise
 
 
 def _reached(collective: Callable[[], object]) -> None:

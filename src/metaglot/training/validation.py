@@ -10,8 +10,9 @@ import torch
 from metaglot.errors import MetaglotError
 from metaglot.families.language import perplexity, with_perplexity
 from metaglot.metric import ACCURACY, Measures, Metric
+from metaglot.models.sharded import Sharded
 from metaglot.seeds import fold
-from metaglot.training.ranks import ALONE, Ranks
+from metaglot.training.ranks import ALONE, Ranks, gathering
 from metaglot.types import Algorithm, Learner, Params, Problem, Record, TaskDistribution
 
 VALIDATION_SEED = 20_000  # the same held-out episodes in every run, whatever its seed
@@ -51,9 +52,12 @@ def validate(
 
     Each task counts the same; in language modelling an episode counts by the tokens judged in it.  Raises MetaglotError
     where episodes have unlike primary metrics.  Ranks take the episodes by stride, and all return the same numbers.
+    Where they divide a body, all run it equally often.
     """
-    own = [_judged(algorithm, learner, meta, distribution, n) for n in ranks.share(episodes)]
-    judged_episodes = ranks.in_order(own, episodes)
+    numbers = ranks.rounds(episodes) if isinstance(learner, Sharded) else ranks.share(episodes)
+    with gathering(learner):
+        found = [_judged(algorithm, learner, meta, distribution, n) for n in numbers]
+    judged_episodes = ranks.in_order(found[: len(ranks.share(episodes))], episodes)
     primary: Metric | None = None
     for _, _, metric in judged_episodes:
         primary = _same(primary, Metric.from_json(metric))

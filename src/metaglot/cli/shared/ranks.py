@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ LAUNCHER = "METAGLOT_LAUNCHER"  # the process of `launch`
 PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what torchrun sets
 PATIENCE = 120  # seconds that ranks have to save and end
 SILENCE = 20.0  # seconds after which a rank says that it waits for the others
+NOTED_WITHIN = 2.0  # seconds in which a rank that met an error notes it, once it has left
 LOST, INTERRUPTED = 1, 130  # exit codes
 
 
@@ -83,6 +85,8 @@ def as_rank() -> Generator[Place]:
             yield Place(first, starts_before(os.environ) > 0, ranks)
             ranks.exchange("ended")  # rank 0 may fail to the last, on a full disk or a closed pipe
     except LostRankError:
+        if _said_by_another():
+            sys.exit(0)
         tell(f"metaglot: rank {os.environ['RANK']} cannot reach another rank any more, and ends", err=True)
         sys.exit(LOST)
     except OtherRankError:  # the rank that met it says it
@@ -172,6 +176,16 @@ def _set_environment(count: int, outcome: Path) -> None:
 
 def _begun() -> Path:
     return Path(os.environ[OUTCOME]).with_name("begun")
+
+
+def _said_by_another() -> bool:
+    """Whether a rank left because of an error that a user can mend, which it notes as it ends."""
+    until = time.monotonic() + NOTED_WITHIN
+    while OUTCOME in os.environ and time.monotonic() < until:
+        if Path(os.environ[OUTCOME]).is_file():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _note(code: int) -> None:

@@ -1,0 +1,203 @@
+"""A body divided among ranks: the numbers of a whole one, with half of the memory; and what is refused."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.training.ranked import Found, in_ranks
+from tests.training.test_ranks import apart, looped
+from torch import nn
+
+from metaglot.algorithms import build_algorithm
+from metaglot.assembly.sharding import check_sharding
+from metaglot.config.loading import parse_recipe
+from metaglot.errors import MetaglotError
+from metaglot.families.classification import Classification
+from metaglot.models import HfLearner
+from metaglot.models.sharded import Sharded, sharded
+from metaglot.training import Optimisation, Plan, Validation, initial_state, run
+from metaglot.training.checkpoint import list_steps
+from metaglot.training.ranks import LostRankError, Ranks, UntoldError
+from metaglot.types import Params
+
+CPU = torch.device("cpu")
+LORA = {"scope": "lora", "steps": 2, "lr": 0.05, "head": "prototypes"}
+
+
+def of_whole(learner: HfLearner) -> int:
+    return sum(value.numel() * value.element_size() for value in learner.body().values())
+
+
+def divided(plan: Plan, ranks: Ranks) -> Plan:
+    """Return the plan with its body divided; the module of its learner is changed."""
+    assert isinstance(plan.learner, HfLearner)
+    return replace(plan, learner=sharded(plan.learner, ranks=ranks.count, device=CPU), ranks=ranks)
+
+
+@pytest.fixture(scope="module")
+def plan_of(make_plan, make_bert):
+    """A function (algorithm, options, learner) -> a plan of three steps over a body that stays as it is."""
+
+    def make(name: str, options: dict[str, Any], learner: Callable[[], HfLearner] = make_bert, **changes: Any) -> Plan:
+        plan = replace(make_plan(), learner=learner(), algorithm=build_algorithm(name, options), freeze=("*",))
+        optimisation = Optimisation(steps=3, meta_batch=2, lr=1e-3, warmup=0, schedule="constant")
+        return replace(plan, optimisation=optimisation, save_every=2, keep=9, **changes)
+
+    return make
+
+
+def compare(makes: dict[str, Callable[[], Plan]], folder) -> dict[str, float]:
+    """Train each plan in two ranks, with the body whole and divided; return how far the parameters are apart."""
+
+    def work(ranks: Ranks) -> Found:
+        far: dict[str, float] = {}
+        for name, make in makes.items():
+            whole, part = make(), divided(make(), ranks)
+            assert isinstance(part.learner, Sharded)
+            assert isinstance(whole.learner, HfLearner)
+            assert part.learner.held_bytes() <= 0.6 * of_whole(whole.learner), name
+            (params, records), (others, same) = looped(whole, ranks), looped(part, ranks)
+            assert params
+            assert records == same, name
+            far[name] = apart(params, others)
+        return {}, {"far": far}
+
+    one, other = (facts["far"] for _, facts in in_ranks(2, work, folder))
+    assert one == other
+    return one
+
+
+@pytest.mark.slow
+def test_a_divided_body_gives_the_numbers_of_a_whole_one(plan_of, gpt2, make_bert, tmp_path):
+    """Inner loops over LoRA, prefixes, contexts and heads, and heads in closed form; an encoder and a decoder."""
+
+    def decoder() -> HfLearner:
+        import copy
+
+        return replace(gpt2, module=copy.deepcopy(gpt2.module))
+
+    def recomputing() -> HfLearner:
+        return replace(make_bert(), checkpointing=True)
+
+    makes = {
+        "fomaml": lambda: plan_of("fomaml", LORA),
+        "recomputed": lambda: plan_of("fomaml", LORA, recomputing),
+        "decoder": lambda: plan_of("fomaml", LORA, decoder),
+        "reptile": lambda: plan_of("reptile", {"scope": "lora", "lr": 0.1}),
+        "prefix": lambda: plan_of("fomaml", {**LORA, "scope": "prefix"}),
+        "cavia": lambda: plan_of("cavia", {"estimator": "first-order"}),
+        "protonet": lambda: plan_of("protonet", {}),
+        "ridge": lambda: plan_of("r2d2", {}, decoder),
+        "joint": lambda: plan_of("joint", {"steps": 1}),
+    }
+    far = compare(makes, tmp_path)
+    assert len(far) == len(makes)
+    assert max(far.values()) < 1e-9, far
+
+
+@pytest.mark.slow
+def test_a_divided_run_goes_on_bit_for_bit_and_its_checkpoints_are_those_of_a_whole_one(plan_of, tmp_path):
+    """Three episodes of validation on two ranks: the second rank runs one that does not count."""
+    judged = Validation(every=2, episodes=3)
+    whole, parts, single = (tmp_path / name for name in ("whole", "parts", "single"))
+
+    def work(ranks: Ranks) -> Found:
+        def plan() -> Plan:
+            return plan_of("fomaml", LORA, validate=judged)
+
+        last = list(run(divided(plan(), ranks), whole))[-1]
+        stopping = iter([False, False, ranks.rank == 1])  # before the first step, and after each
+        first = list(run(divided(plan(), ranks), parts, stop=lambda: next(stopping)))[-1]
+        assert (first.reason, first.state.step) == ("interrupted", 2)
+        again = list(run(divided(plan(), ranks), parts))[-1]
+        assert apart(last.state.params, again.state.params) == 0
+        list(run(replace(plan(), ranks=ranks), single))
+        return last.state.params, {"goal": dict(again.state.goal)}
+
+    found = in_ranks(2, work, tmp_path / "ranks")
+    assert found[0][1] == found[1][1]
+    assert list_steps(whole) == list_steps(parts) == list_steps(single) == [2, 3]
+    for name in ("params", "moments"):
+        files = [load_file(folder / f"checkpoints/step-3/{name}.safetensors") for folder in (whole, parts, single)]
+        assert apart(files[0], files[1]) == 0
+        assert apart(files[0], files[2]) < 1e-9
+
+
+def test_an_error_of_a_rank_whose_layers_the_others_wait_for_ends_all(plan_of, tmp_path):
+    def failing(ranks: Ranks) -> Found:
+        plan = divided(plan_of("protonet", {}), ranks)
+
+        def broken(*_: object) -> None:
+            raise MetaglotError("no loss here")
+
+        if ranks.rank == 1:
+            Classification.loss = broken  # of this process alone
+        with pytest.raises(UntoldError if ranks.rank == 1 else LostRankError):
+            list(run(plan, tmp_path / "run"))
+        return {}, {}
+
+    assert len(in_ranks(2, failing, tmp_path / "ranks")) == 2
+
+
+def test_shapes_without_values(plan_of, tmp_path):
+    """What an algorithm begins from knows the body's shapes; a value of it would be no number."""
+
+    def work(ranks: Ranks) -> Found:
+        whole = plan_of("fomaml", LORA)
+        body, before = whole.learner.body(), looped_start(whole)
+        plan = divided(whole, ranks)
+        forms = plan.learner.body()
+        assert {n: (v.shape, v.dtype) for n, v in forms.items()} == {n: (v.shape, v.dtype) for n, v in body.items()}
+        assert all(bool(value.isnan().all()) for value in forms.values())
+        assert apart(before, looped_start(plan)) == 0
+        with pytest.raises(MetaglotError, match="would move body"):
+            plan.learner.forward({next(iter(body)): torch.zeros(1)}, {})
+        with pytest.raises(MetaglotError, match="scores no vocabulary"):
+            plan.learner.scoring({})
+        return {}, {}
+
+    assert len(in_ranks(1, work, tmp_path)) == 1
+
+
+def looped_start(plan: Plan) -> Params:
+    return initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze).params
+
+
+REFUSED = {
+    "one process": ({}, "fomaml", LORA, 1, "there is one process"),
+    "episodes": ({"meta_batch": 3}, "fomaml", LORA, 2, "multiple of 2, such as 4"),
+    "second order": ({}, "maml", {"scope": "lora"}, 2, "differentiates gradients"),
+    "together": ({}, "sequential-reptile", {}, 2, "in one loop"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_gathered_together_is_refused(case):
+    training, name, options, count, why = REFUSED[case]
+    recipe = parse_recipe({"data": {"train": ["x.csv"]}, "training": {"shard": True, **training}})
+    recipe = recipe.model_copy(update={"algorithm": recipe.algorithm.model_copy(update={"name": name})})
+    with pytest.raises(MetaglotError, match=f"training.shard: .*{why}"):
+        check_sharding(recipe, build_algorithm(name, options), Ranks(0, count, count))
+    whole = recipe.model_copy(update={"training": recipe.training.model_copy(update={"shard": False})})
+    check_sharding(whole, build_algorithm(name, options), Ranks(0, count, count))
+
+
+def test_tasks_of_text_and_of_the_vocabulary_are_refused():
+    shard = {"shard": True}
+    with pytest.raises(MetaglotError, match="ranks run a divided body equally often"):
+        parse_recipe({"text": {"corpora": ["x.txt"]}, "tasks": ["smlmt"], "training": shard})
+    written = parse_recipe({"data": {"train": [{"path": "x.csv", "task": "generation"}]}, "training": shard})
+    with pytest.raises(MetaglotError, match="head that scores the vocabulary"):
+        check_sharding(written, build_algorithm("protonet"), Ranks(0, 2, 2))
+
+
+def test_a_network_that_cannot_be_divided_is_refused(bert):
+    with pytest.raises(MetaglotError, match="no list of layers in a BertEmbeddings"):
+        sharded(replace(bert, module=bert.module.embeddings), ranks=2, device=CPU)
+    with pytest.raises(MetaglotError, match="reads texts of each length apart"):
+        sharded(replace(bert, pads=False), ranks=2, device=CPU)
+    with pytest.raises(MetaglotError, match="scores the vocabulary"):
+        sharded(replace(bert, language=nn.Linear(2, 2)), ranks=2, device=CPU)
