@@ -1,5 +1,6 @@
 """The command line, as `metaglot` and as `python -m metaglot`."""
 
+import os
 import sys
 
 
@@ -8,9 +9,10 @@ def main() -> None:
     try:
         from metaglot.cli.app import main as run
     except KeyboardInterrupt:
-        sys.stderr.write("metaglot: interrupted\n")
+        if "METAGLOT_LAUNCHER" not in os.environ:  # else a rank, and the process speaks that started it
+            sys.stderr.write("metaglot: interrupted\n")
         sys.exit(130)
-    run()
+    run(began=0.0)
 
 
 if __name__ == "__main__":

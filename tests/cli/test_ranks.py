@@ -1,6 +1,8 @@
 """Options of ranks, and what a rank makes of a call, without starting one."""
 
+import contextlib
 import errno
+import io
 import os
 import signal
 import time
@@ -10,7 +12,8 @@ import pytest
 from tests.training.ranked import Found, in_ranks
 
 from metaglot.cli.shared.call import Call
-from metaglot.cli.shared.ranks import LAUNCHER, OUTCOME, PLACE, Place, _waiting, as_rank, is_rank
+from metaglot.cli.shared.printing import LAUNCHER, speaks
+from metaglot.cli.shared.ranks import OUTCOME, PLACE, Place, _waiting, as_rank, is_rank
 from metaglot.errors import MetaglotError
 from metaglot.training import joining
 from metaglot.training.ranks import Ranks
@@ -120,3 +123,42 @@ def test_an_error_at_the_very_end_of_rank_0_reaches_the_others_and_starts_nothin
 
     assert [facts["code"] for _, facts in in_ranks(2, ending, tmp_path / "ranks")] == [0, 0]
     assert (tmp_path / "outcome").read_text() == "2"
+
+
+def test_an_error_of_the_program_in_one_rank_ends_all_and_is_said_once(tmp_path, monkeypatch):
+    """Rank 0 waits for something that rank 1 never tells; none is started again, and if one is, it ends at once."""
+    monkeypatch.setenv(OUTCOME, str(tmp_path / "outcome"))
+    for name in PLACE:
+        monkeypatch.setenv(name, "2")
+
+    def as_a_rank(words: io.StringIO) -> None:
+        with contextlib.redirect_stderr(words), as_rank() as place:
+            assert place.ranks is not None
+            if not place.first:
+                raise ValueError("a mistake of ours")
+            place.ranks.exchange("something")
+
+    def failing(ranks: Ranks) -> Found:
+        os.environ["RANK"], words = str(ranks.rank), io.StringIO()
+        joining.joined = lambda _: nullcontext(ranks)  # in this process, which ends with the test
+        with pytest.raises(SystemExit) as ended:
+            as_a_rank(words)
+        return {}, {"code": ended.value.code, "words": words.getvalue()}
+
+    (_, first), (_, second) = in_ranks(2, failing, tmp_path / "ranks")
+    assert (first["code"], first["words"]) == (0, "")
+    assert second["code"] == 1
+    assert second["words"].count("ValueError: a mistake of ours") == 1
+    assert "rank 1 met this error" in second["words"].splitlines()[-1]
+    assert (tmp_path / "outcome").read_text() == "1"
+    with pytest.raises(SystemExit) as ended, as_rank():
+        pass
+    assert ended.value.code == 0
+
+
+def test_whether_a_process_speaks_for_itself(monkeypatch):
+    assert speaks()
+    monkeypatch.setenv(LAUNCHER, str(os.getpid()))
+    assert speaks()
+    monkeypatch.setenv(LAUNCHER, "1")
+    assert not speaks()

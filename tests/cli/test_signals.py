@@ -35,3 +35,12 @@ def test_a_command_that_is_terminated_leaves_nothing_half_written(metaglot, smal
     assert "Traceback" not in said.err
     assert sorted(path.name for path in tmp_path.iterdir()) == before
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_an_interrupt_is_said(metaglot, small_recipe, monkeypatch, capfd):
+    def interrupted(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("metaglot.cli.pretrain.prepare_folder", interrupted)
+    assert metaglot("pretrain", small_recipe, "-q").code == 130
+    assert capfd.readouterr().err == "metaglot: interrupted\n"

@@ -52,7 +52,8 @@ def _run(rank: int, count: int, work: Callable[[Ranks], Found], folder: Path) ->
             folder / f"{rank}.safetensors",
         )
         (folder / f"{rank}.json").write_text(json.dumps(facts), "utf-8")
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
     except BaseException:
         (folder / f"{rank}.error").write_text(f"rank {rank}:\n{traceback.format_exc()}", "utf-8")
         raise

@@ -38,7 +38,7 @@ def kinds(events):
 
 def metrics_of(folder):
     lines = read_metrics(folder / "metrics.jsonl")
-    return [{k: v for k, v in line.items() if k not in {"cpu_seconds", "seconds", "waited_seconds"}} for line in lines]
+    return [{k: v for k, v in line.items() if not k.endswith("seconds")} for line in lines]
 
 
 def killed_at(plan, folder, step):
@@ -193,6 +193,17 @@ def test_the_budget_counts_what_was_spent_before_the_steps_and_on_validation(mak
     again = finish(replace(plan, cpu_minutes=most, began=time.process_time() - 60.0), tmp_path)
     assert again[-1].state.cpu_seconds > 120  # of both calls
     assert again[-1].state.step > 1
+
+
+def test_steps_that_a_kill_lost_count_in_what_a_run_spent(make_plan, tmp_path):
+    plan = make_plan(steps=6)
+    killed_at(replace(plan, began=time.process_time() - 60.0), tmp_path, 4)  # it spent a minute, and saved nothing
+    again = finish(plan, tmp_path)
+    assert again[0].state.step == 0
+    assert 60 < again[-1].state.cpu_seconds < 120
+    spent = [line["run_cpu_seconds"] for line in read_metrics(tmp_path / "metrics.jsonl") if line["kind"] == "step"]
+    assert len(spent) == 6
+    assert spent == sorted(spent)
 
 
 def test_validation_meets_the_same_episodes_in_every_run(make_plan):

@@ -26,7 +26,7 @@ from metaglot.cli.report import report
 from metaglot.cli.reproduce import reproduce
 from metaglot.cli.runs import app as runs
 from metaglot.cli.serve import app as serve
-from metaglot.cli.shared.printing import error_text
+from metaglot.cli.shared.printing import TERMINATED, error_text, speaks, tell_end
 from metaglot.cli.shared.usage import WIDTH, Command, SafeGroup
 from metaglot.cli.shrink import shrink
 from metaglot.errors import MetaglotError
@@ -42,7 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
-TERMINATED = b"metaglot: ended by SIGTERM; what was saved is whole\n"
 COMMANDS = (
     demo,
     pretrain,
@@ -85,8 +84,11 @@ def _options(
     del version
 
 
-def main() -> None:
-    """Run the command line; an error that the user can mend is one line, with exit code 2."""
+def main(*, began: float | None = None) -> None:
+    """Run the command line; an error that the user can mend is one line, with exit code 2.
+
+    `began` is the CPU time of this process from which on a command counts what it spends; that of its call if None.
+    """
     # Idle threads that spin cost CPU time, and slow other programs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -100,7 +102,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
-            app()
+            app(obj=began)
         finally:  # the outcome is final: an interrupt from now on, until the interpreter ends, changes nothing
             signal.signal(signal.SIGTERM, before)
             if own:
@@ -109,7 +111,8 @@ def main() -> None:
         typer.echo(f"metaglot: {error_text(error)}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("metaglot: interrupted", err=True)
+        if speaks():
+            typer.echo("metaglot: interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -121,20 +124,20 @@ def main() -> None:
 
 def _interrupt(_: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt; end at once within an import, where C++ extensions would abort on an exception."""
-    _end_within_import(frame, b"metaglot: interrupted\n", 130)
+    _end_within_import(frame, "metaglot: interrupted", 130)
     raise KeyboardInterrupt
 
 
 def _terminate(_: int, frame: FrameType | None) -> None:
     """Exit as a shell says that SIGTERM ended a command, once what is half-written is removed."""
     _end_within_import(frame, TERMINATED, 143)
-    os.write(2, TERMINATED)
+    tell_end(TERMINATED)
     sys.exit(143)
 
 
-def _end_within_import(frame: FrameType | None, words: bytes, code: int) -> None:
+def _end_within_import(frame: FrameType | None, words: str, code: int) -> None:
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            os.write(2, words)
+            tell_end(words)
             os._exit(code)
         frame = frame.f_back

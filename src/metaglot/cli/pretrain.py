@@ -97,7 +97,7 @@ def pretrain(
 
 def _train(context: typer.Context, call: Call, place: Place) -> int:
     """Train, print the outcome, and return the exit code."""
-    start = time.process_time()
+    start = time.process_time() if context.obj is None else float(context.obj)
     call, settings, folder = call.of(place), call.settings(), call.folder()
     if place.first:
         prepare_folder(folder, resume=call.resume, force=call.force)
@@ -123,7 +123,7 @@ def _train(context: typer.Context, call: Call, place: Place) -> int:
         _write_description(context, folder, settings, assembled, force=call.force)
         place.begin()
         _say_what_is_there(folder, place, say)
-    facts = _facts(folder, settings)
+    facts = _facts(folder, settings, trackers)
     with stop_flag(once=place.ranks is None) as stop, open_trackers(trackers, facts) as tracker_list:
         plan = replace(assembled.plan, began=start, ranks=ranks)
         plan = with_workers(context, plan, settings, folder, on=call.on, workers=call.workers)
@@ -137,22 +137,29 @@ def _train(context: typer.Context, call: Call, place: Place) -> int:
     return EXIT_CODES[last_event.reason or "done"]
 
 
-def _facts(folder: Path, settings: "Recipe") -> "Tracked":
+def _facts(folder: Path, settings: "Recipe", trackers: Sequence[str]) -> "Tracked":
     """Return what trackers are told of the run."""
-    from metaglot.training.checkpoint import list_steps
     from metaglot.training.trackers import Tracked
 
-    return Tracked(folder, settings.name, settings.model_dump(mode="json"), (list_steps(folder) or [0])[-1])
+    step = _saved_step(folder) if trackers else 0
+    return Tracked(folder, settings.name, settings.model_dump(mode="json"), step)
+
+
+def _saved_step(folder: Path) -> int:
+    """Return the step that a run goes on from: that of the newest checkpoint that is whole."""
+    from metaglot.data.checkpoints import newest_whole
+
+    whole, _ = newest_whole(folder)
+    return 0 if whole is None else int(whole.name.removeprefix("step-"))
 
 
 def _say_what_is_there(folder: Path, place: Place, say: "Callable[[str], None]") -> None:
-    from metaglot.training.checkpoint import list_steps
     from metaglot.training.run import metrics_note
 
     if note := metrics_note(folder / "metrics.jsonl"):
         say(f"note: {printable(note)}")
     if place.restarted:
-        tell(f"note: a rank was lost; all go on from step {(list_steps(folder) or [0])[-1]}", err=True)
+        tell(f"note: a rank was lost; all go on from step {_saved_step(folder)}", err=True)
 
 
 def _check(settings: "Recipe") -> None:

@@ -14,6 +14,7 @@ Finn et al. 2017, https://arxiv.org/abs/1703.03400, appendix.
 """
 
 import json
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,37 @@ FIRST_BYTES = 4096  # of what a rank tells that go in the first collective; a lo
 
 
 class LostRankError(Exception):
-    """Another rank ended, or cannot be reached: whoever started the ranks starts them again."""
+    """Another rank ended, or cannot be reached: whoever started the ranks starts them again.
+
+    Parameters
+    ----------
+    message
+        What torch says.
+    seconds
+        How long this rank had waited.
+    absent
+        The ranks that did not come, where that is known.
+    """
+
+    def __init__(self, message: str, *, seconds: float = 0.0, absent: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.seconds, self.absent = seconds, tuple(absent)
+
+
+def lost_words(error: Exception) -> str:
+    """Return what happened, in words, if a connection to another rank was lost, be it in a collective of torch's own.
+
+    Returns "" for any other error.
+    """
+    if isinstance(error, LostRankError) and error.absent:
+        names = " and ".join(map(str, error.absent))
+        return f"waited {error.seconds / 60:.0f} minutes for rank {names} in vain"
+    lost = isinstance(error, LostRankError) or _is_of_torch(error)
+    return "cannot reach another rank any more" if lost else ""
+
+
+def _is_of_torch(error: Exception) -> bool:
+    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
 
 
 @dataclass(frozen=True)
@@ -180,16 +211,17 @@ def gathering(learner: Learner) -> Generator[None]:
     except MetaglotError as error:
         raise UntoldError(str(error)) from error
     except RuntimeError as error:
-        if isinstance(error, dist.DistError) or "gloo" in str(error):
+        if _is_of_torch(error):
             raise LostRankError(str(error)) from error
         raise
 
 
 def _reached(collective: Callable[[], object]) -> None:
+    began = time.monotonic()
     try:
         collective()
     except RuntimeError as error:  # of gloo and nccl alike: the connection closed, or the time ran out
-        raise LostRankError(str(error)) from error
+        raise LostRankError(str(error), seconds=time.monotonic() - began) from error
 
 
 class Flat:

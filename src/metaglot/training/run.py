@@ -27,6 +27,7 @@ from metaglot.training.validation import Goal, HeldOutText, Validation, held_out
 from metaglot.types import Algorithm, Learner, Record, TaskDistribution
 
 OF_TOKENS = ("loss", "perplexity", "accuracy")  # of text, which are written by other names, or not at all
+SPENT = "run_cpu_seconds"  # in the record of a step: what the run spent so far
 _RECORD = TypeAdapter(dict[str, float | int | str])
 
 Loop = Callable[..., Iterator[tuple[State, Record]]]
@@ -99,7 +100,7 @@ def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
         yield Event(
             "damaged", state, {"step": state.step, "checkpoint": str(one.folder), "why": one.why, "now": str(aside)}
         )
-    spent = _Spent(plan, state.cpu_seconds)
+    spent = _Spent(plan, _spent_before(plan, folder, state))
     metrics = Metrics(folder / "metrics.jsonl", upto=state.step) if plan.ranks.first else Unwritten()
     yield Event("start", state, {"step": state.step})
     if state.step == 0 and plan.judged:
@@ -117,6 +118,7 @@ def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
     ):
         spent.elsewhere(float(record.get("workers_cpu_seconds", 0.0)))
         state = replace(after, goal=goal, cpu_seconds=spent.seconds())
+        record = {**record, SPENT: round(state.cpu_seconds, 2)}
         metrics.write({"kind": "step", **record})
         yield Event("step", state, record)
         over = spent.over(state)
@@ -218,6 +220,13 @@ def _newest(plan: Plan, folder: Path) -> tuple[State, list[Damaged]]:
 
 def _fresh(plan: Plan) -> State:
     return initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
+
+
+def _spent_before(plan: Plan, folder: Path, state: State) -> float:
+    """Return the CPU seconds of earlier calls, those of steps after the checkpoint too, which are taken again."""
+    records = read_metrics(folder / "metrics.jsonl") if plan.ranks.first else []
+    noted = [float(value) for record in records if isinstance(value := record.get(SPENT), int | float)]
+    return plan.ranks.of_first(max([state.cpu_seconds, *noted]))
 
 
 class _Spent:

@@ -1,8 +1,13 @@
 """Printing for commands: every text is safe on a terminal, whatever labels, paths and files hold."""
 
+import os
+
 import typer
 
 from metaglot.errors import printable, printable_json
+
+LAUNCHER = "METAGLOT_LAUNCHER"  # of a rank: the process that started it, and speaks where a signal ends all
+TERMINATED = "metaglot: ended by SIGTERM; what was saved is whole"
 
 
 def tell(text: object, *, err: bool = False) -> None:
@@ -13,6 +18,20 @@ def tell(text: object, *, err: bool = False) -> None:
 def tell_json(value: object, *, indent: int | None = None) -> None:
     """Print a value as JSON; such characters are escapes of JSON."""
     typer.echo(printable_json(value, indent=indent))
+
+
+def tell_end(words: str) -> None:
+    """Say that a signal ended the command, if that is for this process to say.
+
+    It is written at once, past the buffers of Python, which the signal may have caught half-way.
+    """
+    if speaks():
+        os.write(2, f"{words}\n".encode())
+
+
+def speaks() -> bool:
+    """Return whether no other process started this one as a rank."""
+    return os.environ.get(LAUNCHER, own := str(os.getpid())) == own
 
 
 def error_text(error: Exception) -> str:

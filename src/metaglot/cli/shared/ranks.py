@@ -9,25 +9,26 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from metaglot.cli.shared.printing import error_text, tell
+from metaglot.cli.shared.printing import LAUNCHER, error_text, tell
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
     from metaglot.training.ranks import Ranks
 
 OUTCOME = "METAGLOT_OUTCOME"  # the file by which a rank tells `launch` the exit code of the command
-LAUNCHER = "METAGLOT_LAUNCHER"  # the process of `launch`
 PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # what torchrun sets
 PATIENCE = 120  # seconds that ranks have to save and end
 SILENCE = 20.0  # seconds after which a rank says that it waits for the others
 NOTED_WITHIN = 2.0  # seconds in which a rank that met an error notes it, once it has left
-LOST, INTERRUPTED = 1, 130  # exit codes
+FAILED = LOST = 1  # exit codes
+INTERRUPTED = 130
 
 
 class Place(NamedTuple):
@@ -44,11 +45,11 @@ class Place(NamedTuple):
     def begin(self) -> None:
         """Note that the folder is that of this run."""
         if OUTCOME in os.environ:
-            _begun().touch()
+            _beside("begun").touch()
 
     def begun(self) -> bool:
         """Whether `begin` was called, before all ranks were started again too; False under torchrun."""
-        return OUTCOME in os.environ and _begun().is_file()
+        return OUTCOME in os.environ and _beside("begun").is_file()
 
     def end(self, code: int) -> int:
         """Return the code to exit with, once the command has its own; `launch` is told that one."""
@@ -66,15 +67,17 @@ def is_rank() -> bool:
 
 @contextmanager
 def as_rank() -> Generator[Place]:
-    """Give the place of this process; an error that a user can mend ends all ranks, and one of them says it.
+    """Give the place of this process; an error ends all ranks, and one of them says it.
 
-    Under `launch` nothing is started again after such an error.  A rank that lost another one exits with 1.
+    Under `launch` nothing is started again after an error, be it one that a user can mend or one of the program.  A
+    rank that lost another one exits with 1, and all are started again.
     """
     if not is_rank():
         yield Place()
         return
+    if _has_failed():  # and others were killed at the same time, or ended for it
+        sys.exit(0)
     from metaglot.training.joining import joined, starts_before
-    from metaglot.training.ranks import LostRankError, OtherRankError
 
     first = os.environ["RANK"] == "0"
     try:
@@ -84,23 +87,50 @@ def as_rank() -> Generator[Place]:
             stack.enter_context(ranks.guard())
             yield Place(first, starts_before(os.environ) > 0, ranks)
             ranks.exchange("ended")  # rank 0 may fail to the last, on a full disk or a closed pipe
-    except LostRankError:
-        if _said_by_another():
-            sys.exit(0)
-        tell(f"metaglot: rank {os.environ['RANK']} cannot reach another rank any more, and ends", err=True)
-        sys.exit(LOST)
-    except OtherRankError:  # the rank that met it says it
-        sys.exit(0 if OUTCOME in os.environ else 2)
-    except (MetaglotError, OSError) as error:
-        if OUTCOME not in os.environ:
-            raise
-        tell(f"metaglot: {error_text(error)}", err=True)
-        _note(2)
-        sys.exit(0)
     except KeyboardInterrupt:
         if first:
             raise
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        code = _code_after(error)
+        if code is None:
+            raise
+        sys.exit(code)
+
+
+def _code_after(error: Exception) -> int | None:
+    """Say what ended this rank, and return its exit code; None where it is for others to say."""
+    from metaglot.training.ranks import OtherRankError, lost_words
+
+    launched = OUTCOME in os.environ
+    if words := lost_words(error):
+        if _said_by_another():
+            return 0
+        tell(f"metaglot: rank {os.environ['RANK']} {words}, and ends", err=True)
+        return LOST
+    if isinstance(error, OtherRankError):  # the rank that met it says it
+        return 0 if launched else 2
+    if not launched:
+        return None
+    if isinstance(error, MetaglotError | OSError):
+        tell(f"metaglot: {error_text(error)}", err=True)
+        _note(2)
+        return 0
+    _fail()
+    return FAILED  # so that the others are ended too, wherever they are; started again, they end at once
+
+
+def _fail() -> None:
+    """Print the traceback of an error of the program, once among ranks; from now on none of them trains."""
+    with suppress(FileExistsError):
+        _beside("failed").touch(exist_ok=False)
+        _note(FAILED)
+        traceback.print_exc()
+        tell(f"metaglot: rank {os.environ['RANK']} met this error, so that all end; what was saved is whole", err=True)
+
+
+def _has_failed() -> bool:
+    return OUTCOME in os.environ and _beside("failed").is_file()
 
 
 @contextmanager
@@ -153,16 +183,18 @@ def launch(count: int, arguments: Sequence[str], *, restarts: int) -> int:
             signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         try:
             elastic_launch(config, sys.executable)("-m", "metaglot", *arguments)
-        except SignalException:
-            return _noted(outcome, INTERRUPTED)
+        except SignalException as error:
+            return _noted(outcome) if outcome.is_file() else _ended_by(error.sigval)
         except ChildFailedError as error:
+            if _has_failed():
+                return FAILED
             rank, failure = error.get_first_failure()
             raise MetaglotError(
                 f"rank {rank} ended with {_words(failure.exitcode)}, and the ranks were started again "
                 f"{restarts} times already; what was saved is whole: mend what stands above, or lack of memory, and "
                 "go on with --resume"
             ) from error
-        return _noted(outcome, LOST)  # a rank that ends with 0 has noted its code, or another one has
+        return _noted(outcome)  # a rank that ends with 0 has noted its code, or another one has
 
 
 def _set_environment(count: int, outcome: Path) -> None:
@@ -174,12 +206,13 @@ def _set_environment(count: int, outcome: Path) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // count)))
 
 
-def _begun() -> Path:
-    return Path(os.environ[OUTCOME]).with_name("begun")
+def _beside(name: str) -> Path:
+    """Return a file of the folder that ranks and `launch` share."""
+    return Path(os.environ[OUTCOME]).with_name(name)
 
 
 def _said_by_another() -> bool:
-    """Whether a rank left because of an error that a user can mend, which it notes as it ends."""
+    """Whether a rank left because of an error, which it notes as it ends."""
     until = time.monotonic() + NOTED_WITHIN
     while OUTCOME in os.environ and time.monotonic() < until:
         if Path(os.environ[OUTCOME]).is_file():
@@ -193,8 +226,16 @@ def _note(code: int) -> None:
         Path(os.environ[OUTCOME]).write_text(str(code), "utf-8")
 
 
-def _noted(outcome: Path, otherwise: int) -> int:
-    return int(outcome.read_text("utf-8")) if outcome.is_file() else otherwise
+def _noted(outcome: Path) -> int:
+    return int(outcome.read_text("utf-8")) if outcome.is_file() else LOST
+
+
+def _ended_by(number: int) -> int:
+    """Say which signal ended the command before it had anything to save, and return its exit code."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    tell(f"metaglot: ended by {signal.Signals(number).name}; what was saved is whole", err=True)
+    return 128 + number
 
 
 def _words(code: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from metaglot.cli.shared.printing import tell_end
 from metaglot.errors import printable_line
 
 # ClickException of click, or of the copy of click inside newer versions of typer.
@@ -27,9 +28,12 @@ class SafeGroup(TyperGroup):
             raise _safe(error) from None
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, as a group does."""
+        """Run the command, as a group does; an interrupt is said, which the library would not."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            tell_end("metaglot: interrupted")
+            raise typer.Exit(130) from None
         except USAGE as error:
             raise _safe(error) from None
 
