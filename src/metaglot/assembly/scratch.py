@@ -14,6 +14,7 @@ from metaglot.data.encode import Encoder
 from metaglot.data.fingerprint import fingerprint
 from metaglot.data.folders import root_of
 from metaglot.data.place import tokenizer_folder
+from metaglot.data.spool import Strings
 from metaglot.data.vocabulary import train_tokenizer, with_sentinels
 from metaglot.errors import MetaglotError
 from metaglot.models.scratch import is_decoder, is_seq2seq, make_backbone
@@ -61,6 +62,6 @@ def _identity(tokenizer: Any) -> str:
 def _trained_tokenizer(settings: ScratchSettings, text: pa.Table, progress: Progress) -> Any:
     writes = is_decoder(settings.type) or is_seq2seq(settings.type)
     progress.say(f"training a tokenizer of {settings.vocabulary:,} tokens")
-    texts = cast("list[str]", text["text"].to_pylist())
+    texts = Strings(text["text"])
     kind = "bpe" if writes else "wordpiece"
     return train_tokenizer(texts, kind=kind, size=settings.vocabulary, lowercase=settings.lowercase and not writes)

@@ -15,12 +15,12 @@ from itertools import chain
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import pyarrow as pa
 
 from metaglot.data.arrays import Put, cached_arrays, parts_of
 from metaglot.data.corpus import Corpus, codes_of
 from metaglot.data.encode import Encoder
 from metaglot.data.fingerprint import fingerprint
+from metaglot.data.spool import taken
 from metaglot.errors import MetaglotError
 
 FORMAT = 1  # a change of the packing counts it up
@@ -143,7 +143,7 @@ def _stream(
     same = goes_on & np.append(document[1:] == document[:-1], False)
     for start in range(0, len(order), CHUNK):
         here = slice(start, min(start + CHUNK, len(order)))
-        texts = cast("list[str]", corpus.table["text"].take(pa.array(order[here])).to_pylist())
+        texts = cast("list[str]", taken(corpus.table["text"], order[here]).to_pylist())
         lines = [text + frame.line if more else text for text, more in zip(texts, same[here].tolist(), strict=True)]
         ids = _tokens(tokenizer, lines)
         for one, parted in zip(ids, (goes_on & ~same)[here].tolist(), strict=True):

@@ -18,6 +18,8 @@ MULTIPLE = 50
 COLUMNS = 100_000
 ROWS = 100_000_000
 BATCH = 16_384  # rows that are read at a time
+PIECE = 4 << 20  # bytes of texts that are read at a time
+BUFFER = 1 << 20  # bytes of a file that are read ahead for each column
 compute = cast("Any", pyarrow.compute)  # its stubs lack the functions
 WAY_OUT = "If you trust it, write it again as jsonl or csv, in parts, and name these."
 
@@ -45,6 +47,17 @@ def bounded_parquet(path: Path, columns: list[str] | None) -> pa.Table:
         prefixed = pa.Table.from_batches(batches) if batches else file.schema_arrow.empty_table().select(parts)
     by_name = {name: plain_column((table if name in whole else prefixed).column(name)) for name in wanted}
     return pa.table(by_name, metadata=schema.metadata)
+
+
+def parquet_pieces(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """Yield columns of a Parquet file, about PIECE bytes at a time; raises as `bounded_parquet` does."""
+    limit = max(UNPACKED, MULTIPLE * path.stat().st_size)
+    with pq.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file:
+        check_stated(path, file.metadata, set(columns), limit)
+        size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+        rows = max(1, min(BATCH, file.metadata.num_rows * PIECE // max(1, size)))
+        for batch in _counted(path, file.iter_batches(rows, columns=columns), limit, limit):
+            yield pa.Table.from_batches([batch])
 
 
 class Stated(NamedTuple):

@@ -1,8 +1,8 @@
 """Raw text as a corpus: texts (paragraphs, as a rule) with their document, domain and language, filtered."""
 
 import difflib
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple, cast, get_args
 
@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metaglot.data.duplicates import near_repeats, repeats
-from metaglot.data.readers import SPLITS, data_files, format_of, read_table
-from metaglot.data.textfiles import decode
+from metaglot.data.paragraphs import paragraphs
+from metaglot.data.parquetpieces import parquet_files, texts_of_parquet
+from metaglot.data.readers import SPLITS, data_files, read_table
+from metaglot.data.spool import kept, spooled
 from metaglot.errors import MetaglotError
 from metaglot.seeds import generator
 
@@ -20,8 +22,8 @@ Duplicates = Literal["keep", "exact", "near"]
 PAIR = "text_pair"
 RUN = 32  # texts of one domain that count as a document where nothing says which it is
 FILTERS = ("short", "long", "language", "domain", "duplicate", "near-duplicate")
-
-_BLANK_LINES = re.compile(r"\r?\n(?:[ \t]*\r?\n)+")
+STRINGS = ("text", "domain", "lang", "document", PAIR)
+PIECE = 1 << 22  # characters of texts that are taken at a time, or a little more
 
 
 class Corpus(NamedTuple):
@@ -58,8 +60,9 @@ def read_corpus(
     `document` numbers the documents from 0 by the order they begin in: the values of a column `document` (within a
     domain) where there is one, else runs of RUN texts of one domain.  A .txt file of a folder is a document, its
     paragraphs parted by blank lines (where it has none, each line is one), its domain the folder it lies in; a
-    single .txt file is cut to runs.  `columns` and `encoding` are as in `read_table`.  `progress(done,
-    total)` counts texts compared.
+    single .txt file is cut to runs.  Text files and Parquet are read in pieces, other formats whole, and a large
+    corpus lies in a file (`data.spool`), so that it may be larger than memory.  `columns` and `encoding` are as in
+    `read_table`.  `progress(done, total)` counts texts compared.
 
     Raises MetaglotError where no text is left, and for a language or domain that the source does not have.
     """
@@ -71,7 +74,7 @@ def read_corpus(
     for kind, keep in _filters(table, cleaning, name).items():
         removed[kind] = int((left & ~keep).sum())
         left &= keep
-    table, copies = _without_copies(_selection(table, left)[0], cleaning.duplicates, progress)
+    table, copies = _without_copies(kept(table, left), cleaning.duplicates, progress)
     removed |= copies
     if not len(table):
         raise MetaglotError(f"{name}: no text is left: {_sentence(removed)}. Loosen the filters, or mend the source.")
@@ -83,12 +86,15 @@ def _read(path: str | Path, columns: Mapping[str, str] | None, encoding: str | N
     """Return the texts of a source before any is filtered, in the columns of a corpus."""
     files = _text_files(str(path))
     if files:
-        table = _paragraphs(Path(path), files, encoding)
+        pieces = _paragraphs(Path(path), files, encoding)
     else:
-        table = read_table(path, mapping=columns, more=("document",), encoding=encoding)
-    if format_of(Path(path)) == ".txt":  # of which blank lines are rows too
-        table = table.filter(pa.array([bool(text.strip()) for text in table["text"].to_pylist()]))
-    return _plain(table)
+        pieces = None if encoding else texts_of_parquet(parquet_files(str(path)), columns)
+        pieces = (
+            iter([read_table(path, mapping=columns, more=("document",), encoding=encoding)])
+            if pieces is None
+            else pieces
+        )
+    return _numbered(spooled(map(_plain, pieces)))
 
 
 def _without_copies(
@@ -99,21 +105,23 @@ def _without_copies(
         return table, {}
     texts = _whole(table)
     if duplicates == "exact":
-        table, same = _selection(table, ~repeats(texts, progress=progress))
-        return table, {"duplicate": same}
+        same = repeats(texts, progress=progress)
+        return kept(table, ~same), {"duplicate": int(same.sum())}
     copies, near = near_repeats(texts, progress=progress)
-    table, same = _selection(table, ~copies)
-    table, alike = _selection(table, ~near[~copies])
-    return table, {"duplicate": same, "near-duplicate": alike}
+    return kept(table, ~(copies | near)), {"duplicate": int(copies.sum()), "near-duplicate": int(near.sum())}
 
 
 def _whole(table: pa.Table) -> pa.ChunkedArray:
     """Return each text, with its partner if it has one."""
     if PAIR not in table.column_names:
         return table["text"]
+    return spooled(pa.table({"text": _joined(batch)}) for batch in table.select(["text", PAIR]).to_batches())["text"]
+
+
+def _joined(batch: pa.RecordBatch) -> pa.Array:
     options = pc.JoinOptions(null_handling="replace", null_replacement="")
-    joined = pc.call_function("binary_join_element_wise", [table["text"], table[PAIR], pa.scalar("\0")], options)
-    return cast("pa.ChunkedArray", joined)
+    joined = pc.call_function("binary_join_element_wise", [batch["text"], batch[PAIR], pa.scalar("\0")], options)
+    return cast("pa.Array", joined)
 
 
 def split_corpus(corpus: Corpus, share: float, *, seed: int) -> tuple[Corpus, Corpus]:
@@ -132,7 +140,7 @@ def split_corpus(corpus: Corpus, share: float, *, seed: int) -> tuple[Corpus, Co
         )
     size = min(max(round(share * len(numbers)), 1), len(numbers) - 1)
     held = np.isin(documents, generator(seed, "held-out documents").permutation(numbers)[:size])
-    first, second = (corpus._replace(table=corpus.table.filter(pa.array(part))) for part in (~held, held))
+    first, second = (corpus._replace(table=kept(corpus.table, part)) for part in (~held, held))
     return first, second
 
 
@@ -167,31 +175,44 @@ def _text_files(path: str) -> list[Path]:
     return plain if len(plain) == len(files) else []
 
 
-def _paragraphs(path: Path, files: Sequence[Path], encoding: str | None) -> pa.Table:
-    texts, documents, domains = list[str](), list[str | None](), list[str | None]()
+def _paragraphs(path: Path, files: Sequence[Path], encoding: str | None) -> Iterator[pa.Table]:
+    row = 0
     for file in files:
-        text = decode(file, encoding)
-        parts = [part for part in _BLANK_LINES.split(text) if part.strip()]
-        if len(parts) == 1:
-            parts = [line for line in text.split("\n") if line.strip()]
         folder = file.relative_to(path).parts[0] if path.is_dir() and file.parent != path else None
-        texts += [" ".join(part.split()) for part in parts]
-        documents += [str(file) if len(files) > 1 else None] * len(parts)
-        domains += [None if folder is None or folder.lower() in SPLITS else folder] * len(parts)
-    columns = {"text": texts, "document": documents, "domain": domains}
-    arrays = {n: pa.array(values, pa.string()) for n, values in columns.items()}
-    return pa.table({**arrays, "row": pa.array(np.arange(len(texts)))})
+        domain = None if folder is None or folder.lower() in SPLITS else folder
+        document = str(file) if len(files) > 1 else None
+        texts = paragraphs(file, encoding)
+        for first in texts:
+            some = _some(chain([first], texts))
+            same = {"document": [document] * len(some), "domain": [domain] * len(some)}
+            arrays = {n: pa.array(values, pa.string()) for n, values in {"text": some, **same}.items()}
+            yield pa.table({**arrays, "row": pa.array(np.arange(row, row + len(some)))})
+            row += len(some)
+
+
+def _some(texts: Iterator[str]) -> list[str]:
+    """Return texts until they have PIECE characters."""
+    some, size = list[str](), 0
+    while size < PIECE and (text := next(texts, None)) is not None:
+        some.append(text)
+        size += len(text)
+    return some
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Return the columns of a corpus, whichever of them the source has, documents numbered."""
-    none = pa.chunked_array([pa.nulls(len(table), pa.string())])
-    domain, lang = (table[n] if n in table.column_names else none for n in ("domain", "lang"))
+    """Return the columns of a corpus, null where a source has none; documents are still named."""
     text = pc.call_function("utf8_trim_whitespace", [table["text"]])
-    named = table["document"] if "document" in table.column_names else none
-    numbers = pa.array(_documents(codes_of(named)[0], codes_of(domain)[0]))
-    pair = {PAIR: table[PAIR]} if PAIR in table.column_names and table[PAIR].null_count < len(table) else {}
-    return pa.table({"text": text, "domain": domain, "lang": lang, "document": numbers, "row": table["row"], **pair})
+    none = pa.chunked_array([pa.nulls(len(table), pa.string())])
+    strings = {name: table[name] if name in table.column_names else none for name in STRINGS}
+    return pa.table({**strings, "text": text, "row": table["row"]})
+
+
+def _numbered(table: pa.Table) -> pa.Table:
+    """Return the columns of a corpus in their order, documents numbered; partners where any text has one."""
+    numbers = _documents(codes_of(table["document"])[0], codes_of(table["domain"])[0])
+    pair = {PAIR: table[PAIR]} if table[PAIR].null_count < len(table) else {}
+    rest = {name: table[name] for name in ("text", "domain", "lang")}
+    return pa.table({**rest, "document": pa.array(numbers), "row": table["row"], **pair})
 
 
 def _documents(named: np.ndarray, domain: np.ndarray) -> np.ndarray:  # [N] int32
@@ -241,11 +262,6 @@ def _check_known(column: pa.ChunkedArray, asked_names: Sequence[str], what: str)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             there = f"it has {', '.join(names[:40])}{' …' if len(names) > 40 else ''}" if names else "none is stated"
             raise MetaglotError(f"{what} {one!r}{hint}; {there}.")
-
-
-def _selection(table: pa.Table, keep: np.ndarray) -> tuple[pa.Table, int]:
-    """Return the table with the rows to keep only, and how many went; nothing is copied where none goes."""
-    return (table if keep.all() else table.filter(pa.array(keep))), int((~keep).sum())
 
 
 def _sentence(removed: Mapping[str, int]) -> str:

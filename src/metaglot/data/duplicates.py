@@ -9,7 +9,7 @@ import pyarrow as pa
 from metaglot.data.folding import folded
 from metaglot.data.minhash import Marks, joined, marks_of, near_earlier, take, text_hash
 
-CHUNK = 1 << 14  # texts folded at a time
+CHUNK = 1 << 12  # texts folded at a time
 
 Progress = Callable[[int, int], None] | None
 

@@ -3,6 +3,7 @@
 import os
 import stat
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from metaglot.errors import MetaglotError
@@ -66,7 +67,21 @@ def read_bytes(path: Path) -> bytes:
     """
     check_regular(path)
     try:
-        return _unpacked(path) if path.suffix.lower() == ".gz" else path.read_bytes()
+        return b"".join(_unpacked(path)) if path.suffix.lower() == ".gz" else path.read_bytes()
+    except OSError as error:
+        raise MetaglotError(unreadable(path, error)) from error
+
+
+def blocks_of(path: Path) -> Iterator[bytes]:
+    """Yield what `read_bytes` returns, a block at a time; none is empty."""
+    check_regular(path)
+    try:
+        if path.suffix.lower() == ".gz":
+            yield from _unpacked(path)
+        else:
+            with path.open("rb") as file:
+                while block := file.read(BLOCK):
+                    yield block
     except OSError as error:
         raise MetaglotError(unreadable(path, error)) from error
 
@@ -79,24 +94,24 @@ def unreadable(path: Path, error: OSError | ValueError) -> str:
     return f"{path}: cannot be read: {reason}. Check the path and who may read it."
 
 
-def _unpacked(path: Path) -> bytes:
-    """Return a gzip file's content; it may have several members, one after the other."""
-    blocks: list[bytes] = []
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """Yield a gzip file's content; it may have several members, one after the other."""
     size, member = 0, zlib.decompressobj(wbits=31)
     try:
         with path.open("rb") as file:
             while data := member.unconsumed_tail or member.unused_data or file.read(BLOCK):
                 if member.eof:
                     member = zlib.decompressobj(wbits=31)
-                blocks.append(member.decompress(data, BLOCK))
-                size += len(blocks[-1])
+                block = member.decompress(data, BLOCK)
+                size += len(block)
                 if size > UNPACKED:
                     raise MetaglotError(
                         f"{path}: unpacks to more than {UNPACKED >> 20} MiB, the limit for .gz. Unpack it (gunzip) and"
                         " name the file it gives, if you trust it."
                     )
+                if block:
+                    yield block
     except zlib.error as error:
         raise MetaglotError(f"{path}: not a whole gzip file: {error}. Pack it again, or mend its name.") from error
     if not member.eof:
         raise MetaglotError(f"{path}: the gzip file ends too early. Pack it again, or copy it again.")
-    return b"".join(blocks)

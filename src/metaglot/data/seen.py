@@ -35,10 +35,12 @@ from metaglot.data.minhash import (
 )
 from metaglot.data.modes import usual_mode
 from metaglot.data.rawfiles import is_there
+from metaglot.data.spool import taken
 from metaglot.data.weightfiles import check_entries
 from metaglot.errors import MetaglotError
 
 FOLDER, HASHES, SETS = "seen", "hashes.safetensors", "sets.json"
+CHUNK = 1 << 13  # texts that are read at a time
 FORMAT = 1  # a change of folding, shingles or hash functions counts it up
 
 WAY_OUT = "`metaglot pretrain … --resume` writes it anew"
@@ -118,12 +120,19 @@ def seen_of(parts: Sequence[Part]) -> Seen:
     sets: list[SeenSet] = []
     marks: list[Marks] = []
     for part in parts:
-        chosen = part.table.select([n for n in ("text", "text_pair") if n in part.table.column_names])
-        part_marks = marks_of(folded_rows(chosen.take(pa.array(part.rows))))
+        part_marks = _marks_of(part)
         distinct = take(part_marks, np.sort(np.unique(part_marks.exact, return_index=True)[1]))
         sets.append(SeenSet(part.name, len(distinct.exact), part.labels))
         marks.append(distinct)
     return Seen(tuple(sets), joined(marks))
+
+
+def _marks_of(part: Part) -> Marks:
+    """Return the marks of the texts of a part, which are read CHUNK at a time."""
+    chosen = part.table.select([n for n in ("text", "text_pair") if n in part.table.column_names])
+    chunks = [part.rows[start : start + CHUNK] for start in range(0, len(part.rows), CHUNK)] or [part.rows]
+    tables = (pa.table({n: taken(chosen[n], rows) for n in chosen.column_names}) for rows in chunks)
+    return joined([marks_of(folded_rows(table)) for table in tables])
 
 
 def merged(several: Sequence[Seen]) -> Seen:
