@@ -126,13 +126,13 @@ def test_only_commands_and_faces_import_within_functions():
 def test_the_face_of_adaptation_imports_its_room_and_no_file_of_the_room_imports_it():
     files = by_file()
     room = {name: tree for name, tree in files.items() if name.startswith("metaglot.adaptation.")}
-    reached, left = set[str](), ["metaglot.adaptation.model"]
+    reached, left = set[str](), ["metaglot.adaptation.face"]
     while left:
         new = set(files_imported(room[left.pop()], files)) & room.keys() - reached
         reached |= new
         left += new
     beside = {"scripts"}  # what a command says of the language of texts
-    assert room.keys() - reached == {"metaglot.adaptation.model", *(f"metaglot.adaptation.{one}" for one in beside)}
+    assert room.keys() - reached == {"metaglot.adaptation.face", *(f"metaglot.adaptation.{one}" for one in beside)}
 
 
 def test_a_circle_and_a_hidden_import_are_found():

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from metaglot.choices import FAMILIES
+from metaglot.data.arguments import check_text
 from metaglot.data.candidates import Candidates
 from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.texts import Texts, inputs_of, listed
 from metaglot.errors import MetaglotError
+from metaglot.families.choose import family_called, family_of
 from metaglot.families.family import AnyFamily
 
 
@@ -79,6 +81,17 @@ def check_targets(family: AnyFamily, targets: Sequence[object]) -> list[Any]:
 def numbered(row: int) -> str:
     """Return what an error calls the label of a row."""
     return f"label number {row + 1}"
+
+
+def check_task(task: object, targets: object, texts: Texts) -> tuple[AnyFamily, list[Any]]:
+    """Return the kind of task that is asked for, or that texts and targets look like, and the targets as a list.
+
+    Raises MetaglotError for an unknown kind, and for targets that are no list.
+    """
+    if isinstance(targets, str):  # the check of examples says what to do
+        return family_of([]), targets  # pyright: ignore[reportReturnType]
+    targets = listed("label", targets)  # pyright: ignore[reportArgumentType]
+    return family_of(targets, texts) if task is None else family_called(check_text("task", task)), targets
 
 
 def check_examples(

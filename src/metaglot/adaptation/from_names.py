@@ -11,13 +11,28 @@ from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import recorded
 from metaglot.adaptation.shared_head import learnt_head
 from metaglot.adaptation.support import Names, class_names_of, head_of, names_as, names_given, words_by_label
+from metaglot.data.arguments import check_text, check_words
 from metaglot.data.labels import Label, in_order, label_text
 from metaglot.data.names import names_of
 from metaglot.errors import MetaglotError
+from metaglot.families.choose import family_called
 from metaglot.families.classification import ClassificationFamily
 from metaglot.families.family import AnyFamily
 from metaglot.families.records import Schema
 from metaglot.families.support_units import SupportUnits
+
+
+def fit_without_examples(
+    encoder: Encoder, labels: Sequence[Label] | None, names: Names | None, task: str | None
+) -> Fit:
+    """Return the fit to names of classes, or to a kind of task; raise MetaglotError as `Model.zero_shot` says."""
+    if (labels is None) == (task is None):
+        raise MetaglotError("give either the labels of classes, or the kind of task that the model is to do as it is")
+    names = {} if names is None else names
+    check_words("names", names, switch=False)
+    if labels is None:
+        return fit_nothing(encoder, family_called(check_text("task", task)))
+    return fit_names(encoder, labels, names)
 
 
 def fit_names(encoder: Encoder, labels: Sequence[Label], names: Names) -> Fit:

@@ -1,9 +1,5 @@
-"""The face of adaptation: a model that is loaded by name, embeds texts and adapts to examples.
+"""A model that is loaded by name, embeds texts and adapts to examples."""
 
-It imports all of its room, and nothing in the room imports it.
-"""
-
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,29 +8,17 @@ from typing import Any
 import numpy as np
 
 from metaglot.adaptation.adapted import Adapted
-from metaglot.adaptation.arguments import check_seconds
-from metaglot.adaptation.auto import fit_auto
-from metaglot.adaptation.auto_writing import fit_auto_writing
-from metaglot.adaptation.checks import check_examples, check_texts
-from metaglot.adaptation.choice import SECONDS
-from metaglot.adaptation.effort import AUTO, BY_WORDS, WORDS, AsTrained, Effort, check_effort, check_suits
+from metaglot.adaptation.adapting import Asked, fit_asked
+from metaglot.adaptation.checks import check_texts
+from metaglot.adaptation.effort import AsTrained, Effort
 from metaglot.adaptation.encoder import Encoder, PairChoice
-from metaglot.adaptation.fitting import fit_examples
-from metaglot.adaptation.from_names import fit_names, fit_nothing
-from metaglot.adaptation.goal import GOAL_SECONDS, fit_until
-from metaglot.adaptation.load import load_encoder, writer_of
-from metaglot.adaptation.pair_choice import check_reads, reader_of, usual_reader
-from metaglot.adaptation.storage import load_fit
+from metaglot.adaptation.from_names import fit_without_examples
+from metaglot.adaptation.load import load_encoder
 from metaglot.adaptation.support import Names
-from metaglot.data.arguments import check_is, check_name, check_number, check_text, check_whole, check_words
-from metaglot.data.folders import ADAPTED, folder_of, is_file
+from metaglot.data.arguments import check_text
 from metaglot.data.labels import Label
-from metaglot.data.texts import Texts, listed
-from metaglot.errors import MetaglotError
-from metaglot.families.choose import family_called, family_of
-from metaglot.families.family import AnyFamily
+from metaglot.data.texts import Texts
 from metaglot.models import Backbone, Runtime
-from metaglot.models.devices import Precision
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,31 +140,7 @@ class Model:
         >>> model.adapt(texts, [0.5, 1.5, 4.0, 4.5], effort="instant").score(texts, [0.5, 1.5, 4.0, 4.5])["mae"] < 2
         True
         """
-        family, labels = check_task(task, labels, texts)
-        examples = check_examples(family, texts, labels, pairs)
-        effort = None if effort is None else check_effort(effort)
-        seed, seconds = check_whole("seed", seed), check_seconds("seconds", seconds)
-        check_words("names", names, switch=True)
-        if reads is not None:
-            check_reads(reads)
-            if examples.inputs.pairs is None:
-                raise MetaglotError(
-                    f"reads={reads!r} has no use without second texts; give `pairs`, or leave reads out"
-                )
-        encoder = self.encoder
-        if effort is None:
-            encoder, effort = usual_reader(encoder, family, examples, reads=reads)
-        if family.writes is not None and effort not in (WORDS, BY_WORDS):
-            encoder = writer_of(encoder)
-        if effort == AUTO:
-            budget = SECONDS if seconds is None else seconds
-            if family.writes is not None:
-                return Adapted(fit_auto_writing(encoder, family, family.writes, examples, seed=seed, seconds=budget))
-            encoder = reader_of(encoder, family, examples, reads=reads)
-            return Adapted(fit_auto(encoder, family, examples, seed=seed, names=names, seconds=budget))
-        chosen = encoder.effort(effort, family) if isinstance(effort, str) else effort
-        check_suits(chosen, family)
-        return Adapted(fit_examples(encoder, family, examples, chosen, seed=seed, names=names, reads=reads))
+        return Adapted(fit_asked(self.encoder, texts, labels, pairs, task, Asked(effort, seed, names, seconds, reads)))
 
     def zero_shot(
         self,
@@ -219,15 +179,7 @@ class Model:
         >>> model.zero_shot(["sports", "politics"]).predict("The striker scored in the last minute.")
         'sports'
         """
-        if (labels is None) == (task is None):
-            raise MetaglotError(
-                "give either the labels of classes, or the kind of task that the model is to do as it is"
-            )
-        names = {} if names is None else names
-        check_words("names", names, switch=False)
-        if labels is None:
-            return Adapted(fit_nothing(self.encoder, family_called(check_text("task", task))))
-        return Adapted(fit_names(self.encoder, labels, names))
+        return Adapted(fit_without_examples(self.encoder, labels, names, task))
 
     def embed(self, texts: Texts, pairs: Sequence[str] | None = None) -> np.ndarray:  # [n, D]
         """Return the pooled features of texts, with the meta-learnt parameters.
@@ -340,100 +292,9 @@ class Model:
         return self.encoder.fingerprint()
 
 
-def adapt_until(
-    model: Model,
-    texts: Texts,
-    labels: Sequence[Any],
-    pairs: Sequence[str] | None = None,
-    *,
-    goal: float,
-    task: str | None = None,
-    cpu_seconds: float = GOAL_SECONDS,
-    seed: int = 0,
-    names: Names = True,
-) -> tuple[Adapted, float]:
-    """Return the adaptation by the least effort whose cross-validated score meets a goal.
-
-    The score is by the primary metric of the kind of task: accuracy for classes, macro F1 for sets of labels, mean
-    absolute error for numbers, which meets a goal from above.
-
-    Parameters
-    ----------
-    model : Model
-        What adapts.
-    texts : list of str, or Pairs
-        The examples.
-    labels : list
-        The label of each, its set of labels, or its number.
-    pairs : list of str, optional
-        The second text of each example.
-    goal : float
-        The score to reach, accuracy as a share of one.
-    task : str, optional
-        The kind of task; by default the labels tell, as in `Model.adapt`.
-    cpu_seconds : float, default=120
-        How much time it may take.
-    seed : int, default=0
-        The seed of the folds and of the gradient steps.
-    names : bool or Mapping of label to str, default=True
-        As in `Model.adapt`.
-
-    Returns
-    -------
-    adapted : Adapted
-        The adaptation; where none meets the goal in the time, the best one.
-    score : float
-        Its cross-validated score.
-
-    Raises
-    ------
-    MetaglotError
-        Where a class has fewer than two different texts, since none could be set aside, and for arguments of another
-        type.
-
-    Examples
-    --------
-    >>> import metaglot as mg
-    >>> texts = ["Refund my order.", "I was charged twice.", "The app crashes.", "The screen stays black."]
-    >>> labels = ["billing", "billing", "technical", "technical"]
-    >>> adapted, score = mg.adapt_until(mg.load("builtin:mini"), texts, labels, goal=0.5)
-    >>> adapted.predict("Why is there a fee on my invoice?"), score >= 0.5
-    ('billing', True)
-    """
-    check_is("model", model, Model, "a model that metaglot.load returns")
-    family, labels = check_task(task, labels, texts)
-    examples = check_examples(family, texts, labels, pairs)
-    goal = check_number("goal", goal, most=math.inf if family.measures[0].high is None else family.measures[0].high)
-    cpu_seconds = check_number("cpu_seconds", cpu_seconds)
-    seed = check_whole("seed", seed)
-    check_words("names", names, switch=True)
-    fit, score = fit_until(model.encoder, family, examples, goal=goal, cpu_seconds=cpu_seconds, seed=seed, names=names)
-    return Adapted(fit), score
-
-
-def check_task(task: object, targets: object, texts: Texts) -> tuple[AnyFamily, list[Any]]:
-    """Return the kind of task that is asked for, or that texts and targets look like, and the targets as a list.
-
-    Raises MetaglotError for an unknown kind, and for targets that are no list.
-    """
-    if isinstance(targets, str):  # the check of examples says what to do
-        return family_of([]), targets  # pyright: ignore[reportReturnType]
-    targets = listed("label", targets)  # pyright: ignore[reportArgumentType]
-    return family_of(targets, texts) if task is None else family_called(check_text("task", task)), targets
-
-
 def load_model(name: str | Path, runtime: Runtime = Runtime()) -> Model:
     """Return the model called `name`: `builtin:mini`, another built-in one, a folder, a hub id, or a run.
 
     Raises MetaglotError where it is absent or damaged.
     """
     return Model(load_encoder(name, runtime))
-
-
-def load_any(name: str | Path, *, device: str = "auto", precision: Precision = "auto") -> Model | Adapted:
-    """Return the model called `name`, or the adaptation in the folder of that name; see `metaglot.load`."""
-    name = check_name("load", name)
-    check_text("precision", precision)
-    runtime = Runtime(precision=precision, device=check_text("device", device))
-    folder = folder_of(name)
-    return Adapted(load_fit(folder, runtime=runtime)) if is_file(folder / ADAPTED) else load_model(name, runtime)

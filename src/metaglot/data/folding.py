@@ -1,8 +1,8 @@
-"""When two texts count as the same: after folding case, punctuation and white space."""
+"""When two texts count as the same: after folding case, punctuation and white space; and which stand again."""
 
 import unicodedata
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,6 +38,27 @@ def folded_texts(texts: Sequence[str], pairs: Sequence[str | None] | None) -> li
     if pairs is None:
         return texts
     return [text if pair is None else f"{text}\0{folded(pair)}" for text, pair in zip(texts, pairs, strict=True)]
+
+
+class Again(NamedTuple):
+    """Rows, from 0, each with an earlier one."""
+
+    repeats: list[tuple[int, int]]  # (row, first row of its text)
+    clashes: list[tuple[int, int]]  # (row, first labelled row of its text, which has another label)
+
+
+def again(keys: Sequence[str], labels: Sequence[Hashable | None]) -> Again:
+    """Return the rows whose key, a folded text, stands before, and those whose label there is another."""
+    first: dict[str, int] = {}
+    labelled: dict[str, int] = {}
+    repeats: list[tuple[int, int]] = []
+    clashes: list[tuple[int, int]] = []
+    for row, (key, label) in enumerate(zip(keys, labels, strict=True)):
+        if first.setdefault(key, row) != row:
+            repeats.append((row, first[key]))
+        if label is not None and labels[labelled.setdefault(key, row)] != label:
+            clashes.append((row, labelled[key]))
+    return Again(repeats, clashes)
 
 
 _TABLE = _Fold()

@@ -11,11 +11,10 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
-from metaglot.data.folding import folded_rows
+from metaglot.data.folding import again, folded_rows
 from metaglot.data.form import form_of
 from metaglot.data.label_shape import shape_notes
 from metaglot.data.labels import alike_notes, table_notes, typed_labels
-from metaglot.data.repeats import again
 from metaglot.data.target_facts import Facts, LookAt, look_of
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

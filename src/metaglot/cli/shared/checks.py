@@ -160,10 +160,9 @@ def example_notes(texts: Sequence[str], labels: Sequence[str], pairs: Sequence[s
     Notes are on labels that do not look like classes, classes with one example, classes of very different sizes,
     similar names of classes, texts with several labels, and empty texts.
     """
-    from metaglot.data.folding import folded_texts
+    from metaglot.data.folding import again, folded_texts
     from metaglot.data.label_shape import shape_notes
     from metaglot.data.labels import alike_notes
-    from metaglot.data.repeats import again
 
     counts = Counter(labels)
     notes = shape_notes(labels)
@@ -195,7 +194,7 @@ def text_notes(
 
     `targets` are compared in place of labels where different labels can mean the same target.
     """
-    from metaglot.data.repeats import again
+    from metaglot.data.folding import again
 
     notes: list[str] = []
     if clashes := again(keys, labels if targets is None else targets).clashes:

@@ -96,7 +96,7 @@ def names_of_rows(table: Any, file: Path) -> Callable[[int], str]:
 
 def _notes(facts: "Facts", labels: Sequence[str | None], inputs: Inputs) -> list[str]:
     """Return notes on targets and texts."""
-    from metaglot.data.repeats import again
+    from metaglot.data.folding import again
 
     keys = inputs.folded()
     repeats = again(keys, facts.targets).repeats
