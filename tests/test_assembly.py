@@ -1,14 +1,16 @@
-"""A recipe becomes a plan over one's own files; what does not fit together is said before training."""
+"""A recipe becomes a plan over one's own files (tests/test_assembly_refusals.py: what does not fit together)."""
 
 import json
 import shutil
+from functools import partial
 
 import pytest
 import torch
+from tests.small_recipes import recipe_over, written
 
 from metaglot.adaptation import load_model
 from metaglot.assembly import assemble, read_set, write_run_files
-from metaglot.config import dump_recipe, load_recipe, parse_recipe
+from metaglot.config import dump_recipe, load_recipe
 from metaglot.data.checked import sealed
 from metaglot.errors import MetaglotError
 from metaglot.metric import ACCURACY, LOSS
@@ -16,16 +18,6 @@ from metaglot.models import load_backbone
 from metaglot.models.averaging import averaged
 from metaglot.training import run
 from metaglot.training.validation import validate
-
-WORDS = {"fruit": "apple pear plum", "tool": "hammer saw drill", "beast": "horse cow goat"}
-
-
-def rows(*labels: str, domain: str = "", count: int = 6, start: int = 0) -> str:
-    each = ((label, i) for label in labels for i in range(count))
-    return "".join(f"{WORDS[label].split()[i % 3]} number {i + start},{label},{domain}\n" for label, i in each)
-
-
-HEADER = "text,label,domain\n"
 
 
 @pytest.fixture(autouse=True)
@@ -35,35 +27,12 @@ def _tiny(tiny) -> None:
 
 @pytest.fixture
 def files(tmp_path):
-    """Two sets, and one with two domains."""
-    (tmp_path / "one.csv").write_text(HEADER + rows("fruit", "tool", "beast"))
-    (tmp_path / "two.csv").write_text(HEADER + rows("fruit", "tool", start=50))
-    both = (rows("fruit", "tool", domain=name, start=n) for n, name in ((0, "shop"), (90, "farm")))
-    (tmp_path / "domains.csv").write_text(HEADER + "".join(both))
-    return tmp_path
+    return written(tmp_path)
 
 
 @pytest.fixture
 def recipe(files):
-    """Return a function (train, validation, **sections) -> Recipe over builtin:tiny."""
-
-    def make(train=("one.csv",), validation=("two.csv",), **sections):
-        sides = [
-            [{"min_per_class": 3, **(one if isinstance(one, dict) else {"path": one})} for one in side]
-            for side in (train, validation)
-        ]
-        return parse_recipe(
-            {
-                "model": {"name": "builtin:tiny", "max_length": 12, "precision": "fp32"},
-                "data": {"root": str(files), "train": sides[0], "validation": sides[1]},
-                "episodes": {"ways": [2, 3], "shots": [1, 2], "queries": 1},
-                "training": {"steps": 2, "meta_batch": 1, "warmup": 0},
-                "validation": {"every": 2, "episodes": 2, "shots": 2, "queries": 1, "ways": [2, 2]},
-                **sections,
-            }
-        )
-
-    return make
+    return partial(recipe_over, files)
 
 
 def test_a_plan_as_the_recipe_says(recipe):
@@ -158,72 +127,6 @@ def test_domains_on_two_sides(recipe):
     assert [s.info.name for s in (*made.train, *made.validation)] == ["domains/shop", "domains/farm"]
 
 
-REFUSED = {
-    "the same set": (["one.csv"], ["one.csv"], "one is in training and in validation"),
-    "a class on both sides": (
-        [{"path": "one.csv", "without": ["beast"]}],
-        [{"path": "one.csv", "classes": ["tool", "beast"]}],
-        "one is in training and in validation",
-    ),
-    "the same texts, otherwise grouped": (
-        [{"path": "domains.csv", "group_by": ["domain"]}],
-        ["domains.csv"],
-        "texts of domains are in training and in validation",
-    ),
-    "two sets of one name": (["one.csv", {"path": "two.csv", "name": "one"}], [], "two different sets are called one"),
-    "two sets of one name, on two sides": (["one.csv"], [{"path": "two.csv", "name": "one"}], "are called one"),
-    "two weights of one set": (
-        [{"path": "domains.csv", "domains": ["shop"], "weight": 2}, {"path": "domains.csv", "domains": ["farm"]}],
-        [],
-        "domains stands twice, with the weights 2 and 1",
-    ),
-    "no such file": (["oen.csv"], [], r"oen\.csv: no such file \(did you mean 'one\.csv'"),
-    "no such class": (
-        [{"path": "one.csv", "classes": ["fruit", "tools"]}],
-        [],
-        "no class 'tools'; it has beast, fruit",
-    ),
-    "too few": ([{"path": "one.csv", "min_per_class": 7}], [], "one: no task is left"),
-    "no such column": ([{"path": "one.csv", "columns": {"label": "topic"}}], [], "topic"),
-    "no such built-in": ([{"path": "builtin:20newsgroup"}], [], "no built-in '20newsgroup'"),
-}
-
-
-@pytest.mark.parametrize("kind", REFUSED)
-def test_data_that_do_not_fit(recipe, kind):
-    train, validation, said = REFUSED[kind]
-    with pytest.raises(MetaglotError, match=said):
-        assemble(recipe(train, validation))
-
-
-@pytest.mark.parametrize(
-    ("section", "said"),
-    [
-        ({"algorithm": {"name": "protonett"}}, "unknown algorithm 'protonett'.*protonet"),
-        ({"algorithm": {"name": "maml", "options": {"step": 2}}}, "maml: unknown option 'step'.*steps"),
-        ({"model": {"name": "builtin:small"}}, "no built-in 'small'"),
-        ({"model": {"name": "/nowhere/at/all"}}, "/nowhere/at/all: no such model folder"),
-    ],
-)
-def test_settings_that_do_not_fit(recipe, section, said):
-    with pytest.raises(MetaglotError, match=said):
-        assemble(recipe(**section))
-
-
-def test_disjoint_classes_of_one_set_are_allowed(recipe, files):
-    (files / "four.csv").write_text(HEADER + rows("fruit", "tool", "beast") + rows("fruit").replace("fruit", "other"))
-    sides = [{"path": "four.csv", "classes": list(names)} for names in (("fruit", "tool"), ("beast", "other"))]
-    made = assemble(recipe([sides[0]], [sides[1]]))
-    assert made.train[0].info.labels == ("fruit", "tool")
-    assert made.validation[0].info.labels == ("beast", "other")
-
-
-def test_the_same_set_may_be_named_twice_on_one_side(recipe):
-    side = {"path": "domains.csv", "group_by": ["domain"]}
-    made = assemble(recipe([{**side, "domains": ["shop"]}, {**side, "domains": ["farm"]}], []))
-    assert [source.info.name for source in made.train] == ["domains/shop", "domains/farm"]
-
-
 def test_a_run_with_weights_goes_on_bit_for_bit(recipe, tmp_path):
     """The weights are those of the recipe in the folder of the run."""
     settings = recipe(["one.csv", {"path": "two.csv", "weight": 5.0}], [], training={"steps": 6, "meta_batch": 1})
@@ -283,11 +186,6 @@ def test_given_words_name_the_classes_of_a_set(recipe):
     }
     with pytest.raises(MetaglotError, match="no class 'froot'"):
         assemble(recipe(train=({"path": "one.csv", "names": {"froot": "x"}},), episodes={"named": 0.5}))
-
-
-def test_no_examples_without_names_are_refused(recipe):
-    with pytest.raises(MetaglotError, match="shots"):
-        recipe(episodes={"shots": [0, 1]})
 
 
 @pytest.mark.parametrize("recorded", [{"lr": 0.5, "steps": 4}, {}, None], ids=str)
