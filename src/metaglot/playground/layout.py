@@ -62,7 +62,17 @@ def laid_out(name: str, *, keeps: bool = False) -> Parts:
         top = gr.HTML(html.top(name, "en"), min_width=200, padding=False)
         names = list(LANGUAGES)
         language = gr.Radio(names, value=names[0], show_label=False, container=False, min_width=190, scale=0)
-    first = _head(1)
+    first, examples = _head(1), _examples()
+    second, learning = _head(2), _learning()
+    with gr.Column(visible=False) as trying:
+        third, asking = _head(3), {**_asking(), **_mending()}
+        fourth, keeping = _head(4), _keeping(keeps=keeps)
+    heads = (first, second, third, fourth)
+    return Parts(top=top, language=language, heads=heads, trying=trying, **examples, **learning, **asking, **keeping)
+
+
+def _examples() -> dict[str, Any]:
+    """Return the components of the first step: ready examples, the table, and other ways into it."""
     with gr.Row():
         samples = {one: gr.Button(say(one, "en"), size="md", min_width=140, elem_id=f"mg-{one}") for one in ORDER}
     table = gr.Dataframe(
@@ -81,36 +91,52 @@ def laid_out(name: str, *, keeps: bool = False) -> Parts:
             upload = gr.UploadButton(say("upload", "en"), min_width=200, elem_id="mg-upload")
             clear = gr.Button(say("clear", "en"), min_width=120)
         kind = gr.Dropdown(kinds("en"), value="", label=say("kind", "en"))
-    second_head = _head(2)
-    effort = gr.Radio(efforts("en"), value="instant", label=say("effort", "en"), elem_id="mg-effort")
-    learn = gr.Button(say("learn", "en"), variant="primary", size="lg", elem_id="mg-learn")
-    message, maps = gr.HTML(elem_id="mg-message", padding=False), gr.HTML(elem_id="mg-maps", padding=False)
-    with gr.Column(visible=False) as trying:
-        third = _head(3)
-        with gr.Row():
-            text = gr.Textbox(label=say("text", "en"), lines=2, scale=4, min_width=240, elem_id="mg-text")
-            second = gr.Textbox(label=say("second", "en"), lines=2, scale=4, min_width=240, visible=False)
-        ask = gr.Button(say("ask", "en"), variant="primary", elem_id="mg-ask")
-        with gr.Row():
-            picks = tuple(gr.Button("", size="sm", visible=False, min_width=200) for _ in range(PICKS))
-        reply = gr.HTML(elem_id="mg-reply", padding=False)
-        marked = gr.HighlightedText(label=say("marked", "en"), show_legend=True, visible=False, elem_id="mg-marked")
-        right = gr.Radio([], label=say("wrong", "en"), visible=False, elem_id="mg-right")
-        several = gr.CheckboxGroup([], label=say("wrong", "en"), visible=False)
-        with gr.Row():
-            mend = gr.Textbox(label=say("wrong_text", "en"), visible=False, scale=4, min_width=240, elem_id="mg-mend")
-            mend_do = gr.Button(say("wrong_do", "en"), visible=False, min_width=120, elem_id="mg-mend-do")
-        fourth = _head(4)
-        download = gr.Button(say("download", "en"), elem_id="mg-download")
-        file = gr.DownloadButton("zip", elem_id="mg-file", visible=True)
-        keep = gr.Button(say("keep", "en"), elem_id="mg-keep", visible=keeps)
-        kept = gr.HTML(elem_id="mg-kept", padding=False)
-        code = gr.Code(language="python", interactive=False, label="Python", wrap_lines=True, elem_id="mg-code")
-    return Parts(
-        top, language, (first, second_head, third, fourth), samples, table, own, paste, paste_do, upload, clear,
-        kind, effort, learn, message, maps, trying, text, second, ask, picks, reply, marked, right, several, mend,
-        mend_do, download, file, keep, kept, code,
-    )  # fmt: skip
+    ways = {"paste": paste, "paste_do": paste_do, "upload": upload, "clear": clear, "kind": kind}
+    return {"samples": samples, "table": table, "own": own, **ways}
+
+
+def _learning() -> dict[str, Any]:
+    """Return the components of the second step: how much work, the button, and what came of it."""
+    return {
+        "effort": gr.Radio(efforts("en"), value="instant", label=say("effort", "en"), elem_id="mg-effort"),
+        "learn": gr.Button(say("learn", "en"), variant="primary", size="lg", elem_id="mg-learn"),
+        "message": gr.HTML(elem_id="mg-message", padding=False),
+        "maps": gr.HTML(elem_id="mg-maps", padding=False),
+    }
+
+
+def _asking() -> dict[str, Any]:
+    """Return the components of the third step that ask and answer: a text, questions to click, the reply."""
+    with gr.Row():
+        text = gr.Textbox(label=say("text", "en"), lines=2, scale=4, min_width=240, elem_id="mg-text")
+        second = gr.Textbox(label=say("second", "en"), lines=2, scale=4, min_width=240, visible=False)
+    ask = gr.Button(say("ask", "en"), variant="primary", elem_id="mg-ask")
+    with gr.Row():
+        picks = tuple(gr.Button("", size="sm", visible=False, min_width=200) for _ in range(PICKS))
+    reply = gr.HTML(elem_id="mg-reply", padding=False)
+    marked = gr.HighlightedText(label=say("marked", "en"), show_legend=True, visible=False, elem_id="mg-marked")
+    return {"text": text, "second": second, "ask": ask, "picks": picks, "reply": reply, "marked": marked}
+
+
+def _mending() -> dict[str, Any]:
+    """Return the components of the third step that correct a reply: labels to choose, or a text."""
+    right = gr.Radio([], label=say("wrong", "en"), visible=False, elem_id="mg-right")
+    several = gr.CheckboxGroup([], label=say("wrong", "en"), visible=False)
+    with gr.Row():
+        mend = gr.Textbox(label=say("wrong_text", "en"), visible=False, scale=4, min_width=240, elem_id="mg-mend")
+        mend_do = gr.Button(say("wrong_do", "en"), visible=False, min_width=120, elem_id="mg-mend-do")
+    return {"right": right, "several": several, "mend": mend, "mend_do": mend_do}
+
+
+def _keeping(*, keeps: bool) -> dict[str, Any]:
+    """Return the components of the fourth step: the download, a task of the server, and code."""
+    return {
+        "download": gr.Button(say("download", "en"), elem_id="mg-download"),
+        "file": gr.DownloadButton("zip", elem_id="mg-file", visible=True),
+        "keep": gr.Button(say("keep", "en"), elem_id="mg-keep", visible=keeps),
+        "kept": gr.HTML(elem_id="mg-kept", padding=False),
+        "code": gr.Code(language="python", interactive=False, label="Python", wrap_lines=True, elem_id="mg-code"),
+    }
 
 
 def named(parts: Parts, name: str, language: str) -> dict[Any, Any]:
