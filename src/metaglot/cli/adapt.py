@@ -125,12 +125,7 @@ def adapt(
             "neither, with --task question-answering"
         )
     if examples is None:
-        unused = UNUSED_OPTIONS if labels is not None else UNUSED_WITHOUT_EXAMPLES
-        for option, reason in unused.items():
-            if _is_given(context, option):
-                flag = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
-                beside = "beside --labels" if labels is not None else "without examples"
-                raise MetaglotError(f"{flag} has no use {beside}: {reason}; drop one of them, or give a file")
+        _check_unused(context, labelled=labels is not None, names=names)
         _check(model, out, effort="instant", seconds=None, force=force)
         runtime = parse_precision(precision), check_device(device)
         without_examples(model, labels, task, out, runtime, force=force, quiet=quiet, as_json=as_json)
@@ -169,6 +164,15 @@ def adapt(
 def _is_given(context: typer.Context, option: str) -> bool:
     source = context.get_parameter_source(option)
     return source is not None and source.name == "COMMANDLINE"
+
+
+def _check_unused(context: typer.Context, *, labelled: bool, names: bool) -> None:
+    """Raise MetaglotError for an option that has no use where there is no file of examples."""
+    beside = "beside --labels" if labelled else "without examples"
+    for option, reason in (UNUSED_OPTIONS if labelled else UNUSED_WITHOUT_EXAMPLES).items():
+        if _is_given(context, option):
+            flag = f"--{option.replace('_', '-')}" if option != "names" or names else "--no-names"
+            raise MetaglotError(f"{flag} has no use {beside}: {reason}; drop one of them, or give a file")
 
 
 def _metric(task: str) -> Metric:

@@ -13,7 +13,7 @@ from metaglot.cli.shared.groups import MANY_CLASSES, group_files, prepare_groups
 from metaglot.cli.shared.judging import (
     Evaluation,
     JudgingOptions,
-    hold_cluster,
+    hold_results,
     judge_and_record,
     results_with_bar,
     words_of,
@@ -39,7 +39,6 @@ from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import results_and_leakage
 from metaglot.cli.shared.tasks import with_constant_baseline
 from metaglot.cli.shared.texts import check_device, check_task, parse_precision
-from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -113,8 +112,7 @@ def bench(
     check_task(task)
     check_target(out)
     if not dry_run:
-        context.with_resource(writing(out))
-        hold_cluster(context, on)
+        hold_results(context, out, on)
     files = group_files(tasks)
     processes = jobs or (min(MOST_JOBS, os.cpu_count() or 1) if on is None else 0)
     threads = processes if on is None else 1  # one thread a process

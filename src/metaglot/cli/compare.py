@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaglot.cli.shared.comparing import prepare_comparison, results_of
-from metaglot.cli.shared.judging import JudgingOptions, hold_cluster, judge_and_record, words_of
+from metaglot.cli.shared.judging import JudgingOptions, hold_results, judge_and_record, words_of
 from metaglot.cli.shared.options import (
     ByDomain,
     ByTask,
@@ -36,7 +36,6 @@ from metaglot.cli.shared.tables import unknown_leakage, write_tables
 from metaglot.cli.shared.tasks import efforts_for, read_tasks
 from metaglot.cli.shared.texts import check_device, check_task, parse_precision
 from metaglot.cli.shared.words import short_names, split_words
-from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -112,8 +111,7 @@ def compare(
     runtime = parse_precision(precision), check_device(device), reads
     check_task(task)
     check_results_target(out)
-    context.with_resource(writing(out))
-    hold_cluster(context, on)
+    hold_results(context, out, on)
     labelled = read_tasks(files, columns, encoding, seed=seed, task=task, by_domain=by_domain)
     check_reads(reads, labelled)
     notes += check_tasks(labelled, shot_counts, draws)
@@ -123,8 +121,7 @@ def compare(
 
     hashes, left_out = hashes_of(files), parse_left_out(leave_out, labelled)
     options = JudgingOptions(jobs or int(on is None), threads, exclude_overlap, force, quiet, left_out, on)
-    for note in notes:
-        options.say(note)
+    options.say(*notes)
     common = tuple(files), efforts_for(efforts, labelled), (), None, columns, None, seed, encoding
     model_jobs = [
         Job(model, *common, *runtime, task=task, by_domain=by_domain, label=name)

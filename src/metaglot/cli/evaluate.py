@@ -9,7 +9,7 @@ import typer
 
 from metaglot.cli.shared.judging import (
     JudgingOptions,
-    hold_cluster,
+    hold_results,
     judge_and_record,
     prepare,
     results_with_bar,
@@ -42,7 +42,6 @@ from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.tables import results_and_leakage, unknown_leakage, with_metrics
 from metaglot.cli.shared.tasks import efforts_for, read_tasks, with_constant_baseline
 from metaglot.cli.shared.texts import check_device, check_task, parse_precision
-from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -119,8 +118,7 @@ def evaluate(
     _check_methods(model, efforts, words_of(against), multitask)
     check_task(task)
     check_results_target(out)
-    context.with_resource(writing(out))
-    hold_cluster(context, on)
+    hold_results(context, out, on)
     labelled = read_tasks(tasks, columns, encoding, seed=seed, task=task, by_domain=by_domain)
     notes = check_tasks(labelled, shot_counts, draws)
     check_reads(reads, labelled)
@@ -129,8 +127,7 @@ def evaluate(
     )
     for name in (model, multitask) if multitask else (model,):
         check_model(name)
-    for note in notes:
-        options.say(note)
+    options.say(*notes)
     from metaglot.cli.shared.record import hashes_of, record_command
     from metaglot.evaluation import Plan
     from metaglot.evaluation.job import Job

@@ -1,7 +1,8 @@
 """`metaglot serve`: a server that adapts and predicts, and the tokens of those who may ask it."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +11,12 @@ from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.texts import check_device, parse_precision
 from metaglot.cli.shared.usage import Command, SafeGroup, group
 from metaglot.errors import MetaglotError
+
+if TYPE_CHECKING:
+    from metaglot.adaptation import Model
+    from metaglot.models.devices import Precision
+    from metaglot.serving.jobs.process import ProcessWorker
+    from metaglot.serving.jobs.thread import ThreadWorker
 
 StoreOption = Annotated[
     Path, typer.Option("--store", help="The folder of tasks, weights and, if SQLite, the database.")
@@ -110,8 +117,6 @@ def run(
 
     from metaglot.adaptation import load_model
     from metaglot.models import Runtime
-    from metaglot.serving.jobs.process import ProcessWorker
-    from metaglot.serving.jobs.thread import ThreadWorker
 
     page = _page() if playground else None
     check_address(host, port)
@@ -120,11 +125,6 @@ def run(
     loaded = load_model(model, Runtime(runtime[0], device=runtime[1]))
     address = Address(host, port)
 
-    def make() -> ProcessWorker | ThreadWorker:
-        if worker == "thread":
-            return ThreadWorker(loaded)
-        return ProcessWorker(model, precision=runtime[0], device=runtime[1], threads=threads)
-
     def begun() -> None:
         if not quiet:
             shown = f", playground at http://{host}:{port}/" if playground else ""
@@ -132,7 +132,7 @@ def run(
 
     serve(
         loaded,
-        make,
+        partial(_worker, worker, model, loaded, runtime, threads),
         folder=store,
         database=database,
         address=address,
@@ -140,6 +140,18 @@ def run(
         begun=begun,
         beside=page and page(loaded),
     )
+
+
+def _worker(
+    kind: str, name: str, model: "Model", runtime: "tuple[Precision, str]", threads: int
+) -> "ProcessWorker | ThreadWorker":
+    """Return what adapts: a thread with the model, or a process that loads it by its name."""
+    from metaglot.serving.jobs.process import ProcessWorker
+    from metaglot.serving.jobs.thread import ThreadWorker
+
+    if kind == "thread":
+        return ThreadWorker(model)
+    return ProcessWorker(name, precision=runtime[0], device=runtime[1], threads=threads)
 
 
 def _page() -> Any:

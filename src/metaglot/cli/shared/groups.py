@@ -60,8 +60,7 @@ def read_groups(
         name: read_tasks(group, None, seed=plan.seed, task=task, by_domain=by_domain) for name, group in files.items()
     }
     all_tasks = [task for group in labelled.values() for task in group]
-    for note in check_tasks(all_tasks, plan.shots, plan.draws):
-        options.say(note)
+    options.say(*check_tasks(all_tasks, plan.shots, plan.draws))
     if unknown := sorted(set(leave_out) - {name for name, *_ in all_tasks}):
         raise MetaglotError(f"--leave-out {unknown[0]}: no such task; they are named after their files")
     return labelled

@@ -52,9 +52,9 @@ class JudgingOptions(NamedTuple):
     leave_out: tuple[str, ...] = ()
     on: str | None = None  # a Ray cluster
 
-    def say(self, note: str) -> None:
-        """Print a note, unless quiet."""
-        if not self.quiet:
+    def say(self, *notes: str) -> None:
+        """Print notes, a line each, unless quiet."""
+        for note in () if self.quiet else notes:
             tell(f"note: {printable(note)}", err=True)
 
 
@@ -179,8 +179,14 @@ def _workers(evaluation: Evaluation, options: JudgingOptions) -> "Workers | None
     return Workers(options.jobs, make, max(1, (options.threads or os.cpu_count() or 1) // options.jobs))
 
 
-def hold_cluster(context: "typer.Context", on: str | None) -> None:
-    """Connect to the Ray cluster of `--on`, if any, until the command ends; raise MetaglotError where there is none."""
+def hold_results(context: "typer.Context", out: Path, on: str | None) -> None:
+    """Lock the folder of results, and connect to the Ray cluster of `--on`, if any, until the command ends.
+
+    Raises MetaglotError where another process writes there, and where there is no cluster.
+    """
+    from metaglot.data.locks import writing
+
+    context.with_resource(writing(out))
     if on is not None:
         from metaglot.cluster import connected
 
