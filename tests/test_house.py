@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from statistics import median
 
 import pytest
 from tests.test_layers import by_file
@@ -23,6 +24,13 @@ CLASSES_ALONE: Mapping[str, str] = {
 """Files outside the family of classes that know what a class is, each with its reason."""
 
 OF_CLASSES = {"labels_of", "in_order", "of_kind"}  # of data/labels.py: what makes classes of labels
+ROOT = Path(__file__).parents[1]
+LINES = 300  # of a file, at most
+BODY, MIDDLE = 40, 6  # lines of the body of a function: at most, and in the middle
+LONG: Mapping[str, str] = {
+    "src/metaglot/models/learner.py": "the network as a function; what it reads for a prefix is to move to prefix.py",
+}
+"""Files that are longer, each with its reason."""
 RUN = 123  # files of which `adapt` calls a function, at most
 
 
@@ -52,6 +60,39 @@ def test_no_family_knows_another():
             node.module for node in ast.walk(files[kind]) if isinstance(node, ast.ImportFrom) and node.module
         } & kinds
         assert others == set(), kind
+
+
+def files_of(*folders: str) -> dict[str, str]:
+    """The Python files of folders of the repository, by their path in it."""
+    paths = (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
+
+
+def bodies(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield the name of each function, and the lines of its body without the docstring."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            told = ast.get_docstring(node) is not None
+            first = node.body[0].end_lineno + 1 if told else node.body[0].lineno
+            yield node.name, node.end_lineno - first + 1
+
+
+def test_a_file_is_read_in_one_go():
+    files = files_of("src", "tests", "benchmarks", "examples", "docs/_ext")
+    lines = {name: len(text.splitlines()) for name, text in files.items()}
+    print(f"files: {len(lines)}; the longest has {max(lines.values())} lines")
+    assert len(lines) > 900
+    assert {name for name, count in lines.items() if count > LINES} == set(LONG)
+
+
+def test_a_function_does_one_thing():
+    """Docstrings and signatures do not count: an option of a command is a line of its signature."""
+    files = files_of("src", "benchmarks", "examples", "docs/_ext")
+    found = [(count, f"{name}: {own}") for name, text in files.items() for own, count in bodies(ast.parse(text))]
+    counts = [count for count, _ in found]
+    print(f"functions: {len(found)}; lines of a body: {median(counts):.0f} in the middle, {max(counts)} at most")
+    assert median(counts) <= MIDDLE
+    assert [one for count, one in found if count > BODY] == []
 
 
 def test_public_names():

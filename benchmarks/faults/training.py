@@ -42,6 +42,9 @@ def training(root: Path, rng: np.random.Generator, kills: int) -> Tally:
     return _until_killed_enough(root / "one", tally, rng, kills, to_the_end, attempt)
 
 
+TWO_RANKS = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
+
+
 def training_in_ranks(root: Path, rng: np.random.Generator, kills: int) -> Tally:
     """Kill one rank of two, or both at once; the other is then ended, as whoever starts ranks does."""
     log = root / "log"
@@ -51,13 +54,7 @@ def training_in_ranks(root: Path, rng: np.random.Generator, kills: int) -> Tally
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
-        shared = {
-            "WORLD_SIZE": "2",
-            "LOCAL_WORLD_SIZE": "2",
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": port,
-            "GLOO_SOCKET_IFNAME": "lo",
-        }
+        shared = {**TWO_RANKS, "MASTER_PORT": port}
         return [begin(work, log, shared | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
 
     def to_the_end(out: Path) -> float:
