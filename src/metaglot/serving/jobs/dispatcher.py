@@ -44,6 +44,7 @@ class Dispatcher:
         self.leaving = False  # whether nobody is to wait for a job any more
         self._watched: dict[str, set[asyncio.Future[None]]] = {}
         self._watching = threading.Lock()
+        self._tidied = 0.0  # when old keys and jobs were forgotten last, by the monotonic clock
 
     def start(self) -> None:
         """Begin."""
@@ -97,22 +98,28 @@ class Dispatcher:
     def _run(self) -> None:
         if not self._begun():
             return
-        tidied = time.monotonic()
+        self._tidied = time.monotonic()
         while not self._closed.is_set():
             try:
-                taken = self._take()
-                if time.monotonic() > tidied + TIDY:
-                    self._store.tidy()
-                    tidied = time.monotonic()
+                self._next()
             except UnavailableError:
                 LOG.warning("database away")
                 self._closed.wait(IDLE)
-                continue
-            if taken is None:
-                self._new.wait(IDLE)
-                self._new.clear()
-            else:
-                self._do(taken)
+            except Exception:  # whatever it is: a job that was lost by it is found by the next server, others go on
+                LOG.exception("no job can be done")
+                self._closed.wait(IDLE)
+
+    def _next(self) -> None:
+        """Do the next job, or wait a little for one; raise UnavailableError before any is taken."""
+        if time.monotonic() > self._tidied + TIDY:
+            self._store.tidy()
+            self._tidied = time.monotonic()
+        taken = self._take()
+        if taken is None:
+            self._new.wait(IDLE)
+            self._new.clear()
+        else:
+            self._do(taken)
 
     def _begun(self) -> bool:
         """Make the worker ready; say in the log where that fails, and that nothing will be adapted."""

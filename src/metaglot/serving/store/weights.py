@@ -1,12 +1,10 @@
 """Folders of weights, each under the hash of what it holds.
 
-A folder is written under another name, every file of it is flushed to the disk, and then it is renamed: so a folder
-that has the name of a hash is whole.  Where a power cut may come, the rename itself must be flushed too: `fsync` of the
-folder above (https://man7.org/linux/man-pages/man2/fsync.2.html).
+A folder is written under another name, all of it is flushed to the disk, and then it is renamed: so a folder that has
+the name of a hash is whole.  Where a power cut may come, the rename itself must be flushed too (`data/flushing.py`).
 """
 
 import hashlib
-import os
 import re
 import secrets
 import shutil
@@ -15,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from metaglot.data.flushing import flush, flush_all
 from metaglot.errors import MetaglotError
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -48,14 +47,12 @@ class Weights:
         """Move a folder that is written to its place, and return its hash; what is there already stays."""
         files = sorted(path for path in part.rglob("*") if path.is_file())
         digest = _digest(part, files)
-        for path in files:
-            _flush(path)
-        _flush(part)
+        flush_all(part)
         if self.path(digest).exists():
             shutil.rmtree(part)
         else:
             part.rename(self.path(digest))
-            _flush(self.folder)
+            flush(self.folder)
         return digest
 
     def path(self, digest: str) -> Path:
@@ -90,11 +87,3 @@ def _digest(folder: Path, files: list[Path]) -> str:
             one = hashlib.file_digest(file, "sha256").hexdigest()
         whole.update(f"{path.relative_to(folder).as_posix()}\0{one}\n".encode())
     return whole.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
