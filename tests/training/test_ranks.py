@@ -14,6 +14,7 @@ from metaglot.algorithms import build_algorithm
 from metaglot.algorithms.hybrid import Hybrid
 from metaglot.choices import ALGORITHMS
 from metaglot.errors import MetaglotError
+from metaglot.models.parts import is_part, whole
 from metaglot.training import COMBINES, Optimisation, Plan, Validation, initial_state, run, train
 from metaglot.training.checkpoint import list_steps
 from metaglot.training.combine import Combine, mean
@@ -49,14 +50,14 @@ def looped(plan: Plan, ranks: Ranks = ALONE) -> Found:
     """Return the parameters after the steps, and the records without their times."""
     state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
     dtype = next(iter(plan.learner.body().values())).dtype
-    state = replace(state, params={name: value.to(dtype) for name, value in state.params.items()})
+    state = replace(state, params={n: v if is_part(v) else v.to(dtype) for n, v in state.params.items()})
     options: dict[str, Any] = {"combine": plan.combine, "ranks": ranks}
     found = list(train(state, plan.train, plan.algorithm, plan.learner, plan.optimisation, **options))
     records = [{name: value for name, value in record.items() if name not in TIMES} for _, record in found]
     state = found[-1][0]
     # Not the cosines of GradVac: that of a scalar whose gradient was turned to nothing is one of rounding.
     combined = {f"combine.{n}": v for n, v in state.combine.items() if not n.startswith("cosine.")}
-    return {**state.params, **combined}, {"records": records}
+    return {**{n: whole(v) for n, v in state.params.items()}, **combined}, {"records": records}
 
 
 def apart(one: Params, other: Params) -> float:

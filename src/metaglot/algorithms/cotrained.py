@@ -21,7 +21,7 @@ from metaglot.algorithms.protonet import protonet
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
 from metaglot.families.head_sizes import specs_of_sets
-from metaglot.inner import gradients
+from metaglot.inner import gradients, leaves_of
 from metaglot.models.rows import touched
 from metaglot.seeds import fold
 from metaglot.types import Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, Record, TaskInfo
@@ -81,7 +81,7 @@ class CoTrained:
         return (1 - self.share) * float(record["loss"]) + self.share * float(record["set_loss"])
 
     def _of(self, problem: Problem, meta: Params, episode: Episode, seed: int | None) -> tuple[Params, Record]:
-        leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
+        leaves = leaves_of(meta)
         support = problem.remembered(leaves, episode.support, seed=seed)
         query = problem.remembered(leaves, episode.query, seed=None if seed is None else fold(seed, "query"))
         head = self.alone.head.start(problem, leaves, support)

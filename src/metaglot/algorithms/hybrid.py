@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from metaglot.errors import MetaglotError
-from metaglot.inner import gradients
+from metaglot.inner import gradients, leaves_of
 from metaglot.seeds import fold
 from metaglot.tasks.weights import episode_weights
 from metaglot.types import Algorithm, Batch, Budget, Episode, Fast, Learner, MetaGrad, Params, Problem, Record, TaskInfo
@@ -73,7 +73,7 @@ def plain_gradient(problem: Problem, meta: Params, batch: Batch, *, seed: int | 
     """
     if not problem.headless:
         raise MetaglotError(f"{problem.task.name}: an episode without a support set, and no language modelling")
-    leaves = {name: value.detach().requires_grad_() for name, value in meta.items()}
+    leaves = leaves_of(meta)
     logits = problem.logits(leaves, batch, seed=seed)
     grads = gradients(problem.objective.loss(logits, batch), leaves)
     metrics = problem.objective.metrics(logits.detach(), batch)

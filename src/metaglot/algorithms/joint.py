@@ -19,7 +19,7 @@ from metaglot.choices import OBJECTIVES
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import concatenate
 from metaglot.families.head_sizes import specs_of_sets
-from metaglot.inner import Adam, first_order, gradients
+from metaglot.inner import Adam, first_order, gradients, leaves_of
 from metaglot.models.heads import Head, Prototypes, shared_layer, zero_layer
 from metaglot.models.rows import touched
 from metaglot.models.scopes import All
@@ -78,7 +78,7 @@ class Joint:
         records: list[dict[str, float | int | str]] = []
         for i, (problem, episode) in enumerate(zip(problems, episodes, strict=True)):
             small = touched(problem, meta, episode)
-            leaves = {name: value.detach().requires_grad_() for name, value in small.meta.items()}
+            leaves = leaves_of(small.meta)
             batch = concatenate(small.episode.support, small.episode.query)
             dropout_seed = fold(seed, "episode", step, i) if self.dropout else None
             head = {} if problem.over_vocabulary else self._head(leaves, problem)

@@ -14,7 +14,7 @@ from metaglot.assembly.labelled import check_disjoint, check_names, labelled_sou
 from metaglot.assembly.measures import check_goal, check_learns, measures_of
 from metaglot.assembly.progress import Bar, Progress, no_bar, say_nothing
 from metaglot.assembly.scratch import scratch_model
-from metaglot.assembly.sharding import check_sharding, divided, in_turn
+from metaglot.assembly.sharding import check_moves, check_sharding, divided, in_turn
 from metaglot.assembly.tasks import Tasks, has_plain, needs_language, shape_of, tasks_of
 from metaglot.assembly.text import RawText, TextSource, read_text
 from metaglot.config import Recipe
@@ -90,6 +90,7 @@ def assemble(
     measures = measures_of(validation, train)
     learner = body or learner_of(recipe, backbone)
     plan = _plan(recipe, backbone, learner, choice.algorithm, tasks, validation, measures)
+    check_moves(recipe, plan, algorithm)
     description = _description(recipe, algorithm_settings, choice, base)
     hashes |= text.fingerprints if text else {}
     description |= {"data": sorted(hashes), "fingerprints": hashes}

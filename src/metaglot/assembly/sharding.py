@@ -4,17 +4,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from metaglot.algorithms.build import AnyAlgorithm
+from metaglot.algorithms.build import AnyAlgorithm, adapting
+from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.assembly.tasks import needs_language
 from metaglot.config import Recipe
 from metaglot.errors import MetaglotError
+from metaglot.inner import Auto, FirstOrder, Towards, Unrolled
 from metaglot.models import Backbone
 from metaglot.models.devices import pick_bf16, pick_device
 from metaglot.models.scopes import match_names
 from metaglot.models.sharded import Sharded, sharded
+from metaglot.models.warp import PREFIX as WARP
+from metaglot.training import Plan, initial_state
 from metaglot.training.ranks import Ranks
+from metaglot.types import Params
 
 T = TypeVar("T")
+SUMMED = (Auto, FirstOrder, Towards, Unrolled)
+"""Estimators whose gradient is one way back, at the end of which FSDP sums it; `auto` becomes unrolled here."""
 
 
 def check_sharding(recipe: Recipe, algorithm: AnyAlgorithm, ranks: Ranks) -> None:
@@ -36,18 +43,59 @@ def in_turn(ranks: Ranks, work: Callable[[], T]) -> T:
 def divided(backbone: Backbone, recipe: Recipe, ranks: Ranks) -> Sharded:
     """Return the learner with this rank's part of the body, on the device of the recipe; the backbone loses the rest.
 
-    Raises MetaglotError where a part of the body would be meta-learnt, or the network cannot be divided.
+    Raises MetaglotError where the network cannot be divided.
     """
     body = backbone.learner.body()
     learnt = body.keys() - set(match_names(body, recipe.training.freeze))
-    if learnt:
-        raise MetaglotError(
-            f"training.shard: the body is divided among ranks as it is, and {min(learnt)} would be meta-learnt; set "
-            "training.freeze to ['*'], and let the algorithm learn LoRA, a head or scales"
-        )
     device = pick_device(recipe.model.device)
     precise = backbone.learner.bf16 if device.type == "cpu" else pick_bf16(recipe.model.precision, device)
-    return sharded(replace(backbone.learner, bf16=precise), ranks=ranks.count, device=device)
+    learner = replace(backbone.learner, bf16=precise)
+    return sharded(learner, ranks=ranks.count, device=device, learnt=learnt)
+
+
+def check_moves(recipe: Recipe, plan: Plan, algorithm: AnyAlgorithm) -> None:
+    """Raise MetaglotError where the algorithm would move a part of a divided body within an episode, or not learn it.
+
+    Raises it too where gradients of the body would have to be weighed against one another before they are summed.
+    """
+    if not isinstance(plan.learner, Sharded):
+        return
+    state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
+    learnt = any(name in plan.learner.parts for name in state.params)
+    if reason := (learnt and _not_learnt(recipe, algorithm)) or _moves(recipe, algorithm, state.params):
+        raise MetaglotError(f"training.shard: {reason}")
+
+
+def _not_learnt(recipe: Recipe, algorithm: AnyAlgorithm) -> str:
+    """Return why a divided body cannot be meta-learnt as the recipe wants it; nothing where it can."""
+    t, frozen = recipe.training, "set training.freeze to ['*']"
+    if isinstance(algorithm, GradientBased) and not isinstance(algorithm.estimator, SUMMED):
+        return f"the estimator {algorithm.estimator.name} does not reach a divided body; use first-order, or {frozen}"
+    if t.combine != "mean" or t.balance != "none":
+        which = "combine" if t.combine != "mean" else "balance"
+        return f"gradients of a divided body are summed as they are found; leave training.{which} out, or {frozen}"
+    if t.average_with_base:
+        return f"no rank keeps the base of a divided body; leave training.average_with_base out, or {frozen}"
+    return ""
+
+
+def _moves(recipe: Recipe, algorithm: AnyAlgorithm, params: Params) -> str:
+    """Return why episodes would move the body; nothing where they leave it where it is."""
+    alone, name = adapting(algorithm), recipe.algorithm.name
+    if warped := next((n for n in params if n.startswith(WARP)), None):
+        return f"{name} multiplies weights of the body by {warped}, which a divided one does not take; use scope: lora"
+    moved = next((n for n in alone.scope.start(params) if n.startswith("body.")), None) if alone.steps else None
+    if moved is None or (alone is not algorithm and not recipe.data.validation):
+        return ""
+    if alone is not algorithm:
+        return (
+            f"{name} adapts the whole body to the tasks of validation, and each rank would need one of its own; leave "
+            "data.validation out, or set training.freeze to ['*']"
+        )
+    return (
+        f"{name} moves {moved} within an episode, so that each rank would need a body of its own; set "
+        "algorithm.options.scope to lora or head"
+    )
 
 
 def _why_not(recipe: Recipe, algorithm: AnyAlgorithm, ranks: Ranks) -> str:

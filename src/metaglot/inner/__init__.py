@@ -17,6 +17,7 @@ from metaglot.inner.estimators import (
     reptile,
     unrolled,
 )
+from metaglot.inner.estimators.parts import leaves_of
 from metaglot.inner.layer_rates import LayerRates
 from metaglot.inner.loop import InnerLoop, gradients
 from metaglot.inner.meta_sgd import MetaSgd
@@ -49,6 +50,7 @@ __all__ = [
     "Unrolled",
     "first_order",
     "gradients",
+    "leaves_of",
     "reptile",
     "unrolled",
 ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from metaglot.inner.rule import Rule
+from metaglot.models.parts import is_part
 from metaglot.seeds import fold, generator
 from metaglot.types import Batch, Fast, Params, Problem, TraceStep
 
@@ -184,9 +185,23 @@ def gradients(loss: Tensor, params: Mapping[str, Tensor], *, create_graph: bool 
         return {}
     if not loss.requires_grad:
         return {name: torch.zeros_like(value) for name, value in params.items()}
+    if any(is_part(value) for value in params.values()):
+        return _with_parts(loss, params)
     grad_of = cast("Callable[..., Sequence[Tensor | None]]", torch.autograd.grad)
     grads = grad_of(loss, list(params.values()), create_graph=create_graph, allow_unused=True)
     return {
         name: torch.zeros_like(value) if grad is None else grad
         for (name, value), grad in zip(params.items(), grads, strict=True)
     }
+
+
+def _with_parts(loss: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the gradient for leaves of which some belong to a divided body: theirs are summed over the ranks.
+
+    FSDP leaves those at the parts as a layer is dropped again; a graph of them there is none.
+    """
+    loss.backward()
+    found = {name: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for name, leaf in leaves.items()}
+    for leaf in leaves.values():
+        leaf.grad = None
+    return found

@@ -12,7 +12,7 @@ Zhao et al. 2023, https://arxiv.org/abs/2304.11277; https://docs.pytorch.org/doc
 """
 
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
@@ -59,6 +59,7 @@ class Sharded:
     learner: HfLearner  # of the divided module
     gathering: Gathering
     layers: tuple[tuple[str, nn.Module], ...]  # by their names in the module
+    parts: Params  # this rank's parts of what of the body is learnt, as `body.*`
 
     @property
     def embedding(self) -> Embedding | None:
@@ -89,8 +90,8 @@ class Sharded:
 
         Raises MetaglotError for parameters of the body that differ from its own.
         """
-        for name in params:
-            if name.startswith((BODY, WARP)):
+        for name, value in params.items():
+            if name.startswith((BODY, WARP)) and value is not self.parts.get(name):
                 raise MetaglotError(
                     f"training.shard: an episode would move {name} of a body that is divided among ranks; move less "
                     "(algorithm.options.scope: lora or head)"
@@ -126,17 +127,18 @@ class Sharded:
     def _pairs(self, params: Params) -> tuple[Pairs, Params]:
         """Return the low-rank pairs of weights in layers, and the other parameters."""
         inside = {weight: pair for weight, pair in pairs_of(params).items() if self._layer_of(weight)}
-        names = {f"{begin}{weight}.{one}" for weight in inside for begin in (PREFIX, LEARNT) for one in "ab"}
-        return inside, {name: value for name, value in params.items() if name not in names}
+        names: set[str] = {f"{begin}{weight}.{one}" for weight in inside for begin in (PREFIX, LEARNT) for one in "ab"}
+        return inside, {n: v for n, v in params.items() if n not in names and n not in self.parts}
 
     def _layer_of(self, weight: str) -> str:
         return next((name for name, _ in self.layers if weight.startswith(f"{name}.")), "")
 
 
-def sharded(learner: HfLearner, *, ranks: int, device: torch.device) -> Sharded:
+def sharded(learner: HfLearner, *, ranks: int, device: torch.device, learnt: Collection[str] = ()) -> Sharded:
     """Return the learner with its body divided among the ranks of the default process group, on `device`.
 
-    The module is changed: what is not this rank's part of it is dropped.  Every rank gives the same values.
+    The module is changed: what is not this rank's part of it is dropped.  Every rank gives the same values.  Gradients
+    are recorded for the parameters `learnt` (`body.*`), and added up over the ranks.
 
     Raises MetaglotError for a network without a list of layers, one that writes or scores a vocabulary, and one that
     reads texts of each length apart.
@@ -153,13 +155,16 @@ def sharded(learner: HfLearner, *, ranks: int, device: torch.device) -> Sharded:
     mesh = init_device_mesh(device.type, (ranks,))
     gathering = Gathering(module)
     with turn(module):
+        for name, value in module.named_parameters():
+            value.requires_grad_(BODY + name in learnt)
         for part in (*(layer for _, layer in layers), *_output_apart(module), gathering):
             fully_shard(part, mesh=mesh, reshard_after_forward=True)
             # Gradients are added up, with a sum that gloo has too; the loop divides by the number of episodes.
             shard = cast("FSDPModule", part)
             shard.set_gradient_divide_factor(1.0)
             shard.set_force_sum_reduction_for_comms(enable=True)
-    return Sharded(learner, gathering, layers)
+        parts = {BODY + name: value for name, value in module.named_parameters() if BODY + name in learnt}
+    return Sharded(learner, gathering, layers, parts)
 
 
 def _why_not(learner: HfLearner, layers: Sequence[object]) -> str:
@@ -169,6 +174,8 @@ def _why_not(learner: HfLearner, layers: Sequence[object]) -> str:
         return f"a {kind} with the head that scores the vocabulary cannot be divided; train on labelled sets of texts"
     if not learner.pads:
         return f"a {kind} reads texts of each length apart, so that ranks would not run it equally often"
+    if scalar := next((name for name, value in learner.module.named_parameters() if value.ndim == 0), None):
+        return f"{scalar} of a {kind} is a single number, which cannot be divided"
     return "" if layers else f"there is no list of layers in a {kind} to divide"
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from metaglot.models.parts import is_part
 from metaglot.training.ranks import Flat, Ranks
 from metaglot.types import MetaGrad, Params, Record
 
@@ -19,11 +20,12 @@ class Among(NamedTuple):
     def total(self) -> tuple[dict[str, Tensor], Callable[[], None]]:
         """Return tensors to add this rank's gradients to, and a function that adds those of the other ranks.
 
-        One process has none to begin with: its first gradient makes them.
+        One process has none to begin with: its first gradient makes them.  Nor has a divided body, whose gradients are
+        summed over the ranks as they are found.
         """
         if self.ranks.alone:
             return {}, lambda: None
-        flat = Flat(self.like)
+        flat = Flat({name: value for name, value in self.like.items() if not is_part(value)})
         return flat.views, lambda: flat.sum_(self.ranks)
 
     def gathered(self, records: Sequence[Sequence[Record]]) -> list[tuple[Record, ...]]:

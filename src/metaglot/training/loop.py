@@ -13,6 +13,7 @@ from metaglot.errors import MetaglotError
 from metaglot.families.language import with_perplexity
 from metaglot.models.detection import DETECTION
 from metaglot.models.heads.shared import SHARED
+from metaglot.models.parts import is_part
 from metaglot.seeds import fold
 from metaglot.tasks.learning import LearnsFromModel
 from metaglot.tasks.weights import weights_of
@@ -23,6 +24,7 @@ from metaglot.training.feed import feed
 from metaglot.training.ranks import ALONE, Ranks, gathering
 from metaglot.training.schedule import Schedule, factor
 from metaglot.training.shares import Facts, Shares, facts_of, shares
+from metaglot.training.spreading import clipped
 from metaglot.training.state import State
 from metaglot.types import (
     Algorithm,
@@ -113,7 +115,7 @@ def take_step(
     merged, combined = combine(found, state.combine, among)
     if optimisation.balance:
         combined = after_step(combined, [fact.kind for fact in facts], merged.records)
-    norm = _apply(optimiser, state, merged, optimisation)
+    norm = _apply(optimiser, state, merged, optimisation, among.ranks)
     after = replace(
         state,
         step=state.step + 1,
@@ -134,14 +136,14 @@ def take_step(
 
 def make_optimiser(state: State, optimisation: Optimisation) -> torch.optim.AdamW:
     """Return AdamW over the state's parameters (in place), with its moments put back."""
-    groups: dict[tuple[float, bool], list[Tensor]] = {}
+    groups: dict[tuple[float, bool, bool], list[Tensor]] = {}  # those of a divided body apart
     for name, value in state.params.items():
         decays = value.ndim > 1 and not name.startswith("algorithm.")
-        groups.setdefault((_base_rate(name, optimisation), decays), []).append(value)
+        groups.setdefault((_base_rate(name, optimisation), decays, is_part(value)), []).append(value)
     optimiser = torch.optim.AdamW(
         [
             {"params": values, "lr": lr, "base_lr": lr, "weight_decay": optimisation.weight_decay if decays else 0.0}
-            for (lr, decays), values in groups.items()
+            for (lr, decays, _), values in groups.items()
         ],
         fused=next(iter(state.params.values())).device.type != "mps",
     )
@@ -216,12 +218,14 @@ def _scaled(meta_grad: MetaGrad, weight: float) -> MetaGrad:
     return meta_grad._replace(grads={name: weight * grad for name, grad in meta_grad.grads.items()})
 
 
-def _apply(optimiser: torch.optim.AdamW, state: State, merged: MetaGrad, optimisation: Optimisation) -> float:
+def _apply(
+    optimiser: torch.optim.AdamW, state: State, merged: MetaGrad, optimisation: Optimisation, ranks: Ranks
+) -> float:
     """Take one step in place and return the norm of the gradient before clipping."""
     for name, value in state.params.items():
         value.grad = merged.grads[name]
     limit = float("inf") if optimisation.clip is None else optimisation.clip
-    norm = torch.nn.utils.clip_grad_norm_(list(state.params.values()), limit)
+    norm = clipped(list(state.params.values()), limit, ranks)
     if not torch.isfinite(norm):
         tasks = ", ".join(sorted({str(record.get("task")) for record in merged.records}))
         raise MetaglotError(

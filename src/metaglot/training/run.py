@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import torch
 from pydantic import TypeAdapter
 
 from metaglot.data.cache import write_whole
@@ -18,13 +19,15 @@ from metaglot.data.rawfiles import is_there, read_bytes
 from metaglot.errors import MetaglotError
 from metaglot.metric import ACCURACY, Metric
 from metaglot.models.averaging import averaged
+from metaglot.models.sharded import Sharded
 from metaglot.training.checkpoint import clean, latest, load_newest, save
 from metaglot.training.combine import Combine, mean
 from metaglot.training.loop import Optimisation, train
-from metaglot.training.ranks import ALONE, Ranks, state_of_first
+from metaglot.training.ranks import ALONE, Ranks
+from metaglot.training.spreading import spread_state, whole_state
 from metaglot.training.state import State, initial_state
 from metaglot.training.validation import Goal, HeldOutText, Validation, held_out_text, validate
-from metaglot.types import Algorithm, Learner, Record, TaskDistribution
+from metaglot.types import Algorithm, Learner, Params, Record, TaskDistribution
 
 OF_TOKENS = ("loss", "perplexity", "accuracy")  # of text, which are written by other names, or not at all
 SPENT = "run_cpu_seconds"  # in the record of a step: what the run spent so far
@@ -136,8 +139,9 @@ def _run(plan: Plan, folder: Path, stop: Callable[[], bool]) -> Iterator[Event]:
 
 def _saved(plan: Plan, state: State, folder: Path) -> Event:
     """Save the state, on rank 0; the others wait, so that an error of the last save reaches them too."""
+    whole = whole_state(state, plan.ranks)
     if plan.ranks.first:
-        save(state, folder, keep=plan.keep)
+        save(whole, folder, keep=plan.keep)
     plan.ranks.exchange("saved")
     return Event("saved", state, {"step": state.step})
 
@@ -203,11 +207,13 @@ def _begin(plan: Plan, folder: Path) -> tuple[State, list[Damaged]]:
         state, damaged = _newest(plan, folder)
     else:
         state, damaged = _fresh(plan), []
-    return state_of_first(state, plan.ranks, plan.learner.device), damaged
+    return spread_state(state, plan.ranks, plan.learner.device, _parts(plan)), damaged
 
 
 def _newest(plan: Plan, folder: Path) -> tuple[State, list[Damaged]]:
-    saved, damaged = load_newest(folder, device=plan.learner.device)
+    # A divided body is read whole by rank 0 alone, and not to where it would be run.
+    device = torch.device("cpu") if _parts(plan) else plan.learner.device
+    saved, damaged = load_newest(folder, device=device)
     state = _fresh(plan)
     if saved is None:
         return state, []
@@ -216,6 +222,11 @@ def _newest(plan: Plan, folder: Path) -> tuple[State, list[Damaged]]:
         raise MetaglotError(f"{found}: the checkpoint is of another model, algorithm or set of data; use another --out")
     # In the order of a fresh run: the order of sums is part of what makes a resume exact.
     return replace(saved, params={name: saved.params[name] for name in state.params}), damaged
+
+
+def _parts(plan: Plan) -> Params:
+    """Return this rank's parts of a divided body, if it is learnt."""
+    return plan.learner.parts if isinstance(plan.learner, Sharded) else {}
 
 
 def _fresh(plan: Plan) -> State:

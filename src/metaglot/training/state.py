@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from metaglot.errors import MetaglotError
 from metaglot.models.scopes import body_of, match_names
+from metaglot.models.sharded import Sharded
 from metaglot.types import Algorithm, Learner, Params, Snapshot, TaskInfo
 
 
@@ -35,7 +36,8 @@ def initial_state(
         frozen = set(match_names(body_of(meta), freeze))
     except MetaglotError as error:
         raise MetaglotError(f"training.freeze: {error}") from error
-    kept = {name: value.clone() for name, value in meta.items() if name not in frozen}
+    parts = learner.parts if isinstance(learner, Sharded) else {}
+    kept = {n: parts[n] if n in parts else value.clone() for n, value in meta.items() if n not in frozen}
     if not kept:
         raise MetaglotError(
             f"training.freeze: {', '.join(freeze)} leaves nothing to meta-learn, since the algorithm has no "

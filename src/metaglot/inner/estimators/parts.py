@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metaglot.inner.loop import InnerLoop
 from metaglot.models.heads import Head
+from metaglot.models.parts import is_part
 from metaglot.models.scopes import Scope
 from metaglot.seeds import fold
 from metaglot.types import Batch, Episode, Fast, Params, Problem, Record, TraceStep
@@ -120,8 +121,8 @@ def record_of(problem: Problem, trace: Sequence[TraceStep], logits: Tensor, epis
 
 
 def leaves_of(params: Params) -> dict[str, Tensor]:
-    """Return the parameters as leaves of a new graph."""
-    return {name: value.detach().requires_grad_(value.is_floating_point()) for name, value in params.items()}
+    """Return the parameters as leaves of a new graph; of a divided body (`models/parts.py`) they are leaves already."""
+    return {n: v if is_part(v) else v.detach().requires_grad_(v.is_floating_point()) for n, v in params.items()}
 
 
 def pulled_back(outputs: Params, adjoints: Params, inputs: Params) -> dict[str, Tensor]:
