@@ -13,7 +13,6 @@ from metaglot.families.language import of_language
 from metaglot.inner import Estimator, Inner, InnerLoop, Rule, first_order
 from metaglot.models.heads import Head, OwnHead, SharedHead, resolved, shared_layers
 from metaglot.models.heads.own import cannot_read
-from metaglot.models.learner import float_parameters
 from metaglot.models.rows import of_task, touched
 from metaglot.models.scopes import HeadOnly, Scope
 from metaglot.seeds import fold
@@ -78,7 +77,7 @@ class GradientBased:
         reason = why_not(self)
         if reason:
             raise MetaglotError(reason)
-        body = float_parameters(learner.body())
+        body = {name: value for name, value in learner.body().items() if value.is_floating_point()}
         own = learner.language_head() if of_language(task_infos) else {}
         start = {**body, **own, **self.scope.init(body, seed=seed)}
         alone = learner.scoring(start) if of_language(task_infos) and self._own_head.moves else {}

@@ -2,8 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -23,7 +24,7 @@ from metaglot.models.lora import apply_lora
 from metaglot.models.mode import in_mode
 from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
-from metaglot.models.prefix import begun, reading, with_prefix
+from metaglot.models.prefix import read_prefix, with_prefix
 from metaglot.models.seq2seq import judged, logits_of
 from metaglot.models.several import of_several
 from metaglot.models.steady import pooled_steadily, steady_states
@@ -204,16 +205,9 @@ class HfLearner:
             )
 
     def read(self, params: Params, batch: Batch) -> Params:
-        """Return the keys and values that each attention has of the first row, as `prefix.*`.
-
-        Where keys turn with their positions, the row is read as if it ended before the first token of a text.
-        """
-        ids = batch["input_ids"]
-        turns = any(name.endswith("rotary_emb") for name, _ in self.module.named_modules())
-        before = {"position_ids": (torch.arange(ids.shape[1], device=ids.device) - ids.shape[1])[None]} if turns else {}
-        with turn(self.module), torch.no_grad(), reading(self.module, self.body()) as held:
-            self.forward(params, {**batch, **before}, logits=True)
-        return begun(held)
+        """Return the keys and values that each attention has of the first row, as `prefix.*`."""
+        with turn(self.module):
+            return read_prefix(self.module, self.body(), batch, partial(self.forward, params, logits=True))
 
     def _pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:  # [B, D]
         """Return the features of texts; layers on the pooled vector run in full precision, as they cost little."""
@@ -295,19 +289,9 @@ class HfLearner:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
 
-@contextmanager
-def _dropout(seed: int | None, device: torch.device) -> Generator[None]:
-    if seed is None:
-        yield
-        return
-    with seeded(seed, device):
-        yield
+def _dropout(seed: int | None, device: torch.device) -> AbstractContextManager[None]:
+    return nullcontext() if seed is None else seeded(seed, device)
 
 
 def _at_least_fp32(value: Tensor) -> Tensor:
     return value.float() if value.dtype == torch.bfloat16 else value
-
-
-def float_parameters(params: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return those parameters that can be learnt (of a floating-point type)."""
-    return {name: value for name, value in params.items() if value.is_floating_point()}

@@ -67,12 +67,18 @@ def apply_lora(body: dict[str, Tensor], params: Params, frozen: Mapping[str, Ten
     return out
 
 
-def pairs_of(params: Params) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return the pair (A, B) of each weight that has one: `lora.*`, or else where it starts, `algorithm.lora.*`."""
+def pairs_of(
+    params: Params, prefix: str = PREFIX, parts: tuple[str, str] = ("a", "b")
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return the pair (A, B) of each weight that has one: `lora.*`, or else where it starts, `algorithm.lora.*`.
+
+    With another prefix and other parts: the pairs that these name.
+    """
+    first, second = (f".{part}" for part in parts)
     pairs: dict[str, tuple[Tensor, Tensor]] = {}
-    for prefix in (LEARNT, PREFIX):  # a moved pair takes the place of its start
-        for key, a in params.items():
-            if key.startswith(prefix) and key.endswith(".a"):
-                name = key.removeprefix(prefix).removesuffix(".a")
-                pairs[name] = a, params[key.removesuffix(".a") + ".b"]
+    for begin in ("algorithm." + prefix, prefix):  # a moved pair takes the place of its start
+        for key, value in params.items():
+            if key.startswith(begin) and key.endswith(first):
+                name = key.removesuffix(first)
+                pairs[name.removeprefix(begin)] = value, params[name + second]
     return pairs

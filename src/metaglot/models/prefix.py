@@ -11,7 +11,7 @@ Attention is reached through the interface of transformers; the text keeps its p
 """
 
 import sys
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -23,8 +23,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
 from metaglot.errors import MetaglotError
+from metaglot.models.lora import pairs_of
 from metaglot.seeds import torch_generator
-from metaglot.types import Params
+from metaglot.types import Batch, Params
 
 PREFIX = "prefix."
 LEARNT = "algorithm." + PREFIX  # where a pair starts
@@ -82,23 +83,13 @@ def _widths(body: Params) -> dict[str, tuple[int, Tensor]]:
     return found
 
 
-def prefixes_of(params: Params) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return keys and values of each module that has a prefix: `prefix.*`, or else where it starts."""
-    pairs: dict[str, tuple[Tensor, Tensor]] = {}
-    for begin in (LEARNT, PREFIX):  # a moved pair takes the place of its start
-        for key, keys in params.items():
-            if key.startswith(begin) and key.endswith(".k"):
-                pairs[key.removeprefix(begin).removesuffix(".k")] = keys, params[key.removesuffix(".k") + ".v"]
-    return pairs
-
-
 @contextmanager
 def with_prefix(module: nn.Module, params: Params) -> Generator[None]:
     """Within the block, attention sees the prefix of the parameters, if they have one; the module's turn is held.
 
     Raises MetaglotError for a prefix of a module that is not there, and where the network attends in a way of its own.
     """
-    held = {_part(module, name): Held(*pair) for name, pair in prefixes_of(params).items()}
+    held = {_part(module, name): Held(*pair) for name, pair in pairs_of(params, PREFIX, ("k", "v")).items()}
     if not held:
         yield
         return
@@ -134,15 +125,21 @@ def held_in(module: nn.Module) -> dict[nn.Module, Held]:
     return {part: part.__dict__[HELD] for part in module.modules() if HELD in part.__dict__}
 
 
-@contextmanager
-def reading(module: nn.Module, body: Params) -> Generator[dict[str, Held]]:
-    """Within the block, each attention keeps the keys and values that it has of the first row."""
+def read_prefix(module: nn.Module, body: Params, batch: Batch, run: Callable[[Batch], object]) -> dict[str, Tensor]:
+    """Return the keys and values that each attention has of the first row of a batch that is run, as `prefix.*`.
+
+    Where keys turn with their positions, the row is read as if it ended before the first token of a text.
+    """
+    ids = batch["input_ids"]
+    turns = any(name.endswith("rotary_emb") for name, _ in module.named_modules())
+    before = {"position_ids": (torch.arange(ids.shape[1], device=ids.device) - ids.shape[1])[None]} if turns else {}
     held = {name: Held() for name in _widths(body)}
-    with holding({_part(module, name): one for name, one in held.items()}, also=module):
-        yield held
+    with torch.no_grad(), holding({_part(module, name): one for name, one in held.items()}, also=module):
+        run({**batch, **before})
+    return _begun(held)
 
 
-def begun(held: Mapping[str, Held]) -> dict[str, Tensor]:
+def _begun(held: Mapping[str, Held]) -> dict[str, Tensor]:
     """Return the keys and values that were kept, as `prefix.*`."""
     found: dict[str, Tensor] = {}
     for name, one in held.items():
