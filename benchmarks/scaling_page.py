@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.scaling import CHECKED, FITTED, LARGE, TWO, fitted, points, read
 from benchmarks.scaling_model import Fitted, Network, Size
+from benchmarks.scaling_points import CHECKED, FITTED, LARGE, TWO, fitted, points, read
 from metaglot.report.drawing.lines import Series, line_chart
 
 NETWORKS = {

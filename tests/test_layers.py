@@ -119,6 +119,14 @@ def test_files_form_no_circle():
     assert circle(files) == []
 
 
+def test_benchmarks_form_no_circle():
+    folder = Path(__file__).parents[1] / "benchmarks"
+    paths = {".".join(path.relative_to(folder.parent).with_suffix("").parts): path for path in folder.rglob("*.py")}
+    files = {name.removesuffix(".__init__"): ast.parse(path.read_text("utf-8")) for name, path in paths.items()}
+    assert len(files) > 80
+    assert circle(files) == []
+
+
 def test_only_commands_and_faces_import_within_functions():
     assert {name for name in hidden(by_file()) if not name.startswith(COMMANDS)} == set(LAZY)
 
