@@ -25,6 +25,9 @@ RETRIES = 5  # of work whose process or node died: what kills its process each t
 AHEAD = 16  # pieces of work for each process that may be finished before an earlier one
 FORMS = "ray, ray:local, ray:HOST:PORT or ray://HOST:PORT"
 NAMES = frozenset({"ray:local", "ray:auto"})  # places that are no HOST:PORT
+SETTINGS = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # the frame with which both sides of HTTP/2 begin
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS
+ANSWERS_WITHIN = 5.0  # seconds
 
 
 Item = TypeVar("Item")
@@ -167,14 +170,36 @@ def _own_handler() -> Generator[None]:
 
 
 def check_reachable(on: str) -> None:
-    """Raise MetaglotError where nothing listens at HOST:PORT, within ten seconds; Ray itself waits for minutes."""
+    """Raise MetaglotError where nothing listens at HOST:PORT, or no gRPC; Ray itself would wait for a minute.
+
+    It takes ten seconds at most to find somebody, and five until that answers.
+    """
     address = address_of(on) or os.environ.get("RAY_ADDRESS", "")
     host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdecimal():
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-        except (OSError, OverflowError) as error:
-            raise _unreachable(on, error) from error
+    if not (colon and port.isdecimal()):
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=10) as link:
+            speaks = os.environ.get("RAY_USE_TLS") == "1" or _speaks_http2(link)
+    except (OSError, OverflowError) as error:
+        raise _unreachable(on, error) from error
+    if not speaks:
+        raise _unreachable(on, ConnectionError("something else than Ray listens there"))
+
+
+def _speaks_http2(link: socket.socket) -> bool:
+    """Return whether the other side begins as a server of HTTP/2 does, over which gRPC goes: with a SETTINGS frame.
+
+    https://www.rfc-editor.org/rfc/rfc9113#section-3.4
+    """
+    link.settimeout(ANSWERS_WITHIN)
+    try:
+        link.sendall(PREFACE)
+        with link.makefile("rb") as answer:
+            head = answer.read(len(SETTINGS))
+    except OSError:  # it is silent, or has closed the connection
+        return False
+    return len(head) == len(SETTINGS) and head[3] == SETTINGS[3]
 
 
 def _unreachable(on: str, error: Exception) -> MetaglotError:

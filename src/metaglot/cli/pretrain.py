@@ -17,7 +17,7 @@ from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.ranks import Place, as_rank, is_rank, launch
 from metaglot.cli.shared.run_folder import prepare_folder
 from metaglot.cli.shared.stopping import stop_flag
-from metaglot.cli.shared.workers import NumberOfWorkers, check_workers, with_workers
+from metaglot.cli.shared.workers import NumberOfWorkers, check_workers, hold_cluster, with_workers
 from metaglot.data.locks import writing
 from metaglot.errors import MetaglotError, printable
 from metaglot.metric import Metric
@@ -118,6 +118,7 @@ def _train(context: typer.Context, call: Call, place: Place) -> int:
     ranks = place.ranks or ALONE
     with bars(quiet=call.quiet) as bar:
         assembled = assemble(settings, say, run=None if call.force else folder, bar=bar, ranks=ranks)
+    hold_cluster(context, call.on)  # before anything is written
     ranks.exchange("assembled")  # no rank reads the folder from here on, and none has failed so far
     if place.first:  # after all checks: a mistake deletes no run
         _write_description(context, folder, settings, assembled, force=call.force)

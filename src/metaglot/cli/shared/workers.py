@@ -30,10 +30,21 @@ def check_workers(on: str | None, workers: int | None) -> None:
         check_reachable(on)
 
 
+def hold_cluster(context: typer.Context, on: str | None) -> None:
+    """Connect to the Ray cluster of `--on`, if any, until the command ends; raise MetaglotError where there is none."""
+    if on is not None:
+        from metaglot.cluster import connected
+
+        context.with_resource(connected(on))
+
+
 def with_workers(
     context: typer.Context, plan: "Plan", settings: "Recipe", folder: Path, *, on: str | None, workers: int | None
 ) -> "Plan":
-    """Return the plan with the loop that workers on a cluster serve until the command ends; without `on`, as it is."""
+    """Return the plan with the loop that workers on a cluster serve until the command ends; without `on`, as it is.
+
+    The cluster is held already.
+    """
     if on is None:
         return plan
     from dataclasses import replace
@@ -42,12 +53,10 @@ def with_workers(
     import ray
 
     from metaglot.assembly.parts import parts_of
-    from metaglot.cluster import connected
     from metaglot.training.asynchronous import train_asynchronously
     from metaglot.training.on_ray import ray_crew
 
     threads, gpus = settings.threads or 1, int(plan.learner.device.type == "cuda")
-    context.with_resource(connected(on))
     count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
     makes = [partial(parts_of, settings, folder)] * count
     crew = context.with_resource(ray_crew(makes, on=on, threads=threads, gpus=gpus))
