@@ -9,13 +9,16 @@ import time
 from contextlib import nullcontext
 
 import pytest
+import torch
 from tests.training.ranked import Found, in_ranks
 
+from metaglot.cli.pretrain import _say_what_is_there
 from metaglot.cli.shared.call import Call
 from metaglot.cli.shared.printing import LAUNCHER, speaks
 from metaglot.cli.shared.ranks import OUTCOME, PLACE, Place, _waiting, as_rank, is_rank
 from metaglot.errors import MetaglotError
-from metaglot.training import joining
+from metaglot.training import State, joining
+from metaglot.training.checkpoint import save
 from metaglot.training.ranks import Ranks
 
 CALL = Call("smoke", (), None, False, True, ("trackio",), False, False, None, None)
@@ -162,3 +165,11 @@ def test_whether_a_process_speaks_for_itself(monkeypatch):
     assert speaks()
     monkeypatch.setenv(LAUNCHER, "1")
     assert not speaks()
+
+
+def test_the_step_that_a_run_goes_on_from_is_that_of_a_whole_checkpoint(tmp_path, capsys):
+    for step in (3, 6):
+        save(State(step=step, params={"body.x": torch.ones(3)}, seed=0), tmp_path)
+    (tmp_path / "checkpoints" / "step-6" / "params.safetensors").write_bytes(b"short")
+    _say_what_is_there(tmp_path, Place(True, True, Ranks(0, 2)), print)
+    assert "all go on from step 3" in capsys.readouterr().err
