@@ -3,7 +3,7 @@
     METAGLOT_DATA=… python -m benchmarks.by_language builtin:mini --out results/languages
 
 Sets of one language each are drawn from those of many (`--sets`).  Intervals are over draws, of the difference paired.
-Killed, the same command goes on where it stopped.
+Killed, the same command goes on where it stopped.  With --on ray the cells are spread over a cluster.
 """
 
 import argparse
@@ -19,12 +19,14 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 import pyarrow.compute as pc
 import torch
 
+from benchmarks.running import add_on, workers_on
 from benchmarks.text.train import words
 from metaglot.adaptation import Model, load_model
 from metaglot.data.draws import draws_of
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import Plan, evaluate_into, read_results
+from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.baselines.ours import ours
 from metaglot.evaluation.baselines.tfidf import Tfidf
 from metaglot.evaluation.protocol import TaskSet
@@ -71,6 +73,27 @@ def _row(task: str, means: Sequence[str], gains: Sequence[Interval]) -> str:
     return "| " + " | ".join([task, *means, *(said(gain, signed=True) for gain in gains)]) + " |"
 
 
+def model_of(args: argparse.Namespace) -> Model:
+    """Return the model that is judged."""
+    return Model(replace(load_model(args.model).encoder, max_length=args.length))
+
+
+def tasks_of(args: argparse.Namespace) -> list[TaskSet]:
+    """Return the tasks of all sets."""
+    root = Path(os.environ["METAGLOT_DATA"])
+    return [task for name in args.sets for task in languages_of(name, root, args.without)]
+
+
+def methods_of(model: Model, arm: str) -> Sequence[Method]:
+    """Return what is judged in an arm, a name of METHODS."""
+    return [Tfidf()] if arm == "tfidf" else ours(model if arm == "model" else model.base(), ["instant"])
+
+
+def tasks_and_methods(args: argparse.Namespace, arm: str) -> tuple[list[TaskSet], Sequence[Method]]:
+    """Return what is judged in an arm, and on what, for a process of its own."""
+    return tasks_of(args), methods_of(model_of(args), arm)
+
+
 def main(given: Sequence[str] | None = None) -> None:
     """Judge both models and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -82,15 +105,14 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--length", type=int, default=96, help="tokens a text")
+    add_on(parser)
     args = parser.parse_args(given)
     torch.set_num_threads(1)
-    model = Model(replace(load_model(args.model).encoder, max_length=args.length))
-    tasks = [task for name in args.sets for task in languages_of(name, Path(os.environ["METAGLOT_DATA"]), args.without)]
-    plan = Plan([args.shot], args.draws, args.queries, 0)
+    model, tasks, plan = model_of(args), tasks_of(args), Plan([args.shot], args.draws, args.queries, 0)
     found: dict[str, Sequence[Result]] = {}
-    arms = {"model": ours(model, ["instant"]), "base": ours(model.base(), ["instant"]), "tfidf": (Tfidf(),)}
-    for arm, methods in arms.items():
-        for result in evaluate_into(args.out / arm, tasks, methods, plan):
+    for arm in METHODS:
+        workers = workers_on(args.on, tasks_and_methods, args, arm)
+        for result in evaluate_into(args.out / arm, tasks, methods_of(model, arm), plan, workers=workers):
             print(f"{arm}: {result.task} {result.score:.3f}", file=sys.stderr)
         found[arm] = read_results(args.out / arm)
     names = (model.name, model.base().name, "tfidf")

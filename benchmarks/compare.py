@@ -7,10 +7,11 @@
 
 Training is recipes/compare.yaml with the algorithm's name put in; each run stands in OUT/runs/NAME.  A new task is
 adapted with the effort as-trained, by the algorithm itself with its own steps; the other efforts would be the same for
-all.  Results stand in OUT/results.jsonl.  Killed, the same command goes on where it stopped; an algorithm that fails is
-told and the others go on.  The table (OUT/table.md, or --json) has the mean accuracy over the tasks of a group with
-95 % intervals over draws, the training steps that fitted into the budget, and the CPU seconds of a fit; a second one
-what each gains over the first algorithm named.
+all.  Results stand in OUT/results.jsonl; with --on ray their cells are spread over a cluster, and training stays here.
+Killed, the same command goes on where it stopped; an algorithm that fails is told and the others go on.  The table
+(OUT/table.md, or --json) has the mean accuracy over the tasks of a group with 95 % intervals over draws, the training
+steps that fitted into the budget, and the CPU seconds of a fit; a second one what each gains over the first algorithm
+named.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.judging import parser_of, task_sets
+from benchmarks.running import add_on, workers_on
 from benchmarks.text.train import trained, words
 from metaglot.adaptation import AS_TRAINED, Model, load_model
 from metaglot.choices import ALGORITHMS
@@ -29,7 +31,7 @@ from metaglot.config import Recipe, load_recipe, packaged_recipes
 from metaglot.data.yamltext import parse_yaml
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
-from metaglot.evaluation.baselines.ours import ours
+from metaglot.evaluation.baselines.ours import Ours, ours
 from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.result import Result
 from metaglot.evaluation.statistics import Interval, differences, macro_interval
@@ -56,16 +58,27 @@ def compared(args: argparse.Namespace, groups: Mapping[str, Sequence[TaskSet]]) 
         try:
             recipe = recipe_of(name, options, args)
             done = trained(recipe, args.out / "runs" / name)
-            model = load_model(args.out / "runs" / name)
-            model = Model(replace(model.encoder, max_length=args.length or model.max_length))
-            (method,) = ours(model, [AS_TRAINED])
-            for result in evaluate_into(args.out, tasks, [replace(method, label=name)], plan):
+            workers = workers_on(args.on, tasks_and_methods, args, name)
+            for result in evaluate_into(args.out, tasks, [method_of(args, name)], plan, workers=workers):
                 print(f"{name}: {result.task} {result.shot} shots {result.score:.3f}", file=sys.stderr)
         except MetaglotError as error:
             yield {"algorithm": name, "error": str(error)}
             continue
         rows = [row for row in read_results(args.out) if row.method == name]
         yield {"algorithm": name, "steps": done.steps, "cpu_minutes": done.cpu_minutes, **judged(rows, groups, args)}
+
+
+def method_of(args: argparse.Namespace, name: str) -> Ours:
+    """Return what is judged of an algorithm: the model that it trained, adapted as it was trained to be."""
+    model = load_model(args.out / "runs" / name)
+    (method,) = ours(Model(replace(model.encoder, max_length=args.length or model.max_length)), [AS_TRAINED])
+    return replace(method, label=name)
+
+
+def tasks_and_methods(args: argparse.Namespace, name: str) -> tuple[list[TaskSet], list[Ours]]:
+    """Return what is judged, and on what, for a process of its own."""
+    groups = task_sets(args.groups, args.leave_out)
+    return [task for group in groups.values() for task in group], [method_of(args, name)]
 
 
 def judged(rows: Sequence[Result], groups: Mapping[str, Sequence[TaskSet]], args: argparse.Namespace) -> dict[str, Any]:
@@ -148,6 +161,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--option", action="append", default=[])
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--json", action="store_true")
+    add_on(parser)
     args = parser.parse_args(given)
     args.option = _options(args.option)
     unknown = [name for name in args.algorithms if name not in ALGORITHMS]

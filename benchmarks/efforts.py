@@ -13,7 +13,6 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -21,6 +20,7 @@ from statistics import fmean
 import torch
 
 from benchmarks.judging import parser_of, task_sets
+from benchmarks.running import add_on, workers_on
 from benchmarks.text.train import words
 from metaglot.adaptation import Effort, Model, load_model
 from metaglot.adaptation.choice import MANY, SOME
@@ -30,7 +30,6 @@ from metaglot.evaluation import evaluate_into, read_results
 from metaglot.evaluation.baselines.ours import Ours, ours
 from metaglot.evaluation.protocol import Plan, TaskSet
 from metaglot.evaluation.statistics import Scores, differences, macro_interval
-from metaglot.evaluation.workers import Workers
 
 STEPPED: Mapping[str, Effort] = {"fast": EFFORTS["fast"], "some": SOME, "many": MANY, "thorough": EFFORTS["thorough"]}
 VARIED = {field.name for field in fields(Effort) if isinstance(getattr(SOME, field.name), float | int)} - {"names"}
@@ -80,13 +79,13 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--effort", choices=STEPPED, default="many")
     parser.add_argument("--vary", required=True, help="FIELD=VALUE,VALUE")
-    parser.add_argument("--on", help="a Ray cluster: ray, ray:local, ray:HOST:PORT")
+    add_on(parser)
     args = parser.parse_args(given)
     torch.set_num_threads(1)
     groups = task_sets(args.groups, args.leave_out)
     tasks, methods = tasks_and_methods(args)
     plan = Plan(args.shots, args.draws, args.queries, 0)
-    workers = Workers(0, partial(tasks_and_methods, args), on=args.on) if args.on else None
+    workers = workers_on(args.on, tasks_and_methods, args)
     for one in evaluate_into(args.out, tasks, methods, plan, workers=workers):
         print(f"{one.method}: {one.task} {one.shot} shots, draw {one.draw}: {one.score:.3f}", file=sys.stderr)
     found: dict[str, dict[tuple[str, int, int], float]] = {method.name: {} for method in methods}
