@@ -79,7 +79,7 @@ def prepare(root: Path) -> None:
 def bytes_of(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
     """Return the files of a folder by name, but for what a kill left under a hidden name."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in without]
-    files = [path for path in files if not path.name.endswith(".part")]
+    files = [path for path in files if not path.name.endswith((".part", ".lock"))]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 

@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
+from metaglot.data.building import building
 from metaglot.data.cache import atomic_file, cache_dir
 from metaglot.data.sealed import open_sealed, sealed_writer
 from metaglot.errors import MetaglotError
@@ -22,15 +23,18 @@ _SCHEMA = [("data", pa.large_binary())]
 def cached_arrays(folder: str, key: str, make: Callable[[Put], None]) -> Mapping[str, np.ndarray]:
     """Return the arrays kept under `key` in a folder of the cache, read-only and memory-mapped.
 
-    Where the file is absent or damaged, `make` writes them through the function it is given.  Two processes may
-    do so at once.  Raises MetaglotError where what was just written reads back damaged.
+    Where the file is absent or damaged, `make` writes them through the function it is given.  Of two processes that
+    want the same ones, one waits for the other.  Raises MetaglotError where what was just written reads back damaged.
     """
     path = cache_dir() / folder / f"{key}.arrow"
     arrays = open_arrays(path, key)
     if arrays is None:
-        with atomic_file(path) as part, array_writer(part, key) as put:
-            make(put)
-        arrays = open_arrays(path, key)
+        with building(path):
+            arrays = open_arrays(path, key)
+            if arrays is None:
+                with atomic_file(path) as part, array_writer(part, key) as put:
+                    make(put)
+                arrays = open_arrays(path, key)
     if arrays is None:
         raise MetaglotError(f"{path}: what was just written reads back damaged. Check the disk, or set METAGLOT_CACHE.")
     return arrays

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
+from metaglot.data.building import building
 from metaglot.data.cache import atomic_file, cache_dir, data_dir
 from metaglot.data.encode import LEAST, Encoder
 from metaglot.data.fingerprint import fingerprint
@@ -84,8 +85,8 @@ def tokenise(
     """Return the canonical `table` tokenised, from the cache if this content was tokenised before.
 
     `prompt` stands before every text, and a text is cut to `max_length` tokens with it.  `progress(done, total)` counts
-    rows.  A damaged cache file is made anew; two processes may write the same file at once.  Raises a MetaglotError for
-    a slow tokenizer.
+    rows.  A damaged cache file is made anew; of two processes that want the same one, one waits for the other.  Raises
+    MetaglotError for a slow tokenizer.
     """
     if max_length < LEAST:
         raise MetaglotError(f"max_length is {max_length}; a text needs at least {LEAST} tokens.")
@@ -94,9 +95,12 @@ def tokenise(
     path = (cache or cache_dir() / "tokens") / f"{key}.arrow"
     mapped = _open(path, key, table.num_rows)
     if mapped is None:
-        with atomic_file(path) as part:
-            _write(part, key, table, encoder, progress)
-        mapped = _open(path, key, table.num_rows)
+        with building(path):
+            mapped = _open(path, key, table.num_rows)
+            if mapped is None:
+                with atomic_file(path) as part:
+                    _write(part, key, table, encoder, progress)
+                mapped = _open(path, key, table.num_rows)
     if mapped is None:
         raise MetaglotError(f"{path}: what was just written reads back damaged. Check the disk, or set METAGLOT_CACHE.")
     labels = cast("dict[bytes, bytes]", mapped.schema.metadata)[b"labels"]
