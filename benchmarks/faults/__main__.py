@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.faults import damage
 from benchmarks.faults.commands import caches, commands, evaluation, making
-from benchmarks.faults.disk import full_disk
+from benchmarks.faults.disk import full_disk, full_disk_in_ranks
 from benchmarks.faults.forked import command, whole
 from benchmarks.faults.place import Tally, prepare
 from benchmarks.faults.training import arguments, training, training_in_ranks
@@ -71,6 +71,7 @@ def harness(root: Path, *, seed: int, share: float, only: str = "") -> list[Tall
             lambda rng, n: damage.loads(root, adapted, rng, n, files=ADAPTATION, what="adaptations"),
         ),
         "bytes: caches": (60, lambda rng, n: damage.damaged_caches(root, rng, n)),
+        "a disk, 2 ranks": (8, lambda rng, n: full_disk_in_ranks(root, runs[0], rng, n)),
     }
     print(f"{'what':40s} {'times':>6s} {'faults':>7s} {'losses':>7s} {'seconds':>8s}", flush=True)
     rows: list[Tally] = []

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.faults.commands import Folder
-from benchmarks.faults.forked import command, whole
+from benchmarks.faults.forked import command, wait, whole
 from benchmarks.faults.place import Tally, bytes_of, leftovers, outcome_of, saved_steps
-from benchmarks.faults.training import arguments
+from benchmarks.faults.training import arguments, begin_ranks
 
 SIZE = "16m"
 
@@ -53,6 +53,37 @@ def full_disk(root: Path, folders: tuple[Folder, ...], alone: Path, rng: np.rand
             ended.append(_of_folder(root, disk, folders[number % len(folders)], rng, tally))
         tally.notes = f"{ended.count(2)} of them met the full disk"
     return tally
+
+
+def full_disk_in_ranks(root: Path, alone: Path, rng: np.random.Generator, times: int) -> Tally:
+    """Let the disk fill up under training in two ranks: both end, one of them says it, and then all goes on."""
+    tally, met = Tally("a disk that fills up, 2 ranks"), 0
+    with small_disk(root / "disk-of-ranks") as disk:
+        if disk is None:
+            tally.notes = "skipped: this user may not mount a file system"
+            return tally
+        for _ in range(times):
+            met += _of_ranks(root, disk, alone, rng, tally)
+    tally.notes = f"{met} of them met the full disk"
+    return tally
+
+
+def _of_ranks(root: Path, disk: Path, alone: Path, rng: np.random.Generator, tally: Tally) -> bool:
+    out, log = disk / f"run-{tally.kills}", root / "log"
+    with filled(disk, int(rng.integers(0, 1 << 20))):
+        codes = [wait(child) for child in begin_ranks(root, out, log)]
+        said = log.read_text("utf-8", "replace")
+        tally.check(codes in ([0, 0], [2, 2]), f"ended with {codes}: {said[-300:]}")
+        tally.check("Traceback" not in said, said[-500:])
+        tally.check(said.count("metaglot: ") == (codes == [2, 2]), f"not said once: {said[-500:]}")
+        saved = max(saved_steps(out, tally), default=0)
+    again = [wait(child) for child in begin_ranks(root, out, log)]
+    tally.check(again == [0, 0], f"{out.name}: with room again it ended with {again}: {log.read_text()[-300:]}")
+    tally.keeps(max(saved_steps(out, tally), default=0) >= saved, f"{out.name}: less than before is saved")
+    tally.check(outcome_of(out) == outcome_of(alone), f"{out.name}: other parameters than in one undisturbed process")
+    tally.kills += 1
+    subprocess.run(["rm", "-rf", str(out)], check=True)
+    return codes == [2, 2]
 
 
 def _of_training(root: Path, disk: Path, alone: Path, rng: np.random.Generator, tally: Tally) -> int:

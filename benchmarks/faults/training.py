@@ -45,28 +45,28 @@ def training(root: Path, rng: np.random.Generator, kills: int) -> Tally:
 TWO_RANKS = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
 
 
+def begin_ranks(root: Path, out: Path, log: Path) -> list[int]:
+    """Begin a run, or go on with it, in two ranks; return their processes."""
+    log.unlink(missing_ok=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    work, place = command(*arguments(root, out)), {**TWO_RANKS, "MASTER_PORT": port}
+    return [begin(work, log, place | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
+
+
 def training_in_ranks(root: Path, rng: np.random.Generator, kills: int) -> Tally:
     """Kill one rank of two, or both at once; the other is then ended, as whoever starts ranks does."""
     log = root / "log"
 
-    def start(out: Path) -> list[int]:
-        work = command(*arguments(root, out))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
-        shared = {**TWO_RANKS, "MASTER_PORT": port}
-        return [begin(work, log, shared | {"RANK": rank, "LOCAL_RANK": rank}) for rank in ("0", "1")]
-
     def to_the_end(out: Path) -> float:
-        log.unlink(missing_ok=True)
         began = time.monotonic()
-        codes = [wait(child) for child in start(out)]
+        codes = [wait(child) for child in begin_ranks(root, out, log)]
         tally.check(codes == [0, 0], f"{out.name} ended with {codes}: {log.read_text()[-500:]}")
         return time.monotonic() - began
 
     def attempt(out: Path, moment: float) -> bool:
-        log.unlink(missing_ok=True)
-        children = start(out)
+        children = begin_ranks(root, out, log)
         time.sleep(moment)
         victims = [children[:1], children[1:], children][int(rng.integers(3))]
         for child in victims:
