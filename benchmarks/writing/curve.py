@@ -76,7 +76,7 @@ TWENTY = (
 )
 SIZES = {"0.3 M": (56, 3e-3), "0.9 M": (112, 2e-3), "2.9 M": (208, 1.5e-3), "7.7 M": (352, 1e-3)}  # width, rate
 TEXTS: dict[str, tuple[str, ...]] = {"three": LANGUAGES, "twenty": TWENTY, "all": ()}
-STOPS = (10.0, 20.0, 40.0, 80.0)  # CPU seconds of steps
+STOPS = (7.5, 15.0, 30.0, 60.0)  # CPU seconds of steps
 VOCABULARY, LAYERS, BATCH, JUDGED, SUPPORT, MOST = 2048, 2, 48, 96, 200, 40
 LONGEST = 240  # characters of a pair that is learnt from: a long one would be padding for all others of its batch
 TASK = TaskInfo("strings", "strings", ("text",), (0,), FAMILY.name)
