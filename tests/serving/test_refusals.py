@@ -66,9 +66,10 @@ def test_bodies_that_are_no_json_are_refused(client: httpx.Client, body: bytes, 
     flaw(client.post("/v1/tasks", content=body, headers={"Content-Type": "application/json"}), status)
 
 
-def test_a_body_of_another_type_is_refused(client: httpx.Client):
-    """A page of another site can send text/plain without being asked."""
-    flaw(client.post("/v1/tasks", content=json.dumps(TASK), headers={"Content-Type": "text/plain"}), 415)
+@pytest.mark.parametrize("headers", [{"Content-Type": "text/plain"}, {}], ids=["plain", "none"])
+def test_a_body_of_another_type_is_refused(client: httpx.Client, headers: dict[str, str]):
+    """A page of another site can send text/plain, or a body of no type, without being asked."""
+    flaw(client.post("/v1/tasks", content=json.dumps(TASK), headers=headers), 415)
 
 
 def test_paths_that_are_none(client: httpx.Client):

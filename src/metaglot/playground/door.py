@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metaglot.playground.words import language_of, say
-from metaglot.serving.api.guard import LOCAL_HOSTS
+from metaglot.serving.api.guard import is_local
 
 COOKIE, PATH = "metaglot_playground", "/sign-in"
 MOST, BYTES = 1000, 8192  # visitors who are signed in, and of a form
@@ -69,9 +69,7 @@ class Door:
         if secret:
             return await self._keeper.tenant(secret)
         owner = await self._keeper.open_to()
-        host = headers.get("host", "")
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        return owner if name in LOCAL_HOSTS else None
+        return owner if is_local(headers) else None
 
     async def _sign_in(self, headers: Headers, receive: Receive, *, secure: bool) -> Response:
         form = parse_qs((await _body(receive)).decode("utf-8", "replace"))

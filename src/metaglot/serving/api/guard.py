@@ -155,7 +155,12 @@ class _Passage:
 
 def _check_host(headers: Headers) -> None:
     """Refuse requests that a page of another site sends through the browser, under a name that leads here."""
+    if not is_local(headers):
+        raise ProblemError(421, "without tokens this server answers as 127.0.0.1 or localhost alone", field="Host")
+
+
+def is_local(headers: Headers) -> bool:
+    """Whether a request is sent to a name that is this machine's whoever resolves it."""
     host = headers.get("host", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name not in LOCAL_HOSTS:
-        raise ProblemError(421, "without tokens this server answers as 127.0.0.1 or localhost alone", field="Host")
+    return name in LOCAL_HOSTS
