@@ -50,6 +50,9 @@ def test_it_trains_and_judges_and_goes_on(compare, asked, tmp_path, capsys):
     assert "| algorithm | steps | first 1 | first 2 | second 1 | second 2 | CPU-s to adapt |" in said
     assert said.count(" ± ") == 8
     assert (tmp_path / "out/table.md").read_text() == said
+    tasks, (method,) = compare.tasks_and_methods(compare.arguments(first), "protonet")  # of a process on a cluster
+    assert [task.name for task in tasks] == ["first-task", "second-task"]
+    assert method.name == "protonet"
 
 
 def test_what_fails_is_told_and_the_others_go_on(compare, asked, capsys):
