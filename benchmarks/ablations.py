@@ -5,7 +5,7 @@
 
 An arm is NAME:key=value;key=value, changes to the recipe as `metaglot pretrain` takes them.  Judged are the folders of
 $METAGLOT_DATA in --groups, at --efforts, on the same draws.  Killed, the same command goes on where it stopped.  OUT
-has runs, a folder of results for each effort, and table.md.
+has runs, a folder of results for each effort, and table.md.  With --on ray the cells are spread over a cluster.
 """
 
 import argparse
@@ -21,14 +21,15 @@ os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 from benchmarks.compare import beside, judged, table
 from benchmarks.judging import parser_of, task_sets
+from benchmarks.running import add_on, workers_on
 from benchmarks.text.train import trained, words
 from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.effort import effort_called
 from metaglot.config import load_recipe, packaged_recipes
 from metaglot.errors import MetaglotError
 from metaglot.evaluation import evaluate_into, read_results
-from metaglot.evaluation.baselines.ours import ours
-from metaglot.evaluation.protocol import Plan
+from metaglot.evaluation.baselines.ours import Ours, ours
+from metaglot.evaluation.protocol import Plan, TaskSet
 
 
 class Variation(NamedTuple):
@@ -53,7 +54,24 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--arm", action="append", type=variation, required=True)
     parser.add_argument("--efforts", type=words, default=["instant", "fast"])
     parser.add_argument("--seed", type=int, default=0, help="of draws and queries")
+    add_on(parser)
     return parser.parse_args(given)
+
+
+def model_of(args: argparse.Namespace, name: str) -> Model:
+    """Return the model that an arm trained."""
+    return Model(replace(load_model(args.out / "runs" / name).encoder, max_length=args.length))
+
+
+def methods_of(model: Model, name: str, effort: str) -> list[Ours]:
+    """Return what is judged of an arm with an effort."""
+    return [replace(method, label=name) for method in ours(model, [effort_called(effort)])]
+
+
+def tasks_and_methods(args: argparse.Namespace, name: str, effort: str) -> tuple[list[TaskSet], list[Ours]]:
+    """Return what is judged, and on what, for a process of its own."""
+    tasks = [task for sets in task_sets(args.groups, args.leave_out).values() for task in sets]
+    return tasks, methods_of(model_of(args, name), name, effort)
 
 
 def main(given: Sequence[str] | None = None) -> None:
@@ -66,10 +84,11 @@ def main(given: Sequence[str] | None = None) -> None:
     for name, changes in args.arm:
         folder = args.out / "runs" / name
         done.append((name, trained(load_recipe(path, [*changes, f"name={name}"]), folder)))
-        model = Model(replace(load_model(folder).encoder, max_length=args.length))
+        model = model_of(args, name)
         for effort in args.efforts:
-            (method,) = ours(model, [effort_called(effort)])
-            for result in evaluate_into(args.out / effort, tasks, [replace(method, label=name)], plan):
+            methods = methods_of(model, name, effort)
+            workers = workers_on(args.on, tasks_and_methods, args, name, effort)
+            for result in evaluate_into(args.out / effort, tasks, methods, plan, workers=workers):
                 print(f"{name} {effort}: {result.task} {result.shot} shots {result.score:.3f}", file=sys.stderr)
     said = []
     for effort in args.efforts:

@@ -117,9 +117,9 @@ def caches(root: Path, rng: np.random.Generator, kills: int) -> Tally:
         name = ("tokens", "arrays")[tally.kills % 2]
         build, (content, seconds), place = kinds[name], expected[name], root / f"{name}-{tally.kills}"
         other = begin(lambda build=build, place=place: build(place), root / "other") if rng.random() < 0.5 else None
-        both += other is not None
         if killed(lambda build=build, place=place: build(place), log, float(rng.uniform(0, seconds))) is None:
             tally.kills += 1
+            both += other is not None
         if other is not None:
             tally.check(wait(other) == 0, "the other process failed")
         else:
