@@ -7,9 +7,8 @@ from typing import Any
 from metaglot.choices import FAMILIES
 from metaglot.data.arguments import check_text
 from metaglot.data.candidates import Candidates
-from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples, Inputs
-from metaglot.data.texts import Texts, inputs_of, listed
+from metaglot.data.texts import Texts, check_not_all_empty, inputs_of, listed
 from metaglot.errors import MetaglotError
 from metaglot.families.choose import family_called, family_of
 from metaglot.families.family import AnyFamily

@@ -12,10 +12,10 @@ from metaglot.adaptation.checks import check_targeted, check_targets, numbered, 
 from metaglot.adaptation.fit import Fit
 from metaglot.adaptation.fitting import fit_examples, recorded
 from metaglot.adaptation.support import class_names_of, head_of, units_of, with_names, words_by_label
-from metaglot.data.empty import check_not_all_empty
 from metaglot.data.examples import Examples
 from metaglot.data.labels import Label, label_text
 from metaglot.data.names import names_of
+from metaglot.data.texts import check_not_all_empty
 from metaglot.errors import MetaglotError
 from metaglot.families.support_units import SupportUnits
 

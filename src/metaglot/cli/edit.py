@@ -141,9 +141,9 @@ class _Additions(NamedTuple):
 
 
 def _read_additions(file: Path, columns: str | None, encoding: str | None, task: str) -> _Additions:
-    from metaglot.data.empty import check_not_all_empty
     from metaglot.data.form import answered
     from metaglot.data.labels import typed_labels
+    from metaglot.data.texts import check_not_all_empty
 
     table = answered(read_file(file, columns, encoding, task=task))
     check_label_column(table, file)

@@ -122,3 +122,16 @@ def listed(what: str, values: Iterable[Any]) -> list[Any]:
         return list(values)
     except TypeError as error:
         raise MetaglotError(f"{what}s must be a list of strings, got {type(values).__name__}") from error
+
+
+def empty_rows(texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[int]:
+    """Return the rows whose text, and second text if there is one, is white space."""
+    return [i for i, text in enumerate(texts) if not text.strip() and not (pairs and pairs[i].strip())]
+
+
+def check_not_all_empty(texts: Sequence[str], pairs: Sequence[str] | None = None) -> None:
+    """Raise MetaglotError where no text says anything, so that nothing can be learnt."""
+    if len(empty_rows(texts, pairs)) == len(texts):
+        raise MetaglotError(
+            f"all {len(texts)} texts are empty, so that nothing can be learnt; give texts that have words"
+        )

@@ -208,7 +208,7 @@ def text_notes(
 
 def empty_notes(texts: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
     """Return a note on texts that are empty, with the number of the first of them; none where there are none."""
-    from metaglot.data.empty import empty_rows
+    from metaglot.data.texts import empty_rows
 
     empty = empty_rows(texts, pairs)
     if not empty:

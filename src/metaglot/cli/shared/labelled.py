@@ -37,10 +37,10 @@ def read_labelled(file: Path, columns: str | None, encoding: str | None, task: s
     Where `task` is None, the labels decide the kind of the task.  Raises MetaglotError that names the file for a row
     without a target, for a wrong label, and where all texts are empty.
     """
-    from metaglot.data.empty import check_not_all_empty
     from metaglot.data.form import answered
     from metaglot.data.labels import table_notes
     from metaglot.data.task_kind import task_of
+    from metaglot.data.texts import check_not_all_empty
 
     table = read_file(file, columns, encoding, task=task)
     kind = task or task_of(table)

@@ -67,7 +67,7 @@ class Question(NamedTuple):
 
     def predictions(self, inputs: Inputs, advance: Callable[[int], None] = lambda _: None) -> list[Prediction]:
         """Return one prediction a text; `advance` gets the number of further texts that were read."""
-        from metaglot.data.empty import empty_rows
+        from metaglot.data.texts import empty_rows
 
         blank = set(empty_rows(inputs.texts, inputs.pairs))
         to_read = inputs.at(number for number in range(len(inputs)) if number not in blank)
