@@ -70,13 +70,9 @@ def assemble(
     check_sharding(recipe, algorithm, ranks)
     text = None if recipe.text is None else read_text(recipe.text, progress, hold_out=has_plain(recipe))
     backbone, base, body = _backbone(recipe, text, progress, ranks, second_order=algorithm.second_order)
-    train, hashes, tables = labelled_sources(recipe, recipe.data.train, backbone, progress)
-    validation, validation_hashes, _ = labelled_sources(recipe, recipe.data.validation, backbone, progress)
-    check_names(hashes, validation_hashes)
-    check_disjoint(train, validation)
+    data = _data(recipe, text, backbone, progress)
+    train, validation = data.train, data.validation
     check_learns(algorithm, recipe.algorithm.name, (*train, *validation))
-    if text is not None:
-        check_names({**hashes, **validation_hashes}, text.fingerprints)
     objective = Classification(pad_token_id=int(backbone.tokenizer.pad_token_id or 0))
     shape = shape_of(recipe.episodes)
     weights = weights_of(recipe.data.train)
@@ -91,14 +87,39 @@ def assemble(
     learner = body or learner_of(recipe, backbone)
     plan = _plan(recipe, backbone, learner, choice.algorithm, tasks, validation, measures)
     check_moves(recipe, plan, algorithm)
-    description = _description(recipe, algorithm_settings, choice, base)
-    hashes |= text.fingerprints if text else {}
-    description |= {"data": sorted(hashes), "fingerprints": hashes}
-    description |= {"validation": sorted(validation_hashes), "validation_fingerprints": validation_hashes}
+    description = _description(recipe, algorithm_settings, choice, base) | data.description()
     if measures != ACCURACY_AND_LOSS:
         description |= {"measures": [metric.to_json() for metric in measures]}
-    texts = (*parts_of(train, tables), *(text.parts if text else ()))
-    return Assembled(plan, backbone, train, validation, description, texts, base)
+    return Assembled(plan, backbone, train, validation, description, data.texts, base)
+
+
+class _Data(NamedTuple):
+    """The labelled sets of a recipe, with the hashes of all its data by their names."""
+
+    train: tuple[Source, ...]
+    validation: tuple[Source, ...]
+    hashes: Mapping[str, str]
+    validation_hashes: Mapping[str, str]
+    texts: tuple[Part, ...]  # of training
+
+    def description(self) -> dict[str, Any]:
+        """Return the part of model.json that names the data."""
+        names = {"data": sorted(self.hashes), "fingerprints": self.hashes}
+        own = self.validation_hashes
+        return {**names, "validation": sorted(own), "validation_fingerprints": own}
+
+
+def _data(recipe: Recipe, text: RawText | None, backbone: Backbone, progress: Progress) -> _Data:
+    """Return the labelled sets; raise MetaglotError where two sets have one name, or both sides share something."""
+    train, hashes, tables = labelled_sources(recipe, recipe.data.train, backbone, progress)
+    validation, validation_hashes, _ = labelled_sources(recipe, recipe.data.validation, backbone, progress)
+    check_names(hashes, validation_hashes)
+    check_disjoint(train, validation)
+    texts = parts_of(train, tables)
+    if text is not None:
+        check_names({**hashes, **validation_hashes}, text.fingerprints)
+        hashes, texts = {**hashes, **text.fingerprints}, (*texts, *text.parts)
+    return _Data(train, validation, hashes, validation_hashes, texts)
 
 
 def _algorithm_settings(recipe: Recipe, run: Path | None) -> dict[str, Any]:
