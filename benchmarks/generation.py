@@ -59,7 +59,7 @@ TABLES = {
     "replies": Table(
         "Replies of a service never met, ten turns",
         dict.fromkeys(("multitask", "fomaml", "metanet"), Training(12)),
-        Size(queries=16, written=16, most=24),
+        Size(queries=16, written=16, most=32),
         {"nearest": of_nearest},
         ("chrf", "bleu", "loss"),
         ("in context", 0),
@@ -69,7 +69,7 @@ TABLES = {
     "summaries": Table(
         "Summaries of a field never met, ten abstracts",
         dict.fromkeys(("multitask", "fomaml"), Training(64, Shape(4, 4))),
-        Size(queries=24, losses=8, written=24, most=40, stops=(20,), meta_stops=(5,), shown_loss=False),
+        Size(queries=24, losses=8, written=24, most=40, stops=(20,), meta_stops=(5,), shown_losses=0),
         {"lead sentence": lead, "best sentence": best_sentence},
         ("rouge1", "rouge2", "rougeL", "chrf", "loss"),
         ("lora", 20),
@@ -79,7 +79,7 @@ TABLES = {
     "unlike": Table(
         "Kinds and domains kept aside, ten examples",
         dict.fromkeys(("multitask", "fomaml"), Training(32, Shape(4, 4))),
-        Size(queries=12, losses=12, written=12, most=8, stops=(20,), meta_stops=(5,)),
+        Size(queries=12, losses=12, written=12, most=8, stops=(20,), meta_stops=(5,), shown_losses=3),
         {"nearest": of_nearest},
         ("loss", "exact_match"),
         ("lora", 20),

@@ -39,7 +39,7 @@ class Size(NamedTuple):
     most: int = 28  # tokens of a text
     stops: tuple[int, ...] = (5, 20)  # steps of plain LoRA after which the loss is taken
     meta_stops: tuple[int, ...] = (5,)  # those of updates that were meta-trained
-    shown_loss: bool = True  # whether the loss behind examples is taken, which costs much where they are long
+    shown_losses: int = 1  # draws in which the loss behind examples is taken, which costs much where they are long
     written_after: tuple[int, ...] = (0, 5, 20)  # steps after which texts are written; none if empty
 
 
@@ -121,7 +121,7 @@ def _unmoved(encoder: Encoder, name: str, place: Place) -> Row:
     """Return the row of a model that takes no step, with or without examples in its prompt."""
     shown, clock = shown_in(name), Clock()
     numbers: dict[str, Any] = {}
-    if not shown or place.size.shown_loss:
+    if not shown or place.draw < place.size.shown_losses:
         numbers["loss"] = loss_on(encoder, {}, place.judged, place.support, shown=shown)
         numbers["cpu"] = clock.seconds()
     writes = bool(place.size.written_after)
