@@ -84,6 +84,7 @@ def rank(case: Case) -> None:
     from metaglot.algorithms import build_algorithm
     from metaglot.assembly.sharding import in_turn
     from metaglot.models.parts import own_of
+    from metaglot.models.releasing import release_large_blocks
     from metaglot.models.sharded import Sharded, sharded
     from metaglot.training import initial_state
     from metaglot.training.joining import joined
@@ -96,6 +97,8 @@ def rank(case: Case) -> None:
         before = resident("VmRSS")
 
         def made() -> Any:
+            if divided:
+                release_large_blocks()  # as a run does it
             state, distribution, _, learner, optimisation = world(case.size, STEPS)
             del state
             learner = replace(learner, checkpointing="recomputed" in case.manner)

@@ -28,6 +28,7 @@ from metaglot.families.classification import Classification
 from metaglot.metric import ACCURACY_AND_LOSS, Measures
 from metaglot.models import Backbone, Runtime, load_backbone
 from metaglot.models.limits import check_length
+from metaglot.models.releasing import release_large_blocks
 from metaglot.models.sharded import Sharded
 from metaglot.models.trainable import check_trains
 from metaglot.tasks import Shape, Source, SupervisedTasks
@@ -155,6 +156,7 @@ def _backbone(
         return _loaded(recipe, text, progress, device, second_order=second_order)
 
     def load_and_divide() -> tuple[Backbone, Path | None, Sharded]:
+        release_large_blocks()
         backbone, base = load("cpu")
         return backbone, base, divided(backbone, recipe, ranks)
 

@@ -28,6 +28,7 @@ from metaglot.errors import MetaglotError
 from metaglot.models.checkpointing import layers_of
 from metaglot.models.learner import BODY, HfLearner
 from metaglot.models.lora import LEARNT, PREFIX, apply_lora, pairs_of
+from metaglot.models.releasing import release_large_blocks
 from metaglot.models.turns import turn
 from metaglot.models.warp import PREFIX as WARP
 from metaglot.types import Batch, Embedding, Outputs, Params
@@ -153,12 +154,20 @@ def sharded(learner: HfLearner, *, ranks: int, device: torch.device, learnt: Col
     if reason := _why_not(learner, layers):
         raise MetaglotError(f"training.shard: {reason}")
     mesh = init_device_mesh(device.type, (ranks,))
+    if device.type == "cpu":
+        release_large_blocks()
     gathering = Gathering(module)
     with turn(module):
         for name, value in module.named_parameters():
             value.requires_grad_(BODY + name in learnt)
-        for part in (*(layer for _, layer in layers), *_output_apart(module), gathering):
-            fully_shard(part, mesh=mesh, reshard_after_forward=True)
+        tables, tied = _tables(module)
+        for part in (*(layer for _, layer in layers), *tables, gathering):
+            for output in tied if part is gathering else ():
+                output.weight = tables[0].weight  # divided by now, and read by no pass
+            ignored = {cast("nn.Parameter", output.weight) for output in tied}
+            fully_shard(
+                part, mesh=mesh, reshard_after_forward=True, ignored_params=ignored if part is gathering else None
+            )
             # Gradients are added up, with a sum that gloo has too; the loop divides by the number of episodes.
             shard = cast("FSDPModule", part)
             shard.set_gradient_divide_factor(1.0)
@@ -179,11 +188,17 @@ def _why_not(learner: HfLearner, layers: Sequence[object]) -> str:
     return "" if layers else f"there is no list of layers in a {kind} to divide"
 
 
-def _output_apart(module: nn.Module) -> list[nn.Module]:
-    """Return the output embedding of a decoder where it has a weight of its own: no pass here reads it."""
+def _tables(module: nn.Module) -> tuple[list[nn.Module], list[Any]]:
+    """Return the modules that hold a row for each token, and the output embedding where it has the weight of the first.
+
+    Such a module is gathered for the length of a lookup.  None is where several modules look up in one weight.
+    """
     whole = cast("Any", module)
-    output = whole.get_output_embeddings()
-    return [] if output is None or output.weight is whole.get_input_embeddings().weight else [output]
+    found, output = whole.get_input_embeddings(), whole.get_output_embeddings()
+    holders = [part for part in module.modules() if getattr(part, "weight", None) is found.weight]
+    tied = [] if output is None or output.weight is not found.weight else [output]
+    apart = [] if output is None or tied else [output]
+    return ([found, *apart], tied) if len(holders) == 1 + len(tied) else (apart, [])
 
 
 @contextmanager
