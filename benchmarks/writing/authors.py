@@ -17,6 +17,7 @@ import argparse
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -42,7 +43,8 @@ from metaglot.types import Batch, Episode, Params, Problem
 
 LENGTH, PAGE, PAGES = 128, 4, (1, 5)  # tokens of a block, blocks of a page
 AUTHORS = TEST[:4]
-STEPS, OUTER, INNER = (5, 20), 24, 2
+STOPS = {"lora": (5, 20), "fomaml": (0, 5)}  # steps after which a block is judged
+OUTER, INNER = 16, 2
 CONTEXT = "in context"
 
 
@@ -97,11 +99,11 @@ def rows_of(encoder: Encoder, meta: Params, pages: int, author: str, episode: Ep
     }
     for name, begin in (("lora", in_fp32(SCOPE.init(body, seed=0))), ("fomaml", meta)):
         whole = {**body, **begin}
-        inner = steps_of(max(STEPS)).inner_of(problem)
+        inner = steps_of(max(STOPS[name])).inner_of(problem)
         start = inner.start(problem, whole, episode.support, seed=None)
         walk = inner.loop.walk(problem, whole, start, episode.support, seed=None, create_graph=False)
         for step, fast in enumerate(walk):
-            if step in STEPS or (not step and name == "fomaml"):
+            if step in STOPS[name]:
                 loss = loss_of(problem, {**whole, **fast.params}, episode.query)
                 yield {**same, "method": name, "steps": step, "loss": loss}
 
@@ -133,11 +135,11 @@ def main() -> None:
     encoder, file = writer(), options.out / "rows.jsonl"
     meta = meta_trained(encoder, options.out / "fomaml.safetensors")
     root = f"{os.environ['METAGLOT_DATA']}/text"
-    for pages in PAGES:
-        shape = Passages(PAGE * pages, PAGE)
-        for author, _, episode in unseen(encoder.backbone, root, AUTHORS, shape=shape, count=1, length=LENGTH):
-            if not any((row["author"], row["pages"]) == (author, pages) for row in read_rows(file)):
-                append(file, list(rows_of(encoder, meta, pages, author, episode)))
+    for author, pages in product(AUTHORS, PAGES):
+        if not any((row["author"], row["pages"]) == (author, pages) for row in read_rows(file)):
+            shape = Passages(PAGE * pages, PAGE)
+            ((_, _, episode),) = unseen(encoder.backbone, root, [author], shape=shape, count=1, length=LENGTH)
+            append(file, list(rows_of(encoder, meta, pages, author, episode)))
     write_table(options.out, lines_of(read_rows(file)))
 
 
