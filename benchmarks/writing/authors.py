@@ -43,9 +43,11 @@ from metaglot.types import Batch, Episode, Params, Problem
 
 LENGTH, PAGE, PAGES = 128, 4, (1, 5)  # tokens of a block, blocks of a page
 AUTHORS = TEST[:4]
-STOPS = {"lora": (5, 20), "fomaml": (0, 5)}  # steps after which a block is judged
+STOPS = (0, 5, 20)  # steps after which blocks are judged
+METHODS = ("untouched", "in context", "lora", "fomaml")
 OUTER, INNER = 16, 2
 CONTEXT = "in context"
+Row = dict[str, Any]
 
 
 def meta_trained(encoder: Encoder, file: Path) -> Params:
@@ -84,27 +86,26 @@ def behind(support: Batch, query: Batch) -> Batch:
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
 
 
-def rows_of(encoder: Encoder, meta: Params, pages: int, author: str, episode: Episode) -> Iterator[dict[str, Any]]:
-    """Yield the loss of each method."""
+def rows_of(
+    encoder: Encoder, starts: Mapping[str, Params], same: Row, episode: Episode, stops: Sequence[int]
+) -> Iterator[Row]:
+    """Yield the loss of each method that has a start, after so many steps; the first two take none."""
     learner = encoder.backbone.learner
     problem = Problem(learner, episode.objective, episode.task)
     body = learner.body()
-    same = {"author": author, "pages": pages}
-    yield {**same, "method": "untouched", "steps": 0, "loss": loss_of(problem, body, episode.query)}
-    yield {
-        **same,
-        "method": CONTEXT,
-        "steps": 0,
-        "loss": loss_of(problem, body, behind(episode.support, episode.query)),
-    }
-    for name, begin in (("lora", in_fp32(SCOPE.init(body, seed=0))), ("fomaml", meta)):
+    for name, begin in starts.items():
+        query = behind(episode.support, episode.query) if name == CONTEXT else episode.query
         whole = {**body, **begin}
-        inner = steps_of(max(STOPS[name])).inner_of(problem)
+        if not begin or (name == "fomaml" and 0 in stops):
+            yield {**same, "method": name, "steps": 0, "loss": loss_of(problem, whole, query)}
+        if not begin:
+            continue
+        inner = steps_of(max(stops)).inner_of(problem)
         start = inner.start(problem, whole, episode.support, seed=None)
         walk = inner.loop.walk(problem, whole, start, episode.support, seed=None, create_graph=False)
         for step, fast in enumerate(walk):
-            if step in STOPS[name]:
-                loss = loss_of(problem, {**whole, **fast.params}, episode.query)
+            if step in stops and step:
+                loss = loss_of(problem, {**whole, **fast.params}, query)
                 yield {**same, "method": name, "steps": step, "loss": loss}
 
 
@@ -129,17 +130,28 @@ def main() -> None:
     """Judge what is left, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--authors", nargs="*", default=AUTHORS)
+    parser.add_argument("--pages", nargs="*", type=int, default=PAGES)
+    parser.add_argument("--methods", nargs="*", default=METHODS, choices=METHODS)
+    parser.add_argument("--stops", nargs="*", type=int, default=STOPS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     encoder, file = writer(), options.out / "rows.jsonl"
-    meta = meta_trained(encoder, options.out / "fomaml.safetensors")
     root = f"{os.environ['METAGLOT_DATA']}/text"
-    for author, pages in product(AUTHORS, PAGES):
-        if not any((row["author"], row["pages"]) == (author, pages) for row in read_rows(file)):
+    starts: dict[str, dict[str, Any]] = {name: {} for name in options.methods}
+    if "lora" in starts:
+        starts["lora"] = in_fp32(SCOPE.init(encoder.backbone.learner.body(), seed=0))
+    if "fomaml" in starts:
+        starts["fomaml"] = dict(meta_trained(encoder, options.out / "fomaml.safetensors"))
+    for author, pages in product(options.authors, options.pages):
+        same = {"author": author, "pages": pages}
+        done = {row["method"] for row in read_rows(file) if same.items() <= row.items()}
+        left = {name: start for name, start in starts.items() if name not in done}
+        if left:
             shape = Passages(PAGE * pages, PAGE)
             ((_, _, episode),) = unseen(encoder.backbone, root, [author], shape=shape, count=1, length=LENGTH)
-            append(file, list(rows_of(encoder, meta, pages, author, episode)))
+            append(file, list(rows_of(encoder, left, same, episode, options.stops)))
     write_table(options.out, lines_of(read_rows(file)))
 
 
