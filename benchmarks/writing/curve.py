@@ -17,9 +17,11 @@ of `rows.jsonl`.
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import log
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -221,6 +223,18 @@ def copies(judged: dict[str, Judged]) -> list[dict[str, Any]]:
     return found
 
 
+def counted(tokenizer: Any, judged: dict[str, Judged]) -> float:
+    """Return the loss a token of who counts the tokens of `three`, a half more of each, and reads no source."""
+    learnt = Counter(token for _, target in pairs_of("three") for token in _tokens(tokenizer, target))
+    total = sum(learnt.values()) + len(tokenizer) / 2
+    own = [[one for text in part.right for one in _tokens(tokenizer, text)] for part in judged.values()]
+    return fmean(-fmean(log((learnt[one] + 0.5) / total) for one in part) for part in own)
+
+
+def _tokens(tokenizer: Any, text: str) -> list[int]:
+    return [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]
+
+
 def main() -> None:
     """Train what is left, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -236,7 +250,8 @@ def main() -> None:
         if max(options.stops) not in done:
             append(file, trained(size, text, options.out, judged, options.stops))
     rows = read_rows(file)
-    write_table(options.out, lines_of(rows, copies(judged)))
+    least = counted(begun(options.sizes[0], options.out).backbone.tokenizer, judged)
+    write_table(options.out, [*lines_of(rows, copies(judged)), f"counting tokens: {least:.2f}"])
     (options.out / "curve.svg").write_text(picture_of(rows), "utf-8")
 
 
