@@ -26,7 +26,7 @@ from benchmarks.scaling_model import Size
 
 STEPS = 3
 BASE = Size(12, 768, 30522, 10, 10, 32, 2, 2)
-MANNERS = ("whole", "divided", "divided, recomputed")
+MANNERS = ("whole", "whole, recomputed", "divided", "divided, recomputed")
 FOMAML, PROTOTYPES = "stays: fomaml over LoRA", "learnt: prototypes"
 
 
@@ -90,7 +90,7 @@ def rank(case: Case) -> None:
     from metaglot.training.joining import joined
     from metaglot.training.loop import train
 
-    stays, divided = case.learning == FOMAML, case.manner != "whole"
+    stays, divided = case.learning == FOMAML, case.manner.startswith("divided")
     lora = {"scope": "lora", "steps": case.size.steps, "lr": 0.01, "head": "prototypes"}
     algorithm = build_algorithm("fomaml", lora) if stays else build_algorithm("protonet")
     with joined(os.environ) as ranks:
