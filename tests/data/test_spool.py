@@ -120,6 +120,14 @@ def test_what_a_parquet_file_lacks_is_said_by_its_row(small, tmp_path):
         read_corpus(file)
 
 
+@pytest.mark.parametrize("duplicates", ["keep", "exact", "near"])
+def test_pairs_of_which_none_is_left_are_said(small, tmp_path, duplicates):
+    file = tmp_path / "c.parquet"
+    pq.write_table(pa.table({"text": ["ab", "cd"], "text_pair": ["x", None]}), file)
+    with pytest.raises(MetaglotError, match="no text is left: 2 short"):
+        read_corpus(file, Cleaning(min_chars=9, duplicates=duplicates))
+
+
 MEASURE = """
 import sys, threading, time
 from metaglot.data.corpus import read_corpus, split_corpus

@@ -101,7 +101,7 @@ def _without_copies(
     table: pa.Table, duplicates: Duplicates, progress: Callable[[int, int], None] | None
 ) -> tuple[pa.Table, dict[str, int]]:
     """Return the table with the first of each text and its copies alone, and how many copies were of each kind."""
-    if duplicates == "keep":
+    if duplicates == "keep" or not len(table):
         return table, {}
     texts = _whole(table)
     if duplicates == "exact":

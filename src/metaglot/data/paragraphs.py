@@ -77,8 +77,11 @@ def _is_blank(line: str) -> bool:
 
 def _lines(path: Path) -> Iterator[str]:
     r"""Yield what stands between line feeds; raise UnicodeDecodeError for what is not UTF-8."""
-    decoder, rest = codecs.getincrementaldecoder("utf-8-sig")(), ""
+    decoder, begun = codecs.getincrementaldecoder("utf-8-sig")(), list[str]()  # a long line is joined once
     for block in chain(blocks_of(path), [b""]):
-        *lines, rest = (rest + decoder.decode(block, final=not block)).split("\n")
-        yield from lines
-    yield rest
+        *lines, rest = decoder.decode(block, final=not block).split("\n")
+        for line in lines:
+            yield "".join([*begun, line])
+            begun = []
+        begun.append(rest)
+    yield "".join(begun)
