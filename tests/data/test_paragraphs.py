@@ -63,3 +63,15 @@ def test_other_encodings_are_read_whole(tmp_path):
     assert list(paragraphs(tmp_path / "a.txt")) == ["Äpfel", "Birnen"]
     (tmp_path / "b.txt").write_bytes("Äpfel\n\nBirnen".encode("cp1252"))
     assert list(paragraphs(tmp_path / "b.txt", "cp1252")) == ["Äpfel", "Birnen"]
+
+
+def test_a_file_that_becomes_no_text_while_it_is_read_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    monkeypatch.setattr(rawfiles, "BLOCK", 1 << 12)
+    path.write_bytes(b"one\n\n" + b"two\n\n" * 80_000)  # more than the system's buffer holds
+    texts = paragraphs(path)
+    assert next(texts) == "one"
+    with path.open("ab") as file:
+        file.write(b"\xff")
+    with pytest.raises(MetaglotError, match="changed while it was read"):
+        list(texts)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from metaglot.data.rawfiles import blocks_of
 from metaglot.data.textfiles import MAGIC, WIDE, decode
+from metaglot.errors import MetaglotError
 
 _BLANK_LINES = re.compile(r"\r?\n(?:[ \t]*\r?\n)+")
 _END_OF_DOS = "\x1a"
@@ -26,7 +27,10 @@ def paragraphs(path: Path, encoding: str | None = None) -> Iterator[str]:
         parts = _whole(path, encoding)
     else:
         parts = _joined_lines(path) if parted else _lines(path)
-    yield from (" ".join(part.split()) for part in parts if part.strip())
+    try:
+        yield from (" ".join(part.split()) for part in parts if part.strip())
+    except UnicodeDecodeError as error:  # there was none a moment ago
+        raise MetaglotError(f"{path}: changed while it was read; wait until whoever writes it has ended") from error
 
 
 def _whole(path: Path, encoding: str | None) -> list[str]:
