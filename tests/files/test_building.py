@@ -59,6 +59,25 @@ def test_a_killed_builder_holds_nobody_up(tmp_path):
     assert os.listdir(tmp_path) == ["begun"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="it asks /proc")
+def test_a_suspended_builder_holds_nobody_up(tmp_path):
+    target = tmp_path / "file"
+
+    def build():
+        with building(target):
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    builder = CONTEXT.Process(target=build)
+    builder.start()
+    os.waitid(os.P_PID, builder.pid, os.WSTOPPED | os.WNOWAIT)
+    with building(target):
+        pass
+    os.kill(builder.pid, signal.SIGCONT)
+    builder.join(60)
+    assert builder.exitcode == 0
+    assert not os.listdir(tmp_path)
+
+
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root may write anywhere")
 def test_where_nothing_can_be_written_nobody_waits(tmp_path):
     tmp_path.chmod(0o500)

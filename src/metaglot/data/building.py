@@ -2,9 +2,12 @@
 
 import os
 import sys
+import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+PAUSE = 0.05  # seconds until who waits looks again
 
 
 @contextmanager
@@ -12,7 +15,8 @@ def building(target: Path) -> Generator[None]:
     """Wait until nobody else is in such a block for the same file; look for the file again within it.
 
     The lock is `flock` on `.NAME.lock` beside the file, which goes with the process that holds it.  It only saves work:
-    where the system knows no such locks, or nothing can be written there, nobody waits, and two build the same.
+    where the system knows no such locks, nothing can be written there, or (on Linux) the holder is suspended, nobody
+    waits, and two build the same.
 
     Examples
     --------
@@ -38,22 +42,49 @@ def _held(file: Path) -> int | None:
         return None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        while (descriptor := _waited_for(file)) is None:
-            pass  # the holder before took its file away meanwhile
-        return descriptor
+        while (descriptor := _opened(file)) is not None:
+            if _locked(descriptor, file):
+                return descriptor
+            os.close(descriptor)  # the holder before took its file away meanwhile
     except OSError:
-        return None
+        pass
+    return None
 
 
-def _waited_for(file: Path) -> int | None:
+def _opened(file: Path) -> int | None:
+    """Return a descriptor whose lock is held now; None where who holds it is suspended."""
     import fcntl
 
     with ExitStack() as stack:
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         stack.callback(os.close, descriptor)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), file.stat()):
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if _is_suspended(descriptor):
+                    return None
+                time.sleep(PAUSE)
+            else:
                 stack.pop_all()
                 return descriptor
-    return None
+
+
+def _locked(descriptor: int, file: Path) -> bool:
+    """Whether the lock that is held is that of the file, which then names this process."""
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(descriptor), file.stat()):
+            with suppress(OSError):  # a full disk
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            return True
+    return False
+
+
+def _is_suspended(descriptor: int) -> bool:
+    """Whether the process that the lock's file names was stopped, as by Ctrl-Z."""
+    try:
+        pid = int(os.pread(descriptor, 32, 0))
+        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] in ("T", "t")
+    except (OSError, ValueError, IndexError):
+        return False
