@@ -142,3 +142,17 @@ def test_nothing_goes_outside_of_the_folder(metaglot, runs, tmp_path):
     assert list_steps(runs / "deep" / "old") == [4]
     assert metaglot("runs", "clean", runs / "linked", "--yes").code == 0  # named itself, it is the folder
     assert list_steps(elsewhere / "run") == [4, 6]
+
+
+def test_one_run_that_cannot_be_read_spoils_no_list(metaglot, runs):
+    (runs / "deep" / "old" / "metrics.jsonl").unlink()
+    (runs / "deep" / "old" / "metrics.jsonl").mkdir()
+    shutil.copytree(GOLDEN, runs / "circle")
+    shutil.rmtree(runs / "circle" / "checkpoints")
+    (runs / "circle" / "checkpoints").symlink_to("checkpoints")
+    said = metaglot("runs", "list", runs)
+    assert said.code == 0
+    assert "metrics.jsonl: cannot be read" in said.out
+    assert metaglot("runs", "show", runs / "circle").code == 0
+    assert metaglot("runs", "clean", runs, "--yes").code == 0
+    assert (runs / "circle" / "checkpoints").is_symlink()

@@ -38,8 +38,13 @@ def removable(run: RunFacts, *, keep: int, under: Path) -> list[Removable]:
 
 def led_out(run: Path, under: Path) -> Path | None:
     """Return the folder of a run, or that of its checkpoints, if a link puts it outside of the folder `under`."""
-    root = under.resolve()
-    return next((one for one in (run, run / "checkpoints") if not one.resolve().is_relative_to(root)), None)
+    root, places = _place(under), (run, run / "checkpoints")
+    return next((one for one in places if not _place(one).is_relative_to(root)), None)
+
+
+def _place(path: Path) -> Path:
+    """Return where a path leads; one that leads in a circle stays as it is."""
+    return Path(os.path.realpath(path))
 
 
 def clean_run(folder: Path, *, keep: int, under: Path) -> list[Removable]:

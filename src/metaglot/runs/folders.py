@@ -43,7 +43,7 @@ class RunFacts(NamedTuple):
     bytes: int
     seconds: float  # since anything was written there
     writer: str | None  # who writes there; None if nobody does
-    fault: str | None = None  # what is wrong with model.json
+    fault: str | None = None  # what is wrong with model.json or metrics.jsonl
 
     @property
     def newest(self) -> Checkpoint | None:
@@ -74,7 +74,8 @@ def run_folders(path: Path) -> Iterator[Path]:
 def facts_of(folder: Path, *, every: bool = False) -> RunFacts:
     """Return what a run folder holds; its newest checkpoint is hashed, or `every` one."""
     stated, fault = _stated(folder)
-    records = [record for record in _records(folder) if record.get("kind") == "validation"]
+    found_records, unreadable = _records(folder)
+    records = [record for record in found_records if record.get("kind") == "validation"]
     last = {k: float(v) for k, v in records[-1].items() if isinstance(v, int | float)} if records else {}
     metric = stated.measures[0] if stated else None
     primary = f"{metric.words} {metric.format_with_unit(last[metric.name])}" if metric and metric.name in last else ""
@@ -94,7 +95,7 @@ def facts_of(folder: Path, *, every: bool = False) -> RunFacts:
         bytes=size,
         seconds=max(0.0, time.time() - newest),  # of a clock that was set back, too
         writer=holder_of(folder),
-        fault=fault,
+        fault=fault or unreadable,
     )
 
 
@@ -120,15 +121,23 @@ def _steps(folder: Path) -> int | None:
     return steps if isinstance(steps, int) else None
 
 
-def _records(folder: Path) -> Iterator[dict[str, Any]]:
+def _records(folder: Path) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the records of validations, and what is wrong with their file."""
     file = folder / "metrics.jsonl"
-    for line in read_bytes(file).split(b"\n") if is_there(file) else ():
-        try:
-            record = json.loads(line) if b'"validation"' in line else None
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            yield record
+    try:
+        lines = read_bytes(file).split(b"\n") if is_there(file) else []
+    except MetaglotError as error:
+        return [], str(error)
+    records = [_record(line) for line in lines if b'"validation"' in line]
+    return [record for record in records if record is not None], None
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def _checkpoints(folder: Path, *, every: bool) -> Iterator[Checkpoint]:
