@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from metaglot.cluster import PREFACE, SETTINGS, check_reachable, connected
+from metaglot.cluster import PREFACE, SETTINGS, address_of, check_reachable, connected
 from metaglot.errors import MetaglotError
 
 
@@ -81,3 +81,9 @@ def test_what_speaks_as_ray_does_is_reachable(monkeypatch):
     monkeypatch.setattr("metaglot.cluster.find_spec", lambda _: True)
     with answering(SETTINGS[:2] + b"\x12" + SETTINGS[3:] + bytes(18)) as on:
         check_reachable(on)
+
+
+@pytest.mark.parametrize("port", ["0", "99999"])
+def test_a_port_that_cannot_be_is_told(port):
+    with pytest.raises(MetaglotError, match="expected ray, "):
+        address_of(f"ray:127.0.0.1:{port}")

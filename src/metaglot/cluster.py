@@ -111,6 +111,10 @@ def _work(setup: tuple[str, str, Callable[[], Callable[[Any], Any]], int], item:
     return _works[name](item)
 
 
+def _is_port(port: str) -> bool:
+    return port.isdecimal() and 0 < int(port) < 1 << 16
+
+
 def address_of(on: str) -> str | None:
     """Return what Ray calls the address; None for `ray`: RAY_ADDRESS, a cluster of this machine, or else a new one.
 
@@ -123,7 +127,7 @@ def address_of(on: str) -> str | None:
     '10.0.0.1:6379'
     """
     host, _, port = on.removeprefix("ray:").removeprefix("//").rpartition(":")
-    if on not in {"ray", *NAMES} and not (on.startswith("ray:") and host.strip() and port.isdecimal()):
+    if on not in {"ray", *NAMES} and not (on.startswith("ray:") and host.strip() and _is_port(port)):
         raise MetaglotError(f"--on {on}: expected {FORMS}; leave it out for processes of this machine")
     if find_spec("ray") is None:
         raise MetaglotError(f"--on {on}: it needs Ray: pip install 'metaglot[ray]'")

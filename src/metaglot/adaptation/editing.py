@@ -76,7 +76,7 @@ def with_more(fit: Fit, more: Examples[Any]) -> Fit:
     if not len(fit.examples):
         raise MetaglotError(
             "the examples of this adaptation were not saved with it, and it needs them all; "
-            "adapt again from all examples, or save with keep_examples=True"
+            "adapt again from all examples, with --keep-examples (in Python: save with keep_examples=True)"
         )
     return _again(fit, fit.examples.plus(more))
 

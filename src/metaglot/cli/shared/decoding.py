@@ -68,7 +68,7 @@ def check_writes(folder: Path, task: str, decoding: Decoding | None) -> None:
         return
     usual = Decoding()
     names = [name for name in vars(usual) if getattr(decoding, name) != getattr(usual, name)]
-    option = "--sample" if "seed" in names else _option(names[0])
+    option = "--sample" if "seed" in names else _option((names or ["beams"])[0])  # --beams 1 is as usual
     raise MetaglotError(f"{option} has no use: {folder} is a task of {task}, which writes no texts")
 
 
