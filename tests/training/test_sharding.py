@@ -17,7 +17,9 @@ from metaglot.assembly.sharding import check_moves, check_sharding
 from metaglot.config.loading import parse_recipe
 from metaglot.errors import MetaglotError
 from metaglot.families.classification import Classification
+from metaglot.inner import gradients, leaves_of
 from metaglot.models import HfLearner
+from metaglot.models.packing import packed
 from metaglot.models.parts import own_of
 from metaglot.models.scopes import match_names
 from metaglot.models.sharded import Sharded, sharded
@@ -180,6 +182,28 @@ def test_an_error_of_a_rank_whose_layers_the_others_wait_for_ends_all(plan_of, t
         return {}, {}
 
     assert len(in_ranks(2, failing, tmp_path / "ranks")) == 2
+
+
+def test_ranks_gather_in_one_order_whether_a_batch_is_packed_or_not(plan_of, tmp_path):
+    """The states of tokens, of rows that one rank packs: each gets the gradient of its own batch from a whole body."""
+
+    def work(ranks: Ranks) -> Found:
+        whole, lengths = plan_of("fomaml", LORA), ([3, 9, 4, 4], [9, 9, 9, 9])[ranks.rank]
+        mask = (torch.arange(9) < torch.tensor(lengths)[:, None]).long()
+        batch = {"input_ids": mask * torch.arange(5, 14), "attention_mask": mask}
+        assert (packed(whole.learner.module, batch) is None) == (ranks.rank == 1)
+        start = {name: value + 0.01 for name, value in looped_start(whole).items()}
+        found: list[Params] = []
+        for learner in (whole.learner, divided(plan_of("fomaml", LORA), ranks).learner):
+            leaves = leaves_of(start)
+            for _ in range(2):
+                states = learner.forward(leaves, batch).hidden
+                found.append(gradients((states.square() * mask[..., None]).sum(), leaves))
+        assert any(bool(value.any()) for value in found[0].values())
+        return {}, {"far": max(apart(found[0], one) for one in found[1:])}
+
+    far = [facts["far"] for _, facts in in_ranks(2, work, tmp_path)]
+    assert max(far) < 1e-4, far
 
 
 def test_shapes_without_values(plan_of, tmp_path):

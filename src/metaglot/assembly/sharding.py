@@ -1,6 +1,6 @@
 """A body divided among ranks out of a recipe: what is refused, and how it is divided once it is read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -9,6 +9,7 @@ from metaglot.algorithms.gradient_based import GradientBased
 from metaglot.assembly.tasks import needs_language
 from metaglot.config import Recipe
 from metaglot.errors import MetaglotError
+from metaglot.families.head_sizes import shared_specs, specs_of_sets
 from metaglot.inner import Auto, FirstOrder, Towards, Unrolled
 from metaglot.models import Backbone
 from metaglot.models.devices import pick_bf16, pick_device
@@ -17,7 +18,7 @@ from metaglot.models.sharded import Sharded, sharded
 from metaglot.models.warp import PREFIX as WARP
 from metaglot.training import Plan, initial_state
 from metaglot.training.ranks import Ranks
-from metaglot.types import Params
+from metaglot.types import Params, TaskInfo
 
 T = TypeVar("T")
 SUMMED = (Auto, FirstOrder, Towards, Unrolled)
@@ -60,10 +61,26 @@ def check_moves(recipe: Recipe, plan: Plan, algorithm: AnyAlgorithm) -> None:
     """
     if not isinstance(plan.learner, Sharded):
         return
+    for side in (plan.train, plan.validation):
+        check_alike(() if side is None else side.tasks)
     state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
     learnt = any(name in plan.learner.parts for name in state.params)
     if reason := (learnt and _not_learnt(recipe, algorithm)) or _moves(recipe, algorithm, state.params):
         raise MetaglotError(f"training.shard: {reason}")
+
+
+def check_alike(tasks: Sequence[TaskInfo]) -> None:
+    """Raise MetaglotError where episodes of these tasks run a body unequally often, so that ranks wait in vain.
+
+    A head that tasks share has learnt something from the second step on, while one of zeros leaves the body alone in
+    its first inner step, and one of prototypes runs it once more.
+    """
+    shared, own = shared_specs(tasks, 1), specs_of_sets(tasks, 1)
+    if len(shared) + bool(own) > 1:
+        raise MetaglotError(
+            f"training.shard: tasks of {' and of '.join(sorted(shared))} share a head, and run the body more or less "
+            "often than other kinds; train the kinds apart, or leave shard out"
+        )
 
 
 def _not_learnt(recipe: Recipe, algorithm: AnyAlgorithm) -> str:

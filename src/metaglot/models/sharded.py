@@ -99,7 +99,7 @@ class Sharded:
                 )
         within, others = self._pairs(params)
         with turn(self.learner.module), _adapted(dict(self.layers), within):
-            return self.gathering(lambda: self.learner.forward(others, batch, seed=seed, logits=logits))
+            return self.gathering(lambda: _apart(self.learner.forward(others, batch, seed=seed, logits=logits)))
 
     def language_head(self) -> Params:
         """Return nothing: a divided body has no head that scores the vocabulary."""
@@ -199,6 +199,15 @@ def _tables(module: nn.Module) -> tuple[list[nn.Module], list[Any]]:
     tied = [] if output is None or output.weight is not found.weight else [output]
     apart = [] if output is None or tied else [output]
     return ([found, *apart], tied) if len(holders) == 1 + len(tied) else (apart, [])
+
+
+def _apart(outputs: Outputs) -> Outputs:
+    """Return the outputs with states that are not the last layer's own tensor, as they are not in packed rows.
+
+    Backwards, what stands outside the layers is gathered at the outputs and a layer at its states: were these one
+    tensor on one rank alone, ranks would gather in unlike order.
+    """
+    return outputs._replace(hidden=outputs.hidden.clone())
 
 
 @contextmanager
