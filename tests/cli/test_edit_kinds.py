@@ -99,7 +99,7 @@ def test_a_text_without_words_is_told_of_and_a_file_of_them_is_refused(metaglot,
     more = tmp_path / "more.csv"
     more.write_text("text,label\na lamp,x\n  ,y\n")
     said = metaglot("edit", folders["words"], "--add", more, "--out", tmp_path / "m", "--json")
-    note = f"{more}: 1 texts are empty, such as example 2; nothing is learnt from them"
+    note = f"{more}: 1 texts are empty, such as example 2; they count, and say nothing: leave them out"
     assert (said.code, json.loads(said.out)["notes"], note in " ".join(said.err.split())) == (0, [note], True), said.err
     more.write_text("text,label\n  ,x\n ,y\n")
     said = metaglot("edit", folders["words"], "--add", more, "--out", tmp_path / "n")

@@ -150,6 +150,12 @@ def test_one_run_that_cannot_be_read_spoils_no_list(metaglot, runs):
     shutil.copytree(GOLDEN, runs / "circle")
     shutil.rmtree(runs / "circle" / "checkpoints")
     (runs / "circle" / "checkpoints").symlink_to("checkpoints")
+    for line in (
+        '{"kind": "validation", "accuracy": 1' + "0" * 400 + "}",
+        '{"kind": "validation", "x": ' + "[" * 99_999,
+    ):
+        with (runs / "circle" / "metrics.jsonl").open("a") as file:
+            file.write(line + "\n")
     said = metaglot("runs", "list", runs)
     assert said.code == 0
     assert "metrics.jsonl: cannot be read" in said.out

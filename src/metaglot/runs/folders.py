@@ -134,8 +134,8 @@ def _records(folder: Path) -> tuple[list[dict[str, Any]], str | None]:
 
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
-    except ValueError:
+        record = json.loads(line, parse_int=float)  # a whole number may be larger than any float
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 

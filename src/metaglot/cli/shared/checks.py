@@ -213,7 +213,9 @@ def empty_notes(texts: Sequence[str], pairs: Sequence[str] | None) -> list[str]:
     empty = empty_rows(texts, pairs)
     if not empty:
         return []
-    return [f"{len(empty)} texts are empty, such as example {empty[0] + 1}; nothing is learnt from them"]
+    return [
+        f"{len(empty)} texts are empty, such as example {empty[0] + 1}; they count, and say nothing: leave them out"
+    ]
 
 
 def _listing(items: Sequence[str]) -> str:
