@@ -34,7 +34,7 @@ serve: $(STAMP)  ## Serve builtin:mini at http://127.0.0.1:8000, and print a cur
 soak: $(STAMP)  ## A server under the load of 500 clients, and killed 50 times (20 minutes)
 	$(BIN)/python -m benchmarks.soak
 
-faults: $(STAMP)  ## Kills, full disks and changed bytes, 500 of them: is what is saved whole? (20 minutes)
+faults: $(STAMP)  ## Kills, full disks and changed bytes, 500 of them: is what is saved whole? (three minutes)
 	$(BIN)/python -m benchmarks.faults
 
 check: $(STAMP)  ## Formatting, lint, types
