@@ -13,9 +13,6 @@ import argparse
 import json
 import os
 import resource
-import socket
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
@@ -23,6 +20,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from benchmarks.local_ranks import outputs
 from benchmarks.scaling_model import Size
 from benchmarks.scaling_points import CHECKED, FITTED, LARGE, LATER, TWO
 
@@ -62,23 +60,8 @@ def measure(out: Path, parts: Sequence[int]) -> None:
 
 def started(count: int, sizes: Iterable[Size], steps: int) -> list[dict[str, Any]]:
     """Run ranks of this file and return what each found of each size."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
-    command = [sys.executable, "-m", "benchmarks.scaling", "rank", "--sizes", json.dumps(list(sizes))]
-    command += ["--steps", str(steps)]
-    processes = [
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **place, "RANK": str(number), "GLOO_SOCKET_IFNAME": "lo"},
-        )
-        for number in range(count)
-    ]
-    found = [process.communicate()[0] for process in processes]
-    return [json.loads(line) for text in found for line in text.splitlines()]
+    arguments = ["benchmarks.scaling", "rank", "--sizes", json.dumps(list(sizes)), "--steps", str(steps)]
+    return [json.loads(line) for text in outputs(arguments, count) for line in text.splitlines()]
 
 
 def rank(sizes: list[Size], measured: int) -> None:

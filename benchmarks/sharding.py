@@ -12,9 +12,6 @@ median of the steps after the first.
 import argparse
 import json
 import os
-import socket
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -22,6 +19,7 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from benchmarks.local_ranks import outputs
 from benchmarks.scaling_model import Size
 
 STEPS = 3
@@ -61,21 +59,8 @@ def main() -> None:
 
 def started(number: int, count: int) -> list[dict[str, Any]]:
     """Run ranks of a case and return what each found."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
-    command = [sys.executable, "-m", "benchmarks.sharding", "--rank", str(number)]
-    processes = [
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **place, "RANK": str(one), "GLOO_SOCKET_IFNAME": "lo"},
-        )
-        for one in range(count)
-    ]
-    return [json.loads(process.communicate()[0]) for process in processes]
+    arguments = ["benchmarks.sharding", "--rank", str(number)]
+    return [json.loads(text) for text in outputs(arguments, count)]
 
 
 def rank(case: Case) -> None:
