@@ -55,6 +55,12 @@ READ = {
         [["1", "2", "0"], ["2", "1", "0"]],
         ["1", "1"],
     ),
+    "letters that are candidates of some rows too": (
+        [{**READING, "answer": "B"}, {**READING, "options": ["C", "A"], "answer": "A"}],
+        ["long\nq"] * 2,
+        [["a", "b"], ["C", "A"]],
+        ["1", "0"],
+    ),
     "not known": ([{**SEVERAL, "label": None}, SEVERAL], ["q"] * 2, [["a", "b", "c"]] * 2, [None, "[0, 2]"]),
 }
 
@@ -146,3 +152,11 @@ def test_gaps_and_absent_columns_are_named(tmp_path):
         read(path)
     with pytest.raises(MetaglotError, match="column 'candidates' is read by the task choice alone"):
         read_table(path, mapping={"candidates": "text"})
+
+
+def test_numbers_that_may_count_from_one_are_told(tmp_path):
+    path = tmp_path / "set.csv"
+    path.write_text("question,option1,option2,answer\nq,a,b,1\nr,c,d,1\n")
+    table = read(path)
+    assert table["label"].to_pylist() == ["1", "1"]
+    assert any("if they count from 1" in note for note in table_notes(table))

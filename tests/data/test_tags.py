@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaglot.data.spans import Span
-from metaglot.data.tags import SCHEMES, Chunk, Scheme, chunks_of, scheme_of, tags_of
+from metaglot.data.tags import SCHEMES, Chunk, Scheme, chunks_of, in_capitals, scheme_of, tags_of
 from metaglot.data.tokens import joined, spans_at, tags_at
 from metaglot.errors import MetaglotError
 
@@ -119,3 +119,10 @@ def test_tokens_are_joined_by_a_space_but_not_in_scripts_without_them():
 def test_a_span_within_a_token_has_no_tags():
     with pytest.raises(MetaglotError, match="LOC from 1 to 3 does not begin and end with a token"):
         tags_at((Span(1, 3, "LOC"),), joined(["Ann", "Oslo"]).places)
+
+
+def test_small_letters_are_read_as_capitals_where_all_are_small():
+    rows = [["b-per", "i-per", "o"], ["u-loc"]]
+    assert in_capitals(rows) == [["B-per", "I-per", "O"], ["U-loc"]]
+    for kept in ([["b-per", "O"]], [["o", "PER"]], [["drug", "o"]], [["b-per"]]):
+        assert in_capitals(kept) == kept

@@ -1,13 +1,12 @@
 """Answers as files have them: a text and its place, lists of several, in the names of SQuAD and its kin."""
 
-import ast
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, cast
 
 from metaglot.data.answers import NO_ANSWER, NOWHERE, Answer, checked
 from metaglot.data.labels import Wrapped, is_absent, scalar_of
+from metaglot.data.literals import literal
 from metaglot.errors import MetaglotError
 
 _STARTS = ("answer_start", "start")  # names of the place of an answer
@@ -167,13 +166,5 @@ def _says_yes(value: object, where: str) -> bool:
 
 
 def _literal(text: str) -> object:
-    """Return the list or the object that a text is, as JSON or Python writes it; the text itself where it is none."""
-    if text.lstrip()[:1] not in ("[", "{"):
-        return text
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value: object = read(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        return value if isinstance(value, list | dict) else text
-    return text
+    """Return the list or the object that a text is; the text itself where it is none."""
+    return literal(text) if text.lstrip()[:1] in ("[", "{") else text

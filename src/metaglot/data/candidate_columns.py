@@ -17,6 +17,7 @@ import pyarrow as pa
 from metaglot.choices import Cells
 from metaglot.data.candidates import as_cell, checked, choice_of, placed, plain_choice
 from metaglot.data.labels import is_absent, scalar_of
+from metaglot.data.literals import literal
 from metaglot.data.nested_questions import unfolded
 from metaglot.errors import MetaglotError
 
@@ -104,8 +105,7 @@ def read_candidates(columns: Mapping[str, Values], where: Where, cells: Cells) -
         _right(value, one, numbering, f"{where(row)}: label")
         for row, (value, one) in enumerate(zip(values, lists, strict=True))
     ]
-    notes = ("the numbers of right candidates count from 1, since none is 0",) if numbering.first else ()
-    return FoundCandidates(rest, found, notes)
+    return FoundCandidates(rest, found, numbering.notes())
 
 
 class _Listed(NamedTuple):
@@ -120,10 +120,9 @@ def _of_value(value: object, row: int, where: Where) -> _Listed:
     """Return the candidates in a cell: a list, its text in JSON, or lists of texts and of labels beside each other."""
     plain = scalar_of(value)
     if isinstance(plain, str):
-        try:
-            plain = cast("object", json.loads(plain))
-        except (ValueError, RecursionError) as error:
-            raise MetaglotError(f"{where(row)}: the candidates are {plain!r:.60}, not a list in JSON") from error
+        plain = literal(plain)
+        if isinstance(plain, str):
+            raise MetaglotError(f"{where(row)}: the candidates are {plain!r:.60}, not a list in JSON")
     if isinstance(plain, Mapping):
         given = cast("Mapping[str, object]", plain)
         marked = _marked_texts(given)
@@ -166,26 +165,48 @@ def _marked(marks: object) -> object:
 class _Numbering(NamedTuple):
     """How a column tells the right candidates."""
 
-    numbers: bool  # all of them by number
-    first: int  # the number of the first candidate, 0 or 1
+    numbers: bool = False  # all of them by number
+    first: int = 0  # the number of the first candidate, 0 or 1
+    unsure: bool = False  # numbers that may count from 0 or from 1
+    letters: bool = False  # all of them by letter
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a note on numbers that count from 1, or may do so."""
+        if self.unsure:
+            return (
+                "the numbers of right candidates are read as counting from 0, though none is 0 and none is as large as "
+                "the number of candidates; if they count from 1, give the letters or the texts of right candidates",
+            )
+        return ("the numbers of right candidates count from 1, since none is 0",) if self.first else ()
 
 
 def _numbering(values: Sequence[object], lists: Sequence[_Listed]) -> _Numbering:
     """Return how right candidates are told: numbers count from 1 if none is 0 and one is as large as their count.
 
-    Numbers that are strings are texts where each of them is the text of a candidate of its row.
+    Numbers that are strings, and letters, are texts where each of them is the text of a candidate of its row.
     """
-    if all(
-        _absent(value) or (isinstance(value, str) and value in own.texts)
-        for value, own in zip(values, lists, strict=True)
-    ):
-        return _Numbering(False, 0)
-    both = [(_number(value), len(own.texts)) for value, own in zip(values, lists, strict=True) if not _absent(value)]
+    known = [(value, own) for value, own in zip(values, lists, strict=True) if not _absent(value)]
+    if all(isinstance(value, str) and value in own.texts for value, own in known):
+        return _Numbering()
+    if all(_letter(value, own) for value, own in known):
+        return _Numbering(letters=True)
+    both = [(_number(value), len(own.texts)) for value, own in known]
     pairs = [(number, count) for number, count in both if number is not None]
-    if not pairs or len(pairs) < len(both):
-        return _Numbering(False, 0)
-    first = int(all(0 < number <= count for number, count in pairs) and any(n == count for n, count in pairs))
-    return _Numbering(all(0 <= number - first < count for number, count in pairs), first)
+    if len(pairs) < len(both):
+        return _Numbering()
+    above = all(0 < number <= count for number, count in pairs)
+    first = int(above and any(n == count for n, count in pairs))
+    named = all(own.labels for _, own in known)  # the file says what each is called
+    return _Numbering(
+        all(0 <= number - first < count for number, count in pairs), first, unsure=above and not first and not named
+    )
+
+
+def _letter(value: object, own: _Listed) -> str:
+    """Return the letter that a cell holds, if there are as many candidates; "" of any other cell."""
+    plain = scalar_of(value)
+    letter = plain.strip().upper() if isinstance(plain, str) else ""
+    return letter if len(letter) == 1 and letter in LETTERS[: len(own.texts)] else ""
 
 
 def _absent(value: object) -> bool:
@@ -215,11 +236,8 @@ def _meant(value: object, own: _Listed, numbering: _Numbering) -> object:
     text = plain.strip() if isinstance(plain, str) else str(plain)
     if text in own.labels:
         return own.labels.index(text)
-    if text[:1] in ("[", "{") and isinstance(plain, str) and plain not in own.texts:
-        try:
-            plain = cast("object", json.loads(text))
-        except (ValueError, RecursionError):
-            return text
+    if isinstance(plain, str) and plain not in own.texts:
+        plain = literal(text)
     if isinstance(plain, Mapping) and "number" in plain:
         return cast("Mapping[str, object]", plain)["number"]  # as `metaglot predict` writes it
     if isinstance(plain, list):
@@ -227,8 +245,8 @@ def _meant(value: object, own: _Listed, numbering: _Numbering) -> object:
     number = _number(value)
     if number is not None and (numbering.numbers or text not in own.texts):
         return number - numbering.first if number >= numbering.first else number
-    letter = text.upper()
-    if len(letter) == 1 and letter in LETTERS[: len(own.texts)] and text not in own.texts:
+    letter = _letter(value, own)
+    if letter and (numbering.letters or text not in own.texts):
         return LETTERS.index(letter)
     return text if isinstance(plain, str) else value
 

@@ -30,7 +30,8 @@ class Line(NamedTuple):
 def looks_like_conll(text: str) -> bool:
     """Whether lines have columns, all as many, of which the last holds tags such as O and B-PER."""
     head = text.split("\n", SAMPLE)[:SAMPLE]
-    rows = [fields for line in head if (fields := _fields(line, "\t" in text)) and fields[0] != START]
+    tabs = _have_tabs(head)
+    rows = [fields for line in head if (fields := _fields(line, tabs)) and fields[0] != START]
     rows = [fields for fields in rows if not fields[0].startswith("#")]
     tags = {fields[-1] for fields in rows}
     same = len({len(fields) for fields in rows}) == 1 and len(rows) >= LEAST and len(rows[0]) > 1
@@ -49,7 +50,9 @@ def sentences_of(path: Path, pick: Pick, text: str) -> Raw:
     """
     if not may_be_spans(pick.cells):
         raise MetaglotError(f"{path}: a file of tokens and tags, which the task tagging learns: --task tagging.")
-    lines = [Line(number, _fields(line, "\t" in text)) for number, line in enumerate(text.split("\n"), start=1)]
+    whole = text.split("\n")
+    tabs = _have_tabs(whole)
+    lines = [Line(number, _fields(line, tabs)) for number, line in enumerate(whole, start=1)]
     widths = Counter(len(line.fields) for line in lines if line.fields and not _is_apart(line))
     if not widths:
         raise MetaglotError(f"{path}, line 1: no tokens. Give a file with a token and its tag on each line.")
@@ -67,11 +70,24 @@ def sentences_of(path: Path, pick: Pick, text: str) -> Raw:
     )
 
 
+def _have_tabs(lines: Sequence[str]) -> bool:
+    """Whether tabs part the columns of most lines."""
+    some = [line for line in lines if line.strip()]
+    return 2 * sum("\t" in line for line in some) > len(some)
+
+
 def _fields(line: str, tabs: bool) -> list[str]:
-    """Return the fields of a line; none of a blank one."""
+    """Return the fields of a line; none of a blank one.
+
+    Spaces and tabs part them, and no other white space, which may be a token or stand in one.  A remark without a tab,
+    among lines that have some, is one field.
+    """
     if not line.strip():
         return []
-    return [field.strip() for field in line.strip("\r\n").split("\t")] if tabs and "\t" in line else line.split()
+    line = line.strip("\r\n")
+    if "\t" in line or (tabs and line.startswith("#")):
+        return [field.strip() for field in line.split("\t")]
+    return [field for field in re.split("[ \t]+", line) if field]
 
 
 def _is_apart(line: Line) -> bool:

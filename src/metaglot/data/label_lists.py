@@ -1,16 +1,15 @@
-"""Several labels in one cell: lists of JSON (or as Python writes them), and labels joined by "|"."""
+"""Several labels in one cell: lists of JSON (or as Python and numpy write them, and sets), and labels joined by "|"."""
 
-import ast
 import json
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import cast
 
 from metaglot.data.labels import Column, Label, is_absent, normal, scalar_of
+from metaglot.data.literals import literal
 from metaglot.errors import MetaglotError
 
 SEPARATOR = "|"  # of labels in one cell
-NO_LIST = (ValueError, SyntaxError, RecursionError, MemoryError)
 
 
 def has_lists(values: Sequence[object]) -> bool:
@@ -43,7 +42,7 @@ def check_no_indicators(values: Sequence[object], name: Callable[[int], str]) ->
 
 
 def labels_in(cell: Label | None, where: str) -> frozenset[str]:
-    """Return the labels of a cell: a list, or labels joined by "|"; an empty cell has none.
+    """Return the labels of a cell: a list or a set, or labels joined by "|"; an empty cell has none.
 
     Raises MetaglotError for an item that is no name, and for what begins like a list and is none.
     """
@@ -52,12 +51,11 @@ def labels_in(cell: Label | None, where: str) -> frozenset[str]:
     if not isinstance(cell, str):
         return frozenset({one_label(cell, where)})
     text = cell.strip()
-    if not text.startswith("["):
-        return frozenset(one_label(part, where) for part in text.split(SEPARATOR) if part.strip())
     items = _items(text)
-    if items is None:
+    if items is None and text.startswith("["):
         raise MetaglotError(f"{where} begins with [ and is no list of JSON: {text!r:.60}")
-    return frozenset(one_label(one, where) for one in items)
+    parts = [part for part in text.split(SEPARATOR) if part.strip()] if items is None else items
+    return frozenset(one_label(one, where) for one in parts)
 
 
 def labels_of_value(value: object, where: str) -> frozenset[str]:
@@ -101,20 +99,15 @@ def as_cell(labels: Sequence[str]) -> str:
 
 
 def is_list(text: str) -> bool:
-    """Whether a text is a list of strings."""
-    items = _items(text) if text.startswith("[") else None
+    """Whether a text is a list or a set of strings."""
+    items = _items(text)
     return items is not None and all(isinstance(one, str) for one in items)
 
 
 def _items(text: str) -> list[object] | None:
-    """Return the items of a list of JSON, or as Python writes one (and pandas a cell of csv); None for what is none."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value: object = read(text)
-        except NO_LIST:
-            continue
-        return cast("list[object]", value) if isinstance(value, list) else None
-    return None
+    """Return the items of a list or a set of JSON, Python or numpy (as pandas writes cells); None for what is none."""
+    value = literal(text)
+    return list(cast("Iterable[object]", value)) if isinstance(value, list | tuple | AbstractSet) else None
 
 
 def _list_cell(value: object, where: str) -> str | None:

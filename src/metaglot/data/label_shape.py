@@ -1,12 +1,12 @@
 """Labels that look like another task than classification: numbers, free text or ids, several labels in one."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
 from metaglot.data.label_lists import SEPARATOR, is_list
+from metaglot.data.literals import literal
 from metaglot.data.number_cells import is_number
 
 MANY = 10  # different numbers from which on they are more likely quantities than names of classes
@@ -123,12 +123,7 @@ def _joined(label: str) -> str:
 
 
 def _json_list(label: str) -> list[str]:
-    if not label.startswith("["):
-        return [label]
-    try:
-        value: object = json.loads(label.replace("'", '"'))
-    except ValueError:
-        return [label]
+    value = literal(label)
     return [str(one) for one in value] if isinstance(value, list) else [label]
 
 

@@ -1,12 +1,11 @@
 """Spans as files have them: lists of objects or triples, in the names and the units of annotation tools."""
 
-import ast
-import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
 
+from metaglot.data.literals import literal
 from metaglot.data.spans import Span, Spans, checked
 from metaglot.data.words import words
 from metaglot.errors import MetaglotError
@@ -47,18 +46,13 @@ def looks_like_spans(value: object) -> bool:
 
 
 def as_items(value: object) -> Sequence[object] | None:
-    """Return the items of a list, be it written as JSON or as Python writes it; None for what is none."""
+    """Return the items of a list, be it written as JSON or as Python or numpy writes it; None for what is none."""
     if isinstance(value, list | tuple):
         return cast("Sequence[object]", value)
     if not isinstance(value, str) or not value.lstrip().startswith("["):
         return None
-    for read in (json.loads, ast.literal_eval):
-        try:
-            items: object = read(value)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        return cast("list[object]", items) if isinstance(items, list) else None
-    return None
+    items = literal(value)
+    return cast("list[object]", items) if isinstance(items, list) else None
 
 
 def spans_of_value(value: object, text: str, where: str) -> tuple[Spans, Oddities]:

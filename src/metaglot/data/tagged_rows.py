@@ -5,7 +5,7 @@ from typing import NamedTuple, cast
 
 from metaglot.data.span_values import as_items
 from metaglot.data.spans import Spans
-from metaglot.data.tags import chunks_of, scheme_of
+from metaglot.data.tags import chunks_of, in_capitals, scheme_of
 from metaglot.data.tokens import Joined, aligned, joined, spans_at
 from metaglot.errors import MetaglotError
 
@@ -39,11 +39,12 @@ def tagged_rows(
             raise MetaglotError(f"{where(row)}: {error}") from error
     if tags is None:
         return TaggedRows([one.text for one in sentences], None)
-    scheme = scheme_of([own.tags or [] for own in rows], where)
+    named = in_capitals([own.tags or [] for own in rows])
+    scheme = scheme_of(named, where)
     spans: list[Spans | None] = []
     repaired: dict[int, int] = {}
     for row, (sentence, own) in enumerate(zip(sentences, rows, strict=True)):
-        chunks, repaired[row] = chunks_of(own.tags or [], scheme)
+        chunks, repaired[row] = chunks_of(named[row], scheme)
         try:
             spans.append(None if own.tags is None else spans_at(chunks, sentence.places))
         except MetaglotError as error:

@@ -24,6 +24,7 @@ SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 BEGIN, INSIDE, LAST, SINGLE = "B", "IM", "EL", "SUW"  # prefixes; M and W as in BMES and BMEWO
 UNNAMED = "span"  # the type where tags are prefixes alone
 _LETTERS = BEGIN + INSIDE + LAST + SINGLE
+_SMALL = re.compile(rf"o|[{_LETTERS.lower()}]([-_].+)?", re.DOTALL)
 _PREFIXED = re.compile(rf"([{_LETTERS}])[-_](.+)", re.DOTALL)
 
 
@@ -47,6 +48,13 @@ class Tag(NamedTuple):
 
     prefix: str
     label: str
+
+
+def in_capitals(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return tags with o and their prefixes as capitals where all are small letters, such as o, b-per and i-per."""
+    tags = {tag for row in rows for tag in row}
+    small = OUTSIDE.lower() in tags and all(map(_SMALL.fullmatch, tags))
+    return [[tag[:1].upper() + tag[1:] for tag in row] if small else list(row) for row in rows]
 
 
 def scheme_of(rows: Sequence[Sequence[str]], name: Callable[[int], str]) -> Scheme:

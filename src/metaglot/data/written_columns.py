@@ -5,7 +5,6 @@ and answer, and so on.  A chat is a list of messages, each with a role and its c
 the target, and all before it the source.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import NamedTuple, TypeAlias, cast
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from metaglot.choices import Cells
 from metaglot.data.labels import is_absent, scalar_of
+from metaglot.data.literals import literal
 from metaglot.errors import MetaglotError
 
 Values: TypeAlias = Sequence[object] | pa.ChunkedArray
@@ -115,10 +115,9 @@ def _chat(value: object, where: str) -> tuple[str, str]:
 
 def _messages(value: object, where: str) -> list[tuple[str, str]]:
     if isinstance(value, str):
-        try:
-            value = cast("object", json.loads(value))
-        except (ValueError, RecursionError) as error:
-            raise MetaglotError(f"{where}: the messages are {value!r:.60}, not a list in JSON.") from error
+        value = literal(value)
+        if isinstance(value, str):
+            raise MetaglotError(f"{where}: the messages are {value!r:.60}, not a list in JSON.")
     items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
     found: list[tuple[str, str]] = []
     for item in items:
