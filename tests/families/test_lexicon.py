@@ -75,6 +75,24 @@ def test_what_a_program_fills_in_stays():
     assert written == text.replace("The", "Thu").replace(">water<", ">wotur<")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ water }} {{water}} {% water %} $water ${water} %water% %{water} @water :water %1 %L2 %n",
+        "{water, plural, one {# } =2 {} other {# }} {water, date, short}",
+        "--water -w water.txt water@water.org `water` 1 250",
+    ],
+)
+def test_what_other_programs_fill_in_and_numbers_stay(text):
+    learnt = [*PAIRS, ("water 1 250", "wotur one two"), ("w one other", "o uno altro")]
+    assert lexicon_of(*zip(*learnt, strict=True)).write(text) == (text, 1.0, 1.0)
+
+
+def test_the_texts_of_choices_are_written_and_their_names_are_not():
+    written = lexicon_of(*zip(*PAIRS, strict=True)).write("{water, plural, one {# letter} other {# the water}}").text
+    assert written == "{water, plural, one {# luttur} other {# thu wotur}}"
+
+
 def test_nothing_is_made_of_nothing():
     lexicon = lexicon_of([], [])
     assert lexicon.write("") == ("", 1.0, 1.0)

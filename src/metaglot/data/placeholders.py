@@ -1,17 +1,22 @@
-"""Placeholders in a text of a program, which its translation must keep: `%(count)d`, `%s`, `{name}` and their kin."""
+"""Placeholders in a text of a program, which its translation must keep: `%(count)d`, `%s`, `{name}` and their kin.
+
+Those of Python and C, of Qt (`%1`, `%L1`, `%n`), of shells and PHP (`$name`, `${name}`), and of templates
+(`{{ name }}`).
+"""
 
 import re
 from collections import Counter
 
 _PLACEHOLDER = re.compile(
     r"%(?:\([^()\s]*\)|\d+\$)?[#0+\-]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa]"
+    r"|%L?[1-9n](?!\w)|\$\{?[A-Za-z_]\w*\}?|\{\{\s+[^{}]*\s+\}\}"
     r"|\{(?:[^\W\d]\w*|\d*)(?:[.\[][^{}\s]*)?(?:![rsa])?(?::[^{}\s]*)?\}"
 )
 
 
 def placeholders_in(text: str) -> Counter[str]:
-    """Return the placeholders of a text, each with how often it stands there; %% and {{ }} are none."""
-    bare = text.replace("%%", "").replace("{{", "").replace("}}", "")
+    """Return the placeholders of a text, each with how often it stands there; %% and {{braces}} are none."""
+    bare = re.sub(r"%%|\{\{(?!\s)|(?<!\s)\}\}", "", text)
     return Counter(found.group() for found in _PLACEHOLDER.finditer(bare))
 
 

@@ -27,8 +27,16 @@ NOWHERE = 0.3  # the weight of a word that stands for no word of the source
 APART = 2.0  # how much less likely a pair is whose words stand at opposite ends
 SURE = 0.5  # the chance from which on a word is put in the place of another
 SPELT = 0.35  # the chance that a word is right which no example has
-READ_BY_PROGRAMS = re.compile(r"</?\w[^<>]*>|&\w+;|\w+://\S+")
-"""Tags, entities and addresses."""
+READ_BY_PROGRAMS = re.compile(
+    r"</?\w[^<>]*>|&\w+;|\w+://\S+|[\w.+-]+@[\w-]+\.\w+|`[^`]*`|\w+\.[a-z]{1,4}\b(?![.]\w)"
+    r"|\{\{[^{}]*\}\}|\{%[^{}]*%\}|\$\w+|%\w+%|%[A-Za-z]\b|(?<![\w:/])[@:][A-Za-z_]\w*|(?<!\S)(?:--\w[\w-]*|-\w\b)"
+)
+"""Tags, entities, addresses, names of files, code, what other programs fill in, and options of commands."""
+_CASES = re.compile(
+    r"\{\s*\w+\s*,\s*(?:plural|select|selectordinal)\s*,(?:\s*offset:\d+)?|(?<![\w{])(?:=\d+|\w+)\s*(?=\{)"
+)
+_FORMATTED = re.compile(r"\{\s*\w+\s*,\s*\w+\s*(?:,[^{}]*)?\}")
+"""Numbers and dates of ICU messages; `_CASES` are their choices: {count, plural, one {# file} other {# files}}."""
 
 
 class Written(NamedTuple):
@@ -151,10 +159,16 @@ def cased(word: str, like: str) -> str:
 
 
 def spoken(text: str) -> list[tuple[int, int]]:
-    """Return where the words of letters and digits begin and end; signs and what is a program's are left out."""
-    kept = [*places_of_placeholders(text), *(found.span() for found in READ_BY_PROGRAMS.finditer(text))]
-    inside = [(begin, end) for begin, end in words(text) if text[begin].isalnum()]
+    """Return where the words begin and end; signs, numbers and what is a program's are left out."""
+    kept = [*places_of_placeholders(text), *_of_programs(text)]
+    inside = [(begin, end) for begin, end in words(text) if text[begin].isalnum() and not text[begin:end].isdecimal()]
     return [(begin, end) for begin, end in inside if not any(b < end and begin < e for b, e in kept)]
+
+
+def _of_programs(text: str) -> list[tuple[int, int]]:
+    """Return where what programs read begins and ends, but for placeholders."""
+    cases = _CASES if re.search(r",\s*(?:plural|select|selectordinal)\s*,", text) else READ_BY_PROGRAMS
+    return [found.span() for form in (READ_BY_PROGRAMS, _FORMATTED, cases) for found in form.finditer(text)]
 
 
 def _words(text: str) -> list[str]:
