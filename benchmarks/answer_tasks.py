@@ -37,9 +37,22 @@ class Answers(AnswerFamily):
         return found._replace(metrics={**found.metrics, FORCED.name: forced}, measures=(*found.measures, FORCED))
 
 
-def task_sets(root: Path, names: Sequence[str]) -> list[TaskSet]:
-    """Return the tasks of these names: xquad-LANGUAGE, drcd, or a domain of subjqa."""
-    return [_task_set(root, name) for name in names]
+def task_sets(root: Path, names: Sequence[str], *, choosing: bool = False) -> list[TaskSet]:
+    """Return the tasks of these names: xquad-LANGUAGE, drcd, or a domain of subjqa.
+
+    To choose settings on, they have the part alone that gives examples: some of its articles, or some of its passages
+    where it has no articles, are for the questions.
+    """
+    tasks = [_task_set(root, name) for name in names]
+    return [to_choose_on(task) for task in tasks] if choosing else tasks
+
+
+def to_choose_on(task: TaskSet) -> TaskSet:
+    """Return the part of a task that gives examples, in halves; no question that is judged is in it."""
+    table = task.table.filter(pa.array([split == "train" for split in task.table["split"].to_pylist()]))
+    column = "domain" if len(set(table["domain"].to_pylist())) > 1 else "text_pair"
+    halves = _halved(table.drop_columns(["split"]), column, lambda value: fold(0, "choose", value) % 2 == 0)
+    return _task(f"{task.name} (choosing)", halves)
 
 
 def _task_set(root: Path, name: str) -> TaskSet:

@@ -1,13 +1,14 @@
 """Answers in passages: titles of an encyclopedia and kinds of reviews that no training had, on equal draws.
 
-    METAGLOT_DATA=… python -m benchmarks.answers --out results/answers [--model RUN] [--multitask RUN]
+    METAGLOT_DATA=… python -m benchmarks.answers --out results/answers [--model RUN] [--multitask RUN] [--choosing]
 
 `xquad-en` has the articles of xquad in English that recipes/answers.yaml keeps aside: half of the titles give the
 examples, the other half the questions that are judged.  The reviews of subjqa are apart by domain.  RUN was trained on
-other ones (recipes/answers.yaml), and the run of --multitask on the same sets by plain multi-task training.  A shot is
-a question.  Reviews often have no answer, so that "no answer" everywhere is a method of its own, and questions with an
-answer are shown apart: as they are answered, and `forced`, where the most likely part is given even if none was thought
-likely.
+other ones (recipes/answers.yaml), and the run of --multitask on the same sets by plain multi-task training, which is
+fine-tuned, too, at the rates and for the steps of --finetune.  With --choosing, settings are compared on the halves
+that give examples, and nothing that is judged is looked at.  A shot is a question.
+Reviews often have no answer, so that "no answer" everywhere is a method of its own, and questions with an answer are
+shown apart: as they are answered, and `forced`, where the most likely part is given even if none was thought likely.
 OUT has results.jsonl and table.md; killed, the same command goes on where it stopped.
 """
 
@@ -185,6 +186,22 @@ class ForcedFit(NamedTuple):
         return plain._replace(targets=[replace(one, also=(other.text,)) for one, other in both])
 
 
+def tuned(settings: str) -> tuple[str, FineTuneSettings]:
+    """Return the name and the settings of fine-tuning that `RATE:STEPS` asks for."""
+    rate, steps = settings.split(":")
+    found = FineTuneSettings(float(rate), int(steps))
+    return f"multitask, {found.steps} steps at {found.lr:g}", found
+
+
+def of_multitask(model: Model, finetune: Sequence[str], efforts: Sequence[str]) -> Iterator[Forced]:
+    """Yield the methods of a run of multi-task training: without examples, fine-tuned, and its efforts."""
+    yield Forced(ZeroShot(model, "multitask, zero-shot"))
+    by_name = {name: {1: one} for name, one in map(tuned, finetune)} or {"multitask": TUNED}
+    for name, by_shot in by_name.items():
+        yield Forced(FineTune(model.encoder, name=name, by_shot=by_shot, batch_size=WINDOWS))
+    yield from (Forced(replace(one, label=f"multitask, {one.effort}")) for one in ours(model, efforts))
+
+
 def tables(results: Sequence[Result], best: str) -> Iterator[str]:
     """Yield a table for each task and number of shots: the metrics, and what `best` gains on the answerable."""
     cells = {(one.task, one.shot, one.draw, one.method): one for one in results}
@@ -226,21 +243,22 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--finetune-draws", type=int, default=0, help="draws of the plain fine-tune; none if 0")
     parser.add_argument("--efforts", nargs="*", default=["instant", "fast"])
+    parser.add_argument("--finetune", nargs="*", default=[], metavar="RATE:STEPS", help="of the run of --multitask")
+    parser.add_argument("--multitask-efforts", nargs="*", default=[], help="of the run of --multitask")
+    parser.add_argument("--choosing", action="store_true", help="on the halves that give examples, to choose settings")
     parser.add_argument("--best", default="ours-fast", help="what the gains are of")
     args = parser.parse_args()
     methods: list[Any] = [NoAnswer(), Sentence()]
     if args.finetune_draws:
         methods.append(Forced(FineTune(load("builtin:minilm").encoder, by_shot=TUNED, batch_size=WINDOWS)))
     if args.multitask:
-        joint = load(args.multitask)
-        methods.append(Forced(ZeroShot(joint, "multitask, zero-shot")))
-        methods.append(Forced(FineTune(joint.encoder, name="multitask", by_shot=TUNED, batch_size=WINDOWS)))
+        methods += of_multitask(load(args.multitask), args.finetune, args.multitask_efforts)
     if args.model:
         model = load(args.model)
         methods += [Forced(ZeroShot(model)), *(Forced(one) for one in ours(model, args.efforts))]
     limits = (("finetune", Limit(draws=args.finetune_draws)),)
     plan = Plan(shots=args.shots, draws=args.draws, queries=args.queries, seed=0, limits=limits)
-    tasks = task_sets(Path(os.environ["METAGLOT_DATA"]), args.tasks)
+    tasks = task_sets(Path(os.environ["METAGLOT_DATA"]), args.tasks, choosing=args.choosing)
     write_table(args.out, tables(evaluated(args.out, tasks, methods, plan), args.best))
 
 

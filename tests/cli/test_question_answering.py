@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import metaglot as mg
 from metaglot.adaptation.effort import EFFORTS
@@ -47,6 +48,19 @@ def run(metaglot: Any, tiny: Any, tmp_path_factory: Any) -> Path:
     said = metaglot("pretrain", folder / "toy.yaml", "--out", folder / "run")
     assert said.code == 0, said.err
     return folder / "run"
+
+
+def test_a_run_that_begins_from_another_goes_on_from_its_head(metaglot: Any, run: Path, tmp_path: Path):
+    write(tmp_path / "train.jsonl")
+    recipe = RECIPE.format(file=tmp_path / "train.jsonl", algorithm="fomaml", steps=1).replace("builtin:tiny", str(run))
+    (tmp_path / "toy.yaml").write_text(recipe)
+    said = metaglot("pretrain", tmp_path / "toy.yaml", "training.head_lr=1e-9", "--out", tmp_path / "next")
+    assert said.code == 0, said.err
+    before, after = (mg.load(str(one)).encoder.meta for one in (run, tmp_path / "next"))
+    for part in ("weight", "bias"):
+        learnt = before[f"shared.question-answering.{part}"]
+        assert learnt.any()
+        torch.testing.assert_close(after[f"shared.question-answering.{part}"], learnt, rtol=0, atol=1e-6)
 
 
 def test_what_was_learnt_answers_without_examples_and_examples_never_start_from_nothing(

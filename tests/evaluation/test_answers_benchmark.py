@@ -51,6 +51,21 @@ def test_articles_to_learn_from_and_to_judge_by_are_neither_of_the_training(root
     assert all(parts[title] == part for title, part in zip(titles, task.table["split"].to_pylist(), strict=True))
 
 
+def test_settings_are_chosen_on_what_gives_examples_alone(root: Path):
+    for name in ("xquad-en", "books"):
+        (judged,), (choosing,) = task_sets(root, [name]), task_sets(root, [name], choosing=True)
+        rows = [
+            tuple(row) for row in zip(judged.table["text"].to_pylist(), judged.table["split"].to_pylist(), strict=True)
+        ]
+        assert choosing.table["text"].to_pylist() == [text for text, part in rows if part == "train"]
+    (articles,) = task_sets(root, ["xquad-en"], choosing=True)
+    titles: dict[str, set[str]] = {"train": set(), "test": set()}
+    for title, part in zip(articles.table["domain"].to_pylist(), articles.table["split"].to_pylist(), strict=True):
+        titles[part].add(title)
+    assert all(titles.values())
+    assert not titles["train"] & titles["test"]
+
+
 def test_chinese_passages_give_examples_or_questions(root: Path):
     rows = [
         {
@@ -80,11 +95,14 @@ def test_the_floors_and_forced_answers_are_told(root: Path, tiny: Any, monkeypat
     head = {"head.weight": torch.randn(2, size, generator=rng), "head.bias": torch.zeros(2)}
     monkeypatch.setattr(answers, "load", lambda name: Model(begun_from(encoder, family, schema, head)))
     options = {"model": "run", "tasks": "books", "shots": 8, "draws": 1, "queries": 12, "efforts": "instant"}
-    options |= {"best": "ours-instant", "out": root / "out"}
+    options |= {"best": "ours-instant", "out": root / "out", "multitask": "run", "finetune": "1e-5:1"}
+    options |= {"multitask-efforts": "instant"}
     monkeypatch.setattr(sys, "argv", ["answers", *(part for k, v in options.items() for part in (f"--{k}", str(v)))])
     answers.main()
     results = {one.method: one for one in read_results(root / "out")}
-    assert list(results) == ["no answer", "sentence", "zero-shot", "ours-instant"]
+    of_multitask = ["multitask, zero-shot", "multitask, 1 steps at 1e-05", "multitask, instant"]
+    assert list(results) == ["no answer", "sentence", *of_multitask, "zero-shot", "ours-instant"]
+    assert results["multitask, instant"].metrics == results["ours-instant"].metrics
     share = results["no answer"].score
     assert 0 < share < 1
     assert results["no answer"].metrics["answerable_f1"] == 0

@@ -2,6 +2,7 @@
 
 import math
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from metaglot.families.answer_windows import AnswerTools, passage_tokens, tokens
 from metaglot.families.answering import Answering, token_features
 from metaglot.families.heads.answers import (
     AnswerHead,
+    Calibration,
     answer_head,
     calibration,
     odds_of,
@@ -26,10 +28,10 @@ from metaglot.families.heads.answers import (
     question_nats,
     verdicts,
 )
-from metaglot.families.question_answering import AnswerFamily
+from metaglot.families.question_answering import SHARP, AnswerFamily
 from metaglot.families.records import Places, Predictions, Schema
 from metaglot.families.support_units import SupportUnits
-from metaglot.types import Outputs
+from metaglot.types import Outputs, Params
 
 PASSAGE = "Ann is in Oslo now."
 TOOLS, FAMILY = AnswerTools(), AnswerFamily()
@@ -258,7 +260,7 @@ def test_a_head_is_drawn_to_the_learnt_one_and_without_examples_is_it():
     assert torch.equal(weight[:, 16], torch.zeros(2))  # the learnt head itself stays
 
 
-def _decoded(head: AnswerHead, units: SupportUnits) -> list[Answer]:
+def _decoded(head: AnswerHead, units: SupportUnits, params: Params = MappingProxyType({})) -> list[Answer]:
     """Return the answers of `FAMILY.decode`, as if each place were a word."""
     count = len(units.owner) // 12
     words_of, at = " ".join("abcdefghijk"), np.arange(11)
@@ -266,7 +268,27 @@ def _decoded(head: AnswerHead, units: SupportUnits) -> list[Answer]:
     inputs = Inputs(("?",) * count, (words_of,) * count)
     scores = (units.features @ head.weight.T + head.bias).numpy()
     owner = units.owner.numpy()
-    return FAMILY.decode(scores, SCHEMA, {}, Places(inputs, owner, owner, np.tile(start, count), np.tile(end, count)))
+    return FAMILY.decode(
+        scores, SCHEMA, params, Places(inputs, owner, owner, np.tile(start, count), np.tile(end, count))
+    )
+
+
+def test_examples_say_how_sure_a_head_is_and_not_which_part_it_gives():
+    weight, rng = torch.zeros(2, 17), torch.Generator().manual_seed(3)
+    weight[:, :16] = 4 * torch.randn(2, 16, generator=rng)  # sure, and as good as chance: several parts overlap
+    learnt, units = AnswerHead(weight, torch.full((2,), 1.0)), _units(40, 7, none=0.0)
+    before = _decoded(Calibration(1.0, -20.0).of(learnt), units)  # never "no answer"
+    solved = FAMILY.shared.solve(units, SCHEMA, {"head.weight": weight, "head.bias": learnt.bias}).params
+    for sharp in (0.3, 3.0):
+        head = Calibration(sharp, -20.0).of(learnt)
+        found = _decoded(head, units, {SHARP: torch.tensor(sharp)})
+        assert [(one.start, one.end) for one in found] == [(one.start, one.end) for one in before]
+        assert _decoded(head, units) != found  # without it other parts are likeliest
+        judged = verdicts(odds_of(padded_windows(units), learnt), sharp).score
+        assert torch.equal(judged, verdicts(odds_of(padded_windows(units), learnt), 1.0).score)
+    assert float(solved[SHARP]) != 1
+    assert FAMILY.fits(solved, SCHEMA)
+    assert not FAMILY.fits({SHARP: torch.tensor(-1.0)}, SCHEMA)
 
 
 def test_examples_without_answers_silence_a_head_that_answers_them():
@@ -285,6 +307,6 @@ def test_examples_without_answers_silence_a_head_that_answers_them():
     none[:13, 0] = 1  # the same passages, without an answer to thirteen questions
     mostly = units._replace(targets=none.flatten(0, 1))
     silent = answer_head(mostly, learnt)
-    assert not any(_decoded(silent, mostly))
+    assert not any(_decoded(silent, mostly, {SHARP: torch.tensor(silent.sharp)}))
     chances = [one.probability for one in _decoded(silent, _units(40, 6))]
     assert all(chance is not None and 0.6 < chance < 0.95 for chance in chances)

@@ -18,11 +18,12 @@ from metaglot.families.shared_tools import SharedTools
 from metaglot.families.support_units import SupportUnits
 from metaglot.families.write_tools import WriteTools
 from metaglot.models.averaging import averaged
-from metaglot.models.heads.memory import MEMORY
 from metaglot.models.lora import LEARNT
 from metaglot.models.prefix import LEARNT as PREFIX_LEARNT
 from metaglot.models.trainable import check_trains
 from metaglot.types import Params
+
+LAYER = ("head.weight", "head.bias")  # of a head, what steps move
 
 
 def fit_examples(
@@ -142,8 +143,8 @@ def _from_shared(
     if effort.closed_form:
         return Headed(head, before, solver)
     moved = _moved(begun_from(encoder, family, schema, head), support, effort, seed)
-    memory = {name: head[name] for name in MEMORY if name in head}  # steps leave it as it is
-    return Headed({**averaged({**encoder.params, **head}, moved, effort.kept), **memory}, None, solver)
+    beside = {name: value for name, value in head.items() if name not in LAYER}  # steps leave it as it is
+    return Headed({**averaged({**encoder.params, **head}, moved, effort.kept), **beside}, None, solver)
 
 
 def _headed(

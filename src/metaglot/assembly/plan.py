@@ -229,6 +229,7 @@ def _plan(
         keep=t.keep,
         seed=recipe.seed,
         freeze=t.freeze,
+        heads=backbone.heads,
         combine=COMBINES[t.combine],
         text=tasks.held_out,
         average_with_base=t.average_with_base,

@@ -5,8 +5,9 @@
 Each window says how likely a part is beside "no answer" (place 0) in that window.  Where windows err independently and
 at most one part is right, these odds are those over all windows; a part that stands in two windows has the larger ones.
 The answer is the part x of the largest expected F1, Σ_y P(y) F1(x, y) over the likeliest parts x and y, in characters:
-where several parts that overlap are about as likely, their middle.  None is given where P(none) is larger.  Parts begin
-and end with words.  Minimum Bayes risk: Kumar and Byrne 2004, https://aclanthology.org/N04-1022
+where several parts that overlap are about as likely, their middle.  None is given where P(none) is larger.  A head that
+examples made surer or less sure, by a factor t, chooses the part as it was before: P(y) ∝ odds(y)^(1/t) there.  Parts
+begin and end with words.  Minimum Bayes risk: Kumar and Byrne 2004, https://aclanthology.org/N04-1022
 """
 
 from collections.abc import Sequence
@@ -37,8 +38,8 @@ class Spans(NamedTuple):
     log_odds: np.ndarray  # [S], beside "no answer"
 
 
-def best_answer(passage: str, parts: Sequence[Part]) -> Answer:
-    """Return the answer, or that there is none, with its probability."""
+def best_answer(passage: str, parts: Sequence[Part], sharp: float = 1.0) -> Answer:
+    """Return the answer, or that there is none, with its probability; `sharp` is t."""
     spans = spans_of(passage, parts) if parts else Spans(*(np.zeros(0) for _ in Spans._fields))
     if not len(spans.start):
         return Answer(probability=1.0)
@@ -46,9 +47,11 @@ def best_answer(passage: str, parts: Sequence[Part]) -> Answer:
     total = np.exp(-top) + np.exp(spans.log_odds - top).sum()
     none, chances = float(np.exp(-top) / total), np.exp(spans.log_odds - top) / total
     likely = np.argsort(-chances, kind="stable")[:LIKELY]
-    expected = _overlaps(spans.start[likely], spans.end[likely]) @ chances[likely]
-    best = likely[expected.argmax()]
-    if none >= expected.max():
+    overlaps = _overlaps(spans.start[likely], spans.end[likely])
+    log_odds = spans.log_odds[likely] / sharp
+    chosen = (overlaps @ np.exp(log_odds - log_odds.max())).argmax()
+    best = likely[chosen]
+    if none >= overlaps[chosen] @ chances[likely]:
         return Answer(probability=none)
     start, end = int(spans.start[best]), int(spans.end[best])
     return Answer(passage[start:end], start, end, float(chances[best]))

@@ -26,6 +26,7 @@ from metaglot.types import Params
 ANSWER = "answer"
 COLUMNS = ("first token", "last token")
 SURE = 30.0  # the score by which "no answer" is certain
+SHARP = "head.sharp"  # []: how much surer examples made the head, which does not change the part that it would give
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class SharedAnswers:
         del schema
         start = AnswerHead(learnt["head.weight"].float(), learnt["head.bias"].float()) if learnt else None
         head = answer_head(units, start)
-        return Solved(
-            {"head.weight": head.weight.contiguous(), "head.bias": head.bias}, "shared" if learnt else "alone"
-        )
+        layer = {"head.weight": head.weight.contiguous(), "head.bias": head.bias}
+        sharp = {} if head.sharp == 1 else {SHARP: torch.tensor(head.sharp)}
+        return Solved({**layer, **sharp}, "shared" if learnt else "alone")
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,8 @@ class AnswerFamily(OfParts[Answer]):
         self, values: np.ndarray, schema: Schema, params: Params, places: Places | None = None
     ) -> list[Answer]:  # [M, 2]
         """Return the answer to each question, with its probability."""
-        del schema, params
+        del schema
+        sharp = float(params[SHARP]) if SHARP in params else 1.0
         if places is None:
             return [Answer(probability=1.0)] * len(values)
         passages = places.inputs.texts if places.inputs.pairs is None else places.inputs.pairs
@@ -172,12 +174,12 @@ class AnswerFamily(OfParts[Answer]):
         edges = np.flatnonzero(np.diff(places.window)) + 1
         for rows in np.split(np.arange(len(places.window)), edges) if len(places.window) else ():
             parts[places.owner[rows[0]]].append(Part(values[rows], places.start[rows], places.end[rows]))
-        return [best_answer(passage, own) for passage, own in zip(passages, parts, strict=True)]
+        return [best_answer(passage, own, sharp) for passage, own in zip(passages, parts, strict=True)]
 
     def fits(self, params: Params, schema: Schema) -> bool:
-        """Return whether the one output is that of answers."""
-        del params
-        return schema.outputs == (ANSWER,)
+        """Return whether the one output is that of answers, and the sharpness a number above zero."""
+        sharp = params[SHARP] if SHARP in params else torch.ones(())
+        return schema.outputs == (ANSWER,) and sharp.shape == () and bool(sharp > 0)
 
     def score(self, predicted: Predictions, truth: Sequence[Answer]) -> Scored:
         """Return F1, exact match, and both kinds of questions apart; raise MetaglotError for odd values."""

@@ -1,11 +1,13 @@
 """A name becomes a backbone: builtin, local folder or hub id → learner and tokenizer, on the fastest safe path."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from metaglot.data.checkpoints import PARAMS, TO_USE, check_params
 from metaglot.data.folders import Run, folder_of, is_run, read_run, root_of
@@ -17,6 +19,7 @@ from metaglot.models.checkpointing import layers_of
 from metaglot.models.delta import restored
 from metaglot.models.devices import Runtime, pick_attention, pick_bf16, pick_device
 from metaglot.models.finite import check_finite
+from metaglot.models.heads.shared import SHARED
 from metaglot.models.learner import HfLearner
 from metaglot.models.learnt import BESIDE, in_weights
 from metaglot.models.lora import LEARNT
@@ -37,6 +40,7 @@ class Backbone(NamedTuple):
     prompt: str = ""  # what the model wants before every text
     length: int | None = None  # tokens of a text that the model was made for, where its folder says so
     unit: bool = True  # whether its own embeddings have length one; features always have
+    heads: Mapping[str, Tensor] = MappingProxyType({})  # `shared.*` of a run, which another run from here begins with
 
 
 def load_backbone(name: str, runtime: Runtime = Runtime()) -> Backbone:
@@ -106,7 +110,8 @@ def _of_run(name: str, runtime: Runtime) -> Backbone:
             own[key].copy_(value)
     complete = all(key in learnt for key in own if key.startswith("lm."))
     notes = tuple(note for note in backbone.notes if not (complete and note.startswith(NEW_HEAD)))
-    return backbone._replace(name=name, notes=notes)
+    heads = {key: value.to(backbone.learner.device) for key, value in learnt.items() if key.startswith(SHARED)}
+    return backbone._replace(name=name, notes=notes, heads={**backbone.heads, **heads})
 
 
 def load_base(run: Run, runtime: Runtime = Runtime()) -> Backbone:

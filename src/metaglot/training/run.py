@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -25,7 +25,7 @@ from metaglot.training.combine import Combine, mean
 from metaglot.training.loop import Optimisation, train
 from metaglot.training.ranks import ALONE, Ranks
 from metaglot.training.spreading import spread_state, whole_state
-from metaglot.training.state import State, initial_state
+from metaglot.training.state import State, initial_state, with_heads
 from metaglot.training.validation import Goal, HeldOutText, Validation, held_out_text, validate
 from metaglot.types import Algorithm, Learner, Params, Record, TaskDistribution
 
@@ -64,6 +64,7 @@ class Plan:
     keep: int = 2
     seed: int = 0
     freeze: tuple[str, ...] = ()
+    heads: Params = field(default_factory=dict)  # that tasks share, as the model has learnt them already
     combine: Combine = mean
     metric: Metric = ACCURACY  # the primary one of the validation tasks
     text: HeldOutText | None = None  # held-out text, for the loss of the plain objective
@@ -230,7 +231,8 @@ def _parts(plan: Plan) -> Params:
 
 
 def _fresh(plan: Plan) -> State:
-    return initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
+    state = initial_state(plan.algorithm, plan.learner, plan.train.tasks, seed=plan.seed, freeze=plan.freeze)
+    return with_heads(state, plan.heads)
 
 
 def _spent_before(plan: Plan, folder: Path, state: State) -> float:
@@ -286,8 +288,7 @@ def _validate(plan: Plan, state: State, metrics: Metrics | Unwritten, spent: _Sp
     state = replace(state, cpu_seconds=spent.seconds()) if state.step else state
     record = {"kind": "validation", "step": state.step, **scores, "cpu_seconds": round(state.cpu_seconds, 2)}
     metrics.write(record)
-    goal = {**scores, "step": float(state.step)}
-    state = replace(state, goal=goal)
+    state = replace(state, goal={**scores, "step": float(state.step)})
     return state, Event("validation", state, record)
 
 

@@ -1,7 +1,7 @@
 """State: all that a resume needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from metaglot.errors import MetaglotError
 from metaglot.models.scopes import body_of, match_names
@@ -44,3 +44,9 @@ def initial_state(
             "parameters of its own; freeze less of the body"
         )
     return State(step=0, params=kept, seed=seed)
+
+
+def with_heads(state: State, heads: Params) -> State:
+    """Return the state in which the heads that tasks share begin as in `heads`, where it has them in the same shape."""
+    there = {n: heads[n].clone() for n, value in state.params.items() if n in heads and heads[n].shape == value.shape}
+    return replace(state, params={**state.params, **there})

@@ -9,10 +9,11 @@ those of the learnt head.  The weights themselves move where it pays on question
 windows plus ρ/2·‖W − W₀‖² from the learnt ones W₀: by two standard errors of the mean, or they stay.  Without a learnt
 head W₀ is zero, and ρ is the best one on questions set aside.
 
-What is answered changes only where that has a higher F1 on the examples: else o is the nearest one by which the head
-answers the questions that the learnt one answers.  Where "no answer" to every question has a higher F1 than the answers
-of the learnt head, by half a standard error, t is 1/20: no part is likely enough then to be given, and o says how often
-that is right.
+Which part is given, if one is, the head says before t (`answer_choice.py`): t is how sure it is, and a head that is
+less sure would choose parts in the middle of others.  Whether one is changes only where that has a higher F1 on the
+examples: else o is the nearest one by which the head answers the questions that the learnt one answers.  Where
+"no answer" to every question has a higher F1 than the answers of the learnt head, by half a standard error, t is 1/20:
+no part is likely enough then to be given, and o says how often that is right.
 """
 
 from collections.abc import Callable
@@ -43,6 +44,7 @@ class AnswerHead(NamedTuple):
 
     weight: Tensor  # [2, D + 1]; the last column is of the place of "no answer"
     bias: Tensor  # [2]
+    sharp: float = 1.0  # t, which weight and bias have in them already
 
 
 class PaddedWindows(NamedTuple):
@@ -127,7 +129,7 @@ class Calibration(NamedTuple):
         """Return the head with it."""
         weight = self.sharp * head.weight
         weight[:, -1] += self.willing
-        return AnswerHead(weight, self.sharp * head.bias)
+        return AnswerHead(weight, self.sharp * head.bias, self.sharp)
 
 
 def calibration(odds: Odds, *, silent: bool = False) -> Calibration:
@@ -183,7 +185,7 @@ class Verdicts(NamedTuple):
 
 
 def verdicts(odds: Odds, sharp: float) -> Verdicts:
-    """Return what is answered: a part where its expected F1 is larger than P(none) = 1 / (1 + Σ exp z)."""
+    """Return what is answered: the best part where its expected F1 is larger than P(none) = 1 / (1 + Σ exp z)."""
     until = torch.full((len(odds.answer),), -torch.inf, dtype=torch.float64)
     score = torch.zeros(len(odds.answer), dtype=torch.float64)
     for question, right in enumerate(odds.answer.tolist()):
@@ -192,10 +194,11 @@ def verdicts(odds: Odds, sharp: float) -> Verdicts:
             continue
         likely = mine[odds.part[mine].argsort(descending=True)[:LIKELY]]
         total = torch.logsumexp(sharp * odds.part[mine], 0)
-        expected = _overlaps(odds.where[likely], odds.where[likely]) @ (sharp * odds.part[likely] - total).exp()
-        until[question] = (total + expected.max().log()) / 2
+        overlaps = _overlaps(odds.where[likely], odds.where[likely])
+        chosen = int((overlaps @ odds.part[likely].softmax(0)).argmax())
+        until[question] = (total + (overlaps[chosen] @ (sharp * odds.part[likely] - total).exp()).log()) / 2
         if right >= 0:
-            best = likely[int(expected.argmax())]
+            best = likely[chosen]
             score[question] = _overlaps(odds.where[best][None], odds.where[right][None])[0, 0]
     return Verdicts(until, score, odds.answer < 0)
 
