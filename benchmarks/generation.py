@@ -24,7 +24,7 @@ import torch
 
 from benchmarks.running import write_table
 from benchmarks.writing.cells import Copies, Size, best_sentence, lead, of_nearest, of_nearest_in, place_of, rows_of
-from benchmarks.writing.domains import Domain, Shape, fields, services, split_fields, split_services
+from benchmarks.writing.domains import WHOLE, Domain, Shape, fields, services, split_fields, split_services
 from benchmarks.writing.learning import Training, meta_trained, signature, writer
 from benchmarks.writing.samples import samples
 from benchmarks.writing.tables import Row, append, pictures, read_rows, table_of
@@ -32,6 +32,8 @@ from benchmarks.writing.unlike import domains as unlike_domains
 
 PLAIN = ("zero-shot", "in context", "in context, ten", "lora", "prefix")  # methods that nothing was meta-trained for
 POOL = "nearest in the pool"
+SHORTER = "fomaml, a minute"
+PROMPTED = ("fomaml", "multitask")  # algorithms whose starts are judged with examples in the prompt too
 
 
 class Table(NamedTuple):
@@ -58,7 +60,7 @@ class Table(NamedTuple):
 TABLES = {
     "replies": Table(
         "Replies of a service never met, ten turns",
-        dict.fromkeys(("multitask", "fomaml", "metanet"), Training(12)),
+        {"multitask": Training(108), "fomaml": Training(108), SHORTER: Training(12), "metanet": Training(12)},
         Size(queries=16, written=16, most=32),
         {"nearest": of_nearest},
         ("chrf", "bleu", "loss"),
@@ -93,7 +95,12 @@ def domains_of(name: str, tokenizer: Any) -> tuple[list[Domain], list[Domain]]:
     """Return the domains of a table that are trained on, and those kept aside."""
     if name == "unlike":
         return unlike_domains(tokenizer)
-    return split_services(services(tokenizer)) if name == "replies" else split_fields(fields(tokenizer))
+    return split_services(services(tokenizer, WHOLE)) if name == "replies" else split_fields(fields(tokenizer))
+
+
+def file_of(folder: Path, table: str, name: str) -> Path:
+    """Return the file of what is meta-trained."""
+    return folder / f"{table}-{name.replace(', ', '-').replace(' ', '-')}.safetensors"
 
 
 def main() -> None:
@@ -113,7 +120,7 @@ def main() -> None:
     trained_on, kept = domains_of(options.table, plain.backbone.tokenizer)
     asked_for = options.methods if options.train is None else options.train
     runs = {
-        name: meta_trained(plain, trained_on, name, training, options.out / f"{options.table}-{name}.safetensors")
+        name: meta_trained(plain, trained_on, name, training, file_of(options.out, options.table, name))
         for name, training in made.runs.items()
         if asked_for is None or name in {one.removesuffix(" in context") for one in asked_for}
     }
@@ -122,7 +129,7 @@ def main() -> None:
     copies = {**made.copies, **({POOL: of_nearest_in(trained_on)} if made.pooled else {})}
     file = options.out / f"rows-{options.table}.jsonl"
     starts = {**{name: {} for name in (*copies, *PLAIN)}, **runs}
-    starts |= {"fomaml in context": runs["fomaml"]} if "fomaml" in runs else {}
+    starts |= {f"{name} in context": runs[name] for name in PROMPTED if name in runs}
     for draw, domain, name in product(range(made.draws), kept, starts):
         own = [row for row in read_rows(file) if (row["domain"], row["method"]) == (domain.name, name)]
         asked = domain.name in (options.domains or [domain.name]) and name in (options.methods or [name])

@@ -29,7 +29,9 @@ from metaglot.types import Episode, Record, Snapshot, TaskInfo
 FAMILY = GenerationFamily()
 KEPT_SERVICES = ("Banks_1", "Calendar_1", "Movies_1", "Movies_2", "Movies_3", "RideSharing_1", "RideSharing_2")
 FIELDS, TOPICS = 12, 50  # clusters of abstracts, and numbers that the words of each become
+DEV_SERVICE = "Hotels_1"  # settings are chosen on it: the table of replies neither trains on it nor judges it
 DIALOGUE, ABSTRACT, SHORT = 48, 144, 48  # tokens of a source
+WHOLE = 96  # those of nine dialogues of ten
 
 
 class Domain(NamedTuple):
@@ -126,11 +128,11 @@ def cut(tokenizer: Any, text: str, most: int, *, last: bool = False) -> str:
     return str(tokenizer.decode(tokens[-most:] if last else tokens[:most])).strip()
 
 
-def services(tokenizer: Any) -> list[Domain]:
+def services(tokenizer: Any, most: int = DIALOGUE) -> list[Domain]:
     """Return the services of Schema-Guided Dialogue: the reply that comes after the last turns."""
     found: dict[str, list[tuple[str, str]]] = {}
     for row in table("dialogue/sgd"):
-        source = cut(tokenizer, row["source"], DIALOGUE, last=True)
+        source = cut(tokenizer, row["source"], most, last=True)
         found.setdefault(row["domain"], []).append((source, row["target"]))
     return [domain_of(name, "replies", pairs) for name, pairs in sorted(found.items())]
 
@@ -157,9 +159,9 @@ def split_fields(domains: Sequence[Domain]) -> tuple[list[Domain], list[Domain]]
 
 
 def split_services(domains: Sequence[Domain]) -> tuple[list[Domain], list[Domain]]:
-    """Return the services that are trained on and those kept aside, which are those of recipes/replies.yaml."""
+    """Return services that are trained on, and those kept aside, which are those of recipes/replies.yaml."""
     return (
-        [one for one in domains if one.name not in KEPT_SERVICES],
+        [one for one in domains if one.name not in (*KEPT_SERVICES, DEV_SERVICE)],
         [one for one in domains if one.name in KEPT_SERVICES],
     )
 

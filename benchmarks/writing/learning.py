@@ -100,10 +100,13 @@ class Training(NamedTuple):
 
 
 def meta_trained(encoder: Encoder, domains: Sequence[Domain], name: str, training: Training, file: Path) -> Params:
-    """Return what an algorithm learns from the domains, from the file if it is there; it goes on from a checkpoint."""
+    """Return what an algorithm learns from the domains, from the file if it is there; it goes on from a checkpoint.
+
+    What stands behind a comma in the name says how long it learns.
+    """
     if file.exists():
         return load_file(file)
-    learner, algorithm = encoder.backbone.learner, algorithm_called(name, training.inner)
+    learner, algorithm = encoder.backbone.learner, algorithm_called(name.split(",")[0], training.inner)
     tasks, run = WrittenTasks(tuple(domains), encoder, training.shape), file.with_suffix("")
     if (found := latest(run)) is not None:
         state = load_state(found, device=learner.device)
