@@ -1,10 +1,13 @@
 """benchmarks/generation.py: the interval over texts and draws, what is taken over from the first draw, samples."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from benchmarks.generation import TABLES, file_of
 from benchmarks.writing.cells import Place, Size, of_nearest, of_nearest_in, place_of, rows_of, shown_in
 from benchmarks.writing.crossed import crossed_interval
-from benchmarks.writing.domains import Domain
+from benchmarks.writing.domains import DEV_SERVICE, KEPT_SERVICES, Domain, split_services
 from benchmarks.writing.samples import samples
 from benchmarks.writing.tables import gain, table_of
 
@@ -76,6 +79,18 @@ def test_the_nearest_source_of_the_support_is_found_anew_at_each_draw():
 
 def test_methods_name_how_many_examples_are_in_their_prompt():
     assert [shown_in(n) for n in ("lora", "in context", "in context, ten", "fomaml in context")] == [0, 4, 10, 4]
+
+
+def test_the_service_that_settings_are_chosen_on_is_neither_trained_on_nor_judged():
+    trained_on, kept = split_services([domain(name) for name in ("Buses_1", DEV_SERVICE, *KEPT_SERVICES)])
+    assert [one.name for one in trained_on] == ["Buses_1"]
+    assert tuple(one.name for one in kept) == KEPT_SERVICES
+
+
+def test_each_training_has_a_file_of_its_own():
+    files = [file_of(Path("out"), table, name) for table, made in TABLES.items() for name in made.runs]
+    assert len(set(files)) == len(files)
+    assert file_of(Path("out"), "replies", "fomaml, a minute") == Path("out/replies-fomaml-a-minute.safetensors")
 
 
 def test_samples_have_source_reference_and_each_text():
