@@ -11,7 +11,8 @@ TABLE is one of
 on builtin:smol.  LoRA updates are meta-trained where FOLDER has none yet (`benchmarks/writing/learning.py`), then each
 domain is judged (`benchmarks/writing/cells.py`): what is done is not done again.  `rows-TABLE.jsonl`, `table.md` and
 pictures are written to the folder; with `--samples 3` also `samples-TABLE.md`: what is written for the first three
-texts of each domain, next to sources and references.  Numbers: docs/results/generation.md.
+texts of each domain, next to sources and references.  With `--beams 4` texts are written by a search, after steps alone
+and without losses, to `rows-TABLE-4-beams.jsonl`.  Numbers: docs/results/generation.md.
 """
 
 import argparse
@@ -56,6 +57,14 @@ class Table(NamedTuple):
         writes = not self.short or domain.kind in self.short
         return self.size if writes else self.size._replace(written_after=())
 
+    def searched(self, beams: int) -> "Table":
+        """Return the table of what a search writes; with one beam, it is this one."""
+        if beams == 1:
+            return self
+        size = self.size._replace(beams=beams, losses=0, written_after=(self.size.meta_stops[-1], self.size.stops[-1]))
+        metrics, over = ([name for name in names if name != "loss"] for names in (self.metrics, self.over))
+        return self._replace(size=size, metrics=metrics, over=over)
+
 
 TABLES = {
     "replies": Table(
@@ -63,9 +72,9 @@ TABLES = {
         {"multitask": Training(108), "fomaml": Training(108), SHORTER: Training(12), "metanet": Training(12)},
         Size(queries=16, written=16, most=32),
         {"nearest": of_nearest},
-        ("chrf", "bleu", "loss"),
+        ("chrf", "bleu", "rouge1", "loss"),
         ("in context", 0),
-        ("chrf", "bleu", "loss"),
+        ("chrf", "bleu", "rouge1", "loss"),
         pooled=True,
     ),
     "summaries": Table(
@@ -103,8 +112,8 @@ def file_of(folder: Path, table: str, name: str) -> Path:
     return folder / f"{table}-{name.replace(', ', '-').replace(' ', '-')}.safetensors"
 
 
-def main() -> None:
-    """Train and judge what is left, and write the table."""
+def options_asked() -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--out", type=Path, required=True)
@@ -113,10 +122,17 @@ def main() -> None:
     parser.add_argument("--domains", nargs="*", help="judge these alone; all that are kept aside by default")
     parser.add_argument("--draws", nargs="*", type=int, help="judge these alone; all by default")
     parser.add_argument("--methods", nargs="*", help="judge these alone; all by default")
+    parser.add_argument("--beams", type=int, default=1, help="of a search; texts are written greedily by default")
     parser.add_argument("--samples", type=int, default=0, help="so many texts of each domain go to samples-TABLE.md")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train and judge what is left, and write the table."""
+    options = options_asked()
     torch.set_num_threads(options.threads)
-    made, plain = TABLES[options.table], writer()
+    made, plain = TABLES[options.table].searched(options.beams), writer()
+    stem = options.table if options.beams == 1 else f"{options.table}-{options.beams}-beams"
     trained_on, kept = domains_of(options.table, plain.backbone.tokenizer)
     asked_for = options.methods if options.train is None else options.train
     runs = {
@@ -127,7 +143,7 @@ def main() -> None:
     if options.train is not None:
         return
     copies = {**made.copies, **({POOL: of_nearest_in(trained_on)} if made.pooled else {})}
-    file = options.out / f"rows-{options.table}.jsonl"
+    file = options.out / f"rows-{stem}.jsonl"
     starts = {**{name: {} for name in (*copies, *PLAIN)}, **runs}
     starts |= {f"{name} in context": runs[name] for name in PROMPTED if name in runs}
     for draw, domain, name in product(range(made.draws), kept, starts):
@@ -137,18 +153,17 @@ def main() -> None:
         if wanted and draw not in {row["draw"] for row in own}:
             place, known = place_of(domain, draw, made.size_of(domain)), [row for row in own if row["draw"] == 0]
             append(file, list(rows_of(plain, name, starts[name], place, copies.get(name), known)))
-    show(options.table, kept, options.out, read_rows(file), options.samples)
+    show(made, stem, kept, options.out, read_rows(file), options.samples)
 
 
-def show(name: str, kept: Sequence[Domain], out: Path, rows: Sequence[Row], count: int) -> None:
+def show(made: Table, stem: str, kept: Sequence[Domain], out: Path, rows: Sequence[Row], count: int) -> None:
     """Write table and pictures, and so many texts of each domain next to their references."""
-    made = TABLES[name]
     write_table(out, table_of(rows, made.metrics, beside=made.beside, over=made.over))
     print(f"BLEU: {signature()}")
-    pictures(out, rows, made.metrics, title=made.title, stem=name)
+    pictures(out, rows, made.metrics, title=made.title, stem=stem)
     if count:
         lines = samples(rows, [place_of(domain, 0, made.size_of(domain)) for domain in kept], count)
-        (out / f"samples-{name}.md").write_text("\n".join(lines) + "\n", "utf-8")
+        (out / f"samples-{stem}.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ from benchmarks.writing.learning import (
 from metaglot.adaptation.alike import nearest
 from metaglot.adaptation.encoder import Encoder
 from metaglot.data.examples import Examples
+from metaglot.decoding import Decoding
 from metaglot.families.write_tools import source_texts
 from metaglot.types import Params
 
 Row = Mapping[str, Any]
 BY_SUPPORT = ("nearest", "prefix")  # what they say before any step is of their support set
+LONG = 2.0  # power of the length in a search, chosen on Hotels_1
 ALL_SHOWN = ", ten"  # how a method ends that has all examples of ten in its prompt
 Copies = Callable[[Examples[str], Examples[str]], Sequence[str]]  # of support and queries
 
@@ -34,13 +36,19 @@ class Size(NamedTuple):
 
     shots: int = 10
     queries: int = 24
-    losses: int = 16  # of them the loss is taken of
+    losses: int = 16  # of them the loss is taken of; none if 0
     written: int = 10  # of them a text is written for
     most: int = 28  # tokens of a text
     stops: tuple[int, ...] = (5, 20)  # steps of plain LoRA after which the loss is taken
     meta_stops: tuple[int, ...] = (5,)  # those of updates that were meta-trained
     shown_losses: int = 1  # draws in which the loss behind examples is taken, which costs much where they are long
     written_after: tuple[int, ...] = (0, 5, 20)  # steps after which texts are written; none if empty
+    beams: int = 1  # of a search; with one, texts are written greedily
+
+    @property
+    def decoding(self) -> Decoding:
+        """How texts are written: a search likes long ones, since greedy replies are too short."""
+        return Decoding(max_new_tokens=self.most, beams=self.beams, length_penalty=LONG if self.beams > 1 else 1.0)
 
 
 class Place(NamedTuple):
@@ -72,7 +80,9 @@ class Place(NamedTuple):
         They are the same for all sources, so that they are read once.
         """
         support = self.support.at(range(shown)) if shown else self.support
-        return self.judged_texts(texts_for(encoder, params, self.few, support, shown=shown, most=self.size.most))
+        return self.judged_texts(
+            texts_for(encoder, params, self.few, support, shown=shown, decoding=self.size.decoding)
+        )
 
     def judged_texts(self, texts: Sequence[str]) -> dict[str, Any]:
         """Return scores of texts for the first queries, and the ROUGE-1 of each."""
@@ -121,7 +131,7 @@ def _unmoved(encoder: Encoder, name: str, place: Place) -> Row:
     """Return the row of a model that takes no step, with or without examples in its prompt."""
     shown, clock = shown_in(name), Clock()
     numbers: dict[str, Any] = {}
-    if not shown or place.draw < place.size.shown_losses:
+    if place.size.losses and (not shown or place.draw < place.size.shown_losses):
         numbers["loss"] = loss_on(encoder, {}, place.judged, place.support, shown=shown)
         numbers["cpu"] = clock.seconds()
     writes = bool(place.size.written_after)
@@ -141,9 +151,12 @@ def _moved(encoder: Encoder, name: str, place: Place, *, before: bool) -> Iterat
     spent = clock.seconds()
     found: dict[int, Params] = after if name == "lora" or not before else {0: {}, **after}
     for steps, params in found.items():
-        numbers = {"loss": loss_on(encoder, params, place.judged, place.support), "cpu": spent * steps / max(after)}
+        numbers: dict[str, Any] = {"cpu": spent * steps / max(after)}
+        if size.losses:
+            numbers["loss"] = loss_on(encoder, params, place.judged, place.support)
         writes = bool(size.written_after) and (one_pass or steps in size.written_after)
-        yield place.row(name, steps, **numbers, **(place.scores_of(encoder, params) if writes else {}))
+        if writes or size.losses:
+            yield place.row(name, steps, **numbers, **(place.scores_of(encoder, params) if writes else {}))
 
 
 def of_nearest(support: Examples[str], queries: Examples[str]) -> list[str]:

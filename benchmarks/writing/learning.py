@@ -188,11 +188,11 @@ def loss_on(
 
 
 def texts_for(
-    encoder: Encoder, params: Params, queries: Examples[str], support: Examples[str], *, shown: int, most: int
+    encoder: Encoder, params: Params, queries: Examples[str], support: Examples[str], *, shown: int, decoding: Decoding
 ) -> list[str]:
-    """Return what is written for the queries, greedily and at most so many tokens."""
+    """Return what is written for the queries."""
     schema = FAMILY.schema(support.targets)
-    request = Request(queries.inputs, support, shown, most, Decoding(max_new_tokens=most))
+    request = Request(queries.inputs, support, shown, decoding.most, decoding)
     return list(written(encoder, params, tools_for(shown), schema, request).texts)
 
 

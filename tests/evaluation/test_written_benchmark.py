@@ -11,6 +11,7 @@ from benchmarks.writing.domains import DEV_SERVICE, KEPT_SERVICES, Domain, split
 from benchmarks.writing.samples import samples
 from benchmarks.writing.tables import gain, table_of
 
+from metaglot.decoding import Decoding
 from metaglot.evaluation.statistics import t_interval
 
 SIZE = Size(shots=2, queries=3, losses=3, written=3)
@@ -91,6 +92,14 @@ def test_each_training_has_a_file_of_its_own():
     files = [file_of(Path("out"), table, name) for table, made in TABLES.items() for name in made.runs]
     assert len(set(files)) == len(files)
     assert file_of(Path("out"), "replies", "fomaml, a minute") == Path("out/replies-fomaml-a-minute.safetensors")
+
+
+def test_a_search_writes_after_steps_alone_and_takes_no_loss():
+    made = TABLES["replies"].searched(4)
+    assert (made.size.losses, made.size.written_after) == (0, (5, 20))
+    assert (made.size.decoding.beams, made.size.decoding.length_penalty) == (4, 2.0)
+    assert "loss" not in (*made.metrics, *made.over)
+    assert TABLES["replies"].searched(1).size.decoding == Decoding(max_new_tokens=32)
 
 
 def test_samples_have_source_reference_and_each_text():
