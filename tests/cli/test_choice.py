@@ -34,6 +34,7 @@ def test_what_a_file_teaches_is_what_python_teaches(metaglot: Any, tiny: Any, fi
     same = load(tiny).adapt(asked, RIGHT, effort="instant")
     assert adapted.examples.targets == tuple(map(Choice, RIGHT))
     assert adapted.predict(asked) == same.predict(asked)
+    assert adapted.predict(Candidates([], [])) == []
     found = [json.loads(line) for line in metaglot("predict", tmp_path / "m", file, "--json").out.splitlines()]
     assert [one["text"] for one in found] == TEXTS
     assert [one["label"]["number"] for one in found] == [choice.number for choice in adapted.predict(asked)]
@@ -47,6 +48,17 @@ def test_what_a_file_teaches_is_what_python_teaches(metaglot: Any, tiny: Any, fi
     assert (first["question"], first["label"]) == (TEXTS[0], found[0]["label"])
     edited = metaglot("edit", tmp_path / "m", "--add", file, "--out", tmp_path / "n")
     assert (edited.code, Adapted.load(tmp_path / "n").fit.count) == (0, 16), edited.err
+
+
+def test_texts_and_candidates_that_are_not_read_to_their_end_are_told(metaglot: Any, tiny: Any, tmp_path: Path):
+    long = "word " * 300
+    rows = [{"question": "q", "options": ["a", "b"]}, {"question": long, "options": ["a", "b"]}]
+    rows += [{"question": "r", "options": ["a", long]}, {"question": "s", "options": ["c", "b"]}]
+    path = tmp_path / "long.jsonl"
+    path.write_text("".join(json.dumps({**row, "answer": i % 2}) + "\n" for i, row in enumerate(rows)))
+    options = ("--task", "choice", "--effort", "instant", "--out", tmp_path / "m")
+    assert "2 of 4 texts are longer than" in metaglot("adapt", tiny, path, *options).err
+    assert "2 of 4 texts are longer than" in metaglot("predict", tmp_path / "m", path).err
 
 
 def test_a_file_is_looked_at_and_judged(metaglot: Any, tiny: Any, file: Path, tmp_path: Path):

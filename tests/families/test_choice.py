@@ -76,6 +76,12 @@ def test_all_alike_have_what_chance_has():
     assert found["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
 
 
+def test_chances_that_differ_in_their_last_bits_are_equal():
+    same = scored_choices([Choice(0, probabilities=(0.5 + 4e-16, 0.5 - 4e-16))], [Choice(1)]).metrics
+    assert (same["accuracy"], same["mrr"]) == (0.5, 0.75)
+    assert scored_choices([Choice(0, probabilities=(3e-13, 2e-13, 1.0))], [Choice(1)]).metrics["mrr"] == 1 / 3
+
+
 def units(texts: int = 12, width: int = 10, seed: int = 0) -> CandidateUnits:
     """Return texts with 2 to 5 candidates, of which the right one is somewhat larger in the third feature."""
     rng = torch.Generator().manual_seed(seed)

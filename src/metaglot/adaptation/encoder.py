@@ -142,10 +142,10 @@ class Encoder:
         Of pairs that are read apart, either text has so many tokens to itself.
         """
         if self.reads == "apart" and inputs.pairs is not None:
-            return len(set[int]().union(*(part._cut_rows(inputs) for part in self._parts())))
-        return len(self._cut_rows(inputs))
+            return len(set[int]().union(*(part.cut_rows(inputs) for part in self._parts())))
+        return len(self.cut_rows(inputs))
 
-    def _cut_rows(self, inputs: Inputs) -> set[int]:
+    def cut_rows(self, inputs: Inputs) -> set[int]:
         """Return the numbers of the inputs that are cut."""
         read = self._read(inputs)
         # A token has one ASCII character or more, but for the few that stand around a text; others may be many tokens.

@@ -17,7 +17,7 @@ from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.continuing import Reading, Request, Texts, cut_rows, reading_of, written
 from metaglot.adaptation.effort import WORDS, AsTrained, Effort, effort_record
 from metaglot.adaptation.encoder import Encoder, PairChoice
-from metaglot.adaptation.token_units import token_units
+from metaglot.adaptation.token_units import cut_inputs, token_units
 from metaglot.adaptation.writing import form_of, longest_target, loss_of, shown_examples
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label
@@ -174,13 +174,13 @@ class Fit:
             )
 
     def cut(self, inputs: Inputs, decoding: Decoding | None = None) -> int:
-        """Return how many inputs are longer than what is read of them; none where they are read in windows."""
+        """Return how many inputs are longer than what is read of them."""
         if self.effort.head == WORDS:
             return 0
         if self.family.writes is not None:
             request = self._request(inputs, decoding)
             return cut_rows(self.encoder, self.family.writes, self.schema, request)
-        return self.encoder.cut(inputs) if self.family.tokens is None else 0
+        return cut_inputs(self.encoder, self.family, inputs)
 
     def read_length(self, decoding: Decoding | None = None) -> int:
         """Return how many tokens of a text are read."""

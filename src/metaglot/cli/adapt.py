@@ -20,7 +20,7 @@ from metaglot.cli.shared.options import (
     ReplaceAdapted,
     TaskOption,
 )
-from metaglot.cli.shared.printing import tell, tell_json
+from metaglot.cli.shared.printing import noted, tell, tell_json
 from metaglot.cli.shared.texts import check_device, check_task, parse_precision, summary_of, tell_notes
 from metaglot.cli.shared.without_examples import without_examples
 from metaglot.data.locks import writing
@@ -146,9 +146,10 @@ def adapt(
     loaded_model = _load_model(model, labelled, runtime, quiet=quiet, as_json=as_json)
     if reads:
         loaded_model = _with_pair_choice(loaded_model, reads, examples, labelled)
-    adapted, score = _adapt(
-        loaded_model, labelled, effort=effort, goal=goal_score, seconds=seconds, seed=seed, names=names
-    )
+    with noted(labelled.notes, quiet=quiet):
+        adapted, score = _adapt(
+            loaded_model, labelled, effort=effort, goal=goal_score, seconds=seconds, seed=seed, names=names
+        )
     writes = adapted.fit.family.writes is not None  # then they are a part of what was adapted
     adapted.save(out, keep_examples=keep_examples or (None if writes else False), force=force)
     goal_met = goal_score is None or (score is not None and metric.reaches(score, goal_score))

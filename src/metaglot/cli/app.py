@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
 from typing import Annotated
 
@@ -26,7 +27,7 @@ from metaglot.cli.report import report
 from metaglot.cli.reproduce import reproduce
 from metaglot.cli.runs import app as runs
 from metaglot.cli.serve import app as serve
-from metaglot.cli.shared.printing import TERMINATED, error_text, speaks, tell_end
+from metaglot.cli.shared.printing import TERMINATED, error_text, speaks, tell_end, warning_text
 from metaglot.cli.shared.usage import WIDTH, Command, SafeGroup
 from metaglot.cli.shrink import shrink
 from metaglot.errors import MetaglotError
@@ -94,6 +95,7 @@ def main(*, began: float | None = None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    warnings.formatwarning = warning_text
     own = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not, say, ignored by a background job
     if own:
         signal.signal(signal.SIGINT, _interrupt)

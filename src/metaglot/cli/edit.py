@@ -142,7 +142,7 @@ class _Additions(NamedTuple):
 
 def _read_additions(file: Path, columns: str | None, encoding: str | None, task: str) -> _Additions:
     from metaglot.data.form import answered
-    from metaglot.data.labels import typed_labels
+    from metaglot.data.labels import table_notes, typed_labels
     from metaglot.data.texts import check_not_all_empty
 
     table = answered(read_file(file, columns, encoding, task=task))
@@ -155,4 +155,5 @@ def _read_additions(file: Path, columns: str | None, encoding: str | None, task:
         check_not_all_empty(texts, pairs)
     except MetaglotError as error:
         raise MetaglotError(f"{file}: {error}") from error
-    return _Additions(examples, names_of_rows(table, file), [f"{file}: {one}" for one in empty_notes(texts, pairs)])
+    notes = [f"{file}: {one}" for one in empty_notes(texts, pairs)]
+    return _Additions(examples, names_of_rows(table, file), [*table_notes(table), *notes])

@@ -39,6 +39,11 @@ class AnswerTools:
         short = Inputs(_shortened(tokenizer, inputs.texts, max_length // 2), inputs.pairs)
         return windows(tokenizer, short, max_length=max_length, prompt=prompt, where=where)
 
+    def apart(self, inputs: Inputs) -> list[tuple[int, str]]:
+        """Return no text: passages are read in windows."""
+        del inputs
+        return []
+
     def row(self, target: Answer | None, schema: Schema, window: Window) -> Row:
         """Return which tokens are places [T], 0 or 1, and the first and last token of the answer, 0 for none."""
         del schema

@@ -49,6 +49,13 @@ class CandidateTools:
             for i, (first, cell, own) in enumerate(zip(before, cells, lists, strict=True))
         ]
 
+    def apart(self, inputs: Inputs) -> list[tuple[int, str]]:
+        """Return each text and each candidate, with the number of the text."""
+        cells = check_candidates(inputs)
+        lists = [candidates_in(cell, f"{WHERE} of text number {i + 1}") for i, cell in enumerate(cells)]
+        both = zip(inputs.texts, lists, strict=True)
+        return [(i, part) for i, (text, own) in enumerate(both) for part in dict.fromkeys((text, *own))]
+
     def row(self, target: Choice | None, schema: Schema, window: Window) -> Row:
         """Return which candidates are right [C] (none, where it is not known), and how their words agree [C, 6]."""
         del schema

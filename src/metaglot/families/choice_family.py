@@ -155,7 +155,7 @@ class ChoiceFamily(OfParts[Choice]):
     def decode(self, values: np.ndarray, schema: Schema, params: Params, places: Places | None = None) -> list[Choice]:
         """Return the likeliest candidate of each text, with the probabilities of all."""
         del schema, params
-        if places is None:
+        if places is None or not len(values):
             return [Choice(0)] * len(values)
         found: list[Choice] = []
         edges = np.searchsorted(places.owner, np.arange(1, len(places.inputs)))

@@ -43,9 +43,10 @@ def scored_choices(predicted: Sequence[Choice], truth: Sequence[Choice]) -> Scor
 
 
 def _ranked(found: Choice, real: Choice) -> Ranked:
+    """Return how a text is judged; chances that differ in their last bits alone are equal."""
     count = max(len(found.probabilities), max(real.right) + 1, found.number + 1)
     chances = np.zeros(count)
-    chances[: len(found.probabilities)] = found.probabilities
+    chances[: len(found.probabilities)] = [float(f"{one:.9e}") for one in found.probabilities]
     if not found.probabilities:
         chances[found.number] = 1.0
     right = np.zeros(count)

@@ -31,6 +31,11 @@ class WordTools:
         """Return the windows of the inputs in their order."""
         return windows(tokenizer, inputs, max_length=max_length, prompt=prompt, where=where)
 
+    def apart(self, inputs: Inputs) -> list[tuple[int, str]]:
+        """Return no text: all are read in windows."""
+        del inputs
+        return []
+
     def row(self, target: Spans | None, schema: Schema, window: Window) -> Row:
         """Return the tokens [W, 2], look [W, 12] and tag [W] of each word that has a token, or is the window's own.
 

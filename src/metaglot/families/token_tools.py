@@ -20,6 +20,10 @@ class TokenTools(Protocol[T_contra]):
         """Return the windows of the inputs in their order, one at least for each; `where` is the name of the model."""
         ...
 
+    def apart(self, inputs: Inputs) -> list[tuple[int, str]]:
+        """Return the texts that are read up to the length of the model, not in windows, each with its input."""
+        ...
+
     def row(self, target: T_contra | None, schema: Schema, window: Window) -> Row:
         """Return what a row of a batch says of its units, beside the tokens; None: the target is not known."""
         ...

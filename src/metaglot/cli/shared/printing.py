@@ -1,11 +1,16 @@
 """Printing for commands: every text is safe on a terminal, whatever labels, paths and files hold."""
 
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
 from metaglot.errors import printable, printable_json
 
+OWN_FILES = str(Path(__file__).parents[2])  # the package
 LAUNCHER = "METAGLOT_LAUNCHER"  # of a rank: the process that started it, and speaks where a signal ends all
 TERMINATED = "metaglot: ended by SIGTERM; what was saved is whole"
 
@@ -18,6 +23,31 @@ def tell(text: object, *, err: bool = False) -> None:
 def tell_json(value: object, *, indent: int | None = None) -> None:
     """Print a value as JSON; such characters are escapes of JSON."""
     typer.echo(printable_json(value, indent=indent))
+
+
+def warning_text(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Return a warning of metaglot as a note, without the line of its code; any other one as Python prints it."""
+    if category is UserWarning and filename.startswith(OWN_FILES):
+        return f"note: {printable(str(message))}\n"
+    return f"{filename}:{lineno}: {category.__name__}: {message}\n{'' if line is None else f'  {line}'}"
+
+
+@contextmanager
+def noted(notes: list[str], *, quiet: bool) -> Iterator[None]:
+    """Tell what metaglot warns of within as notes, each once, unless `quiet`, and add them to `notes`."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    own = [one for one in found if one.category is UserWarning and one.filename.startswith(OWN_FILES)]
+    for one in found:
+        if one not in own:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    texts = list(dict.fromkeys(str(one.message) for one in own))
+    notes += texts
+    for text in () if quiet else texts:
+        tell(f"note: {text}", err=True)
 
 
 def tell_end(words: str) -> None:

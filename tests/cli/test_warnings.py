@@ -1,0 +1,40 @@
+"""What metaglot warns of in Python is a note on the command line: once, without lines of code, not with --quiet."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metaglot.cli.shared.printing import OWN_FILES, noted, warning_text
+
+OWN = f"{OWN_FILES}/adaptation/checks.py"
+
+
+def test_a_warning_of_metaglot_is_a_note_and_others_stay_as_they_are():
+    assert warning_text("labels\x1b are alike", UserWarning, OWN, 3) == "note: labels\\x1b are alike\n"
+    assert warning_text("old", DeprecationWarning, OWN, 3) == f"{OWN}:3: DeprecationWarning: old\n"
+    assert warning_text("x", UserWarning, "/else/where.py", 3, "code\n") == "/else/where.py:3: UserWarning: x\n  code\n"
+
+
+def test_notes_are_told_once_and_kept(capsys: pytest.CaptureFixture[str]):
+    notes = ["before"]
+    with warnings.catch_warnings(record=True) as others, noted(notes, quiet=False):
+        for text, file in (("alike", OWN), ("alike", OWN), ("of a library", "/else/where.py")):
+            warnings.warn_explicit(text, UserWarning, file, 3)
+    assert [str(one.message) for one in others] == ["of a library"]
+    assert notes == ["before", "alike"]
+    assert capsys.readouterr().err == "note: alike\n"
+    with noted(notes, quiet=True):
+        warnings.warn_explicit("more", UserWarning, OWN, 3)
+    assert (notes[2:], capsys.readouterr().err) == (["more"], "")
+
+
+def test_a_model_without_a_head_of_answers_is_noted_in_json(metaglot: Any, tiny: Any, tmp_path: Path):
+    rows = [{"question": "Where?", "context": f"in {town}", "answer": town} for town in ("Oslo", "Rome", "Bern")]
+    (tmp_path / "qa.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ("--task", "question-answering", "--effort", "instant", "--out", tmp_path / "m")
+    said = metaglot("adapt", tiny, tmp_path / "qa.jsonl", *options, "--json")
+    assert any("no head of answers" in note for note in json.loads(said.out)["notes"]), said.err
+    assert "UserWarning" not in said.err
