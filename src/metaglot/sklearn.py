@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from metaglot.data.arguments import check_name, check_words
+from metaglot.data.labels import is_absent, normal, scalar_of
 from metaglot.errors import MetaglotError
 
 if TYPE_CHECKING:
@@ -242,20 +243,22 @@ def _load(model: str) -> "Model":
 
 
 def _keys(classes: np.ndarray) -> list[str]:
-    """Return the classes as texts, the labels of the adapted model."""
-    keys = [str(label) for label in classes.tolist()]
+    """Return the classes as texts in their one form, the labels of the adapted model."""
+    keys = [normal(str(label)) or str(label) for label in classes.tolist()]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise InputError(f"y: two classes are both written {twice[0]!r}; give them other names")
     return keys
 
 
 def _one_each(y: Any) -> Any:
-    """Return labels; raise InputError for sets, lists and fractions, which are other kinds of tasks than classes."""
+    """Return labels; raise InputError for a gap, and for sets, lists and fractions, which are other kinds of tasks."""
     if isinstance(y, np.ndarray) and y.ndim > 1:
         return y  # one column is taken, and scikit-learn says what is wrong with several
     for row, label in enumerate(y if isinstance(y, Iterable) else ()):
         if isinstance(label, list | tuple | Set | np.ndarray):
             raise _of_another_kind(row, label, "several labels", "multilabel", "learns several labels a text")
+        if is_absent(scalar_of(label)):
+            raise InputError(f"y: row {row} has no label ({label!r}); fill it in, or leave the row out")
         if isinstance(label, float | np.floating) and np.isfinite(label) and not float(label).is_integer():
             way = "learns numbers; write numbers that name classes as strings"
             raise _of_another_kind(row, label, "a number with a fraction", "regression", way)

@@ -149,3 +149,18 @@ def test_errors_are_of_both_kinds_and_before_fit(few_shot):
         few_shot.set_params(effort="magic").fit(["a", "b"], ["a", "b"])
     with pytest.raises(ValueError, match="unknown effort"):
         few_shot.fit(["a", "b"], ["a", "b"])
+
+
+TEXTS = ["a fee", "it broke", "a bill", "it fell"]
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, "", pd.NA], ids=repr)
+def test_a_label_that_is_missing_is_named_with_its_row(few_shot, gap):
+    with pytest.raises(MetaglotError, match="y: row 1 has no label"):
+        few_shot.fit(TEXTS, pd.Series(["a", gap, "a", "b"], dtype=object))
+
+
+def test_white_space_around_a_label_stays_in_what_is_predicted(few_shot):
+    assert set(few_shot.fit(TEXTS, ["money ", "tech", "money ", "tech"]).predict(TEXTS)) <= {"money ", "tech"}
+    with pytest.raises(MetaglotError, match="two classes are both written 'money'"):
+        few_shot.fit(TEXTS, ["money ", "tech", "money", "tech"])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaglot.data.label_lists import labels_in
+from metaglot.data.label_lists import labels_in, value_notes
 from metaglot.data.literals import literal
 from metaglot.data.readers import read_table
 from metaglot.data.task_kind import cells_of
@@ -71,3 +71,8 @@ def test_answers_candidates_and_chats_of_a_frame(tmp_path):
     chat = np.array([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "it's"}], object)
     row = written(tmp_path, "generation", messages=[chat])
     assert (row["text"], row["label"]) == ("hi", "it's")
+
+
+def test_strings_in_python_that_a_file_would_read_as_several_labels_are_noted():
+    assert value_notes([{"a"}, "b", ["a|b"]]) == []
+    assert "2 labels are one string each, such as 'a|b'" in value_notes(["a|b", "['a', 'b']", {"c"}])[0]

@@ -92,6 +92,18 @@ def absent_notes(absent: int, rows: int) -> list[str]:
     return [f"{absent} of {rows} texts have no label: {what}; {way}"] if absent else []
 
 
+def value_notes(values: Sequence[object]) -> list[str]:
+    """Return notes on values of Python: those that are absent, and strings that a file would read as several labels."""
+    joined = [one for one in values if isinstance(one, str) and (SEPARATOR in one or is_list(one))]
+    one = (
+        f"{len(joined)} labels are one string each, such as {joined[0]!r:.60}, and are read as one label"
+        if joined
+        else ""
+    )
+    way = "; give a set or a list of labels, such as {'billing', 'angry'}"
+    return [*absent_notes(sum(map(is_absent, values)), len(values)), *([one + way] if one else [])]
+
+
 def as_cell(labels: Sequence[str]) -> str:
     """Return labels joined by "|"; in JSON where that would be read otherwise."""
     odd = any(SEPARATOR in label or label.startswith("[") for label in labels)

@@ -10,8 +10,15 @@ from scipy.special import expit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from metaglot.data.label_lists import absent_notes, as_cell, check_no_indicators, labels_in, labels_of_value
-from metaglot.data.labels import Label, is_absent, label_text, scalar_of
+from metaglot.data.label_lists import (
+    absent_notes,
+    as_cell,
+    check_no_indicators,
+    labels_in,
+    labels_of_value,
+    value_notes,
+)
+from metaglot.data.labels import Label, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
 from metaglot.families.contrast import WithContrast
@@ -138,7 +145,7 @@ class MultiLabelFamily:
         """
         plain = [value.tolist() if isinstance(value, np.ndarray) else scalar_of(value) for value in values]
         check_no_indicators(plain, name)
-        notes = absent_notes(sum(map(is_absent, plain)), len(plain))
+        notes = value_notes(plain)
         return Read([labels_of_value(value, name(row)) for row, value in enumerate(plain)], tuple(notes))
 
     def parse(self, cells: Sequence[Label | None], name: Name) -> Read:

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def warning_text(
 
 
 @contextmanager
-def noted(notes: list[str], *, quiet: bool) -> Iterator[None]:
+def noted(notes: list[str], *, quiet: bool) -> Generator[None]:
     """Tell what metaglot warns of within as notes, each once, unless `quiet`, and add them to `notes`."""
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always", UserWarning)
