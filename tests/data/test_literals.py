@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaglot.data.label_lists import labels_in, value_notes
+from metaglot.data.label_lists import labels_in, read_values
 from metaglot.data.literals import literal
 from metaglot.data.readers import read_table
 from metaglot.data.task_kind import cells_of
@@ -74,5 +74,5 @@ def test_answers_candidates_and_chats_of_a_frame(tmp_path):
 
 
 def test_strings_in_python_that_a_file_would_read_as_several_labels_are_noted():
-    assert value_notes([{"a"}, "b", ["a|b"]]) == []
-    assert "2 labels are one string each, such as 'a|b'" in value_notes(["a|b", "['a', 'b']", {"c"}])[0]
+    assert read_values([{"a"}, "b", ["a|b"]], str)[1] == []
+    assert "2 labels are one string each, such as 'a|b'" in read_values(["a|b", "['a', 'b']", {"c"}], str)[1][0]

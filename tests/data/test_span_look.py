@@ -91,3 +91,10 @@ def test_a_file_of_tokens_is_kept_whole_beside_its_texts(tmp_path: Path):
         write(tmp_path / "a.conll", next(content for name, content, _ in FORMS if name == "a.conll"))
     )
     assert (table["text"].to_pylist(), list(own)) == (TEXTS, ["text"])
+
+
+def test_texts_that_stand_beside_predictions_are_without_marks(tmp_path: Path):
+    lines = ["id,body", "1,[Ann](PER) left", "2,[Bo](PER) and [Ida](PER)", "3,a \\[b\\] [Eve](PER)"]
+    table, own = read_whole(write(tmp_path / "a.csv", "\n".join(lines)), mapping={"text": "body"})
+    assert list(own["body"]) == table["text"].to_pylist() == ["Ann left", "Bo and Ida", "a [b] Eve"]
+    assert list(own["id"]) == ["1", "2", "3"]

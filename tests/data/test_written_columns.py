@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from metaglot.choices import FAMILIES
+from metaglot.data.beside import read_whole
 from metaglot.data.labels import table_notes
 from metaglot.data.readers import read_table
 from metaglot.data.task_kind import task_of
@@ -98,3 +99,28 @@ def test_targets_are_read_letter_by_letter(tmp_path):
     file = lines(tmp_path / "a.jsonl", {"source": "a", "target": "B  b\nc"}, {"source": "a", "target": 3})
     family = FAMILIES["generation"]()
     assert targets_of(read_table(file, cells="texts"), family).targets == ["B  b\nc", "3"]
+
+
+def test_a_chat_is_asked_to_its_end_and_one_that_has_its_reply_to_that(tmp_path):
+    user, reply, thanks = ({"role": role, "content": role[0]} for role in ("user", "assistant", "user"))
+    chats = [[user], [user, reply, thanks], [user, reply], [user, reply, thanks, reply]]
+    file = lines(tmp_path / "a.jsonl", *({"messages": one} for one in chats))
+    asked = ["u", "user: u\nassistant: a\nuser: u", "u", "user: u\nassistant: a\nuser: u"]
+    assert read_table(file, cells="texts", asking=True)["text"].to_pylist() == asked
+    assert read_whole(file, cells="texts").table["text"].to_pylist() == asked
+
+
+@pytest.mark.parametrize(
+    ("cells", "row"),
+    [
+        ("answers", {"question": "q", "context": "in Oslo", "answer": "somewhere"}),
+        ("candidates", {"question": "q", "options": ["a", "b"], "answer": 7}),
+        ("texts", {"source": "q", "target": True}),
+    ],
+)
+def test_what_is_right_is_not_read_of_what_is_asked(tmp_path, cells, row):
+    file = lines(tmp_path / "a.jsonl", row)
+    with pytest.raises(MetaglotError, match="line 1"):
+        read_table(file, cells=cells)
+    assert "label" not in read_table(file, cells=cells, asking=True).column_names
+    assert [*read_whole(file, cells=cells).columns.values()][-1] == [row.get("answer", True)]

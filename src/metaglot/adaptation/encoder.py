@@ -145,6 +145,13 @@ class Encoder:
             return len(set[int]().union(*(part.cut_rows(inputs) for part in self._parts())))
         return len(self.cut_rows(inputs))
 
+    def cut_of(self, family: AnyFamily, inputs: Inputs) -> int:
+        """Return how many inputs of a kind are longer than what is read of them; of candidates, one is enough."""
+        if family.tokens is None:
+            return self.cut(inputs)
+        apart = family.tokens.apart(inputs)
+        return len({apart[row][0] for row in self.cut_rows(Inputs.of(text for _, text in apart))})
+
     def cut_rows(self, inputs: Inputs) -> set[int]:
         """Return the numbers of the inputs that are cut."""
         read = self._read(inputs)

@@ -17,7 +17,7 @@ from metaglot.adaptation.choice import Choice
 from metaglot.adaptation.continuing import Reading, Request, Texts, cut_rows, reading_of, written
 from metaglot.adaptation.effort import WORDS, AsTrained, Effort, effort_record
 from metaglot.adaptation.encoder import Encoder, PairChoice
-from metaglot.adaptation.token_units import cut_inputs, token_units
+from metaglot.adaptation.token_units import token_units
 from metaglot.adaptation.writing import form_of, longest_target, loss_of, shown_examples
 from metaglot.data.examples import Examples, Inputs
 from metaglot.data.labels import Label
@@ -180,7 +180,7 @@ class Fit:
         if self.family.writes is not None:
             request = self._request(inputs, decoding)
             return cut_rows(self.encoder, self.family.writes, self.schema, request)
-        return cut_inputs(self.encoder, self.family, inputs)
+        return self.encoder.cut_of(self.family, inputs)
 
     def read_length(self, decoding: Decoding | None = None) -> int:
         """Return how many tokens of a text are read."""

@@ -34,14 +34,6 @@ def windows_of(encoder: Encoder, tools: TokenTools[Any], inputs: Inputs) -> list
         )
 
 
-def cut_inputs(encoder: Encoder, family: AnyFamily, inputs: Inputs) -> int:
-    """Return how many inputs are longer than what is read of them; of candidates, one of them is enough."""
-    if family.tokens is None:
-        return encoder.cut(inputs)
-    apart = family.tokens.apart(inputs)
-    return len({apart[row][0] for row in encoder.cut_rows(Inputs.of(text for _, text in apart))})
-
-
 def window_batch(  # targets by input; None: not known
     encoder: Encoder,
     family: AnyFamily,

@@ -147,9 +147,7 @@ def adapt(
     if reads:
         loaded_model = _with_pair_choice(loaded_model, reads, examples, labelled)
     with noted(labelled.notes, quiet=quiet):
-        adapted, score = _adapt(
-            loaded_model, labelled, effort=effort, goal=goal_score, seconds=seconds, seed=seed, names=names
-        )
+        adapted, score = _adapt(loaded_model, labelled, effort, goal_score, seconds=seconds, seed=seed, names=names)
     writes = adapted.fit.family.writes is not None  # then they are a part of what was adapted
     adapted.save(out, keep_examples=keep_examples or (None if writes else False), force=force)
     goal_met = goal_score is None or (score is not None and metric.reaches(score, goal_score))
@@ -223,9 +221,9 @@ def _with_pair_choice(model: "Model", reads: "PairChoice", file: Path, labelled:
 def _adapt(
     model: "Model",
     labelled: LabelledExamples,
-    *,
     effort: str | None,
     goal: float | None,
+    *,
     seconds: float | None,
     seed: int,
     names: bool,

@@ -127,7 +127,7 @@ def predict(
         return
     from metaglot.data.texts import inputs_of
 
-    table = None if file is None else read_file(file, columns, encoding, task=reading_task(folder))
+    table = None if file is None else read_file(file, columns, encoding, task=reading_task(folder), asking=True)
     inputs = inputs_of(text or []) if table is None else texts_of(table)
     check_adapted(folder)
     _print_table_notes(table, quiet=quiet)

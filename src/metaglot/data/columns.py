@@ -15,7 +15,7 @@ from metaglot.choices import Cells
 from metaglot.data.form import Form, with_form
 from metaglot.data.label_lists import has_lists, list_cells
 from metaglot.data.labels import LISTS, Column, kind_of, label_text, labels_of, with_notes
-from metaglot.data.target_columns import TARGET_ROLES, kind_hint, may_read, read_targets, target_roles
+from metaglot.data.target_columns import TARGET_ROLES, asked_roles, kind_hint, may_read, read_targets, target_roles
 from metaglot.errors import MetaglotError
 
 STRINGS = ("text", "text_pair", "label", "domain", "lang", "split", "part")
@@ -34,6 +34,7 @@ class Pick:
     encoding: str | None = None  # None: UTF-8, or UTF-16 with a mark
     own: str = ""  # where it is not empty: every column of the file is picked too, by its name behind this prefix
     cells: Cells = "one"
+    asking: bool = False  # what is right is not read, where that is told apart from the texts
 
     @property
     def numbered(self) -> bool:
@@ -71,6 +72,7 @@ class Pick:
                 " Say which one holds the text: --columns text=COLUMN (in Python mapping={'text': 'COLUMN'}). Where the"
                 " first line is no header, give numbers: --columns text=2,label=1."
             )
+        chosen = asked_roles(chosen, self.cells) if self.asking else chosen
         return {**chosen, **{self.own + name: name for name in columns}} if self.own else chosen
 
 
@@ -114,6 +116,8 @@ def picker(
     more: Sequence[str] = (),
     encoding: str | None = None,
     cells: Cells = "one",
+    *,
+    asking: bool = False,
 ) -> Pick:
     """Return what is asked of `source`; `more` are columns of strings that are read beside the canonical ones.
 
@@ -128,7 +132,7 @@ def picker(
         known = (*names, *TARGET_ROLES)
         if name not in known:
             raise MetaglotError(f"unknown column {name!r}{near_name(name, known)}: choose from {', '.join(known)}.")
-    return Pick(source, wanted, names, encoding, cells=cells)
+    return Pick(source, wanted, names, encoding, cells=cells, asking=asking)
 
 
 def canonical(raw: Raw, cells: Cells = "one") -> pa.Table:

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import cast
 
 from metaglot.data.labels import Column, Label, is_absent, normal, scalar_of
-from metaglot.data.literals import literal
+from metaglot.data.literals import BEGINNINGS, literal
 from metaglot.errors import MetaglotError
 
 SEPARATOR = "|"  # of labels in one cell
@@ -92,16 +92,20 @@ def absent_notes(absent: int, rows: int) -> list[str]:
     return [f"{absent} of {rows} texts have no label: {what}; {way}"] if absent else []
 
 
-def value_notes(values: Sequence[object]) -> list[str]:
-    """Return notes on values of Python: those that are absent, and strings that a file would read as several labels."""
+def read_values(values: Sequence[object], name: Callable[[int], str]) -> tuple[list[frozenset[str]], list[str]]:
+    """Return the labels of values of Python, and notes on those that are absent or that a file would read otherwise.
+
+    Raises MetaglotError as `labels_of_value` does, and for rows of zeros and ones.
+    """
+    check_no_indicators(values, name)
     joined = [one for one in values if isinstance(one, str) and (SEPARATOR in one or is_list(one))]
-    one = (
-        f"{len(joined)} labels are one string each, such as {joined[0]!r:.60}, and are read as one label"
-        if joined
-        else ""
-    )
-    way = "; give a set or a list of labels, such as {'billing', 'angry'}"
-    return [*absent_notes(sum(map(is_absent, values)), len(values)), *([one + way] if one else [])]
+    notes = absent_notes(sum(map(is_absent, values)), len(values))
+    if joined:
+        notes.append(
+            f"{len(joined)} labels are one string each, such as {joined[0]!r:.60}, and are read as one label; give a "
+            "set or a list of labels, such as {'billing', 'angry'}"
+        )
+    return [labels_of_value(value, name(row)) for row, value in enumerate(values)], notes
 
 
 def as_cell(labels: Sequence[str]) -> str:
@@ -112,7 +116,7 @@ def as_cell(labels: Sequence[str]) -> str:
 
 def is_list(text: str) -> bool:
     """Whether a text is a list or a set of strings."""
-    items = _items(text)
+    items = _items(text) if text.startswith(BEGINNINGS) else None
     return items is not None and all(isinstance(one, str) for one in items)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
 from metaglot.data.label_lists import SEPARATOR, is_list
-from metaglot.data.literals import literal
+from metaglot.data.literals import BEGINNINGS, literal
 from metaglot.data.number_cells import is_number
 
 MANY = 10  # different numbers from which on they are more likely quantities than names of classes
@@ -123,7 +123,7 @@ def _joined(label: str) -> str:
 
 
 def _json_list(label: str) -> list[str]:
-    value = literal(label)
+    value = literal(label) if label.startswith(BEGINNINGS) else label
     return [str(one) for one in value] if isinstance(value, list) else [label]
 
 

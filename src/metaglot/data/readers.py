@@ -58,6 +58,7 @@ def read_table(
     more: Sequence[str] = (),
     encoding: str | None = None,
     cells: Cells = "one",
+    asking: bool = False,
 ) -> pa.Table:
     """Return the rows of a csv, tsv, json, jsonl, parquet or txt file, a folder or `hub:ID[@config][:split]`.
 
@@ -68,6 +69,8 @@ def read_table(
     Numbers and booleans of other columns than text become strings: 1, and 1.0 where all are whole, is "1".
     Labels have one form, whatever wrote them (`metaglot.data.labels`).  `cells` says what a cell of the column label
     is read as (`task_kind.cells_of`): lists are refused where it is one label, and are lists of JSON otherwise.
+    Where a file is `asking`, its answers, right candidates and texts that were written are not read, and a chat goes on
+    to its end.
     Every row has a text; other values may be null.  Raises a MetaglotError that names the file and line.
     """
     name = source if isinstance(source, str) else str(check_path("source", source, what="a file or a folder"))
@@ -76,7 +79,7 @@ def read_table(
     check_choice("cells", cells, get_args(Cells))
     if encoding is not None:
         check_encoding(check_text("encoding", encoding))
-    picks = partial(picker, mapping=mapping, more=more, encoding=encoding, cells=cells)
+    picks = partial(picker, mapping=mapping, more=more, encoding=encoding, cells=cells, asking=asking)
     pick = picks(name)
     if name.startswith("hub:"):
         table = hub_set(name)

@@ -8,7 +8,7 @@ from metaglot.data.answer_columns import ANSWER_ROLES, ANSWERING, answer_roles, 
 from metaglot.data.candidate_columns import CANDIDATE_ROLES, CHOOSING, PART, candidate_roles, read_candidates
 from metaglot.data.labels import ANSWERS, CHOICES, SPANS, TEXTS
 from metaglot.data.span_columns import KIND, ROLES, Values, may_be_spans, read_spans, span_roles
-from metaglot.data.written_columns import WRITING, WRITTEN_ROLES, read_written, written_roles
+from metaglot.data.written_columns import ASKED, WRITING, WRITTEN_ROLES, read_written, written_roles
 
 TARGET_ROLES: Mapping[str, str] = {
     **dict.fromkeys(ROLES, KIND),
@@ -47,6 +47,14 @@ def target_roles(
         return candidate_roles(columns, chosen, wanted, cells)
     answers = answer_roles(columns, chosen, wanted, cells)
     return answers or span_roles(columns, chosen, wanted, cells)
+
+
+def asked_roles(chosen: Mapping[str, str], cells: Cells) -> dict[str, str]:
+    """Return the columns that a question needs, without those of answers, right candidates and written texts."""
+    if cells not in ("answers", "candidates", "texts"):
+        return dict(chosen)
+    asked = {ASKED if role in WRITTEN_ROLES else role: column for role, column in chosen.items()}
+    return {role: column for role, column in asked.items() if role not in ("label", *ANSWER_ROLES)}
 
 
 def kind_hint(columns: Sequence[str], cells: Cells) -> str:

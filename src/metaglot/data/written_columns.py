@@ -22,6 +22,8 @@ WRITING = "generation"
 """The kind of task that writes, as `choices.FAMILIES` names it."""
 WRITTEN_ROLES = ("messages",)
 """The column that is read where texts are written, beside the canonical ones."""
+ASKED = "asked"
+"""The role of a chat that is to be answered."""
 NO_TARGET = "no row has a target"
 """The note on a file whose column of targets is empty."""
 _PAIRS = (
@@ -36,6 +38,7 @@ _PAIRS = (
     ("source", "label"),
 )
 _BESIDE = {"instruction": "input", "question": "context"}  # the column that a source may have below it
+_ASSISTANT = ("assistant", "gpt")
 _CHATS = ("messages", "conversations", "conversation")
 
 
@@ -78,7 +81,10 @@ def read_written(columns: Mapping[str, Values], where: Where) -> FoundTexts:
     Raises MetaglotError that names the row for a chat without a last word of the assistant, and for a target that is no
     text.
     """
-    rest = {name: values for name, values in columns.items() if name not in ("label", *WRITTEN_ROLES)}
+    rest = {name: values for name, values in columns.items() if name not in ("label", ASKED, *WRITTEN_ROLES)}
+    if ASKED in columns:
+        chats = [_asked(value, where(row)) for row, value in enumerate(_listed(columns[ASKED]))]
+        return FoundTexts({**rest, "text": chats})
     if "messages" in columns:
         chats = [_chat(value, where(row)) for row, value in enumerate(_listed(columns["messages"]))]
         return FoundTexts({**rest, "text": [source for source, _ in chats]}, [target for _, target in chats])
@@ -105,12 +111,22 @@ def _target(value: object, where: str) -> str | None:
 def _chat(value: object, where: str) -> tuple[str, str]:
     """Return what comes before the last reply of the assistant, and that reply."""
     messages = _messages(value, where)
-    last = next((i for i, (role, _) in reversed(list(enumerate(messages))) if role in ("assistant", "gpt")), None)
+    last = next((i for i, (role, _) in reversed(list(enumerate(messages))) if role in _ASSISTANT), None)
     if not last or not messages[last][1].strip():
         raise MetaglotError(f"{where}: a chat needs a message of the assistant behind another one; it is the target.")
-    before = messages[:last]
-    source = before[0][1] if len(before) == 1 else "\n".join(f"{role}: {content}" for role, content in before)
-    return source, messages[last][1].strip()
+    return _source(messages[:last]), messages[last][1].strip()
+
+
+def _asked(value: object, where: str) -> str:
+    """Return what is to be answered: a whole chat, or what comes before the reply that it ends with."""
+    messages = _messages(value, where)
+    answered = len(messages) > 1 and messages[-1][0] in _ASSISTANT
+    return _source(messages[:-1] if answered else messages)
+
+
+def _source(messages: Sequence[tuple[str, str]]) -> str:
+    """Return messages as one text, a line each; one alone as it is."""
+    return messages[0][1] if len(messages) == 1 else "\n".join(f"{role}: {content}" for role, content in messages)
 
 
 def _messages(value: object, where: str) -> list[tuple[str, str]]:

@@ -10,14 +10,7 @@ from scipy.special import expit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from metaglot.data.label_lists import (
-    absent_notes,
-    as_cell,
-    check_no_indicators,
-    labels_in,
-    labels_of_value,
-    value_notes,
-)
+from metaglot.data.label_lists import absent_notes, as_cell, labels_in, read_values
 from metaglot.data.labels import Label, label_text, scalar_of
 from metaglot.errors import MetaglotError
 from metaglot.families.batches import pad_rows
@@ -144,9 +137,8 @@ class MultiLabelFamily:
         Raises MetaglotError for other objects, and for rows of zeros and ones.
         """
         plain = [value.tolist() if isinstance(value, np.ndarray) else scalar_of(value) for value in values]
-        check_no_indicators(plain, name)
-        notes = value_notes(plain)
-        return Read([labels_of_value(value, name(row)) for row, value in enumerate(plain)], tuple(notes))
+        found, notes = read_values(plain, name)
+        return Read(found, tuple(notes))
 
     def parse(self, cells: Sequence[Label | None], name: Name) -> Read:
         """Return the labels of each cell: a JSON list of strings, or labels joined by "|"; an empty cell has none."""

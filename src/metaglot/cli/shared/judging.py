@@ -216,12 +216,10 @@ def find_overlap(
 
 def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
     """Return a note for each task with texts that are too long for the model, measured on a sample."""
-    from metaglot.adaptation.token_units import cut_inputs
-
     notes = []
     for task in task_sets:
         inputs = task.sample(SAMPLE_SIZE)
-        if task.family.writes is None and (cut := cut_inputs(model.encoder, task.family, inputs)):
+        if task.family.writes is None and (cut := model.encoder.cut_of(task.family, inputs)):
             about = "about " if len(inputs) < len(task.table) else ""
             share = f"{about}{100 * cut / len(inputs):.0f} % of the texts"
             notes.append(

@@ -118,7 +118,5 @@ def note_on_length(model: "Model", labelled: LabelledExamples) -> str:
         cut, length = family.writes.cut(form, inputs, targets), form.length
         what = "examples have more than {} tokens in source and target; the rest of their sources is not read"
         return f"{cut} of {len(inputs)} {what.format(length)}" if cut else ""
-    from metaglot.adaptation.token_units import cut_inputs
-
-    cut = cut_inputs(model.encoder, family, inputs)
+    cut = model.encoder.cut_of(family, inputs)
     return cut_note(cut, len(inputs), model.max_length) if cut else ""

@@ -91,7 +91,12 @@ def tell_notes(notes: Sequence[str], *, quiet: bool) -> None:
 
 
 def read_file(
-    file: Path, columns: str | None, encoding: str | None = None, *, task: str | None = "classification"
+    file: Path,
+    columns: str | None,
+    encoding: str | None = None,
+    *,
+    task: str | None = "classification",
+    asking: bool = False,
 ) -> Any:
     """Return the table of a file with its columns renamed; `task` decides how labels are read, None their look."""
     from metaglot.data.columns import parse_columns
@@ -99,7 +104,7 @@ def read_file(
     from metaglot.data.task_kind import cells_of
 
     mapping = None if columns is None else parse_columns([columns])
-    return read_table(file, mapping=mapping, encoding=encoding, cells=cells_of(task))
+    return read_table(file, mapping=mapping, encoding=encoding, cells=cells_of(task), asking=asking)
 
 
 def texts_of(table: Any) -> Inputs:
