@@ -7,20 +7,22 @@ from itertools import chain
 
 from metaglot.data.label_lists import SEPARATOR, is_list
 from metaglot.data.literals import BEGINNINGS, literal
-from metaglot.data.number_cells import is_number
+from metaglot.data.number_cells import is_number, without_comma
 
 MANY = 10  # different numbers from which on they are more likely quantities than names of classes
 DENSE = 0.9  # share of the whole numbers between the least and the largest that numbers of classes fill at least
 FEW = 0.25  # labels that are no numbers for each that is, up to which numbers are meant
 ROWS = 10  # fewer examples, each of a class of its own, may well be one example of each class
 COMMA = re.compile(r"[+-]?\d+,\d{2,}")  # a number with a comma; with one decimal it may be two labels
+MAYBE = re.compile(r"[+-]?\d+(?:,\d+)?")
 ALONE = 0.9  # share of labels that stand once from which on they look like free text or ids
 
 
 def shape_notes(labels: Sequence[str | None]) -> list[str]:
     """Return what labels of a classification look like where they look like no classes, and what there is to do."""
     counts = Counter(label for label in labels if label is not None)
-    notes = _commas(counts) or _several(counts) or _numbers(counts) or _but_for(labels) or _alone(counts)
+    notes = _commas(counts, COMMA) or _several(counts) or _commas(counts, MAYBE)
+    notes = notes or _numbers(counts) or _but_for(labels) or _alone(counts)
     return [f"{notes}; as classes, each distinct label is one"] if notes else []
 
 
@@ -64,14 +66,14 @@ def _numbers(counts: Mapping[str, int]) -> str | None:
     )
 
 
-def _commas(counts: Mapping[str, int]) -> str | None:
-    """Return a note where all labels are numbers with a comma in place of the point."""
-    if len(counts) < 3 or not all(map(COMMA.fullmatch, counts)):
+def _commas(counts: Mapping[str, int], form: re.Pattern[str]) -> str | None:
+    """Return a note where all labels are numbers of a form, and one has a comma in place of the point."""
+    example = next(filter(COMMA.fullmatch, counts), None)
+    if len(counts) < 3 or example is None or not all(map(form.fullmatch, counts)):
         return None
-    example = next(iter(counts))
     return (
-        f"the labels look like numbers with a comma, such as {example[:40]!r}: write {example[:40].replace(',', '.')}, "
-        "and they are learnt as numbers (--task regression)"
+        f"the labels look like numbers with a comma, such as {example[:40]!r}: {without_comma(example[:40])}, and they "
+        "are learnt as numbers (--task regression)"
     )
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import cast
+from typing import TypeGuard, cast
 
 from metaglot.data.labels import is_absent, scalar_of
 from metaglot.errors import MetaglotError
@@ -22,7 +22,7 @@ def number_of(value: object, where: str) -> float | None:
     except OverflowError:
         number = math.inf
     except (TypeError, ValueError) as error:
-        way = _without_comma(comma) if (comma := _with_comma(value)) else "mend it, or leave the row out"
+        way = without_comma(value) if _has_comma(value) else "mend it, or leave the row out"
         raise MetaglotError(f"{where} is {value!r:.60}, which is no number; {way}") from error
     if abs(number) > LARGEST:
         raise MetaglotError(
@@ -40,13 +40,13 @@ def is_number(label: str) -> bool:
     return True
 
 
-def _without_comma(parts: re.Match[str]) -> str:
+def without_comma(number: str) -> str:
     """Return how to write a number that has a comma, which may part thousands where three digits follow."""
-    whole, rest = parts.groups()
+    whole, _, rest = number.strip().partition(",")
     thousands = len(rest) == 3 and 1 <= len(whole.lstrip("+-")) <= 3 and whole.lstrip("+-")[0] != "0"
     return f"write {whole}{rest}, or {whole}.{rest} for a fraction" if thousands else f"write {whole}.{rest}"
 
 
-def _with_comma(value: object) -> re.Match[str] | None:
-    """Return the digits before and behind the comma of a number that is written with one."""
-    return re.fullmatch(r"\s*([+-]?\d{1,9}),(\d{1,9})\s*", value) if isinstance(value, str) else None
+def _has_comma(value: object) -> TypeGuard[str]:
+    """Whether a value is a number that is written with one comma."""
+    return isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,9},\d{1,9}\s*", value) is not None
