@@ -131,7 +131,7 @@ def test_what_is_wrong_is_named(metaglot: Any, tiny: Any, tmp_path: Path, conten
 
 def test_empty_lists_of_spans_are_called_so_without_a_task(metaglot: Any, tiny: Any, tmp_path: Path):
     path = write(tmp_path / "a.jsonl", rows(text=TEXTS, spans=[[], [], []]))
-    words = "no row has a span in the column 'spans'; give examples with spans, such as"
+    words = "no span was read from the column 'spans', which the task tagging learns; give examples with spans, such as"
     for command in (["adapt", "--out", tmp_path / "m"], ["evaluate", "--out", tmp_path / "r", "--efforts", "instant"]):
         said = metaglot(command[0], tiny, path, *command[1:])
         assert (said.code, words in said.err) == (2, True), said.err

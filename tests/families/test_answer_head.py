@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 from metaglot.data.answers import Answer
 from metaglot.data.examples import Inputs
 from metaglot.families.heads.answers import (
+    ELSEWHERE,
     AnswerHead,
     Calibration,
     answer_head,
@@ -137,3 +138,26 @@ def test_examples_without_answers_silence_a_head_that_answers_them():
     assert not any(_decoded(silent, mostly, {SHARP: torch.tensor(silent.sharp)}))
     chances = [one.probability for one in _decoded(silent, _units(40, 6))]
     assert all(chance is not None and 0.6 < chance < 0.95 for chance in chances)
+
+
+def test_an_answer_that_no_window_can_give_is_not_taken_for_none():
+    """It may be longer than all parts, or cut by the edges of all windows that read it."""
+    weight = torch.zeros(2, 17)
+    weight[0, 0] = weight[1, 1] = 6.0
+    learnt, few = AnswerHead(weight, torch.zeros(2)), _units(4, 0)
+    rng = torch.Generator().manual_seed(1)
+    features, targets = torch.rand(60, 17, generator=rng), torch.zeros(60, 2)
+    features[:, -1] = 0
+    features[0, -1] = 1
+    more = SupportUnits(features, targets, torch.zeros(60) > 0, torch.full((60,), 4))
+    expected = answer_head(few, learnt)
+    targets[3, 0] = targets[50, 1] = 1  # 48 tokens
+    assert torch.equal(answer_head(_both(few, more), learnt).weight, expected.weight)
+    targets.zero_()[0] = ELSEWHERE
+    assert torch.equal(answer_head(_both(few, more), learnt).weight, expected.weight)
+    targets[0] = 1  # no answer
+    assert not torch.equal(answer_head(_both(few, more), learnt).weight, expected.weight)
+
+
+def _both(some: SupportUnits, more: SupportUnits) -> SupportUnits:
+    return SupportUnits(*(torch.cat(pair) for pair in zip(some[:4], more[:4], strict=True)))

@@ -169,6 +169,8 @@ def test_an_answer_keeps_the_marks_that_a_tokenizer_drops(tiny):
         texts = {passage[i:j] for i, j in zip(found.start, found.end, strict=True)}
         assert set(passage.split()) <= texts
         assert len(texts) == 6
+    start, end = np.array([(-1, -1), (0, 1), (4, 6)]).T  # a syllable of Korean in parts
+    assert 3 in spans_of("\u1100\u1161\u11a8 hi", [Part(np.zeros((3, 2)), start, end)]).end
     start, end = np.array([(-1, -1), (0, 1), (1, 2)]).T  # a token of its own stands for the mark
     assert len(spans_of("e\u0301", [Part(np.zeros((3, 2)), start, end)]).start) == 1
 
@@ -188,3 +190,18 @@ def test_places_of_several_windows_and_inputs_are_decoded():
     truth = [Answer("Oslo", 10, 14), Answer()]
     scored = FAMILY.score(Predictions(("a", "b"), np.zeros((2, 2)), [first, second]), truth)
     assert scored.metrics["answer_f1"] == 1.0
+
+
+def test_an_answer_may_end_with_marks_that_have_no_token_and_one_that_is_cut_is_told_from_none(tiny):
+    tokenizer, tools, schema = load(tiny).encoder.backbone.tokenizer, AnswerTools(), Schema(("answer",), (1,))
+    for passage in ("in Cafe\u0301", "\u0301Cafe\u0301 in"):
+        answer = Answer("Cafe\u0301", passage.index("C"), passage.rindex("\u0301") + 1)
+        (window,) = tools.windows(tokenizer, Inputs(("Where?",), (passage,)), max_length=48, prompt="", where="")
+        row = tools.row(answer, schema, window)
+        assert min(row["answer"]) > 0
+        assert row["places"].max() == 1
+    long = " ".join(["a"] * 100)
+    cut = tools.windows(tokenizer, Inputs(("Where?",), (long,)), max_length=48, prompt="", where="")
+    firsts = [tools.row(Answer(long, 0, len(long)), schema, window)["places"][0] for window in cut]
+    assert (len(cut) > 2, set(firsts)) == (True, {2})
+    assert tools.row(Answer(), schema, cut[0])["places"][0] == 1

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import mean, median
 
-from metaglot.data.answers import Answer, answer_in
+from metaglot.data.answers import LONGEST, Answer, answer_in
 from metaglot.data.labels import Label, label_text
 from metaglot.data.target_facts import Facts, Grid
 from metaglot.data.words import words
@@ -42,7 +42,7 @@ def answer_facts(cells: Sequence[Label | None], name: Callable[[int], str]) -> F
             "answers": {"mean_words": mean(lengths), "max_words": max(lengths), "with_several": several},
         },
         [Grid("Answers", ("answer", "questions"), _frequent(there))],
-        _notes(there, without),
+        [*_notes(there, without), *_long(lengths)],
         "with unlike answers",
     )
 
@@ -51,6 +51,17 @@ def _frequent(answers: Sequence[Answer]) -> tuple[tuple[str, ...], ...]:
     """Return the answers that several questions have, the most frequent first."""
     counts = Counter(answer.text for answer in answers)
     return tuple((text[:LONG], f"{count:,}") for text, count in counts.most_common(SHOWN) if count > 1)
+
+
+def _long(lengths: Sequence[int]) -> list[str]:
+    """Return a note on answers that are longer than what is given."""
+    long = sum(length > LONGEST for length in lengths)
+    way = "leave them out, or shorten them to the part that matters"
+    return (
+        [f"{long} answers have more than {LONGEST} words; one that is given has so many tokens at most: {way}"]
+        if long
+        else []
+    )
 
 
 def _notes(answers: Sequence[Answer], without: int) -> list[str]:

@@ -12,6 +12,7 @@ from typing import cast
 from metaglot.data.labels import Wrapped, is_absent, scalar_of
 from metaglot.errors import MetaglotError
 
+LONGEST = 30  # tokens of an answer that is given
 NOWHERE = -1  # the place of no answer, and of one whose place is not known
 FORMS = 'an Answer, a string, (text, start) or {"text": "Oslo", "start": 10}'
 

@@ -16,8 +16,8 @@ def no_labels(table: pa.Table) -> str:
     empty = next((name for name in SPAN_COLUMNS if name in columns), None)
     if empty is not None:  # lists of spans are recognised by their spans
         return (
-            f"no row has a span in the column {empty!r}; give examples with spans, such as "
-            '[{"start": 0, "end": 3, "label": "PER"}], or name the column of labels: --columns label=COLUMN'
+            f"no span was read from the column {empty!r}, which the task tagging learns; give examples with spans, "
+            'such as [{"start": 0, "end": 3, "label": "PER"}], or name the column of labels: --columns label=COLUMN'
         )
     if "msgstr" in columns:
         return "no entry has a translation to learn from (fuzzy ones do not count); translate some first"

@@ -34,13 +34,13 @@ def is_unspaced(char: str) -> bool:
 
 
 def unseen_runs(text: str) -> Iterator[regex.Match[str]]:
-    """Yield the runs of marks that combine and of signs that are not seen, which some tokenizers leave out."""
+    """Yield the runs of marks that combine, Korean ones too, and of unseen signs, which some tokenizers leave out."""
     return _unseen().finditer(text)
 
 
 @cache
 def _unseen() -> regex.Pattern[str]:
-    return regex.compile(r"[\p{M}\u00ad\u200c\u200d\u2060]+")
+    return regex.compile(r"[\p{M}\u00ad\u1160-\u11ff\u200c\u200d\u2060\ud7b0-\ud7fb]+")
 
 
 @cache

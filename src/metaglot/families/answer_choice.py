@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metaglot.data.answers import Answer
+from metaglot.data.answers import LONGEST, Answer
 from metaglot.data.words import unseen_runs, words
-from metaglot.families.heads.answers import LONGEST
 
 LIKELY = 20  # parts that are compared with each other
 

@@ -14,6 +14,7 @@ import numpy as np
 from metaglot.data.answers import Answer, placed, plain_answer
 from metaglot.data.examples import Inputs
 from metaglot.data.windows import NEITHER, Window, windows
+from metaglot.data.words import unseen_runs
 from metaglot.errors import MetaglotError
 from metaglot.families.records import Schema
 from metaglot.types import Row
@@ -45,13 +46,16 @@ class AnswerTools:
         return []
 
     def row(self, target: Answer | None, schema: Schema, window: Window) -> Row:
-        """Return which tokens are places [T], 0 or 1, and the first and last token of the answer, 0 for none."""
+        """Return which tokens are places [T], 0 or 1, and the first and last token of the answer, 0 for none.
+
+        The place of "no answer" is 2 where the passage has an answer that this window does not show whole.
+        """
         del schema
-        tokens = passage_tokens(window)
+        tokens, answer = passage_tokens(window), tokens_of(target, window, passage_tokens(window))
         places = np.zeros(len(window.part), np.int64)
-        places[0] = 1
+        places[0] = 2 if target and answer == (0, 0) else 1
         places[tokens] = 1
-        return {"places": places, "answer": tokens_of(target, window, tokens)}
+        return {"places": places, "answer": answer}
 
     def check(self, text: str, target: Answer, name: str) -> Answer:
         """Return an answer with its place; raise MetaglotError for one that does not stand in its passage."""
@@ -96,12 +100,17 @@ def passage_tokens(window: Window) -> np.ndarray:  # [P]
     return np.flatnonzero(there & (np.arange(len(there)) > 0))
 
 
+def _is_seen(text: str) -> bool:
+    """Whether a text has more than marks and signs for which a tokenizer may have no token."""
+    return sum(found.end() - found.start() for found in unseen_runs(text)) < len(text)
+
+
 def tokens_of(target: Answer | None, window: Window, tokens: np.ndarray) -> tuple[int, int]:
     """Return the first and the last token of an answer; 0 and 0 where the window does not show all of it."""
     if not target or target.start < 0 or not len(tokens):
         return 0, 0
-    start, end = window.start[tokens], window.end[tokens]
-    if target.start < start[0] or target.end > end[-1]:
+    start, end, text = window.start[tokens], window.end[tokens], window.text
+    if _is_seen(text[target.start : start[0]]) or _is_seen(text[end[-1] : target.end]):
         return 0, 0
     first, last = np.searchsorted(end, target.start, "right"), np.searchsorted(start, target.end, "left") - 1
     return (int(tokens[first]), int(tokens[last])) if first <= last else (0, 0)

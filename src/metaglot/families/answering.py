@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from metaglot.data.answers import LONGEST
 from metaglot.families.batches import pad_rows
-from metaglot.families.heads.answers import LONGEST
+from metaglot.families.heads.answers import ELSEWHERE
 from metaglot.metric import LOSS, Measures, share
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
@@ -37,7 +38,7 @@ class Answering:
     name: str = NAME
 
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """Return the rows as one batch: the places of answers [B, T], 0 or 1, and first and last token [B, 2]."""
+        """Return the rows as one batch: the places of answers [B, T], 0 if none, and first and last token [B, 2]."""
         batch = pad_rows(rows, pad_token_id=self.pad_token_id)
         places = np.zeros(tuple(batch["input_ids"].shape), np.int64)
         for i, row in enumerate(rows):
@@ -51,12 +52,16 @@ class Answering:
         return HeadSpec(hidden_size + 1, 2, "token", "labels", shared=NAME)
 
     def units(self, outputs: Outputs, batch: Batch, spec: HeadSpec) -> Units:
-        """Return the places of answers; the first one of a window stands for "no answer"."""
+        """Return the places of answers; the first one of a window stands for "no answer".
+
+        It has `ELSEWHERE` in the place of 1 where the passage has an answer that the window does not show whole.
+        """
         del spec
         there = batch["places"] > 0
         features = token_features(outputs)[there]
         at = torch.arange(there.shape[1], device=there.device)
         targets = (at[None, :, None] == batch["answer"][:, None]).to(features.dtype)  # [B, T, 2]
+        targets = torch.where(batch["places"][..., None] == 2, ELSEWHERE * targets, targets)
         return Units(features, targets[there], there.nonzero()[:, 0])
 
     def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, T, 2]

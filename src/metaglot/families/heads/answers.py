@@ -23,12 +23,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from metaglot.data.answers import LONGEST
 from metaglot.families.support_units import SupportUnits
 
 NEVER = -1e4  # the score of no place
 SHARPNESS, WILLINGNESS = 0.5, 2.0  # σ_t and σ_o
 PENALTIES = (0.01, 0.1, 1.0)  # ρ, for the sum over windows
-LONGEST = 30  # places of an answer
+ELSEWHERE = 0.5  # the target of "no answer" in a window that does not show the whole answer of its passage
 FOLDS = 4
 LEAST = 8  # examples, from which on the weights may move
 ROUNDS = 60
@@ -65,7 +66,20 @@ def padded_windows(units: SupportUnits) -> PaddedWindows:
     there = torch.arange(most, device=begins.device) < sizes[:, None]
     at = at.clamp(max=max(0, len(units.features) - 1))
     answer = units.targets[at].masked_fill(~there[..., None], -1).argmax(1) if most else begins.new_zeros(0, 2)
-    return PaddedWindows(units.features.float()[at], there, answer, units.owner[begins])
+    windows = PaddedWindows(units.features.float()[at], there, answer, units.owner[begins])
+    return _known(windows, units.targets[begins, 0] == ELSEWHERE)
+
+
+def _known(windows: PaddedWindows, elsewhere: Tensor) -> PaddedWindows:
+    """Return the windows without those of questions whose answer is longer than all parts, or in no window whole.
+
+    Such a question is not one that has no answer, and says nothing of what is.
+    """
+    first, last = windows.answer.unbind(1)
+    shown = (first > 0) & (last - first < LONGEST)
+    lost = windows.owner[elsewhere | (first > 0)]
+    kept = torch.isin(windows.owner, windows.owner[shown]) | ~torch.isin(windows.owner, lost)
+    return PaddedWindows(*(value[kept] for value in windows))
 
 
 def answer_head(units: SupportUnits, learnt: AnswerHead | None) -> AnswerHead:
