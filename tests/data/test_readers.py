@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metaglot.data.columns import parse_columns
+from metaglot.data.labels import table_notes
 from metaglot.data.readers import FORMATS, read_table
 from metaglot.errors import MetaglotError
 
@@ -269,3 +270,10 @@ def test_a_column_called_draw_is_ours_only_beside_part(tmp_path: Path) -> None:
     (tmp_path / "fixed.csv").write_text("text,label,part,shot,draw\na,x,support,1,zero\n")
     with pytest.raises(MetaglotError, match="draw is 'zero', not a whole number"):
         read_table(tmp_path / "fixed.csv")
+
+
+def test_a_column_that_looks_like_second_texts_and_is_not_read_is_noted(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("text,Text2,label\na,b,x\n")
+    assert "the column 'Text2' is not read" in table_notes(read_table(path))[0]
+    assert table_notes(read_table(path, mapping={"text_pair": "Text2"})) == []

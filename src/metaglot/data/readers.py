@@ -46,6 +46,7 @@ ALIASES = {
     **dict.fromkeys((".iob", ".iob2", ".bio"), ".conll"),
 }
 SPLITS = ("train", "valid", "validation", "val", "dev", "test")
+SECOND_TEXTS = ("text2", "text_2", "text_b", "textb", "sentence2", "second_text", "hypothesis", "pair")
 YAML = (".yml", ".yaml")  # not looked for in folders, where they are settings
 ENTRIES = 50_000  # of a folder that is looked through
 NOT_DATA = ("readme", "license", "licence", "dataset_info", "dataset_infos", "state", "dataset_dict")
@@ -129,12 +130,21 @@ def read_as(kind: str, path: Path, pick: Pick) -> Raw:
     Raises MetaglotError for an encoding of Parquet, which has its own.
     """
     if pick.encoding is None:
-        return FORMATS[kind](path, pick)
+        raw = FORMATS[kind](path, pick)
+        return raw._replace(notes=(*raw.notes, *_second_text_notes(raw)))
     if kind == ".parquet":
         raise MetaglotError(f"{path}: an encoding has no use for Parquet, which is UTF-8 always. Leave it out.")
     raw = FORMATS[kind](path, pick)
-    notes = encoding_notes(path, read_bytes(path), pick.encoding)
+    notes = (*encoding_notes(path, read_bytes(path), pick.encoding), *_second_text_notes(raw))
     return raw._replace(notes=(*raw.notes, *notes), form=f"{raw.form}, in {pick.encoding}")
+
+
+def _second_text_notes(raw: Raw) -> tuple[str, ...]:
+    """Return a note where a column that is not read looks like the second texts of pairs, by its name."""
+    name = next((name for name in raw.file_columns if name.casefold() in SECOND_TEXTS), None)
+    if name is None or "text" not in raw.columns or "text_pair" in raw.columns:
+        return ()
+    return (f"the column {name!r} is not read; if it has the second text of each row: --columns text_pair={name}",)
 
 
 def _folder(path: Path, picks: Callable[[str], Pick]) -> pa.Table:
