@@ -93,6 +93,12 @@ def test_the_texts_of_choices_are_written_and_their_names_are_not():
     assert written == "{water, plural, one {# luttur} other {# thu wotur}}"
 
 
+def test_an_i_with_a_dot_is_one_letter_in_both_cases():
+    lexicon = lexicon_of(["\u0130ptal et", "iptal"], ["\u0130mtina et", "imtina"])
+    words = ["\u0130ptal", "iptal", "\u0130PTAL ET"]
+    assert [lexicon.write(word).text for word in words] == ["\u0130mtina", "imtina", "\u0130MT\u0130NA ET"]
+
+
 def test_nothing_is_made_of_nothing():
     lexicon = lexicon_of([], [])
     assert lexicon.write("") == ("", 1.0, 1.0)

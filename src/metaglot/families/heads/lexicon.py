@@ -25,6 +25,7 @@ from metaglot.families.heads.spelling import Spelling, spelling_of
 ROUNDS = 8  # of expectation maximisation; more change nothing that can be seen
 NOWHERE = 0.3  # the weight of a word that stands for no word of the source
 APART = 2.0  # how much less likely a pair is whose words stand at opposite ends
+DOTTED = "\u0130"  # İ
 SURE = 0.5  # the chance from which on a word is put in the place of another
 SPELT = 0.35  # the chance that a word is right which no example has
 READ_BY_PROGRAMS = re.compile(
@@ -72,7 +73,7 @@ class Lexicon:
         done = 0
         for begin, end in spoken(text):
             found = text[begin:end]
-            word = found.lower()
+            word = in_small_letters(found)
             known = word in self.words
             written += text[done:begin], cased(self.words[word] if known else self.spelling.word(word), found)
             chances.append(self.chances[word] if known else SPELT)
@@ -152,10 +153,20 @@ def likeness(x: str, y: str) -> float:
 
 
 def cased(word: str, like: str) -> str:
-    """Return a word with capital letters where the other has them: all, the first, or none."""
-    if len(like) > 1 and like.isupper():
-        return word.upper()
-    return word[:1].upper() + word[1:] if like[:1].isupper() else word
+    """Return a word with capital letters where the other has them: all, the first, or none.
+
+    A word with İ is of a language whose i has a dot as a capital too, such as Turkish.
+    """
+    if not like[:1].isupper():
+        return word
+    count = len(word) if len(like) > 1 and like.isupper() else 1
+    first = word[:count].replace("i", DOTTED) if DOTTED in like else word[:count]
+    return first.upper() + word[count:]
+
+
+def in_small_letters(word: str) -> str:
+    """Return a word in small letters; İ as i, of which Python makes two characters."""
+    return word.replace(DOTTED, "i").lower()
 
 
 def spoken(text: str) -> list[tuple[int, int]]:
@@ -172,4 +183,4 @@ def _of_programs(text: str) -> list[tuple[int, int]]:
 
 
 def _words(text: str) -> list[str]:
-    return [text[begin:end].lower() for begin, end in spoken(text)]
+    return [in_small_letters(text[begin:end]) for begin, end in spoken(text)]
