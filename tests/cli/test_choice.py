@@ -65,6 +65,8 @@ def test_a_file_is_looked_at_and_judged(metaglot: Any, tiny: Any, file: Path, tm
     said = metaglot("data", "inspect", file, "--task", "choice", "--json")
     assert said.code == 0, said.err
     assert json.loads(said.out)["targets"] == {"n": 8, "different": 2, "missing": 0}
+    said = metaglot("data", "inspect", file, "--task", "choice", "--against", file, "--json")
+    assert json.loads(said.out)["overlaps"][0]["rows"] == 8, said.err
     options = ("--shots", "3", "--draws", "1", "--queries", "4")
     against = ("--against", "prior,tfidf,frozen-proto,frozen-instant,finetune")
     said = metaglot("evaluate", tiny, file, "--task", "choice", *options, *against, "--out", tmp_path / "r")

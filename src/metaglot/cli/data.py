@@ -106,11 +106,10 @@ def inspect(
     check_task(task)
     mapping = parse_columns(columns or [])
     against_mapping = parse_columns(against_columns or []) or None
-    others = [
-        (path_against, read_table(path_against, mapping=against_mapping, cells="look"))
-        for path_against in against or []
-    ]
-    table = read_table(path, mapping=mapping, encoding=encoding, cells=cells_of(task))
+    cells = cells_of(task)
+    look = cells if cells in ("answers", "candidates", "texts") else "look"  # which have columns of their own
+    others = [(one, read_table(one, mapping=against_mapping, cells=look, asking=True)) for one in against or []]
+    table = read_table(path, mapping=mapping, encoding=encoding, cells=cells)
     try:
         summary = inspect_table(table, against=others, task=task or task_of(table))
     except MetaglotError as error:
