@@ -101,3 +101,14 @@ def test_cells_that_are_no_answer():
     with pytest.raises(MetaglotError, match=r"row 1 is '\{.text.*not an answer in JSON"):
         answer_in('{"text', "row 1")
     assert json.loads(as_cell(OSLO)) == {"text": "Oslo", "start": 10, "end": 14}
+
+
+def test_the_lists_of_squad_are_an_answer_with_others_that_are_right_too():
+    passage = "Ann is in Oslo"
+    both = {"text": ["Oslo", "in Oslo", "Oslo"], "answer_start": [10, 7, 10]}
+    found = checked(both, passage, "row 1")
+    assert (found, found.also) == (Answer("Oslo", 10, 14, also=("in Oslo",)), ("in Oslo",))
+    assert checked({"text": ["Oslo"]}, passage, "row 1").start == 10
+    assert checked({"text": [], "answer_start": []}, passage, "row 1") == Answer()
+    with pytest.raises(MetaglotError, match="row 1 has 2 texts and 1 starts"):
+        checked({"text": ["Oslo", "Ann"], "answer_start": [10]}, passage, "row 1")

@@ -72,6 +72,15 @@ def test_what_the_assistant_says_last_is_the_target(tmp_path):
     assert read(tmp_path / "a.parquet") == read(file)
 
 
+def test_messages_of_parts_and_roles_in_other_words(tmp_path):
+    parts = [{"type": "text", "text": "look"}, {"type": "text", "text": "here"}]
+    chat = [{"role": "User", "content": parts}, {"role": "Model", "content": parts[1:]}]
+    image = [{"role": "user", "content": [*parts, {"type": "image_url", "image_url": "x"}]}, chat[1]]
+    assert read(lines(tmp_path / "a.jsonl", {"messages": chat})) == [("look\nhere", "here")]
+    with pytest.raises(MetaglotError, match="line 1: a message is"):
+        read(lines(tmp_path / "b.jsonl", {"messages": image}))
+
+
 @pytest.mark.parametrize(
     ("messages", "said"),
     [

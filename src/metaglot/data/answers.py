@@ -146,11 +146,23 @@ def _parts(value: object, where: str) -> tuple[object, object, object, object, o
         given = cast("Mapping[str, object]", value)
         if "text" in given:
             start = given.get("start", given.get("answer_start"))
+            if isinstance(given["text"], list | tuple):
+                return _first_of(cast("Sequence[object]", given["text"]), start, where)
             return given["text"], start, given.get("end"), given.get("probability"), given.get("also", ())
     if isinstance(value, list | tuple) and len(cast("Sequence[object]", value)) in (2, 3):
         items = cast("Sequence[object]", value)
         return items[0], items[1], items[2] if len(items) == 3 else None, None, ()
     raise MetaglotError(f"{where} is {value!r:.60}, which is no answer; give {FORMS}")
+
+
+def _first_of(texts: Sequence[object], starts: object, where: str) -> tuple[object, object, object, object, object]:
+    """Return the parts of lists of SQuAD: the first text is the answer, and the others are right too."""
+    places = cast("Sequence[object]", starts) if isinstance(starts, list | tuple) else [starts] * len(texts)
+    if len(places) != len(texts):
+        raise MetaglotError(f"{where} has {len(texts)} texts and {len(places)} starts; give one start for each text")
+    if not texts:
+        return "", None, None, None, ()
+    return texts[0], places[0], None, None, tuple(one for one in texts[1:] if one != texts[0])
 
 
 def _place(value: object, where: str) -> int:

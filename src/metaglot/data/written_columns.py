@@ -38,7 +38,7 @@ _PAIRS = (
     ("source", "label"),
 )
 _BESIDE = {"instruction": "input", "question": "context"}  # the column that a source may have below it
-_ASSISTANT = ("assistant", "gpt")
+_ASSISTANT = ("assistant", "gpt", "model", "bot")
 _CHATS = ("messages", "conversations", "conversation")
 
 
@@ -138,15 +138,24 @@ def _messages(value: object, where: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for item in items:
         message = cast("Mapping[str, object]", item) if isinstance(item, Mapping) else {}
-        role, content = message.get("role", message.get("from")), message.get("content", message.get("value"))
+        role, content = message.get("role", message.get("from")), _content(message)
         if not isinstance(role, str) or not isinstance(content, str):
             raise MetaglotError(
                 f'{where}: a message is {item!r:.80}; each is {{"role": "user", "content": "what was said"}}.'
             )
-        found.append((role, content))
+        found.append((role.lower(), content))
     if not found:
         raise MetaglotError(f'{where}: the messages are {value!r:.60}; give a list of {{"role": …, "content": …}}.')
     return found
+
+
+def _content(message: Mapping[str, object]) -> object:
+    """Return what a message says; its parts are one text, each on a line, where all are texts."""
+    content = message.get("content", message.get("value"))
+    parts = cast("Sequence[object]", content) if isinstance(content, list | tuple) else ()
+    texts = [cast("Mapping[str, object]", one).get("text") for one in parts if isinstance(one, Mapping)]
+    plain = [text for text in texts if isinstance(text, str)]
+    return "\n".join(plain) if parts and len(plain) == len(parts) else content
 
 
 def _listed(values: Values) -> list[object]:
