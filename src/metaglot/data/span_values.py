@@ -61,7 +61,7 @@ def spans_of_value(value: object, text: str, where: str) -> tuple[Spans, Odditie
     if items is None:
         raise MetaglotError(f'{where} is {value!r:.60}, not a list of spans such as [[0, 3, "PER"]]')
     plain = [_plain(item, f"{where}, span number {number}") for number, item in enumerate(items, start=1)]
-    whole = [_converted(item, text) for item in plain]
+    whole = _counted_so([_converted(item, text) for item in plain], text)
     spans, trimmed = checked(whole, text, where)
     inside = sum(_within_word(text, span.start) or _within_word(text, span.end) for span in spans)
     return spans, Oddities(trimmed, sum(a is not b for a, b in zip(plain, whole, strict=True)), inside)
@@ -115,8 +115,53 @@ def _converted(item: object, text: str) -> object:
     if not isinstance(marked, str) or type(start) is not int or type(end) is not int or text[start:end] == marked:
         return given
     units = text.encode("utf-16-le", "surrogatepass")
-    first, last = (len(units[: 2 * place].decode("utf-16-le", "replace")) for place in (start, end))
+    first, last = (_characters(units, place) for place in (start, end))
     return {**given, "start": first, "end": last} if text[first:last] == marked else given
+
+
+def _counted_so(items: list[object], text: str) -> list[object]:
+    """Return spans with places that count characters, where all of them fit the words as UTF-16 units alone."""
+    if max(text, default="") < "\U00010000":
+        return items
+    places = [_places_of(item) for item in items]
+    known = [pair for pair in places if pair is not None]
+    if len(known) < len(items) or all(_fits(*pair, text) for pair in known):
+        return items
+    units = text.encode("utf-16-le", "surrogatepass")
+    if any(2 * end > len(units) for _, end in known):
+        return items
+    found = [(_characters(units, start), _characters(units, end)) for start, end in known]
+    return list(map(_at, items, found)) if all(_fits(*pair, text) for pair in found) else items
+
+
+def _places_of(item: object) -> tuple[int, int] | None:
+    """Return first and last place of a span; None where it has none, or its text beside them."""
+    pair: tuple[object, object] = (None, None)
+    if isinstance(item, Mapping):
+        given = cast("Mapping[str, object]", item)
+        pair = (given.get("start"), given.get("end")) if "text" not in given else pair
+    elif isinstance(item, list | tuple) and len(cast("Sequence[object]", item)) == 3:
+        pair = (item[0], item[1])
+    start, end = pair
+    return (start, end) if type(start) is int and type(end) is int and 0 <= start < end else None
+
+
+def _characters(units: bytes, place: int) -> int:
+    """Return how many characters stand before a place that counts UTF-16 units."""
+    return len(units[: 2 * place].decode("utf-16-le", "replace"))
+
+
+def _at(item: object, place: tuple[int, int]) -> object:
+    if isinstance(item, Mapping):
+        return {**cast("Mapping[str, object]", item), "start": place[0], "end": place[1]}
+    return [*place, cast("Sequence[object]", item)[2]]
+
+
+def _fits(start: int, end: int, text: str) -> bool:
+    """Whether a span lies in its text, and begins and ends with words."""
+    part = text[start:end]
+    cut = _within_word(text, start) or _within_word(text, end)
+    return end <= len(text) and bool(part) and part == part.strip() and not cut
 
 
 def _within_word(text: str, at: int) -> bool:
