@@ -76,3 +76,10 @@ def test_answers_candidates_and_chats_of_a_frame(tmp_path):
 def test_strings_in_python_that_a_file_would_read_as_several_labels_are_noted():
     assert read_values([{"a"}, "b", ["a|b"]], str)[1] == []
     assert "2 labels are one string each, such as 'a|b'" in read_values(["a|b", "['a', 'b']", {"c"}], str)[1][0]
+
+
+def test_a_span_is_not_taken_for_labels():
+    for values in ([(0, 3, "PER"), ()], [[0, 3, "PER"], [2, 5, "LOC"]]):
+        with pytest.raises(MetaglotError, match=r"row 0 is .* looks like one span"):
+            read_values(values, "row {}".format)
+    assert read_values([[1, 3, "PER"], ["a"]], str)[0] == [{"1", "3", "PER"}, {"a"}]

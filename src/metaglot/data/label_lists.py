@@ -27,10 +27,16 @@ def list_cells(values: Sequence[object], name: Callable[[int], str]) -> Column:
 
 
 def check_no_indicators(values: Sequence[object], name: Callable[[int], str]) -> None:
-    """Raise MetaglotError where each list has a 0 or a 1 for each label, which would be read as labels 0 and 1."""
+    """Raise MetaglotError where each list has a 0 or a 1 for each label, or is a span: its numbers would be labels."""
     lists = {
         row: cast("Sequence[object]", value) for row, value in enumerate(values) if isinstance(value, list | tuple)
     }
+    spans = [row for row, own in lists.items() if _is_span(own)]
+    if spans and len(spans) == sum(map(bool, lists.values())):
+        raise MetaglotError(
+            f"{name(spans[0])} is {lists[spans[0]]!r:.60}, which looks like one span, with start, end and label; give "
+            "a list of spans for each text, such as [(0, 3, 'PER')]"
+        )
     items = [scalar_of(one) for own in lists.values() for one in own]
     marks = bool(items) and all(isinstance(one, int | float) and one in (0, 1) for one in items)
     if marks and len(set(map(len, lists.values()))) == 1 and any(len(set(own)) < len(own) for own in lists.values()):
@@ -39,6 +45,12 @@ def check_no_indicators(values: Sequence[object], name: Callable[[int], str]) ->
             f"{name(row)} is {list(own)!r:.60}: zeros and ones, as of a table with a column for each label; give the "
             "names of the labels that a text has, such as ['billing', 'urgent']"
         )
+
+
+def _is_span(items: Sequence[object]) -> bool:
+    """Whether items are a start, an end and a label."""
+    plain = [scalar_of(one) for one in items]
+    return [type(one) for one in plain] == [int, int, str] and cast("int", plain[0]) < cast("int", plain[1])
 
 
 def labels_in(cell: Label | None, where: str) -> frozenset[str]:

@@ -117,6 +117,7 @@ def note_on_length(model: "Model", labelled: LabelledExamples) -> str:
         form = form_of(model.encoder, family.writes)
         cut, length = family.writes.cut(form, inputs, targets), form.length
         what = "examples have more than {} tokens in source and target; the rest of their sources is not read"
+        what += ", nor that of targets which are longer alone"
         return f"{cut} of {len(inputs)} {what.format(length)}" if cut else ""
     cut = model.encoder.cut_of(family, inputs)
     return cut_note(cut, len(inputs), model.max_length) if cut else ""
