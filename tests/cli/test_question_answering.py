@@ -50,7 +50,9 @@ def run(metaglot: Any, tiny: Any, tmp_path_factory: Any) -> Path:
     return folder / "run"
 
 
-def test_a_run_that_begins_from_another_goes_on_from_its_head(metaglot: Any, run: Path, tmp_path: Path):
+def test_a_run_that_begins_from_another_goes_on_from_its_head_and_adapts_as_trained(
+    metaglot: Any, run: Path, tmp_path: Path
+):
     write(tmp_path / "train.jsonl")
     recipe = RECIPE.format(file=tmp_path / "train.jsonl", algorithm="fomaml", steps=1).replace("builtin:tiny", str(run))
     (tmp_path / "toy.yaml").write_text(recipe)
@@ -61,6 +63,11 @@ def test_a_run_that_begins_from_another_goes_on_from_its_head(metaglot: Any, run
         learnt = before[f"shared.question-answering.{part}"]
         assert learnt.any()
         torch.testing.assert_close(after[f"shared.question-answering.{part}"], learnt, rtol=0, atol=1e-6)
+    pairs = mg.Pairs(QUESTIONS[:16], PASSAGES[:16])
+    reader = mg.load(str(tmp_path / "next")).adapt(pairs, ANSWERS[:16], effort="as-trained")
+    reader.save(tmp_path / "reader")
+    assert {name.split(".")[0] for name in reader.fit.params} == {"body", "head"}  # it took the algorithm's steps
+    assert mg.load(str(tmp_path / "reader")).predict(pairs) == reader.predict(pairs)
 
 
 def test_what_was_learnt_answers_without_examples_and_examples_never_start_from_nothing(
