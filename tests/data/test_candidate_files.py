@@ -160,3 +160,10 @@ def test_numbers_that_may_count_from_one_are_told(tmp_path):
     table = read(path)
     assert table["label"].to_pylist() == ["1", "1"]
     assert any("if they count from 1" in note for note in table_notes(table))
+
+
+def test_a_set_has_no_first_candidate(tmp_path):
+    path = tmp_path / "set.csv"
+    path.write_text("text,candidates,label\nq,\"{'a', 'b'}\",0\n")
+    with pytest.raises(MetaglotError, match=r"line 2: the candidates are .*, a set, which has no order"):
+        read(path)

@@ -33,7 +33,21 @@ def test_an_array_of_numpy_is_read_as_its_list(value):
 
 
 @pytest.mark.parametrize(
-    "text", ["[a](PER)", "(see below)", "{name} is", "[", "['a'", "[__import__('os')]", "a", "()x"]
+    "text",
+    [
+        "[a](PER)",
+        "(see below)",
+        "{name} is",
+        "[",
+        "['a'",
+        "[__import__('os')]",
+        "a",
+        "()x",
+        "{{name}}",
+        "{{1}}",
+        "{['a']}",
+        "{{}}",
+    ],
 )
 def test_other_texts_stay_as_they_are(text):
     assert literal(text) == text

@@ -276,4 +276,5 @@ def test_a_column_that_looks_like_second_texts_and_is_not_read_is_noted(tmp_path
     path = tmp_path / "pairs.csv"
     path.write_text("text,Text2,label\na,b,x\n")
     assert "the column 'Text2' is not read" in table_notes(read_table(path))[0]
-    assert table_notes(read_table(path, mapping={"text_pair": "Text2"})) == []
+    for mapping in ({"text_pair": "Text2"}, {"text": "Text2"}, {"label": "Text2"}):
+        assert table_notes(read_table(path, mapping=mapping)) == []

@@ -6,6 +6,7 @@ pairs of texts carries them.  The target of a text is a `Choice`: the numbers of
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import cast, overload
 
@@ -125,6 +126,8 @@ def checked(values: object, where: str) -> tuple[str, ...]:
     """Return the candidates of a text; raise MetaglotError, which begins with `where`, for what is no list of them."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise MetaglotError(f"{where} are {values!r:.60}, not a list; give a list of strings")
+    if isinstance(values, AbstractSet):
+        raise MetaglotError(f"{where} are {values!r:.60}, a set, which has no order; give a list of strings")
     items = list(cast("Iterable[object]", values))
     if not items:
         raise MetaglotError(f"{where} are an empty list; give one candidate at least")

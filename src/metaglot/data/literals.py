@@ -12,7 +12,7 @@ import re
 
 BEGINNINGS = ("[", "{", "(", "set(", "frozenset(")
 _PIECES = re.compile(r"""\s+|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s'",:\[\](){}]+|.""", re.DOTALL)
-_NO_LITERAL = (ValueError, SyntaxError, RecursionError, MemoryError)
+_NO_LITERAL = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
 
 
 def literal(text: str) -> object:

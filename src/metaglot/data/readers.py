@@ -6,6 +6,7 @@ and row (int64), the number of the row in the file, from 0.
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -131,18 +132,21 @@ def read_as(kind: str, path: Path, pick: Pick) -> Raw:
     """
     if pick.encoding is None:
         raw = FORMATS[kind](path, pick)
-        return raw._replace(notes=(*raw.notes, *_second_text_notes(raw)))
+        return raw._replace(notes=(*raw.notes, *_second_text_notes(raw, pick)))
     if kind == ".parquet":
         raise MetaglotError(f"{path}: an encoding has no use for Parquet, which is UTF-8 always. Leave it out.")
     raw = FORMATS[kind](path, pick)
-    notes = (*encoding_notes(path, read_bytes(path), pick.encoding), *_second_text_notes(raw))
+    notes = (*encoding_notes(path, read_bytes(path), pick.encoding), *_second_text_notes(raw, pick))
     return raw._replace(notes=(*raw.notes, *notes), form=f"{raw.form}, in {pick.encoding}")
 
 
-def _second_text_notes(raw: Raw) -> tuple[str, ...]:
+def _second_text_notes(raw: Raw, pick: Pick) -> tuple[str, ...]:
     """Return a note where a column that is not read looks like the second texts of pairs, by its name."""
     name = next((name for name in raw.file_columns if name.casefold() in SECOND_TEXTS), None)
     if name is None or "text" not in raw.columns or "text_pair" in raw.columns:
+        return ()
+    whole = replace(pick, own="", asking=False)
+    if whole.fits(raw.file_columns) and name in whole(raw.file_columns).values():
         return ()
     return (f"the column {name!r} is not read; if it has the second text of each row: --columns text_pair={name}",)
 
