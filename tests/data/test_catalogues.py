@@ -202,3 +202,5 @@ def test_placeholders_of_qt_of_shells_and_of_templates():
     found = placeholders_in("%1 of %L2 and %n, $name ${name} {{ user.name }} %{name} %1$s, $5 and 5 %")
     assert set(found) == {"%1", "%L2", "%n", "$name", "${name}", "{{ user.name }}", "{name}", "%1$s"}
     assert not keeps_placeholders("%1 of %2", "%1")
+    assert not keeps_placeholders("%9 of %10", "%9")
+    assert placeholders_in("{{" + 5000 * " ") == {}  # in a moment

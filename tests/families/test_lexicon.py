@@ -89,8 +89,14 @@ def test_what_other_programs_fill_in_and_numbers_stay(text):
 
 
 def test_the_texts_of_choices_are_written_and_their_names_are_not():
-    written = lexicon_of(*zip(*PAIRS, strict=True)).write("{water, plural, one {# letter} other {# the water}}").text
-    assert written == "{water, plural, one {# luttur} other {# thu wotur}}"
+    written = (
+        lexicon_of(*zip(*PAIRS, strict=True))
+        .write("{water, plural, one {# letter} other {# the water}} paper {water}")
+        .text
+    )
+    assert written == "{water, plural, one {# luttur} other {# thu wotur}} popur {water}"
+    inside = lexicon_of(*zip(*PAIRS, strict=True)).write("{n, select, a {paper {water}} other {the {water}}}").text
+    assert inside == "{n, select, a {popur {water}} other {thu {water}}}"
 
 
 def test_an_i_with_a_dot_is_one_letter_in_both_cases():
@@ -106,7 +112,10 @@ def test_nothing_is_made_of_nothing():
     assert lexicon_of(["", "…"], ["a", "b"]).words == {}
 
 
-@pytest.mark.parametrize(("like", "word"), [("Water", "Wotur"), ("WATER", "WOTUR"), ("water", "wotur"), ("W", "Wotur")])
+@pytest.mark.parametrize(
+    ("like", "word"),
+    [("Water", "Wotur"), ("WATER", "WOTUR"), ("water", "wotur"), ("W", "Wotur"), ("3D", "WOTUR"), ("3d", "wotur")],
+)
 def test_capital_letters_stand_where_they_stood(like: str, word: str):
     assert cased("wotur", like) == word
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 _PLACEHOLDER = re.compile(
     r"%(?:\([^()\s]*\)|\d+\$)?[#0+\-]*(?:\*|\d+)?(?:\.(?:\*|\d+))?(?:hh|h|ll|l|L|q|j|z|t)?[diouxXeEfFgGcrsa]"
-    r"|%L?[1-9n](?!\w)|\$\{?[A-Za-z_]\w*\}?|\{\{\s+[^{}]*\s+\}\}"
+    r"|%L?(?:[1-9]\d?|n)(?!\w)|\$\{?[A-Za-z_]\w*\}?|\{\{\s[^{}]*\s\}\}"
     r"|\{(?:[^\W\d]\w*|\d*)(?:[.\[][^{}\s]*)?(?:![rsa])?(?::[^{}\s]*)?\}"
 )
 

@@ -157,9 +157,10 @@ def cased(word: str, like: str) -> str:
 
     A word with İ is of a language whose i has a dot as a capital too, such as Turkish.
     """
-    if not like[:1].isupper():
+    capitals = len(like) > 1 and like.isupper()  # so are those of 3D
+    if not capitals and not like[:1].isupper():
         return word
-    count = len(word) if len(like) > 1 and like.isupper() else 1
+    count = len(word) if capitals else 1
     first = word[:count].replace("i", DOTTED) if DOTTED in like else word[:count]
     return first.upper() + word[count:]
 
@@ -178,8 +179,18 @@ def spoken(text: str) -> list[tuple[int, int]]:
 
 def _of_programs(text: str) -> list[tuple[int, int]]:
     """Return where what programs read begins and ends, but for placeholders."""
-    cases = _CASES if re.search(r",\s*(?:plural|select|selectordinal)\s*,", text) else READ_BY_PROGRAMS
-    return [found.span() for form in (READ_BY_PROGRAMS, _FORMATTED, cases) for found in form.finditer(text)]
+    found = [found.span() for form in (READ_BY_PROGRAMS, _FORMATTED) for found in form.finditer(text)]
+    return [*found, *_choices(text)] if re.search(r",\s*(?:plural|select|selectordinal)\s*,", text) else found
+
+
+def _choices(text: str) -> list[tuple[int, int]]:
+    """Return where choices begin and where their names stand, which no text of a choice is around."""
+    places = [found.span() for found in _CASES.finditer(text)]
+    return [
+        (begin, end)
+        for begin, end in places
+        if text[begin] == "{" or (text.count("{", 0, begin) - text.count("}", 0, begin)) % 2
+    ]
 
 
 def _words(text: str) -> list[str]:
