@@ -10,6 +10,7 @@ import torch
 import metaglot as mg
 from metaglot.adaptation.effort import EFFORTS
 from metaglot.errors import MetaglotError
+from metaglot.families.question_answering import SHARP
 
 NAMES = ["Ann", "Bob", "Ida", "Eva", "Max", "Kim", "Leo", "Zoe"]
 TOWNS = ["Oslo", "Rome", "Bern", "Kyiv", "Lima", "Cairo", "Paris", "Delhi"]
@@ -91,6 +92,9 @@ def test_what_was_learnt_answers_without_examples_and_examples_never_start_from_
         adapted = model.adapt(mg.Pairs(QUESTIONS[:16], PASSAGES[:16]), ANSWERS[:16], effort=effort)
         assert adapted.score(pairs, ANSWERS)["answer_f1"] > before["answer_f1"] - 0.05
         assert adapted.effort.lr == EFFORTS[effort].lr / 10
+        adapted.save(tmp_path / effort)
+        back, sharp = mg.load(str(tmp_path / effort)), float(adapted.fit.params[SHARP])
+        assert (float(back.fit.params[SHARP]), back.predict(pairs)) == (sharp, adapted.predict(pairs))
     grown = reader.add_examples(mg.Pairs(QUESTIONS[:16], PASSAGES[:16]), ANSWERS[:16])
     assert grown.fit.count == 16
     said = metaglot("adapt", run, "--task", "question-answering", "--out", tmp_path / "m")

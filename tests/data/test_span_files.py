@@ -201,6 +201,12 @@ def test_tags_that_continue_nothing_are_repaired_with_a_note(tmp_path: Path):
     assert "a.conll, line 3" in table_notes(table)[0]
 
 
+def test_a_plain_file_of_tokens_with_small_tags_is_recognised(tmp_path: Path):
+    table = read_table(write(tmp_path / "a.txt", "Ann b-per\nleft o\n\nBo b-per\nLee i-per\n"), cells="look")
+    assert found(table) == [(Span(0, 3, "per"),), (Span(0, 6, "per"),)]
+    assert read_table(write(tmp_path / "b.txt", "an e-mail\nan i-beam\na go\n"), cells="look").num_rows == 3  # no o
+
+
 def test_sentences_without_tags_are_texts(tmp_path: Path):
     table = read_table(
         write(tmp_path / "a.conll", conll([[(token,) for token in one] for one in TOKENS])), cells="spans"

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from metaglot.data.columns import Pick, Raw
 from metaglot.data.span_columns import may_be_spans
+from metaglot.data.tags import in_capitals
 from metaglot.errors import MetaglotError
 
 START = "-DOCSTART-"
@@ -33,7 +34,7 @@ def looks_like_conll(text: str) -> bool:
     tabs = _have_tabs(head)
     rows = [fields for line in head if (fields := _fields(line, tabs)) and fields[0] != START]
     rows = [fields for fields in rows if not fields[0].startswith("#")]
-    tags = {fields[-1] for fields in rows}
+    tags = set(in_capitals([[fields[-1] for fields in rows]])[0])
     same = len({len(fields) for fields in rows}) == 1 and len(rows) >= LEAST and len(rows[0]) > 1
     return same and len(tags) > 1 and all(map(_TAG.fullmatch, tags)) and any("-" in tag for tag in tags)
 
