@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaglot.families.heads.lexicon import APART, NOWHERE, ROUNDS, aligned, cased, lexicon_of, likeness, spoken
+from metaglot.families.heads.lexicon import (
+    APART,
+    NOWHERE,
+    READ_BY_PROGRAMS,
+    ROUNDS,
+    aligned,
+    cased,
+    lexicon_of,
+    likeness,
+    spoken,
+)
 from metaglot.families.heads.spelling import Spelling, letters, spelling_of
 
 WORDS = st.text("abcdeé", min_size=1, max_size=6)
@@ -86,6 +96,11 @@ def test_what_a_program_fills_in_stays():
 def test_what_other_programs_fill_in_and_numbers_stay(text):
     learnt = [*PAIRS, ("water 1 250", "wotur one two"), ("w one other", "o uno altro")]
     assert lexicon_of(*zip(*learnt, strict=True)).write(text) == (text, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("text", ["\u6c34" * 100_000, "a." * 50_000, "`" + "a" * 100_000])
+def test_what_programs_read_is_found_in_linear_time(text):
+    assert sum(1 for _ in READ_BY_PROGRAMS.finditer(text)) <= 1  # by starts within a word it takes minutes
 
 
 def test_the_texts_of_choices_are_written_and_their_names_are_not():

@@ -29,7 +29,7 @@ DOTTED = "\u0130"  # İ
 SURE = 0.5  # the chance from which on a word is put in the place of another
 SPELT = 0.35  # the chance that a word is right which no example has
 READ_BY_PROGRAMS = re.compile(
-    r"</?\w[^<>]*>|&\w+;|\w+://\S+|[\w.+-]+@[\w-]+\.\w+|`[^`]*`|\w+\.[a-z]{1,4}\b(?![.]\w)"
+    r"</?\w[^<>]*>|&\w+;|\b\w+://\S+|(?<![\w.+-])[\w.+-]+@[\w-]+\.\w+|`[^`]*`|\b\w+\.[a-z]{1,4}\b(?![.]\w)"
     r"|\{\{[^{}]*\}\}|\{%[^{}]*%\}|\$\w+|%\w+%|%[A-Za-z]\b|(?<![\w:/])[@:][A-Za-z_]\w*|(?<!\S)(?:--\w[\w-]*|-\w\b)"
 )
 """Tags, entities, addresses, names of files, code, what other programs fill in, and options of commands."""
