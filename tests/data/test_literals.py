@@ -53,6 +53,11 @@ def test_other_texts_stay_as_they_are(text):
     assert literal(text) == text
 
 
+@pytest.mark.parametrize("text", ["['" + 30_000 * "a\\'", '[{"role": "' + 30_000 * '\\"', "['a\\"])
+def test_a_cell_that_was_cut_within_a_string_is_a_text_at_once(text):
+    assert literal(text) == text  # a minute if each quote begins a string
+
+
 def test_what_numpy_cut_short_is_refused_and_not_learnt():
     with pytest.raises(MetaglotError, match="Ellipsis"):
         labels_in("['a' 'b' ... 'y' 'z']", "line 2: label")

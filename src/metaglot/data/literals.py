@@ -11,7 +11,9 @@ import json
 import re
 
 BEGINNINGS = ("[", "{", "(", "set(", "frozenset(")
-_PIECES = re.compile(r"""\s+|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s'",:\[\](){}]+|.""", re.DOTALL)
+_PIECES = re.compile(  # a string without an end is one piece, so that no letter is read twice
+    r"""\s+|'(?:\\.|[^'\\])*(?:'|\\?\Z)|"(?:\\.|[^"\\])*(?:"|\\?\Z)|[^\s'",:\[\](){}]+|.""", re.DOTALL
+)
 _NO_LITERAL = (ValueError, TypeError, SyntaxError, RecursionError, MemoryError)
 
 
