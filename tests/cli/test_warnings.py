@@ -34,7 +34,11 @@ def test_notes_are_told_once_and_kept(capsys: pytest.CaptureFixture[str]):
 def test_a_model_without_a_head_of_answers_is_noted_in_json(metaglot: Any, tiny: Any, tmp_path: Path):
     rows = [{"question": "Where?", "context": f"in {town}", "answer": town} for town in ("Oslo", "Rome", "Bern")]
     (tmp_path / "qa.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    options = ("--task", "question-answering", "--effort", "instant", "--out", tmp_path / "m")
+    options = ("--task", "question-answering", "--effort", "instant", "--keep-examples", "--out", tmp_path / "m")
     said = metaglot("adapt", tiny, tmp_path / "qa.jsonl", *options, "--json")
     assert any("no head of answers" in note for note in json.loads(said.out)["notes"]), said.err
     assert "UserWarning" not in said.err
+    more = ("edit", tmp_path / "m", "--remove", "1", "--out")
+    said = metaglot(*more, tmp_path / "n", "--json")
+    assert any("no head of answers" in note for note in json.loads(said.out)["notes"]), said.err
+    assert metaglot(*more, tmp_path / "o", "--quiet")[:3] == (0, "", "")

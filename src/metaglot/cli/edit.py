@@ -19,6 +19,7 @@ from metaglot.cli.shared.options import (
     Json,
     ReplaceAdapted,
 )
+from metaglot.cli.shared.printing import noted
 from metaglot.cli.shared.texts import (
     check_device,
     check_label_column,
@@ -95,7 +96,8 @@ def edit(
     notes = [note for file in files for note in file.notes]
     tell_notes(notes, quiet=quiet)
     new_targets = _targets(labels, fit.family, fit.schema)
-    adapted = Adapted(edited(fit, remove=[row - 1 for row in remove or []], relabel=new_targets, add=additions))
+    with noted(notes, quiet=quiet):
+        adapted = Adapted(edited(fit, remove=[row - 1 for row in remove or []], relabel=new_targets, add=additions))
     adapted.save(target, force=force or out is None)
     if as_json:
         labels_entry = {"labels": list(adapted.labels)} if adapted.fit.family.probable else {}
