@@ -3,8 +3,9 @@
     METAGLOT_DATA=… python -m benchmarks.writing.sections --out results/sections
 
 Short descriptions of packages in English are translated into four languages.  Two large sections are kept aside one by
-one; 50 strings of it are the support, and JUDGED others are judged (three draws).  `other` are OTHER strings of the
-other sections.
+one; 50 strings of it (--support) are the support, and JUDGED others are judged (three draws).  `other` are OTHER
+strings of the other sections.  With --captions the domain is that of captions of pictures (multi30k), and `other` are
+strings of packages of all sections.
 
     english            the English string is copied
     neighbour          the translation of the nearest English string, of other sections and the support
@@ -17,7 +18,7 @@ Then the curve: `lexicon, both` and `neighbour` over the number of strings of ot
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from statistics import fmean
@@ -34,6 +35,7 @@ from metaglot.report.drawing import Series, line_chart
 from metaglot.seeds import fold, generator
 
 LANGUAGES, SECTIONS = ("de", "es", "cs", "ru"), ("libs", "utils")
+CAPTIONED, CAPTIONS = ("de", "fr", "cs"), "captions"
 SUPPORT, OTHER, JUDGED, DRAWS = 50, 400, 50, 3
 LIKE = 0.7
 SIZES = (0, 100, 200, 400, 800)
@@ -49,19 +51,32 @@ class Task(NamedTuple):
     judged: Pairs
 
 
-def tasks(languages: Sequence[str]) -> Iterator[Task]:
-    """Yield each language, section and draw."""
-    rows = table("translation/debian")
+def tasks(languages: Sequence[str], *, support: int = SUPPORT, captions: bool = False) -> Iterator[Task]:
+    """Yield each language, domain and draw."""
+    packages = table("translation/debian")
+    captioned = table("translation/multi30k") if captions else []
     for language in languages:
-        own = {row["source"]: (row["target"], row["domain"]) for row in rows if row["target_lang"] == language}
-        for section in SECTIONS:
-            inside = sorted((source, target) for source, (target, domain) in own.items() if domain == section)
-            other = sorted((source, target) for source, (target, domain) in own.items() if domain != section)
+        own = _known(packages, language)
+        for domain in (CAPTIONS,) if captions else SECTIONS:
+            inside = _pairs(_known(captioned, language) if captions else own, lambda one, at=domain: one == at)
+            other = _pairs(own, lambda one, at=domain: one != at)
+            if len(inside) < support + JUDGED:
+                print(f"{language} {domain} is left out: it has {len(inside)} strings", flush=True)
+                continue
             for draw in range(DRAWS):
-                rng = generator(fold(0, language, section, draw), "draw")
+                rng = generator(fold(0, language, domain, draw), "draw")
                 here = [inside[i] for i in rng.permutation(len(inside))]
                 there = [other[i] for i in rng.permutation(len(other))]
-                yield Task((f"{language} {section}", draw), here[:SUPPORT], there, here[SUPPORT : SUPPORT + JUDGED])
+                yield Task((f"{language} {domain}", draw), here[:support], there, here[support : support + JUDGED])
+
+
+def _known(rows: Sequence[Mapping[str, Any]], language: str) -> dict[str, tuple[str, str]]:
+    """Return the translation and the domain of each English string of a language."""
+    return {row["source"]: (row["target"], row["domain"]) for row in rows if row["target_lang"] == language}
+
+
+def _pairs(known: Mapping[str, tuple[str, str]], belongs: Callable[[str], bool]) -> Pairs:
+    return sorted((source, target) for source, (target, domain) in known.items() if belongs(domain))
 
 
 def by_lexicon(pairs: Pairs, sources: Sequence[str]) -> list[str]:
@@ -137,22 +152,26 @@ def main() -> None:
     """Judge every method on every section."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--languages", nargs="+", default=LANGUAGES)
+    parser.add_argument("--languages", nargs="+", help="of the targets; all by default")
+    parser.add_argument("--support", type=int, default=SUPPORT, help="strings of the domain to learn from")
+    parser.add_argument("--captions", action="store_true", help="captions of pictures in place of sections of packages")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    file = options.out / "rows-sections.jsonl"
+    domains = CAPTIONS if options.captions else "sections"
+    file = options.out / f"rows-{domains}-{options.support}.jsonl"
     done = {row["domain"].split()[0] for row in read_rows(file)}
-    for language in options.languages:
+    for language in options.languages or (CAPTIONED if options.captions else LANGUAGES):
         if language not in done:
-            append(file, [row for task in tasks([language]) for row in rows_of(task)])
+            found = tasks([language], support=options.support, captions=options.captions)
+            append(file, [row for task in found for row in rows_of(task)])
     rows = read_rows(file)
     write_table(options.out, lines(rows))
     curve = [
         Series(name, SIZES, [100 * fmean(by_place(rows, (name, size), "chrf").values()) for size in SIZES], style=i)
         for i, name in enumerate(("lexicon", "neighbour"))
     ]
-    picture = line_chart(curve, title="A section never seen: chrF", x="strings of other sections")
-    (options.out / "sections.svg").write_text(picture, "utf-8")
+    picture = line_chart(curve, title="A domain never seen: chrF", x="strings of other sections")
+    (options.out / f"{domains}.svg").write_text(picture, "utf-8")
 
 
 if __name__ == "__main__":
