@@ -16,6 +16,7 @@ from metaglot.data.examples import Inputs
 from metaglot.data.windows import NEITHER, Window, windows
 from metaglot.data.words import unseen_runs
 from metaglot.errors import MetaglotError
+from metaglot.families.heads.answers import HIDDEN
 from metaglot.families.records import Schema
 from metaglot.types import Row
 
@@ -48,12 +49,12 @@ class AnswerTools:
     def row(self, target: Answer | None, schema: Schema, window: Window) -> Row:
         """Return which tokens are places [T], 0 or 1, and the first and last token of the answer, 0 for none.
 
-        The place of "no answer" is 2 where the passage has an answer that this window does not show whole.
+        The place of "no answer" is `HIDDEN` where the passage has an answer that this window does not show whole.
         """
         del schema
         tokens, answer = passage_tokens(window), tokens_of(target, window, passage_tokens(window))
         places = np.zeros(len(window.part), np.int64)
-        places[0] = 2 if target and answer == (0, 0) else 1
+        places[0] = HIDDEN if target and answer == (0, 0) else 1
         places[tokens] = 1
         return {"places": places, "answer": answer}
 

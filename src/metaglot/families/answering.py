@@ -19,7 +19,7 @@ from torch.nn.functional import cross_entropy
 
 from metaglot.data.answers import LONGEST
 from metaglot.families.batches import pad_rows
-from metaglot.families.heads.answers import ELSEWHERE
+from metaglot.families.heads.answers import ELSEWHERE, HIDDEN
 from metaglot.metric import LOSS, Measures, share
 from metaglot.models.heads import scores
 from metaglot.types import Batch, HeadSpec, Outputs, Params, Row, TaskInfo, Units
@@ -61,7 +61,7 @@ class Answering:
         features = token_features(outputs)[there]
         at = torch.arange(there.shape[1], device=there.device)
         targets = (at[None, :, None] == batch["answer"][:, None]).to(features.dtype)  # [B, T, 2]
-        targets = torch.where(batch["places"][..., None] == 2, ELSEWHERE * targets, targets)
+        targets = torch.where(batch["places"][..., None] == HIDDEN, ELSEWHERE * targets, targets)
         return Units(features, targets[there], there.nonzero()[:, 0])
 
     def logits(self, params: Params, outputs: Outputs, batch: Batch) -> Tensor:  # [B, T, 2]

@@ -30,6 +30,7 @@ NEVER = -1e4  # the score of no place
 SHARPNESS, WILLINGNESS = 0.5, 2.0  # σ_t and σ_o
 PENALTIES = (0.01, 0.1, 1.0)  # ρ, for the sum over windows
 ELSEWHERE = 0.5  # the target of "no answer" in a window that does not show the whole answer of its passage
+HIDDEN = 2  # the place of "no answer" in such a window, where it is 1 in others
 FOLDS = 4
 LEAST = 8  # examples, from which on the weights may move
 ROUNDS = 60
