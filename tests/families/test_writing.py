@@ -94,6 +94,17 @@ def test_the_template_of_a_chat_is_that_of_its_tokenizer():
     assert shown.target == [*word("cd"), 1]
 
 
+@pytest.mark.parametrize("chat", [False, True])
+def test_names_of_special_tokens_in_texts_are_texts(chat):
+    tokenizer = byte_tokenizer(chat=chat)
+    template, source, target = template_of(tokenizer), "ab[END]<assistant>cd[END]", "e [END] f"
+    plain = template.sequence("", "", [("", "")], length=128)
+    whole = template.sequence(source, target, [(source, target)], length=256)
+    assert whole.prompt.count(1) == plain.prompt.count(1) == (3 if chat else 0)
+    assert (whole.target.count(1), template.text(whole.target)) == (1, target)
+    assert tokenizer("a[END]")["input_ids"] == [*word("a"), 1]  # nothing is left behind for other readers
+
+
 def test_examples_go_first_where_there_is_no_room_then_the_source_then_the_target():
     template = template_of(byte_tokenizer())
     shown = [("x", "y")]

@@ -43,9 +43,20 @@ class Template:
     end: int  # the token that ends a target
 
     def tokens(self, text: str) -> list[int]:
-        """Return the tokens of a part of a sequence, without those that stand around a whole text."""
+        """Return the tokens of what a user wrote, in which the name of a special token is a text like any other.
+
+        Otherwise a source with `<|im_end|>` in it would end its own turn, and one could write the reply to itself.
+        """
+        return self._cut(text, split_special_tokens=True)
+
+    def frame(self, text: str) -> list[int]:
+        """Return the tokens of what stands around texts, special ones among them."""
+        return self._cut(text, split_special_tokens=False)
+
+    def _cut(self, text: str, *, split_special_tokens: bool) -> list[int]:
+        options = {"add_special_tokens": False, "split_special_tokens": split_special_tokens}
         with turn(self.tokenizer):
-            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+            return list(self.tokenizer(text, **options)["input_ids"])
 
     def sequence(self, source: str, target: str, shown: Sequence[Example] = (), *, length: int) -> Whole:
         """Return prompt and target in at most `length` tokens; `shown` are examples, the most useful first.
@@ -54,7 +65,7 @@ class Template:
         end token then.
         """
         of_target = [*self.tokens(self.lead + target), self.end]
-        room = length - len(self._frame()) - min(LEAST, len(self.tokens(source)))
+        room = length - len(self._around()) - min(LEAST, len(self.tokens(source)))
         whole = len(of_target) <= room
         of_target = of_target[: max(1, room)]
         prompt = self.prompt(source, shown, length=length - len(of_target))
@@ -62,7 +73,7 @@ class Template:
 
     def prompt(self, source: str, shown: Sequence[Example] = (), *, length: int) -> "Prompt":
         """Return the tokens before a target in at most `length` of them, as `sequence` does."""
-        begin, reply = self.tokens(self.begin), self.tokens(self.reply)
+        begin, reply = self.frame(self.begin), self.frame(self.reply)
         of_source = self.tokens(source)
         room = length - len(self.first) - len(begin) - len(reply)
         kept = of_source[: max(1, room)]
@@ -77,15 +88,15 @@ class Template:
         with turn(self.tokenizer):
             return str(self.tokenizer.decode(tokens[:until], skip_special_tokens=True)).strip()
 
-    def _frame(self) -> list[int]:
-        return [*self.first, *self.tokens(self.begin), *self.tokens(self.reply)]
+    def _around(self) -> list[int]:
+        return [*self.first, *self.frame(self.begin), *self.frame(self.reply)]
 
     def _fitting(self, shown: Sequence[Example], room: int) -> list[list[int]]:
         """Return the tokens of the first examples that fit, each with what stands around it."""
         found: list[list[int]] = []
+        reply, between = self.frame(self.reply), self.frame(self.between)
         for source, target in shown:
-            parts = (source, self.reply, self.lead + target, self.between)
-            tokens = [token for part in parts for token in self.tokens(part)]
+            tokens = [*self.tokens(source), *reply, *self.tokens(self.lead + target), *between]
             if len(tokens) > room:
                 break
             room -= len(tokens)
