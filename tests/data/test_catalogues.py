@@ -175,6 +175,23 @@ def test_a_memory_has_the_language_of_its_header_as_source(tmp_path):
         rows(tmp_path / "a.tmx", text="fr")
 
 
+def test_a_memory_is_in_the_encoding_that_it_declares(tmp_path):
+    unit = '<tu><tuv xml:lang="en"><seg>café</seg></tuv><tuv xml:lang="de"><seg>Öl</seg></tuv></tu>'
+    text = f'<?xml version="1.0" encoding="{{}}"?>\n<tmx version="1.4"><header srclang="en"/><body>{unit}</body></tmx>'
+    for declared, encoding in (("ISO-8859-1", "latin-1"), ("windows-1252", "cp1252"), ("UTF-16", "utf-16")):
+        (tmp_path / "a.tmx").write_bytes(text.format(declared).encode(encoding))
+        assert rows(tmp_path / "a.tmx") == [("café", "Öl")]
+    for declared in ("UTF-16", "rot13", "klingon"):  # another than it is in, or none
+        (tmp_path / "a.tmx").write_text(text.format(declared), encoding="utf-8")
+        assert rows(tmp_path / "a.tmx") == [("café", "Öl")]
+
+
+def test_elements_of_a_segment_stand_as_deep_as_they_like(tmp_path):
+    deep = "a" + "<hi>b<ph>%s</ph>" * 3000 + "c" + "d</hi>" * 3000 + "e"
+    (tmp_path / "a.tmx").write_text(TMX.replace("a <hi>house</hi>", deep))
+    assert rows(tmp_path / "a.tmx") == [("a" + "b" * 3000 + "c" + "d" * 3000 + "e", "ein Haus")]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

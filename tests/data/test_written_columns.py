@@ -81,6 +81,27 @@ def test_messages_of_parts_and_roles_in_other_words(tmp_path):
         read(lines(tmp_path / "b.jsonl", {"messages": image}))
 
 
+def test_calls_of_tools_are_told_as_json(tmp_path):
+    user, tool = {"role": "user", "content": "warm?"}, {"role": "tool", "content": "21"}
+    function, said = (
+        {"name": "ask", "arguments": {"town": "Tromsø"}},
+        '{"name": "ask", "arguments": {"town": "Tromsø"}}',
+    )
+    as_text = {"name": "ask", "arguments": json.dumps(function["arguments"])}
+    calls = ({"tool_calls": [{"type": "function", "function": one}]} for one in (function, as_text))
+    for call in (*calls, {"tool_calls": [function]}, {"function_call": as_text}):
+        for content in ({}, {"content": None}, {"content": " "}):
+            asking = {"role": "assistant", **content, **call}
+            chat = [user, asking, tool, {"role": "assistant", "content": "21 degrees", "tool_calls": None}]
+            file = lines(tmp_path / "a.jsonl", {"messages": chat}, {"messages": chat[:2]})
+            assert read(file) == [(f"user: warm?\nassistant: {said}\ntool: 21", "21 degrees"), ("warm?", said)]
+    both = {"role": "assistant", "content": "I ask.", "tool_calls": [function, function]}
+    assert read(lines(tmp_path / "b.jsonl", {"messages": [user, both]})) == [("warm?", f"I ask.\n{said}\n{said}")]
+    for wrong in ([{"function": {}}], [function, 3], [{"function": "ask"}]):
+        with pytest.raises(MetaglotError, match="line 1: a message is"):
+            read(lines(tmp_path / "c.jsonl", {"messages": [user, {"role": "assistant", "tool_calls": wrong}]}))
+
+
 @pytest.mark.parametrize(
     ("messages", "said"),
     [

@@ -5,15 +5,19 @@ Of two languages, that which the header calls the source is the source; of more,
 entities of their own are refused, since these may grow without bound.  https://www.gala-global.org/tmx-14b
 """
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 from metaglot.data.columns import Pick, Raw
+from metaglot.data.rawfiles import read_bytes
 from metaglot.data.textfiles import decode
 from metaglot.errors import MetaglotError
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 CODES = ("bpt", "ept", "it", "ph", "ut")
+BEGINNING = 200  # bytes in which a declaration stands
+_ENCODING = re.compile(r"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:+-]+)["']""")
 SHOWN = 12  # languages in a message
 
 
@@ -24,7 +28,7 @@ def read_tmx(path: Path, pick: Pick) -> Raw:
     """
     if pick.cells != "texts":
         raise MetaglotError(f"{path}: a translation memory, which the task generation learns: --task generation.")
-    root = _root(path, decode(path, pick.encoding))
+    root = _root(path, decode(path, pick.encoding or _stated(path)))
     units = [_unit(element) for element in root.iter() if _name(element) == "tu"]
     header = next((element for element in root.iter() if _name(element) == "header"), None)
     source, target = _languages(path, units, pick, "" if header is None else header.get("srclang", ""))
@@ -40,6 +44,19 @@ def read_tmx(path: Path, pick: Pick) -> Raw:
         form=f"translation memory, {source} to {target}",
         file_columns=(source, target),
     )
+
+
+def _stated(path: Path) -> str | None:
+    """Return the encoding that a file declares, where it is another than UTF-8 or UTF-16 and the file is in it."""
+    raw = read_bytes(path)
+    found = _ENCODING.match(raw[:BEGINNING].decode("latin-1"))
+    if found is None or found[1].lower().startswith("utf"):
+        return None
+    try:
+        raw.decode(found[1])
+    except (LookupError, UnicodeError):
+        return None
+    return found[1]
 
 
 def _root(path: Path, text: str) -> ElementTree.Element:
@@ -68,10 +85,17 @@ def _unit(element: ElementTree.Element) -> dict[str, str]:
     return found
 
 
-def _text(element: ElementTree.Element) -> str:
-    parts = [element.text or ""]
-    for child in element:
-        parts += [*([] if _name(child) in CODES else [_text(child)]), child.tail or ""]
+def _text(segment: ElementTree.Element) -> str:
+    """Return the text of a segment without its inline codes, in order, however deep elements stand in each other."""
+    parts: list[str] = []
+    ahead: list[ElementTree.Element | str] = [segment]
+    while ahead:
+        one = ahead.pop()
+        if isinstance(one, str):
+            parts.append(one)
+            continue
+        inner = [step for child in one for step in (child, child.tail or "")]
+        ahead += reversed([one.text or "", *inner] if _name(one) not in CODES else [])
     return "".join(parts)
 
 

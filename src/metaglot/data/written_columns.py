@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from metaglot.choices import Cells
 from metaglot.data.labels import is_absent, scalar_of
-from metaglot.data.literals import literal
+from metaglot.data.messages import messages_of
 from metaglot.errors import MetaglotError
 
 Values: TypeAlias = Sequence[object] | pa.ChunkedArray
@@ -110,7 +110,7 @@ def _target(value: object, where: str) -> str | None:
 
 def _chat(value: object, where: str) -> tuple[str, str]:
     """Return what comes before the last reply of the assistant, and that reply."""
-    messages = _messages(value, where)
+    messages = messages_of(value, where)
     last = next((i for i, (role, _) in reversed(list(enumerate(messages))) if role in _ASSISTANT), None)
     if not last or not messages[last][1].strip():
         raise MetaglotError(f"{where}: a chat needs a message of the assistant behind another one; it is the target.")
@@ -119,7 +119,7 @@ def _chat(value: object, where: str) -> tuple[str, str]:
 
 def _asked(value: object, where: str) -> str:
     """Return what is to be answered: a whole chat, or what comes before the reply that it ends with."""
-    messages = _messages(value, where)
+    messages = messages_of(value, where)
     answered = len(messages) > 1 and messages[-1][0] in _ASSISTANT
     return _source(messages[:-1] if answered else messages)
 
@@ -127,35 +127,6 @@ def _asked(value: object, where: str) -> str:
 def _source(messages: Sequence[tuple[str, str]]) -> str:
     """Return messages as one text, a line each; one alone as it is."""
     return messages[0][1] if len(messages) == 1 else "\n".join(f"{role}: {content}" for role, content in messages)
-
-
-def _messages(value: object, where: str) -> list[tuple[str, str]]:
-    if isinstance(value, str):
-        value = literal(value)
-        if isinstance(value, str):
-            raise MetaglotError(f"{where}: the messages are {value!r:.60}, not a list in JSON.")
-    items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
-    found: list[tuple[str, str]] = []
-    for item in items:
-        message = cast("Mapping[str, object]", item) if isinstance(item, Mapping) else {}
-        role, content = message.get("role", message.get("from")), _content(message)
-        if not isinstance(role, str) or not isinstance(content, str):
-            raise MetaglotError(
-                f'{where}: a message is {item!r:.80}; each is {{"role": "user", "content": "what was said"}}.'
-            )
-        found.append((role.lower(), content))
-    if not found:
-        raise MetaglotError(f'{where}: the messages are {value!r:.60}; give a list of {{"role": …, "content": …}}.')
-    return found
-
-
-def _content(message: Mapping[str, object]) -> object:
-    """Return what a message says; its parts are one text, each on a line, where all are texts."""
-    content = message.get("content", message.get("value"))
-    parts = cast("Sequence[object]", content) if isinstance(content, list | tuple) else ()
-    texts = [cast("Mapping[str, object]", one).get("text") for one in parts if isinstance(one, Mapping)]
-    plain = [text for text in texts if isinstance(text, str)]
-    return "\n".join(plain) if parts and len(plain) == len(parts) else content
 
 
 def _listed(values: Values) -> list[object]:
