@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import close_session
 
 from metaglot.data import hub
 from metaglot.data.folders import locate
@@ -33,8 +34,12 @@ def silence(monkeypatch) -> Generator[list[socket.socket]]:
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "PATIENCE", 0.3)
-    monkeypatch.setattr(hub, "SILENCE", 1.5)
+    monkeypatch.setattr(hub, "ANSWER", 1.5)
+    monkeypatch.setattr(hub, "IN_DOUBT", 0.6)
+    monkeypatch.delenv(hub.LONGER, raising=False)
+    close_session()  # one of another test has another proxy
     yield taken
+    close_session()
     server.close()
     for one in taken:
         one.close()
@@ -45,12 +50,41 @@ def test_a_silent_network_is_spoken_of_and_given_up(silence, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models" / "bert").mkdir(parents=True)
     began = time.monotonic()
-    with pytest.raises(MetaglotError, match=r"modles/bert: .*did you mean models/bert\?.*no answer"):
-        hub.hub_folder("modles/bert", near=hub.near_folders("modles/bert"))
-    assert time.monotonic() - began < 5
+    with pytest.raises(
+        MetaglotError, match=r"modles/bert: .*did you mean builtin:bert or models/bert\?.*no answer for 1 s"
+    ):
+        hub.hub_folder("modles/bert", near=["builtin:bert", *hub.near_folders("modles/bert")])
+    assert time.monotonic() - began < 1.4
     assert len(silence) >= 1
     said = capsys.readouterr().err
-    assert said == "metaglot: waiting for the Hugging Face hub: modles/bert (did you mean models/bert?)\n"
+    assert (
+        said == "metaglot: waiting for the Hugging Face hub: modles/bert (did you mean builtin:bert or models/bert?)\n"
+    )
+
+
+def test_the_environment_says_how_long_the_hub_is_waited_for(silence, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv(hub.LONGER, "1")
+    began = time.monotonic()
+    with pytest.raises(MetaglotError, match=r"no answer for 1 s \(HF_HUB_ETAG_TIMEOUT=60 in the environment waits"):
+        hub.hub_folder("nobody/nothing", near=["builtin:tiny"])
+    assert 0.9 < time.monotonic() - began < 1.4
+
+
+def test_a_network_that_is_not_there_is_asked_once_and_in_silence(tmp_path, monkeypatch, capfd):
+    """The client's own way to list files tried six times within 23 s, and told each."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    close_session()
+    began = time.monotonic()
+    with pytest.raises(MetaglotError, match="no network leads to the hub"):
+        hub.hub_folder("nobody/nothing")
+    assert time.monotonic() - began < 2
+    assert capfd.readouterr().err == ""
+    close_session()
 
 
 def test_a_silent_network_leaves_what_the_cache_has(silence, tmp_path, monkeypatch):

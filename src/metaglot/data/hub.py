@@ -1,8 +1,8 @@
 """A hub id becomes a folder of the Hugging Face cache, downloaded if need be; a silent network is given up.
 
 The whole model is taken at once, so that all that reads a model reads a folder.  The hub's client waits long and says
-nothing: after 3 s a note says what is waited for, after 30 s without an answer or a byte it is given up, and what the
-cache has is taken.
+nothing: after 3 s a note says what is waited for.  After 10 s without a first answer (3 s where a folder here has nearly
+that name, which is probably meant) or 30 s without a byte it is given up, and what the cache has is taken.
 """
 
 import os
@@ -18,7 +18,10 @@ from typing import Any, TypeVar
 from metaglot.errors import MetaglotError, printable
 
 PATIENCE = 3.0  # seconds until a note says that the network is slow
-SILENCE = 30.0  # seconds without an answer or a byte until it is given up
+SILENCE = 30.0  # seconds without a byte until a download is given up
+ANSWER = 10.0  # seconds until the first answer, whether there is such a model, is given up
+IN_DOUBT = 3.0  # the same where the name is nearly that of a folder here
+LONGER = "HF_HUB_ETAG_TIMEOUT"  # a variable of the hub's client: the seconds that it waits for such an answer
 LOOK = 0.1  # seconds between two looks
 PLAIN = ("*.json", "*.txt", "*.model", "*.tiktoken", "*.jinja")  # of small files, those that a model needs
 INDEX = "model.safetensors.index.json"
@@ -38,21 +41,27 @@ def hub_folder(name: str, *, near: Sequence[str] = ()) -> Path:
 
     asked = f" (did you mean {' or '.join(near)}?)" if near else ""
     reason = "HF_HUB_OFFLINE is set"
+    here = any(not one.startswith("builtin:") for one in near)  # names of many hub ids have one of a built-in model
+    patience = _seconds_of_environment() or (IN_DOUBT if here else ANSWER)
     if problem := _no_id(name):
         raise MetaglotError(f"{name}: no model folder here{asked}, and no id of a model of the hub: {problem}")
     if not (constants.is_offline_mode() or _is_offline()):
         try:
-            return _downloaded(name, asked)
-        except SilenceError:
-            reason = f"the network gave no answer for {SILENCE:.0f} s"
+            return _downloaded(name, asked, patience)
         except Exception as error:  # the hub's client raises classes without a common base
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            reason = _words_of(error)
     folder = _cached(name)
     if folder is None:
         raise MetaglotError(
             f"{name}: neither a model folder here{asked} nor a model that the hub, or its cache, gives: {reason}"
         )
     return folder
+
+
+def _words_of(error: Exception) -> str:
+    """Return why the hub gave nothing."""
+    words = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"no network leads to the hub ({words})" if type(error).__name__.startswith("Connect") else words
 
 
 def _no_id(name: str) -> str:
@@ -89,6 +98,12 @@ def _is_offline() -> bool:
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
 
 
+def _seconds_of_environment() -> float:
+    """Return for how many seconds an answer is waited for, as the hub's client would; 0 where nobody says so."""
+    text = os.environ.get(LONGER, "").strip()
+    return float(text) if text.isdecimal() else 0.0
+
+
 def _cached(name: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
@@ -99,12 +114,12 @@ def _cached(name: str) -> Path | None:
     return None
 
 
-def _downloaded(name: str, revision: str) -> Path:
+def _downloaded(name: str, asked: str, patience: float) -> Path:
     """Return the folder after every file that is needed was downloaded, or found to be the newest."""
-    from huggingface_hub import HfApi, constants, hf_hub_download
+    from huggingface_hub import constants, hf_hub_download
 
     place = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
-    files = _watched(lambda: HfApi().list_repo_files(name), place, f"{name}{revision}")
+    files = _watched(lambda: _files(name, patience), place, f"{name}{asked}", patience)
     folder: list[Path] = []
     for file in _needed(files):
         path = Path(_watched(lambda file=file: hf_hub_download(name, file), place, f"{name}: {file}"))
@@ -112,6 +127,13 @@ def _downloaded(name: str, revision: str) -> Path:
     if not folder:
         raise MetaglotError("there is no config.json, modules.json or adapter_config.json")
     return folder[0]
+
+
+def _files(name: str, patience: float) -> list[str]:
+    """Return the files of a repository; it is asked once, where `list_repo_files` asks six times and tells each."""
+    from huggingface_hub import HfApi
+
+    return [file.rfilename for file in HfApi().model_info(name, timeout=2 * patience).siblings or []]
 
 
 def _needed(files: Sequence[str]) -> list[str]:
@@ -136,8 +158,9 @@ def _weighs(file: str, files: Sequence[str]) -> bool:
     return index in files and path.name.startswith("model-") and path.suffix == ".safetensors"
 
 
-def _watched(call: Callable[[], Result], place: Path, what: str) -> Result:
-    """Return what a call gives; raise `SilenceError` after 30 s in which neither it ended nor the cache grew."""
+def _watched(call: Callable[[], Result], place: Path, what: str, patience: float | None = None) -> Result:
+    """Return what a call gives; raise `SilenceError` once it has not ended, nor the cache grown, for too long."""
+    limit = SILENCE if patience is None else patience
     outcome: list[Any] = []
     ended = threading.Event()
 
@@ -157,8 +180,9 @@ def _watched(call: Callable[[], Result], place: Path, what: str) -> Result:
         if now - since > PATIENCE and not announced:
             announced = True
             print(f"metaglot: waiting for the Hugging Face hub: {printable(what)}", file=sys.stderr, flush=True)
-        if now - since > SILENCE:
-            raise SilenceError
+        if now - since > limit:
+            longer = "" if patience is None else f" ({LONGER}=60 in the environment waits longer)"
+            raise SilenceError(f"the network gave no answer for {limit:.0f} s{longer}")
     result, error = outcome[0]
     if error is not None:
         raise error
