@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import close_session
+from huggingface_hub import HfApi, close_session
 
 from metaglot.data import hub
 from metaglot.data.folders import locate
@@ -62,7 +62,10 @@ def test_a_silent_network_is_spoken_of_and_given_up(silence, tmp_path, monkeypat
     )
 
 
-def test_the_environment_says_how_long_the_hub_is_waited_for(silence, tmp_path, monkeypatch):
+def test_the_environment_says_how_long_the_hub_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: time.sleep(3))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setenv(hub.LONGER, "1")
     began = time.monotonic()
