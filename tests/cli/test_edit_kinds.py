@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from metaglot import Adapted, MetaglotError, load
+from metaglot import Adapted, Answer, MetaglotError, Pairs, Span, load
 from metaglot.adaptation.editing import edited
 from metaglot.adaptation.storage import load_fit
 
@@ -84,6 +84,27 @@ def test_a_file_of_another_kind_is_refused_with_its_row_and_the_way_out(metaglot
 def test_another_kind_of_label_for_an_example_is_refused_too(metaglot, folders, tmp_path, model, label):
     said = metaglot("edit", folders[model], "--relabel", f"2={label}", "--out", tmp_path / "m")
     assert (said.code, f"--relabel 2={label}: the label is" in " ".join(said.err.split())) == (2, True), said.err
+
+
+def test_an_empty_label_takes_an_answer_or_spans_away(metaglot, tiny, tmp_path):
+    model, towns = load(tiny), ["Ann is in Oslo", "Bo is in Rome", "Cy is in Bern"]
+    with pytest.warns(UserWarning, match="no head of answers"):
+        reader = model.adapt(Pairs(["Where?"] * 3, towns), ["Oslo", "Rome", "Bern"], task="question-answering")
+    tagger = model.adapt(towns, [[Span(0, 3, "PER")], [Span(0, 2, "PER")], [Span(9, 13, "LOC")]], effort="instant")
+    for one, given, targets in (
+        (reader, "1=Ann", (Answer("Ann", 0, 3), Answer(), Answer("Bern", 9, 13))),
+        (tagger, '1=[{"start": 10, "end": 14, "label": "LOC"}]', ((Span(10, 14, "LOC"),), (), (Span(9, 13, "LOC"),))),
+    ):
+        one.save(tmp_path / "m", keep_examples=True, force=True)
+        said = metaglot("edit", tmp_path / "m", "--relabel", "2=", "--relabel", given)
+        assert said.code == 0, said.err
+        assert Adapted.load(tmp_path / "m").examples.targets == targets
+
+
+@pytest.mark.parametrize("model", ["words", "numbers", "levels"])
+def test_an_empty_label_of_a_kind_that_has_one_always_is_refused_with_the_way_out(metaglot, folders, model):
+    said = metaglot("edit", folders[model], "--relabel", "2=")
+    assert (said.code, "give one (2=LABEL), or take the example out by --remove 2" in said.err) == (2, True)
 
 
 def test_python_says_which_label_it_is(folders):

@@ -1,13 +1,14 @@
 """`metaglot edit`: adds, removes and relabels examples of an adapted model."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from metaglot.choices import FAMILIES, Cells
 from metaglot.cli.shared.checks import empty_notes
 from metaglot.cli.shared.labelled import facts_of, names_of_rows
 from metaglot.cli.shared.options import (
@@ -35,6 +36,9 @@ from metaglot.cli.shared.texts import (
 from metaglot.data.examples import Examples
 from metaglot.errors import MetaglotError, printable
 
+NOTHING: Mapping[Cells, str] = {"spans": "[]", "answers": '{"text": ""}'}
+"""The cell of a text without a span or answer, by how cells are read: an empty one of a file is not known."""
+
 if TYPE_CHECKING:
     from metaglot.families.family import AnyFamily
     from metaglot.families.records import Schema
@@ -50,7 +54,8 @@ def edit(
     relabel: Annotated[
         list[str] | None,
         typer.Option(
-            help="ROW=LABEL: another label (or labels, or number) for an example; may be given several times."
+            help="ROW=LABEL: another label (or labels, number, answer) for an example; may be given several times. "
+            "ROW= takes all labels or spans of an example away, or says that its passage has no answer."
         ),
     ] = None,
     out: Annotated[
@@ -74,6 +79,8 @@ def edit(
       metaglot edit my-model --remove 4 --relabel 7=billing
 
       metaglot edit my-model --add more.csv --out my-model-2
+
+      metaglot edit reader --relabel "2=nine euros" --relabel 5=
     """
     if not (add or remove or relabel):
         raise MetaglotError("nothing to do: give --add FILE, --remove ROW or --relabel ROW=LABEL")
@@ -126,10 +133,14 @@ def _targets(labels: dict[int, str], family: "AnyFamily", schema: "Schema") -> d
     def name(number: int) -> str:
         return f"--relabel {rows[number] + 1}={labels[rows[number]]}: the label"
 
-    read = family.parse(list(labels.values()), name)
+    nothing = NOTHING.get(FAMILIES.kinds[family.name].cells, "")
+    read = family.parse([label or nothing for label in labels.values()], name)
     targets = dict(zip(rows, read.targets, strict=True))
-    if missing := [row for row, target in targets.items() if target is None or target == ""]:
-        raise MetaglotError(f"--relabel '{missing[0] + 1}=': expected ROW=LABEL, e.g. 7=billing")
+    if missing := [row + 1 for row, target in targets.items() if target is None or target == ""]:
+        raise MetaglotError(
+            f"--relabel {missing[0]}=: each example has a label here; give one ({missing[0]}=LABEL), or take the "
+            f"example out by --remove {missing[0]}"
+        )
     family.like(list(targets.values()), schema, name)
     return targets
 

@@ -1,8 +1,8 @@
 """A hub id becomes a folder of the Hugging Face cache, downloaded if need be; a silent network is given up.
 
 The whole model is taken at once, so that all that reads a model reads a folder.  The hub's client waits long and says
-nothing: after 3 s a note says what is waited for.  After 10 s without a first answer (3 s where a folder here has nearly
-that name, which is probably meant) or 30 s without a byte it is given up, and what the cache has is taken.
+nothing: after 3 s a note says what is waited for.  After 10 s without a first answer (3 s where a folder here has
+almost that name) or 30 s without a byte it is given up, and what the cache has is taken.
 """
 
 import os
