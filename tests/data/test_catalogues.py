@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metaglot.data.labels import table_notes
-from metaglot.data.placeholders import keeps_placeholders, placeholders_in
+from metaglot.data.placeholders import keeps_marks, keeps_placeholders, placeholders_in
 from metaglot.data.readers import read_table
 from metaglot.errors import MetaglotError
 
@@ -140,6 +140,24 @@ def test_only_what_is_translated_changes_whatever_the_file_is_written_in(tmp_pat
 
 
 @needs_polib
+def test_what_stands_in_strings_is_kept_to_the_letter(tmp_path):
+    from metaglot.data.catalogues import filled, untranslated
+
+    strings = [r"esc \033[1m \a \x42\101 \134\042\n", "a\u2028b\x85c", r"win\r\n", " name: ", "&Save"]
+    known = 'msgid "k"\nmsgstr "x\u2028y"\n'
+    (tmp_path / "a.po").write_text(known + "".join(f'\nmsgid "{one}"\nmsgstr ""\n' for one in strings), "utf-8")
+    sources = untranslated(tmp_path / "a.po")
+    assert sources == ['esc \x1b[1m \a BA \\"\n', "a\u2028b\x85c", "win\r\n", " name: ", "&Save"]
+    assert rows(tmp_path / "a.po")[0] == ("k", "x\u2028y")
+    found = filled(tmp_path / "a.po", [f" {one.strip()} " for one in [*sources[:4], "Save"]])
+    (tmp_path / "b.po").write_text(found.text, "utf-8")
+    assert [target for _, target in rows(tmp_path / "b.po")[1:]] == [one.strip() for one in sources[:4]]
+    assert (found.written, found.fuzzy) == (5, 1)  # the key of the last is lost
+    assert all(f'msgstr "{one}"' in found.text for one in strings[1:4])
+    assert r'msgstr "esc \033[1m \007 BA \\\"\n"' in found.text
+
+
+@needs_polib
 def test_two_catalogues_stand_beside_each_other_by_context_and_form(tmp_path):
     from metaglot.data.catalogues import beside
 
@@ -213,6 +231,22 @@ def test_placeholders_are_found_and_compared():
     assert keeps_placeholders("%s in %s", "in %s %s")
     assert not keeps_placeholders("%s in %s", "in %s")
     assert not keeps_placeholders("{a}", "{b}")
+
+
+def test_tags_and_the_mark_of_a_key_are_compared():
+    for source, target, keeps in (
+        ("<b>Go</b>", "<b>Los</b>", True),
+        ("<b>Go</b>", "Los", False),
+        ('<a href="x">here</a>', '<a href="y">hier</a>', True),
+        ("up<br/>down", "auf ab", False),
+        ("<none>", "<keine>", True),
+        ("_File", "文件(_F)", True),
+        ("&Save &amp; go", "&Sichern &amp; los", True),
+        ("_File", "Datei", False),
+        ("&Save", "_Sichern", False),
+        ("a & b, R&D", "a und b, F&E", True),
+    ):
+        assert keeps_marks(source, target) == keeps, source
 
 
 def test_placeholders_of_qt_of_shells_and_of_templates():

@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -153,3 +154,20 @@ def test_a_word_is_spelt_in_any_case(pairs: list[tuple[str, str]], word: str):
 def test_a_letter_that_went_several_ways_stays():
     assert spelling_of([("bache", "boche")]).word("bache") == "boche"
     assert spelling_of([("bache", "boche"), ("bache", "buche")]).word("bache") == "bache"
+
+
+def said(text: str) -> list[str]:
+    return [text[begin:end] for begin, end in spoken(text)]
+
+
+def test_names_of_files_are_told_from_words_between_which_a_space_is_missing():
+    assert said("approx.ten files, Ende.Der") == ["approx", "ten", "files", "Ende", "Der"]
+    assert said("index.html and a.txt, e.g. my_file.xyz or os.path.join on example.com") == ["and", "or", "on"]
+
+
+def test_long_texts_are_read_in_time_in_proportion_to_them():
+    choices = "{n, plural, one {# file} other {# files}} "
+    begin = process_time()
+    assert said(choices * 10_000) == ["file", "files"] * 10_000
+    assert said("%s word " * 20_000) == ["word"] * 20_000
+    assert process_time() - begin < 20  # it was minutes

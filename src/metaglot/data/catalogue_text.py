@@ -21,6 +21,23 @@ _QUOTED = re.compile(r'\s*(?:(?:msgctxt|msgid_plural|msgid|msgstr(?:\[\d+\])?)\s
 _SUBJECT = re.compile(r'\s*(?:msg|")')
 
 
+_ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|(.))")
+_WRITTEN = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Lines(str):
+    """A text of which line feeds alone part lines, as in gettext; Python parts them at U+2028, U+0085 and others."""
+
+    __slots__ = ()
+
+    def splitlines(self, keepends: bool = False) -> list[str]:
+        """Return the lines."""
+        ends = "\n" if keepends else ""
+        *lines, last = self.split("\n")
+        return [*(line + ends for line in lines), *([last] if last else [])]
+
+
 class Change(NamedTuple):
     """What is written into an entry."""
 
@@ -44,12 +61,25 @@ def catalogue_text(path: Path, encoding: str | None = None) -> str:
     return text
 
 
+def unescaped(text: str) -> Lines:
+    """Return the text with characters in place of escapes that polib does not know: those by number, and the bell."""
+    lines = text.split("\n")
+    return Lines("\n".join(line if line.lstrip().startswith("#") else _ESCAPE.sub(_character, line) for line in lines))
+
+
+def _character(escape: re.Match[str]) -> str:
+    if escape[3]:
+        return "\a" if escape[3] == "a" else escape[0]
+    number = int(escape[1], 8) if escape[1] else int(escape[2], 16)
+    return _WRITTEN.get(chr(number), chr(number)) if 0 < number < 128 else escape[0]  # others are parts of a letter
+
+
 def changed(text: str, changes: Mapping[int, Change]) -> str:
     """Return the text with changes, by the number of the entry among those that have a msgid and are not obsolete.
 
     Its header says UTF-8 then, which is what it is to be written in.
     """
-    lines = text.splitlines(keepends=True)
+    lines = Lines(text).splitlines(keepends=True)
     end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += end
@@ -146,10 +176,9 @@ def _lines_of(form: int | None, target: str, end: str) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    pairs = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"))
-    for letter, written in pairs:
+    for letter, written in _WRITTEN.items():
         text = text.replace(letter, written)
-    return text
+    return _UNSEEN.sub(lambda found: f"\\{ord(found.group()):03o}", text)
 
 
 def _stated(path: Path) -> str | None:

@@ -2,9 +2,10 @@
 
 An entry gives an example; one with plural forms gives two, the singular with the first form and the plural with the
 last.  Fuzzy entries, which a person is to look at, and obsolete ones are left out.  A translation that is written into
-a catalogue keeps line breaks at the edges of its source; where its placeholders are others than those of the source,
-the entry is marked fuzzy.  Of two catalogues of
-one program, a near language's and one's own, the texts stand beside each other by their contexts and msgids.  https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html
+a catalogue keeps the white space at the edges of its source; where its placeholders, tags or the mark of its key are
+others than those of the source, the entry is marked fuzzy.  Of two catalogues of one program, a near language's and
+one's own, the texts stand beside each other by their contexts and msgids.
+https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from metaglot.data.catalogue_text import Change, catalogue_text, changed
+from metaglot.data.catalogue_text import Change, catalogue_text, changed, unescaped
 from metaglot.data.columns import Pick, Raw
-from metaglot.data.placeholders import keeps_placeholders, placeholders_in
+from metaglot.data.placeholders import keeps_marks, placeholders_in
 from metaglot.errors import MetaglotError
 
 
@@ -33,11 +34,12 @@ class Filled(NamedTuple):
 
     text: str
     written: int  # entries that were translated
-    fuzzy: int  # of these, those whose placeholders are not kept, and those that are not sure
+    fuzzy: int  # of these, those whose placeholders or tags are not kept, and those that are not sure
 
     def summary(self) -> str:
         """Return how many entries were translated, and how many of them a person is to look at."""
-        marked = f"; {self.fuzzy} of them are marked fuzzy: unsure, with other placeholders, or with more plural forms"
+        why = "unsure, with other placeholders, tags or keys, or with more plural forms"
+        marked = f"; {self.fuzzy} of them are marked fuzzy: {why}"
         return f"{self.written} entries translated{marked if self.fuzzy else ''}"
 
 
@@ -116,7 +118,7 @@ def filled(
             continue
         target = _with_edges(part.source, text_written)
         sources = [part.entry.msgid, part.entry.msgid_plural] if part.forms else [part.source]
-        fuzzy = doubt or len(part.forms) > 1 or not any(keeps_placeholders(source, target) for source in sources)
+        fuzzy = doubt or len(part.forms) > 1 or not any(keeps_marks(source, target) for source in sources)
         number = numbers[id(part.entry)]
         before = written.get(number, Change({}, fuzzy=False))
         targets: dict[int | None, str] = dict.fromkeys(part.forms or (None,), target)
@@ -159,7 +161,7 @@ def _catalogue(path: Path, text: str) -> Any:
         raise MetaglotError(f"{path}: catalogues need the package polib: pip install 'metaglot[generation]'")
     polib: Any = import_module("polib")
     try:
-        return polib.pofile(text if "\n" in text else text + "\n", wrapwidth=78)
+        return polib.pofile(unescaped(text if "\n" in text else text + "\n"), wrapwidth=78)
     except (OSError, ValueError, IndexError) as error:
         reason = str(error).replace("Syntax error in po file ", "").strip() or "it is no catalogue"
         raise MetaglotError(
@@ -191,9 +193,9 @@ def _open_parts(catalogue: Any) -> list[Part]:
 
 
 def _with_edges(source: str, target: str) -> str:
-    """Return a translation with the line breaks that its source begins and ends with."""
-    begin = "\n" if source.startswith("\n") else ""
-    end = "\n" if source.endswith("\n") else ""
+    """Return a translation with the white space that its source begins and ends with."""
+    inner = source.strip()
+    begin, _, end = source.partition(inner) if inner else (source, "", "")
     return f"{begin}{target.strip()}{end}"
 
 

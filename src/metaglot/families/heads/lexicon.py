@@ -28,8 +28,18 @@ APART = 2.0  # how much less likely a pair is whose words stand at opposite ends
 DOTTED = "\u0130"  # İ
 SURE = 0.5  # the chance from which on a word is put in the place of another
 SPELT = 0.35  # the chance that a word is right which no example has
+ENDINGS = (
+    "avi|bak|bat|bib|bin|bmp|bz2|c|cc|cfg|class|com|conf|cpp|cs|css|csv|cxx|d|dat|db|deb|dll|doc|docx|edu|el|eps|"
+    "epub|exe|fm|gif|go|gov|gz|h|hpp|htm|html|ico|ics|img|info|ini|io|iso|jar|java|jpeg|jpg|js|json|jsx|key|kt|lock|"
+    "log|lua|m|mat|md|mk|mkv|mo|mov|mp3|mp4|mpeg|net|odp|ods|odt|ogg|org|patch|pdf|pem|php|pl|plist|pm|png|po|pot|"
+    "ppt|pptx|ps|psd|py|pyc|rar|rb|rc|rpm|rs|rst|rtf|scss|sh|so|sql|srt|svg|swf|swift|tar|tex|tgz|tif|tiff|toml|ts|"
+    "tsv|ttf|txt|uk|vue|wav|webm|webp|woff|xhtml|xls|xlsx|xml|xsl|xz|yaml|yml|zip|zst"
+)
+"""What names of files and of hosts end with; "approx.ten" is two words, between which a space is missing."""
 READ_BY_PROGRAMS = re.compile(
-    r"</?\w[^<>]*>|&\w+;|\b\w+://\S+|(?<![\w.+-])[\w.+-]+@[\w-]+\.\w+|`[^`]*`|\b\w+\.[a-z]{1,4}\b(?![.]\w)"
+    r"</?\w[^<>]*>|&\w+;|\b\w+://\S+|(?<![\w.+-])[\w.+-]+@[\w-]+\.\w+|`[^`]*`"
+    r"|\b\w+(?:\.\w+){2,}|\b\w\.[a-z]{1,4}\b|\b(?=[^\W\d_]*[\d_])\w+\.[a-z]{1,4}\b"
+    rf"|\b\w+\.(?:{ENDINGS})\b(?![.]\w)"
     r"|\{\{[^{}]*\}\}|\{%[^{}]*%\}|\$\w+|%\w+%|%[A-Za-z]\b|(?<![\w:/])[@:][A-Za-z_]\w*|(?<!\S)(?:--\w[\w-]*|-\w\b)"
 )
 """Tags, entities, addresses, names of files, code, what other programs fill in, and options of commands."""
@@ -172,9 +182,15 @@ def in_small_letters(word: str) -> str:
 
 def spoken(text: str) -> list[tuple[int, int]]:
     """Return where the words begin and end; signs, numbers and what is a program's are left out."""
-    kept = [*places_of_placeholders(text), *_of_programs(text)]
-    inside = [(begin, end) for begin, end in words(text) if text[begin].isalnum() and not text[begin:end].isdecimal()]
-    return [(begin, end) for begin, end in inside if not any(b < end and begin < e for b, e in kept)]
+    kept = sorted([*places_of_placeholders(text), *_of_programs(text)])
+    found: list[tuple[int, int]] = []
+    ahead, until = 0, 0  # of what is kept: the first that begins later, and the end of those before
+    for begin, end in words(text):
+        while ahead < len(kept) and kept[ahead][0] < end:
+            until, ahead = max(until, kept[ahead][1]), ahead + 1
+        if begin >= until and text[begin].isalnum() and not text[begin:end].isdecimal():
+            found.append((begin, end))
+    return found
 
 
 def _of_programs(text: str) -> list[tuple[int, int]]:
@@ -185,12 +201,13 @@ def _of_programs(text: str) -> list[tuple[int, int]]:
 
 def _choices(text: str) -> list[tuple[int, int]]:
     """Return where choices begin and where their names stand, which no text of a choice is around."""
-    places = [found.span() for found in _CASES.finditer(text)]
-    return [
-        (begin, end)
-        for begin, end in places
-        if text[begin] == "{" or (text.count("{", 0, begin) - text.count("}", 0, begin)) % 2
-    ]
+    found: list[tuple[int, int]] = []
+    deep, done = 0, 0  # braces that are open at `done`
+    for begin, end in (case.span() for case in _CASES.finditer(text)):
+        deep, done = deep + text.count("{", done, begin) - text.count("}", done, begin), begin
+        if text[begin] == "{" or deep % 2:
+            found.append((begin, end))
+    return found
 
 
 def _words(text: str) -> list[str]:
