@@ -1,7 +1,12 @@
-"""The one exception type that users of metaglot catch, and what of any text may reach a terminal."""
+"""The one exception type that users of metaglot catch, its warnings, and what of any text may reach a terminal."""
 
 import json
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 
+PACKAGE = str(Path(__file__).parent)
 BREAKS = "\n\t\u2028\u2029"
 
 
@@ -19,6 +24,30 @@ class MetaglotError(Exception):
     ...     print("no-such-folder" in str(error))
     True
     """
+
+
+def is_own(category: type[Warning], filename: str) -> bool:
+    """Return whether a warning is a note of metaglot to its user."""
+    return category is UserWarning and filename.startswith(PACKAGE)
+
+
+@contextmanager
+def own_warnings() -> Generator[list[str]]:
+    """Yield a list that gets what metaglot warns of within, each once, in place of its being shown.
+
+    Other warnings are shown as ever.  The list is filled when the block ends, by an error too.
+    """
+    texts: list[str] = []
+    found: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always", UserWarning)
+            yield texts
+    finally:
+        for one in found:
+            if not is_own(one.category, one.filename):
+                warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        texts += dict.fromkeys(str(one.message) for one in found if is_own(one.category, one.filename))
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from metaglot.cli.shared.options import ReplaceRun, RunToMake, Silent
+from metaglot.cli.shared.options import ErrorsOnly, ReplaceRun, RunToMake
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import MetaglotError
 
@@ -17,7 +17,7 @@ def average(
         int | None, typer.Option(help="Tokens of a text that it reads. Default: that of the runs.", show_default=False)
     ] = None,
     force: ReplaceRun = False,
-    quiet: Silent = False,
+    quiet: ErrorsOnly = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the new run as JSON.")] = False,
 ) -> None:
     """Write the mean of the weights of several runs; it is about as good as the best of them.

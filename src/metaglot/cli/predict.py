@@ -15,6 +15,7 @@ from metaglot.cli.shared.options import (
     FuzzyBelow,
     Json,
     ReplaceFile,
+    quietly,
 )
 from metaglot.cli.shared.predicting import Prediction, Question, standard_input_lines, with_language_note
 from metaglot.cli.shared.prediction_lines import print_prediction
@@ -68,7 +69,9 @@ def predict(
     device: DeviceOption = "auto",
     columns: Columns = None,
     encoding: Encoding = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress bar.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", callback=quietly, help="No notes and no progress bar.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Predict with an adapted model; one line a text: label, probability, text.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from metaglot.cli.shared.options import NumbersAsJson, Silent
+from metaglot.cli.shared.options import ErrorsOnly, NumbersAsJson
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import MetaglotError
 
@@ -19,7 +19,7 @@ def report(
     markdown: Annotated[Path | None, typer.Option(help="A second file, with the tables as Markdown.")] = None,
     title: Annotated[str, typer.Option(help="Heading of the page; the names of the runs if absent.")] = "",
     leave_out: Annotated[str, typer.Option(help="Tasks to leave out of a second mean, with commas.")] = "",
-    quiet: Silent = False,
+    quiet: ErrorsOnly = False,
     as_json: NumbersAsJson = False,
 ) -> None:
     """Write a page on the gain over the baselines, its interval and its cost, and the tasks without a gain.

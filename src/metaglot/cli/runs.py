@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaglot.cli.shared.bars import bars
-from metaglot.cli.shared.options import Json, Silent
+from metaglot.cli.shared.options import ErrorsOnly, Json
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.cli.shared.usage import Command, group
 from metaglot.errors import printable_line
@@ -92,7 +92,7 @@ def clean(
     *,
     keep: Annotated[int, typer.Option(min=1, help="Whole checkpoints of each run that stay, the newest ones.")] = 2,
     yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it nothing is removed, only told.")] = False,
-    quiet: Silent = False,
+    quiet: ErrorsOnly = False,
     as_json: Json = False,
 ) -> None:
     """Tell what is no use any more in runs, or remove it: leftovers of interrupted writes, damaged and old checkpoints.

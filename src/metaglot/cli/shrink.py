@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from metaglot.cli.shared.options import ReplaceRun, RunToMake, Silent
+from metaglot.cli.shared.options import ErrorsOnly, ReplaceRun, RunToMake
 from metaglot.cli.shared.printing import tell, tell_json
 from metaglot.errors import MetaglotError
 
@@ -18,7 +18,7 @@ def shrink(
         int | None, typer.Option(help="Tokens of a text that are read; as many as the run reads if absent.")
     ] = None,
     force: ReplaceRun = False,
-    quiet: Silent = False,
+    quiet: ErrorsOnly = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the size and what is kept as JSON.")] = False,
 ) -> None:
     """Write a run as its difference from the base model, in few megabytes: low rank, bfloat16.

@@ -13,15 +13,16 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import NamedTuple
 
-from metaglot.errors import MetaglotError
+from metaglot.errors import MetaglotError, own_warnings
 from metaglot.evaluation.baselines.method import Method
 from metaglot.evaluation.judge import Judge
+from metaglot.evaluation.noting import Judged, Noting, told
 from metaglot.evaluation.protocol import Cell, Plan, TaskSet
 from metaglot.evaluation.result import Result
 
 Make = Callable[[], tuple[Sequence[TaskSet], Sequence[Method]]]
 AHEAD = 16  # cells for each process that may be finished before an earlier one; a kill loses them
-_judges: list[Judge] = []  # of this process
+_judges: list[Noting] = []  # of this process
 
 
 class Workers(NamedTuple):
@@ -47,7 +48,7 @@ def judge_in_processes(workers: Workers, plan: Plan, cells: Sequence[Cell]) -> I
     pool = ProcessPoolExecutor(workers.processes, context, _initialise, (workers.make, workers.threads, plan))
     is_finished = False
     try:
-        yield from _in_order(pool, iter(cells), workers.processes * AHEAD)
+        yield from told(_in_order(pool, iter(cells), workers.processes * AHEAD))
         is_finished = True
     except BrokenProcessPool as error:
         raise MetaglotError(
@@ -61,7 +62,7 @@ def judge_in_processes(workers: Workers, plan: Plan, cells: Sequence[Cell]) -> I
         pool.shutdown(cancel_futures=True)
 
 
-def _in_order(pool: ProcessPoolExecutor, cells: Iterator[Cell], ahead: int) -> Iterator[Result]:
+def _in_order(pool: ProcessPoolExecutor, cells: Iterator[Cell], ahead: int) -> Iterator[Judged]:
     pending = deque(pool.submit(_judge_cell, cell) for cell in islice(cells, ahead))
     while pending:
         result = pending.popleft().result()
@@ -74,8 +75,9 @@ def _initialise(make: Make, threads: int, plan: Plan) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupt ends them without a word: the parent has it too
     torch.set_num_threads(threads)
-    _judges[:] = [Judge.of(*make(), plan)]
+    with own_warnings():  # those of loading: the process that waits has loaded the same and told them
+        _judges[:] = [Noting(Judge.of(*make(), plan))]
 
 
-def _judge_cell(cell: Cell) -> Result:
+def _judge_cell(cell: Cell) -> Judged:
     return _judges[0](cell)

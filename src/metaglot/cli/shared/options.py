@@ -10,6 +10,14 @@ from typing import Annotated, Literal
 import typer
 
 from metaglot.choices import FAMILIES
+from metaglot.cli.shared.printing import without_notes
+
+
+def quietly(context: typer.Context, quiet: bool) -> bool:
+    """Tell no notes until the command ends, where `--quiet` is given: the callback of that option."""
+    if quiet:
+        context.with_resource(without_notes())
+    return quiet
 
 
 def _kinds() -> str:
@@ -85,7 +93,7 @@ ResultsFolder = Annotated[
 ]
 RestartFolder = Annotated[bool, typer.Option("--force", help="Replace the results in the folder.")]
 ByTask = Annotated[bool, typer.Option("--by-task", help="Also print the differences on each task.")]
-NoTable = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")]
+NoTable = Annotated[bool, typer.Option("--quiet", "-q", callback=quietly, help="No progress, no notes and no table.")]
 NumbersAsJson = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
 ResultsAsJson = Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines.")]
 
@@ -131,6 +139,5 @@ FuzzyBelow = Annotated[
     ),
 ]
 ReplaceFile = Annotated[bool, typer.Option("--force", help="Replace the file that --out names.")]
-ErrorsOnly = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
-Silent = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")]
+ErrorsOnly = Annotated[bool, typer.Option("--quiet", "-q", callback=quietly, help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]

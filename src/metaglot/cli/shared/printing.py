@@ -4,13 +4,11 @@ import os
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 
 import typer
 
-from metaglot.errors import printable, printable_json
+from metaglot.errors import is_own, own_warnings, printable, printable_json
 
-OWN_FILES = str(Path(__file__).parents[2])  # the package
 LAUNCHER = "METAGLOT_LAUNCHER"  # of a rank: the process that started it, and speaks where a signal ends all
 TERMINATED = "metaglot: ended by SIGTERM; what was saved is whole"
 
@@ -29,7 +27,7 @@ def warning_text(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
     """Return a warning of metaglot as a note, without the line of its code; any other one as Python prints it."""
-    if category is UserWarning and filename.startswith(OWN_FILES):
+    if is_own(category, filename):
         return f"note: {printable(str(message))}\n"
     return f"{filename}:{lineno}: {category.__name__}: {message}\n{'' if line is None else f'  {line}'}"
 
@@ -37,17 +35,19 @@ def warning_text(
 @contextmanager
 def noted(notes: list[str], *, quiet: bool) -> Generator[None]:
     """Tell what metaglot warns of within as notes, each once, unless `quiet`, and add them to `notes`."""
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always", UserWarning)
+    with own_warnings() as texts:
         yield
-    own = [one for one in found if one.category is UserWarning and one.filename.startswith(OWN_FILES)]
-    for one in found:
-        if one not in own:
-            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-    texts = list(dict.fromkeys(str(one.message) for one in own))
     notes += texts
     for text in () if quiet else texts:
         tell(f"note: {text}", err=True)
+
+
+@contextmanager
+def without_notes() -> Generator[None]:
+    """Tell nothing of what metaglot warns of within, but what `noted` collects."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"metaglot(\.|$)")
+        yield
 
 
 def tell_end(words: str) -> None:
