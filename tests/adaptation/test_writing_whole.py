@@ -8,6 +8,10 @@ import torch
 from tests.writers import SOURCES, TARGETS, byte_tokenizer
 
 import metaglot as mg
+from metaglot.adaptation.continuing import continued
+from metaglot.adaptation.writing import form_of
+from metaglot.choices import FAMILIES
+from metaglot.decoding import Continuations
 from metaglot.models.scratch import make_backbone
 
 TASK = "generation"
@@ -52,6 +56,31 @@ def test_a_folder_that_loads_its_encoder_alone_writes_with_its_decoder(folder, t
     shown = model.adapt(SOURCES, TARGETS, task=TASK, effort="instant")
     assert shown.fit.encoder is adapted.fit.encoder  # the decoder is read once
     assert len(shown.predict(SOURCES[:2], max_new_tokens=4)) == 2
+
+
+def test_what_a_config_forces_at_the_edges_of_a_text(folder, monkeypatch):
+    model = mg.load(folder, precision="fp32")
+    encoder = model.adapt(SOURCES, TARGETS, task=TASK, effort="instant").fit.encoder
+    prompts = [[40, 41, 42], [50]]
+    long, short = (continued(encoder, encoder.meta, prompts, mg.Decoding(n)).tokens for n in (6, 3))
+    # BART's config forces the end of its own vocabulary, a byte here, where a text is cut.
+    assert [row[:3] for row in long] == list(short)
+    tools = FAMILIES[TASK]().writes
+    assert form_of(encoder, tools).template.opening == ()
+    monkeypatch.setattr(encoder.backbone.learner.module.generation_config, "forced_bos_token_id", 5)
+    row = tools.row(form_of(encoder, tools), "ab", "cd")
+    assert row["labels"] == [5, *byte_tokenizer()("cd")["input_ids"], 1]
+    assert [row[0] for row in continued(encoder, encoder.meta, prompts, mg.Decoding(3)).tokens] == [5, 5]
+
+
+@pytest.mark.parametrize(("stop", "text"), [("c ", "a b"), ("b\n", "a"), (" ", "a"), ("x", "a b c")])
+def test_a_stop_string_may_end_with_white_space(folder, monkeypatch, stop, text):
+    adapted = mg.load(folder, precision="fp32").adapt(SOURCES, TARGETS, task=TASK, effort="instant")
+    whole = {"c ": "a b c ", "b\n": "a b\n", " ": "a ", "x": "a b c "}[stop]
+    tokens = tuple(byte_tokenizer()(whole)["input_ids"])
+    found = Continuations((tokens,), 1.0, ((-1.0,) * len(tokens),))
+    monkeypatch.setattr("metaglot.adaptation.continuing.continued", lambda *_: found)
+    assert adapted.predict("a", decoding=mg.Decoding(8, stop=(stop,))) == text
 
 
 def test_the_commands_do_the_same(metaglot, folder, tmp_path):

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import pytest
 import torch
 from tests.writers import byte_tokenizer
+from tokenizers.processors import TemplateProcessing
 
 from metaglot.choices import FAMILIES
 from metaglot.errors import MetaglotError
@@ -82,7 +83,7 @@ def test_a_plain_template_puts_a_separator_between_and_an_end_behind():
     assert (whole.prompt, whole.target, whole.cut) == (word("ab\n=>"), [*word(" cd"), 1], False)
     shown = template.sequence("ab", "cd", [("x", "y"), ("u", "v")], length=64)
     assert shown.prompt == word("u\n=> v\n\nx\n=> y\n\nab\n=>")
-    assert template.text([*word(" cd "), 1, 7]) == "cd"
+    assert template.text([*word(" cd "), 1, 7]) == " cd "
 
 
 def test_the_template_of_a_chat_is_that_of_its_tokenizer():
@@ -101,8 +102,27 @@ def test_names_of_special_tokens_in_texts_are_texts(chat):
     plain = template.sequence("", "", [("", "")], length=128)
     whole = template.sequence(source, target, [(source, target)], length=256)
     assert whole.prompt.count(1) == plain.prompt.count(1) == (3 if chat else 0)
-    assert (whole.target.count(1), template.text(whole.target)) == (1, target)
+    assert (whole.target.count(1), template.text(whole.target).strip()) == (1, target)
     assert tokenizer("a[END]")["input_ids"] == [*word("a"), 1]  # nothing is left behind for other readers
+
+
+def test_an_encoder_reads_a_source_as_its_tokenizer_frames_it():
+    tokenizer = byte_tokenizer()
+    edges = [("[PAD]", 0), ("[END]", 1)]
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="[PAD] $A [END]", special_tokens=edges)
+    template = template_of(tokenizer, seq2seq=True, opening=(7,))
+    whole = template.sequence("ab", "cd", length=64)
+    assert whole.prompt == tokenizer("ab")["input_ids"] == [0, *word("ab"), 1]
+    assert (whole.target, template.text(whole.target)) == ([7, *word("cd"), 1], f"{tokenizer.decode([7])}cd")
+    shown = template.sequence("ab", "cd", [("x", "y")], length=64)
+    assert shown.prompt == [0, *word("x\n=>y\n\nab\n=>"), 1]
+    assert template.sequence("ab", "cd", [("x" * 60, "y")], length=64).prompt == whole.prompt
+    cut = template.sequence("abcdefghijkl", "cd", length=16)
+    assert (cut.prompt, cut.cut) == ([0, *word("abcdefghij"), 1], True)
+    assert template_of(byte_tokenizer(), seq2seq=True).sequence("ab", "cd", length=64)[:2] == (
+        word("ab"),
+        [*word("cd"), 1],
+    )
 
 
 def test_examples_go_first_where_there_is_no_room_then_the_source_then_the_target():
@@ -122,6 +142,7 @@ def test_a_source_has_its_second_text_below_it():
 
     inputs = Inputs(("a", "b"), ("c", "d"))
     assert source_texts(inputs) == ["a\nc", "b\nd"]
+    assert source_texts(Inputs(("a", "b"), ("", "d"))) == ["a", "b\nd"]
     form = WriteTools().format_of(byte_tokenizer(), length=10)
     assert WriteTools().cut(form, Inputs(("a" * 30, "a"))) == 1
 

@@ -151,9 +151,11 @@ def test_settings_for_draws_that_a_network_came_with_change_nothing(learner):
     batch, drawn = prompts(*LENGTHS), Decoding(max_new_tokens=8, seed=1, temperature=2.0)
     other = replace(learner, module=copy.deepcopy(learner.module))
     settings = other.module.generation_config
-    settings.update(do_sample=True, temperature=0.1, top_k=2, top_p=0.3, max_length=9, num_beams=2)
+    settings.update(do_sample=True, temperature=0.1, top_k=2, top_p=0.3, max_length=9, num_beams=2, typical_p=0.2)
+    settings.update(min_p=0.5, max_time=1e-9, forced_eos_token_id=5, stop_strings=["a"], cache_implementation="static")
     for decoding in (GREEDY, drawn):
         assert other.generate({}, batch, decoding).tokens == learner.generate({}, batch, decoding).tokens
+    assert other.module.generation_config is settings
 
 
 def test_a_text_ends_with_the_token_that_ends_it(learner):

@@ -41,7 +41,8 @@ def module_of(kind: str, dtype: torch.dtype = torch.float64) -> Any:
         config: Any = EncoderDecoderConfig.from_encoder_decoder_configs(*halves)
         config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = FIRST, PAD, LAST
         return random_module(lambda: EncoderDecoderModel(config), dtype=dtype)
-    config = AutoConfig.for_model(kind, **settings, **special, decoder_start_token_id=FIRST, init_std=0.3)
+    special |= {"decoder_start_token_id": FIRST, "forced_eos_token_id": None if kind == "t5" else LAST}
+    config = AutoConfig.for_model(kind, **settings, **special, init_std=0.3)
     return random_module(lambda: AutoModelForSeq2SeqLM.from_config(config), dtype=dtype)
 
 

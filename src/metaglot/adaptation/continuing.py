@@ -95,7 +95,7 @@ def written(
     prompts = [tools.prompt(form, source, own, length=length).tokens for source, own in sources]
 
     def text_of(tokens: Sequence[int]) -> str:
-        text = form.template.text(tokens)
+        text = form.template.text(tokens)  # not stripped, since a stop string may begin or end with white space
         return min((text.split(end, 1)[0] for end in decoding.stop), key=len, default=text).strip()
 
     hears = None if heard is None or decoding.beams > 1 else lambda tokens: heard(text_of(tokens))

@@ -16,6 +16,7 @@ from metaglot.families.records import Schema
 from metaglot.families.write_tools import Format, WriteTools, source_texts
 from metaglot.models.learner import HfLearner
 from metaglot.models.positions import check_written, positions_of
+from metaglot.models.seq2seq import opening_of
 from metaglot.types import Batch, Params
 
 LONGEST = 32  # targets whose tokens are counted
@@ -34,7 +35,8 @@ def form_of(encoder: Encoder, tools: WriteTools) -> Format:
         )
     usual = max(encoder.max_length, min(tools.length, positions_of(learner.module)))
     length = encoder.max_length if encoder.meta else usual
-    return tools.format_of(encoder.backbone.tokenizer, length=length, seq2seq=learner.seq2seq)
+    opening = opening_of(learner.module) if learner.seq2seq else ()
+    return tools.format_of(encoder.backbone.tokenizer, length=length, seq2seq=learner.seq2seq, opening=opening)
 
 
 def rows_to_learn(

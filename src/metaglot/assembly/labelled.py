@@ -28,6 +28,7 @@ from metaglot.families.targets import targets_of
 from metaglot.families.token_tools import TokenTools
 from metaglot.families.write_tools import WriteTools, source_texts
 from metaglot.models import Backbone
+from metaglot.models.seq2seq import opening_of
 from metaglot.tasks import Selection, Shape, Source, Targets, sources_of, targets_by
 from metaglot.tasks.sources import with_names
 from metaglot.types import Row
@@ -97,10 +98,9 @@ def _rows_written(
     """
     if not (backbone.learner.decoder or backbone.learner.seq2seq):
         raise MetaglotError(f"{backbone.name} is an encoder, which writes no texts; train a decoder on this task")
-    form, sources = (
-        tools.format_of(backbone.tokenizer, length=max_length, seq2seq=backbone.learner.seq2seq),
-        source_texts(_inputs(table)),
-    )
+    learner, sources = backbone.learner, source_texts(_inputs(table))
+    opening = opening_of(learner.module) if learner.seq2seq else ()
+    form = tools.format_of(backbone.tokenizer, length=max_length, seq2seq=learner.seq2seq, opening=opening)
     return lambda position: tools.row(form, sources[position], targets[position])
 
 

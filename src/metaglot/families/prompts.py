@@ -3,7 +3,8 @@
     source · separator · target · end
 
 A tokenizer with a chat template shows the source as what the user says and the target as the reply.  Examples of the
-task may stand before the source in the same form.
+task may stand before the source in the same form.  An encoder with a decoder reads a source as its tokenizer frames a
+text, and writes the target apart from it: checkpoints of T5, BART and Marian learnt so.
 """
 
 from collections.abc import Sequence
@@ -41,6 +42,9 @@ class Template:
     lead: str  # the beginning of every target
     first: tuple[int, ...]  # tokens before everything
     end: int  # the token that ends a target
+    last: tuple[int, ...] = ()  # tokens behind a source that an encoder reads
+    opening: tuple[int, ...] = ()  # tokens before every target, which the network is made to begin with
+    apart: bool = False  # whether an encoder reads the source, so that nothing parts it from its target
 
     def tokens(self, text: str) -> list[int]:
         """Return the tokens of what a user wrote, in which the name of a special token is a text like any other.
@@ -64,8 +68,8 @@ class Template:
         Where there is no room, examples are left out, then the source is cut at its end, then the target, which has no
         end token then.
         """
-        of_target = [*self.tokens(self.lead + target), self.end]
-        room = length - len(self._around()) - min(LEAST, len(self.tokens(source)))
+        of_target = [*self.opening, *self.tokens(self.lead + target), self.end]
+        room = length - self._around(shown) - min(LEAST, len(self.tokens(source)))
         whole = len(of_target) <= room
         of_target = of_target[: max(1, room)]
         prompt = self.prompt(source, shown, length=length - len(of_target))
@@ -73,23 +77,29 @@ class Template:
 
     def prompt(self, source: str, shown: Sequence[Example] = (), *, length: int) -> "Prompt":
         """Return the tokens before a target in at most `length` of them, as `sequence` does."""
-        begin, reply = self.frame(self.begin), self.frame(self.reply)
+        begin, reply = self.frame(self.begin), self._reply(shown)
         of_source = self.tokens(source)
-        room = length - len(self.first) - len(begin) - len(reply)
+        room = length - self._around(shown)
         kept = of_source[: max(1, room)]
         examples = self._fitting(shown, room - len(kept))
-        found = [*self.first, *begin, *(token for one in reversed(examples) for token in one), *kept, *reply]
-        return Prompt(found, len(kept) < len(of_source), len(examples))
+        if shown and self.apart and not examples:
+            return self.prompt(source, length=length)
+        before = [*self.first, *begin, *(token for one in reversed(examples) for token in one)]
+        return Prompt([*before, *kept, *reply, *self.last], len(kept) < len(of_source), len(examples))
 
     def text(self, tokens: Sequence[int]) -> str:
-        """Return the text of the tokens of a target, up to its end."""
+        """Return the text of the tokens of a target, up to its end, with the white space at its edges."""
         tokens = list(tokens)
         until = tokens.index(self.end) if self.end in tokens else len(tokens)
         with turn(self.tokenizer):
-            return str(self.tokenizer.decode(tokens[:until], skip_special_tokens=True)).strip()
+            return str(self.tokenizer.decode(tokens[:until], skip_special_tokens=True))
 
-    def _around(self) -> list[int]:
-        return [*self.first, *self.frame(self.begin), *self.frame(self.reply)]
+    def _reply(self, shown: Sequence[Example]) -> list[int]:
+        return self.frame(self.reply) if shown or not self.apart else []
+
+    def _around(self, shown: Sequence[Example]) -> int:
+        """Return how many tokens stand around a source."""
+        return len([*self.first, *self.frame(self.begin), *self._reply(shown), *self.last])
 
     def _fitting(self, shown: Sequence[Example], room: int) -> list[list[int]]:
         """Return the tokens of the first examples that fit, each with what stands around it."""
@@ -112,14 +122,20 @@ class Prompt(NamedTuple):
     shown: int  # examples that stand before the source
 
 
-def template_of(tokenizer: Any) -> Template:
-    """Return the template of a tokenizer: its own for chats, or else separators that any tokenizer has."""
+def template_of(tokenizer: Any, *, seq2seq: bool = False, opening: tuple[int, ...] = ()) -> Template:
+    """Return the template of a tokenizer: its own for chats, or else separators that any tokenizer has.
+
+    With `seq2seq` an encoder reads the source; `opening` is what its decoder is made to begin with.
+    """
     end = next((int(token) for token in (tokenizer.eos_token_id, tokenizer.sep_token_id) if token is not None), None)
     end = filler(tokenizer) if end is None else end
+    first, last = _edges(tokenizer)
+    if seq2seq:
+        return Template(tokenizer, "", SEPARATOR, BETWEEN, "", first, end, last, opening, apart=True)
     parts = _chat_parts(tokenizer)
     if parts is not None:
         return Template(tokenizer, *parts, "", (), end)
-    return Template(tokenizer, "", SEPARATOR, BETWEEN, LEAD, _leading(tokenizer), end)
+    return Template(tokenizer, "", SEPARATOR, BETWEEN, LEAD, first, end)
 
 
 def _chat_parts(tokenizer: Any) -> tuple[str, str, str] | None:
@@ -141,9 +157,12 @@ def _chat_parts(tokenizer: Any) -> tuple[str, str, str] | None:
     return begin, before_reply if after.startswith(before_reply) else after, between
 
 
-def _leading(tokenizer: Any) -> tuple[int, ...]:
-    """Return the tokens that the tokenizer puts before every text."""
+def _edges(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the tokens that the tokenizer puts before and behind every text."""
     with turn(tokenizer):
         one = tokenizer("a", return_special_tokens_mask=True)
-    count = next((i for i, special in enumerate(one["special_tokens_mask"]) if not special), 0)
-    return tuple(int(token) for token in one["input_ids"][:count])
+    tokens, special = [int(token) for token in one["input_ids"]], [bool(mask) for mask in one["special_tokens_mask"]]
+    if all(special):
+        return tuple(tokens), ()
+    begin, behind = special.index(False), special[::-1].index(False)
+    return tuple(tokens[:begin]), tuple(tokens[len(tokens) - behind :])

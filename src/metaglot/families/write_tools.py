@@ -26,9 +26,9 @@ class WriteTools:
     context: int = 1024  # tokens of a prompt with examples in it
     new_tokens: int = 256  # tokens that are written at most
 
-    def format_of(self, tokenizer: Any, *, length: int, seq2seq: bool = False) -> Format:
-        """Return how a model with this tokenizer reads the task."""
-        return Format(template_of(tokenizer), length, seq2seq)
+    def format_of(self, tokenizer: Any, *, length: int, seq2seq: bool = False, opening: tuple[int, ...] = ()) -> Format:
+        """Return how a model with this tokenizer reads the task; `opening` is what its decoder must begin with."""
+        return Format(template_of(tokenizer, seq2seq=seq2seq, opening=opening), length, seq2seq)
 
     def row(self, form: Format, source: str, target: str, shown: Sequence[Example] = ()) -> Row:
         """Return what a batch has of an example: input_ids and labels.  `shown` are examples before it."""
@@ -49,5 +49,5 @@ class WriteTools:
 
 
 def source_texts(inputs: Inputs) -> list[str]:
-    """Return the source of each input: its text, and a second text on a line below."""
-    return [text if pair is None else f"{text}\n{pair}" for text, pair in inputs.rows()]
+    """Return the source of each input: its text, and a second text on a line below, where there is one."""
+    return [text if not pair else f"{text}\n{pair}" for text, pair in inputs.rows()]

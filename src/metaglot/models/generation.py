@@ -8,7 +8,8 @@ Settings of the network itself that `Decoding` does not name (tokens that must n
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, cast
 
@@ -50,7 +51,7 @@ def write(
     likelihoods: list[tuple[float, ...]] = [()] * len(texts)
     seq2seq = _is_seq2seq(module)
     side_by_side = pads and not decoding.no_repeat_ngram and (seq2seq or _takes_positions(module))
-    with quiet(), torch.no_grad():
+    with quiet(), torch.no_grad(), _complete(module, config):
         shared = prefix_of(module, inputs) if side_by_side and not seq2seq else None
         for rows in _groups(inputs["attention_mask"], side_by_side=side_by_side, most=at_once):
             own = {name: value[rows] for name, value in inputs.items()}
@@ -150,6 +151,25 @@ def _groups(mask: Tensor, *, side_by_side: bool, most: int | None = None) -> lis
     return [part for group in groups for part in group[lengths[group].argsort(stable=True)].split(most)]
 
 
+_UNUSED = (
+    *("typical_p", "min_p", "top_h", "epsilon_cutoff", "eta_cutoff", "penalty_alpha", "dola_layers"),
+    *("max_time", "stop_strings", "cache_implementation"),
+)
+"""Other ways to choose tokens and to stop, which the file of a network may ask for and `Decoding` does not have."""
+
+
+@contextmanager
+def _complete(module: nn.Module, config: Any) -> Generator[None]:
+    """Within the block the settings are all that there are: transformers would take what is None from the network's."""
+    model = cast("Any", module)
+    own = model.generation_config
+    model.generation_config = config
+    try:
+        yield
+    finally:
+        model.generation_config = own
+
+
 def _settings(module: nn.Module, decoding: Decoding) -> Any:
     """Return transformers' settings: those of the network, under those of `decoding`."""
     config = copy.deepcopy(cast("Any", module).generation_config)
@@ -168,14 +188,14 @@ def _settings(module: nn.Module, decoding: Decoding) -> Any:
         temperature=decoding.temperature if drawn else None,
         top_p=decoding.top_p if drawn else None,
         top_k=decoding.top_k if drawn else None,
-        typical_p=None,
-        min_p=None,
+        **dict.fromkeys(_UNUSED),
         num_return_sequences=1,
         use_cache=True,
         return_dict_in_generate=False,
         eos_token_id=list(dict.fromkeys(ends)) or None,
-        stop_strings=None,
     )
+    if config.forced_eos_token_id not in ends:  # BART's config has the number of its own vocabulary, whatever is used
+        config.forced_eos_token_id = None
     if config.pad_token_id is None:  # finished rows are filled with it; no reader sees it
         config.pad_token_id = ends[0] if ends else 0
     return config

@@ -54,6 +54,12 @@ def start_of(module: nn.Module) -> int:
     return start
 
 
+def opening_of(module: nn.Module) -> tuple[int, ...]:
+    """Return the token that every text of a decoder is made to begin with, such as `<s>` of BART, if there is one."""
+    token = getattr(getattr(module, "generation_config", None), "forced_bos_token_id", None)
+    return () if token is None else (int(token),)
+
+
 def check_whole(module: nn.Module, name: str) -> None:
     """Raise MetaglotError where the decoder cannot begin."""
     try:
