@@ -145,3 +145,4 @@ def test_a_bar_on_a_terminal_alone():
             advance(1)
             advance(1)
         assert ("2/3" in file.getvalue()) == shown, (terminal, after)
+        assert (file.getvalue() != "") == shown, "no empty line either"

@@ -8,7 +8,10 @@ from metaglot.errors import printable
 
 @contextmanager
 def bars(*, quiet: bool) -> Generator[Callable[[str, int, int], None]]:
-    """Yield a function of (work, steps done, all steps) that shows a bar for each work, with the time left."""
+    """Yield a function of (work, steps done, all steps) that shows a bar for each work, with the time left.
+
+    Where standard error is no terminal, there is none.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -18,7 +21,9 @@ def bars(*, quiet: bool) -> Generator[Callable[[str, int, int], None]]:
         TextColumn("{task.percentage:.0f} %"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
+    console = Console(stderr=True)
+    hidden = quiet or not console.is_terminal
+    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
         task_ids: dict[str, TaskID] = {}
 
         def bar(what: str, done: int, total: int) -> None:

@@ -31,4 +31,5 @@ def bar(
     try:
         yield advance
     finally:
-        progress.stop()
+        if progress.live.is_started:  # else it would print an empty line where there is no terminal
+            progress.stop()
