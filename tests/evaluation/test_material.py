@@ -166,6 +166,8 @@ def test_the_headline_is_made_from_the_numbers(results: list[Result]) -> None:
         "ours-fast is 15.0 points above tfidf, on a at 1 shot; the task is not lost."
     )
     assert "none of our methods" in headline([r for r in results if r.method == "tfidf"])
+    alike = [replace(r, metrics={"accuracy": 0.5, "ece": 0.1}) for r in some]
+    assert headline(alike).startswith("ours-fast is level with tfidf, over 2 tasks at 1 shot (95 %")
 
 
 def test_the_headline_names_the_worst_three(results: list[Result]) -> None:

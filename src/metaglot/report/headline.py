@@ -80,8 +80,11 @@ def _metric_phrase(metric: Metric, *, is_single: bool) -> str:
 
 
 def _gap_phrase(metric: Metric, gain: float) -> str:
-    """Return "8.1 points above" or "8.1 points below"; "above" means a higher score, which may be worse."""
-    return f"{metric.format_gain_size(gain)} {'above' if metric.sign * gain >= 0 else 'below'}"
+    """Return "8.1 points above", "8.1 points below" or "level with"; "above" is a higher score, which may be worse."""
+    size = metric.format_gain_size(gain)
+    if not any(digit in size for digit in "123456789"):
+        return "level with"
+    return f"{size} {'above' if metric.sign * gain > 0 else 'below'}"
 
 
 def _shots(one: Comparison) -> list[int]:

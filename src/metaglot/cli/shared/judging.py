@@ -236,7 +236,7 @@ def progress(
     done: int = 0,
     weights: "Mapping[Cell, float]" = MappingProxyType({}),
 ) -> "Iterable[Result]":
-    """Yield the results while a bar shows the progress and the time left.
+    """Yield the results while a bar shows the progress and the time left, if standard error is a terminal.
 
     A cell counts by its weight, the seconds that it is thought to take, where it has one.
     """
@@ -248,9 +248,9 @@ def progress(
     light = 1.0 if not weights else sum(weights.values()) / (20 * len(weights))  # of a cell that no model writes for
     already = min(done, total)
     whole = already + light * (total - already - len(weights)) + sum(weights.values())
-    with Progress(
-        *columns, TextColumn("{task.fields[note]}", markup=False), console=Console(stderr=True), disable=not show
-    ) as bar:
+    console = Console(stderr=True)
+    note_column, hidden = TextColumn("{task.fields[note]}", markup=False), not (show and console.is_terminal)
+    with Progress(*columns, note_column, console=console, disable=hidden) as bar:
         task = bar.add_task("", total=whole, completed=already, note="", count=already, cells=total)
         for count, result in enumerate(results, start=already + 1):
             step = weights.get(result.cell, light)
