@@ -21,17 +21,14 @@ def cost_of(out: Path, evaluations: Mapping[str, Evaluation], options: JudgingOp
     from metaglot.evaluation.estimate import estimate_seconds, seconds_of
     from metaglot.report.table import escape
 
+    console = Console(stderr=True)
     total: dict[str, float] = {}
     for name, evaluation in evaluations.items():
         cells = missing_cells(out / name, evaluation, options)
         tasks = [task for task in evaluation.task_sets if any(cell.task == task.name for cell in cells)]
-        tasks_with_bar = track(
-            tasks,
-            escape(f"timing texts of {name}"),
-            console=Console(stderr=True),
-            disable=options.quiet,
-            transient=True,
-        )
+        hidden = options.quiet or not console.is_terminal
+        description = escape(f"timing texts of {name}")
+        tasks_with_bar = track(tasks, description, console=console, disable=hidden, transient=True)
         seconds = {task.name: seconds_of(evaluation.model.encoder, task) for task in tasks_with_bar}
         for method, cost in estimate_seconds(
             cells, evaluation.task_sets, evaluation.methods, evaluation.plan, seconds
