@@ -180,10 +180,13 @@ def test_a_damaged_folder_is_refused(writer, tmp_path):
         mg.load(folder)
 
 
-def test_the_nearest_texts_share_most_letters():
+def test_the_nearest_texts_share_most_letters(monkeypatch):
     assert nearest(["red saw", ""], ["blue cap", "red saws", "old saw"], 2) == [[1, 2], [0, 1]]
     assert nearest(["a"], [], 2) == [[]]
     assert nearest(["a"], ["", " "], 1) == [[0]]
+    whole = nearest(SOURCES, SOURCES[:5], 3)
+    monkeypatch.setattr("metaglot.adaptation.alike.AT_ONCE", 12)  # two texts at a time
+    assert nearest(SOURCES, SOURCES[:5], 3) == whole
 
 
 def test_a_text_is_written_as_it_is_asked_for(learnt, writer):

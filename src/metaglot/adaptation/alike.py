@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+AT_ONCE = 1 << 22  # likenesses in memory: all of 50,000 texts among 5,000 would take gigabytes
+
 
 def nearest(texts: Sequence[str], among: Sequence[str], count: int) -> list[list[int]]:
     """Return for each text the numbers of the `count` nearest of others, the nearest first; of equals the first."""
@@ -18,5 +20,9 @@ def nearest(texts: Sequence[str], among: Sequence[str], count: int) -> list[list
         known = vectors.fit_transform(among)
     except ValueError:  # none of them has a letter
         return [list(range(min(count, len(among)))) for _ in texts]
-    alike = np.asarray((vectors.transform(texts) @ known.T).todense())
-    return [[int(i) for i in row[:count]] for row in np.argsort(-alike, axis=1, kind="stable")]
+    found: list[list[int]] = []
+    rows = max(1, AT_ONCE // len(among))
+    for at in range(0, len(texts), rows):
+        alike = np.asarray((vectors.transform(texts[at : at + rows]) @ known.T).todense())
+        found += np.argsort(-alike, axis=1, kind="stable")[:, :count].tolist()
+    return found
