@@ -89,6 +89,9 @@ def test_the_commands_do_the_same(metaglot, folder, tmp_path):
     asked = (folder, tmp_path / "a.jsonl", "--task", TASK)
     said = metaglot("adapt", *asked, "--effort", "instant", "--precision", "fp32", "--out", tmp_path / "m")
     assert (said.code, "encoder alone" in said.err) == (0, False), said.err
+    (tmp_path / "long.jsonl").write_text(json.dumps({"source": "word " * 200, "target": "x"}) + "\n")
+    long = (folder, tmp_path / "long.jsonl", *asked[2:], "--effort", "instant", "--precision", "fp32")
+    assert "1 of 1 examples have more than" in metaglot("adapt", *long, "--out", tmp_path / "l").err
     said = metaglot("predict", tmp_path / "m", "--text", "red saw", "--json", "--max-new-tokens", 4)
     model = mg.load(folder, precision="fp32")
     written = model.adapt(SOURCES, TARGETS, task=TASK, effort="instant").predict("red saw", max_new_tokens=4)

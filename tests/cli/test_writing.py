@@ -72,6 +72,15 @@ def test_long_examples_are_noted(metaglot, folder, tmp_path):
     said = metaglot("adapt", folder, tmp_path / "a.jsonl", *asked)
     assert said.code == 0, said.err
     assert "1 of 1 examples have more than 64 tokens" in said.err
+    rows = [{"source": f"word {i} " * 30, "target": "x"} for i in range(4)]
+    (tmp_path / "b.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = ("--task", "generation", "--shots", 2, "--draws", 1, "--queries", 2, "--efforts", "words")
+    said = metaglot("evaluate", folder, tmp_path / "b.jsonl", *asked, "--out", tmp_path / "r")
+    assert "100 % of the texts are longer than 64 tokens" in said.err
+    said = metaglot("adapt", folder, tmp_path / "b.jsonl", *asked[:2], "--effort", "words", "--out", tmp_path / "w")
+    assert (said.code, "more than 64 tokens" in said.err, "not made for" in said.err) == (0, False, False), said.err
+    said = metaglot("predict", tmp_path / "w", tmp_path / "b.jsonl", "--json")
+    assert (said.code, said.err) == (0, ""), said.err
 
 
 HEADER = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'

@@ -143,7 +143,7 @@ def adapt(
     metric = _metric(labelled.task)
     goal_score = None if goal is None else parse_goal(goal, (metric,))
     check_learnable(labelled, examples, names_option=_is_given(context, "names"))
-    loaded_model = _load_model(model, labelled, runtime, quiet=quiet, as_json=as_json)
+    loaded_model = _load_model(model, labelled, runtime, effort, quiet=quiet, as_json=as_json)
     if reads:
         loaded_model = _with_pair_choice(loaded_model, reads, examples, labelled)
     with noted(labelled.notes, quiet=quiet):
@@ -180,7 +180,13 @@ def _metric(task: str) -> Metric:
 
 
 def _load_model(
-    model: str, labelled: LabelledExamples, runtime: "tuple[Precision, str]", *, quiet: bool, as_json: bool
+    model: str,
+    labelled: LabelledExamples,
+    runtime: "tuple[Precision, str]",
+    effort: str | None,
+    *,
+    quiet: bool,
+    as_json: bool,
 ) -> "Model":
     """Return the model; print notes on it and on the examples, and add them to the notes of the examples."""
     from metaglot.data.folders import check_model
@@ -195,15 +201,14 @@ def _load_model(
     if not (quiet or as_json):
         tell(f"{loaded_model.name}: {loaded_model.encoder.backbone.notes[0]}", err=True)
     tell_notes(loaded_model.encoder.backbone.notes[1:], quiet=quiet)
+    from metaglot.adaptation.effort import WORDS
     from metaglot.adaptation.scripts import language_note
 
-    inputs = labelled.examples.inputs
-    if note := language_note(loaded_model.encoder, inputs.texts):
-        labelled.notes.append(note)
-        tell_notes(labelled.notes[-1:], quiet=quiet)
-    if note := note_on_length(loaded_model, labelled):
-        labelled.notes.append(note)
-        tell_notes(labelled.notes[-1:], quiet=quiet)
+    if effort != WORDS:  # which reads no model
+        language = language_note(loaded_model.encoder, labelled.examples.inputs.texts)
+        notes = [note for note in (language, note_on_length(loaded_model, labelled)) if note]
+        labelled.notes.extend(notes)
+        tell_notes(notes, quiet=quiet)
     return loaded_model
 
 

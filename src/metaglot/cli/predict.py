@@ -186,15 +186,22 @@ def _print_notes(question: Question, inputs: Inputs) -> None:
     fit, decoding = question.adapted.fit, question.decoding
     if cut := fit.cut(inputs, decoding):
         tell(f"note: {cut_note(cut, len(inputs), fit.read_length(decoding))}", err=True)
-    if note := language_note(fit.encoder, inputs.texts):
+    if not _by_words(question) and (note := language_note(fit.encoder, inputs.texts)):
         tell(f"note: {note}", err=True)
+
+
+def _by_words(question: Question) -> bool:
+    """Return whether a lexicon writes, so that no model reads a text."""
+    fit = question.adapted.fit
+    return fit.family.writes is not None and fit.reading() is None
 
 
 def _stream(question: Question, *, quiet: bool, as_json: bool) -> None:
     """Answer each line of standard input when it comes."""
     has_note = quiet
     encoder = question.adapted.fit.encoder
-    lines = with_language_note(encoder, standard_input_lines(), lambda note: tell_notes([note], quiet=quiet))
+    silent = quiet or _by_words(question)
+    lines = with_language_note(encoder, standard_input_lines(), lambda note: tell_notes([note], quiet=silent))
     for texts in lines:
         fit, decoding = question.adapted.fit, question.decoding
         if not has_note and fit.cut(Inputs.of(texts), decoding):

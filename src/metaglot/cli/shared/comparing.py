@@ -8,13 +8,13 @@ from metaglot.cli.shared.judging import (
     Evaluation,
     JudgingOptions,
     LabelledTask,
-    cut_notes,
     find_overlap,
     missing_results,
     planned_cells,
     progress,
     say_damage,
 )
+from metaglot.cli.shared.texts import cut_notes
 
 if TYPE_CHECKING:
     from metaglot.evaluation import Plan, Result, TaskSet

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from metaglot.cli.shared.printing import tell
+from metaglot.cli.shared.texts import cut_notes
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from metaglot.evaluation.leakage import Overlap
     from metaglot.evaluation.protocol import Cell
     from metaglot.evaluation.workers import Workers
-
-SAMPLE_SIZE = 500  # texts of a task, at most, whose length is measured
 
 
 class LabelledTask(NamedTuple):
@@ -212,20 +211,6 @@ def find_overlap(
     for overlap in known_overlaps:
         task_sets = without_overlap(task_sets, overlap)
     return task_sets, overlaps
-
-
-def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
-    """Return a note for each task with texts that are too long for the model, measured on a sample."""
-    notes = []
-    for task in task_sets:
-        inputs = task.sample(SAMPLE_SIZE)
-        if task.family.writes is None and (cut := model.encoder.cut_of(task.family, inputs)):
-            about = "about " if len(inputs) < len(task.table) else ""
-            share = f"{about}{100 * cut / len(inputs):.0f} % of the texts"
-            notes.append(
-                f"{task.name}: {share} are longer than {model.max_length} tokens; the rest of them is not read"
-            )
-    return notes
 
 
 def progress(

@@ -109,8 +109,9 @@ def _notes(facts: "Facts", labels: Sequence[str | None], inputs: Inputs) -> list
 def note_on_length(model: "Model", labelled: LabelledExamples) -> str:
     """Return the note on examples that are too long for the model; "" where there are none."""
     family, (inputs, targets) = FAMILIES[labelled.task](), (labelled.examples.inputs, labelled.examples.targets)
-    if family.writes is not None and not model.encoder.backbone.learner.decoder:
-        return ""  # nothing is cut where no model is read
+    learner = model.encoder.backbone.learner
+    if family.writes is not None and not (learner.decoder or learner.seq2seq):
+        return ""  # it writes nothing, and is refused
     if family.writes is not None:
         from metaglot.adaptation.writing import form_of
 

@@ -12,11 +12,13 @@ from metaglot.data.examples import Inputs
 from metaglot.errors import MetaglotError, printable
 
 if TYPE_CHECKING:
-    from metaglot.adaptation import Adapted
+    from metaglot.adaptation import Adapted, Model
     from metaglot.data.labels import Label
+    from metaglot.evaluation import TaskSet
     from metaglot.models.devices import Precision
 
 T = TypeVar("T")
+SAMPLE_SIZE = 500  # texts of a task, at most, whose length is measured
 PRECISIONS: Mapping[str, "Precision"] = {"auto": "auto", "bf16": "bf16", "fp32": "fp32"}
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,4})?")
 
@@ -82,6 +84,25 @@ def summary_of(adapted: "Adapted") -> str:
 def cut_note(cut: int, texts: int, length: int) -> str:
     """Return the note on texts that are too long."""
     return f"{cut} of {texts} texts are longer than {length} tokens; the rest of them is not read"
+
+
+def cut_notes(model: "Model", task_sets: "Sequence[TaskSet]") -> list[str]:
+    """Return a note for each task with texts that are too long for the model, measured on a sample."""
+    from metaglot.adaptation.writing import form_of
+
+    notes: list[str] = []
+    learner = model.encoder.backbone.learner
+    for task in task_sets:
+        inputs, tools, length, cut = task.sample(SAMPLE_SIZE), task.family.writes, model.max_length, 0
+        if tools is None:
+            cut = model.encoder.cut_of(task.family, inputs)
+        elif learner.decoder or learner.seq2seq:
+            form = form_of(model.encoder, tools)
+            cut, length = tools.cut(form, inputs), form.length
+        share = f"{'about ' if len(inputs) < len(task.table) else ''}{100 * cut / max(1, len(inputs)):.0f} %"
+        what = f"{task.name}: {share} of the texts are longer than {length} tokens; the rest of them is not read"
+        notes += [what] if cut else []
+    return notes
 
 
 def tell_notes(notes: Sequence[str], *, quiet: bool) -> None:
