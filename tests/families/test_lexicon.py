@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metaglot.families.heads import lexicon
 from metaglot.families.heads.lexicon import (
     APART,
     NOWHERE,
@@ -171,3 +172,13 @@ def test_long_texts_are_read_in_time_in_proportion_to_them():
     assert said(choices * 10_000) == ["file", "files"] * 10_000
     assert said("%s word " * 20_000) == ["word"] * 20_000
     assert process_time() - begin < 20  # it was minutes
+
+
+def test_a_word_is_put_beside_those_of_a_long_source_that_stand_around_its_place(monkeypatch):
+    pairs = [(["a", "b"], ["a", "c"]), (list("abcdefgh"), list("abcdefgh"))]
+    whole = aligned(pairs)
+    monkeypatch.setattr(lexicon, "AROUND", 8)
+    assert aligned(pairs) == whole
+    monkeypatch.setattr(lexicon, "AROUND", 4)
+    found = aligned(pairs[1:])
+    assert [set(found[x]) for x in "adh"] == [set("abc"), set("abcde"), set("fgh")]
