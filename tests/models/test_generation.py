@@ -193,6 +193,7 @@ def test_other_networks_write_the_same_in_a_batch_as_alone(kind):
     one_by_one = tuple(learner.generate({}, prompt, GREEDY).tokens[0] for prompt in single)
     assert learner.generate({}, batch, GREEDY).tokens == one_by_one
     assert len(set(one_by_one)) > 1
+    assert len(replace(learner, bf16=True).generate({}, batch, GREEDY).tokens) == len(LENGTHS)  # XLNet mixes types
 
 
 def test_bf16_writes_what_the_network_in_bf16_writes(learner):

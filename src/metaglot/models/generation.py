@@ -76,6 +76,20 @@ def write(
     return Continuations(tuple(texts), perf_counter() - begin, tuple(likelihoods) if decoding.beams == 1 else ())
 
 
+def rounded(run: Callable[[torch.dtype | None], Continuations]) -> Continuations:
+    """Return what is written with weights that are rounded to bf16 once.
+
+    A network that makes numbers in fp32 as it runs, as XLNet makes its places, cannot multiply them by such weights: it
+    fails before its first token, and is run without a type, in autocast, which rounds for each token.
+    """
+    try:
+        return run(torch.bfloat16)
+    except RuntimeError as error:
+        if not any(words in str(error) for words in ("dtype", "scalar type")):
+            raise
+    return run(None)
+
+
 def texts_of(continuations: Continuations, tokenizer: Any, stop: Sequence[str] = ()) -> list[str]:
     """Return the texts of continuations, without special tokens, cut before the first stop string."""
     texts = _decoded(tokenizer, continuations.tokens)

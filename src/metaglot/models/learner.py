@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
@@ -18,10 +18,10 @@ from metaglot.errors import MetaglotError
 from metaglot.models.alike import by_length, widened
 from metaglot.models.checkpointing import checkpointed
 from metaglot.models.context import in_context
-from metaglot.models.generation import write
+from metaglot.models.generation import rounded, write
 from metaglot.models.language import LM, own_parameters, scores, substituted
 from metaglot.models.lora import apply_lora
-from metaglot.models.mode import in_mode
+from metaglot.models.mode import draws_of, in_mode
 from metaglot.models.packing import packed
 from metaglot.models.pooling import pool, width_of
 from metaglot.models.prefix import read_prefix, with_prefix
@@ -32,7 +32,6 @@ from metaglot.models.tail import tail_of
 from metaglot.models.turns import turn
 from metaglot.models.two_streams import ORDER, query_states
 from metaglot.models.warp import apply_warp
-from metaglot.seeds import seeded
 from metaglot.types import Batch, Embedding, Outputs, Params
 
 BODY = "body."
@@ -140,7 +139,7 @@ class HfLearner:
             turn(self.module),
             self._substituted(params, training=seed is not None, logits=logits),
             self._autocast(),
-            _dropout(seed, self.device),
+            draws_of(seed, self.device),
             checkpointed(self._base(), self.module, training=seed is not None) if self.checkpointing else nullcontext(),
         ):
             if ordered:
@@ -169,7 +168,7 @@ class HfLearner:
             turn(self.module),
             self._substituted(params, training=seed is not None, logits=True),
             self._autocast(),
-            _dropout(seed, self.device),
+            draws_of(seed, self.device),
         ):
             return _at_least_fp32(self._scored(params, hidden, batch))
 
@@ -193,16 +192,22 @@ class HfLearner:
         """
         if not (self.decoder or self.seq2seq):
             raise MetaglotError("only a decoder generates text; this backbone is an encoder")
-        dtype = torch.bfloat16 if self.bf16 else None
+        more: dict[str, Any] = {"heard": heard, "at_once": at_once, "done": done}
+        run = partial(write, self.module, batch, decoding, tokenizer, pads=self.pads, **more)
+        run_in = partial(self._written, params, decoding.seed, run)
+        return rounded(run_in) if self.bf16 else run_in(None)
+
+    def _written(
+        self, params: Params, seed: int | None, run: Callable[[], Continuations], dtype: torch.dtype | None
+    ) -> Continuations:
         with (
             turn(self.module),
             self._substituted(params, training=False, dtype=dtype),
             self._output_of(params, dtype),
-            _dropout(decoding.seed, self.device),
+            self._autocast() if dtype is None else nullcontext(),
+            draws_of(seed, self.device),
         ):
-            return write(
-                self.module, batch, decoding, tokenizer, pads=self.pads, heard=heard, at_once=at_once, done=done
-            )
+            return run()
 
     def read(self, params: Params, batch: Batch) -> Params:
         """Return the keys and values that each attention has of the first row, as `prefix.*`."""
@@ -287,10 +292,6 @@ class HfLearner:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
-
-
-def _dropout(seed: int | None, device: torch.device) -> AbstractContextManager[None]:
-    return nullcontext() if seed is None else seeded(seed, device)
 
 
 def _at_least_fp32(value: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
 """The mode of a network: dropout draws in training, and rests elsewhere."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import torch
 from torch import nn
+
+from metaglot.seeds import seeded
 
 
 @contextmanager
@@ -20,3 +23,8 @@ def in_mode(module: nn.Module, *, training: bool) -> Generator[None]:
     finally:
         for part in others:
             part.training = not training
+
+
+def draws_of(seed: int | None, device: torch.device) -> AbstractContextManager[None]:
+    """Return a block in which dropout and tokens are drawn by a seed; without one nothing is drawn."""
+    return nullcontext() if seed is None else seeded(seed, device)
