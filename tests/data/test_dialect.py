@@ -126,3 +126,6 @@ def test_names_that_are_nearly_right(tmp_path: Path) -> None:
         with pytest.raises(MetaglotError) as caught:
             read_table(wrong)
         assert says in str(caught.value)
+    (tmp_path / ".April.lock").touch()  # ours, and nobody means it
+    with pytest.raises(MetaglotError, match=r"no such file\."):
+        read_table(tmp_path / "April.csv")

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def localise(
-    own: Annotated[Path, typer.Argument(help="The catalogue (.po) to fill; what it has is learnt from.")],
+    own: Annotated[
+        Path, typer.Argument(metavar="CATALOGUE", help="The catalogue (.po) to fill; what it has is learnt from.")
+    ],
     *,
     near: Annotated[
         list[Path],

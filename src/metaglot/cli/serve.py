@@ -49,7 +49,7 @@ class ServeGroup(SafeGroup):
 
 app = group(
     "Serve a model over HTTP: it learns tasks from examples, and predicts by them.",
-    end="Example: metaglot serve builtin:mini   ·   the same as: metaglot serve run builtin:mini",
+    end="Example: metaglot serve builtin:mini   ·   Port, store, limits and more: metaglot serve run --help",
     cls=ServeGroup,
 )
 token = group(

@@ -87,7 +87,8 @@ def near_folders(name: str) -> list[str]:
 
 def _alike(place: Path, part: str) -> list[str]:
     try:
-        names = [one.name for one in place.iterdir() if one.is_dir()]
+        hidden = part.startswith(".")
+        names = [one.name for one in place.iterdir() if one.name.startswith(".") == hidden and one.is_dir()]
     except OSError:
         return []
     return [part] if part in names else get_close_matches(part, names, n=2, cutoff=0.7)

@@ -215,7 +215,8 @@ def _near(path: Path) -> str:
     """Return a hint at a name like the first part of a path that is not there."""
     try:
         missing = next(one for one in (*reversed(path.parents), path) if not one.exists())
-        names = {one.name.casefold(): one.name for one in missing.parent.iterdir()}
+        hidden = missing.name.startswith(".")  # our locks and half-written files are, and nobody means them
+        names = {n.casefold(): n for one in missing.parent.iterdir() if (n := one.name).startswith(".") == hidden}
         near = difflib.get_close_matches(missing.name.casefold(), names, n=1)
     except (OSError, StopIteration):
         return ""

@@ -12,6 +12,7 @@ from torch import nn
 from metaglot.data.cache import atomic_folder
 from metaglot.errors import MetaglotError
 from metaglot.models.checkpointing import layers_of
+from metaglot.models.quiet import quiet
 from metaglot.seeds import seeded
 
 USUAL = ("bert", "roberta", "electra", "modernbert", "gpt2", "llama", "qwen2", "t5", "bart")
@@ -46,7 +47,8 @@ def make_backbone(kind: str, values: Mapping[str, Any], tokenizer: Any, folder: 
         raise MetaglotError(f"{folder} exists; choose another folder for the model")
     module = _random(kind, _config(kind, values, tokenizer), seed)
     with atomic_folder(folder) as part:
-        cast("Any", module).save_pretrained(part)
+        with quiet():
+            cast("Any", module).save_pretrained(part)
         tokenizer.save_pretrained(part)
     return folder
 
