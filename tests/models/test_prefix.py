@@ -134,6 +134,8 @@ def test_the_network_is_left_as_it_was_and_what_does_not_fit_is_refused(xlnet_lm
     assert not any(HELD in part.__dict__ for part in learner.module.modules())
     with pytest.raises(MetaglotError, match="a layer called"):
         Prefix(2).init(xlnet_lm.body(), seed=0)
+    with pytest.raises(MetaglotError, match="the attention of a XLNetLMHeadModel takes no prefix"):
+        xlnet_lm.read({}, batch_of(X))  # an adaptation would move nothing
     with pytest.raises(MetaglotError, match="size ≥ 1"):
         Prefix(0).init(learner.body(), seed=0)
     steady = replace(bert, steady=True)

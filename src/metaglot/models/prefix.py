@@ -96,7 +96,7 @@ def with_prefix(module: nn.Module, params: Params) -> Generator[None]:
     with holding(held, also=module):
         yield
     if not any(one.used for one in held.values()):
-        raise MetaglotError(f"the attention of a {type(module).__name__} takes no prefix; use the scope lora")
+        raise _no_prefix(module)
 
 
 @contextmanager
@@ -128,7 +128,8 @@ def held_in(module: nn.Module) -> dict[nn.Module, Held]:
 def read_prefix(module: nn.Module, body: Params, batch: Batch, run: Callable[[Batch], object]) -> dict[str, Tensor]:
     """Return the keys and values that each attention has of the first row of a batch that is run, as `prefix.*`.
 
-    Where keys turn with their positions, the row is read as if it ended before the first token of a text.
+    Where keys turn with their positions, the row is read as if it ended before the first token of a text.  Raises
+    MetaglotError where the network attends in a way of its own.
     """
     ids = batch["input_ids"]
     turns = any(name.endswith("rotary_emb") for name, _ in module.named_modules())
@@ -136,7 +137,17 @@ def read_prefix(module: nn.Module, body: Params, batch: Batch, run: Callable[[Ba
     held = {name: Held() for name in _widths(body)}
     with torch.no_grad(), holding({_part(module, name): one for name, one in held.items()}, also=module):
         run({**batch, **before})
-    return _begun(held)
+    begun = _begun(held)
+    if not begun:
+        raise _no_prefix(module)
+    return begun
+
+
+def _no_prefix(module: nn.Module) -> MetaglotError:
+    return MetaglotError(
+        f"the attention of a {type(module).__name__} takes no prefix; use the scope lora, or an effort that moves LoRA "
+        "updates, such as fast"
+    )
 
 
 def _begun(held: Mapping[str, Held]) -> dict[str, Tensor]:
