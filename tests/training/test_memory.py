@@ -1,5 +1,7 @@
 """Free memory: of the machine, and within control groups, from a made-up /proc and /sys."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -109,3 +111,37 @@ def test_without_proc_psutil_is_asked(tmp_path):
     free = free_memory(CPU, root=tmp_path)
     assert free is not None
     assert abs(free - psutil.virtual_memory().available) < 2e9
+
+
+OF_MANY_SHAPES = """
+import os
+import subprocess
+import sys
+import torch
+from metaglot.training.memory import KERNELS, keep_few_kernels
+if sys.argv[1] == "few":
+    keep_few_kernels()
+torch.set_num_threads(1)
+layer = torch.nn.Linear(16, 16, dtype=torch.bfloat16)
+lengths = range(40, 40 + int(KERNELS) + 20)
+with torch.no_grad():
+    for length in (*lengths, lengths[0]):
+        layer(torch.ones(length, 16, dtype=torch.bfloat16))
+print(len(lengths))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN")
+def test_few_kernels_are_kept_of_many_shapes():
+    found: dict[str, tuple[int, int]] = {}
+    for how in ("few", "all"):
+        environment = {**os.environ, "ONEDNN_VERBOSE": "profile_create"}
+        environment.pop("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None)
+        called = [sys.executable, "-c", OF_MANY_SHAPES, how]
+        said = subprocess.run(called, env=environment, capture_output=True, text=True, check=True).stdout
+        found[how] = (said.count("create:cache_miss"), said.count("create:cache_hit"))
+    if not sum(found["all"]):
+        pytest.skip("no bf16 kernels of oneDNN on this processor")
+    assert found["all"][1] == 1  # the first shape is still there
+    assert found["few"] == (found["all"][0] + 1, 0)

@@ -103,8 +103,6 @@ def _train(context: typer.Context, call: Call, place: Place) -> int:
         prepare_folder(folder, resume=call.resume, force=call.force)
         context.with_resource(writing(folder))
     _check(settings)
-    import torch
-
     from metaglot.assembly import assemble
     from metaglot.training import run
     from metaglot.training.ranks import ALONE
@@ -112,8 +110,7 @@ def _train(context: typer.Context, call: Call, place: Place) -> int:
 
     trackers = [*settings.training.trackers, *call.track] if place.first else []
     check_trackers(trackers)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    _prepare_torch(settings.threads)
     say = (lambda _: None) if call.quiet else (lambda text: tell(text, err=True))
     ranks = place.ranks or ALONE
     with bars(quiet=call.quiet) as bar:
@@ -136,6 +133,17 @@ def _train(context: typer.Context, call: Call, place: Place) -> int:
     elif not call.quiet:
         tell(_summary(outcome, plan.watched))
     return EXIT_CODES[last_event.reason or "done"]
+
+
+def _prepare_torch(threads: int | None) -> None:
+    """Set what torch reads before its first sum; its own number of threads if none is given."""
+    import torch
+
+    from metaglot.training.memory import keep_few_kernels
+
+    if threads:
+        torch.set_num_threads(threads)
+    keep_few_kernels()
 
 
 def _facts(folder: Path, settings: "Recipe", trackers: Sequence[str]) -> "Tracked":

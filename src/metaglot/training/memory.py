@@ -4,12 +4,25 @@ Version 2 of control groups (https://docs.kernel.org/admin-guide/cgroup-v2.html)
 any level above the process, and file pages that the kernel can drop are counted as use there, so they are given back.
 """
 
+import os
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+
+KERNELS = "128"
+
+
+def keep_few_kernels() -> None:
+    """Let oneDNN keep 128 of its kernels, not 1,024, unless the user says otherwise; it reads this before its first.
+
+    A kernel is of one shape.  Where texts are of many lengths most of those that it keeps are never used again, and
+    what it keeps grew for some hundred steps, by about a megabyte each
+    (https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html).
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)
 
 
 class Version(NamedTuple):

@@ -16,6 +16,7 @@ from safetensors.torch import load, save
 from metaglot.cluster import connected, enter
 from metaglot.errors import MetaglotError
 from metaglot.training.asynchronous import Found, Make, Work, find
+from metaglot.training.memory import keep_few_kernels
 from metaglot.training.shares import Facts
 from metaglot.types import MetaGrad, Params, Record
 
@@ -133,6 +134,7 @@ class _Worker:
         """Make the parts."""
         enter(self._folder)
         torch.set_num_threads(self._threads)
+        keep_few_kernels()
         self._parts = self._make()
 
     def find(self, sent: tuple[bytes, bytes], number: int, episodes: tuple[int, ...], seed: int, step: int) -> Reply:
