@@ -80,7 +80,7 @@ TABLES = {
     "summaries": Table(
         "Summaries of a field never met, ten abstracts",
         dict.fromkeys(("multitask", "fomaml"), Training(64, Shape(4, 4))),
-        Size(queries=24, losses=8, written=24, most=40, stops=(20,), meta_stops=(5,), shown_losses=0),
+        Size(queries=34, losses=8, written=34, most=40, stops=(20,), meta_stops=(5,), shown_losses=0),
         {"lead sentence": lead, "best sentence": best_sentence},
         ("rouge1", "rouge2", "rougeL", "chrf", "loss"),
         ("lora", 20),
