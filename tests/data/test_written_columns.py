@@ -154,3 +154,11 @@ def test_what_is_right_is_not_read_of_what_is_asked(tmp_path, cells, row):
         read_table(file, cells=cells)
     assert "label" not in read_table(file, cells=cells, asking=True).column_names
     assert [*read_whole(file, cells=cells).columns.values()][-1] == [row.get("answer", True)]
+
+
+def test_tags_of_tokens_are_not_read_of_what_is_asked(tmp_path):
+    file = lines(tmp_path / "a.jsonl", {"tokens": ["in", "Oslo"], "tags": ["O"]})
+    with pytest.raises(MetaglotError, match="2 tokens and 1 tags"):
+        read_table(file, cells="spans")
+    table = read_table(file, cells="spans", asking=True)
+    assert (table["text"].to_pylist(), "label" in table.column_names) == (["in Oslo"], False)

@@ -50,7 +50,9 @@ def target_roles(
 
 
 def asked_roles(chosen: Mapping[str, str], cells: Cells) -> dict[str, str]:
-    """Return the columns that a question needs, without those of answers, right candidates and written texts."""
+    """Return the columns of a question, without those of answers, right candidates, texts and tags of tokens."""
+    if cells == "spans" and "tokens" in chosen:
+        return {role: column for role, column in chosen.items() if role != "tags"}
     if cells not in ("answers", "candidates", "texts"):
         return dict(chosen)
     asked = {ASKED if role in WRITTEN_ROLES else role: column for role, column in chosen.items()}
