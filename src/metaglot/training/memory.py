@@ -19,7 +19,7 @@ def keep_few_kernels() -> None:
     """Let oneDNN keep 128 of its kernels, not 1,024, unless the user says otherwise; it reads this before its first.
 
     A kernel is of one shape.  Where texts are of many lengths most of those that it keeps are never used again, and
-    what it keeps grew for some hundred steps, by about a megabyte each
+    what it keeps grows for some hundred steps, by up to a megabyte each
     (https://uxlfoundation.github.io/oneDNN/dev_guide_primitive_cache.html).
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)
