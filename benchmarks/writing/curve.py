@@ -20,6 +20,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import log
 from pathlib import Path
@@ -34,8 +35,8 @@ from benchmarks.running import write_table
 from benchmarks.writing.curve_fit import lines_of, picture_of
 from benchmarks.writing.domains import FAMILY, table
 from benchmarks.writing.learning import loss_on, with_meta
+from benchmarks.writing.small_t5 import small_t5
 from benchmarks.writing.tables import append, read_rows
-from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.alike import nearest as alike
 from metaglot.adaptation.continuing import Request, written
 from metaglot.adaptation.encoder import Encoder
@@ -43,12 +44,9 @@ from metaglot.adaptation.writing import form_of
 from metaglot.algorithms.joint import Joint
 from metaglot.data.cache import data_dir
 from metaglot.data.examples import Examples
-from metaglot.data.vocabulary import train_tokenizer
 from metaglot.decoding import Decoding
 from metaglot.families.chrf import chrf
 from metaglot.families.writing import Writing
-from metaglot.models import Runtime
-from metaglot.models.scratch import make_backbone
 from metaglot.seeds import fold, generator
 from metaglot.tasks.passes import items_at
 from metaglot.training.loop import Optimisation, train
@@ -79,7 +77,7 @@ TWENTY = (
 SIZES = {"0.3 M": (56, 3e-3), "0.9 M": (112, 2e-3), "2.9 M": (208, 1.5e-3), "7.7 M": (352, 1e-3)}  # width, rate
 TEXTS: dict[str, tuple[str, ...]] = {"three": LANGUAGES, "twenty": TWENTY, "all": ()}
 STOPS = (7.5, 15.0, 30.0, 60.0)  # CPU seconds of steps
-VOCABULARY, LAYERS, BATCH, JUDGED, SUPPORT, MOST = 2048, 2, 48, 96, 200, 40
+VOCABULARY, BATCH, JUDGED, SUPPORT, MOST = 2048, 48, 96, 200, 40
 LONGEST = 240  # characters of a pair that is learnt from: a long one would be padding for all others of its batch
 TASK = TaskInfo("strings", "strings", ("text",), (0,), FAMILY.name)
 Pairs = list[tuple[str, str]]
@@ -159,16 +157,8 @@ class Batches:
 
 def begun(size: str, out: Path) -> Encoder:
     """Return an encoder–decoder of random weights; its tokenizer is of all training text, whatever it trains on."""
-    folder, (width, _) = out / size.replace(" ", ""), SIZES[size]
-    if not folder.exists():
-        text = [part for source, target in pairs_of("all") for part in (source, target)]
-        tokenizer = train_tokenizer(text, kind="bpe", size=VOCABULARY, lowercase=False)
-        shape = {"d_model": width, "d_kv": width // 4, "d_ff": 4 * width, "num_heads": 4}
-        layers = {"num_layers": LAYERS, "num_decoder_layers": LAYERS}
-        make_backbone("t5", {**shape, **layers}, tokenizer, folder, seed=0)
-    model = load_model(str(folder), Runtime(device="cpu", writes=True))
-    assert isinstance(model, Model)
-    return model.encoder
+    folder = out / size.replace(" ", "")
+    return small_t5(folder, partial(pairs_of, "all"), width=SIZES[size][0], vocabulary=VOCABULARY)
 
 
 def trained(size: str, text: str, out: Path, judged: dict[str, Judged], stops: Sequence[float]) -> list[dict[str, Any]]:

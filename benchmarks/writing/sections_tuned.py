@@ -30,23 +30,20 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.running import write_table
-from benchmarks.writing.curve import BATCH, LAYERS, LONGEST, TASK, Batches, with_language
+from benchmarks.writing.curve import BATCH, LONGEST, TASK, Batches, with_language
 from benchmarks.writing.domains import HALVES, Domain, domain_of, table
 from benchmarks.writing.learning import BATCH as AT_A_STEP
 from benchmarks.writing.learning import SHOWN, Clock, Training, after_steps, meta_trained, texts_for, with_meta, writer
 from benchmarks.writing.sections import CAPTIONED, CAPTIONS, LANGUAGES, SECTIONS, Pairs, Task, rows_of, tasks
+from benchmarks.writing.small_t5 import small_t5
 from benchmarks.writing.tables import append, by_place, cells_of, read_rows
-from metaglot.adaptation import Model, load_model
 from metaglot.adaptation.encoder import Encoder
 from metaglot.algorithms.joint import Joint
 from metaglot.data.examples import Examples
-from metaglot.data.vocabulary import train_tokenizer
 from metaglot.decoding import Decoding
 from metaglot.evaluation.statistics import t_interval
 from metaglot.families.chrf import chrf
 from metaglot.families.write_tools import source_texts
-from metaglot.models import Runtime
-from metaglot.models.scratch import make_backbone
 from metaglot.training.loop import Optimisation, train
 from metaglot.training.state import initial_state
 from metaglot.types import Params
@@ -86,16 +83,7 @@ def _rows_of_packages() -> list[dict[str, Any]]:
 
 def begun(out: Path) -> Encoder:
     """Return the encoder–decoder of random weights, with a tokenizer of what it learns from."""
-    folder = out / "t5"
-    if not folder.exists():
-        text = [part for pair in packages() for part in pair]
-        tokenizer = train_tokenizer(text, kind="bpe", size=VOCABULARY, lowercase=False)
-        shape = {"d_model": WIDTH, "d_kv": WIDTH // 4, "d_ff": 4 * WIDTH, "num_heads": 4}
-        layers = {"num_layers": LAYERS, "num_decoder_layers": LAYERS}
-        make_backbone("t5", {**shape, **layers}, tokenizer, folder, seed=0)
-    model = load_model(str(folder), Runtime(device="cpu", writes=True))
-    assert isinstance(model, Model)
-    return model.encoder
+    return small_t5(out / "t5", packages, width=WIDTH, vocabulary=VOCABULARY)
 
 
 def learnt(
