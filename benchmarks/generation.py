@@ -12,7 +12,8 @@ on builtin:smol.  LoRA updates are meta-trained where FOLDER has none yet (`benc
 domain is judged (`benchmarks/writing/cells.py`): what is done is not done again.  `rows-TABLE.jsonl`, `table.md` and
 pictures are written to the folder; with `--samples 3` also `samples-TABLE.md`: what is written for the first three
 texts of each domain, next to sources and references.  With `--beams 4` texts are written by a search, after steps alone
-and without losses, to `rows-TABLE-4-beams.jsonl`.  Numbers: docs/results/generation.md.
+and without losses, to `rows-TABLE-4-beams.jsonl`.  With `--shots 50` so many examples are learnt from, the ten among
+them, and the same texts are judged.  Numbers: docs/results/generation.md.
 """
 
 import argparse
@@ -25,14 +26,15 @@ import torch
 
 from benchmarks.running import write_table
 from benchmarks.writing.cells import Copies, Size, best_sentence, lead, of_nearest, of_nearest_in, place_of, rows_of
-from benchmarks.writing.domains import WHOLE, Domain, Shape, fields, services, split_fields, split_services
-from benchmarks.writing.learning import Training, meta_trained, signature, writer
+from benchmarks.writing.domains import FEW, WHOLE, Domain, Shape, fields, services, split_fields, split_services
+from benchmarks.writing.learning import BATCH, Training, meta_trained, signature, writer
 from benchmarks.writing.samples import samples
 from benchmarks.writing.tables import Row, append, pictures, read_rows, table_of
 from benchmarks.writing.unlike import domains as unlike_domains
 
 PLAIN = ("zero-shot", "in context", "in context, ten", "lora", "prefix")  # methods that nothing was meta-trained for
 POOL = "nearest in the pool"
+PASSES = 3  # over examples, where there are more than FEW
 SHORTER = "fomaml, a minute"
 PROMPTED = ("fomaml", "multitask")  # algorithms whose starts are judged with examples in the prompt too
 
@@ -56,6 +58,14 @@ class Table(NamedTuple):
         """Return what is measured of a domain."""
         writes = not self.short or domain.kind in self.short
         return self.size if writes else self.size._replace(written_after=())
+
+    def learning_from(self, shots: int) -> "Table":
+        """Return the table of so many examples: plain steps are one and PASSES passes over them, others one."""
+        if shots == FEW:
+            return self
+        once, more = (round(n * shots / BATCH) for n in (1, PASSES))
+        size = self.size._replace(shots=shots, stops=(once, more), meta_stops=(once,), written_after=(0, once, more))
+        return self._replace(size=size, beside=(self.beside[0], more if self.beside[1] else 0))
 
     def searched(self, beams: int) -> "Table":
         """Return the table of what a search writes; with one beam, it is this one."""
@@ -123,6 +133,9 @@ def options_asked() -> argparse.Namespace:
     parser.add_argument("--draws", nargs="*", type=int, help="judge these alone; all by default")
     parser.add_argument("--methods", nargs="*", help="judge these alone; all by default")
     parser.add_argument("--beams", type=int, default=1, help="of a search; texts are written greedily by default")
+    parser.add_argument(
+        "--shots", type=int, default=FEW, help="examples of a domain; steps are passes over them if more"
+    )
     parser.add_argument("--samples", type=int, default=0, help="so many texts of each domain go to samples-TABLE.md")
     return parser.parse_args()
 
@@ -131,8 +144,9 @@ def main() -> None:
     """Train and judge what is left, and write the table."""
     options = options_asked()
     torch.set_num_threads(options.threads)
-    made, plain = TABLES[options.table].searched(options.beams), writer()
+    made, plain = TABLES[options.table].searched(options.beams).learning_from(options.shots), writer()
     stem = options.table if options.beams == 1 else f"{options.table}-{options.beams}-beams"
+    stem += f"-{options.shots}" if options.shots != FEW else ""
     trained_on, kept = domains_of(options.table, plain.backbone.tokenizer)
     asked_for = options.methods if options.train is None else options.train
     runs = {

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from benchmarks.writing.domains import Domain, drawn
+from benchmarks.writing.domains import FEW, Domain, drawn
 from benchmarks.writing.learning import (
     AS_PREFIX,
     SHOWN,
@@ -34,7 +34,7 @@ Copies = Callable[[Examples[str], Examples[str]], Sequence[str]]  # of support a
 class Size(NamedTuple):
     """What is measured of a domain."""
 
-    shots: int = 10
+    shots: int = FEW
     queries: int = 24
     losses: int = 16  # of them the loss is taken of; none if 0
     written: int = 10  # of them a text is written for

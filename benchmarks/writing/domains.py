@@ -30,6 +30,7 @@ FAMILY = GenerationFamily()
 KEPT_SERVICES = ("Banks_1", "Calendar_1", "Movies_1", "Movies_2", "Movies_3", "RideSharing_1", "RideSharing_2")
 FIELDS, TOPICS = 12, 50  # clusters of abstracts, and numbers that the words of each become
 DEV_SERVICE = "Hotels_1"  # settings are chosen on it: the table of replies neither trains on it nor judges it
+FEW = 10  # examples that most tables learn from
 DIALOGUE, ABSTRACT, SHORT = 48, 144, 48  # tokens of a source
 WHOLE = 96  # those of nine dialogues of ten
 
@@ -94,10 +95,10 @@ def info_of(domain: Domain) -> TaskInfo:
 
 
 def drawn(domain: Domain, shots: int, queries: int, draw: int) -> tuple[Examples[str], Examples[str]]:
-    """Return support and queries of one draw; no source is in both, and all draws have the queries of the first."""
+    """Return support and queries of one draw; no source is in both, and all draws and sizes have the same queries."""
     order = _shuffled(domain, list(range(len(domain.sources))), 0)
-    judged, others = order[shots : shots + queries], order[:shots] + order[shots + queries :]
-    support = order if draw == 0 else _shuffled(domain, others, draw)
+    judged, others = order[FEW : FEW + queries], order[:FEW] + order[FEW + queries :]
+    support = others if draw == 0 else _shuffled(domain, others, draw)
     return examples_at(domain, support[:shots]), examples_at(domain, judged)
 
 
