@@ -97,7 +97,8 @@ def info_of(domain: Domain) -> TaskInfo:
 def drawn(domain: Domain, shots: int, queries: int, draw: int) -> tuple[Examples[str], Examples[str]]:
     """Return support and queries of one draw; no source is in both, and all draws and sizes have the same queries."""
     order = _shuffled(domain, list(range(len(domain.sources))), 0)
-    judged, others = order[FEW : FEW + queries], order[:FEW] + order[FEW + queries :]
+    before = min(shots, FEW)
+    judged, others = order[before : before + queries], order[:before] + order[before + queries :]
     support = others if draw == 0 else _shuffled(domain, others, draw)
     return examples_at(domain, support[:shots]), examples_at(domain, judged)
 

@@ -97,7 +97,7 @@ def test_the_command(metaglot, tiny, examples, tmp_path):
     for given, says in (
         ((), "nothing to do"),
         (("--relabel", "x=y"), "expected ROW=LABEL"),
-        (("--relabel", "1="), "expected ROW=LABEL"),
+        (("--relabel", "1="), "each example has a label here; give one (1=LABEL)"),
         (("--relabel", "1=a", "--relabel", "1=b"), "two labels"),
         (("--remove", "15"), "no example number 15: there are 14"),
     ):
